@@ -1,0 +1,133 @@
+#include "base/file.hpp"
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/unique_fd.hpp"
+
+namespace postern {
+
+namespace {
+
+Failure io_failure(std::string_view what, const std::filesystem::path& path) {
+    const int error = errno;
+    return Failure{error == ENOENT ? Code::not_found : Code::io_failed,
+                   fmt::format("{} {}: {}", what, path.string(), std::strerror(error))};
+}
+
+Result<void> write_all(int fd, std::string_view content, const std::filesystem::path& path) {
+    while (!content.empty()) {
+        const ssize_t written = ::write(fd, content.data(), content.size());
+        if (written < 0 && errno == EINTR) {
+            continue;
+        }
+        if (written < 0) {
+            return io_failure("cannot write", path);
+        }
+        content.remove_prefix(static_cast<std::size_t>(written));
+    }
+    return {};
+}
+
+}  // namespace
+
+Result<std::string> read_file(const std::filesystem::path& path, std::size_t limit_bytes) {
+    const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+    if (!fd) {
+        return io_failure("cannot open", path);
+    }
+    struct stat info {};
+    if (::fstat(fd.get(), &info) != 0) {
+        return io_failure("cannot look at", path);
+    }
+    if (!S_ISREG(info.st_mode)) {
+        return Failure{Code::io_failed, fmt::format("{} is not a regular file", path.string())};
+    }
+    std::string content;
+    std::array<char, 16384> block{};
+    while (true) {
+        const ssize_t got = ::read(fd.get(), block.data(), block.size());
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got < 0) {
+            return io_failure("cannot read", path);
+        }
+        if (got == 0) {
+            return content;
+        }
+        content.append(block.data(), static_cast<std::size_t>(got));
+        if (content.size() > limit_bytes) {
+            return Failure{Code::request_too_large,
+                           fmt::format("{} is larger than {} bytes", path.string(), limit_bytes)};
+        }
+    }
+}
+
+Result<void> write_file(const std::filesystem::path& path, std::string_view content, mode_t mode) {
+    std::string temporary = path.string() + ".XXXXXX";
+    const UniqueFd fd(::mkostemp(temporary.data(), O_CLOEXEC));  // 0600 until fchmod
+    if (!fd) {
+        return io_failure("cannot create a file beside", path);
+    }
+    const auto abandon = [&](Failure failure) {
+        ::unlink(temporary.c_str());
+        return failure;
+    };
+    if (auto written = write_all(fd.get(), content, path); !written) {
+        return abandon(written.error());
+    }
+    if (::fchmod(fd.get(), mode) != 0 || ::fsync(fd.get()) != 0) {
+        return abandon(io_failure("cannot finish", path));
+    }
+    if (::rename(temporary.c_str(), path.c_str()) != 0) {
+        return abandon(io_failure("cannot replace", path));
+    }
+    const auto folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+    const UniqueFd folder_fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!folder_fd || ::fsync(folder_fd.get()) != 0) {
+        return io_failure("cannot sync the folder of", path);
+    }
+    return {};
+}
+
+Result<void> check_private(const std::filesystem::path& path) {
+    struct stat info {};
+    if (::stat(path.c_str(), &info) != 0) {
+        return io_failure("cannot look at", path);
+    }
+    if (info.st_uid != ::geteuid() && info.st_uid != 0) {
+        return Failure{Code::config_invalid,
+                       fmt::format("{} belongs to another user (uid {})", path.string(), info.st_uid)};
+    }
+    // The group may read what root owns: that is how systemd hands credentials to a DynamicUser.
+    const mode_t forbidden = info.st_uid == 0 && ::geteuid() != 0 ? 0037 : 0077;
+    if ((info.st_mode & forbidden) != 0) {
+        return Failure{Code::config_invalid, fmt::format("{} is a private file that others may read (mode {:04o}); "
+                                                         "run: chmod 600 {}",
+                                                         path.string(), info.st_mode & 07777, path.string())};
+    }
+    return {};
+}
+
+Result<void> create_directory(const std::filesystem::path& path, mode_t mode) {
+    std::error_code error;
+    if (std::filesystem::is_directory(path, error)) {
+        return {};
+    }
+    if (path.has_parent_path()) {
+        std::filesystem::create_directories(path.parent_path(), error);
+    }
+    if (::mkdir(path.c_str(), mode) != 0 && errno != EEXIST) {
+        return io_failure("cannot create the folder", path);
+    }
+    return {};
+}
+
+}  // namespace postern

@@ -1,0 +1,55 @@
+// The HTTPS client for the CA service: blocking, for a thread of its own (cpp-httplib underneath). JSON in, JSON out.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/result.hpp"
+#include "http/problem.hpp"
+#include "net/tls_context.hpp"
+#include "pki/trust_bundle.hpp"
+
+namespace postern::http {
+
+struct ClientOptions {
+    /// "https://ca.example.org:7444". Nothing else than https is taken.
+    std::string url;
+    /// The server must chain to this, bear the URL's host name, and be spiffe://<trust_domain>/ca/… . Nothing only for
+    /// the pinned first contact, which reads the trust bundles and believes them by fingerprint.
+    std::optional<pki::TrustBundle> server_ca;
+    std::string trust_domain;
+    std::optional<net::TlsCredentials> credentials;
+    std::chrono::milliseconds connect_patience = std::chrono::seconds(5);
+    std::chrono::milliseconds answer_patience = std::chrono::seconds(20);
+};
+
+struct ClientAnswer {
+    unsigned status = 0;
+    std::string body;
+    std::string etag;
+    /// Set when the status is 400 or more and the body is a problem.
+    std::optional<Problem> problem;
+};
+
+/// One connection, kept alive between calls. Not thread-safe.
+class Client {
+public:
+    static Result<Client> make(ClientOptions options);
+    Client(Client&&) noexcept;
+    Client& operator=(Client&&) noexcept;
+    ~Client();
+
+    /// Failures are transport ones: unreachable, timed_out, tls_failed, unknown_issuer, wrong_server_identity, expired.
+    /// At most 64 MiB of body (a CRL is the largest thing asked for).
+    Result<ClientAnswer> get(const std::string& path, const std::string& if_none_match = {});
+    Result<ClientAnswer> post_json(const std::string& path, const std::string& body);
+
+private:
+    struct State;
+    explicit Client(std::unique_ptr<State> state);
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace postern::http

@@ -1,0 +1,56 @@
+// A small bounded HTTP/1.1 server on net: Beast parses, every read has a deadline, every size a limit.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/beast/http/message.hpp>
+#include <boost/beast/http/string_body.hpp>
+
+#include "base/result.hpp"
+#include "net/byte_stream.hpp"
+
+namespace postern::http {
+
+using Request = boost::beast::http::request<boost::beast::http::string_body>;
+using Response = boost::beast::http::response<boost::beast::http::string_body>;
+
+struct RequestLimits {
+    std::size_t head_bytes = 8 * 1024;
+    std::size_t body_bytes = 64 * 1024;
+    std::chrono::milliseconds head_patience = std::chrono::seconds(10);
+    std::chrono::milliseconds body_patience = std::chrono::seconds(10);
+    /// Between requests on a connection that is kept alive.
+    std::chrono::milliseconds idle_patience = std::chrono::seconds(30);
+};
+
+/// Reads requests one after another from a stream and keeps what came behind the last one.
+class RequestReader {
+public:
+    RequestReader(net::ByteStream& stream, RequestLimits limits);
+    /// The next whole request. end_of_stream when the peer closed between requests; timed_out, malformed_request or
+    /// request_too_large otherwise. For CONNECT the body is empty and what follows the head is rest().
+    /// `first_byte_patience` bounds the wait for the first byte; head_patience runs from that byte.
+    boost::asio::awaitable<Result<Request>> next(std::chrono::milliseconds first_byte_patience);
+    /// Bytes that arrived behind the last request; taken by the call.
+    std::string take_rest();
+
+private:
+    net::ByteStream& stream_;
+    RequestLimits limits_;
+    std::string buffer_;
+};
+
+/// Writes the response with Content-Length, Date left out, Server "postern/<version>".
+boost::asio::awaitable<Result<void>> write_response(net::ByteStream& stream, Response response);
+
+Response json_response(unsigned status, std::string body);
+/// A problem response (RFC 9457) for the failure; the Failure's detail is not in it.
+struct Problem;
+Response problem_response(const Problem& problem);
+
+}  // namespace postern::http

@@ -1,0 +1,49 @@
+// TCP and Unix sockets without TLS, and the ways to get one.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <string_view>
+
+#include <boost/asio/generic/stream_protocol.hpp>
+#include <boost/asio/ip/tcp.hpp>
+
+#include "net/byte_stream.hpp"
+
+namespace postern::net {
+
+class PlainStream final : public ByteStream {
+public:
+    /// Any stream socket; sets non-blocking mode, and TCP_NODELAY and SO_KEEPALIVE where it is TCP.
+    explicit PlainStream(boost::asio::generic::stream_protocol::socket socket);
+
+    boost::asio::awaitable<Result<void>> wait_readable() override;
+    boost::asio::awaitable<Result<std::size_t>> read_some(Buffer into) override;
+    boost::asio::awaitable<Result<void>> write_all(Bytes bytes) override;
+    boost::asio::awaitable<Result<void>> shutdown_send() override;
+    void cancel() noexcept override;
+    void close() noexcept override;
+    boost::asio::any_io_executor executor() override;
+
+    int fd() noexcept { return socket_.native_handle(); }
+    boost::asio::generic::stream_protocol::socket& socket() noexcept { return socket_; }
+
+private:
+    boost::asio::generic::stream_protocol::socket socket_;
+};
+
+/// A host and a port as people write them: "db.example.org:5432", "127.0.0.1:5432", "[::1]:5432", "unix:/run/x.sock".
+struct Address {
+    std::string host;
+    std::string port;
+    bool is_unix = false;
+
+    std::string text() const;
+};
+Result<Address> parse_address(std::string_view text);
+
+/// Resolves and connects, trying each resolved address in turn, until `patience` ends. Code::unreachable or
+/// Code::timed_out. Must be awaited on the loop that will own the stream.
+boost::asio::awaitable<Result<PlainStream>> dial(Address address, std::chrono::milliseconds patience);
+
+}  // namespace postern::net

@@ -1,0 +1,48 @@
+// Carries bytes both ways between two streams until both directions have ended: half-close is passed on, back-pressure is
+// end to end (a byte is read only when the one before it is written), and an idle relay holds no buffer.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+
+#include "net/byte_stream.hpp"
+
+namespace postern::net {
+
+enum class Side { a, b };
+
+struct RelayEnd {
+    std::uint64_t bytes_a_to_b = 0;
+    std::uint64_t bytes_b_to_a = 0;
+    /// Whose read or write ended it: the side that closed first, or failed.
+    Side ended_by = Side::a;
+    /// Nothing after an orderly end of both directions.
+    std::optional<Failure> failure;
+};
+
+/// Sees, and may change or hold back, the bytes of one direction. Returns the bytes to send on; they may lie in `chunk` or in
+/// the filter, and stay valid until the next call. A Failure ends the relay.
+class RelayFilter {
+public:
+    virtual ~RelayFilter() = default;
+    virtual Result<Bytes> pass(Buffer chunk) = 0;
+};
+
+struct RelayOptions {
+    /// After one direction has ended, how long the other may still stay open without moving a byte.
+    std::chrono::milliseconds half_close_patience = std::chrono::minutes(5);
+    /// Null: bytes pass as they are.
+    RelayFilter* a_to_b = nullptr;
+    RelayFilter* b_to_a = nullptr;
+};
+
+/// Live byte counts of a relay, for whoever lists connections. Written by the relay's thread, read by any.
+struct RelayCounters;
+
+/// Runs until both directions ended, one failed, or a stream was cancelled or closed from outside (Code::cancelled). Does not
+/// close the streams. Both must outlive the call and live on the caller's loop.
+boost::asio::awaitable<RelayEnd> relay(ByteStream& a, ByteStream& b, RelayOptions options);
+
+}  // namespace postern::net

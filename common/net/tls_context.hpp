@@ -1,0 +1,49 @@
+// The settings of TLS connections: TLS 1.3 only, no session resumption, mutual authentication. A context without trust
+// roots cannot be built.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/result.hpp"
+#include "pki/certificate.hpp"
+#include "pki/key.hpp"
+#include "pki/openssl.hpp"
+#include "pki/trust_bundle.hpp"
+
+namespace postern::net {
+
+struct TlsCredentials {
+    pki::PrivateKey key;
+    /// Leaf first. The root is not sent.
+    std::vector<pki::Certificate> chain;
+};
+
+enum class ClientCertificate {
+    required,
+    /// The handshake goes on without one, or with an expired one whose signatures are right; the caller reads
+    /// TlsStream::peer() and decides. Only for the CA's own listener (login, and renewal after sleep).
+    optional_and_maybe_expired,
+};
+
+/// Immutable, shared between connections and threads (SSL_CTX is).
+class TlsContext {
+public:
+    /// ALPN http/1.1 only. Client chains are verified against `user_ca` for clientAuth.
+    static Result<TlsContext> server(const TlsCredentials& own, const pki::TrustBundle& user_ca, ClientCertificate client);
+    /// Servers are verified against `server_ca` for serverAuth; names are the caller's to check (TlsStream::peer()).
+    /// `alpn` is "http/1.1" for gateways, empty inside the tunnel. `groups` as SSL_CTX_set1_groups_list takes them.
+    static Result<TlsContext> client(const std::optional<TlsCredentials>& own, const pki::TrustBundle& server_ca,
+                                     const std::string& alpn, const char* groups = "X25519:P-256");
+
+    SSL_CTX* get() const noexcept { return context_.get(); }
+
+private:
+    explicit TlsContext(std::shared_ptr<SSL_CTX> context) : context_(std::move(context)) {}
+    std::shared_ptr<SSL_CTX> context_;
+};
+
+}  // namespace postern::net

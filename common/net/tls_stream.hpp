@@ -1,0 +1,58 @@
+// TLS straight on a socket: this class owns the SSL*, reads ahead in large blocks, and waits for readiness through Asio.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "net/byte_stream.hpp"
+#include "net/plain_stream.hpp"
+#include "net/tls_context.hpp"
+#include "pki/certificate.hpp"
+
+namespace postern::net {
+
+/// What the peer proved in the handshake.
+struct TlsPeer {
+    std::optional<pki::Certificate> certificate;
+    std::vector<pki::Certificate> chain;
+    /// X509_V_OK, or X509_V_ERR_CERT_HAS_EXPIRED where the context lets that pass.
+    long verify_result = 0;
+};
+
+class TlsStream final : public ByteStream {
+public:
+    enum class Role { client, server };
+
+    /// `server_name` is the SNI of a client (may be empty: none is sent).
+    TlsStream(PlainStream socket, const TlsContext& context, Role role, const std::string& server_name = {});
+
+    /// To be called once, first. Failures: no_certificate, expired, not_yet_valid, unknown_issuer, self_signed,
+    /// wrong_purpose (what was wrong with the peer's certificate, or, from the peer's alert, with ours), tls_version,
+    /// not_tls (plain HTTP or garbage), tls_failed, end_of_stream, cancelled. The caller holds the Deadline.
+    boost::asio::awaitable<Result<void>> handshake();
+    TlsPeer peer() const;
+    /// The certificate that the peer presented although the handshake failed on it: for the audit record only.
+    std::optional<pki::Certificate> rejected_certificate() const;
+
+    boost::asio::awaitable<Result<void>> wait_readable() override;
+    /// A TLS alert from the peer is told as the Code it means: in TLS 1.3 a server refuses a client's certificate
+    /// only after the client's handshake is done.
+    boost::asio::awaitable<Result<std::size_t>> read_some(Buffer into) override;
+    boost::asio::awaitable<Result<void>> write_all(Bytes bytes) override;
+    boost::asio::awaitable<Result<void>> shutdown_send() override;
+    void cancel() noexcept override;
+    void close() noexcept override;
+    boost::asio::any_io_executor executor() override;
+
+    int fd() noexcept { return socket_.fd(); }
+    PlainStream& socket() noexcept { return socket_; }
+
+private:
+    PlainStream socket_;
+    pki::SslPtr ssl_;
+    struct VerifyState;
+    std::shared_ptr<VerifyState> verify_state_;
+};
+
+}  // namespace postern::net

@@ -1,0 +1,88 @@
+// Issues certificates and CRLs: every field is decided here (RFC 5280; the profile is in ARCHITECTURE.md).
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/result.hpp"
+#include "pki/certificate.hpp"
+#include "pki/crl.hpp"
+#include "pki/key.hpp"
+
+namespace postern::pki {
+
+/// Postern's own non-critical extension: the login session as a UTF8String. 2.25.<UUID> needs no registration
+/// (ITU-T X.667).
+inline constexpr const char* kSessionOid = "2.25.156277466420437934911946389227416826103";
+
+/// What a certificate of an authority is called and how long it lives.
+struct AuthorityProfile {
+    std::string common_name;
+    std::string organization;
+    std::chrono::seconds lifetime{};
+};
+
+struct KeyAndCertificate {
+    PrivateKey key;
+    Certificate certificate;
+};
+
+struct LoginProfile {
+    std::string name;
+    std::vector<std::string> groups;
+    std::string session_id;
+    std::string trust_domain;
+    SystemTime not_before;
+    SystemTime not_after;
+    std::string crl_url;
+};
+
+struct ServerProfile {
+    std::string common_name;
+    std::string uri;
+    /// DNS names and IP addresses in text form; each becomes a SAN of its kind.
+    std::vector<std::string> names;
+    SystemTime not_before;
+    SystemTime not_after;
+};
+
+struct RevokedSerial {
+    std::string serial;
+    SystemTime revoked_at;
+    RevocationReason reason = RevocationReason::unspecified;
+};
+
+/// A self-signed root (P-256 key made here): keyCertSign, cRLSign, basicConstraints CA.
+Result<KeyAndCertificate> make_root(const AuthorityProfile& profile, SystemTime now);
+/// An issuing intermediate below `root`, pathlen 0.
+Result<KeyAndCertificate> make_intermediate(const KeyAndCertificate& root, const AuthorityProfile& profile,
+                                            SystemTime now);
+
+/// An issuing authority: key, its certificate, and what stands above it up to the root. Thread-safe.
+class Issuer {
+public:
+    /// `chain` begins with the issuing certificate and ends with the root. Code::config_invalid unless the key fits the
+    /// first certificate and it is a CA.
+    static Result<Issuer> make(PrivateKey key, std::vector<Certificate> chain);
+
+    /// EKU clientAuth, KU digitalSignature, 128-bit random serial, AKI, SKI, CRL distribution point.
+    Result<Certificate> issue_login(const PublicKey& subject, const LoginProfile& profile) const;
+    /// EKU serverAuth.
+    Result<Certificate> issue_server(const PublicKey& subject, const ServerProfile& profile) const;
+    /// A version 2 CRL in DER. `number` must grow with every CRL (RFC 5280, section 5.2.3).
+    Result<std::string> issue_crl(std::uint64_t number, SystemTime this_update, SystemTime next_update,
+                                  const std::vector<RevokedSerial>& revoked) const;
+
+    const std::vector<Certificate>& chain() const noexcept { return chain_; }
+    const PrivateKey& key() const noexcept { return key_; }
+
+private:
+    Issuer(PrivateKey key, std::vector<Certificate> chain) : key_(std::move(key)), chain_(std::move(chain)) {}
+    PrivateKey key_;
+    std::vector<Certificate> chain_;
+};
+
+}  // namespace postern::pki

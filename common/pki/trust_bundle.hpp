@@ -1,0 +1,46 @@
+// The certificates of one authority that a program trusts, and the one way to verify a chain against them
+// (RFC 5280, section 6). An empty bundle cannot be built.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/result.hpp"
+#include "pki/certificate.hpp"
+#include "pki/openssl.hpp"
+
+namespace postern::pki {
+
+enum class Purpose { client_auth, server_auth };
+
+/// The Code for an X509_V_ERR_* value: expired, not_yet_valid, unknown_issuer, self_signed, wrong_purpose, …
+Code code_of_verify_error(int x509_v_err) noexcept;
+
+/// Immutable; shared between threads. Self-signed certificates of the bundle are trust anchors, the others are
+/// intermediates that help to build chains.
+class TrustBundle {
+public:
+    static Result<TrustBundle> from_pem(std::string_view pem);
+    static Result<TrustBundle> load(const std::filesystem::path& path);
+
+    /// Verifies `leaf` with the peer's `intermediates` at time `now`: signatures, validity, basicConstraints, and that
+    /// the leaf's extendedKeyUsage is present and names `purpose` (an absent EKU is Code::wrong_purpose).
+    Result<void> verify(const Certificate& leaf, const std::vector<Certificate>& intermediates, Purpose purpose,
+                        SystemTime now) const;
+
+    const std::vector<Certificate>& certificates() const noexcept { return certificates_; }
+    std::string pem() const;
+    /// The certificate of the bundle whose subject is the issuer of `certificate` and whose key signed it.
+    Result<Certificate> issuer_of(const Certificate& certificate) const;
+    X509_STORE* store() const noexcept { return store_.get(); }
+
+private:
+    TrustBundle() = default;
+    std::vector<Certificate> certificates_;
+    std::shared_ptr<X509_STORE> store_;
+};
+
+}  // namespace postern::pki
