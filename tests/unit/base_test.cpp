@@ -1,0 +1,115 @@
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include "base/clock.hpp"
+#include "base/connection_id.hpp"
+#include "base/duration.hpp"
+#include "base/file.hpp"
+#include "base/hex.hpp"
+#include "base/log.hpp"
+
+namespace postern {
+namespace {
+
+using namespace std::chrono_literals;
+
+TEST(Duration, ReadsPairsOfNumberAndUnit) {
+    EXPECT_EQ(parse_duration("250ms").value(), 250ms);
+    EXPECT_EQ(parse_duration("1h30m").value(), 90min);
+    EXPECT_EQ(parse_duration("0s").value(), 0ms);
+}
+
+TEST(Duration, RefusesWhatIsNotOne) {
+    for (const auto* text : {"", "5", "s", "-1s", "1y", "1h ", "99999999999d", "1.5h", "9223372036854775807s"}) {
+        EXPECT_FALSE(parse_duration(text)) << text;
+    }
+}
+
+TEST(Duration, IsWrittenAsItIsRead) {
+    EXPECT_EQ(format_duration(90min), "1h30m");
+    EXPECT_EQ(format_duration(0ms), "0s");
+    EXPECT_EQ(format_duration(1500ms), "1s500ms");
+}
+
+TEST(Time, SurvivesTheRoundTrip) {
+    const auto time = parse_time("2026-11-22T12:30:01.000042Z");
+    ASSERT_TRUE(time);
+    EXPECT_EQ(format_time(*time), "2026-11-22T12:30:01.000042Z");
+    EXPECT_EQ(format_time(parse_time("2026-11-22T12:30:01Z").value()), "2026-11-22T12:30:01.000000Z");
+    EXPECT_EQ(format_time(parse_time("2026-11-22T12:30:01.5Z").value()), "2026-11-22T12:30:01.500000Z");
+}
+
+TEST(Time, RefusesWhatIsNotUtc) {
+    for (const auto* text : {"", "2026-11-22", "2026-11-22T12:30:01+01:00", "2026-13-22T12:30:01Z", "2026-02-30T12:30:01Z",
+                             "2026-11-22T25:30:01Z", "2026-11-22T12:30:01.Z", "2026-11-22T12:30:01.1234567Z"}) {
+        EXPECT_FALSE(parse_time(text)) << text;
+    }
+}
+
+TEST(ConnectionId, IsAUuidOfVersionSeven) {
+    const std::string id = new_connection_id();
+    EXPECT_TRUE(is_connection_id(id));
+    EXPECT_EQ(id[14], '7');
+    EXPECT_NE(id, new_connection_id());
+}
+
+TEST(ConnectionId, RefusesOtherText) {
+    EXPECT_FALSE(is_connection_id(""));
+    EXPECT_FALSE(is_connection_id("0190f3f0-0000-7000-8000-00000000000G"));
+    EXPECT_FALSE(is_connection_id("0190F3F0-0000-7000-8000-000000000000"));
+}
+
+TEST(Hex, RefusesOddAndForeignDigits) {
+    EXPECT_FALSE(from_hex("abc"));
+    EXPECT_FALSE(from_hex("zz"));
+    EXPECT_EQ(to_hex(from_hex("00Ff").value()), "00ff");
+}
+
+TEST(LogText, EscapesAndCutsWhatAPeerSent) {
+    EXPECT_EQ(quoted("a\n\"b"), "\"a\\x0a\\x22b\"");
+    EXPECT_EQ(quoted("abcdef", 3), "\"abc\"+3");
+}
+
+class FileTest : public testing::Test {
+protected:
+    void SetUp() override {
+        std::string name = (std::filesystem::temp_directory_path() / "postern-file-XXXXXX").string();
+        ASSERT_NE(::mkdtemp(name.data()), nullptr);
+        folder_ = name;
+    }
+    void TearDown() override { std::filesystem::remove_all(folder_); }
+    std::filesystem::path folder_;
+};
+
+TEST_F(FileTest, IsWrittenWholeWithItsMode) {
+    const auto path = folder_ / "key";
+    ASSERT_TRUE(write_file(path, "secret", 0600));
+    ASSERT_TRUE(write_file(path, "secret two", 0600));
+    EXPECT_EQ(read_file(path).value(), "secret two");
+    struct stat info {};
+    ASSERT_EQ(::stat(path.c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 0777, 0600U);
+    EXPECT_TRUE(check_private(path));
+}
+
+TEST_F(FileTest, IsNotReadPastTheBound) {
+    ASSERT_TRUE(write_file(folder_ / "large", std::string(100, 'x'), 0600));
+    EXPECT_EQ(read_file(folder_ / "large", 99).error().code, Code::request_too_large);
+    EXPECT_EQ(read_file(folder_ / "absent").error().code, Code::not_found);
+    EXPECT_FALSE(read_file(folder_));
+}
+
+TEST_F(FileTest, IsRefusedAsPrivateWhenOthersMayReadIt) {
+    ASSERT_TRUE(write_file(folder_ / "key", "secret", 0644));
+    const auto checked = check_private(folder_ / "key");
+    ASSERT_FALSE(checked);
+    EXPECT_NE(checked.error().detail.find("chmod 600"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace postern
