@@ -23,7 +23,8 @@ std::string format_time(SystemTime time) {
 }
 
 Result<SystemTime> parse_time(std::string_view text) {
-    const Failure malformed{Code::malformed_request, fmt::format("'{}' is not an RFC 3339 time in UTC", text)};
+    const Failure malformed{Code::malformed_request,
+                            fmt::format("'{}' is not an RFC 3339 time in UTC", text)};
     if (text.size() < 20 || text.size() > 27 || text.back() != 'Z') {
         return malformed;
     }

@@ -1,5 +1,5 @@
-// Wall-clock time as the product writes and reads it: UTC, RFC 3339, microseconds. Clocks are passed in, so that
-// tests can own them.
+// Wall-clock time as the product writes and reads it: UTC, RFC 3339, microseconds. Clocks are passed in, so
+// that tests can own them.
 #pragma once
 
 #include <chrono>
@@ -22,7 +22,8 @@ Clock system_clock();
 /// "2026-11-22T12:30:00.000000Z" (RFC 3339, always UTC, always six digits).
 std::string format_time(SystemTime time);
 
-/// Reads RFC 3339 in UTC ("…Z"), with up to six digits of a second's fraction. Code::malformed_request otherwise.
+/// Reads RFC 3339 in UTC ("…Z"), with up to six digits of a second's fraction. Code::malformed_request
+/// otherwise.
 Result<SystemTime> parse_time(std::string_view text);
 
 }  // namespace postern

@@ -1,11 +1,11 @@
 #include "base/connection_id.hpp"
 
+#include <sys/random.h>
+
 #include <array>
 #include <chrono>
 #include <cstdint>
 #include <stdexcept>
-
-#include <sys/random.h>
 
 #include "base/hex.hpp"
 

@@ -1,5 +1,5 @@
-// The id that one connection bears in the agent's messages, the gateway's log, the audit record and PostgreSQL's
-// application log.
+// The id that one connection bears in the agent's messages, the gateway's log, the audit record and
+// PostgreSQL's application log.
 #pragma once
 
 #include <string>

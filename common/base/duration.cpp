@@ -16,14 +16,16 @@ struct Unit {
 };
 
 // "ms" stands before "m", because the first suffix that fits is taken when reading.
-constexpr std::array<Unit, 5> kUnits{{{"ms", 1}, {"d", 86'400'000}, {"h", 3'600'000}, {"m", 60'000}, {"s", 1'000}}};
+constexpr std::array<Unit, 5> kUnits{
+    {{"ms", 1}, {"d", 86'400'000}, {"h", 3'600'000}, {"m", 60'000}, {"s", 1'000}}};
 constexpr std::int64_t kLongest = 3653LL * 86'400'000;
 
 }  // namespace
 
 Result<std::chrono::milliseconds> parse_duration(std::string_view text) {
-    const Failure malformed{Code::config_invalid,
-                            fmt::format("'{}' is not a duration; write for example \"30s\", \"5m\" or \"1h30m\"", text)};
+    const Failure malformed{
+        Code::config_invalid,
+        fmt::format("'{}' is not a duration; write for example \"30s\", \"5m\" or \"1h30m\"", text)};
     std::int64_t total = 0;
     std::string_view rest = text;
     if (rest.empty()) {

@@ -9,7 +9,8 @@
 
 namespace postern {
 
-/// Reads one or more number-and-unit pairs; units ms, s, m, h, d. No sign, no bare numbers, at most ten years.
+/// Reads one or more number-and-unit pairs; units ms, s, m, h, d. No sign, no bare numbers, at most ten
+/// years.
 Result<std::chrono::milliseconds> parse_duration(std::string_view text);
 
 /// The shortest exact text of the same form: "1h30m", "0s".

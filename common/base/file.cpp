@@ -1,13 +1,14 @@
 #include "base/file.hpp"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <array>
 #include <cerrno>
 #include <cstring>
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/unique_fd.hpp"
 
@@ -109,9 +110,10 @@ Result<void> check_private(const std::filesystem::path& path) {
     // The group may read what root owns: that is how systemd hands credentials to a DynamicUser.
     const mode_t forbidden = info.st_uid == 0 && ::geteuid() != 0 ? 0037 : 0077;
     if ((info.st_mode & forbidden) != 0) {
-        return Failure{Code::config_invalid, fmt::format("{} is a private file that others may read (mode {:04o}); "
-                                                         "run: chmod 600 {}",
-                                                         path.string(), info.st_mode & 07777, path.string())};
+        return Failure{Code::config_invalid,
+                       fmt::format("{} is a private file that others may read (mode {:04o}); "
+                                   "run: chmod 600 {}",
+                                   path.string(), info.st_mode & 07777, path.string())};
     }
     return {};
 }

@@ -18,8 +18,8 @@ Result<void> start_log(std::string_view program, std::string_view level) {
         return Failure{Code::config_invalid,
                        fmt::format("'{}' is no log level; use trace, debug, info, warn or error", level)};
     }
-    auto logger =
-        std::make_shared<spdlog::logger>(std::string(program), std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    auto logger = std::make_shared<spdlog::logger>(std::string(program),
+                                                   std::make_shared<spdlog::sinks::stderr_sink_mt>());
     const bool is_journal = std::getenv("JOURNAL_STREAM") != nullptr;
     auto formatter = std::make_unique<spdlog::pattern_formatter>(
         is_journal ? "%l %v" : "%Y-%m-%dT%H:%M:%S.%eZ %n %l %v", spdlog::pattern_time_type::utc);

@@ -1,10 +1,10 @@
 #include "base/process.hpp"
 
-#include <csignal>
-
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+
+#include <csignal>
 
 namespace postern {
 

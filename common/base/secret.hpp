@@ -1,12 +1,12 @@
-// A string that must not reach a log: passwords, passphrases, tokens. It has no formatter and no operator<<, and
-// it wipes its memory when it goes.
+// A string that must not reach a log: passwords, passphrases, tokens. It has no formatter and no operator<<,
+// and it wipes its memory when it goes.
 #pragma once
+
+#include <string.h>
 
 #include <string>
 #include <string_view>
 #include <utility>
-
-#include <string.h>
 
 namespace postern {
 

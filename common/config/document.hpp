@@ -1,5 +1,6 @@
-// A TOML file read the strict way: every key is asked for by name, and what nobody asked for is an error that names
-// the file, the line, what was expected and the nearest known key. All problems of a file are told at once.
+// A TOML file read the strict way: every key is asked for by name, and what nobody asked for is an error that
+// names the file, the line, what was expected and the nearest known key. All problems of a file are told at
+// once.
 #pragma once
 
 #include <chrono>
@@ -18,8 +19,8 @@ namespace postern::config {
 
 class Document;
 
-/// One table of a document. Reads note the key as known; a value of the wrong type or out of range is noted as a
-/// problem, and the fallback is returned so that reading goes on. Valid as long as its Document.
+/// One table of a document. Reads note the key as known; a value of the wrong type or out of range is noted
+/// as a problem, and the fallback is returned so that reading goes on. Valid as long as its Document.
 class Table {
 public:
     /// Absent and no fallback: a problem ("missing key").
@@ -30,11 +31,14 @@ public:
     std::chrono::milliseconds duration(std::string_view key, std::chrono::milliseconds fallback,
                                        std::chrono::milliseconds least, std::chrono::milliseconds most);
     std::vector<std::string> strings(std::string_view key);
-    /// A path; a relative one is taken from the folder of the file.
+    /// A path; a relative one is taken from the folder of the file. Expands the folders that systemd hands to
+    /// a unit, for example "${CREDENTIALS_DIRECTORY}/gateway.key" (systemd.exec(5)); other variables are
+    /// problems.
     std::filesystem::path path(std::string_view key);
     std::optional<std::filesystem::path> optional_path(std::string_view key);
     /// One of the given words.
-    std::string choice(std::string_view key, std::string_view fallback, const std::vector<std::string>& words);
+    std::string choice(std::string_view key, std::string_view fallback,
+                       const std::vector<std::string>& words);
 
     bool has(std::string_view key) const;
     /// A table below this one; an empty one when it is absent.

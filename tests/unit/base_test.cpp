@@ -1,10 +1,11 @@
+#include <sys/stat.h>
+
 #include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <string>
 
 #include <gtest/gtest.h>
-#include <sys/stat.h>
 
 #include "base/clock.hpp"
 #include "base/connection_id.hpp"
@@ -25,7 +26,8 @@ TEST(Duration, ReadsPairsOfNumberAndUnit) {
 }
 
 TEST(Duration, RefusesWhatIsNotOne) {
-    for (const auto* text : {"", "5", "s", "-1s", "1y", "1h ", "99999999999d", "1.5h", "9223372036854775807s"}) {
+    for (const auto* text :
+         {"", "5", "s", "-1s", "1y", "1h ", "99999999999d", "1.5h", "9223372036854775807s"}) {
         EXPECT_FALSE(parse_duration(text)) << text;
     }
 }
@@ -45,8 +47,9 @@ TEST(Time, SurvivesTheRoundTrip) {
 }
 
 TEST(Time, RefusesWhatIsNotUtc) {
-    for (const auto* text : {"", "2026-11-22", "2026-11-22T12:30:01+01:00", "2026-13-22T12:30:01Z", "2026-02-30T12:30:01Z",
-                             "2026-11-22T25:30:01Z", "2026-11-22T12:30:01.Z", "2026-11-22T12:30:01.1234567Z"}) {
+    for (const auto* text :
+         {"", "2026-11-22", "2026-11-22T12:30:01+01:00", "2026-13-22T12:30:01Z", "2026-02-30T12:30:01Z",
+          "2026-11-22T25:30:01Z", "2026-11-22T12:30:01.Z", "2026-11-22T12:30:01.1234567Z"}) {
         EXPECT_FALSE(parse_time(text)) << text;
     }
 }
