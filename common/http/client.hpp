@@ -1,4 +1,5 @@
-// The HTTPS client for the CA service: blocking, for a thread of its own (cpp-httplib underneath). JSON in, JSON out.
+// The HTTPS client for the CA service: blocking, for a thread of its own (cpp-httplib underneath). JSON in,
+// JSON out.
 #pragma once
 
 #include <chrono>
@@ -16,8 +17,8 @@ namespace postern::http {
 struct ClientOptions {
     /// "https://ca.example.org:7444". Nothing else than https is taken.
     std::string url;
-    /// The server must chain to this, bear the URL's host name, and be spiffe://<trust_domain>/ca/… . Nothing only for
-    /// the pinned first contact, which reads the trust bundles and believes them by fingerprint.
+    /// The server must chain to this, bear the URL's host name, and be spiffe://<trust_domain>/ca/… . Nothing
+    /// only for the pinned first contact, which reads the trust bundles and believes them by fingerprint.
     std::optional<pki::TrustBundle> server_ca;
     std::string trust_domain;
     std::optional<net::TlsCredentials> credentials;
@@ -41,8 +42,8 @@ public:
     Client& operator=(Client&&) noexcept;
     ~Client();
 
-    /// Failures are transport ones: unreachable, timed_out, tls_failed, unknown_issuer, wrong_server_identity, expired.
-    /// At most 64 MiB of body (a CRL is the largest thing asked for).
+    /// Failures are transport ones: unreachable, timed_out, tls_failed, unknown_issuer,
+    /// wrong_server_identity, expired. At most 64 MiB of body (a CRL is the largest thing asked for).
     Result<ClientAnswer> get(const std::string& path, const std::string& if_none_match = {});
     Result<ClientAnswer> post_json(const std::string& path, const std::string& body);
 

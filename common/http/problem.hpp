@@ -20,8 +20,8 @@ struct Problem {
     std::string connection_id;
 };
 
-/// application/problem+json: type ("urn:postern:problem:<code>"), title, status, detail (the hint), and the extension members
-/// "code" and "connection_id".
+/// application/problem+json: type ("urn:postern:problem:<code>"), title, status, detail (the hint), and the
+/// extension members "code" and "connection_id".
 std::string to_json(const Problem& problem);
 /// Reads one; an unknown code becomes Code::internal. Code::malformed_request when it is no problem body.
 Result<Problem> problem_from_json(std::string_view body);

@@ -32,9 +32,10 @@ struct RequestLimits {
 class RequestReader {
 public:
     RequestReader(net::ByteStream& stream, RequestLimits limits);
-    /// The next whole request. end_of_stream when the peer closed between requests; timed_out, malformed_request or
-    /// request_too_large otherwise. For CONNECT the body is empty and what follows the head is rest().
-    /// `first_byte_patience` bounds the wait for the first byte; head_patience runs from that byte.
+    /// The next whole request. end_of_stream when the peer closed between requests; timed_out,
+    /// malformed_request or request_too_large otherwise. For CONNECT the body is empty and what follows the
+    /// head is rest(). `first_byte_patience` bounds the wait for the first byte; head_patience runs from that
+    /// byte.
     boost::asio::awaitable<Result<Request>> next(std::chrono::milliseconds first_byte_patience);
     /// Bytes that arrived behind the last request; taken by the call.
     std::string take_rest();
@@ -45,8 +46,16 @@ private:
     std::string buffer_;
 };
 
-/// Writes the response with Content-Length, Date left out, Server "postern/<version>".
-boost::asio::awaitable<Result<void>> write_response(net::ByteStream& stream, Response response);
+/// Writes the response with Content-Length, Date left out, Server "postern/<version>". When `patience` ends
+/// the stream is cancelled: Code::timed_out.
+boost::asio::awaitable<Result<void>> write_response(
+    net::ByteStream& stream, Response response,
+    std::chrono::milliseconds patience = std::chrono::seconds(10));
+/// The answer to a CONNECT that was let in: "200 Connection Established" with Postern-Connection and no
+/// Content-Length (RFC 9110, section 9.3.6). What follows is the tunnel.
+boost::asio::awaitable<Result<void>> write_connected(
+    net::ByteStream& stream, std::string connection_id,
+    std::chrono::milliseconds patience = std::chrono::seconds(10));
 
 Response json_response(unsigned status, std::string body);
 /// A problem response (RFC 9457) for the failure; the Failure's detail is not in it.

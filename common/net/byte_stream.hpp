@@ -1,8 +1,9 @@
-// What the pieces above a socket need of it: plain TCP, a Unix socket, TLS on a socket, and TLS inside TLS are all
-// ByteStreams. One read and one write may be under way at a time, on one thread.
+// What the pieces above a socket need of it: plain TCP, a Unix socket, TLS on a socket, and TLS inside TLS
+// are all ByteStreams. One read and one write may be under way at a time, on one thread.
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <span>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -19,17 +20,24 @@ class ByteStream {
 public:
     virtual ~ByteStream() = default;
 
-    /// Waits until a read would not block, without holding a buffer. Idle sessions wait here.
+    /// Waits until try_read() is likely to have something, without holding a buffer. Idle sessions wait here.
     virtual boost::asio::awaitable<Result<void>> wait_readable() = 0;
-    /// At least one byte, or 0 at the orderly end (FIN, close_notify). Code::end_of_stream when the peer vanished
-    /// mid-stream (reset, or FIN without close_notify on TLS), Code::cancelled after cancel().
-    virtual boost::asio::awaitable<Result<std::size_t>> read_some(Buffer into) = 0;
+    /// Never waits: nothing when no byte is there yet; else at least one byte, or 0 at the orderly end (FIN,
+    /// close_notify). Code::end_of_stream when the peer vanished mid-stream (reset, or FIN without
+    /// close_notify on TLS).
+    virtual Result<std::optional<std::size_t>> try_read(Buffer into) = 0;
+    /// try_read() and wait_readable() until there is something: at least one byte, or 0 at the orderly end.
+    boost::asio::awaitable<Result<std::size_t>> read_some(Buffer into);
     /// All of it, or a failure, after which the stream is good for nothing but close().
     virtual boost::asio::awaitable<Result<void>> write_all(Bytes bytes) = 0;
     /// Tells the peer that no more bytes come (FIN; close_notify and FIN). Reading goes on.
     virtual boost::asio::awaitable<Result<void>> shutdown_send() = 0;
 
-    /// Makes pending operations fail with Code::cancelled. The stream must be closed after.
+    /// Makes a pending wait_readable() or read_some() fail with Code::cancelled, and nothing else: the stream
+    /// stays good. Not to be called while a write is under way. No effect when none is pending, or when it is
+    /// about to succeed.
+    virtual void wake() noexcept = 0;
+    /// Makes pending and all later operations fail with Code::cancelled. The stream must be closed after.
     virtual void cancel() noexcept = 0;
     /// Closes at once, without farewell. Pending operations fail with Code::cancelled.
     virtual void close() noexcept = 0;

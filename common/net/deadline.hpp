@@ -1,4 +1,5 @@
-// What ends a wait. A Deadline covers a phase (a handshake, a request head, a dial), not a message: one timer a phase.
+// What ends a wait. A Deadline covers a phase (a handshake, a request head, a dial), not a message: one timer
+// a phase.
 #pragma once
 
 #include <chrono>
@@ -9,11 +10,12 @@
 
 namespace postern::net {
 
-/// Runs `cut` on the executor's thread unless this object goes first; `cut` closes or cancels the sockets that the phase
-/// waits on. To be made, used and destroyed on one thread.
+/// Runs `cut` on the executor's thread unless this object goes first; `cut` closes or cancels the sockets
+/// that the phase waits on. To be made, used and destroyed on one thread.
 class Deadline {
 public:
-    Deadline(const boost::asio::any_io_executor& executor, std::chrono::milliseconds after, std::function<void()> cut);
+    Deadline(const boost::asio::any_io_executor& executor, std::chrono::milliseconds after,
+             std::function<void()> cut);
     ~Deadline();
     Deadline(const Deadline&) = delete;
     Deadline& operator=(const Deadline&) = delete;

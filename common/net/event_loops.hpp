@@ -1,5 +1,5 @@
-// One io_context a core, one thread each. What begins on a loop lives and dies there; nothing on the hot path is
-// shared between loops.
+// One io_context a core, one thread each. What begins on a loop lives and dies there; nothing on the hot path
+// is shared between loops.
 #pragma once
 
 #include <cstddef>
@@ -37,8 +37,8 @@ private:
     std::vector<std::thread> threads_;
 };
 
-/// Runs the coroutine on the loop. An exception that leaves it is a bug of one session: it is logged with `what`, and
-/// the process goes on.
+/// Runs the coroutine on the loop. An exception that leaves it is a bug of one session: it is logged with
+/// `what`, and the process goes on.
 void spawn(asio::io_context& loop, const char* what, asio::awaitable<void> session);
 
 }  // namespace postern::net

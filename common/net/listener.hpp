@@ -25,9 +25,10 @@ public:
     /// The port in force (for port 0), 0 for a Unix socket.
     unsigned short port() const;
 
-    /// Accepts on every loop; each connection stays on the loop that accepted it, where `serve` is called. At EMFILE and
-    /// the like it pauses 100 ms instead of spinning. Call once.
-    using Serve = std::function<void(boost::asio::io_context& loop, std::size_t loop_index, PlainStream stream)>;
+    /// Accepts on every loop; each connection stays on the loop that accepted it, where `serve` is called. At
+    /// EMFILE and the like it pauses 100 ms instead of spinning. Call once.
+    using Serve =
+        std::function<void(boost::asio::io_context& loop, std::size_t loop_index, PlainStream stream)>;
     void accept_on(EventLoops& loops, Serve serve);
     /// Closes the listening socket on every loop; connections that were accepted stay.
     void stop();

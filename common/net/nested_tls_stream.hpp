@@ -16,16 +16,17 @@ public:
     NestedTlsStream(ByteStream& outer, const TlsContext& context, const std::string& server_name);
     ~NestedTlsStream() override;
 
-    /// The first flight (the ClientHello), for the caller to send together with something else. If it is not called,
-    /// handshake() sends it.
+    /// The first flight (the ClientHello), for the caller to send together with something else. If it is not
+    /// called, handshake() sends it.
     Result<std::string> take_client_hello();
     boost::asio::awaitable<Result<void>> handshake();
     TlsPeer peer() const;
 
     boost::asio::awaitable<Result<void>> wait_readable() override;
-    boost::asio::awaitable<Result<std::size_t>> read_some(Buffer into) override;
+    Result<std::optional<std::size_t>> try_read(Buffer into) override;
     boost::asio::awaitable<Result<void>> write_all(Bytes bytes) override;
     boost::asio::awaitable<Result<void>> shutdown_send() override;
+    void wake() noexcept override;
     void cancel() noexcept override;
     void close() noexcept override;
     boost::asio::any_io_executor executor() override;

@@ -12,27 +12,43 @@
 
 namespace postern::net {
 
+/// One end of a connection, as records name it: "192.0.2.7" and 50412; "unix" and 0 for a Unix socket.
+struct Endpoint {
+    std::string address;
+    unsigned short port = 0;
+
+    /// "192.0.2.7:50412", "[2001:db8::1]:50412".
+    std::string text() const;
+};
+
 class PlainStream final : public ByteStream {
 public:
     /// Any stream socket; sets non-blocking mode, and TCP_NODELAY and SO_KEEPALIVE where it is TCP.
     explicit PlainStream(boost::asio::generic::stream_protocol::socket socket);
 
     boost::asio::awaitable<Result<void>> wait_readable() override;
-    boost::asio::awaitable<Result<std::size_t>> read_some(Buffer into) override;
+    Result<std::optional<std::size_t>> try_read(Buffer into) override;
     boost::asio::awaitable<Result<void>> write_all(Bytes bytes) override;
     boost::asio::awaitable<Result<void>> shutdown_send() override;
+    void wake() noexcept override;
     void cancel() noexcept override;
     void close() noexcept override;
     boost::asio::any_io_executor executor() override;
 
+    /// Empty addresses once the connection is gone.
+    Endpoint local() const;
+    Endpoint remote() const;
+    bool is_open() const noexcept { return socket_.is_open(); }
     int fd() noexcept { return socket_.native_handle(); }
     boost::asio::generic::stream_protocol::socket& socket() noexcept { return socket_; }
 
 private:
     boost::asio::generic::stream_protocol::socket socket_;
+    bool is_cancelled_ = false;
 };
 
-/// A host and a port as people write them: "db.example.org:5432", "127.0.0.1:5432", "[::1]:5432", "unix:/run/x.sock".
+/// A host and a port as people write them: "db.example.org:5432", "127.0.0.1:5432", "[::1]:5432",
+/// "unix:/run/x.sock".
 struct Address {
     std::string host;
     std::string port;

@@ -1,7 +1,9 @@
-// Carries bytes both ways between two streams until both directions have ended: half-close is passed on, back-pressure is
-// end to end (a byte is read only when the one before it is written), and an idle relay holds no buffer.
+// Carries bytes both ways between two streams until both directions have ended: half-close is passed on,
+// back-pressure is end to end (a byte is read only when the one before it is written), and an idle relay
+// holds no buffer.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -20,14 +22,24 @@ struct RelayEnd {
     Side ended_by = Side::a;
     /// Nothing after an orderly end of both directions.
     std::optional<Failure> failure;
+    /// Whether the side took every byte that was read for it, so that a last message may still be written to
+    /// it. False for a side that failed.
+    bool a_is_whole = true;
+    bool b_is_whole = true;
 };
 
-/// Sees, and may change or hold back, the bytes of one direction. Returns the bytes to send on; they may lie in `chunk` or in
-/// the filter, and stay valid until the next call. A Failure ends the relay.
+/// Sees, and may change or hold back, the bytes of one direction. Returns the bytes to send on; they may lie
+/// in `chunk` or in the filter, and stay valid until the next call. A Failure ends the relay.
 class RelayFilter {
 public:
     virtual ~RelayFilter() = default;
     virtual Result<Bytes> pass(Buffer chunk) = 0;
+};
+
+/// Live byte counts of a relay, for whoever lists connections. Written by the relay's thread, read by any.
+struct RelayCounters {
+    std::atomic<std::uint64_t> a_to_b = 0;
+    std::atomic<std::uint64_t> b_to_a = 0;
 };
 
 struct RelayOptions {
@@ -36,13 +48,13 @@ struct RelayOptions {
     /// Null: bytes pass as they are.
     RelayFilter* a_to_b = nullptr;
     RelayFilter* b_to_a = nullptr;
+    /// Null: nobody watches. Must outlive the relay.
+    RelayCounters* counters = nullptr;
 };
 
-/// Live byte counts of a relay, for whoever lists connections. Written by the relay's thread, read by any.
-struct RelayCounters;
-
-/// Runs until both directions ended, one failed, or a stream was cancelled or closed from outside (Code::cancelled). Does not
-/// close the streams. Both must outlive the call and live on the caller's loop.
+/// Runs until both directions ended, one failed, or a stream was cancelled or closed from outside
+/// (Code::cancelled). Does not close the streams; the failed one is cancelled, the other one stays good while
+/// it is whole. Both must outlive the call and live on the caller's loop.
 boost::asio::awaitable<RelayEnd> relay(ByteStream& a, ByteStream& b, RelayOptions options);
 
 }  // namespace postern::net

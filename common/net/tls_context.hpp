@@ -1,5 +1,5 @@
-// The settings of TLS connections: TLS 1.3 only, no session resumption, mutual authentication. A context without trust
-// roots cannot be built.
+// The settings of TLS connections: TLS 1.3 only, no session resumption, mutual authentication. A context
+// without trust roots cannot be built.
 #pragma once
 
 #include <memory>
@@ -29,15 +29,22 @@ enum class ClientCertificate {
     optional_and_maybe_expired,
 };
 
+/// v1_2 only for PostgreSQL inside the tunnel, whose server may know no later one.
+enum class MinimumTls { v1_2, v1_3 };
+
 /// Immutable, shared between connections and threads (SSL_CTX is).
 class TlsContext {
 public:
     /// ALPN http/1.1 only. Client chains are verified against `user_ca` for clientAuth.
-    static Result<TlsContext> server(const TlsCredentials& own, const pki::TrustBundle& user_ca, ClientCertificate client);
-    /// Servers are verified against `server_ca` for serverAuth; names are the caller's to check (TlsStream::peer()).
-    /// `alpn` is "http/1.1" for gateways, empty inside the tunnel. `groups` as SSL_CTX_set1_groups_list takes them.
-    static Result<TlsContext> client(const std::optional<TlsCredentials>& own, const pki::TrustBundle& server_ca,
-                                     const std::string& alpn, const char* groups = "X25519:P-256");
+    static Result<TlsContext> server(const TlsCredentials& own, const pki::TrustBundle& user_ca,
+                                     ClientCertificate client);
+    /// Servers are verified against `server_ca` for serverAuth; names are the caller's to check
+    /// (TlsStream::peer()). `alpn` is "http/1.1" for gateways, empty inside the tunnel. `groups` as
+    /// SSL_CTX_set1_groups_list takes them.
+    static Result<TlsContext> client(const std::optional<TlsCredentials>& own,
+                                     const pki::TrustBundle& server_ca, const std::string& alpn,
+                                     const char* groups = "X25519:P-256",
+                                     MinimumTls minimum = MinimumTls::v1_3);
 
     SSL_CTX* get() const noexcept { return context_.get(); }
 

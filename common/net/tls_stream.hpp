@@ -1,4 +1,5 @@
-// TLS straight on a socket: this class owns the SSL*, reads ahead in large blocks, and waits for readiness through Asio.
+// TLS straight on a socket: this class owns the SSL*, reads ahead in large blocks, and waits for readiness
+// through Asio.
 #pragma once
 
 #include <optional>
@@ -27,20 +28,23 @@ public:
     /// `server_name` is the SNI of a client (may be empty: none is sent).
     TlsStream(PlainStream socket, const TlsContext& context, Role role, const std::string& server_name = {});
 
-    /// To be called once, first. Failures: no_certificate, expired, not_yet_valid, unknown_issuer, self_signed,
-    /// wrong_purpose (what was wrong with the peer's certificate, or, from the peer's alert, with ours), tls_version,
-    /// not_tls (plain HTTP or garbage), tls_failed, end_of_stream, cancelled. The caller holds the Deadline.
+    /// To be called once, first. Failures: no_certificate, expired, not_yet_valid, unknown_issuer,
+    /// self_signed, wrong_purpose (what was wrong with the peer's certificate, or, from the peer's alert,
+    /// with ours), tls_version, not_tls (plain HTTP or garbage), tls_failed, end_of_stream, cancelled. The
+    /// caller holds the Deadline.
     boost::asio::awaitable<Result<void>> handshake();
     TlsPeer peer() const;
-    /// The certificate that the peer presented although the handshake failed on it: for the audit record only.
+    /// The certificate that the peer presented although the handshake failed on it: for the audit record
+    /// only.
     std::optional<pki::Certificate> rejected_certificate() const;
 
     boost::asio::awaitable<Result<void>> wait_readable() override;
-    /// A TLS alert from the peer is told as the Code it means: in TLS 1.3 a server refuses a client's certificate
-    /// only after the client's handshake is done.
-    boost::asio::awaitable<Result<std::size_t>> read_some(Buffer into) override;
+    /// A TLS alert from the peer is told as the Code it means: in TLS 1.3 a server refuses a client's
+    /// certificate only after the client's handshake is done.
+    Result<std::optional<std::size_t>> try_read(Buffer into) override;
     boost::asio::awaitable<Result<void>> write_all(Bytes bytes) override;
     boost::asio::awaitable<Result<void>> shutdown_send() override;
+    void wake() noexcept override;
     void cancel() noexcept override;
     void close() noexcept override;
     boost::asio::any_io_executor executor() override;

@@ -1,0 +1,82 @@
+// An HTTPS listener on the event loops: handlers in, answers out. Every connection has a deadline in each
+// phase, every count and size a bound; a failed handshake is told to a hook, for the audit log.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <boost/asio/awaitable.hpp>
+
+#include "base/result.hpp"
+#include "http/server.hpp"
+#include "net/event_loops.hpp"
+#include "net/listener.hpp"
+#include "net/tls_context.hpp"
+#include "net/tls_stream.hpp"
+#include "pki/certificate.hpp"
+
+namespace postern::http {
+
+/// Who sent a request, as far as the connection tells.
+struct ClientInfo {
+    net::Endpoint remote;
+    /// The handshake's result; no certificate when the client showed none.
+    net::TlsPeer peer;
+};
+
+/// A connection that ended before it could ask anything: the handshake failed, or a limit cut it
+/// (limit_reached).
+struct RejectedConnection {
+    net::Endpoint remote;
+    Failure failure;
+    /// What the peer presented, where it got that far. Not to be believed.
+    std::optional<pki::Certificate> certificate;
+};
+
+struct HttpsLimits {
+    RequestLimits request;
+    std::size_t connections = 4096;
+    std::size_t connections_per_address = 1024;
+    /// Not yet through their first request head, over all loops; at the bound the oldest one is cut.
+    std::size_t pending = 1024;
+    std::chrono::milliseconds handshake_patience = std::chrono::seconds(10);
+    std::chrono::milliseconds answer_patience = std::chrono::seconds(10);
+};
+
+class HttpsService {
+public:
+    /// Called on the connection's loop, one request of a connection at a time. It must not block: work that
+    /// does goes to a thread pool. It is not cancelled when the client goes away. An exception becomes a 500
+    /// and a log line.
+    using Handler = std::function<boost::asio::awaitable<Response>(Request request, ClientInfo client)>;
+    /// Called on a loop; may be called on several at once.
+    using OnRejected = std::function<void(const RejectedConnection& rejected)>;
+
+    /// Begins to accept at once. `loops` must outlive this object; `handler` and `on_rejected` are called
+    /// until the loops have stopped.
+    HttpsService(net::EventLoops& loops, net::Listener listener, net::TlsContext tls, HttpsLimits limits,
+                 Handler handler, OnRejected on_rejected);
+    /// Stops accepting and cuts what is left.
+    ~HttpsService();
+    HttpsService(const HttpsService&) = delete;
+    HttpsService& operator=(const HttpsService&) = delete;
+
+    unsigned short port() const;
+    /// For connections accepted from now on. Any thread.
+    void set_tls(net::TlsContext tls);
+    std::size_t connections() const;
+
+    /// Stops accepting, closes idle connections, lets running requests end, then cuts what is left after
+    /// `patience`. Blocks; call it from a thread that is not a loop. Whether nothing had to be cut.
+    bool drain(std::chrono::milliseconds patience);
+
+private:
+    struct State;
+    std::shared_ptr<State> state_;
+};
+
+}  // namespace postern::http

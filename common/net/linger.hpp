@@ -1,0 +1,15 @@
+// A farewell that the peer gets to read: closing a socket with unread bytes in it sends a reset, which
+// destroys the answer or the alert that was just sent.
+#pragma once
+
+#include <chrono>
+
+#include "net/byte_stream.hpp"
+
+namespace postern::net {
+
+/// Ends sending, then reads and discards (at most 256 KiB) until the peer has closed too or `patience` ends;
+/// then closes.
+boost::asio::awaitable<void> linger_and_close(ByteStream& stream, std::chrono::milliseconds patience);
+
+}  // namespace postern::net
