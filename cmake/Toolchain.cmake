@@ -19,7 +19,11 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     add_compile_options(-Wduplicated-cond -Wlogical-op -Wno-maybe-uninitialized)
 endif()
 
-if(POSTERN_SANITIZE)
+if(POSTERN_FUZZ)
+    # The libraries too: libFuzzer is blind to code that it has no counters in.
+    add_compile_options(-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+    add_link_options(-fsanitize=address,undefined)
+elseif(POSTERN_SANITIZE)
     add_compile_options(-fsanitize=${POSTERN_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
     add_link_options(-fsanitize=${POSTERN_SANITIZE})
 else()
