@@ -49,8 +49,8 @@ private:
     std::shared_ptr<X509> certificate_;
 };
 
-/// Every certificate of a PEM text, in order; Code::malformed_certificate when there is none, or text between the
-/// markers does not parse. At most 64.
+/// Every certificate of a PEM text, in order; Code::malformed_certificate when there is none, or text between
+/// the markers does not parse. At most 64.
 Result<std::vector<Certificate>> certificates_from_pem(std::string_view pem);
 Result<std::vector<Certificate>> load_certificates(const std::filesystem::path& path);
 std::string to_pem(const std::vector<Certificate>& certificates);

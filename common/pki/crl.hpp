@@ -1,8 +1,9 @@
 // A certificate revocation list, verified and indexed once (RFC 5280, section 5).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <memory>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -31,11 +32,12 @@ Code code_of(RevocationReason reason) noexcept;
 /// Immutable; safe to read from several threads. Lookup is constant time at 100,000 entries.
 class Crl {
 public:
-    /// Parses DER (or PEM) and verifies its signature by `issuer`, which must be allowed to sign CRLs. Refuses critical
-    /// extensions that it does not know.
+    /// Parses DER (or PEM) and verifies its signature by `issuer`, which must be allowed to sign CRLs.
+    /// Refuses critical extensions that it does not know.
     static Result<Crl> verify(std::string_view bytes, const Certificate& issuer);
 
-    /// The reason under which the serial (lower-case hex, as Certificate::serial) is revoked; nothing if it is not.
+    /// The reason under which the serial (lower-case hex, as Certificate::serial) is revoked; nothing if it
+    /// is not.
     std::optional<RevocationReason> find(std::string_view serial) const;
     std::uint64_t number() const noexcept { return number_; }
     SystemTime this_update() const noexcept { return this_update_; }
@@ -43,11 +45,19 @@ public:
     std::size_t size() const noexcept { return revoked_.size(); }
 
 private:
+    /// Lets a std::string_view be looked up without a copy.
+    struct SerialHash {
+        using is_transparent = void;
+        std::size_t operator()(std::string_view serial) const noexcept {
+            return std::hash<std::string_view>{}(serial);
+        }
+    };
+
     Crl() = default;
     std::uint64_t number_ = 0;
     SystemTime this_update_{};
     SystemTime next_update_{};
-    std::unordered_map<std::string, RevocationReason> revoked_;
+    std::unordered_map<std::string, RevocationReason, SerialHash, std::equal_to<>> revoked_;
 };
 
 }  // namespace postern::pki

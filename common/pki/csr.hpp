@@ -12,8 +12,8 @@ namespace postern::pki {
 /// A request for `key`, with CN `common_name` as a courtesy to readers.
 Result<std::string> make_csr_pem(const PrivateKey& key, std::string_view common_name);
 
-/// Checks the request's own signature and returns its key. Accepts ECDSA P-256 and P-384, RSA of 2048 to 4096 bits and
-/// Ed25519; Code::malformed_request otherwise, also over 16 KiB.
+/// Checks the request's own signature and returns its key. Accepts ECDSA P-256 and P-384, RSA of 2048 to 4096
+/// bits and Ed25519; Code::malformed_request otherwise, also over 16 KiB.
 Result<PublicKey> public_key_from_csr(std::string_view pem);
 
 }  // namespace postern::pki

@@ -1,5 +1,5 @@
-// Who or what a verified certificate says its bearer is. The one place that reads names out of certificates for a
-// decision.
+// Who or what a verified certificate says its bearer is. The one place that reads names out of certificates
+// for a decision.
 #pragma once
 
 #include <string>
@@ -21,12 +21,14 @@ struct LoginIdentity {
     std::string fingerprint;
     SystemTime not_before;
     SystemTime not_after;
+    std::string trust_domain;
 
     bool is_in(std::string_view group) const;
 };
 
-/// Reads a login certificate. The chain has been verified; this refuses (Code::malformed_certificate) one whose CN and
-/// SPIFFE URI disagree, that has several of either, or that lacks a session. Nothing here checks times.
+/// Reads a login certificate. The chain has been verified; this refuses (Code::malformed_certificate) one
+/// whose CN and SPIFFE URI disagree, that has several of either, or that lacks a session. Nothing here checks
+/// times.
 Result<LoginIdentity> login_identity(const Certificate& certificate);
 
 /// What a server is: the kinds of spiffe://<trust-domain>/<kind>/<name>.
@@ -36,12 +38,13 @@ enum class ServerKind { ca, gateway, service };
 std::string server_uri(std::string_view trust_domain, ServerKind kind, std::string_view name);
 std::string user_uri(std::string_view trust_domain, std::string_view name);
 
-/// Whether the verified server certificate bears a SPIFFE URI of that kind in that trust domain and, when `name` is not
-/// empty, of that name. Code::wrong_server_identity otherwise.
-Result<void> check_server_identity(const Certificate& certificate, std::string_view trust_domain, ServerKind kind,
-                                   std::string_view name);
+/// Whether the verified server certificate bears a SPIFFE URI of that kind in that trust domain and, when
+/// `name` is not empty, of that name. Code::wrong_server_identity otherwise.
+Result<void> check_server_identity(const Certificate& certificate, std::string_view trust_domain,
+                                   ServerKind kind, std::string_view name);
 
-/// A login name: 1 to 63 bytes (PostgreSQL's NAMEDATALEN), letters, digits and ._-@, first a letter, digit or _.
+/// A login name: 1 to 63 bytes (PostgreSQL's NAMEDATALEN), letters, digits and ._-@, first a letter, digit or
+/// _.
 bool is_login_name(std::string_view text) noexcept;
 /// A group's, service's or gateway's name: the same without @.
 bool is_resource_name(std::string_view text) noexcept;

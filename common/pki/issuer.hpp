@@ -64,8 +64,8 @@ Result<KeyAndCertificate> make_intermediate(const KeyAndCertificate& root, const
 /// An issuing authority: key, its certificate, and what stands above it up to the root. Thread-safe.
 class Issuer {
 public:
-    /// `chain` begins with the issuing certificate and ends with the root. Code::config_invalid unless the key fits the
-    /// first certificate and it is a CA.
+    /// `chain` begins with the issuing certificate and ends with the root. Code::config_invalid unless the
+    /// key fits the first certificate and it is a CA.
     static Result<Issuer> make(PrivateKey key, std::vector<Certificate> chain);
 
     /// EKU clientAuth, KU digitalSignature, 128-bit random serial, AKI, SKI, CRL distribution point.

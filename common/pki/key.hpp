@@ -13,6 +13,8 @@
 
 namespace postern::pki {
 
+class PublicKey;
+
 /// Shares one immutable EVP_PKEY; copies are cheap; safe to use from several threads.
 class PrivateKey {
 public:
@@ -30,6 +32,8 @@ public:
 
     /// Ed25519 only: signs `message`. Verified by verify_ed25519().
     Result<std::vector<unsigned char>> sign_ed25519(std::string_view message) const;
+    /// The public half alone.
+    Result<PublicKey> public_key() const;
     /// The public half as SubjectPublicKeyInfo PEM.
     Result<std::string> public_pem() const;
 

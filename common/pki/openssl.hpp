@@ -1,4 +1,5 @@
-// Owners of OpenSSL objects, and OpenSSL's error queue as a Failure. Every file that calls OpenSSL uses these.
+// Owners of OpenSSL objects, and OpenSSL's error queue as a Failure. Every file that calls OpenSSL uses
+// these.
 #pragma once
 
 #include <memory>

@@ -19,17 +19,18 @@ enum class Purpose { client_auth, server_auth };
 /// The Code for an X509_V_ERR_* value: expired, not_yet_valid, unknown_issuer, self_signed, wrong_purpose, …
 Code code_of_verify_error(int x509_v_err) noexcept;
 
-/// Immutable; shared between threads. Self-signed certificates of the bundle are trust anchors, the others are
-/// intermediates that help to build chains.
+/// Immutable; shared between threads. Self-signed certificates of the bundle are trust anchors, the others
+/// are intermediates that help to build chains.
 class TrustBundle {
 public:
     static Result<TrustBundle> from_pem(std::string_view pem);
     static Result<TrustBundle> load(const std::filesystem::path& path);
 
-    /// Verifies `leaf` with the peer's `intermediates` at time `now`: signatures, validity, basicConstraints, and that
-    /// the leaf's extendedKeyUsage is present and names `purpose` (an absent EKU is Code::wrong_purpose).
-    Result<void> verify(const Certificate& leaf, const std::vector<Certificate>& intermediates, Purpose purpose,
-                        SystemTime now) const;
+    /// Verifies `leaf` with the peer's `intermediates` at time `now`: signatures, validity, basicConstraints,
+    /// and that the leaf's extendedKeyUsage is present and names `purpose` (an absent EKU is
+    /// Code::wrong_purpose).
+    Result<void> verify(const Certificate& leaf, const std::vector<Certificate>& intermediates,
+                        Purpose purpose, SystemTime now) const;
 
     const std::vector<Certificate>& certificates() const noexcept { return certificates_; }
     std::string pem() const;

@@ -1,0 +1,240 @@
+#include "pki/issuer.hpp"
+
+#include <algorithm>
+
+#include <openssl/err.h>
+
+#include "pki/asn1.hpp"
+#include "pki/certificate_builder.hpp"
+#include "pki/identity.hpp"
+
+namespace postern::pki {
+
+namespace {
+
+constexpr int kDigitalSignature = 0;
+constexpr int kKeyCertSign = 5;
+constexpr int kCrlSign = 6;
+constexpr std::chrono::seconds kClockSkew{60};
+constexpr std::size_t kMaximumGroups = 256;
+constexpr std::size_t kMaximumNames = 64;
+constexpr std::size_t kMaximumUrlBytes = 2048;
+
+using AuthorityKeyIdPtr = std::unique_ptr<AUTHORITY_KEYID, Freer<AUTHORITY_KEYID_free>>;
+using EnumeratedPtr = std::unique_ptr<ASN1_ENUMERATED, Freer<ASN1_ENUMERATED_free>>;
+using RevokedPtr = std::unique_ptr<X509_REVOKED, Freer<X509_REVOKED_free>>;
+
+Failure malformed(std::string_view what) {
+    return Failure{Code::malformed_request, std::string(what)};
+}
+
+bool is_printable(std::string_view text) {
+    return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7F; });
+}
+
+/// A host name in letters, digits, dashes and dots, as RFC 1123 has it; IPv6 addresses bring colons.
+bool is_host_or_address(std::string_view text) {
+    return !text.empty() && text.size() <= 253 && text.front() != '.' && text.front() != '-' &&
+           text.find("..") == std::string_view::npos && std::all_of(text.begin(), text.end(), [](char c) {
+               return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                      c == '.' || c == '-' || c == ':' || c == '_';
+           });
+}
+
+/// No certificate outlives its issuer: nobody would accept it then.
+Result<SystemTime> last_moment(SystemTime not_before, SystemTime not_after, const Certificate& issuer) {
+    const SystemTime last = std::min(not_after, issuer.not_after());
+    if (not_after <= not_before) return malformed("a certificate must end after it begins");
+    if (last <= not_before) {
+        return Failure{Code::config_invalid, "the issuing certificate " + issuer.subject() + " expired on " +
+                                                 format_time(issuer.not_after())};
+    }
+    return last;
+}
+
+Result<KeyAndCertificate> make_authority(const KeyAndCertificate* parent, const AuthorityProfile& profile,
+                                         SystemTime now) {
+    Result<PrivateKey> key = PrivateKey::generate_p256();
+    if (!key) return key.error();
+    const SystemTime not_before = now - kClockSkew;
+    SystemTime not_after = now + profile.lifetime;
+    if (not_after <= not_before) return malformed("an authority must live for some time");
+    if (parent != nullptr) {
+        const Result<SystemTime> last = last_moment(not_before, not_after, parent->certificate);
+        if (!last) return last.error();
+        not_after = *last;
+    }
+    CertificateBuilder builder;
+    if (!profile.organization.empty()) builder.subject(NID_organizationName, profile.organization);
+    builder.subject(NID_commonName, profile.common_name)
+        .validity(not_before, not_after)
+        .public_key(key->get())
+        .basic_constraints(true, parent != nullptr ? std::optional<int>(0) : std::nullopt)
+        .key_usage({kKeyCertSign, kCrlSign})
+        .subject_key_identifier();
+    if (parent != nullptr) builder.issued_by(parent->certificate);
+    Result<Certificate> certificate = builder.sign(parent != nullptr ? parent->key : *key);
+    if (!certificate) return certificate.error();
+    return KeyAndCertificate{std::move(*key), std::move(*certificate)};
+}
+
+bool add_number(X509_CRL* crl, std::uint64_t number) {
+    const Asn1IntegerPtr value(ASN1_INTEGER_new());
+    return value && ASN1_INTEGER_set_uint64(value.get(), number) == 1 &&
+           X509_CRL_add1_ext_i2d(crl, NID_crl_number, value.get(), 0, 0) == 1;
+}
+
+bool add_authority_key_identifier(X509_CRL* crl, const Certificate& issuer) {
+    const ASN1_OCTET_STRING* identifier = X509_get0_subject_key_id(issuer.get());
+    if (identifier == nullptr) return true;
+    const AuthorityKeyIdPtr authority(AUTHORITY_KEYID_new());
+    if (!authority) return false;
+    authority->keyid = ASN1_OCTET_STRING_dup(identifier);
+    return authority->keyid != nullptr &&
+           X509_CRL_add1_ext_i2d(crl, NID_authority_key_identifier, authority.get(), 0, 0) == 1;
+}
+
+Result<void> add_revoked(X509_CRL* crl, const RevokedSerial& revoked) {
+    Result<Asn1IntegerPtr> serial = serial_from_text(revoked.serial);
+    if (!serial) return serial.error();
+    const Asn1TimePtr time = time_to_asn1(revoked.revoked_at);
+    RevokedPtr entry(X509_REVOKED_new());
+    bool is_whole = time && entry && X509_REVOKED_set_serialNumber(entry.get(), serial->get()) == 1 &&
+                    X509_REVOKED_set_revocationDate(entry.get(), time.get()) == 1;
+    // "Unspecified" is told by leaving the reason out (RFC 5280, section 5.3.1).
+    if (is_whole && revoked.reason != RevocationReason::unspecified) {
+        const EnumeratedPtr reason(ASN1_ENUMERATED_new());
+        is_whole = reason && ASN1_ENUMERATED_set(reason.get(), static_cast<long>(revoked.reason)) == 1 &&
+                   X509_REVOKED_add1_ext_i2d(entry.get(), NID_crl_reason, reason.get(), 0, 0) == 1;
+    }
+    if (!is_whole || X509_CRL_add0_revoked(crl, entry.get()) != 1) {
+        return openssl_failure(Code::internal, "cannot add an entry to the CRL");
+    }
+    static_cast<void>(entry.release());
+    return {};
+}
+
+}  // namespace
+
+Result<KeyAndCertificate> make_root(const AuthorityProfile& profile, SystemTime now) {
+    return make_authority(nullptr, profile, now);
+}
+
+Result<KeyAndCertificate> make_intermediate(const KeyAndCertificate& root, const AuthorityProfile& profile,
+                                            SystemTime now) {
+    return make_authority(&root, profile, now);
+}
+
+Result<Issuer> Issuer::make(PrivateKey key, std::vector<Certificate> chain) {
+    const auto refuse = [](std::string_view why) { return Failure{Code::config_invalid, std::string(why)}; };
+    if (chain.empty()) return refuse("an issuer needs its certificate");
+    ERR_clear_error();
+    if (X509_check_private_key(chain.front().get(), key.get()) != 1) {
+        return openssl_failure(Code::config_invalid,
+                               "the key does not fit the certificate " + chain.front().subject());
+    }
+    for (std::size_t i = 0; i < chain.size(); ++i) {
+        const Certificate& current = chain[i];
+        const Certificate& parent = chain[std::min(i + 1, chain.size() - 1)];
+        if (!current.is_ca() || (X509_get_key_usage(current.get()) & KU_KEY_CERT_SIGN) == 0) {
+            return refuse(current.subject() + " is not a certificate of a CA");
+        }
+        const bool is_issued = X509_check_issued(parent.get(), current.get()) == X509_V_OK &&
+                               X509_verify(current.get(), X509_get0_pubkey(parent.get())) == 1;
+        ERR_clear_error();
+        if (!is_issued) {
+            return refuse(i + 1 < chain.size() ? current.subject() + " was not issued by " + parent.subject()
+                                               : "the chain does not end with a root: " + current.subject());
+        }
+    }
+    return Issuer(std::move(key), std::move(chain));
+}
+
+Result<Certificate> Issuer::issue_login(const PublicKey& subject, const LoginProfile& profile) const {
+    if (!is_login_name(profile.name)) return malformed("not a login name");
+    if (!is_trust_domain(profile.trust_domain)) return malformed("not a trust domain");
+    if (!is_session_id(profile.session_id)) return malformed("not a session id");
+    if (profile.groups.size() > kMaximumGroups) return malformed("more than 256 groups");
+    if (!std::all_of(profile.groups.begin(), profile.groups.end(), is_resource_name)) {
+        return malformed("a group's name must be 1 to 63 letters, digits and ._-");
+    }
+    if (profile.crl_url.size() > kMaximumUrlBytes || !is_printable(profile.crl_url)) {
+        return malformed("not a CRL URL");
+    }
+    const Certificate& issuer = chain_.front();
+    const Result<SystemTime> not_after = last_moment(profile.not_before, profile.not_after, issuer);
+    if (!not_after) return not_after.error();
+    CertificateBuilder builder;
+    for (const std::string& group : profile.groups) {
+        builder.subject(NID_organizationName, group);
+    }
+    builder.subject(NID_commonName, profile.name)
+        .validity(profile.not_before, *not_after)
+        .public_key(subject.get())
+        .issued_by(issuer)
+        .subject_key_identifier()
+        .basic_constraints(false)
+        .key_usage({kDigitalSignature})
+        .extended_key_usage(NID_client_auth)
+        .alternative_names({user_uri(profile.trust_domain, profile.name)}, {})
+        .session(profile.session_id);
+    if (!profile.crl_url.empty()) builder.crl_distribution_point(profile.crl_url);
+    return builder.sign(key_);
+}
+
+Result<Certificate> Issuer::issue_server(const PublicKey& subject, const ServerProfile& profile) const {
+    if (profile.names.size() > kMaximumNames) return malformed("more than 64 names");
+    if (!std::all_of(profile.names.begin(), profile.names.end(), is_host_or_address)) {
+        return malformed("a server's name must be a DNS name or an IP address");
+    }
+    if (profile.uri.empty() || profile.uri.size() > kMaximumUrlBytes || !is_printable(profile.uri)) {
+        return malformed("not a server's URI");
+    }
+    const Certificate& issuer = chain_.front();
+    const Result<SystemTime> not_after = last_moment(profile.not_before, profile.not_after, issuer);
+    if (!not_after) return not_after.error();
+    CertificateBuilder builder;
+    builder.subject(NID_commonName, profile.common_name)
+        .validity(profile.not_before, *not_after)
+        .public_key(subject.get())
+        .issued_by(issuer)
+        .subject_key_identifier()
+        .basic_constraints(false)
+        .key_usage({kDigitalSignature})
+        .extended_key_usage(NID_server_auth)
+        .alternative_names({profile.uri}, profile.names);
+    return builder.sign(key_);
+}
+
+Result<std::string> Issuer::issue_crl(std::uint64_t number, SystemTime this_update, SystemTime next_update,
+                                      const std::vector<RevokedSerial>& revoked) const {
+    if (next_update <= this_update) return malformed("a CRL must end after it begins");
+    const Certificate& issuer = chain_.front();
+    ERR_clear_error();
+    const X509CrlPtr crl(X509_CRL_new());
+    const Asn1TimePtr last = time_to_asn1(this_update);
+    const Asn1TimePtr next = time_to_asn1(next_update);
+    if (!crl || !last || !next || X509_CRL_set_version(crl.get(), X509_CRL_VERSION_2) != 1 ||
+        X509_CRL_set_issuer_name(crl.get(), X509_get_subject_name(issuer.get())) != 1 ||
+        X509_CRL_set1_lastUpdate(crl.get(), last.get()) != 1 ||
+        X509_CRL_set1_nextUpdate(crl.get(), next.get()) != 1 ||
+        !add_authority_key_identifier(crl.get(), issuer) || !add_number(crl.get(), number)) {
+        return openssl_failure(Code::internal, "cannot make the CRL");
+    }
+    for (const RevokedSerial& entry : revoked) {
+        const Result<void> added = add_revoked(crl.get(), entry);
+        if (!added) return added.error();
+    }
+    X509_CRL_sort(crl.get());
+    if (X509_CRL_sign(crl.get(), key_.get(), signing_digest(key_.get())) <= 0) {
+        return openssl_failure(Code::internal, "cannot sign the CRL");
+    }
+    unsigned char* bytes = nullptr;
+    const int length = i2d_X509_CRL(crl.get(), &bytes);
+    if (length < 0) return openssl_failure(Code::internal, "cannot encode the CRL");
+    std::string der(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(length));
+    OPENSSL_free(bytes);
+    return der;
+}
+
+}  // namespace postern::pki

@@ -1,0 +1,175 @@
+#include "pki/trust_bundle.hpp"
+
+#include <openssl/err.h>
+#include <openssl/x509_vfy.h>
+
+#include "base/file.hpp"
+
+namespace postern::pki {
+
+namespace {
+
+/// Intermediates between leaf and root that a chain may have, and that a peer may send.
+constexpr int kMaximumDepth = 8;
+/// 112 bits: SHA-2, RSA of 2048 bits, curves of 224 bits and above.
+constexpr int kSecurityLevel = 2;
+
+struct StackFreer {
+    void operator()(STACK_OF(X509) * stack) const noexcept { sk_X509_free(stack); }
+};
+/// The stack alone; the certificates in it belong to others.
+using BorrowedStackPtr = std::unique_ptr<STACK_OF(X509), StackFreer>;
+
+bool is_self_signed(const Certificate& certificate) {
+    return (X509_get_extension_flags(certificate.get()) & EXFLAG_SS) != 0;
+}
+
+bool names_purpose(const Certificate& leaf, Purpose purpose) {
+    if ((X509_get_extension_flags(leaf.get()) & EXFLAG_XKUSAGE) == 0) return false;
+    const std::uint32_t wanted = purpose == Purpose::client_auth ? XKU_SSL_CLIENT : XKU_SSL_SERVER;
+    return (X509_get_extended_key_usage(leaf.get()) & wanted) != 0;
+}
+
+std::string_view text_of(Purpose purpose) {
+    return purpose == Purpose::client_auth ? "clientAuth" : "serverAuth";
+}
+
+}  // namespace
+
+Code code_of_verify_error(int x509_v_err) noexcept {
+    switch (x509_v_err) {
+        case X509_V_ERR_CERT_HAS_EXPIRED:
+            return Code::expired;
+        case X509_V_ERR_CERT_NOT_YET_VALID:
+            return Code::not_yet_valid;
+        case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+            return Code::self_signed;
+        // No chain to a root of the bundle: nobody known signed it, or somebody known of the name but with
+        // another key, or somebody who is no CA.
+        case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+        case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+        case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+        case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+        case X509_V_ERR_CERT_SIGNATURE_FAILURE:
+        case X509_V_ERR_CERT_CHAIN_TOO_LONG:
+        case X509_V_ERR_PATH_LENGTH_EXCEEDED:
+        case X509_V_ERR_INVALID_CA:
+        case X509_V_ERR_INVALID_NON_CA:
+        case X509_V_ERR_KEYUSAGE_NO_CERTSIGN:
+        case X509_V_ERR_SUBJECT_ISSUER_MISMATCH:
+        case X509_V_ERR_AKID_SKID_MISMATCH:
+        case X509_V_ERR_AKID_ISSUER_SERIAL_MISMATCH:
+        case X509_V_ERR_CERT_UNTRUSTED:
+            return Code::unknown_issuer;
+        case X509_V_ERR_INVALID_PURPOSE:
+        case X509_V_ERR_CERT_REJECTED:
+        case X509_V_ERR_KEYUSAGE_NO_DIGITAL_SIGNATURE:
+            return Code::wrong_purpose;
+        case X509_V_ERR_CERT_REVOKED:
+            return Code::revoked;
+        case X509_V_ERR_UNABLE_TO_GET_CRL:
+        case X509_V_ERR_CRL_HAS_EXPIRED:
+        case X509_V_ERR_CRL_NOT_YET_VALID:
+            return Code::crl_stale;
+        case X509_V_ERR_HOSTNAME_MISMATCH:
+        case X509_V_ERR_IP_ADDRESS_MISMATCH:
+        case X509_V_ERR_EMAIL_MISMATCH:
+            return Code::wrong_server_identity;
+        case X509_V_OK:
+        case X509_V_ERR_UNSPECIFIED:
+        case X509_V_ERR_OUT_OF_MEM:
+        case X509_V_ERR_INVALID_CALL:
+        case X509_V_ERR_STORE_LOOKUP:
+            return Code::internal;
+        default:
+            return Code::malformed_certificate;
+    }
+}
+
+Result<TrustBundle> TrustBundle::from_pem(std::string_view pem) {
+    const auto refuse = [](std::string_view why) {
+        return Failure{Code::malformed_certificate, "trust bundle: " + std::string(why)};
+    };
+    Result<std::vector<Certificate>> certificates = certificates_from_pem(pem);
+    if (!certificates) return with_context("trust bundle", certificates.error());
+    TrustBundle bundle;
+    bundle.certificates_ = std::move(*certificates);
+    ERR_clear_error();
+    X509StorePtr store(X509_STORE_new());
+    if (!store) throw std::bad_alloc();
+    bool has_root = false;
+    for (const Certificate& certificate : bundle.certificates_) {
+        if (!certificate.is_ca()) return refuse(certificate.subject() + " is not a certificate of a CA");
+        has_root = has_root || is_self_signed(certificate);
+        if (X509_STORE_add_cert(store.get(), certificate.get()) != 1) {
+            return openssl_failure(Code::malformed_certificate, "trust bundle");
+        }
+    }
+    if (!has_root) return refuse("it holds no root, only certificates that somebody else signed");
+    bundle.store_ = std::shared_ptr<X509_STORE>(std::move(store));
+    return bundle;
+}
+
+Result<TrustBundle> TrustBundle::load(const std::filesystem::path& path) {
+    const Result<std::string> pem = read_file(path);
+    if (!pem) return pem.error();
+    Result<TrustBundle> bundle = from_pem(*pem);
+    if (!bundle) return with_context(path.string(), bundle.error());
+    return bundle;
+}
+
+Result<void> TrustBundle::verify(const Certificate& leaf, const std::vector<Certificate>& intermediates,
+                                 Purpose purpose, SystemTime now) const {
+    if (intermediates.size() > kMaximumDepth) {
+        return Failure{Code::malformed_certificate, "more than 8 certificates behind the leaf"};
+    }
+    ERR_clear_error();
+    const X509StoreCtxPtr context(X509_STORE_CTX_new());
+    const BorrowedStackPtr untrusted(sk_X509_new_null());
+    if (!context || !untrusted) throw std::bad_alloc();
+    for (const Certificate& intermediate : intermediates) {
+        if (sk_X509_push(untrusted.get(), intermediate.get()) <= 0) throw std::bad_alloc();
+    }
+    const char* const defaults = purpose == Purpose::client_auth ? "ssl_client" : "ssl_server";
+    if (X509_STORE_CTX_init(context.get(), store_.get(), leaf.get(), untrusted.get()) != 1 ||
+        X509_STORE_CTX_set_default(context.get(), defaults) != 1) {
+        return openssl_failure(Code::internal, "cannot set the verification up");
+    }
+    X509_VERIFY_PARAM* const parameters = X509_STORE_CTX_get0_param(context.get());
+    const auto seconds = std::chrono::floor<std::chrono::seconds>(now.time_since_epoch());
+    X509_VERIFY_PARAM_set_time(parameters, static_cast<std::time_t>(seconds.count()));
+    X509_VERIFY_PARAM_set_depth(parameters, kMaximumDepth);
+    X509_VERIFY_PARAM_set_auth_level(parameters, kSecurityLevel);
+    if (X509_verify_cert(context.get()) != 1) {
+        const int error = X509_STORE_CTX_get_error(context.get());
+        const std::string where =
+            leaf.subject() + " at depth " + std::to_string(X509_STORE_CTX_get_error_depth(context.get()));
+        ERR_clear_error();
+        return Failure{code_of_verify_error(error), where + ": " + X509_verify_cert_error_string(error)};
+    }
+    ERR_clear_error();
+    // OpenSSL lets a leaf without extendedKeyUsage, or one that is a CA itself, pass for any purpose.
+    if (!names_purpose(leaf, purpose)) {
+        return Failure{Code::wrong_purpose, leaf.subject() + ": its extendedKeyUsage does not name " +
+                                                std::string(text_of(purpose))};
+    }
+    if (leaf.is_ca()) return Failure{Code::wrong_purpose, leaf.subject() + " is a certificate of a CA"};
+    return {};
+}
+
+std::string TrustBundle::pem() const {
+    return to_pem(certificates_);
+}
+
+Result<Certificate> TrustBundle::issuer_of(const Certificate& certificate) const {
+    for (const Certificate& candidate : certificates_) {
+        ERR_clear_error();
+        const bool is_issuer = X509_check_issued(candidate.get(), certificate.get()) == X509_V_OK &&
+                               X509_verify(certificate.get(), X509_get0_pubkey(candidate.get())) == 1;
+        ERR_clear_error();
+        if (is_issuer) return candidate;
+    }
+    return Failure{Code::unknown_issuer, "the bundle does not hold the issuer of " + certificate.subject()};
+}
+
+}  // namespace postern::pki

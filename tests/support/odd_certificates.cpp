@@ -1,0 +1,73 @@
+#include "support/odd_certificates.hpp"
+
+#include "pki/certificate_builder.hpp"
+#include "pki/identity.hpp"
+
+namespace postern::test {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+Result<pki::KeyAndCertificate> make(const OddProfile& profile, const pki::KeyAndCertificate* issuer) {
+    Result<pki::PrivateKey> key = pki::PrivateKey::generate_p256();
+    if (!key) return key.error();
+    pki::CertificateBuilder builder;
+    for (const std::string& group : profile.groups) {
+        builder.subject(NID_organizationName, group);
+    }
+    builder.subject(NID_commonName, profile.common_name)
+        .validity(profile.not_before, profile.not_after)
+        .public_key(key->get())
+        .subject_key_identifier()
+        .basic_constraints(profile.is_ca)
+        .alternative_names(profile.uris, profile.names);
+    if (profile.is_ca) {
+        builder.key_usage({5, 6});
+    } else {
+        builder.key_usage({0});
+    }
+    if (profile.usage == Usage::client_auth) builder.extended_key_usage(NID_client_auth);
+    if (profile.usage == Usage::server_auth) builder.extended_key_usage(NID_server_auth);
+    if (!profile.session_id.empty()) builder.session(profile.session_id);
+    if (issuer != nullptr) builder.issued_by(issuer->certificate);
+    Result<pki::Certificate> certificate = builder.sign(issuer != nullptr ? issuer->key : *key);
+    if (!certificate) return certificate.error();
+    return pki::KeyAndCertificate{std::move(*key), std::move(*certificate)};
+}
+
+}  // namespace
+
+OddProfile login_profile(std::string_view name, SystemTime now) {
+    OddProfile profile;
+    profile.common_name = name;
+    profile.groups = {"analysts"};
+    profile.uris = {pki::user_uri("test.internal", name)};
+    profile.session_id = "session-of-" + std::string(name);
+    profile.not_before = now - 1min;
+    profile.not_after = now + 1h;
+    return profile;
+}
+
+Result<pki::KeyAndCertificate> mint(const OddProfile& profile, const pki::KeyAndCertificate& issuer) {
+    return make(profile, &issuer);
+}
+
+Result<pki::KeyAndCertificate> mint_self_signed(const OddProfile& profile) {
+    return make(profile, nullptr);
+}
+
+Authority make_authority(const std::string& name, SystemTime now) {
+    const auto year = std::chrono::seconds(365 * 24h);
+    const pki::AuthorityProfile root_profile{name + " Root", "Postern Test", 10 * year};
+    const pki::AuthorityProfile issuing_profile{name + " Issuing", "Postern Test", year};
+    pki::KeyAndCertificate root = pki::make_root(root_profile, now).value();
+    pki::KeyAndCertificate issuing = pki::make_intermediate(root, issuing_profile, now).value();
+    const std::vector<pki::Certificate> chain{issuing.certificate, root.certificate};
+    pki::Issuer issuer = pki::Issuer::make(issuing.key, chain).value();
+    pki::TrustBundle bundle =
+        pki::TrustBundle::from_pem(pki::to_pem({root.certificate, issuing.certificate})).value();
+    return Authority{std::move(root), std::move(issuing), std::move(issuer), std::move(bundle)};
+}
+
+}  // namespace postern::test
