@@ -1,0 +1,222 @@
+#include "ca-service/config.hpp"
+
+#include <set>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "ca-service/server_name.hpp"
+#include "config/document.hpp"
+#include "pki/identity.hpp"
+
+namespace postern::ca {
+
+namespace {
+
+using std::chrono::hours;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+void read_ca(config::Table table, Config& out) {
+    const std::string listen = table.string("listen", "127.0.0.1:7444");
+    if (auto address = net::parse_address(listen); !address) {
+        table.problem("listen", address.error().detail);
+    } else if (address->is_unix) {
+        table.problem("listen", "expected a host and a port, for example \"0.0.0.0:7444\"");
+    } else {
+        out.listen = *address;
+    }
+    out.names = table.strings("names");
+    if (out.names.empty()) {
+        table.problem("names",
+                      "expected at least one DNS name or IP address by which this service is reached");
+    }
+    for (const std::string& name : out.names) {
+        if (!is_server_name(name)) {
+            table.problem("names", fmt::format("'{}' is neither a DNS name nor an IP address", name));
+        }
+    }
+    out.trust_domain = table.string("trust_domain");
+    if (!out.trust_domain.empty() && !pki::is_trust_domain(out.trust_domain)) {
+        table.problem("trust_domain",
+                      fmt::format("'{}' is no trust domain; expected lower-case DNS form, for example "
+                                  "\"example.org\"",
+                                  out.trust_domain));
+    }
+    out.certificate_lifetime = table.duration("certificate_lifetime", hours(1), seconds(30), hours(24));
+    out.session_lifetime = table.duration("session_lifetime", hours(12), seconds(30), hours(24 * 30));
+    out.server_certificate_lifetime =
+        table.duration("server_certificate_lifetime", hours(24 * 90), minutes(10), hours(24 * 398));
+    out.crl_lifetime = table.duration("crl_lifetime", hours(1), seconds(10), hours(24 * 7));
+    out.crl_url = table.string("crl_url", "");
+    if (out.crl_url.empty() && !out.names.empty()) {
+        const std::string& name = out.names.front();
+        const bool is_ipv6 = name.find(':') != std::string::npos;
+        out.crl_url = fmt::format("https://{}:{}/v1/crl", is_ipv6 ? "[" + name + "]" : name, out.listen.port);
+    }
+}
+
+void read_audit(config::Table table, const std::filesystem::path& directory, Config& out) {
+    out.audit_file = table.optional_path("file").value_or(directory / "audit.jsonl");
+    out.audit_key = table.optional_path("key").value_or(directory / "audit.key");
+    out.audit_durability = table.choice("durability", "write", {"write", "sync"}) == "sync"
+                               ? audit::Durability::sync
+                               : audit::Durability::write;
+}
+
+void read_limits(config::Table table, Config& out) {
+    const auto count = [&](std::string_view key, std::int64_t fallback, std::int64_t least,
+                           std::int64_t most) {
+        return static_cast<std::size_t>(table.integer(key, fallback, least, most));
+    };
+    out.http.connections = count("connections", 4096, 1, 1'000'000);
+    out.http.connections_per_address = count("connections_per_address", 3072, 1, 1'000'000);
+    out.http.pending = count("pending", 1024, 1, 1'000'000);
+    out.http.handshake_patience = table.duration("handshake_timeout", seconds(10), seconds(1), minutes(1));
+    const auto request_timeout = table.duration("request_timeout", seconds(10), seconds(1), minutes(1));
+    out.http.request.head_patience = request_timeout;
+    out.http.request.body_patience = request_timeout;
+    out.http.answer_patience = request_timeout;
+    out.drain_timeout = table.duration("drain_timeout", seconds(10), seconds(0), minutes(10));
+    out.login_workers = count("login_workers", 0, 0, 256);
+    out.login_queue = count("login_queue", 128, 1, 100'000);
+    out.request_workers = count("request_workers", 2, 1, 64);
+    out.request_queue = count("request_queue", 1024, 1, 100'000);
+}
+
+void read_catalogue(config::Table root, Config& out) {
+    std::set<std::string> gateways;
+    for (config::Table& table : root.tables("gateway")) {
+        CatalogueGateway gateway;
+        gateway.name = table.string("name");
+        gateway.address = table.string("address");
+        if (!gateway.name.empty() && !pki::is_resource_name(gateway.name)) {
+            table.problem("name",
+                          fmt::format("'{}' is no gateway name (letters, digits and ._-)", gateway.name));
+        }
+        if (!gateways.insert(gateway.name).second) {
+            table.problem("name", fmt::format("there are two gateways '{}'", gateway.name));
+        }
+        if (auto address = net::parse_address(gateway.address); !gateway.address.empty() && !address) {
+            table.problem("address", address.error().detail);
+        }
+        out.gateways.push_back(std::move(gateway));
+    }
+    std::set<std::string> services;
+    for (config::Table& table : root.tables("service")) {
+        CatalogueService service;
+        service.name = table.string("name");
+        if (!service.name.empty() && !pki::is_resource_name(service.name)) {
+            table.problem("name",
+                          fmt::format("'{}' is no service name (letters, digits and ._-)", service.name));
+        }
+        if (!services.insert(service.name).second) {
+            table.problem("name", fmt::format("there are two services '{}'", service.name));
+        }
+        if (table.has("server_name")) {
+            service.server_name = table.string("server_name");
+            if (!is_server_name(*service.server_name)) {
+                table.problem("server_name", fmt::format("'{}' is no DNS name", *service.server_name));
+            }
+        }
+        service.has_user_map = table.boolean("user_map", false);
+        out.services.push_back(std::move(service));
+    }
+}
+
+Result<Config> read(config::Document document, const std::filesystem::path& directory) {
+    Config out;
+    config::Table root = document.root();
+    read_ca(root.table("ca"), out);
+    read_audit(root.table("audit"), directory, out);
+    read_limits(root.table("limits"), out);
+    read_catalogue(root, out);
+    if (auto finished = document.finish(); !finished) {
+        return finished.error();
+    }
+    return out;
+}
+
+}  // namespace
+
+Result<Config> Config::load(const std::filesystem::path& file, const std::filesystem::path& directory) {
+    auto document = config::Document::load(file);
+    if (!document) {
+        return document.error();
+    }
+    return read(std::move(*document), directory);
+}
+
+Result<Config> Config::parse(std::string_view text, const std::filesystem::path& file,
+                             const std::filesystem::path& directory) {
+    auto document = config::Document::parse(text, file);
+    if (!document) {
+        return document.error();
+    }
+    return read(std::move(*document), directory);
+}
+
+std::string initial_config(const std::string& listen, const std::vector<std::string>& names,
+                           const std::string& trust_domain) {
+    std::vector<std::string> quoted_names;
+    for (const std::string& name : names) {
+        quoted_names.push_back(fmt::format("\"{}\"", name));
+    }
+    return fmt::format(
+        R"(# The Postern CA service. Check a change with `postern-ca check-config`; `systemctl reload postern-ca`
+# (or SIGHUP) puts it in force, and a file with an error leaves the old settings in force.
+
+[ca]
+# Where to listen. The default is reached from this machine alone; "0.0.0.0:7444" from everywhere.
+listen = "{}"
+# The names by which desktops and gateways reach this service. Its own certificate bears them.
+names = [{}]
+# Part of every certificate that was ever issued: do not change it.
+trust_domain = "{}"
+
+# How long a login certificate lives (30s to 24h), and how long one login lasts: until then certificates are
+# renewed silently.
+# certificate_lifetime = "1h"
+# session_lifetime = "12h"
+# server_certificate_lifetime = "90d"
+# After how long without this service a revocation list counts as stale.
+# crl_lifetime = "1h"
+# crl_url = "https://ca.example.org:7444/v1/crl"
+
+[audit]
+# file = "audit.jsonl"
+# key = "audit.key"
+# "write": a record survives a crash of this service; "sync": also a power cut.
+# durability = "write"
+
+[limits]
+# connections = 4096
+# connections_per_address = 3072
+# Connections that have not yet sent their first request; at the bound the oldest is cut.
+# pending = 1024
+# handshake_timeout = "10s"
+# request_timeout = "10s"
+# drain_timeout = "10s"
+# Threads that compute password hashes (0: one for each core), and logins that may wait for them.
+# login_workers = 0
+# login_queue = 128
+# request_workers = 2
+# request_queue = 1024
+
+# What people see after they log in: the gateways and the services behind them.
+#
+# [[gateway]]
+# name = "gw1"
+# address = "gw1.example.org:7443"
+#
+# [[service]]
+# name = "orders-db"
+# # When its PostgreSQL has a certificate of another CA: the DNS name on it.
+# # server_name = "orders.example.org"
+# # When its pg_ident.conf maps login names to other database users:
+# # user_map = true
+)",
+        listen, fmt::join(quoted_names, ", "), trust_domain);
+}
+
+}  // namespace postern::ca

@@ -1,0 +1,66 @@
+#include "ca-service/crl_publisher.hpp"
+
+#include "ca-service/store/certificates.hpp"
+
+namespace postern::ca {
+
+bool CrlPublisher::is_fresh(std::uint64_t revocations, std::chrono::milliseconds lifetime,
+                            SystemTime now) const {
+    return published_ && published_->revocations == revocations &&
+           now >= published_->this_update - store::kClockSlack &&
+           now < published_->this_update + lifetime / 2 && now < published_->next_update;
+}
+
+Result<std::shared_ptr<const PublishedCrl>> CrlPublisher::current(store::Database& database,
+                                                                  std::chrono::milliseconds lifetime) {
+    const auto seen = store::revocation_counter(database);
+    if (!seen) {
+        return seen.error();
+    }
+    const std::lock_guard lock(mutex_);
+    const SystemTime now = clock_();
+    if (is_fresh(*seen, lifetime, now)) {
+        return published_;
+    }
+    auto made = std::make_shared<PublishedCrl>();
+    std::vector<pki::RevokedSerial> revoked;
+    {
+        // One transaction, so that counter, list and number belong together; the signature needs no lock.
+        auto transaction = store::Transaction::write(database);
+        if (!transaction) {
+            return transaction.error();
+        }
+        const auto counter = store::revocation_counter(database);
+        if (!counter) {
+            return counter.error();
+        }
+        if (is_fresh(*counter, lifetime, now)) {
+            return published_;
+        }
+        auto serials = store::revoked_serials(database, now);
+        if (!serials) {
+            return serials.error();
+        }
+        const auto number = store::next_crl_number(database, now);
+        if (!number) {
+            return number.error();
+        }
+        if (auto committed = transaction->commit(); !committed) {
+            return committed.error();
+        }
+        made->revocations = *counter;
+        made->number = *number;
+        revoked = std::move(*serials);
+    }
+    made->this_update = now;
+    made->next_update = now + lifetime;
+    auto der = issuer_.issue_crl(made->number, made->this_update, made->next_update, revoked);
+    if (!der) {
+        return der.error();
+    }
+    made->der = std::move(*der);
+    published_ = std::move(made);
+    return published_;
+}
+
+}  // namespace postern::ca

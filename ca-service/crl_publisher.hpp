@@ -1,0 +1,47 @@
+// The revocation list as gateways fetch it: signed once for each change, and again well before it would go
+// stale.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "base/clock.hpp"
+#include "base/result.hpp"
+#include "ca-service/store/database.hpp"
+#include "pki/issuer.hpp"
+
+namespace postern::ca {
+
+struct PublishedCrl {
+    std::uint64_t number = 0;
+    std::string der;
+    SystemTime this_update{};
+    SystemTime next_update{};
+    /// The store's revocation counter that it answers to.
+    std::uint64_t revocations = 0;
+};
+
+/// Thread-safe: one caller signs, the others wait for it.
+class CrlPublisher {
+public:
+    /// `issuer` must outlive this object.
+    CrlPublisher(const pki::Issuer& issuer, Clock clock) : issuer_(issuer), clock_(std::move(clock)) {}
+
+    /// The list that holds everything committed to the store before the call. `lifetime` is from thisUpdate
+    /// to nextUpdate; half of it is the oldest that a list gets.
+    Result<std::shared_ptr<const PublishedCrl>> current(store::Database& database,
+                                                        std::chrono::milliseconds lifetime);
+
+private:
+    bool is_fresh(std::uint64_t revocations, std::chrono::milliseconds lifetime, SystemTime now) const;
+
+    const pki::Issuer& issuer_;
+    Clock clock_;
+    std::mutex mutex_;
+    std::shared_ptr<const PublishedCrl> published_;
+};
+
+}  // namespace postern::ca

@@ -1,0 +1,130 @@
+#include "ca-service/login_throttle.hpp"
+
+#include <algorithm>
+#include <cstdint>
+
+#include <boost/asio/ip/address.hpp>
+
+namespace postern::ca {
+
+std::string throttled_network(std::string_view address) {
+    boost::system::error_code error;
+    const auto parsed = boost::asio::ip::make_address(std::string(address), error);
+    if (error || !parsed.is_v6()) {
+        return std::string(address);
+    }
+    if (parsed.to_v6().is_v4_mapped()) {
+        return boost::asio::ip::make_address_v4(boost::asio::ip::v4_mapped, parsed.to_v6()).to_string();
+    }
+    auto bytes = parsed.to_v6().to_bytes();
+    std::fill(bytes.begin() + 8, bytes.end(), static_cast<unsigned char>(0));
+    return boost::asio::ip::address_v6(bytes).to_string() + "/64";
+}
+
+LoginThrottle::LoginThrottle(ThrottleRules rules) : rules_(rules) {}
+
+LoginThrottle::Entry& LoginThrottle::entry(const std::string& key) {
+    if (auto found = entries_.find(key); found != entries_.end()) {
+        order_.splice(order_.end(), order_, found->second.place);
+        return found->second;
+    }
+    if (entries_.size() >= rules_.most_entries) {
+        entries_.erase(order_.front());
+        order_.pop_front();
+    }
+    Entry& made = entries_[key];
+    made.place = order_.insert(order_.end(), key);
+    return made;
+}
+
+std::string LoginThrottle::user_key(const std::string& user, std::string_view address) {
+    // A NUL is in no login name and in no address.
+    std::string pair = "p" + user + '\0' + throttled_network(address);
+    const auto found = entries_.find(pair);
+    return found != entries_.end() && found->second.is_familiar ? pair : "u" + user;
+}
+
+void LoginThrottle::forgive(Entry& entry, const ThrottleRule& rule, SystemTime now) {
+    if (entry.failures == 0 || now <= entry.last_charge) {
+        return;
+    }
+    const auto forgiven = (now - entry.last_charge) / rule.forgive_every;
+    if (forgiven > 0) {
+        entry.failures -= static_cast<unsigned>(std::min<long long>(forgiven, entry.failures));
+        entry.last_charge +=
+            forgiven * std::chrono::duration_cast<std::chrono::microseconds>(rule.forgive_every);
+    }
+}
+
+std::chrono::milliseconds LoginThrottle::delay_after(unsigned failures, const ThrottleRule& rule) {
+    if (failures < rule.free_failures) {
+        return std::chrono::milliseconds(0);
+    }
+    const unsigned doublings = std::min(failures - rule.free_failures, 20U);
+    return std::min(rule.first_delay * (std::int64_t{1} << doublings), rule.most_delay);
+}
+
+std::optional<std::chrono::milliseconds> LoginThrottle::admit(const std::string& user,
+                                                              std::string_view address, SystemTime now) {
+    const std::lock_guard lock(mutex_);
+    const std::string by_user = user_key(user, address);
+    const std::string by_address = "a" + throttled_network(address);
+    const auto wait_of = [&](const std::string& key) {
+        const auto found = entries_.find(key);
+        return found == entries_.end() ? SystemTime::duration(0) : found->second.blocked_until - now;
+    };
+    const auto wait = std::max(wait_of(by_user), wait_of(by_address));
+    if (wait > SystemTime::duration(0)) {
+        return std::chrono::ceil<std::chrono::milliseconds>(wait);
+    }
+    const auto charge = [&](const std::string& key, const ThrottleRule& rule) {
+        Entry& charged = entry(key);
+        forgive(charged, rule, now);
+        ++charged.failures;
+        charged.last_charge = now;
+        charged.blocked_until = now + delay_after(charged.failures, rule);
+    };
+    charge(by_user, rules_.user);
+    charge(by_address, rules_.address);
+    return std::nullopt;
+}
+
+void LoginThrottle::uncharge(const std::string& key, const ThrottleRule& rule, SystemTime now) {
+    const auto found = entries_.find(key);
+    if (found == entries_.end() || found->second.failures == 0) {
+        return;
+    }
+    Entry& charged = found->second;
+    --charged.failures;
+    charged.blocked_until = std::min(charged.blocked_until, now + delay_after(charged.failures, rule));
+    if (charged.failures < rule.free_failures) {
+        charged.blocked_until = now;
+    }
+}
+
+void LoginThrottle::succeeded(const std::string& user, std::string_view address, SystemTime now) {
+    const std::lock_guard lock(mutex_);
+    uncharge("a" + throttled_network(address), rules_.address, now);
+    const std::string charged = user_key(user, address);
+    if (charged.front() == 'u') {
+        // Failures of others stay counted; this one's charge goes.
+        uncharge(charged, rules_.user, now);
+    }
+    Entry& pair = entry("p" + user + '\0' + throttled_network(address));
+    pair.failures = 0;
+    pair.blocked_until = now;
+    pair.is_familiar = true;
+}
+
+void LoginThrottle::refund(const std::string& user, std::string_view address, SystemTime now) {
+    const std::lock_guard lock(mutex_);
+    uncharge("a" + throttled_network(address), rules_.address, now);
+    uncharge(user_key(user, address), rules_.user, now);
+}
+
+std::size_t LoginThrottle::size() const {
+    const std::lock_guard lock(mutex_);
+    return entries_.size();
+}
+
+}  // namespace postern::ca

@@ -1,0 +1,82 @@
+// How often a password may be tried: per user and per address, with a delay that doubles. In memory and
+// bounded; an attempt is charged before it is judged, so that a thousand at once do not slip through
+// together.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <list>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "base/clock.hpp"
+
+namespace postern::ca {
+
+/// From the `free_failures`-th failure on, the next attempt waits `first_delay`, then twice as long, up to
+/// `most_delay`. One failure is forgotten each `forgive_every`.
+struct ThrottleRule {
+    unsigned free_failures = 5;
+    std::chrono::milliseconds first_delay = std::chrono::seconds(1);
+    std::chrono::milliseconds most_delay = std::chrono::seconds(30);
+    std::chrono::milliseconds forgive_every = std::chrono::minutes(2);
+};
+
+struct ThrottleRules {
+    /// A stranger who guesses can hold a user out for `most_delay` at a time, so that it is short; but see
+    /// LoginThrottle.
+    ThrottleRule user;
+    /// Offices share an address: many are free, but who goes on waits long.
+    ThrottleRule address{.free_failures = 50,
+                         .first_delay = std::chrono::seconds(1),
+                         .most_delay = std::chrono::minutes(10),
+                         .forgive_every = std::chrono::seconds(30)};
+    std::size_t most_entries = 20'000;
+};
+
+/// Thread-safe. A user and an address that succeeded together before are counted on their own, so that
+/// somebody else's guessing does not lock the user out.
+class LoginThrottle {
+public:
+    explicit LoginThrottle(ThrottleRules rules = {});
+
+    /// Nothing when the attempt may go on (it is then charged); otherwise how long to wait.
+    std::optional<std::chrono::milliseconds> admit(const std::string& user, std::string_view address,
+                                                   SystemTime now);
+    /// The admitted attempt was right: takes its charge back, and from now on counts user and address as a
+    /// pair of their own.
+    void succeeded(const std::string& user, std::string_view address, SystemTime now);
+    /// The admitted attempt was never judged (the service itself failed): takes its charge back.
+    void refund(const std::string& user, std::string_view address, SystemTime now);
+
+    std::size_t size() const;
+
+private:
+    struct Entry {
+        unsigned failures = 0;
+        SystemTime last_charge{};
+        SystemTime blocked_until{};
+        bool is_familiar = false;
+        std::list<std::string>::iterator place;
+    };
+
+    Entry& entry(const std::string& key);
+    std::string user_key(const std::string& user, std::string_view address);
+    void uncharge(const std::string& key, const ThrottleRule& rule, SystemTime now);
+    static void forgive(Entry& entry, const ThrottleRule& rule, SystemTime now);
+    static std::chrono::milliseconds delay_after(unsigned failures, const ThrottleRule& rule);
+
+    ThrottleRules rules_;
+    mutable std::mutex mutex_;
+    std::unordered_map<std::string, Entry> entries_;
+    /// Keys, least recently used first.
+    std::list<std::string> order_;
+};
+
+/// The part of an address that one stranger holds: the whole of IPv4, the /64 of IPv6.
+std::string throttled_network(std::string_view address);
+
+}  // namespace postern::ca

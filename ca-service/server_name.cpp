@@ -1,0 +1,48 @@
+#include "ca-service/server_name.hpp"
+
+#include <algorithm>
+#include <string>
+
+#include <boost/asio/ip/address.hpp>
+
+namespace postern::ca {
+
+namespace {
+
+bool is_letter_or_digit(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+bool is_label(std::string_view label) {
+    return !label.empty() && label.size() <= 63 && label.front() != '-' && label.back() != '-' &&
+           std::all_of(label.begin(), label.end(), [](char c) { return is_letter_or_digit(c) || c == '-'; });
+}
+
+}  // namespace
+
+bool is_server_name(std::string_view text) noexcept {
+    if (text.empty() || text.size() > 253) {
+        return false;
+    }
+    boost::system::error_code error;
+    boost::asio::ip::make_address(std::string(text).c_str(), error);
+    if (!error) {
+        return text.find('%') == std::string_view::npos;
+    }
+    // Four numbers that are no address are no name either.
+    if (text.find_first_not_of("0123456789.") == std::string_view::npos) {
+        return false;
+    }
+    while (true) {
+        const std::size_t dot = text.find('.');
+        if (!is_label(text.substr(0, dot))) {
+            return false;
+        }
+        if (dot == std::string_view::npos) {
+            return true;
+        }
+        text.remove_prefix(dot + 1);
+    }
+}
+
+}  // namespace postern::ca

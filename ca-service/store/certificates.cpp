@@ -1,0 +1,206 @@
+#include "ca-service/store/certificates.hpp"
+
+#include <algorithm>
+
+#include <nlohmann/json.hpp>
+#include <soci/soci.h>
+
+namespace postern::ca::store {
+
+namespace {
+
+/// The columns of a login certificate, bound for a SELECT.
+struct Row {
+    IssuedCertificate certificate;
+    long long not_before = 0;
+    long long not_after = 0;
+    long long issued_at = 0;
+    long long revoked_at = 0;
+    int reason = 0;
+
+    IssuedCertificate take() const {
+        IssuedCertificate out = certificate;
+        out.not_before = from_stored(not_before);
+        out.not_after = from_stored(not_after);
+        out.issued_at = from_stored(issued_at);
+        if (revoked_at != 0) {
+            out.revocation = Revocation{from_stored(revoked_at), static_cast<pki::RevocationReason>(reason)};
+        }
+        return out;
+    }
+};
+
+constexpr const char* kSelect =
+    "SELECT serial, user_name, session_id, not_before, not_after, issued_at, revoked_at, revocation_reason "
+    "FROM certificates ";
+
+/// `condition` has exactly one text parameter and one number parameter, in that order.
+std::vector<IssuedCertificate> select(soci::session& sql, const std::string& condition,
+                                      const std::string& text, long long number) {
+    Row row;
+    soci::statement rows =
+        (sql.prepare << kSelect + condition, soci::use(text), soci::use(number),
+         soci::into(row.certificate.serial), soci::into(row.certificate.user),
+         soci::into(row.certificate.session_id), soci::into(row.not_before), soci::into(row.not_after),
+         soci::into(row.issued_at), soci::into(row.revoked_at), soci::into(row.reason));
+    std::vector<IssuedCertificate> found;
+    rows.execute();
+    while (rows.fetch()) {
+        found.push_back(row.take());
+    }
+    return found;
+}
+
+}  // namespace
+
+Result<void> add_certificate(Database& database, const IssuedCertificate& certificate) {
+    return guarded("cannot store the certificate", [&]() -> Result<void> {
+        const long long not_before = to_stored(certificate.not_before);
+        const long long not_after = to_stored(certificate.not_after);
+        const long long issued_at = to_stored(certificate.issued_at);
+        database.session()
+            << "INSERT INTO certificates (serial, user_name, session_id, not_before, not_after, issued_at) "
+               "VALUES (:serial, :user, :session, :not_before, :not_after, :issued)",
+            soci::use(certificate.serial), soci::use(certificate.user), soci::use(certificate.session_id),
+            soci::use(not_before), soci::use(not_after), soci::use(issued_at);
+        return {};
+    });
+}
+
+Result<std::optional<IssuedCertificate>> find_certificate(Database& database, const std::string& serial) {
+    return guarded("cannot read a certificate", [&]() -> Result<std::optional<IssuedCertificate>> {
+        auto found = select(database.session(), "WHERE serial = :serial AND issued_at >= :least", serial, 0);
+        if (found.empty()) {
+            return std::optional<IssuedCertificate>();
+        }
+        return std::optional<IssuedCertificate>(std::move(found.front()));
+    });
+}
+
+Result<std::vector<IssuedCertificate>> list_certificates(Database& database,
+                                                         const CertificateFilter& filter) {
+    return guarded("cannot list the certificates", [&]() -> Result<std::vector<IssuedCertificate>> {
+        const long long ended_before = filter.live_at ? to_stored(*filter.live_at) : 0;
+        std::string condition = filter.user.empty() ? "WHERE :user = '' " : "WHERE user_name = :user ";
+        condition += "AND not_after > :limit ";
+        if (filter.live_at) {
+            condition += "AND revoked_at = 0 ";
+        }
+        return select(database.session(), condition + "ORDER BY issued_at DESC, serial", filter.user,
+                      ended_before);
+    });
+}
+
+Result<std::vector<IssuedCertificate>> revoke_session(Database& database, const std::string& session_id,
+                                                      Revocation revocation) {
+    return guarded("cannot revoke", [&]() -> Result<std::vector<IssuedCertificate>> {
+        soci::session& sql = database.session();
+        const long long ended_before = to_stored(revocation.at - kClockSlack);
+        auto found = select(sql, "WHERE session_id = :session AND not_after > :limit AND revoked_at = 0",
+                            session_id, ended_before);
+        if (found.empty()) {
+            return found;
+        }
+        const long long revoked_at = to_stored(revocation.at);
+        const int reason = static_cast<int>(revocation.reason);
+        sql << "UPDATE certificates SET revoked_at = :at, revocation_reason = :reason "
+               "WHERE session_id = :session AND not_after > :limit AND revoked_at = 0",
+            soci::use(revoked_at), soci::use(reason), soci::use(session_id), soci::use(ended_before);
+        sql << "UPDATE counters SET value = value + 1 WHERE name = 'revocations'";
+        for (IssuedCertificate& certificate : found) {
+            certificate.revocation = revocation;
+        }
+        return found;
+    });
+}
+
+Result<std::vector<pki::RevokedSerial>> revoked_serials(Database& database, SystemTime now) {
+    return guarded("cannot read the revocations", [&]() -> Result<std::vector<pki::RevokedSerial>> {
+        std::vector<pki::RevokedSerial> revoked;
+        const long long ended_before = to_stored(now - kClockSlack);
+        std::string serial;
+        long long revoked_at = 0;
+        int reason = 0;
+        soci::statement rows =
+            (database.session().prepare
+                 << "SELECT serial, revoked_at, revocation_reason FROM certificates "
+                    "WHERE revoked_at <> 0 AND not_after > :limit ORDER BY revoked_at, serial",
+             soci::use(ended_before), soci::into(serial), soci::into(revoked_at), soci::into(reason));
+        rows.execute();
+        while (rows.fetch()) {
+            revoked.push_back({serial, from_stored(revoked_at), static_cast<pki::RevocationReason>(reason)});
+        }
+        return revoked;
+    });
+}
+
+Result<std::uint64_t> revocation_counter(Database& database) {
+    return guarded("cannot read the revocation counter", [&]() -> Result<std::uint64_t> {
+        long long value = 0;
+        database.session() << "SELECT value FROM counters WHERE name = 'revocations'", soci::into(value);
+        return static_cast<std::uint64_t>(value);
+    });
+}
+
+Result<std::uint64_t> next_crl_number(Database& database, SystemTime now) {
+    return guarded("cannot number the CRL", [&]() -> Result<std::uint64_t> {
+        long long last = 0;
+        database.session() << "SELECT value FROM counters WHERE name = 'crl_number'", soci::into(last);
+        // Seconds since 1970 as the floor: a store restored from a backup would otherwise repeat numbers that
+        // gateways have seen, and they would keep the older list.
+        const long long floor = std::chrono::floor<std::chrono::seconds>(now).time_since_epoch().count();
+        const long long next = std::max(last + 1, floor);
+        database.session() << "UPDATE counters SET value = :next WHERE name = 'crl_number'", soci::use(next);
+        return static_cast<std::uint64_t>(next);
+    });
+}
+
+Result<void> add_server_certificate(Database& database, const ServerCertificate& certificate) {
+    return guarded("cannot store the certificate", [&]() -> Result<void> {
+        const std::string names = nlohmann::json(certificate.dns_names).dump();
+        const long long not_after = to_stored(certificate.not_after);
+        const long long issued_at = to_stored(certificate.issued_at);
+        database.session()
+            << "INSERT INTO server_certificates (serial, kind, name, dns_names, not_after, issued_at) "
+               "VALUES (:serial, :kind, :name, :names, :not_after, :issued)",
+            soci::use(certificate.serial), soci::use(certificate.kind), soci::use(certificate.name),
+            soci::use(names), soci::use(not_after), soci::use(issued_at);
+        return {};
+    });
+}
+
+Result<std::vector<ServerCertificate>> list_server_certificates(Database& database) {
+    return guarded("cannot list the server certificates", [&]() -> Result<std::vector<ServerCertificate>> {
+        std::vector<ServerCertificate> found;
+        ServerCertificate certificate;
+        std::string names;
+        long long not_after = 0;
+        long long issued_at = 0;
+        soci::statement rows =
+            (database.session().prepare << "SELECT serial, kind, name, dns_names, not_after, issued_at "
+                                           "FROM server_certificates ORDER BY issued_at DESC, serial",
+             soci::into(certificate.serial), soci::into(certificate.kind), soci::into(certificate.name),
+             soci::into(names), soci::into(not_after), soci::into(issued_at));
+        rows.execute();
+        while (rows.fetch()) {
+            certificate.dns_names = nlohmann::json::parse(names).get<std::vector<std::string>>();
+            certificate.not_after = from_stored(not_after);
+            certificate.issued_at = from_stored(issued_at);
+            found.push_back(certificate);
+        }
+        return found;
+    });
+}
+
+Result<long long> forget_certificates(Database& database, SystemTime before) {
+    return guarded("cannot tidy the certificates", [&]() -> Result<long long> {
+        const long long limit = to_stored(before);
+        soci::statement remove =
+            (database.session().prepare << "DELETE FROM certificates WHERE not_after < :before",
+             soci::use(limit));
+        remove.execute(true);
+        return remove.get_affected_rows();
+    });
+}
+
+}  // namespace postern::ca::store

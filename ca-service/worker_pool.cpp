@@ -1,0 +1,74 @@
+#include "ca-service/worker_pool.hpp"
+
+#include <exception>
+
+#include <spdlog/spdlog.h>
+
+namespace postern::ca {
+
+Result<std::unique_ptr<WorkerPool>> WorkerPool::start(const std::filesystem::path& store_file,
+                                                      std::size_t threads, std::size_t queue_limit) {
+    std::unique_ptr<WorkerPool> pool(new WorkerPool);
+    pool->queue_limit_ = queue_limit;
+    for (std::size_t i = 0; i < threads; ++i) {
+        auto database = store::Database::open(store_file);
+        if (!database) {
+            return database.error();
+        }
+        pool->databases_.push_back(std::move(*database));
+    }
+    for (store::Database& database : pool->databases_) {
+        pool->threads_.emplace_back([raw = pool.get(), &database] { raw->work_on(database); });
+    }
+    return pool;
+}
+
+WorkerPool::~WorkerPool() {
+    {
+        const std::lock_guard lock(mutex_);
+        is_stopping_ = true;
+    }
+    wake_.notify_all();
+    for (std::thread& thread : threads_) {
+        thread.join();
+    }
+}
+
+bool WorkerPool::try_post(Job job) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (is_stopping_ || queue_.size() >= queue_limit_) {
+            return false;
+        }
+        queue_.push_back(std::move(job));
+    }
+    wake_.notify_one();
+    return true;
+}
+
+void WorkerPool::work_on(store::Database& database) {
+    while (true) {
+        Job job;
+        {
+            std::unique_lock lock(mutex_);
+            wake_.wait(lock, [this] { return is_stopping_ || !queue_.empty(); });
+            if (queue_.empty()) {
+                return;
+            }
+            job = std::move(queue_.front());
+            queue_.pop_front();
+        }
+        job(database);
+    }
+}
+
+Failure failure_of_exception_in_flight() {
+    try {
+        throw;
+    } catch (const std::exception& error) {
+        spdlog::error("event=worker.exception what=\"{}\"", error.what());
+        return Failure{Code::internal, error.what()};
+    }
+}
+
+}  // namespace postern::ca

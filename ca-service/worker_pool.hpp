@@ -1,0 +1,92 @@
+// Threads for what blocks: argon2 and the store. Each owns a connection to the store. The queue is bounded; a
+// full one is told at once, so that event loops never wait.
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "base/result.hpp"
+#include "ca-service/store/database.hpp"
+
+namespace postern::ca {
+
+class WorkerPool {
+public:
+    using Job = std::function<void(store::Database&)>;
+
+    /// Opens the store once for each thread. Fails as Database::open does.
+    static Result<std::unique_ptr<WorkerPool>> start(const std::filesystem::path& store_file,
+                                                     std::size_t threads, std::size_t queue_limit);
+    /// Runs what is queued, then joins.
+    ~WorkerPool();
+    WorkerPool(const WorkerPool&) = delete;
+    WorkerPool& operator=(const WorkerPool&) = delete;
+
+    /// False when the queue is full. The job must not throw.
+    bool try_post(Job job);
+
+    /// Runs `work` on a worker and comes back on the caller's own executor. Code::unavailable at once when
+    /// the queue is full. `T` is what `work` returns inside its Result.
+    template <class T>
+    boost::asio::awaitable<Result<T>> run(std::function<Result<T>(store::Database&)> work);
+
+private:
+    WorkerPool() = default;
+    void work_on(store::Database& database);
+
+    std::mutex mutex_;
+    std::condition_variable wake_;
+    std::deque<Job> queue_;
+    std::size_t queue_limit_ = 0;
+    bool is_stopping_ = false;
+    std::vector<store::Database> databases_;
+    std::vector<std::thread> threads_;
+};
+
+/// Calls `work` and makes an exception that leaves it into Code::internal, logged: a bug ends one request.
+Failure failure_of_exception_in_flight();
+
+template <class T>
+boost::asio::awaitable<Result<T>> WorkerPool::run(std::function<Result<T>(store::Database&)> work) {
+    namespace asio = boost::asio;
+    const auto executor = co_await asio::this_coro::executor;
+    auto result = std::make_shared<Result<T>>(Failure{Code::unavailable, "the worker queue is full"});
+    auto initiate = [this, executor, result, work = std::move(work)](auto handler) mutable {
+        // std::function wants copyable jobs; a completion handler is move-only.
+        auto shared = std::make_shared<decltype(handler)>(std::move(handler));
+        // Outstanding work keeps the loop running until the answer is back.
+        auto guard = std::make_shared<asio::executor_work_guard<asio::any_io_executor>>(executor);
+        auto finish = [executor, shared, guard] {
+            asio::post(executor, [shared, guard] { std::move (*shared)(); });
+        };
+        Job job = [result, work = std::move(work), finish](store::Database& database) {
+            try {
+                *result = work(database);
+            } catch (...) {
+                *result = failure_of_exception_in_flight();
+            }
+            finish();
+        };
+        if (!try_post(std::move(job))) {
+            finish();
+        }
+    };
+    co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(std::move(initiate),
+                                                                         asio::use_awaitable);
+    co_return std::move(*result);
+}
+
+}  // namespace postern::ca

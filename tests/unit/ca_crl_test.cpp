@@ -1,0 +1,151 @@
+#include <filesystem>
+
+#include <gtest/gtest.h>
+
+#include "ca-service/authority.hpp"
+#include "ca-service/crl_publisher.hpp"
+#include "ca-service/store/certificates.hpp"
+#include "ca-service/store/sessions.hpp"
+#include "ca-service/store/users.hpp"
+#include "pki/crl.hpp"
+#include "unit/ca_support.hpp"
+
+namespace postern::ca {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+class CrlPublishing : public testing::Test {
+protected:
+    test::TemporaryDirectory directory_;
+    test::ManualClock clock_{std::chrono::floor<std::chrono::seconds>(system_clock()())};
+    Authority authority_ = make_authority();
+    store::Database database_ = store::Database::open(directory_.path() / "state.db").value();
+    CrlPublisher publisher_{authority_.users(), clock_};
+
+    Authority make_authority() {
+        EXPECT_TRUE(create_authorities(directory_.path(), "Example", clock_.now()));
+        return Authority::load(directory_.path()).value();
+    }
+    void SetUp() override {
+        ASSERT_TRUE(store::add_user(database_, store::User{.name = "alice", .password_hash = "x"}));
+    }
+    std::string issue(const std::string& session) {
+        EXPECT_TRUE(store::add_session(database_, store::Session{.id = session,
+                                                                 .user = "alice",
+                                                                 .created_at = clock_.now(),
+                                                                 .expires_at = clock_.now() + hours(12)}));
+        const std::string serial = "7faa" + session;
+        EXPECT_TRUE(
+            store::add_certificate(database_, store::IssuedCertificate{.serial = serial,
+                                                                       .user = "alice",
+                                                                       .session_id = session,
+                                                                       .not_after = clock_.now() + hours(1),
+                                                                       .issued_at = clock_.now()}));
+        return serial;
+    }
+    void revoke(const std::string& session) {
+        EXPECT_TRUE(
+            store::revoke_session(database_, session, {clock_.now(), pki::RevocationReason::key_compromise}));
+    }
+    std::shared_ptr<const PublishedCrl> publish() { return publisher_.current(database_, hours(1)).value(); }
+    pki::Crl verified(const PublishedCrl& crl) {
+        return pki::Crl::verify(crl.der, authority_.users().chain().front()).value();
+    }
+};
+
+TEST_F(CrlPublishing, TellsARevokedSerialAndNoOther) {
+    const std::string revoked = issue("01");
+    const std::string good = issue("02");
+    revoke("01");
+    const auto crl = verified(*publish());
+    EXPECT_EQ(crl.find(revoked), pki::RevocationReason::key_compromise);
+    EXPECT_FALSE(crl.find(good));
+}
+
+TEST_F(CrlPublishing, SignsOnceForEachChange) {
+    issue("01");
+    const auto first = publish();
+    EXPECT_EQ(publish(), first);
+    revoke("01");
+    const auto second = publish();
+    EXPECT_GT(second->number, first->number);
+    EXPECT_EQ(publish(), second);
+}
+
+TEST_F(CrlPublishing, SeesWhatAnotherProcessRevoked) {
+    const std::string serial = issue("01");
+    publish();
+    store::Database other = store::Database::open(directory_.path() / "state.db").value();
+    ASSERT_TRUE(store::revoke_session(other, "01", {clock_.now(), pki::RevocationReason::unspecified}));
+    EXPECT_TRUE(verified(*publish()).find(serial));
+}
+
+TEST_F(CrlPublishing, SignsAgainBeforeTheListGoesStale) {
+    const auto first = publish();
+    clock_.advance(minutes(29));
+    EXPECT_EQ(publish(), first);
+    clock_.advance(minutes(2));
+    const auto second = publish();
+    EXPECT_GT(second->number, first->number);
+    EXPECT_GT(second->next_update, first->next_update);
+}
+
+TEST_F(CrlPublishing, NumbersGrowAcrossRestarts) {
+    const auto first = publish();
+    CrlPublisher restarted(authority_.users(), clock_);
+    EXPECT_GT(restarted.current(database_, hours(1)).value()->number, first->number);
+}
+
+TEST_F(CrlPublishing, DropsACertificateThatHasEnded) {
+    const std::string serial = issue("01");
+    revoke("01");
+    clock_.advance(hours(1));
+    EXPECT_TRUE(verified(*publish()).find(serial)) << "within the slack";
+    clock_.advance(hours(1));
+    EXPECT_FALSE(verified(*publish()).find(serial));
+}
+
+TEST(Authority, KeepsItsKeysToItself) {
+    const test::TemporaryDirectory directory;
+    ASSERT_TRUE(create_authorities(directory.path(), "Example", system_clock()()));
+    for (const std::string& name : authority_files()) {
+        const auto mode = std::filesystem::status(directory.path() / name).permissions();
+        const bool is_key = name.ends_with(".key");
+        EXPECT_EQ(static_cast<unsigned>(mode), is_key ? 0600U : 0644U) << name;
+    }
+    ASSERT_TRUE(Authority::load(directory.path()));
+    std::filesystem::permissions(directory.path() / "user-issuing.key", std::filesystem::perms(0644));
+    EXPECT_EQ(Authority::load(directory.path()).error().code, Code::config_invalid);
+}
+
+TEST(Authority, WorksWithoutItsRootKeys) {
+    const test::TemporaryDirectory directory;
+    ASSERT_TRUE(create_authorities(directory.path(), "Example", system_clock()()));
+    std::filesystem::remove(directory.path() / "user-root.key");
+    std::filesystem::remove(directory.path() / "server-root.key");
+    EXPECT_TRUE(Authority::load(directory.path()));
+}
+
+TEST(Authority, RefusesAKeyOfAnotherCertificate) {
+    const test::TemporaryDirectory directory;
+    ASSERT_TRUE(create_authorities(directory.path(), "Example", system_clock()()));
+    std::filesystem::copy_file(directory.path() / "server-issuing.key", directory.path() / "user-issuing.key",
+                               std::filesystem::copy_options::overwrite_existing);
+    EXPECT_FALSE(Authority::load(directory.path()));
+}
+
+TEST(Authority, NeverPromisesMoreThanItsOwnLife) {
+    const test::TemporaryDirectory directory;
+    const SystemTime now = std::chrono::floor<std::chrono::seconds>(system_clock()());
+    ASSERT_TRUE(create_authorities(directory.path(), "Example", now));
+    const Authority authority = Authority::load(directory.path()).value();
+    EXPECT_EQ(bounded_end(now, hours(1), authority.users()), now + hours(1));
+    EXPECT_LE(bounded_end(now, hours(24 * 3000), authority.users()),
+              authority.users().chain().front().not_after());
+}
+
+}  // namespace
+}  // namespace postern::ca
