@@ -1,0 +1,159 @@
+// Many at once: 2,000 idle tunnels beside 200 busy ones through one gateway, and what is left when they are
+// gone.
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "base/unique_fd.hpp"
+#include "support/echo_server.hpp"
+#include "support/stack.hpp"
+
+namespace postern::test {
+namespace {
+
+UniqueFd connect_to(int port) {
+    UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(static_cast<std::uint16_t>(port));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const timeval patience{60, 0};
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+        return UniqueFd();
+    }
+    return fd;
+}
+
+/// Sends the text and reads exactly as much back.
+bool echoes(int fd, const std::string& text) {
+    std::size_t sent = 0;
+    std::string back;
+    std::vector<char> block(65536);
+    while (back.size() < text.size()) {
+        pollfd ready{fd, static_cast<short>(POLLIN | (sent < text.size() ? POLLOUT : 0)), 0};
+        if (::poll(&ready, 1, 60000) <= 0) {
+            return false;
+        }
+        if ((ready.revents & POLLOUT) != 0) {
+            const ssize_t took =
+                ::send(fd, text.data() + sent, text.size() - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+            sent += took > 0 ? static_cast<std::size_t>(took) : 0;
+        }
+        if ((ready.revents & (POLLIN | POLLHUP | POLLERR)) != 0) {
+            const ssize_t got = ::recv(fd, block.data(), block.size(), 0);
+            if (got <= 0) {
+                return false;
+            }
+            back.append(block.data(), static_cast<std::size_t>(got));
+        }
+    }
+    return back == text;
+}
+
+std::size_t open_files(pid_t pid) {
+    std::size_t count = 0;
+    for ([[maybe_unused]] const auto& entry :
+         std::filesystem::directory_iterator(fmt::format("/proc/{}/fd", pid))) {
+        ++count;
+    }
+    return count;
+}
+
+long resident_kib(pid_t pid) {
+    std::ifstream status(fmt::format("/proc/{}/status", pid));
+    for (std::string line; std::getline(status, line);) {
+        if (line.starts_with("VmRSS:")) {
+            return std::stol(line.substr(6));
+        }
+    }
+    return -1;
+}
+
+TEST(Load, TwoThousandIdleAndTwoHundredBusyTunnelsLoseNothingAndLeaveNothing) {
+    EchoServer echo;
+    StackOptions options;
+    options.with_postgres = false;
+    options.gateway_tables = fmt::format(
+        "[[service]]\nname = \"echo\"\nbackend = \"127.0.0.1:{}\"\nprotocol = \"tcp\"\nmode = "
+        "\"passthrough\"\n"
+        "[[rule]]\nservices = [\"echo\"]\ngroups = [\"analysts\"]\n",
+        echo.port());
+    Stack stack(options);
+    Laptop alice(stack, "alice");
+    ASSERT_EQ(alice.login().exit_code, 0);
+    const int port = free_port();
+    Process agent({program("postern"), "connect", "--passthrough", fmt::format("echo:{}", port), "--json"},
+                  alice.options());
+    agent.wait_for_out(std::to_string(port));
+    ASSERT_TRUE(eventually([&] {
+        const UniqueFd first = connect_to(port);
+        return first && echoes(first.get(), "x");
+    }));
+
+    // The first round warms allocators and caches; the second must come back to where the first one ended.
+    long settled_gateway = 0;
+    long settled_agent = 0;
+    ASSERT_TRUE(eventually([&] { return echo.open() == 0; }));
+    const std::size_t files_gateway = open_files(stack.gateway().pid());
+    const std::size_t files_agent = open_files(agent.pid());
+    for (int round = 0; round < 2; ++round) {
+        std::vector<UniqueFd> idle;
+        for (int i = 0; i < 2000; ++i) {
+            idle.push_back(connect_to(port));
+            ASSERT_TRUE(idle.back()) << i;
+        }
+        for (int i = 0; i < 2000; ++i) {
+            ASSERT_TRUE(echoes(idle[static_cast<std::size_t>(i)].get(), fmt::format("hello {}", i))) << i;
+        }
+        EXPECT_EQ(echo.open(), 2000);
+        std::atomic<int> whole = 0;
+        std::vector<std::thread> busy;
+        for (int i = 0; i < 200; ++i) {
+            busy.emplace_back([&, i] {
+                const UniqueFd fd = connect_to(port);
+                bool is_whole = static_cast<bool>(fd);
+                for (int turn = 0; is_whole && turn < 20; ++turn) {
+                    is_whole = echoes(fd.get(), std::string(static_cast<std::size_t>(1 + turn * 4999),
+                                                            static_cast<char>('a' + i % 26)));
+                }
+                whole += is_whole ? 1 : 0;
+            });
+        }
+        for (std::thread& thread : busy) {
+            thread.join();
+        }
+        EXPECT_EQ(whole, 200);
+        for (int i = 0; i < 2000; ++i) {
+            ASSERT_TRUE(echoes(idle[static_cast<std::size_t>(i)].get(), "still here")) << i;
+        }
+        idle.clear();
+        ASSERT_TRUE(eventually([&] { return echo.open() == 0; }, std::chrono::seconds(30)));
+        EXPECT_TRUE(eventually([&] { return open_files(stack.gateway().pid()) <= files_gateway + 8; }))
+            << open_files(stack.gateway().pid());
+        EXPECT_TRUE(eventually([&] { return open_files(agent.pid()) <= files_agent + 8; }))
+            << open_files(agent.pid());
+        if (round == 0) {
+            settled_gateway = resident_kib(stack.gateway().pid());
+            settled_agent = resident_kib(agent.pid());
+        } else {
+            EXPECT_LT(resident_kib(stack.gateway().pid()), settled_gateway + 8 * 1024);
+            EXPECT_LT(resident_kib(agent.pid()), settled_agent + 8 * 1024);
+        }
+    }
+    EXPECT_EQ(stack.verify_audit().exit_code, 0);
+}
+
+}  // namespace
+}  // namespace postern::test

@@ -1,0 +1,131 @@
+#include "support/postgres_server.hpp"
+
+#include <pwd.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <fstream>
+#include <stdexcept>
+
+#include <fmt/format.h>
+
+namespace postern::test {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+const fs::path kPrograms = "/usr/lib/postgresql/15/bin";
+
+/// PostgreSQL refuses to run as root, and a key that others own.
+ProcessOptions as_postgres() {
+    ProcessOptions options;
+    options.user = "postgres";
+    options.folder = "/";
+    return options;
+}
+
+void hand_to_postgres(const fs::path& path) {
+    if (::geteuid() != 0) {
+        return;
+    }
+    const passwd* user = ::getpwnam("postgres");
+    if (user == nullptr || ::chown(path.c_str(), user->pw_uid, user->pw_gid) != 0) {
+        throw std::runtime_error("cannot hand " + path.string() + " to the user postgres");
+    }
+}
+
+void must(std::vector<std::string> command) {
+    const Outcome outcome = run(std::move(command), as_postgres());
+    if (outcome.exit_code != 0) {
+        throw std::runtime_error("PostgreSQL set-up failed: " + outcome.out + outcome.err);
+    }
+}
+
+}  // namespace
+
+PostgresServer::PostgresServer(const fs::path& folder, const PostgresFiles& files)
+    : folder_(folder), port_(free_port()) {
+    fs::create_directories(folder_);
+    hand_to_postgres(folder_);
+    must({kPrograms / "initdb", "-D", folder_ / "data", "-A", "trust", "-U", "postgres", "-N", "-E", "UTF8",
+          "--locale=C"});
+    for (const auto& [from, name] :
+         {std::pair{files.certificate, "server.pem"}, std::pair{files.key, "server.key"},
+          std::pair{files.user_ca, "user-ca.pem"}}) {
+        const fs::path to = folder_ / name;
+        fs::copy_file(from, to, fs::copy_options::overwrite_existing);
+        fs::permissions(to, fs::perms(0600));
+        hand_to_postgres(to);
+    }
+    std::ofstream(folder_ / "data" / "postgresql.conf", std::ios::app) << fmt::format(
+        R"(
+listen_addresses = '127.0.0.1'
+port = {}
+unix_socket_directories = '{}'
+max_connections = {}
+shared_buffers = 64MB
+fsync = off
+log_min_messages = warning
+log_connections = on
+ssl = on
+ssl_cert_file = '{}/server.pem'
+ssl_key_file = '{}/server.key'
+ssl_ca_file = '{}/user-ca.pem'
+)",
+        port_, folder_.string(), kMaxConnections, folder_.string(), folder_.string(), folder_.string());
+    std::ofstream(folder_ / "data" / "pg_hba.conf")
+        << "local all postgres trust\n"
+           "hostssl all carol all cert\n"
+           "hostssl all all all scram-sha-256 clientcert=verify-full\n";
+    start();
+    sql("create database orders", "postgres");
+    sql("create role alice login password 'alice-password'; create role bob login password 'bob-password';"
+        "create role carol login; create role mallory login password 'mallory-password';"
+        "grant all on schema public to public; grant pg_monitor, pg_signal_backend to alice");
+}
+
+PostgresServer::~PostgresServer() {
+    if (server_) {
+        stop();
+    }
+}
+
+void PostgresServer::start() {
+    server_ = std::make_unique<Process>(
+        std::vector<std::string>{kPrograms / "postgres", "-D", folder_ / "data"}, as_postgres());
+    const bool is_ready = eventually(
+        [this] {
+            return run({kPrograms / "pg_isready", "-q", "-h", folder_, "-p", std::to_string(port_)})
+                       .exit_code == 0;
+        },
+        std::chrono::seconds(30));
+    if (!is_ready) {
+        throw std::runtime_error("PostgreSQL did not start: " + server_->err());
+    }
+}
+
+void PostgresServer::stop() {
+    server_->signal(SIGINT);  // fast shutdown: sessions are ended, nothing is lost
+    if (!server_->wait(std::chrono::seconds(15))) {
+        server_->signal(SIGQUIT);
+        server_->wait(std::chrono::seconds(5));
+    }
+    server_.reset();
+}
+
+std::string PostgresServer::sql(std::string_view statement, std::string_view database) const {
+    const Outcome outcome =
+        run({kPrograms / "psql", "-X", "-h", folder_, "-p", std::to_string(port_), "-U", "postgres", "-d",
+             std::string(database), "-v", "ON_ERROR_STOP=1", "-Atc", std::string(statement)});
+    if (outcome.exit_code != 0) {
+        throw std::runtime_error(fmt::format("'{}' failed: {}", statement, outcome.err));
+    }
+    std::string rows = outcome.out;
+    while (rows.ends_with('\n')) {
+        rows.pop_back();
+    }
+    return rows;
+}
+
+}  // namespace postern::test

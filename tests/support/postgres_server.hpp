@@ -1,0 +1,43 @@
+// A throwaway PostgreSQL 15 that accepts nothing but TLS with client certificates.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "support/process.hpp"
+
+namespace postern::test {
+
+struct PostgresFiles {
+    /// The server's certificate chain and key (PEM), and the CA that names people.
+    std::filesystem::path certificate;
+    std::filesystem::path key;
+    std::filesystem::path user_ca;
+};
+
+/// Users: `alice` and `bob` (SCRAM, password "<name>-password"), `carol` (method cert). Database `orders`.
+/// The superuser is `postgres`, through the Unix socket only.
+class PostgresServer {
+public:
+    static constexpr int kMaxConnections = 600;
+
+    PostgresServer(const std::filesystem::path& folder, const PostgresFiles& files);
+    ~PostgresServer();
+
+    int port() const noexcept { return port_; }
+    pid_t pid() const noexcept { return server_->pid(); }
+    /// Runs SQL as the superuser over the Unix socket; rows as psql -At prints them. Throws on an error.
+    std::string sql(std::string_view statement, std::string_view database = "orders") const;
+    std::string log() const { return server_->err(); }
+    void stop();
+    void start();
+
+private:
+    std::filesystem::path folder_;
+    int port_ = 0;
+    std::unique_ptr<Process> server_;
+};
+
+}  // namespace postern::test

@@ -1,0 +1,228 @@
+#include "support/process.hpp"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <netinet/in.h>
+#include <pwd.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
+#include <thread>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace postern::test {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string content_of(const fs::path& path) {
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+fs::path new_folder(const char* pattern) {
+    std::string name = (fs::temp_directory_path() / pattern).string();
+    if (::mkdtemp(name.data()) == nullptr) {
+        throw std::runtime_error("cannot make a temporary folder");
+    }
+    return name;
+}
+
+int exit_code_of(int status) {
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+[[noreturn]] void become(const std::vector<std::string>& command, const ProcessOptions& options,
+                         const fs::path& folder) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    const int in = ::open((folder / "in").c_str(), O_RDONLY);
+    const int out = ::open((folder / "out").c_str(), O_WRONLY | O_APPEND);
+    const int err = ::open((folder / "err").c_str(), O_WRONLY | O_APPEND);
+    ::dup2(in, 0);
+    ::dup2(out, 1);
+    ::dup2(err, 2);
+    ::close_range(3, ~0U, 0);
+    if (!options.user.empty() && ::geteuid() == 0) {
+        const passwd* user = ::getpwnam(options.user.c_str());
+        if (user == nullptr || ::initgroups(options.user.c_str(), user->pw_gid) != 0 ||
+            ::setgid(user->pw_gid) != 0 || ::setuid(user->pw_uid) != 0) {
+            ::dprintf(2, "cannot become %s\n", options.user.c_str());
+            ::_exit(126);
+        }
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // setuid cleared it
+    }
+    if (!options.folder.empty() && ::chdir(options.folder.c_str()) != 0) {
+        ::_exit(126);
+    }
+    for (const auto& [name, value] : options.environment) {
+        value.empty() ? ::unsetenv(name.c_str()) : ::setenv(name.c_str(), value.c_str(), 1);
+    }
+    std::vector<char*> arguments;
+    for (const std::string& argument : command) {
+        arguments.push_back(const_cast<char*>(argument.c_str()));
+    }
+    arguments.push_back(nullptr);
+    ::execvp(arguments[0], arguments.data());
+    ::dprintf(2, "cannot run %s: %s\n", arguments[0], std::strerror(errno));
+    ::_exit(127);
+}
+
+}  // namespace
+
+Process::Process(std::vector<std::string> command, ProcessOptions options)
+    : folder_(new_folder("postern-process-XXXXXX")), name_(fs::path(command.at(0)).filename()) {
+    std::ofstream(folder_ / "in", std::ios::binary) << options.input;
+    std::ofstream(folder_ / "out").flush();
+    std::ofstream(folder_ / "err").flush();
+    pid_ = ::fork();
+    if (pid_ < 0) {
+        throw std::runtime_error("cannot fork");
+    }
+    if (pid_ == 0) {
+        become(command, options, folder_);
+    }
+}
+
+Process::Process(Process&& other) noexcept
+    : pid_(std::exchange(other.pid_, -1)),
+      exit_code_(other.exit_code_),
+      folder_(std::exchange(other.folder_, {})),
+      name_(std::move(other.name_)) {}
+
+Process& Process::operator=(Process&& other) noexcept {
+    std::swap(pid_, other.pid_);
+    std::swap(exit_code_, other.exit_code_);
+    std::swap(folder_, other.folder_);
+    std::swap(name_, other.name_);
+    return *this;
+}
+
+Process::~Process() {
+    if (pid_ > 0 && !exit_code_) {
+        ::kill(pid_, SIGKILL);
+        int status = 0;
+        ::waitpid(pid_, &status, 0);
+    }
+    if (!folder_.empty()) {
+        std::error_code ignored;
+        fs::remove_all(folder_, ignored);
+    }
+}
+
+void Process::signal(int number) const {
+    if (pid_ > 0 && !exit_code_) {
+        ::kill(pid_, number);
+    }
+}
+
+std::optional<int> Process::wait(std::chrono::milliseconds patience) {
+    eventually([this] { return !is_running(); }, patience);
+    return exit_code_;
+}
+
+bool Process::is_running() {
+    if (exit_code_) {
+        return false;
+    }
+    int status = 0;
+    if (::waitpid(pid_, &status, WNOHANG) == pid_) {
+        exit_code_ = exit_code_of(status);
+        return false;
+    }
+    return true;
+}
+
+std::string Process::out() const {
+    return content_of(folder_ / "out");
+}
+
+std::string Process::err() const {
+    return content_of(folder_ / "err");
+}
+
+int Process::stop(std::chrono::milliseconds patience) {
+    signal(SIGTERM);
+    if (!wait(patience)) {
+        signal(SIGKILL);
+        wait(std::chrono::seconds(10));
+    }
+    return exit_code_.value_or(-1);
+}
+
+void Process::wait_for_out(std::string_view text, std::chrono::milliseconds patience) {
+    wait_for(folder_ / "out", text, patience);
+}
+
+void Process::wait_for_err(std::string_view text, std::chrono::milliseconds patience) {
+    wait_for(folder_ / "err", text, patience);
+}
+
+void Process::wait_for(const fs::path& file, std::string_view text, std::chrono::milliseconds patience) {
+    const auto has_text = [&] { return content_of(file).find(text) != std::string::npos; };
+    eventually([&] { return has_text() || !is_running(); }, patience);
+    if (!has_text()) {
+        throw std::runtime_error(fmt::format("{} {} before it wrote '{}'\nstdout: {}\nstderr: {}", name_,
+                                             is_running() ? "waited" : "ended", text, out(), err()));
+    }
+}
+
+Outcome run(std::vector<std::string> command, ProcessOptions options, std::chrono::milliseconds patience) {
+    Process process(std::move(command), std::move(options));
+    Outcome outcome;
+    auto code = process.wait(patience);
+    if (!code) {
+        outcome.has_timed_out = true;
+        code = process.stop(std::chrono::seconds(1));
+    }
+    outcome.exit_code = *code;
+    outcome.out = process.out();
+    outcome.err = process.err();
+    return outcome;
+}
+
+TemporaryFolder::TemporaryFolder() : path_(new_folder("postern-test-XXXXXX")) {
+    fs::permissions(path_, fs::perms(0755));
+}
+
+TemporaryFolder::~TemporaryFolder() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+}
+
+int free_port() {
+    // Parallel test programs start at different places, so that they do not pick the same port.
+    static std::atomic<int> next = 20000 + (::getpid() * 37) % 12000;
+    while (true) {
+        const int port = 20000 + (next++ - 20000) % 12000;
+        const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_port = htons(static_cast<std::uint16_t>(port));
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        const bool is_free = ::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+        ::close(fd);
+        if (is_free) {
+            return port;
+        }
+    }
+}
+
+void sleep_briefly() {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+}
+
+}  // namespace postern::test
