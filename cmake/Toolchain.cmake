@@ -16,7 +16,8 @@ endif()
 add_compile_options(-Wall -Wextra -Wpedantic -Werror -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
     -Wcast-align -Wconversion -Wno-sign-conversion -Wformat=2 -Wimplicit-fallthrough)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-    add_compile_options(-Wduplicated-cond -Wlogical-op -Wno-maybe-uninitialized)
+    # g++ 12 takes the frame allocator of Asio's coroutines for a mismatched pair of new and delete.
+    add_compile_options(-Wduplicated-cond -Wlogical-op -Wno-maybe-uninitialized -Wno-mismatched-new-delete)
 endif()
 
 if(POSTERN_FUZZ)

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <span>
+#include <utility>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -42,6 +44,23 @@ public:
     /// Closes at once, without farewell. Pending operations fail with Code::cancelled.
     virtual void close() noexcept = 0;
     virtual boost::asio::any_io_executor executor() = 0;
+
+    /// Called once by the first cancel() or close(), also when no operation is pending: whoever works on this
+    /// stream and another one learns of it at once. One listener at a time; null takes it away. It must not
+    /// close this stream.
+    void on_cancelled(std::function<void()> listener) { on_cancelled_ = std::move(listener); }
+
+protected:
+    ByteStream() = default;
+    ByteStream(ByteStream&&) = default;
+    ByteStream& operator=(ByteStream&&) = default;
+    /// For cancel() and close().
+    void tell_cancelled() noexcept {
+        if (const auto listener = std::exchange(on_cancelled_, nullptr)) listener();
+    }
+
+private:
+    std::function<void()> on_cancelled_;
 };
 
 }  // namespace postern::net

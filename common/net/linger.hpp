@@ -8,8 +8,11 @@
 
 namespace postern::net {
 
-/// Ends sending, then reads and discards (at most 256 KiB) until the peer has closed too or `patience` ends;
-/// then closes.
+/// Ends sending, then reads and discards (at most 256 KiB) until the peer has closed too or `patience` ends.
+/// The stream is good for nothing but close() after.
+boost::asio::awaitable<void> linger(ByteStream& stream, std::chrono::milliseconds patience);
+
+/// The same, and closes.
 boost::asio::awaitable<void> linger_and_close(ByteStream& stream, std::chrono::milliseconds patience);
 
 }  // namespace postern::net

@@ -35,6 +35,7 @@ public:
 
 private:
     struct State;
+    struct AcceptLoop;
     explicit Listener(std::shared_ptr<State> state);
     std::shared_ptr<State> state_;
 };

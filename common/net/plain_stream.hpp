@@ -35,6 +35,10 @@ public:
     void close() noexcept override;
     boost::asio::any_io_executor executor() override;
 
+    /// As many bytes as go without waiting; nothing when none does.
+    Result<std::optional<std::size_t>> try_write(Bytes bytes);
+    boost::asio::awaitable<Result<void>> wait_writable();
+
     /// Empty addresses once the connection is gone.
     Endpoint local() const;
     Endpoint remote() const;

@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "base/clock.hpp"
 #include "base/result.hpp"
 #include "pki/certificate.hpp"
 #include "pki/key.hpp"
@@ -52,5 +51,17 @@ private:
     explicit TlsContext(std::shared_ptr<SSL_CTX> context) : context_(std::move(context)) {}
     std::shared_ptr<SSL_CTX> context_;
 };
+
+/// What verifying the peer's chain found, kept beside an SSL while its handshake runs.
+struct TlsVerdict {
+    /// What the peer presented, verified or not.
+    std::optional<pki::Certificate> presented;
+    /// X509_V_ERR_* of a chain that was refused.
+    int error = X509_V_OK;
+    bool is_expired_leaf = false;
+};
+
+/// Ties a verdict to an SSL of a TlsContext; it must outlive the SSL.
+void attach_verdict(SSL* ssl, TlsVerdict& verdict);
 
 }  // namespace postern::net

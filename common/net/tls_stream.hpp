@@ -2,6 +2,7 @@
 // through Asio.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,6 +17,7 @@ namespace postern::net {
 /// What the peer proved in the handshake.
 struct TlsPeer {
     std::optional<pki::Certificate> certificate;
+    /// As presented, leaf first.
     std::vector<pki::Certificate> chain;
     /// X509_V_OK, or X509_V_ERR_CERT_HAS_EXPIRED where the context lets that pass.
     long verify_result = 0;
@@ -25,13 +27,18 @@ class TlsStream final : public ByteStream {
 public:
     enum class Role { client, server };
 
-    /// `server_name` is the SNI of a client (may be empty: none is sent).
+    /// `server_name` is the SNI of a client (none is sent when it is empty or an IP address).
     TlsStream(PlainStream socket, const TlsContext& context, Role role, const std::string& server_name = {});
+    /// To be moved only while no operation is pending.
+    TlsStream(TlsStream&&) noexcept;
+    TlsStream& operator=(TlsStream&&) noexcept;
+    ~TlsStream() override;
 
     /// To be called once, first. Failures: no_certificate, expired, not_yet_valid, unknown_issuer,
-    /// self_signed, wrong_purpose (what was wrong with the peer's certificate, or, from the peer's alert,
-    /// with ours), tls_version, not_tls (plain HTTP or garbage), tls_failed, end_of_stream, cancelled. The
-    /// caller holds the Deadline.
+    /// self_signed, wrong_purpose (what was wrong with the peer's certificate or, for a client, what the
+    /// server says of ours), tls_version, not_tls (plain HTTP or garbage), tls_failed, end_of_stream,
+    /// cancelled. The caller holds the Deadline. A server that refuses waits up to a second for the client to
+    /// read the alert, and has lost the remote address after.
     boost::asio::awaitable<Result<void>> handshake();
     TlsPeer peer() const;
     /// The certificate that the peer presented although the handshake failed on it: for the audit record
@@ -49,14 +56,12 @@ public:
     void close() noexcept override;
     boost::asio::any_io_executor executor() override;
 
-    int fd() noexcept { return socket_.fd(); }
-    PlainStream& socket() noexcept { return socket_; }
+    int fd() noexcept;
+    PlainStream& socket() noexcept;
 
 private:
-    PlainStream socket_;
-    pki::SslPtr ssl_;
-    struct VerifyState;
-    std::shared_ptr<VerifyState> verify_state_;
+    struct State;
+    std::unique_ptr<State> state_;
 };
 
 }  // namespace postern::net

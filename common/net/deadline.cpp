@@ -1,0 +1,41 @@
+#include "net/deadline.hpp"
+
+#include <utility>
+
+#include <boost/asio/steady_timer.hpp>
+
+namespace postern::net {
+
+struct Deadline::State {
+    State(const boost::asio::any_io_executor& executor, std::function<void()> on_end)
+        : timer(executor), cut(std::move(on_end)) {}
+
+    boost::asio::steady_timer timer;
+    std::function<void()> cut;
+    bool is_over = false;
+    bool has_passed = false;
+};
+
+Deadline::Deadline(const boost::asio::any_io_executor& executor, std::chrono::milliseconds after,
+                   std::function<void()> cut)
+    : state_(std::make_shared<State>(executor, std::move(cut))) {
+    state_->timer.expires_after(after);
+    // The handler may already be queued when the Deadline goes: is_over tells it so.
+    state_->timer.async_wait([state = state_](const boost::system::error_code& error) {
+        if (error || state->is_over) return;
+        state->has_passed = true;
+        state->cut();
+    });
+}
+
+Deadline::~Deadline() {
+    state_->is_over = true;
+    state_->cut = nullptr;
+    state_->timer.cancel();
+}
+
+bool Deadline::has_passed() const noexcept {
+    return state_->has_passed;
+}
+
+}  // namespace postern::net

@@ -1,0 +1,226 @@
+#include "net/listener.hpp"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <spdlog/spdlog.h>
+
+#include "base/unique_fd.hpp"
+
+namespace postern::net {
+
+namespace {
+
+constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
+constexpr int kBacklog = 4096;
+constexpr auto kPauseWithoutDescriptors = std::chrono::milliseconds(100);
+
+/// What one loop accepts with. Lives in that loop's coroutine.
+struct Door {
+    Door(asio::io_context& loop, int fd) : descriptor(loop, fd), pause(loop) {}
+    asio::posix::stream_descriptor descriptor;
+    asio::steady_timer pause;
+};
+
+}  // namespace
+
+struct Listener::State {
+    UniqueFd fd;
+    std::string unix_path;
+    EventLoops* loops = nullptr;
+    Serve serve;
+    std::atomic<bool> is_stopped = false;
+    /// One for each loop, touched on that loop alone; null when it does not accept.
+    std::vector<Door*> doors;
+
+    ~State() {
+        if (!unix_path.empty()) ::unlink(unix_path.c_str());
+    }
+};
+
+namespace {
+
+Failure bind_failure(const Address& address, int error) {
+    const Code code = error == EADDRINUSE ? Code::already_exists : Code::io_failed;
+    return Failure{code, "listening on " + address.text() + ": " + std::strerror(error)};
+}
+
+Result<UniqueFd> listen_on_unix(const Address& address) {
+    UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    sockaddr_un name{};
+    if (!fd || address.host.size() >= sizeof name.sun_path)
+        return bind_failure(address, fd ? ENAMETOOLONG : errno);
+    name.sun_family = AF_UNIX;
+    std::memcpy(name.sun_path, address.host.data(), address.host.size());
+    // fchmod before bind makes the file appear with this mode: nobody gets in between.
+    if (::fchmod(fd.get(), 0600) != 0 ||
+        ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) != 0 ||
+        ::chmod(address.host.c_str(), 0600) != 0 || ::listen(fd.get(), kBacklog) != 0) {
+        return bind_failure(address, errno);
+    }
+    return fd;
+}
+
+Result<UniqueFd> listen_on_tcp(const Address& address) {
+    boost::system::error_code error;
+    std::string host = address.host;
+    if (host == "localhost") host = "127.0.0.1";
+    if (host == "*") host = "::";
+    const auto ip = asio::ip::make_address(host, error);
+    if (error) {
+        return Failure{Code::io_failed,
+                       "listening on " + address.text() + ": the host must be an IP address"};
+    }
+    const asio::ip::tcp::endpoint endpoint(ip, static_cast<unsigned short>(std::stoul(address.port)));
+    UniqueFd fd(
+        ::socket(endpoint.protocol().family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
+    const int on = 1;
+    if (!fd || ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
+        ::bind(fd.get(), endpoint.data(), static_cast<socklen_t>(endpoint.size())) != 0 ||
+        ::listen(fd.get(), kBacklog) != 0) {
+        return bind_failure(address, errno);
+    }
+    return fd;
+}
+
+bool is_out_of_resources(int error) {
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+}  // namespace
+
+Result<Listener> Listener::bind(const Address& address) {
+    Result<UniqueFd> fd = address.is_unix ? listen_on_unix(address) : listen_on_tcp(address);
+    if (fd.has_error()) return fd.error();
+    auto state = std::make_shared<State>();
+    state->fd = std::move(fd.value());
+    if (address.is_unix) state->unix_path = address.host;
+    return Listener(std::move(state));
+}
+
+Listener Listener::adopt(int fd) {
+    auto state = std::make_shared<State>();
+    state->fd = UniqueFd(fd);
+    ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);
+    ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+    return Listener(std::move(state));
+}
+
+Listener::Listener(std::shared_ptr<State> state) : state_(std::move(state)) {}
+Listener::Listener(Listener&&) noexcept = default;
+
+Listener& Listener::operator=(Listener&& other) noexcept {
+    std::swap(state_, other.state_);
+    return *this;
+}
+
+Listener::~Listener() {
+    if (state_ != nullptr) stop();
+}
+
+unsigned short Listener::port() const {
+    sockaddr_storage name{};
+    socklen_t length = sizeof name;
+    if (::getsockname(state_->fd.get(), reinterpret_cast<sockaddr*>(&name), &length) != 0) return 0;
+    if (name.ss_family == AF_INET) return ntohs(reinterpret_cast<const sockaddr_in*>(&name)->sin_port);
+    if (name.ss_family == AF_INET6) return ntohs(reinterpret_cast<const sockaddr_in6*>(&name)->sin6_port);
+    return 0;
+}
+
+namespace {
+
+/// Accepts one connection. Nothing when none waits any more; the errno when accepting failed.
+struct Accepted {
+    int fd = -1;
+    int error = 0;
+};
+
+Accepted accept_one(int listening) {
+    Accepted accepted;
+    accepted.fd = ::accept4(listening, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (accepted.fd < 0) accepted.error = errno;
+    return accepted;
+}
+
+asio::generic::stream_protocol protocol_of(int fd) {
+    int family = AF_INET;
+    int protocol = 0;
+    socklen_t length = sizeof family;
+    ::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &length);
+    length = sizeof protocol;
+    ::getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &length);
+    return asio::generic::stream_protocol(family, protocol);
+}
+
+}  // namespace
+
+struct Listener::AcceptLoop {
+    /// One connection for each readiness, so that the loops take turns.
+    static asio::awaitable<void> run(std::shared_ptr<State> state, asio::io_context& loop, std::size_t index,
+                                     int fd) {
+        Door door(loop, fd);
+        state->doors[index] = &door;
+        while (!state->is_stopped) {
+            auto [error] =
+                co_await door.descriptor.async_wait(asio::posix::descriptor_base::wait_read, kAwait);
+            if (error || state->is_stopped) break;
+            const Accepted accepted = accept_one(door.descriptor.native_handle());
+            if (accepted.fd >= 0) {
+                asio::generic::stream_protocol::socket socket(loop, protocol_of(accepted.fd), accepted.fd);
+                state->serve(loop, index, PlainStream(std::move(socket)));
+            } else if (is_out_of_resources(accepted.error)) {
+                spdlog::warn("event=accept.paused error=\"{}\"", std::strerror(accepted.error));
+                door.pause.expires_after(kPauseWithoutDescriptors);
+                co_await door.pause.async_wait(kAwait);
+            } else if (accepted.error == EBADF || accepted.error == EINVAL) {
+                break;
+            }
+        }
+        state->doors[index] = nullptr;
+    }
+};
+
+void Listener::accept_on(EventLoops& loops, Serve serve) {
+    state_->loops = &loops;
+    state_->serve = std::move(serve);
+    state_->doors.assign(loops.size(), nullptr);
+    for (std::size_t i = 0; i < loops.size(); ++i) {
+        const int fd = ::fcntl(state_->fd.get(), F_DUPFD_CLOEXEC, 0);
+        if (fd < 0) {
+            spdlog::error("event=accept.failed error=\"{}\"", std::strerror(errno));
+            continue;
+        }
+        spawn(loops.at(i), "accept", AcceptLoop::run(state_, loops.at(i), i, fd));
+    }
+}
+
+void Listener::stop() {
+    if (state_->is_stopped.exchange(true)) return;
+    state_->fd = UniqueFd();
+    if (state_->loops == nullptr) return;
+    for (std::size_t i = 0; i < state_->loops->size(); ++i) {
+        asio::post(state_->loops->at(i), [state = state_, i] {
+            if (Door* door = state->doors[i]; door != nullptr) {
+                boost::system::error_code ignored;
+                door->descriptor.close(ignored);
+                door->pause.cancel();
+            }
+        });
+    }
+}
+
+}  // namespace postern::net

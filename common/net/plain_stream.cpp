@@ -1,0 +1,317 @@
+#include "net/plain_stream.hpp"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "net/deadline.hpp"
+
+namespace postern::net {
+
+namespace asio = boost::asio;
+using Socket = asio::generic::stream_protocol::socket;
+
+namespace {
+
+constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
+
+Failure cancelled() {
+    return Failure{Code::cancelled, "the stream was closed on this side"};
+}
+
+/// What errno says about a connection that stood.
+Failure lost(int error, std::string_view what) {
+    const Code code = error == ECONNRESET || error == EPIPE || error == ETIMEDOUT || error == ECONNABORTED ||
+                              error == EHOSTUNREACH || error == ENETUNREACH || error == ENOTCONN
+                          ? Code::end_of_stream
+                          : Code::io_failed;
+    return Failure{code, std::string(what) + ": " + std::strerror(error)};
+}
+
+Endpoint to_endpoint(const asio::generic::stream_protocol::endpoint& endpoint) {
+    Endpoint result;
+    if (endpoint.data()->sa_family == AF_UNIX) {
+        result.address = "unix";
+        return result;
+    }
+    asio::ip::tcp::endpoint tcp;
+    if (endpoint.size() > tcp.capacity()) return result;
+    std::memcpy(tcp.data(), endpoint.data(), endpoint.size());
+    tcp.resize(endpoint.size());
+    result.address = tcp.address().to_string();
+    result.port = tcp.port();
+    return result;
+}
+
+}  // namespace
+
+std::string Endpoint::text() const {
+    if (address == "unix") return address;
+    const bool is_v6 = address.find(':') != std::string::npos;
+    return (is_v6 ? "[" + address + "]" : address) + ":" + std::to_string(port);
+}
+
+PlainStream::PlainStream(Socket socket) : socket_(std::move(socket)) {
+    boost::system::error_code ignored;
+    socket_.native_non_blocking(true, ignored);
+    int family = AF_UNSPEC;
+    socklen_t length = sizeof family;
+    ::getsockopt(socket_.native_handle(), SOL_SOCKET, SO_DOMAIN, &family, &length);
+    if (family == AF_INET || family == AF_INET6) {
+        const int on = 1;
+        ::setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        ::setsockopt(socket_.native_handle(), SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    }
+}
+
+asio::awaitable<Result<void>> PlainStream::wait_readable() {
+    if (is_cancelled_) co_return cancelled();
+    auto [error] = co_await socket_.async_wait(asio::socket_base::wait_read, kAwait);
+    if (error || is_cancelled_) co_return cancelled();
+    co_return Result<void>();
+}
+
+Result<std::optional<std::size_t>> PlainStream::try_read(Buffer into) {
+    if (is_cancelled_) return cancelled();
+    for (;;) {
+        const ssize_t got = ::recv(socket_.native_handle(), into.data(), into.size(), 0);
+        if (got >= 0) return std::optional<std::size_t>(static_cast<std::size_t>(got));
+        if (errno == EINTR) continue;
+        if (errno == EAGAIN) return std::optional<std::size_t>();
+        return lost(errno, "reading");
+    }
+}
+
+asio::awaitable<Result<void>> PlainStream::write_all(Bytes bytes) {
+    while (!bytes.empty()) {
+        const Result<std::optional<std::size_t>> sent = try_write(bytes);
+        if (sent.has_error()) co_return sent.error();
+        if (sent.value()) {
+            bytes = bytes.subspan(*sent.value());
+            continue;
+        }
+        Result<void> ready = co_await wait_writable();
+        if (ready.has_error()) co_return ready.error();
+    }
+    co_return Result<void>();
+}
+
+Result<std::optional<std::size_t>> PlainStream::try_write(Bytes bytes) {
+    if (is_cancelled_) return cancelled();
+    for (;;) {
+        const ssize_t sent = ::send(socket_.native_handle(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+        if (sent >= 0) return std::optional<std::size_t>(static_cast<std::size_t>(sent));
+        if (errno == EINTR) continue;
+        if (errno == EAGAIN) return std::optional<std::size_t>();
+        return lost(errno, "writing");
+    }
+}
+
+asio::awaitable<Result<void>> PlainStream::wait_writable() {
+    if (is_cancelled_) co_return cancelled();
+    auto [error] = co_await socket_.async_wait(asio::socket_base::wait_write, kAwait);
+    if (error || is_cancelled_) co_return cancelled();
+    co_return Result<void>();
+}
+
+asio::awaitable<Result<void>> PlainStream::shutdown_send() {
+    if (is_cancelled_) co_return cancelled();
+    // A peer that is gone already needs no telling: reading will say so.
+    if (::shutdown(socket_.native_handle(), SHUT_WR) != 0 && errno != ENOTCONN)
+        co_return lost(errno, "shutting down");
+    co_return Result<void>();
+}
+
+void PlainStream::wake() noexcept {
+    boost::system::error_code ignored;
+    socket_.cancel(ignored);
+}
+
+void PlainStream::cancel() noexcept {
+    is_cancelled_ = true;
+    wake();
+    tell_cancelled();
+}
+
+void PlainStream::close() noexcept {
+    is_cancelled_ = true;
+    boost::system::error_code ignored;
+    socket_.close(ignored);
+    tell_cancelled();
+}
+
+asio::any_io_executor PlainStream::executor() {
+    return socket_.get_executor();
+}
+
+Endpoint PlainStream::local() const {
+    boost::system::error_code error;
+    const auto endpoint = socket_.local_endpoint(error);
+    return error ? Endpoint() : to_endpoint(endpoint);
+}
+
+Endpoint PlainStream::remote() const {
+    boost::system::error_code error;
+    const auto endpoint = socket_.remote_endpoint(error);
+    return error ? Endpoint() : to_endpoint(endpoint);
+}
+
+std::string Address::text() const {
+    if (is_unix) return "unix:" + host;
+    const bool is_v6 = host.find(':') != std::string::npos;
+    return (is_v6 ? "[" + host + "]" : host) + ":" + port;
+}
+
+Result<Address> parse_address(std::string_view text) {
+    const auto malformed = [text] {
+        return Failure{Code::malformed_request, "\"" + std::string(text) + "\" is not host:port"};
+    };
+    Address address;
+    if (text.starts_with("unix:")) {
+        address.host = text.substr(5);
+        address.is_unix = true;
+        if (address.host.empty() || address.host.size() >= sizeof(sockaddr_un::sun_path)) return malformed();
+        return address;
+    }
+    std::string_view port;
+    if (text.starts_with('[')) {
+        const auto end = text.find("]:");
+        if (end == std::string_view::npos) return malformed();
+        address.host = text.substr(1, end - 1);
+        port = text.substr(end + 2);
+        boost::system::error_code error;
+        asio::ip::make_address_v6(address.host, error);
+        if (error) return malformed();
+    } else {
+        const auto colon = text.find(':');
+        if (colon == std::string_view::npos) return malformed();
+        address.host = text.substr(0, colon);
+        port = text.substr(colon + 1);
+    }
+    unsigned number = 0;
+    for (const char c : port) {
+        if (c < '0' || c > '9' || number > 65535) return malformed();
+        number = number * 10 + static_cast<unsigned>(c - '0');
+    }
+    const auto fits_host = [](unsigned char c) { return c > ' ' && c < 0x7f && c != '/' && c != '@'; };
+    if (address.host.empty() || address.host.size() > 255 || port.empty() || port.size() > 5 ||
+        number > 65535 || !std::all_of(address.host.begin(), address.host.end(), fits_host)) {
+        return malformed();
+    }
+    address.port = std::to_string(number);
+    return address;
+}
+
+namespace {
+
+/// getaddrinfo runs on a thread of Asio's and cannot be interrupted: whoever waits for it goes when the time
+/// is up, and the answer finds nobody.
+struct Lookup {
+    explicit Lookup(const asio::any_io_executor& executor) : resolver(executor), answered(executor) {}
+    asio::ip::tcp::resolver resolver;
+    asio::steady_timer answered;
+    bool is_done = false;
+    boost::system::error_code error;
+    std::vector<asio::ip::tcp::endpoint> endpoints;
+};
+
+asio::awaitable<Result<std::vector<asio::ip::tcp::endpoint>>> resolve(Address address,
+                                                                      std::chrono::milliseconds patience) {
+    const asio::any_io_executor executor = co_await asio::this_coro::executor;
+    boost::system::error_code error;
+    const auto numeric = asio::ip::make_address(address.host, error);
+    if (!error) {
+        const auto port = static_cast<unsigned short>(std::stoul(address.port));
+        co_return std::vector<asio::ip::tcp::endpoint>{asio::ip::tcp::endpoint(numeric, port)};
+    }
+    auto lookup = std::make_shared<Lookup>(executor);
+    lookup->answered.expires_after(patience);
+    lookup->resolver.async_resolve(address.host, address.port,
+                                   [lookup](const boost::system::error_code& failure,
+                                            const asio::ip::tcp::resolver::results_type& results) {
+                                       lookup->is_done = true;
+                                       lookup->error = failure;
+                                       for (const auto& result : results) {
+                                           lookup->endpoints.push_back(result.endpoint());
+                                       }
+                                       lookup->answered.cancel();
+                                   });
+    co_await lookup->answered.async_wait(kAwait);
+    if (!lookup->is_done) {
+        co_return Failure{Code::timed_out, "looking up " + address.host + " took too long"};
+    }
+    if (lookup->error) {
+        co_return Failure{Code::unreachable, "looking up " + address.host + ": " + lookup->error.message()};
+    }
+    co_return std::move(lookup->endpoints);
+}
+
+asio::awaitable<Result<PlainStream>> connect(asio::generic::stream_protocol::endpoint endpoint,
+                                             std::chrono::milliseconds patience) {
+    const asio::any_io_executor executor = co_await asio::this_coro::executor;
+    Socket socket(executor);
+    boost::system::error_code error;
+    socket.open(endpoint.protocol(), error);
+    if (error) co_return Failure{Code::io_failed, "opening a socket: " + error.message()};
+    ::fcntl(socket.native_handle(), F_SETFD, FD_CLOEXEC);
+    const Deadline deadline(executor, patience, [&socket] {
+        boost::system::error_code ignored;
+        socket.close(ignored);
+    });
+    auto [failed] = co_await socket.async_connect(endpoint, kAwait);
+    if (deadline.has_passed()) co_return Failure{Code::timed_out, "connecting took too long"};
+    if (failed == asio::error::operation_aborted) co_return cancelled();
+    if (failed) co_return Failure{Code::unreachable, failed.message()};
+    PlainStream stream(std::move(socket));
+    co_return std::move(stream);
+}
+
+}  // namespace
+
+asio::awaitable<Result<PlainStream>> dial(Address address, std::chrono::milliseconds patience) {
+    if (address.is_unix) {
+        const asio::local::stream_protocol::endpoint local(address.host);
+        const asio::generic::stream_protocol::endpoint endpoint(local);
+        Result<PlainStream> connected = co_await connect(endpoint, patience);
+        if (connected.has_error()) co_return with_context(address.text(), connected.error());
+        co_return connected;
+    }
+    const auto start = std::chrono::steady_clock::now();
+    Result<std::vector<asio::ip::tcp::endpoint>> found = co_await resolve(address, patience);
+    if (found.has_error()) co_return found.error();
+    Failure last{Code::unreachable, "no address"};
+    std::size_t left = found.value().size();
+    for (const asio::ip::tcp::endpoint& candidate : found.value()) {
+        const auto gone =
+            std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start);
+        if (gone >= patience) {
+            last.code = Code::timed_out;
+            break;
+        }
+        // A share for each, so that a dead first address leaves time for the next.
+        const auto share = (patience - gone) / static_cast<int>(left--);
+        const asio::generic::stream_protocol::endpoint endpoint(candidate);
+        Result<PlainStream> connected = co_await connect(endpoint, share);
+        if (connected.has_value()) co_return connected;
+        last = connected.error();
+        if (last.code == Code::cancelled) break;
+    }
+    co_return with_context(address.text(), std::move(last));
+}
+
+}  // namespace postern::net

@@ -1,0 +1,216 @@
+#include "net/tls_context.hpp"
+
+#include <stdexcept>
+#include <utility>
+
+#include <openssl/err.h>
+
+namespace postern::net {
+
+namespace {
+
+constexpr int kMaxDepth = 4;
+constexpr long kMaxCertificateBytes = 32 * 1024;
+constexpr unsigned char kAlpnHttp[] = "\x08http/1.1";
+constexpr const char* kTls13Suites =
+    "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
+constexpr const char* kTls12Ciphers = "ECDHE+AESGCM:ECDHE+CHACHA20";
+
+/// A context and what its verification callback reads. Connections hold it as a shared_ptr<SSL_CTX>.
+struct Settings {
+    pki::SslCtxPtr context;
+    pki::Purpose purpose = pki::Purpose::client_auth;
+    bool lets_expired_leaf_pass = false;
+};
+
+int verdict_index() {
+    static const int index = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
+    return index;
+}
+
+TlsVerdict* verdict_of(X509_STORE_CTX* store) {
+    auto* ssl = static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
+    return ssl == nullptr ? nullptr : static_cast<TlsVerdict*>(SSL_get_ex_data(ssl, verdict_index()));
+}
+
+int let_expired_leaf_pass(int is_ok, X509_STORE_CTX* store) {
+    if (is_ok == 1) return 1;
+    if (X509_STORE_CTX_get_error(store) != X509_V_ERR_CERT_HAS_EXPIRED ||
+        X509_STORE_CTX_get_error_depth(store) != 0) {
+        return 0;
+    }
+    verdict_of(store)->is_expired_leaf = true;
+    return 1;
+}
+
+/// OpenSSL takes an absent extendedKeyUsage for "any"; here it must be there and name the purpose.
+bool names_purpose(X509* leaf, pki::Purpose purpose) {
+    if ((X509_get_extension_flags(leaf) & EXFLAG_XKUSAGE) == 0) return false;
+    const std::uint32_t wanted = purpose == pki::Purpose::client_auth ? XKU_SSL_CLIENT : XKU_SSL_SERVER;
+    return (X509_get_extended_key_usage(leaf) & wanted) != 0;
+}
+
+/// The error that makes OpenSSL send the alert which names the cause best.
+int error_for_alert(int error) {
+    switch (pki::code_of_verify_error(error)) {
+        case Code::unknown_issuer:
+        case Code::self_signed:
+            return X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY;
+        case Code::wrong_purpose:
+            return X509_V_ERR_INVALID_PURPOSE;
+        default:
+            return error;
+    }
+}
+
+/// Replaces OpenSSL's own verification of the peer's chain (SSL_CTX_set_cert_verify_callback).
+int verify_chain(X509_STORE_CTX* store, void* argument) {
+    const auto& settings = *static_cast<const Settings*>(argument);
+    TlsVerdict* verdict = verdict_of(store);
+    X509* leaf = X509_STORE_CTX_get0_cert(store);
+    if (verdict == nullptr || leaf == nullptr) {
+        X509_STORE_CTX_set_error(store, X509_V_ERR_UNSPECIFIED);
+        return 0;
+    }
+    verdict->presented = pki::Certificate::from_x509(leaf);
+    if (settings.lets_expired_leaf_pass) X509_STORE_CTX_set_verify_cb(store, &let_expired_leaf_pass);
+    const bool is_verified = X509_verify_cert(store) == 1;
+    if (is_verified && names_purpose(leaf, settings.purpose)) {
+        X509_STORE_CTX_set_error(store, verdict->is_expired_leaf ? X509_V_ERR_CERT_HAS_EXPIRED : X509_V_OK);
+        return 1;
+    }
+    const int error = is_verified ? X509_V_ERR_INVALID_PURPOSE : X509_STORE_CTX_get_error(store);
+    verdict->error = error == X509_V_OK ? X509_V_ERR_UNSPECIFIED : error;
+    X509_STORE_CTX_set_error(store, error_for_alert(verdict->error));
+    return 0;
+}
+
+int select_alpn(SSL*, const unsigned char** out, unsigned char* out_size, const unsigned char* in,
+                unsigned in_size, void*) {
+    unsigned char* chosen = nullptr;
+    const int outcome =
+        SSL_select_next_proto(&chosen, out_size, kAlpnHttp, sizeof kAlpnHttp - 1, in, in_size);
+    *out = chosen;
+    return outcome == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+Failure failed(std::string_view what) {
+    return pki::openssl_failure(Code::config_invalid, what);
+}
+
+/// What every context has in common.
+Result<std::shared_ptr<Settings>> make_settings(const SSL_METHOD* method, const pki::TrustBundle& trusted,
+                                                MinimumTls minimum, const char* groups) {
+    ERR_clear_error();
+    auto settings = std::make_shared<Settings>();
+    settings->context.reset(SSL_CTX_new(method));
+    SSL_CTX* context = settings->context.get();
+    if (context == nullptr) return failed("making a TLS context");
+    const int version = minimum == MinimumTls::v1_2 ? TLS1_2_VERSION : TLS1_3_VERSION;
+    if (SSL_CTX_set_min_proto_version(context, version) != 1 ||
+        SSL_CTX_set_max_proto_version(context, TLS1_3_VERSION) != 1 ||
+        SSL_CTX_set_ciphersuites(context, kTls13Suites) != 1 ||
+        SSL_CTX_set_cipher_list(context, kTls12Ciphers) != 1 ||
+        SSL_CTX_set1_groups_list(context, groups) != 1) {
+        return failed("setting TLS versions, ciphers and groups");
+    }
+    // No resumption of any kind: a session outlives the certificate that it was made with.
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+    if (SSL_CTX_set_num_tickets(context, 0) != 1) return failed("switching tickets off");
+    SSL_CTX_set_options(context, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+                                     SSL_OP_CIPHER_SERVER_PREFERENCE);
+    SSL_CTX_clear_options(context, SSL_OP_IGNORE_UNEXPECTED_EOF);
+    SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                                  SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN);
+    SSL_CTX_set_read_ahead(context, 1);
+    SSL_CTX_set_verify_depth(context, kMaxDepth);
+    SSL_CTX_set_max_cert_list(context, kMaxCertificateBytes);
+    if (SSL_CTX_set1_verify_cert_store(context, trusted.store()) != 1)
+        return failed("setting the trust roots");
+    SSL_CTX_set_cert_verify_callback(context, &verify_chain, settings.get());
+    return settings;
+}
+
+bool is_self_signed(const pki::Certificate& certificate) {
+    return (X509_get_extension_flags(certificate.get()) & EXFLAG_SS) != 0;
+}
+
+Result<void> use_credentials(SSL_CTX* context, const TlsCredentials& own) {
+    if (own.chain.empty()) return Failure{Code::config_invalid, "no certificate for TLS"};
+    if (SSL_CTX_use_certificate(context, own.chain.front().get()) != 1 ||
+        SSL_CTX_use_PrivateKey(context, own.key.get()) != 1) {
+        return failed("using a certificate and its key");
+    }
+    if (SSL_CTX_check_private_key(context) != 1) return failed("the key does not fit the certificate");
+    for (std::size_t i = 1; i < own.chain.size(); ++i) {
+        if (is_self_signed(own.chain[i])) continue;
+        if (SSL_CTX_add1_chain_cert(context, own.chain[i].get()) != 1)
+            return failed("using a certificate chain");
+    }
+    return Result<void>();
+}
+
+/// The names of the roots that client certificates may chain to, for the CertificateRequest.
+Result<void> name_client_roots(SSL_CTX* context, const pki::TrustBundle& user_ca) {
+    for (const pki::Certificate& certificate : user_ca.certificates()) {
+        if (!is_self_signed(certificate)) continue;
+        if (SSL_CTX_add_client_CA(context, certificate.get()) != 1) return failed("naming the client roots");
+    }
+    return Result<void>();
+}
+
+std::shared_ptr<SSL_CTX> share(std::shared_ptr<Settings> settings) {
+    SSL_CTX* context = settings->context.get();
+    return std::shared_ptr<SSL_CTX>(std::move(settings), context);
+}
+
+}  // namespace
+
+Result<TlsContext> TlsContext::server(const TlsCredentials& own, const pki::TrustBundle& user_ca,
+                                      ClientCertificate client) {
+    Result<std::shared_ptr<Settings>> made =
+        make_settings(TLS_server_method(), user_ca, MinimumTls::v1_3, "X25519:P-256:P-384");
+    if (made.has_error()) return made.error();
+    std::shared_ptr<Settings> settings = std::move(made.value());
+    SSL_CTX* context = settings->context.get();
+    Result<void> outcome = use_credentials(context, own);
+    if (outcome.has_value()) outcome = name_client_roots(context, user_ca);
+    if (outcome.has_error()) return outcome.error();
+    settings->purpose = pki::Purpose::client_auth;
+    settings->lets_expired_leaf_pass = client == ClientCertificate::optional_and_maybe_expired;
+    const int required = client == ClientCertificate::required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0;
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER | required, nullptr);
+    SSL_CTX_set_alpn_select_cb(context, &select_alpn, nullptr);
+    return TlsContext(share(std::move(settings)));
+}
+
+Result<TlsContext> TlsContext::client(const std::optional<TlsCredentials>& own,
+                                      const pki::TrustBundle& server_ca, const std::string& alpn,
+                                      const char* groups, MinimumTls minimum) {
+    Result<std::shared_ptr<Settings>> made = make_settings(TLS_client_method(), server_ca, minimum, groups);
+    if (made.has_error()) return made.error();
+    std::shared_ptr<Settings> settings = std::move(made.value());
+    SSL_CTX* context = settings->context.get();
+    settings->purpose = pki::Purpose::server_auth;
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
+    if (own) {
+        const Result<void> used = use_credentials(context, *own);
+        if (used.has_error()) return used.error();
+    }
+    if (!alpn.empty()) {
+        if (alpn.size() > 255) return Failure{Code::config_invalid, "an ALPN name is at most 255 bytes"};
+        const std::string wire = static_cast<char>(alpn.size()) + alpn;
+        if (SSL_CTX_set_alpn_protos(context, reinterpret_cast<const unsigned char*>(wire.data()),
+                                    static_cast<unsigned>(wire.size())) != 0) {
+            return failed("setting ALPN");
+        }
+    }
+    return TlsContext(share(std::move(settings)));
+}
+
+void attach_verdict(SSL* ssl, TlsVerdict& verdict) {
+    if (SSL_set_ex_data(ssl, verdict_index(), &verdict) != 1)
+        throw std::runtime_error("SSL_set_ex_data failed");
+}
+
+}  // namespace postern::net

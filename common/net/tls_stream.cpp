@@ -1,0 +1,142 @@
+#include "net/tls_stream.hpp"
+
+#include <utility>
+
+#include "net/linger.hpp"
+#include "net/tls_engine.hpp"
+
+namespace postern::net {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr auto kAlertPatience = std::chrono::seconds(1);
+
+class SocketWire final : public Wire {
+public:
+    explicit SocketWire(PlainStream& socket) : socket_(socket) {}
+    Result<std::optional<std::size_t>> read(Buffer into) override { return socket_.try_read(into); }
+    Result<std::optional<std::size_t>> write(Bytes bytes) override { return socket_.try_write(bytes); }
+
+private:
+    PlainStream& socket_;
+};
+
+}  // namespace
+
+struct TlsStream::State {
+    State(PlainStream plain, const TlsContext& context, Role own_role, const std::string& server_name)
+        : socket(std::move(plain)),
+          wire(socket),
+          role(own_role),
+          engine(context, own_role, server_name, wire) {}
+
+    asio::awaitable<Result<void>> wait(TlsEngine::Need need) {
+        return need == TlsEngine::Need::writable ? socket.wait_writable() : socket.wait_readable();
+    }
+
+    PlainStream socket;
+    SocketWire wire;
+    Role role;
+    TlsEngine engine;
+    /// A read that could not go on until something was written (it takes a handshake message to get there).
+    bool read_needs_writable = false;
+};
+
+TlsStream::TlsStream(PlainStream socket, const TlsContext& context, Role role, const std::string& server_name)
+    : state_(std::make_unique<State>(std::move(socket), context, role, server_name)) {}
+TlsStream::TlsStream(TlsStream&&) noexcept = default;
+TlsStream& TlsStream::operator=(TlsStream&&) noexcept = default;
+TlsStream::~TlsStream() = default;
+
+asio::awaitable<Result<void>> TlsStream::handshake() {
+    for (;;) {
+        Result<TlsEngine::Step> step = state_->engine.handshake();
+        if (step.has_error()) {
+            const Code code = step.error().code;
+            if (state_->role == Role::server && code != Code::cancelled && code != Code::end_of_stream) {
+                co_await linger(state_->socket, kAlertPatience);
+            }
+            co_return step.error();
+        }
+        if (step.value().need == TlsEngine::Need::nothing) co_return Result<void>();
+        Result<void> ready = co_await state_->wait(step.value().need);
+        if (ready.has_error()) co_return ready.error();
+    }
+}
+
+TlsPeer TlsStream::peer() const {
+    return state_->engine.peer();
+}
+
+std::optional<pki::Certificate> TlsStream::rejected_certificate() const {
+    return state_->engine.presented();
+}
+
+asio::awaitable<Result<void>> TlsStream::wait_readable() {
+    const bool needs_writable = std::exchange(state_->read_needs_writable, false);
+    if (needs_writable) co_return co_await state_->socket.wait_writable();
+    const Result<bool> has_readable = state_->engine.has_readable();
+    if (has_readable.has_error() || has_readable.value()) co_return Result<void>();
+    co_return co_await state_->socket.wait_readable();
+}
+
+Result<std::optional<std::size_t>> TlsStream::try_read(Buffer into) {
+    Result<TlsEngine::Step> step = state_->engine.read(into);
+    if (step.has_error()) return step.error();
+    if (step.value().need == TlsEngine::Need::nothing) return std::optional<std::size_t>(step.value().bytes);
+    state_->read_needs_writable = step.value().need == TlsEngine::Need::writable;
+    return std::optional<std::size_t>();
+}
+
+asio::awaitable<Result<void>> TlsStream::write_all(Bytes bytes) {
+    while (!bytes.empty()) {
+        Result<TlsEngine::Step> step = state_->engine.write(bytes);
+        if (step.has_error()) co_return step.error();
+        bytes = bytes.subspan(step.value().bytes);
+        if (step.value().need == TlsEngine::Need::nothing) continue;
+        Result<void> ready = co_await state_->wait(step.value().need);
+        if (ready.has_error()) co_return ready.error();
+    }
+    co_return Result<void>();
+}
+
+asio::awaitable<Result<void>> TlsStream::shutdown_send() {
+    for (;;) {
+        Result<TlsEngine::Step> step = state_->engine.shut_down();
+        if (step.has_error()) co_return step.error();
+        if (step.value().need == TlsEngine::Need::nothing) break;
+        Result<void> ready = co_await state_->wait(step.value().need);
+        if (ready.has_error()) co_return ready.error();
+    }
+    co_return co_await state_->socket.shutdown_send();
+}
+
+void TlsStream::wake() noexcept {
+    state_->socket.wake();
+}
+
+void TlsStream::cancel() noexcept {
+    state_->socket.cancel();
+    tell_cancelled();
+}
+
+void TlsStream::close() noexcept {
+    state_->socket.close();
+    tell_cancelled();
+}
+
+asio::any_io_executor TlsStream::executor() {
+    return state_->socket.executor();
+}
+
+int TlsStream::fd() noexcept {
+    return state_->socket.fd();
+}
+
+PlainStream& TlsStream::socket() noexcept {
+    return state_->socket;
+}
+
+}  // namespace postern::net

@@ -1,0 +1,228 @@
+// Who gets through a handshake, who is turned away, and that each side learns why.
+#include <gtest/gtest.h>
+#include <openssl/err.h>
+
+#include "net/deadline.hpp"
+#include "net/nested_tls_stream.hpp"
+#include "net/tls_stream.hpp"
+#include "support/net_fixture.hpp"
+
+namespace postern::net {
+namespace {
+
+using namespace std::chrono_literals;
+using test::TestPki;
+
+TestPki& shared_pki() {
+    static TestPki pki;
+    return pki;
+}
+
+struct Outcome {
+    std::optional<Code> server;
+    /// The client's failure, in the handshake or in the first read after it.
+    std::optional<Code> client;
+    std::optional<std::string> rejected;
+    TlsPeer seen_by_server;
+};
+
+boost::asio::awaitable<void> serve(PlainStream socket, TlsContext context, Outcome& outcome) {
+    TlsStream tls(std::move(socket), context, TlsStream::Role::server);
+    const Deadline deadline(tls.executor(), 10s, [&tls] { tls.close(); });
+    const auto done = co_await tls.handshake();
+    if (done.has_error()) {
+        outcome.server = done.error().code;
+        if (tls.rejected_certificate()) outcome.rejected = tls.rejected_certificate()->common_name();
+        co_return;
+    }
+    outcome.seen_by_server = tls.peer();
+    const std::string hello = "hello";
+    co_await tls.write_all(test::as_bytes(hello));
+    co_await tls.shutdown_send();
+    co_await test::read_to_end(tls);
+}
+
+boost::asio::awaitable<void> visit(PlainStream socket, TlsContext context, Outcome& outcome) {
+    TlsStream tls(std::move(socket), context, TlsStream::Role::client, "localhost");
+    const Deadline deadline(tls.executor(), 10s, [&tls] { tls.close(); });
+    const auto done = co_await tls.handshake();
+    if (done.has_error()) {
+        outcome.client = done.error().code;
+        co_return;
+    }
+    // As the agent does: speak first, so that a refusal meets bytes on their way.
+    const std::string request(100'000, 'x');
+    const auto written = co_await tls.write_all(test::as_bytes(request));
+    if (written.has_error()) {
+        outcome.client = written.error().code;
+        co_return;
+    }
+    std::vector<unsigned char> buffer(100);
+    const auto got = co_await tls.read_some(buffer);
+    if (got.has_error()) outcome.client = got.error().code;
+    co_await tls.shutdown_send();
+}
+
+Outcome meet(const TlsContext& server, const TlsContext& client) {
+    boost::asio::io_context loop;
+    test::Pair pair = test::connected_pair(loop);
+    Outcome outcome;
+    test::run_both(loop, serve(std::move(pair.a), server, outcome),
+                   visit(std::move(pair.b), client, outcome));
+    EXPECT_EQ(ERR_peek_error(), 0u) << "OpenSSL's error queue was left dirty";
+    return outcome;
+}
+
+TlsContext gateway(ClientCertificate rule = ClientCertificate::required) {
+    return TlsContext::server(shared_pki().server(), shared_pki().user_ca.bundle, rule).value();
+}
+
+TlsContext agent(const std::optional<TlsCredentials>& own) {
+    return TlsContext::client(own, shared_pki().server_ca.bundle, "http/1.1").value();
+}
+
+TEST(Handshake, LetsInALoginCertificateAndLeavesTheRootOut) {
+    const Outcome outcome = meet(gateway(), agent(shared_pki().login()));
+    EXPECT_EQ(outcome.server, std::nullopt);
+    EXPECT_EQ(outcome.client, std::nullopt);
+    ASSERT_TRUE(outcome.seen_by_server.certificate);
+    EXPECT_EQ(outcome.seen_by_server.certificate->common_name(), "alice");
+    EXPECT_EQ(outcome.seen_by_server.chain.size(), 2u);
+    EXPECT_EQ(outcome.seen_by_server.verify_result, X509_V_OK);
+}
+
+TEST(Handshake, TurnsAwayAClientWithoutCertificate) {
+    const Outcome outcome = meet(gateway(), agent(std::nullopt));
+    EXPECT_EQ(outcome.server, Code::no_certificate);
+    EXPECT_EQ(outcome.client, Code::no_certificate);
+}
+
+void expect_refused(const TlsCredentials& shown, Code by_server, Code told_to_client) {
+    const Outcome outcome = meet(gateway(), agent(shown));
+    EXPECT_EQ(outcome.server, by_server);
+    EXPECT_EQ(outcome.client, told_to_client);
+    EXPECT_EQ(outcome.rejected, "alice");
+}
+
+TEST(Handshake, TurnsAwayAnotherAuthorityOfTheSameName) {
+    const test::Authority other = test::make_authority("Test User CA", test::test_now());
+    const auto leaf = test::mint(test::login_profile("alice", test::test_now()), other.issuing).value();
+    expect_refused(TestPki::credentials(leaf, other), Code::unknown_issuer, Code::unknown_issuer);
+}
+
+TEST(Handshake, TurnsAwayTheServerAuthority) {
+    const auto leaf =
+        test::mint(test::login_profile("alice", test::test_now()), shared_pki().server_ca.issuing).value();
+    expect_refused(TestPki::credentials(leaf, shared_pki().server_ca), Code::unknown_issuer,
+                   Code::unknown_issuer);
+}
+
+TEST(Handshake, TurnsAwayAnExpiredCertificate) {
+    auto profile = test::login_profile("alice", test::test_now() - 2h);
+    profile.not_after = test::test_now() - 1min;
+    expect_refused(shared_pki().login(profile), Code::expired, Code::expired);
+}
+
+TEST(Handshake, TurnsAwayACertificateThatIsNotYetValid) {
+    auto profile = test::login_profile("alice", test::test_now());
+    profile.not_before = test::test_now() + 1h;
+    profile.not_after = test::test_now() + 2h;
+    expect_refused(shared_pki().login(profile), Code::not_yet_valid, Code::not_yet_valid);
+}
+
+TEST(Handshake, TurnsAwayAServerCertificateOfTheUserAuthority) {
+    auto profile = test::login_profile("alice", test::test_now());
+    profile.usage = test::Usage::server_auth;
+    expect_refused(shared_pki().login(profile), Code::wrong_purpose, Code::wrong_purpose);
+}
+
+TEST(Handshake, TurnsAwayACertificateWithoutExtendedKeyUsage) {
+    auto profile = test::login_profile("alice", test::test_now());
+    profile.usage = test::Usage::none;
+    expect_refused(shared_pki().login(profile), Code::wrong_purpose, Code::wrong_purpose);
+}
+
+TEST(Handshake, TurnsAwayASelfSignedCertificate) {
+    const auto leaf = test::mint_self_signed(test::login_profile("alice", test::test_now())).value();
+    expect_refused(TlsCredentials{leaf.key, {leaf.certificate}}, Code::self_signed, Code::unknown_issuer);
+}
+
+TEST(Handshake, LetsNoCertificateAndAnExpiredOnePassOnlyWhereAsked) {
+    const TlsContext ca = gateway(ClientCertificate::optional_and_maybe_expired);
+    const Outcome nobody = meet(ca, agent(std::nullopt));
+    EXPECT_EQ(nobody.server, std::nullopt);
+    EXPECT_FALSE(nobody.seen_by_server.certificate);
+
+    auto profile = test::login_profile("alice", test::test_now() - 2h);
+    profile.not_after = test::test_now() - 1min;
+    const Outcome expired = meet(ca, agent(shared_pki().login(profile)));
+    EXPECT_EQ(expired.server, std::nullopt);
+    ASSERT_TRUE(expired.seen_by_server.certificate);
+    EXPECT_EQ(expired.seen_by_server.verify_result, X509_V_ERR_CERT_HAS_EXPIRED);
+
+    const Outcome fresh = meet(ca, agent(shared_pki().login()));
+    EXPECT_EQ(fresh.seen_by_server.verify_result, X509_V_OK);
+
+    profile.usage = test::Usage::none;
+    EXPECT_EQ(meet(ca, agent(shared_pki().login(profile))).server, Code::wrong_purpose);
+    const test::Authority other = test::make_authority("Test User CA", test::test_now());
+    profile.usage = test::Usage::client_auth;
+    const auto leaf = test::mint(profile, other.issuing).value();
+    EXPECT_EQ(meet(ca, agent(TestPki::credentials(leaf, other))).server, Code::unknown_issuer);
+}
+
+TEST(Handshake, ClientTurnsAwayAServerOfAnotherAuthority) {
+    const test::Authority other = test::make_authority("Test Server CA", test::test_now());
+    const TlsContext client = TlsContext::client(shared_pki().login(), other.bundle, "http/1.1").value();
+    const Outcome outcome = meet(gateway(), client);
+    EXPECT_EQ(outcome.client, Code::unknown_issuer);
+    EXPECT_EQ(outcome.server, Code::tls_failed);
+}
+
+TEST(Handshake, ClientTurnsAwayALoginCertificateAsServer) {
+    const TlsContext posing =
+        TlsContext::server(shared_pki().login(), shared_pki().user_ca.bundle, ClientCertificate::required)
+            .value();
+    const TlsContext client =
+        TlsContext::client(shared_pki().login(), shared_pki().user_ca.bundle, "http/1.1").value();
+    EXPECT_EQ(meet(posing, client).client, Code::wrong_purpose);
+}
+
+TEST(Handshake, TurnsAwayTls12) {
+    const TlsContext client = agent(shared_pki().login());
+    SSL_CTX_set_min_proto_version(client.get(), TLS1_2_VERSION);
+    SSL_CTX_set_max_proto_version(client.get(), TLS1_2_VERSION);
+    const Outcome outcome = meet(gateway(), client);
+    EXPECT_EQ(outcome.server, Code::tls_version);
+    EXPECT_EQ(outcome.client, Code::tls_version);
+}
+
+boost::asio::awaitable<void> blurt(PlainStream socket, std::string bytes) {
+    co_await socket.write_all(test::as_bytes(bytes));
+    co_await socket.shutdown_send();
+    std::vector<unsigned char> buffer(1000);
+    for (;;) {
+        const auto got = co_await socket.read_some(buffer);
+        if (got.has_error() || got.value() == 0) co_return;
+    }
+}
+
+std::optional<Code> answer_to(const std::string& bytes) {
+    boost::asio::io_context loop;
+    test::Pair pair = test::connected_pair(loop);
+    Outcome outcome;
+    test::run_both(loop, serve(std::move(pair.a), gateway(), outcome), blurt(std::move(pair.b), bytes));
+    return outcome.server;
+}
+
+TEST(Handshake, TellsOtherProtocolsFromTls) {
+    EXPECT_EQ(answer_to("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), Code::not_tls);
+    EXPECT_EQ(answer_to("CONNECT orders:5432 HTTP/1.1\r\n\r\n"), Code::not_tls);
+    EXPECT_EQ(answer_to(std::string("\0\0\0\x08\x04\xd2\x16\x2f", 8)), Code::not_tls);
+    EXPECT_EQ(answer_to(std::string(5000, '\xa5')), Code::not_tls);
+    EXPECT_EQ(answer_to(""), Code::end_of_stream);
+    EXPECT_EQ(answer_to("\x16\x03\x01"), Code::end_of_stream);
+}
+
+}  // namespace
+}  // namespace postern::net
