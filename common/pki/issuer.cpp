@@ -1,5 +1,7 @@
 #include "pki/issuer.hpp"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
 
 #include <openssl/err.h>
@@ -32,12 +34,14 @@ bool is_printable(std::string_view text) {
     return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7F; });
 }
 
-/// A host name in letters, digits, dashes and dots, as RFC 1123 has it; IPv6 addresses bring colons.
-bool is_host_or_address(std::string_view text) {
+/// An IP address, or a host name in letters, digits, dashes, underscores and dots. No wildcards.
+bool is_host_or_address(const std::string& text) {
+    in6_addr address{};
+    if (text.find(':') != std::string::npos) return inet_pton(AF_INET6, text.c_str(), &address) == 1;
     return !text.empty() && text.size() <= 253 && text.front() != '.' && text.front() != '-' &&
-           text.find("..") == std::string_view::npos && std::all_of(text.begin(), text.end(), [](char c) {
+           text.find("..") == std::string::npos && std::all_of(text.begin(), text.end(), [](char c) {
                return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                      c == '.' || c == '-' || c == ':' || c == '_';
+                      c == '.' || c == '-' || c == '_';
            });
 }
 

@@ -1,12 +1,11 @@
 #include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
 #include <openssl/x509_vfy.h>
 
-#include "pki/csr.hpp"
-#include "pki/identity.hpp"
 #include "pki/trust_bundle.hpp"
 #include "support/odd_certificates.hpp"
 
@@ -61,6 +60,47 @@ TEST(TrustBundle, RefusesALeafOfAnotherAuthorityWithTheSameName) {
     EXPECT_EQ(refusal(leaf), Code::unknown_issuer);
     EXPECT_EQ(refusal(leaf, {theirs().issuing.certificate}), Code::unknown_issuer);
     EXPECT_EQ(refusal(leaf, {theirs().issuing.certificate, theirs().root.certificate}), Code::unknown_issuer);
+}
+
+TEST(TrustBundle, RefusesALeafOfAnImpostor) {
+    const auto impostor = test::make_impostor(ours().issuing.certificate, kNow).value();
+    const Certificate leaf = test::mint(test::login_profile("alice", kNow), impostor).value().certificate;
+    EXPECT_EQ(refusal(leaf, {impostor.certificate}), Code::unknown_issuer);
+    EXPECT_EQ(refusal(leaf), Code::unknown_issuer);
+}
+
+TEST(TrustBundle, AcceptsTheOldAndTheNewAuthorityWhileItHoldsBoth) {
+    const auto both = TrustBundle::from_pem(ours().bundle.pem() + theirs().bundle.pem()).value();
+    const Certificate old_leaf = minted(test::login_profile("alice", kNow));
+    const Certificate new_leaf = minted(test::login_profile("alice", kNow), theirs());
+    EXPECT_TRUE(both.verify(old_leaf, {}, Purpose::client_auth, kNow));
+    EXPECT_TRUE(both.verify(new_leaf, {}, Purpose::client_auth, kNow));
+    EXPECT_EQ(both.issuer_of(new_leaf).value().fingerprint(), theirs().issuing.certificate.fingerprint());
+}
+
+TEST(TrustBundle, RefusesALeafWhoseAuthorityExpired) {
+    const SystemTime later = ours().issuing.certificate.not_after() + 1h;
+    EXPECT_EQ(refusal(minted(test::login_profile("alice", later)), {}, later), Code::expired);
+}
+
+TEST(TrustBundle, RefusesALeafThatWasChanged) {
+    const std::string der = minted(test::login_profile("alice", kNow)).der();
+    std::string changed = der;
+    const auto at = changed.rfind("alice");
+    ASSERT_NE(at, std::string::npos);
+    changed.replace(at, 5, "admin");
+    const auto* bytes = reinterpret_cast<const unsigned char*>(changed.data());
+    const X509Ptr parsed(d2i_X509(nullptr, &bytes, static_cast<long>(changed.size())));
+    ASSERT_TRUE(parsed);
+    EXPECT_EQ(refusal(Certificate::from_x509(parsed.get())), Code::unknown_issuer);
+}
+
+TEST(TrustBundle, RefusesMoreIntermediatesThanAChainNeeds) {
+    const Certificate leaf = minted(test::login_profile("alice", kNow));
+    const std::vector<Certificate> eight(8, ours().issuing.certificate);
+    EXPECT_EQ(refusal(leaf, eight), std::nullopt);
+    const std::vector<Certificate> nine(9, ours().issuing.certificate);
+    EXPECT_EQ(refusal(leaf, nine), Code::malformed_certificate);
 }
 
 TEST(TrustBundle, RefusesASelfSignedLeaf) {

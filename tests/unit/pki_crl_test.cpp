@@ -1,0 +1,239 @@
+#include <chrono>
+#include <functional>
+#include <string>
+
+#include <gtest/gtest.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+
+#include "pki/crl.hpp"
+#include "pki/digest.hpp"
+#include "pki/issuer.hpp"
+#include "support/odd_certificates.hpp"
+
+namespace postern::pki {
+namespace {
+
+using namespace std::chrono_literals;
+
+const SystemTime kNow = parse_time("2026-11-22T12:00:00Z").value();
+constexpr const char* kSerial = "00a1b2c3d4e5f60718293a4b5c6d7e8f";
+
+const test::Authority& ours() {
+    static const test::Authority made = test::make_authority("Postern User CA", kNow);
+    return made;
+}
+const test::Authority& theirs() {
+    static const test::Authority made = test::make_authority("Postern User CA", kNow);
+    return made;
+}
+
+std::string encoded(X509_CRL* crl) {
+    unsigned char* bytes = nullptr;
+    const int length = i2d_X509_CRL(crl, &bytes);
+    std::string der(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(length));
+    OPENSSL_free(bytes);
+    return der;
+}
+
+/// An ordinary CRL of our authority with one entry, bent by `change` and signed again.
+std::string bent(const std::function<void(X509_CRL*)>& change, const EVP_MD* digest = EVP_sha256()) {
+    const std::string der =
+        ours().issuer.issue_crl(1, kNow, kNow + 1h, {{kSerial, kNow, RevocationReason::superseded}}).value();
+    const auto* at = reinterpret_cast<const unsigned char*>(der.data());
+    const X509CrlPtr crl(d2i_X509_CRL(nullptr, &at, static_cast<long>(der.size())));
+    change(crl.get());
+    X509_CRL_sign(crl.get(), ours().issuing.key.get(), digest);
+    return encoded(crl.get());
+}
+
+void add_extension(X509_CRL* crl, const char* name, const char* value) {
+    std::unique_ptr<X509_EXTENSION, Freer<X509_EXTENSION_free>> extension(
+        X509V3_EXT_conf(nullptr, nullptr, name, value));
+    ASSERT_TRUE(extension) << name;
+    ASSERT_EQ(X509_CRL_add_ext(crl, extension.get(), -1), 1);
+}
+
+Code refusal(const std::string& bytes, const Certificate& issuer = ours().issuing.certificate) {
+    const auto crl = Crl::verify(bytes, issuer);
+    EXPECT_FALSE(crl);
+    EXPECT_EQ(ERR_peek_error(), 0UL);
+    return crl ? Code::internal : crl.error().code;
+}
+
+TEST(Crl, TellsWhichSerialsAreRevokedAndWhy) {
+    const auto der = ours().issuer.issue_crl(42, kNow, kNow + 1h,
+                                             {{"7f01", kNow, RevocationReason::unspecified},
+                                              {"7f02", kNow, RevocationReason::key_compromise},
+                                              {"7f03", kNow, RevocationReason::cessation_of_operation},
+                                              {kSerial, kNow, RevocationReason::privilege_withdrawn}});
+    const Crl crl = Crl::verify(der.value(), ours().issuing.certificate).value();
+    EXPECT_EQ(crl.number(), 42U);
+    EXPECT_EQ(crl.size(), 4U);
+    EXPECT_EQ(crl.this_update(), kNow);
+    EXPECT_EQ(crl.next_update(), kNow + 1h);
+    EXPECT_EQ(crl.find("7f01"), RevocationReason::unspecified);
+    EXPECT_EQ(crl.find("7f02"), RevocationReason::key_compromise);
+    EXPECT_EQ(crl.find("7f03"), RevocationReason::cessation_of_operation);
+    EXPECT_EQ(crl.find("7f04"), std::nullopt);
+    EXPECT_EQ(crl.find(""), std::nullopt);
+}
+
+TEST(Crl, FindsASerialAsItsCertificateWritesIt) {
+    // Several, because a serial with a leading zero or a high first bit is encoded differently.
+    for (int i = 0; i < 64; ++i) {
+        const Certificate leaf =
+            test::mint(test::login_profile("alice", kNow), ours().issuing).value().certificate;
+        const auto der = ours().issuer.issue_crl(1, kNow, kNow + 1h,
+                                                 {{leaf.serial(), kNow, RevocationReason::superseded}});
+        const Crl crl = Crl::verify(der.value(), ours().issuing.certificate).value();
+        EXPECT_EQ(crl.find(leaf.serial()), RevocationReason::superseded) << leaf.serial();
+    }
+}
+
+TEST(Crl, LeadingZerosOfASerialAreNotPartOfIt) {
+    const auto der =
+        ours().issuer.issue_crl(1, kNow, kNow + 1h, {{kSerial, kNow, RevocationReason::superseded}});
+    const Crl crl = Crl::verify(der.value(), ours().issuing.certificate).value();
+    EXPECT_EQ(crl.find(std::string_view(kSerial).substr(2)), RevocationReason::superseded);
+}
+
+TEST(Crl, MayRevokeNothing) {
+    const auto der = ours().issuer.issue_crl(1, kNow, kNow + 1h, {});
+    EXPECT_EQ(Crl::verify(der.value(), ours().issuing.certificate).value().size(), 0U);
+}
+
+TEST(Crl, IsReadFromPemToo) {
+    const std::string der = ours().issuer.issue_crl(1, kNow, kNow + 1h, {}).value();
+    const std::string pem = "-----BEGIN X509 CRL-----\n" + base64(der) + "\n-----END X509 CRL-----\n";
+    EXPECT_TRUE(Crl::verify(pem, ours().issuing.certificate));
+    EXPECT_EQ(refusal(ours().issuing.certificate.pem()), Code::malformed_certificate);
+}
+
+TEST(Crl, OfAHundredThousandEntriesIsReadFast) {
+    std::vector<RevokedSerial> revoked;
+    for (unsigned int i = 0; i < 100'000; ++i) {
+        RevokedSerial entry;
+        entry.serial = sha256_hex(std::to_string(i)).substr(0, 30) + "55";
+        entry.revoked_at = kNow;
+        entry.reason = RevocationReason::cessation_of_operation;
+        revoked.push_back(std::move(entry));
+    }
+    const std::string der = ours().issuer.issue_crl(1, kNow, kNow + 1h, revoked).value();
+    const auto begin = std::chrono::steady_clock::now();
+    const Crl crl = Crl::verify(der, ours().issuing.certificate).value();
+    const auto took = std::chrono::steady_clock::now() - begin;
+    EXPECT_EQ(crl.size(), revoked.size());
+    EXPECT_EQ(crl.find(revoked.back().serial), RevocationReason::cessation_of_operation);
+    RecordProperty("milliseconds", static_cast<int>(took / 1ms));
+    // Far above what it takes, for machines under load and sanitizers.
+    EXPECT_LT(took, 10s);
+}
+
+TEST(Crl, RefusesBytesThatAreNone) {
+    EXPECT_EQ(refusal(""), Code::malformed_certificate);
+    EXPECT_EQ(refusal("not a CRL"), Code::malformed_certificate);
+    const std::string der = ours().issuer.issue_crl(1, kNow, kNow + 1h, {}).value();
+    EXPECT_EQ(refusal(der + "x"), Code::malformed_certificate);
+    EXPECT_EQ(refusal(der.substr(0, der.size() - 1)), Code::malformed_certificate);
+}
+
+TEST(Crl, RefusesOneOfAnotherAuthorityWithTheSameName) {
+    const std::string der = theirs().issuer.issue_crl(1, kNow, kNow + 1h, {}).value();
+    EXPECT_TRUE(Crl::verify(der, theirs().issuing.certificate));
+    EXPECT_EQ(refusal(der), Code::unknown_issuer);
+}
+
+TEST(Crl, RefusesOneOfTheRootInPlaceOfTheIssuingAuthority) {
+    const Issuer root = Issuer::make(ours().root.key, {ours().root.certificate}).value();
+    EXPECT_EQ(refusal(root.issue_crl(1, kNow, kNow + 1h, {}).value()), Code::unknown_issuer);
+}
+
+TEST(Crl, RefusesOneThatWasChanged) {
+    std::string der =
+        ours().issuer.issue_crl(1, kNow, kNow + 1h, {{kSerial, kNow, RevocationReason::superseded}}).value();
+    const auto at = der.find("\xa1\xb2\xc3");
+    ASSERT_NE(at, std::string::npos);
+    der[at] ^= 1;
+    EXPECT_EQ(refusal(der), Code::unknown_issuer);
+}
+
+TEST(Crl, RefusesOneSignedByALeafOfTheRightKey) {
+    // The issuer must be a CA that may sign CRLs, whatever its key.
+    test::OddProfile profile = test::login_profile("alice", kNow);
+    const auto leaf = test::mint_self_signed(profile).value();
+    const X509CrlPtr crl(X509_CRL_new());
+    X509_CRL_set_version(crl.get(), X509_CRL_VERSION_2);
+    X509_CRL_set_issuer_name(crl.get(), X509_get_subject_name(leaf.certificate.get()));
+    X509_CRL_set1_lastUpdate(crl.get(), X509_get0_notBefore(leaf.certificate.get()));
+    X509_CRL_set1_nextUpdate(crl.get(), X509_get0_notAfter(leaf.certificate.get()));
+    X509_CRL_sign(crl.get(), leaf.key.get(), EVP_sha256());
+    EXPECT_EQ(refusal(encoded(crl.get()), leaf.certificate), Code::wrong_purpose);
+}
+
+TEST(Crl, RefusesAWeakSignature) {
+    EXPECT_TRUE(Crl::verify(bent([](X509_CRL*) {}), ours().issuing.certificate));
+    EXPECT_EQ(refusal(bent([](X509_CRL*) {}, EVP_sha1())), Code::malformed_certificate);
+}
+
+TEST(Crl, RefusesADelta) {
+    const auto der = bent([](X509_CRL* crl) { add_extension(crl, "2.5.29.27", "critical,DER:020101"); });
+    EXPECT_EQ(refusal(der), Code::malformed_certificate);
+    const auto quiet = bent([](X509_CRL* crl) { add_extension(crl, "2.5.29.27", "DER:020101"); });
+    EXPECT_EQ(refusal(quiet), Code::malformed_certificate);
+}
+
+TEST(Crl, RefusesAnIndirectOne) {
+    // IssuingDistributionPoint { indirectCRL [4] TRUE }
+    const auto der = bent([](X509_CRL* crl) { add_extension(crl, "2.5.29.28", "critical,DER:30038401FF"); });
+    EXPECT_EQ(refusal(der), Code::malformed_certificate);
+}
+
+TEST(Crl, RefusesACriticalExtensionThatItDoesNotKnow) {
+    const auto der = bent([](X509_CRL* crl) { add_extension(crl, "1.2.3.4", "critical,DER:0500"); });
+    EXPECT_EQ(refusal(der), Code::malformed_certificate);
+    const auto harmless = bent([](X509_CRL* crl) { add_extension(crl, "1.2.3.4", "DER:0500"); });
+    EXPECT_TRUE(Crl::verify(harmless, ours().issuing.certificate));
+}
+
+TEST(Crl, RefusesOneWithoutANumberOrWithTwo) {
+    const auto without = bent([](X509_CRL* crl) {
+        X509_EXTENSION_free(X509_CRL_delete_ext(crl, X509_CRL_get_ext_by_NID(crl, NID_crl_number, -1)));
+    });
+    EXPECT_EQ(refusal(without), Code::malformed_certificate);
+    const auto two = bent([](X509_CRL* crl) { add_extension(crl, "2.5.29.20", "DER:020109"); });
+    EXPECT_EQ(refusal(two), Code::malformed_certificate);
+    const auto huge = bent([](X509_CRL* crl) {
+        X509_EXTENSION_free(X509_CRL_delete_ext(crl, X509_CRL_get_ext_by_NID(crl, NID_crl_number, -1)));
+        add_extension(crl, "2.5.29.20", "DER:0209010000000000000000");
+    });
+    EXPECT_EQ(refusal(huge), Code::malformed_certificate);
+}
+
+TEST(Crl, RefusesAnEntryOfAnotherIssuerOrOfADelta) {
+    const auto with_entry = [](const char* name, const char* value) {
+        return bent([=](X509_CRL* crl) {
+            X509_REVOKED* entry = sk_X509_REVOKED_value(X509_CRL_get_REVOKED(crl), 0);
+            X509_EXTENSION* extension = X509V3_EXT_conf(nullptr, nullptr, name, value);
+            X509_EXTENSION_free(X509_REVOKED_delete_ext(entry, 0));
+            X509_REVOKED_add_ext(entry, extension, -1);
+            X509_EXTENSION_free(extension);
+        });
+    };
+    EXPECT_EQ(refusal(with_entry("2.5.29.29", "critical,DER:3000")), Code::malformed_certificate);
+    EXPECT_EQ(refusal(with_entry("1.2.3.4", "critical,DER:0500")), Code::malformed_certificate);
+    EXPECT_EQ(refusal(with_entry("2.5.29.21", "DER:0A0108")), Code::malformed_certificate);
+    EXPECT_EQ(refusal(with_entry("2.5.29.21", "DER:0500")), Code::malformed_certificate);
+    const Crl held = Crl::verify(with_entry("2.5.29.21", "DER:0A0106"), ours().issuing.certificate).value();
+    EXPECT_EQ(held.find(std::string_view(kSerial).substr(2)), RevocationReason::unspecified);
+}
+
+TEST(RevocationReason, SaysHowARefusalIsCalled) {
+    EXPECT_EQ(code_of(RevocationReason::privilege_withdrawn), Code::user_disabled);
+    EXPECT_EQ(code_of(RevocationReason::cessation_of_operation), Code::session_ended);
+    EXPECT_EQ(code_of(RevocationReason::key_compromise), Code::revoked);
+    EXPECT_EQ(code_of(RevocationReason::unspecified), Code::revoked);
+}
+
+}  // namespace
+}  // namespace postern::pki
