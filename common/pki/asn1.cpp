@@ -4,7 +4,6 @@
 #include <ctime>
 #include <stdexcept>
 
-#include <openssl/err.h>
 #include <openssl/objects.h>
 
 #include "base/hex.hpp"
@@ -26,7 +25,7 @@ Result<Asn1IntegerPtr> serial_from_text(std::string_view text) {
     if (!bytes || bytes->empty() || bytes->size() > 20) {
         return Failure{Code::malformed_request, "a serial number has 2 to 40 hexadecimal digits"};
     }
-    ERR_clear_error();
+    const ErrorQueueScope errors;
     const BignumPtr number(BN_bin2bn(bytes->data(), static_cast<int>(bytes->size()), nullptr));
     Asn1IntegerPtr serial(number ? BN_to_ASN1_INTEGER(number.get(), nullptr) : nullptr);
     if (!serial) return openssl_failure(Code::internal, "serial number");
@@ -35,9 +34,8 @@ Result<Asn1IntegerPtr> serial_from_text(std::string_view text) {
 
 std::optional<SystemTime> time_from_asn1(const ASN1_TIME* time) {
     std::tm broken{};
-    ERR_clear_error();
+    const ErrorQueueScope errors;
     if (time == nullptr || ASN1_TIME_to_tm(time, &broken) != 1) {
-        ERR_clear_error();
         return std::nullopt;
     }
     return SystemTime(std::chrono::seconds(timegm(&broken)));
@@ -49,13 +47,12 @@ Asn1TimePtr time_to_asn1(SystemTime time) {
 }
 
 std::string name_text(const X509_NAME* name) {
-    ERR_clear_error();
+    const ErrorQueueScope errors;
     const BioPtr bio(BIO_new(BIO_s_mem()));
     if (!bio) throw std::bad_alloc();
     // RFC 4514 lets UTF-8 stand as it is; OpenSSL's RFC 2253 form would escape each byte of it.
     constexpr unsigned long kFlags = XN_FLAG_RFC2253 & ~static_cast<unsigned long>(ASN1_STRFLGS_ESC_MSB);
     if (X509_NAME_print_ex(bio.get(), name, 0, kFlags) < 0) {
-        ERR_clear_error();
         return {};
     }
     char* text = nullptr;
@@ -64,6 +61,7 @@ std::string name_text(const X509_NAME* name) {
 }
 
 std::vector<std::string> name_values(const X509_NAME* name, int nid) {
+    const ErrorQueueScope errors;
     std::vector<std::string> values;
     int at = -1;
     while ((at = X509_NAME_get_index_by_NID(name, nid, at)) >= 0) {
@@ -75,7 +73,6 @@ std::vector<std::string> name_values(const X509_NAME* name, int nid) {
         OPENSSL_free(utf8);
         if (value.find('\0') != std::string::npos) value.clear();
     }
-    ERR_clear_error();
     return values;
 }
 

@@ -2,7 +2,6 @@
 
 #include <array>
 
-#include <openssl/err.h>
 #include <openssl/pem.h>
 
 #include "base/file.hpp"
@@ -20,13 +19,18 @@ using GeneralNamesPtr = std::unique_ptr<GENERAL_NAMES, Freer<GENERAL_NAMES_free>
 using Utf8StringPtr = std::unique_ptr<ASN1_UTF8STRING, Freer<ASN1_UTF8STRING_free>>;
 
 Result<Certificate> parse_der(std::string_view der) {
-    ERR_clear_error();
+    const ErrorQueueScope errors;
     const auto* at = reinterpret_cast<const unsigned char*>(der.data());
     const unsigned char* const end = at + der.size();
     const X509Ptr parsed(d2i_X509(nullptr, &at, static_cast<long>(der.size())));
     if (!parsed) return openssl_failure(Code::malformed_certificate, "not a certificate");
     if (at != end) return Failure{Code::malformed_certificate, "bytes behind the certificate"};
-    return Certificate::from_x509(parsed.get());
+    Certificate certificate = Certificate::from_x509(parsed.get());
+    if ((X509_get_extension_flags(parsed.get()) & EXFLAG_INVALID) != 0) {
+        return Failure{Code::malformed_certificate,
+                       "an extension of " + certificate.subject() + " does not parse"};
+    }
+    return certificate;
 }
 
 bool is_certificate_label(std::string_view label) noexcept {
@@ -36,10 +40,9 @@ bool is_certificate_label(std::string_view label) noexcept {
 /// The alternative names of one kind (GEN_DNS, GEN_URI): raw IA5 bytes, as they stand.
 std::vector<std::string> alternative_names(X509* certificate, int kind) {
     std::vector<std::string> names;
-    ERR_clear_error();
+    const ErrorQueueScope errors;
     const GeneralNamesPtr all(
         static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
-    ERR_clear_error();
     for (int i = 0; all && i < sk_GENERAL_NAME_num(all.get()); ++i) {
         const GENERAL_NAME* name = sk_GENERAL_NAME_value(all.get(), i);
         if (name->type != kind) continue;
@@ -57,9 +60,8 @@ Certificate Certificate::from_x509(X509* certificate) {
     X509_up_ref(certificate);
     // OpenSSL reads the extensions on first use and keeps the outcome; done here, so that sharing needs no
     // lock later.
-    ERR_clear_error();
+    const ErrorQueueScope errors;
     X509_check_purpose(certificate, -1, 0);
-    ERR_clear_error();
     return Certificate(std::shared_ptr<X509>(certificate, Freer<X509_free>()));
 }
 
@@ -109,13 +111,13 @@ SystemTime Certificate::not_after() const {
 std::string Certificate::fingerprint() const {
     std::array<unsigned char, 32> digest{};
     unsigned int length = 0;
-    ERR_clear_error();
+    const ErrorQueueScope errors;
     if (X509_digest(get(), EVP_sha256(), digest.data(), &length) != 1) throw std::bad_alloc();
     return to_hex(digest);
 }
 
 std::string Certificate::der() const {
-    ERR_clear_error();
+    const ErrorQueueScope errors;
     unsigned char* bytes = nullptr;
     const int length = i2d_X509(get(), &bytes);
     if (length < 0) throw std::bad_alloc();
@@ -125,7 +127,7 @@ std::string Certificate::der() const {
 }
 
 std::string Certificate::pem() const {
-    ERR_clear_error();
+    const ErrorQueueScope errors;
     const BioPtr bio(BIO_new(BIO_s_mem()));
     if (!bio || PEM_write_bio_X509(bio.get(), get()) != 1) throw std::bad_alloc();
     char* text = nullptr;
@@ -134,10 +136,9 @@ std::string Certificate::pem() const {
 }
 
 bool Certificate::is_ca() const {
+    const ErrorQueueScope errors;
     // Other positive values stand for guesses about certificates of version 1.
-    const bool is_ca = X509_check_ca(get()) == 1;
-    ERR_clear_error();
-    return is_ca;
+    return X509_check_ca(get()) == 1;
 }
 
 std::optional<std::string> Certificate::session_id() const {
@@ -146,9 +147,8 @@ std::optional<std::string> Certificate::session_id() const {
     const ASN1_OCTET_STRING* value = X509_EXTENSION_get_data(X509_get_ext(get(), index));
     const unsigned char* at = ASN1_STRING_get0_data(value);
     const unsigned char* const end = at + ASN1_STRING_length(value);
-    ERR_clear_error();
+    const ErrorQueueScope errors;
     const Utf8StringPtr text(d2i_ASN1_UTF8STRING(nullptr, &at, ASN1_STRING_length(value)));
-    ERR_clear_error();
     if (!text || at != end) return std::nullopt;
     std::string session(reinterpret_cast<const char*>(ASN1_STRING_get0_data(text.get())),
                         static_cast<std::size_t>(ASN1_STRING_length(text.get())));

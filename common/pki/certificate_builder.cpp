@@ -3,8 +3,6 @@
 #include <array>
 #include <stdexcept>
 
-#include <openssl/err.h>
-
 #include "pki/asn1.hpp"
 #include "pki/digest.hpp"
 
@@ -72,12 +70,10 @@ const EVP_MD* signing_digest(EVP_PKEY* key) {
 }
 
 CertificateBuilder::CertificateBuilder() : certificate_(X509_new()) {
-    ERR_clear_error();
+    const ErrorQueueScope errors;
     if (!certificate_) throw std::bad_alloc();
     note(X509_set_version(certificate_.get(), X509_VERSION_3) == 1, "version");
-    // With the top bit clear and the next one set, the number is positive and always has 16 bytes.
-    std::vector<unsigned char> serial = random_bytes(kSerialBytes);
-    serial[0] = static_cast<unsigned char>((serial[0] & 0x7F) | 0x40);
+    const std::vector<unsigned char> serial = random_bytes(kSerialBytes);
     const BignumPtr number(BN_bin2bn(serial.data(), static_cast<int>(serial.size()), nullptr));
     note(number && BN_to_ASN1_INTEGER(number.get(), X509_get_serialNumber(certificate_.get())) != nullptr,
          "serial number");
@@ -100,6 +96,11 @@ CertificateBuilder& CertificateBuilder::subject(int nid, std::string_view value)
     note(is_short && X509_NAME_add_entry_by_NID(X509_get_subject_name(certificate_.get()), nid, MBSTRING_UTF8,
                                                 bytes_of(value), static_cast<int>(value.size()), -1, 0) == 1,
          "a subject attribute has 1 to 64 bytes of UTF-8");
+    return *this;
+}
+
+CertificateBuilder& CertificateBuilder::subject_of(const Certificate& other) {
+    note(X509_set_subject_name(certificate_.get(), X509_get_subject_name(other.get())) == 1, "subject");
     return *this;
 }
 
@@ -178,7 +179,7 @@ CertificateBuilder& CertificateBuilder::alternative_names(const std::vector<std:
     }
     for (const std::string& name : names) {
         ASN1_OCTET_STRING* address = a2i_IPADDRESS(name.c_str());
-        ERR_clear_error();
+        const ErrorQueueScope errors;
         note(all && (address != nullptr ? add_address(all.get(), address)
                                         : add_text_name(all.get(), GEN_DNS, name)),
              "alternative name");
@@ -226,7 +227,7 @@ Result<Certificate> CertificateBuilder::sign(const PrivateKey& key) {
              "issuer");
     }
     if (failure_) return *failure_;
-    ERR_clear_error();
+    const ErrorQueueScope errors;
     if (X509_sign(certificate_.get(), key.get(), signing_digest(key.get())) <= 0) {
         return openssl_failure(Code::internal, "cannot sign the certificate");
     }

@@ -24,6 +24,8 @@ public:
 
     /// A subject attribute (NID_commonName, NID_organizationName) as a UTF8String of at most 64 characters.
     CertificateBuilder& subject(int nid, std::string_view value);
+    /// The whole subject of another certificate.
+    CertificateBuilder& subject_of(const Certificate& other);
     CertificateBuilder& validity(SystemTime not_before, SystemTime not_after);
     CertificateBuilder& public_key(EVP_PKEY* key);
     /// Issuer name and authority key identifier of `issuer`; without this call the certificate is its own

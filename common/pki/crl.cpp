@@ -1,6 +1,5 @@
 #include "pki/crl.hpp"
 
-#include <openssl/err.h>
 #include <openssl/pem.h>
 
 #include "pki/asn1.hpp"
@@ -27,7 +26,6 @@ Result<X509CrlPtr> parse(std::string_view bytes) {
         der_of_pem = std::move(blocks->front().der);
         bytes = der_of_pem;
     }
-    ERR_clear_error();
     const auto* at = reinterpret_cast<const unsigned char*>(bytes.data());
     const unsigned char* const end = at + bytes.size();
     X509CrlPtr crl(d2i_X509_CRL(nullptr, &at, static_cast<long>(bytes.size())));
@@ -136,6 +134,7 @@ Code code_of(RevocationReason reason) noexcept {
 }
 
 Result<Crl> Crl::verify(std::string_view bytes, const Certificate& issuer) {
+    const ErrorQueueScope errors;
     const Result<X509CrlPtr> parsed = parse(bytes);
     if (!parsed) return parsed.error();
     X509_CRL* const raw = parsed->get();
@@ -164,7 +163,6 @@ Result<Crl> Crl::verify(std::string_view bytes, const Certificate& issuer) {
         if (!reason) return reason.error();
         crl.revoked_.emplace(serial_text(X509_REVOKED_get0_serialNumber(entry)), *reason);
     }
-    ERR_clear_error();
     return crl;
 }
 

@@ -1,7 +1,6 @@
 #include "pki/csr.hpp"
 
 #include <openssl/core_names.h>
-#include <openssl/err.h>
 #include <openssl/pem.h>
 
 #include "pki/pem.hpp"
@@ -51,7 +50,7 @@ bool is_accepted(const EVP_PKEY* key) {
 }  // namespace
 
 Result<std::string> make_csr_pem(const PrivateKey& key, std::string_view common_name) {
-    ERR_clear_error();
+    const ErrorQueueScope errors;
     const X509ReqPtr request(X509_REQ_new());
     const EVP_MD* digest = EVP_PKEY_get_base_id(key.get()) == EVP_PKEY_ED25519 ? nullptr : EVP_sha256();
     const BioPtr bio(BIO_new(BIO_s_mem()));
@@ -79,7 +78,7 @@ Result<PublicKey> public_key_from_csr(std::string_view pem) {
     if (block.label != PEM_STRING_X509_REQ && block.label != PEM_STRING_X509_REQ_OLD) {
         return Failure{Code::malformed_request, "the PEM text is no certificate request"};
     }
-    ERR_clear_error();
+    const ErrorQueueScope errors;
     const auto* at = reinterpret_cast<const unsigned char*>(block.der.data());
     const unsigned char* const end = at + block.der.size();
     const X509ReqPtr request(d2i_X509_REQ(nullptr, &at, static_cast<long>(block.der.size())));
@@ -89,7 +88,6 @@ Result<PublicKey> public_key_from_csr(std::string_view pem) {
     if (!key) return openssl_failure(Code::malformed_request, "the request's public key");
     // Before the signature: what it costs to verify depends on the key.
     if (!is_accepted(key.get())) {
-        ERR_clear_error();
         return Failure{
             Code::malformed_request,
             "the request's key must be ECDSA P-256 or P-384, RSA of 2048 to 4096 bits, or Ed25519"};
@@ -97,7 +95,6 @@ Result<PublicKey> public_key_from_csr(std::string_view pem) {
     if (X509_REQ_verify(request.get(), key.get()) != 1) {
         return openssl_failure(Code::malformed_request, "the request is not signed by its own key");
     }
-    ERR_clear_error();
     return PublicKey::from_evp(std::move(key));
 }
 

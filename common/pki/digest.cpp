@@ -3,11 +3,11 @@
 #include <stdexcept>
 
 #include <openssl/crypto.h>
-#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 
 #include "base/hex.hpp"
+#include "pki/openssl.hpp"
 
 namespace postern::pki {
 
@@ -26,7 +26,7 @@ int digit_value(char digit) noexcept {
 Sha256 sha256(std::string_view bytes) {
     Sha256 digest{};
     unsigned int length = 0;
-    ERR_clear_error();
+    const ErrorQueueScope errors;
     if (EVP_Digest(bytes.data(), bytes.size(), digest.data(), &length, EVP_sha256(), nullptr) != 1 ||
         length != digest.size()) {
         throw std::runtime_error("OpenSSL cannot compute SHA-256");
@@ -40,7 +40,7 @@ std::string sha256_hex(std::string_view bytes) {
 
 std::vector<unsigned char> random_bytes(std::size_t count) {
     std::vector<unsigned char> bytes(count);
-    ERR_clear_error();
+    const ErrorQueueScope errors;
     if (count > 0 && RAND_bytes(bytes.data(), static_cast<int>(count)) != 1) {
         throw std::runtime_error("OpenSSL has no random bytes");
     }

@@ -4,8 +4,6 @@
 
 #include <algorithm>
 
-#include <openssl/err.h>
-
 #include "pki/asn1.hpp"
 #include "pki/certificate_builder.hpp"
 #include "pki/identity.hpp"
@@ -132,7 +130,7 @@ Result<KeyAndCertificate> make_intermediate(const KeyAndCertificate& root, const
 Result<Issuer> Issuer::make(PrivateKey key, std::vector<Certificate> chain) {
     const auto refuse = [](std::string_view why) { return Failure{Code::config_invalid, std::string(why)}; };
     if (chain.empty()) return refuse("an issuer needs its certificate");
-    ERR_clear_error();
+    const ErrorQueueScope errors;
     if (X509_check_private_key(chain.front().get(), key.get()) != 1) {
         return openssl_failure(Code::config_invalid,
                                "the key does not fit the certificate " + chain.front().subject());
@@ -145,7 +143,6 @@ Result<Issuer> Issuer::make(PrivateKey key, std::vector<Certificate> chain) {
         }
         const bool is_issued = X509_check_issued(parent.get(), current.get()) == X509_V_OK &&
                                X509_verify(current.get(), X509_get0_pubkey(parent.get())) == 1;
-        ERR_clear_error();
         if (!is_issued) {
             return refuse(i + 1 < chain.size() ? current.subject() + " was not issued by " + parent.subject()
                                                : "the chain does not end with a root: " + current.subject());
@@ -214,7 +211,7 @@ Result<std::string> Issuer::issue_crl(std::uint64_t number, SystemTime this_upda
                                       const std::vector<RevokedSerial>& revoked) const {
     if (next_update <= this_update) return malformed("a CRL must end after it begins");
     const Certificate& issuer = chain_.front();
-    ERR_clear_error();
+    const ErrorQueueScope errors;
     const X509CrlPtr crl(X509_CRL_new());
     const Asn1TimePtr last = time_to_asn1(this_update);
     const Asn1TimePtr next = time_to_asn1(next_update);

@@ -3,7 +3,6 @@
 #include <cstring>
 
 #include <openssl/core_names.h>
-#include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/pkcs12.h>
 #include <openssl/x509.h>
@@ -36,7 +35,7 @@ int give_passphrase(char* buffer, int size, int /*for_writing*/, void* secret) {
 }
 
 Result<std::string> public_der(EVP_PKEY* key) {
-    ERR_clear_error();
+    const ErrorQueueScope errors;
     unsigned char* bytes = nullptr;
     const int length = i2d_PUBKEY(key, &bytes);
     if (length < 0) return openssl_failure(Code::internal, "public key");
@@ -46,7 +45,7 @@ Result<std::string> public_der(EVP_PKEY* key) {
 }
 
 Result<EvpKeyPtr> public_from_der(std::string_view der) {
-    ERR_clear_error();
+    const ErrorQueueScope errors;
     const auto* at = reinterpret_cast<const unsigned char*>(der.data());
     const unsigned char* const end = at + der.size();
     EvpKeyPtr key(d2i_PUBKEY(nullptr, &at, static_cast<long>(der.size())));
@@ -72,14 +71,14 @@ bool write_encrypted(BIO* bio, PKCS8_PRIV_KEY_INFO* plain, std::string_view pass
 }  // namespace
 
 Result<PrivateKey> PrivateKey::generate_p256() {
-    ERR_clear_error();
+    const ErrorQueueScope errors;
     EvpKeyPtr key(EVP_EC_gen("P-256"));
     if (!key) return openssl_failure(Code::internal, "cannot make a P-256 key");
     return PrivateKey(shared(std::move(key)));
 }
 
 Result<PrivateKey> PrivateKey::generate_ed25519() {
-    ERR_clear_error();
+    const ErrorQueueScope errors;
     EvpKeyPtr key(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519"));
     if (!key) return openssl_failure(Code::internal, "cannot make an Ed25519 key");
     return PrivateKey(shared(std::move(key)));
@@ -87,7 +86,7 @@ Result<PrivateKey> PrivateKey::generate_ed25519() {
 
 Result<PrivateKey> PrivateKey::from_pem(std::string_view pem, const Secret& passphrase) {
     const BioPtr bio = read_only_bio(pem);
-    ERR_clear_error();
+    const ErrorQueueScope errors;
     EvpKeyPtr key(
         PEM_read_bio_PrivateKey(bio.get(), nullptr, give_passphrase, const_cast<Secret*>(&passphrase)));
     if (!key) {
@@ -97,7 +96,6 @@ Result<PrivateKey> PrivateKey::from_pem(std::string_view pem, const Secret& pass
                 : "the private key is encrypted and this passphrase does not open it";
         return openssl_failure(Code::config_invalid, what);
     }
-    ERR_clear_error();
     return PrivateKey(shared(std::move(key)));
 }
 
@@ -113,7 +111,7 @@ Result<PrivateKey> PrivateKey::load(const std::filesystem::path& path, const Sec
 }
 
 Result<Secret> PrivateKey::to_pem(const Secret& passphrase) const {
-    ERR_clear_error();
+    const ErrorQueueScope errors;
     const Pkcs8Ptr plain(EVP_PKEY2PKCS8(get()));
     // A memory BIO wipes itself when it is freed.
     const BioPtr bio(BIO_new(BIO_s_mem()));
@@ -137,7 +135,7 @@ Result<std::vector<unsigned char>> PrivateKey::sign_ed25519(std::string_view mes
     if (EVP_PKEY_get_base_id(get()) != EVP_PKEY_ED25519) {
         return Failure{Code::config_invalid, "the key is not of the kind Ed25519"};
     }
-    ERR_clear_error();
+    const ErrorQueueScope errors;
     const EvpMdCtxPtr context(EVP_MD_CTX_new());
     std::vector<unsigned char> signature(64);
     std::size_t length = signature.size();
@@ -159,7 +157,7 @@ Result<PublicKey> PrivateKey::public_key() const {
 }
 
 Result<std::string> PrivateKey::public_pem() const {
-    ERR_clear_error();
+    const ErrorQueueScope errors;
     const BioPtr bio(BIO_new(BIO_s_mem()));
     if (!bio || PEM_write_bio_PUBKEY(bio.get(), get()) != 1) {
         return openssl_failure(Code::internal, "cannot write the public key");
@@ -187,14 +185,13 @@ Result<PublicKey> PublicKey::from_evp(EvpKeyPtr key) {
 
 bool PublicKey::verify_ed25519(std::string_view message, std::string_view signature) const {
     if (EVP_PKEY_get_base_id(get()) != EVP_PKEY_ED25519) return false;
-    ERR_clear_error();
+    const ErrorQueueScope errors;
     const EvpMdCtxPtr context(EVP_MD_CTX_new());
     const bool is_valid =
         context && EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, get()) == 1 &&
         EVP_DigestVerify(context.get(), reinterpret_cast<const unsigned char*>(signature.data()),
                          signature.size(), reinterpret_cast<const unsigned char*>(message.data()),
                          message.size()) == 1;
-    ERR_clear_error();
     return is_valid;
 }
 

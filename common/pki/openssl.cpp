@@ -9,6 +9,14 @@
 
 namespace postern::pki {
 
+ErrorQueueScope::ErrorQueueScope() noexcept {
+    ERR_clear_error();
+}
+
+ErrorQueueScope::~ErrorQueueScope() {
+    ERR_clear_error();
+}
+
 Failure openssl_failure(Code code, std::string_view what) {
     std::string detail(what);
     std::string_view separator = ": ";

@@ -37,6 +37,17 @@ using X509StoreCtxPtr = std::unique_ptr<X509_STORE_CTX, Freer<X509_STORE_CTX_fre
 using SslCtxPtr = std::unique_ptr<SSL_CTX, Freer<SSL_CTX_free>>;
 using SslPtr = std::unique_ptr<SSL, Freer<SSL_free>>;
 
+/// Keeps this thread's OpenSSL error queue empty before and after a piece of work: what an earlier call left
+/// behind is not this one's reason, and what this one leaves must not be taken for an error of a later
+/// SSL_read().
+class ErrorQueueScope {
+public:
+    ErrorQueueScope() noexcept;
+    ErrorQueueScope(const ErrorQueueScope&) = delete;
+    ErrorQueueScope& operator=(const ErrorQueueScope&) = delete;
+    ~ErrorQueueScope();
+};
+
 /// Drains this thread's OpenSSL error queue into one Failure: "what: reason; reason".
 Failure openssl_failure(Code code, std::string_view what);
 

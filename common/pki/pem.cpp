@@ -10,7 +10,7 @@ namespace postern::pki {
 Result<std::vector<PemBlock>> read_pem(std::string_view text, Code code, std::size_t limit) {
     std::vector<PemBlock> blocks;
     const BioPtr bio = read_only_bio(text);
-    ERR_clear_error();
+    const ErrorQueueScope errors;
     for (;;) {
         char* label = nullptr;
         char* header = nullptr;
@@ -21,7 +21,6 @@ Result<std::vector<PemBlock>> read_pem(std::string_view text, Code code, std::si
             const bool is_end =
                 ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
             if (!is_end) return openssl_failure(code, "damaged PEM text");
-            ERR_clear_error();
             if (blocks.empty()) return Failure{code, "no PEM block in the text"};
             return blocks;
         }

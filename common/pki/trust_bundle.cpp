@@ -1,6 +1,5 @@
 #include "pki/trust_bundle.hpp"
 
-#include <openssl/err.h>
 #include <openssl/x509_vfy.h>
 
 #include "base/file.hpp"
@@ -94,7 +93,7 @@ Result<TrustBundle> TrustBundle::from_pem(std::string_view pem) {
     if (!certificates) return with_context("trust bundle", certificates.error());
     TrustBundle bundle;
     bundle.certificates_ = std::move(*certificates);
-    ERR_clear_error();
+    const ErrorQueueScope errors;
     X509StorePtr store(X509_STORE_new());
     if (!store) throw std::bad_alloc();
     bool has_root = false;
@@ -123,7 +122,7 @@ Result<void> TrustBundle::verify(const Certificate& leaf, const std::vector<Cert
     if (intermediates.size() > kMaximumDepth) {
         return Failure{Code::malformed_certificate, "more than 8 certificates behind the leaf"};
     }
-    ERR_clear_error();
+    const ErrorQueueScope errors;
     const X509StoreCtxPtr context(X509_STORE_CTX_new());
     const BorrowedStackPtr untrusted(sk_X509_new_null());
     if (!context || !untrusted) throw std::bad_alloc();
@@ -144,10 +143,8 @@ Result<void> TrustBundle::verify(const Certificate& leaf, const std::vector<Cert
         const int error = X509_STORE_CTX_get_error(context.get());
         const std::string where =
             leaf.subject() + " at depth " + std::to_string(X509_STORE_CTX_get_error_depth(context.get()));
-        ERR_clear_error();
         return Failure{code_of_verify_error(error), where + ": " + X509_verify_cert_error_string(error)};
     }
-    ERR_clear_error();
     // OpenSSL lets a leaf without extendedKeyUsage, or one that is a CA itself, pass for any purpose.
     if (!names_purpose(leaf, purpose)) {
         return Failure{Code::wrong_purpose, leaf.subject() + ": its extendedKeyUsage does not name " +
@@ -163,10 +160,9 @@ std::string TrustBundle::pem() const {
 
 Result<Certificate> TrustBundle::issuer_of(const Certificate& certificate) const {
     for (const Certificate& candidate : certificates_) {
-        ERR_clear_error();
+        const ErrorQueueScope errors;
         const bool is_issuer = X509_check_issued(candidate.get(), certificate.get()) == X509_V_OK &&
                                X509_verify(certificate.get(), X509_get0_pubkey(candidate.get())) == 1;
-        ERR_clear_error();
         if (is_issuer) return candidate;
     }
     return Failure{Code::unknown_issuer, "the bundle does not hold the issuer of " + certificate.subject()};

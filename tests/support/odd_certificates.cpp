@@ -57,6 +57,21 @@ Result<pki::KeyAndCertificate> mint_self_signed(const OddProfile& profile) {
     return make(profile, nullptr);
 }
 
+Result<pki::KeyAndCertificate> make_impostor(const pki::Certificate& genuine, SystemTime now) {
+    Result<pki::PrivateKey> key = pki::PrivateKey::generate_p256();
+    if (!key) return key.error();
+    pki::CertificateBuilder builder;
+    builder.subject_of(genuine)
+        .validity(now - 1h, now + 24h)
+        .public_key(key->get())
+        .basic_constraints(true)
+        .key_usage({5, 6})
+        .subject_key_identifier();
+    Result<pki::Certificate> certificate = builder.sign(*key);
+    if (!certificate) return certificate.error();
+    return pki::KeyAndCertificate{std::move(*key), std::move(*certificate)};
+}
+
 Authority make_authority(const std::string& name, SystemTime now) {
     const auto year = std::chrono::seconds(365 * 24h);
     const pki::AuthorityProfile root_profile{name + " Root", "Postern Test", 10 * year};

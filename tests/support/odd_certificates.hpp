@@ -37,6 +37,9 @@ Result<pki::KeyAndCertificate> mint(const OddProfile& profile, const pki::KeyAnd
 /// A leaf signed by its own key.
 Result<pki::KeyAndCertificate> mint_self_signed(const OddProfile& profile);
 
+/// A self-signed authority that bears the very subject of `genuine`, with a key of its own: the impostor.
+Result<pki::KeyAndCertificate> make_impostor(const pki::Certificate& genuine, SystemTime now);
+
 /// A root and an issuing authority below it. Two of the same name have the same subjects and different keys.
 struct Authority {
     pki::KeyAndCertificate root;
