@@ -1,4 +1,5 @@
-// The audit log of one program: appends records to the hash chain, durably, before the thing they tell of is let happen.
+// The audit log of one program: appends records to the hash chain, durably, before the thing they tell of is
+// let happen.
 #pragma once
 
 #include <chrono>
@@ -18,14 +19,15 @@
 
 namespace postern::audit {
 
-/// When an append counts as done: after write(2), which a crash of the program survives, or after fdatasync(2), which a power
-/// cut survives (records of one moment share one sync).
+/// When an append counts as done: after write(2), which a crash of the program survives, or after
+/// fdatasync(2), which a power cut survives (records of one moment share one sync).
 enum class Durability { write, sync };
 
 enum class Sharing {
     /// This process alone writes the file and holds its lock while it lives; a second opener is refused.
     exclusive,
-    /// Several processes append in turn (the CA service and its admin commands): the lock is held for one append.
+    /// Several processes append in turn (the CA service and its admin commands): the lock is held for one
+    /// append.
     shared,
 };
 
@@ -37,25 +39,30 @@ struct LogOptions {
     Sharing sharing = Sharing::exclusive;
     std::uint64_t rotate_bytes = 256ULL << 20;
     std::uint64_t records_per_checkpoint = 1000;
+    /// Records that are followed by no other for so long are signed as well; without pause, after ten times
+    /// that.
+    std::chrono::milliseconds checkpoint_after{1000};
     /// Where each line goes as well: "stdout" or "journald".
     std::vector<std::string> copies;
     std::string program;
 };
 
-/// Thread-safe. A log whose disk is full or gone fails every append with Code::audit_unavailable, so that callers refuse, and
-/// recovers when the disk does.
+/// Thread-safe. A log whose disk is full or gone fails every append with Code::audit_unavailable, so that
+/// callers refuse, and recovers when the disk does.
 class Log {
 public:
-    /// Opens or creates (0640) the file, finds the chain's end, and tells a torn last line (cut off and kept beside the log as
-    /// `.torn-<n>`) from tampering (Code::audit_unavailable with the line). Starts with a checkpoint when it made the key.
+    /// Opens or creates (0640) the file, finds the chain's end, and tells a torn last line (cut off and kept
+    /// beside the log as
+    /// `.torn-<n>`) from tampering (Code::audit_unavailable with the line). Starts with a checkpoint when it
+    /// made the key.
     static Result<std::unique_ptr<Log>> open(LogOptions options, Clock clock);
     /// Writes a last checkpoint.
     ~Log();
 
     /// Blocking; for programs' own threads and Durability::write.
     Result<void> append(const Record& record);
-    /// For event loops: does not block the loop longer than a write(2); with Durability::sync a thread of the log syncs, and the
-    /// coroutine goes on, on its own executor, when its record is on the disk.
+    /// For event loops: does not block the loop longer than a write(2); with Durability::sync a thread of the
+    /// log syncs, and the coroutine goes on, on its own executor, when its record is on the disk.
     boost::asio::awaitable<Result<void>> async_append(Record record);
     /// Reopens the file after an outside rotation (SIGHUP).
     Result<void> reopen();

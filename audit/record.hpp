@@ -1,4 +1,5 @@
-// One audit record: a JSON object on one line, Elastic Common Schema field names. Pure: knows no files and no clock.
+// One audit record: a JSON object on one line, Elastic Common Schema field names. Pure: knows no files and no
+// clock.
 #pragma once
 
 #include <cstdint>
@@ -20,9 +21,9 @@ std::string_view name(Stage stage) noexcept;
 
 /// What happened, before it has a place in the chain. Empty members are left out of the line.
 struct Record {
-    /// event.action: "connection.accepted", "connection.rejected", "connection.closed", "login.succeeded", "login.failed",
-    /// "certificate.issued", "certificate.renewed", "certificate.revoked", "session.ended", "admin.…", "config.…",
-    /// "checkpoint".
+    /// event.action: "connection.accepted", "connection.rejected", "connection.closed", "login.succeeded",
+    /// "login.failed", "certificate.issued", "certificate.renewed", "certificate.revoked", "session.ended",
+    /// "admin.…", "config.…", "checkpoint".
     std::string action;
     bool is_success = true;
     /// event.reason (the Code's name), postern.stage and message, for what was refused or cut.
@@ -34,8 +35,8 @@ struct Record {
     /// source.ip, source.port, as the kernel told them.
     std::string source_ip;
     std::uint16_t source_port = 0;
-    /// user.name, user.group.name, as a verified certificate (or a login) named them. For a certificate that was not
-    /// verified the claim goes to postern.claimed.user.
+    /// user.name, user.group.name, as a verified certificate (or a login) named them. For a certificate that
+    /// was not verified the claim goes to postern.claimed.user.
     std::string user;
     std::vector<std::string> groups;
     std::string claimed_user;
@@ -48,15 +49,15 @@ struct Record {
     std::string certificate_sha256;
     /// postern.session.id
     std::string session_id;
-    /// service.name, destination.address, destination.ip and destination.port; postern.backend.local_port, by which
-    /// PostgreSQL's own log is joined.
+    /// service.name, destination.address, destination.ip and destination.port; postern.backend.local_port, by
+    /// which PostgreSQL's own log is joined.
     std::string service;
     std::string destination_address;
     std::string destination_ip;
     std::uint16_t destination_port = 0;
     std::uint16_t backend_local_port = 0;
-    /// For connection.closed: source.bytes (from the client), destination.bytes (from the backend), event.duration
-    /// (nanoseconds in ECS), postern.closed_by.
+    /// For connection.closed: source.bytes (from the client), destination.bytes (from the backend),
+    /// event.duration (nanoseconds in ECS), postern.closed_by.
     std::optional<std::uint64_t> bytes_from_client;
     std::optional<std::uint64_t> bytes_from_backend;
     std::optional<std::chrono::nanoseconds> duration;
@@ -67,10 +68,10 @@ struct Record {
     nlohmann::json extra;
 };
 
-/// The line without its newline: the record's fields, @timestamp, event.sequence and postern.audit.previous (the lower-case hex
-/// SHA-256 of the line before, 64 zeros for the first). Bytes that are not UTF-8 are replaced; strings are cut at 1 KiB
-/// and the line stays under 16 KiB.
-std::string format_line(const Record& record, SystemTime time, std::uint64_t sequence, std::string_view previous_hash,
-                        std::string_view host_name, std::string_view program);
+/// The line without its newline: the record's fields, @timestamp, event.sequence and postern.audit.previous
+/// (the lower-case hex SHA-256 of the line before, 64 zeros for the first). Bytes that are not UTF-8 are
+/// replaced; strings are cut at 1 KiB and the line stays under 16 KiB.
+std::string format_line(const Record& record, SystemTime time, std::uint64_t sequence,
+                        std::string_view previous_hash, std::string_view host_name, std::string_view program);
 
 }  // namespace postern::audit

@@ -1,0 +1,120 @@
+// The files of a log while it is written: opens, recovers, appends, checkpoints, rotates. Not thread-safe;
+// Log is.
+//
+// What a crash leaves, at any moment: at most one torn last line, cut off and kept aside by the next open,
+// and a head that is behind the durable lines, never ahead of them: a head is stored after its checkpoint was
+// synced.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "audit/chain.hpp"
+#include "audit/log.hpp"
+#include "audit/record.hpp"
+#include "base/clock.hpp"
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+
+namespace postern::audit {
+
+/// flock(2) on a file beside the log: its holder alone writes. Held across rotation, gone with the process.
+class WriterLock {
+public:
+    static Result<WriterLock> open(const std::filesystem::path& log);
+
+    /// Code::audit_unavailable that names the holder, when it is not free within `patience`.
+    Result<void> acquire(std::chrono::milliseconds patience, std::string_view program);
+    void release() noexcept;
+
+private:
+    WriterLock(UniqueFd fd, std::filesystem::path log) : fd_(std::move(fd)), log_(std::move(log)) {}
+    UniqueFd fd_;
+    std::filesystem::path log_;
+};
+
+class LogFile {
+public:
+    /// Needs the writer's lock, as all that writes does.
+    static Result<LogFile> open(const LogOptions& options, Clock clock, Signer signer);
+
+    Result<void> append(const Record& record);
+    Result<void> checkpoint(std::string_view reason);
+    /// fdatasync(2) and, when there is a checkpoint that it does not name yet, the head.
+    Result<void> settle();
+    /// Closes this file for good, under its name with time and first sequence number, and begins the next
+    /// one.
+    Result<void> rotate();
+    /// Follows an outside rename of the file.
+    Result<void> reopen();
+    /// Reads what other processes have appended since (Sharing::shared).
+    Result<void> refresh();
+
+    /// The two halves of settle(), for a thread that syncs while others append: the first needs the lock, the
+    /// second not.
+    struct Settlement {
+        UniqueFd fd;
+        std::uint64_t sequence = 0;
+        std::string head;
+    };
+    Result<Settlement> begin_settlement();
+    Result<void> end_settlement(const Settlement& settlement) const;
+
+    std::uint64_t sequence() const noexcept { return sequence_; }
+    std::uint64_t unsigned_records() const noexcept { return unsigned_records_; }
+    bool has_unsettled_head() const noexcept { return has_unsettled_head_; }
+    bool is_due_for_rotation() const noexcept { return size_ >= options_.rotate_bytes; }
+    /// The lines written since the last call, for copies; none unless copies are wanted.
+    std::vector<std::string> take_written() { return std::exchange(written_, {}); }
+
+private:
+    LogFile(const LogOptions& options, Clock clock, Signer signer);
+
+    Result<void> publish_key();
+    Result<Head> load_head() const;
+    /// Finds the end of the chain on disk.
+    Result<void> attach();
+    Result<void> scan(const Head& head, bool& is_torn, std::uint64_t& torn_offset);
+    Result<void> begin_log();
+    Result<void> continue_from(const std::filesystem::path& elder, const Head& head);
+    Result<void> create();
+    Result<void> write_first_record();
+    Result<std::string> keep_torn_aside(std::uint64_t offset);
+    Result<void> append_recovered(const std::string& kept_as);
+    Result<void> check_unchanged();
+    Result<void> write_line(const std::string& line);
+    Result<void> write_record(const Record& record);
+    Result<void> write_checkpoint(std::string_view reason);
+    Result<void> sync_folder() const;
+    Failure unavailable(std::string_view what) const;
+
+    LogOptions options_;
+    Clock clock_;
+    Signer signer_;
+    KeyRing keys_;
+    std::string host_name_;
+
+    UniqueFd fd_;
+    std::string log_id_;
+    std::string previous_file_;
+    std::uint64_t size_ = 0;
+    std::uint64_t sequence_ = 0;
+    std::uint64_t first_sequence_ = 0;
+    std::uint64_t unsigned_records_ = 0;
+    std::string hash_{kNoPredecessor};
+    std::vector<std::string> written_;
+    std::string checkpoint_time_;
+    std::string checkpoint_hash_;
+    std::uint64_t checkpoint_sequence_ = 0;
+    bool has_unsettled_head_ = false;
+    bool needs_first_record_ = false;
+    /// Part of a line that could not be taken back stands behind size_.
+    bool has_partial_line_ = false;
+};
+
+}  // namespace postern::audit

@@ -1,0 +1,503 @@
+// The writer: what it leaves on disk, after what, and what it refuses.
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "audit/chain_verifier.hpp"
+#include "audit/log.hpp"
+#include "audit/log_path.hpp"
+#include "base/file.hpp"
+
+namespace postern::audit {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+
+class AuditLog : public ::testing::Test {
+protected:
+    AuditLog() {
+        std::string form = (fs::temp_directory_path() / "postern-audit.XXXXXX").string();
+        folder = ::mkdtemp(form.data());
+        options.file = folder / "audit.jsonl";
+        options.key_file = folder / "audit.key";
+        options.program = "test";
+        // No checkpoint comes by itself but where a test asks for it.
+        options.checkpoint_after = 1h;
+    }
+    ~AuditLog() override { fs::remove_all(folder); }
+
+    std::unique_ptr<Log> open() {
+        auto log = Log::open(options, system_clock());
+        EXPECT_TRUE(log.has_value()) << (log ? "" : log.error().detail);
+        return log ? std::move(*log) : nullptr;
+    }
+    std::string open_failure() {
+        const auto log = Log::open(options, system_clock());
+        EXPECT_FALSE(log.has_value());
+        EXPECT_EQ(log ? Code::internal : log.error().code, Code::audit_unavailable);
+        return log ? "" : log.error().detail;
+    }
+
+    static Record record(const std::string& user) {
+        Record made;
+        made.action = "connection.accepted";
+        made.user = user;
+        return made;
+    }
+
+    std::vector<std::string> lines(const fs::path& file) const {
+        std::ifstream in(file);
+        std::vector<std::string> all;
+        for (std::string line; std::getline(in, line);) {
+            all.push_back(line);
+        }
+        return all;
+    }
+    std::vector<std::string> lines() const { return lines(options.file); }
+    std::size_t count(std::string_view text) const {
+        std::size_t found = 0;
+        for (const auto& line : lines()) {
+            found += line.find(text) != std::string::npos ? 1 : 0;
+        }
+        return found;
+    }
+    void write(const std::vector<std::string>& all) const {
+        std::ofstream out(options.file, std::ios::trunc);
+        for (const auto& line : all)
+            out << line << '\n';
+    }
+    void append_raw(std::string_view text) const { std::ofstream(options.file, std::ios::app) << text; }
+
+    /// All files of the log, oldest first, against its head.
+    std::optional<Fault> verify() {
+        KeyRing keys;
+        EXPECT_TRUE(keys.add_pem(*read_file(public_key_path(options.file))).has_value());
+        ChainVerifier verifier(std::move(keys));
+        verifier.expect_head(*parse_head(*read_file(head_path(options.file))));
+        auto files = rotated_files(options.file);
+        files.push_back(options.file);
+        for (const auto& file : files) {
+            verifier.begin_file(file.filename().string(), is_rotated(file));
+            auto reader = LineReader::open(file);
+            for (bool is_going_on = reader.has_value(); is_going_on;) {
+                switch (reader->next()) {
+                    case LineReader::Item::line:
+                        verifier.add(reader->line());
+                        break;
+                    case LineReader::Item::unfinished:
+                        verifier.add_unfinished(reader->unfinished_bytes());
+                        is_going_on = false;
+                        break;
+                    default:
+                        is_going_on = false;
+                }
+            }
+            verifier.end_file();
+        }
+        verifier.finish();
+        summary = verifier.summary();
+        return verifier.fault();
+    }
+    void expect_whole() {
+        const auto fault = verify();
+        EXPECT_FALSE(fault.has_value()) << fault->file << ":" << fault->line << ": " << fault->message;
+    }
+    Head head() const { return *parse_head(*read_file(head_path(options.file))); }
+
+    fs::path folder;
+    LogOptions options;
+    ChainVerifier::Summary summary;
+};
+
+TEST_F(AuditLog, IsWholeFromFirstRecordToClose) {
+    {
+        const auto log = open();
+        for (int i = 0; i < 10; ++i) {
+            ASSERT_TRUE(log->append(record("alice")).has_value());
+        }
+    }
+    expect_whole();
+    EXPECT_EQ(count("alice"), 10U);
+    EXPECT_EQ(summary.unsigned_records, 0U);
+    EXPECT_EQ(head().sequence, summary.last_sequence);
+    struct stat info {};
+    ASSERT_EQ(::stat(options.file.c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 07777, 0640U);
+}
+
+TEST_F(AuditLog, ContinuesItsChainWhenOpenedAgain) {
+    for (int i = 0; i < 3; ++i) {
+        const auto log = open();
+        ASSERT_TRUE(log->append(record("run" + std::to_string(i))).has_value());
+    }
+    expect_whole();
+    EXPECT_EQ(count("audit.started"), 1U);
+}
+
+TEST_F(AuditLog, SignsEachSoManyRecords) {
+    options.records_per_checkpoint = 10;
+    const auto log = open();
+    for (int i = 0; i < 100; ++i) {
+        ASSERT_TRUE(log->append(record("alice")).has_value());
+    }
+    expect_whole();
+    EXPECT_GE(summary.checkpoints, 10U);
+    EXPECT_LT(summary.unsigned_records, 10U);
+}
+
+TEST_F(AuditLog, SignsAfterRecordsWentQuietAndMovesTheHead) {
+    options.checkpoint_after = 20ms;
+    const auto log = open();
+    ASSERT_TRUE(log->append(record("alice")).has_value());
+    for (int i = 0; i < 500 && head().sequence < 4; ++i) {
+        std::this_thread::sleep_for(10ms);
+    }
+    EXPECT_EQ(head().sequence, 4U);
+    expect_whole();
+    EXPECT_EQ(summary.unsigned_records, 0U);
+}
+
+TEST_F(AuditLog, LeavesAQuietLogAlone) {
+    options.checkpoint_after = 10ms;
+    const auto log = open();
+    ASSERT_TRUE(log->append(record("alice")).has_value());
+    std::this_thread::sleep_for(200ms);
+    EXPECT_EQ(lines().size(), 4U);
+}
+
+TEST_F(AuditLog, KeepsLinesOfManyThreadsApart) {
+    const auto log = open();
+    std::vector<std::thread> threads;
+    for (int t = 0; t < 8; ++t) {
+        threads.emplace_back([&log, t] {
+            for (int i = 0; i < 500; ++i) {
+                EXPECT_TRUE(log->append(record(fmt::format("user-{}-{}", t, i))).has_value());
+            }
+        });
+    }
+    for (auto& thread : threads)
+        thread.join();
+    expect_whole();
+    EXPECT_EQ(count("user-"), 4000U);
+}
+
+TEST_F(AuditLog, RefusesASecondWriter) {
+    const auto log = open();
+    const std::string why = open_failure();
+    EXPECT_NE(why.find("is being written by another process (test, pid "), std::string::npos) << why;
+}
+
+TEST_F(AuditLog, LetsAnotherWriterInWhenTheFirstIsGone) {
+    open().reset();
+    EXPECT_NE(open(), nullptr);
+}
+
+TEST_F(AuditLog, CutsATornLineOffKeepsItAsideAndTellsSo) {
+    open().reset();
+    append_raw(R"({"@timestamp":"2026-11-)");
+    EXPECT_EQ(verify()->kind, FaultKind::torn);
+    open().reset();
+    expect_whole();
+    EXPECT_EQ(count("audit.recovered"), 1U);
+    EXPECT_EQ(*read_file(options.file.string() + ".torn-1"), R"({"@timestamp":"2026-11-)");
+}
+
+TEST_F(AuditLog, RecoversFromATornFirstLine) {
+    open().reset();
+    const auto all = lines();
+    // As a kill right behind the very first write leaves it.
+    fs::remove_all(folder);
+    fs::create_directory(folder);
+    open().reset();
+    for (const auto& name : {"audit.jsonl.head", "audit.jsonl"})
+        fs::remove(folder / name);
+    append_raw(all[0].substr(0, 50));
+    open().reset();
+    expect_whole();
+    EXPECT_EQ(count("audit.started"), 1U);
+}
+
+TEST_F(AuditLog, RefusesToGoOnWithATamperedFile) {
+    open().reset();
+    auto all = lines();
+    all[0].replace(all[0].find("\"test\""), 6, "\"tesT\"");
+    write(all);
+    const std::string why = open_failure();
+    EXPECT_NE(why.find("tampered with at line 1"), std::string::npos) << why;
+}
+
+TEST_F(AuditLog, RefusesToGoOnWithAFileThatWasCutOff) {
+    {
+        const auto log = open();
+        ASSERT_TRUE(log->append(record("alice")).has_value());
+    }
+    auto all = lines();
+    all.pop_back();
+    write(all);
+    const std::string why = open_failure();
+    EXPECT_NE(why.find("tampered with at line 3"), std::string::npos) << why;
+    fs::resize_file(options.file, 0);
+    EXPECT_NE(open_failure().find("gone or empty"), std::string::npos);
+    fs::remove(options.file);
+    EXPECT_NE(open_failure().find("gone or empty"), std::string::npos);
+}
+
+TEST_F(AuditLog, RotatesAndGoesOnInTheNextFile) {
+    options.rotate_bytes = 4000;
+    {
+        const auto log = open();
+        for (int i = 0; i < 200; ++i) {
+            ASSERT_TRUE(log->append(record("alice")).has_value());
+            if (i % 20 == 0) std::this_thread::sleep_for(5ms);
+        }
+    }
+    expect_whole();
+    EXPECT_GE(rotated_files(options.file).size(), 2U);
+    EXPECT_EQ(summary.first_sequence, 1U);
+    EXPECT_NE(lines().front().find("\"previous_file\":\"audit.jsonl.2"), std::string::npos);
+    open().reset();
+    expect_whole();
+}
+
+TEST_F(AuditLog, GoesOnAfterAKillBetweenTheStepsOfARotation) {
+    options.rotate_bytes = 4000;
+    {
+        const auto log = open();
+        for (int i = 0; i < 30 && rotated_files(options.file).empty(); ++i) {
+            ASSERT_TRUE(log->append(record("alice")).has_value());
+            std::this_thread::sleep_for(5ms);
+        }
+    }
+    ASSERT_FALSE(rotated_files(options.file).empty());
+    const auto first = lines().front();
+    // The new file not made yet; made and empty; with a torn first line. The head then names the closed
+    // file's end.
+    const auto elder = lines(rotated_files(options.file).back());
+    const auto keys = Signer::make(*load_or_make_key(options.key_file));
+    const auto link = parse_link(elder.back());
+    const auto old_head = format_head({summary.log_id.empty() ? head().log_id : summary.log_id,
+                                       link->sequence, pki::sha256_hex(elder.back()), "", "", ""},
+                                      *keys);
+    for (const char* left : {"absent", "", "{\"@time"}) {
+        fs::remove(options.file);
+        ASSERT_TRUE(write_file(head_path(options.file), *old_head, 0640).has_value());
+        if (left != std::string("absent")) append_raw(left);
+        open().reset();
+        expect_whole();
+    }
+}
+
+TEST_F(AuditLog, FollowsAnOutsideRename) {
+    const auto log = open();
+    ASSERT_TRUE(log->append(record("before")).has_value());
+    const fs::path elder = rotated_path(options.file, system_clock()(), 1);
+    fs::rename(options.file, elder);
+    ASSERT_TRUE(log->reopen().has_value());
+    ASSERT_TRUE(log->append(record("after")).has_value());
+    expect_whole();
+    EXPECT_EQ(count("after"), 1U);
+    EXPECT_EQ(count("before"), 0U);
+}
+
+TEST_F(AuditLog, RefusesRecordsOnceItsFileIsRemoved) {
+    const auto log = open();
+    fs::remove(options.file);
+    const auto result = log->append(record("alice"));
+    ASSERT_FALSE(result.has_value());
+    EXPECT_EQ(result.error().code, Code::audit_unavailable);
+}
+
+TEST_F(AuditLog, RefusesRecordsOnceItsFileWasChangedByAnother) {
+    const auto log = open();
+    append_raw("{}\n");
+    EXPECT_FALSE(log->append(record("alice")).has_value());
+}
+
+/// A file-size limit stands for a full disk: write(2) is cut short in the same way.
+TEST_F(AuditLog, FailsOnAFullDiskStaysWholeAndRecovers) {
+    std::signal(SIGXFSZ, SIG_IGN);
+    const auto log = open();
+    rlimit before{};
+    ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+    rlimit full = before;
+    full.rlim_cur = fs::file_size(options.file) + 700;
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &full), 0);
+    int written = 0;
+    while (written < 10 && log->append(record("alice")))
+        ++written;
+    const auto refused = log->append(record("alice"));
+    const auto size = fs::file_size(options.file);
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_EQ(refused.error().code, Code::audit_unavailable);
+    EXPECT_LE(size, full.rlim_cur);
+    expect_whole();
+    ASSERT_TRUE(log->append(record("bob")).has_value());
+    expect_whole();
+    EXPECT_EQ(count("alice"), static_cast<std::size_t>(written));
+    EXPECT_EQ(count("bob"), 1U);
+}
+
+TEST_F(AuditLog, SharesAFileBetweenProcesses) {
+    options.sharing = Sharing::shared;
+    options.records_per_checkpoint = 50;
+    std::vector<pid_t> children;
+    for (int c = 0; c < 3; ++c) {
+        const pid_t child = ::fork();
+        if (child == 0) {
+            int failures = 0;
+            {
+                auto log = Log::open(options, system_clock());
+                for (int i = 0; i < 200 && log; ++i) {
+                    failures += (*log)->append(record(fmt::format("child-{}-{}", c, i))) ? 0 : 1;
+                }
+                failures += log ? 0 : 1;
+            }
+            ::_exit(failures == 0 ? 0 : 1);
+        }
+        children.push_back(child);
+    }
+    for (const pid_t child : children) {
+        int status = 0;
+        ASSERT_EQ(::waitpid(child, &status, 0), child);
+        EXPECT_EQ(status, 0);
+    }
+    expect_whole();
+    EXPECT_EQ(count("child-"), 600U);
+    EXPECT_EQ(summary.unsigned_records, 0U);
+}
+
+TEST_F(AuditLog, SharesRotationBetweenProcesses) {
+    options.sharing = Sharing::shared;
+    options.rotate_bytes = 20000;
+    const auto a = open();
+    const auto b = open();
+    for (int i = 0; i < 100; ++i) {
+        ASSERT_TRUE(a->append(record("a")).has_value());
+        ASSERT_TRUE(b->append(record("b")).has_value());
+    }
+    expect_whole();
+    EXPECT_GE(rotated_files(options.file).size(), 2U);
+}
+
+TEST_F(AuditLog, IsWholeAfterKillAtAnyMoment) {
+    options.checkpoint_after = 1ms;
+    options.records_per_checkpoint = 7;
+    options.rotate_bytes = 30000;
+    for (int round = 0; round < 25; ++round) {
+        const pid_t child = ::fork();
+        if (child == 0) {
+            auto log = Log::open(options, system_clock());
+            if (!log) ::_exit(1);
+            while (true) {
+                (void)(*log)->append(record("alice"));
+            }
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(3 + round * 3));
+        ::kill(child, SIGKILL);
+        int status = 0;
+        ::waitpid(child, &status, 0);
+        ASSERT_TRUE(WIFSIGNALED(status)) << "the log did not open in round " << round;
+    }
+    open().reset();
+    expect_whole();
+}
+
+/// Runs the appends as coroutines of one loop.
+std::vector<Result<void>> run_appends(Log& log, int number) {
+    boost::asio::io_context loop;
+    std::vector<Result<void>> results;
+    const auto append_one = [](Log* into, std::vector<Result<void>>* out) -> boost::asio::awaitable<void> {
+        Record made;
+        made.action = "connection.accepted";
+        made.user = "async";
+        auto result = co_await into->async_append(std::move(made));
+        out->push_back(std::move(result));
+    };
+    for (int i = 0; i < number; ++i) {
+        boost::asio::co_spawn(loop, append_one(&log, &results), boost::asio::detached);
+    }
+    loop.run();
+    return results;
+}
+
+TEST_F(AuditLog, SyncsRecordsOfOneMomentTogether) {
+    options.durability = Durability::sync;
+    const auto log = open();
+    const auto results = run_appends(*log, 500);
+    EXPECT_EQ(results.size(), 500U);
+    for (const auto& result : results)
+        EXPECT_TRUE(result.has_value());
+    ASSERT_TRUE(log->append(record("blocking")).has_value());
+    expect_whole();
+    EXPECT_EQ(count("async"), 500U);
+}
+
+TEST_F(AuditLog, TellsCoroutinesWhatFailed) {
+    options.durability = Durability::sync;
+    const auto log = open();
+    fs::remove(options.file);
+    const auto results = run_appends(*log, 3);
+    ASSERT_EQ(results.size(), 3U);
+    EXPECT_EQ(results[0].error().code, Code::audit_unavailable);
+}
+
+TEST_F(AuditLog, AppendsForCoroutinesInAnyMode) {
+    for (const auto sharing : {Sharing::exclusive, Sharing::shared}) {
+        for (const auto durability : {Durability::write, Durability::sync}) {
+            options.sharing = sharing;
+            options.durability = durability;
+            const auto log = open();
+            EXPECT_EQ(run_appends(*log, 10).size(), 10U);
+        }
+    }
+    expect_whole();
+    EXPECT_EQ(count("async"), 40U);
+}
+
+TEST_F(AuditLog, CopiesEachLineToStdout) {
+    options.copies = {"stdout"};
+    int pipe_ends[2];
+    ASSERT_EQ(::pipe(pipe_ends), 0);
+    const int kept = ::dup(STDOUT_FILENO);
+    ::dup2(pipe_ends[1], STDOUT_FILENO);
+    {
+        const auto log = open();
+        EXPECT_TRUE(log->append(record("alice")).has_value());
+    }
+    ::dup2(kept, STDOUT_FILENO);
+    ::close(kept);
+    ::close(pipe_ends[1]);
+    std::string copied(65536, '\0');
+    copied.resize(static_cast<std::size_t>(::read(pipe_ends[0], copied.data(), copied.size())));
+    ::close(pipe_ends[0]);
+    EXPECT_EQ(copied, *read_file(options.file));
+}
+
+TEST_F(AuditLog, RefusesAnUnknownCopyTarget) {
+    options.copies = {"syslog"};
+    const auto log = Log::open(options, system_clock());
+    ASSERT_FALSE(log.has_value());
+    EXPECT_EQ(log.error().code, Code::config_invalid);
+}
+
+}  // namespace
+}  // namespace postern::audit

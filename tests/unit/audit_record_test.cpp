@@ -1,0 +1,139 @@
+#include <chrono>
+#include <string>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "audit/chain.hpp"
+#include "audit/record.hpp"
+
+namespace postern::audit {
+namespace {
+
+constexpr SystemTime kTime{std::chrono::microseconds{1'795'350'896'000'001}};
+
+std::string line_of(const Record& record, std::uint64_t sequence = 7) {
+    return format_line(record, kTime, sequence, kNoPredecessor, "host1", "postern-gateway");
+}
+
+nlohmann::json json_of(const Record& record) {
+    return nlohmann::json::parse(line_of(record));
+}
+
+Record rejected() {
+    Record record;
+    record.action = "connection.rejected";
+    record.is_success = false;
+    record.reason = Code::policy_denied;
+    record.stage = Stage::policy;
+    record.user = "alice";
+    record.groups = {"dev", "ops"};
+    record.source_ip = "192.0.2.7";
+    record.source_port = 50123;
+    record.service = "orders-db";
+    record.connection_id = "0193";
+    return record;
+}
+
+TEST(AuditRecord, UsesTheFieldNamesOfEcs) {
+    const auto json = json_of(rejected());
+    EXPECT_EQ(json["@timestamp"], "2026-11-22T12:34:56.000001Z");
+    EXPECT_EQ(json["event"]["sequence"], 7);
+    EXPECT_EQ(json["event"]["action"], "connection.rejected");
+    EXPECT_EQ(json["event"]["outcome"], "failure");
+    EXPECT_EQ(json["event"]["reason"], "policy_denied");
+    EXPECT_EQ(json["event"]["category"], nlohmann::json::array({"network"}));
+    EXPECT_EQ(json["event"]["type"], nlohmann::json::array({"connection", "denied"}));
+    EXPECT_EQ(json["user"]["name"], "alice");
+    EXPECT_EQ(json["user"]["group"]["name"], nlohmann::json::array({"dev", "ops"}));
+    EXPECT_EQ(json["source"]["ip"], "192.0.2.7");
+    EXPECT_EQ(json["source"]["port"], 50123);
+    EXPECT_EQ(json["service"]["name"], "orders-db");
+    EXPECT_EQ(json["host"]["name"], "host1");
+    EXPECT_EQ(json["postern"]["stage"], "policy");
+    EXPECT_EQ(json["postern"]["connection"]["id"], "0193");
+    EXPECT_EQ(json["postern"]["audit"]["previous"], kNoPredecessor);
+}
+
+TEST(AuditRecord, LeavesEmptyFieldsOut) {
+    Record record;
+    record.action = "config.reloaded";
+    const auto json = json_of(record);
+    for (const char* absent : {"user", "source", "destination", "tls", "service", "message"}) {
+        EXPECT_FALSE(json.contains(absent)) << absent;
+    }
+    EXPECT_FALSE(json["event"].contains("reason"));
+    EXPECT_FALSE(json["postern"].contains("stage"));
+}
+
+TEST(AuditRecord, KeepsAHostileNameOnOneLineOfAscii) {
+    Record record = rejected();
+    record.user = "x\n{\"event\":1}\r\x1b[31m\xe2\x80\xae\x7f\xff";
+    const std::string line = line_of(record);
+    for (const char c : line) {
+        EXPECT_TRUE(c >= 0x20 && c < 0x7f);
+    }
+    const auto link = parse_link(line);
+    ASSERT_TRUE(link.has_value());
+    EXPECT_EQ(link->sequence, 7U);
+    EXPECT_TRUE(nlohmann::json::accept(line));
+}
+
+TEST(AuditRecord, KeepsTheHeadOfTheLineAgainstExtraFields) {
+    Record record = rejected();
+    record.extra["event"]["sequence"] = 99;
+    record.extra["event"]["nested"]["postern"]["audit"]["previous"] = "liar";
+    record.extra["postern"]["audit"]["previous"] = "liar";
+    record.extra["postern"]["admin"]["user"] = "bob";
+    record.claims["user"] = "eve";
+    record.claimed_user = "mallory";
+    const std::string line = line_of(record);
+    const auto link = parse_link(line);
+    ASSERT_TRUE(link.has_value());
+    EXPECT_EQ(link->sequence, 7U);
+    EXPECT_EQ(link->previous, kNoPredecessor);
+    const auto json = nlohmann::json::parse(line);
+    EXPECT_EQ(json["postern"]["admin"]["user"], "bob");
+    EXPECT_EQ(json["postern"]["claimed"]["user"], "mallory");
+}
+
+TEST(AuditRecord, CutsLongStringsAndTellsSo) {
+    Record record = rejected();
+    record.certificate_subject = std::string(5000, 'x');
+    const std::string subject = json_of(record)["tls"]["client"]["x509"]["subject"]["distinguished_name"];
+    EXPECT_EQ(subject, std::string(1024, 'x') + "...(+3976 bytes)");
+}
+
+TEST(AuditRecord, CutsBetweenTwoCharacters) {
+    Record record = rejected();
+    record.user.assign(1023, 'x');
+    for (int i = 0; i < 10; ++i) {
+        record.user += "\xc3\xa9";
+    }
+    EXPECT_EQ(json_of(record)["user"]["name"], std::string(1023, 'x') + "...(+20 bytes)");
+}
+
+TEST(AuditRecord, StaysBelowItsBoundWhateverIsPutIn) {
+    Record record = rejected();
+    const std::string hostile(4000, '\xff');
+    record.message = record.user = record.claimed_user = record.certificate_subject =
+        record.certificate_issuer = record.certificate_serial = record.session_id =
+            record.destination_address = record.closed_by = record.service = record.connection_id =
+                record.source_ip = record.destination_ip = record.certificate_sha256 = hostile;
+    record.groups.assign(1000, hostile);
+    nlohmann::json deep = "end";
+    for (int i = 0; i < 100; ++i) {
+        deep = nlohmann::json::array({deep, hostile});
+    }
+    record.claims["deep"] = deep;
+    for (int i = 0; i < 300; ++i) {
+        record.extra[std::to_string(i)] = hostile;
+    }
+    const std::string line = line_of(record);
+    EXPECT_LT(line.size(), 16384U);
+    EXPECT_TRUE(parse_link(line).has_value());
+    EXPECT_TRUE(nlohmann::json::accept(line));
+}
+
+}  // namespace
+}  // namespace postern::audit
