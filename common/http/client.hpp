@@ -1,5 +1,6 @@
 // The HTTPS client for the CA service: blocking, for a thread of its own (cpp-httplib underneath). JSON in,
 // JSON out.
+// SIGPIPE must be ignored (harden_process() does it): the library writes with write(2).
 #pragma once
 
 #include <chrono>

@@ -12,11 +12,12 @@
 #include <boost/beast/http/string_body.hpp>
 
 #include "base/result.hpp"
+#include "http/problem.hpp"
+#include "http/request_parser.hpp"
 #include "net/byte_stream.hpp"
 
 namespace postern::http {
 
-using Request = boost::beast::http::request<boost::beast::http::string_body>;
 using Response = boost::beast::http::response<boost::beast::http::string_body>;
 
 struct RequestLimits {
@@ -31,19 +32,26 @@ struct RequestLimits {
 /// Reads requests one after another from a stream and keeps what came behind the last one.
 class RequestReader {
 public:
+    /// `stream` must outlive the reader, which writes nothing to it.
     RequestReader(net::ByteStream& stream, RequestLimits limits);
     /// The next whole request. end_of_stream when the peer closed between requests; timed_out,
-    /// malformed_request or request_too_large otherwise. For CONNECT the body is empty and what follows the
-    /// head is rest(). `first_byte_patience` bounds the wait for the first byte; head_patience runs from that
-    /// byte.
+    /// malformed_request or request_too_large otherwise; the stream is then good for an answer that says so,
+    /// but not for another request. For CONNECT the body is empty and what follows the head is take_rest().
+    /// `first_byte_patience` bounds the wait for the first byte; head_patience runs from that byte.
     boost::asio::awaitable<Result<Request>> next(std::chrono::milliseconds first_byte_patience);
-    /// Bytes that arrived behind the last request; taken by the call.
+    /// Whether next() stopped before a byte of a request had come.
+    bool is_between_requests() const noexcept { return is_between_requests_; }
+    /// Bytes that arrived behind the last request, at most 24 KiB; taken by the call.
     std::string take_rest();
 
 private:
+    /// Appends what is there to the buffer. False at the orderly end.
+    Result<bool> fill();
+
     net::ByteStream& stream_;
     RequestLimits limits_;
     std::string buffer_;
+    bool is_between_requests_ = true;
 };
 
 /// Writes the response with Content-Length, Date left out, Server "postern/<version>". When `patience` ends
@@ -57,9 +65,9 @@ boost::asio::awaitable<Result<void>> write_connected(
     net::ByteStream& stream, std::string connection_id,
     std::chrono::milliseconds patience = std::chrono::seconds(10));
 
+/// application/json, not to be cached; HTTP/1.1.
 Response json_response(unsigned status, std::string body);
 /// A problem response (RFC 9457) for the failure; the Failure's detail is not in it.
-struct Problem;
 Response problem_response(const Problem& problem);
 
 }  // namespace postern::http

@@ -25,8 +25,9 @@ bool is_ip_address(const std::string& text) {
     return !error;
 }
 
-/// The Code of one entry of OpenSSL's error queue; nothing for those that say no more than "failed".
-std::optional<Code> code_of_reason(int reason) {
+}  // namespace
+
+std::optional<Code> code_of_tls_reason(int reason) noexcept {
     switch (reason) {
         case SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED:
             return Code::expired;
@@ -58,8 +59,6 @@ std::optional<Code> code_of_reason(int reason) {
             return std::nullopt;
     }
 }
-
-}  // namespace
 
 const BIO_METHOD* TlsEngine::wire_method() {
     static const BIO_METHOD* const method = [] {
@@ -301,7 +300,7 @@ Code TlsEngine::code_of_queue() const {
         if (is_alert && role_ == TlsStream::Role::server) continue;
         if (ERR_GET_REASON(error) == SSL_R_SSLV3_ALERT_BAD_CERTIFICATE)
             return code_of_bad_certificate_alert();
-        if (const auto code = code_of_reason(ERR_GET_REASON(error))) return *code;
+        if (const auto code = code_of_tls_reason(ERR_GET_REASON(error))) return *code;
     }
     return Code::tls_failed;
 }

@@ -20,6 +20,10 @@ public:
     virtual Result<std::optional<std::size_t>> write(Bytes bytes) = 0;
 };
 
+/// The Code that an SSL_R_* reason of OpenSSL's error queue stands for; nothing for those that only say
+/// "failed".
+std::optional<Code> code_of_tls_reason(int reason) noexcept;
+
 class TlsEngine {
 public:
     enum class Need { nothing, readable, writable };

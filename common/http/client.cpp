@@ -1,0 +1,271 @@
+#include "http/client.hpp"
+
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/ip/address.hpp>
+#include <httplib.h>
+#include <openssl/err.h>
+#include <openssl/x509_vfy.h>
+
+#include "base/process.hpp"
+#include "net/plain_stream.hpp"
+#include "net/tls_engine.hpp"
+#include "pki/identity.hpp"
+
+namespace postern::http {
+
+namespace {
+
+using SteadyTime = std::chrono::steady_clock::time_point;
+
+constexpr std::size_t kMaxAnswerBytes = 64 * 1024 * 1024;
+/// The server closes idle connections after a while; one that is about to is not used again.
+constexpr auto kReusableFor = std::chrono::seconds(10);
+
+bool is_ip_address(const std::string& text) {
+    boost::system::error_code error;
+    boost::asio::ip::make_address(text, error);
+    return !error;
+}
+
+Result<net::Address> address_of_url(const std::string& url) {
+    constexpr std::string_view kScheme = "https://";
+    const auto refuse = [&url] {
+        return Failure{Code::config_invalid, "\"" + url + "\" is not https://host[:port]"};
+    };
+    if (!url.starts_with(kScheme)) return refuse();
+    std::string rest = url.substr(kScheme.size());
+    if (rest.ends_with('/')) rest.pop_back();
+    const bool is_bracketed = rest.ends_with(']');
+    const bool has_port =
+        !is_bracketed &&
+        rest.find(':', rest.find(']') == std::string::npos ? 0 : rest.find(']')) != std::string::npos;
+    if (!has_port) rest += ":443";
+    Result<net::Address> address = net::parse_address(rest);
+    if (address.has_error() || address.value().is_unix) return refuse();
+    return address;
+}
+
+}  // namespace
+
+struct Client::State {
+    State(ClientOptions its_options, net::Address its_address)
+        : options(std::move(its_options)),
+          address(std::move(its_address)),
+          client(address.host, std::stoi(address.port)) {}
+
+    static int verify(X509_STORE_CTX* store, void* argument);
+    Result<void> judge(X509_STORE_CTX* store) const;
+    Result<void> prepare();
+    Result<ClientAnswer> ask(httplib::Request request);
+    Failure explain(httplib::Error error, SteadyTime start) const;
+
+    ClientOptions options;
+    net::Address address;
+    httplib::SSLClient client;
+    /// Why the server of the present call was refused.
+    std::optional<Failure> refusal;
+    std::optional<SteadyTime> last_use;
+};
+
+/// Takes the place of OpenSSL's and the library's own verification (SSL_CTX_set_cert_verify_callback).
+int Client::State::verify(X509_STORE_CTX* store, void* argument) {
+    auto& state = *static_cast<State*>(argument);
+    if (!state.options.server_ca) return 1;
+    Result<void> judged = state.judge(store);
+    if (judged.has_value()) return 1;
+    // The alert that names the cause best, as far as X509_V_ERR_* has a word for it.
+    const Code code = judged.error().code;
+    const int error = code == Code::expired         ? X509_V_ERR_CERT_HAS_EXPIRED
+                      : code == Code::wrong_purpose ? X509_V_ERR_INVALID_PURPOSE
+                                                    : X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY;
+    X509_STORE_CTX_set_error(store, error);
+    state.refusal = std::move(judged.error());
+    return 0;
+}
+
+Result<void> Client::State::judge(X509_STORE_CTX* store) const {
+    X509* leaf = X509_STORE_CTX_get0_cert(store);
+    if (leaf == nullptr) return Failure{Code::no_certificate, "the server showed no certificate"};
+    const pki::Certificate certificate = pki::Certificate::from_x509(leaf);
+    std::vector<pki::Certificate> intermediates;
+    STACK_OF(X509)* const presented = X509_STORE_CTX_get0_untrusted(store);
+    for (int i = 0; i < sk_X509_num(presented); ++i) {
+        intermediates.push_back(pki::Certificate::from_x509(sk_X509_value(presented, i)));
+    }
+    Result<void> verified =
+        options.server_ca->verify(certificate, intermediates, pki::Purpose::server_auth, system_clock()());
+    if (verified.has_error()) return with_context("the server's certificate", verified.error());
+    const bool has_name = is_ip_address(address.host)
+                              ? X509_check_ip_asc(leaf, address.host.c_str(), 0) == 1
+                              : X509_check_host(leaf, address.host.data(), address.host.size(),
+                                                X509_CHECK_FLAG_NEVER_CHECK_SUBJECT, nullptr) == 1;
+    if (!has_name) {
+        return Failure{Code::wrong_server_identity, "the server's certificate is not for " + address.host};
+    }
+    return pki::check_server_identity(certificate, options.trust_domain, pki::ServerKind::ca, {});
+}
+
+Result<void> Client::State::prepare() {
+    ERR_clear_error();
+    const auto failed = [](const char* what) { return pki::openssl_failure(Code::config_invalid, what); };
+    SSL_CTX* context = client.ssl_context();
+    if (!client.is_valid() || context == nullptr ||
+        SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) != 1) {
+        return failed("making a TLS context");
+    }
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
+    SSL_CTX_set_mode(context, SSL_MODE_NO_AUTO_CHAIN);
+    client.enable_server_certificate_verification(false);
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
+    SSL_CTX_set_cert_verify_callback(context, &State::verify, this);
+    if (options.credentials) {
+        const net::TlsCredentials& own = *options.credentials;
+        if (own.chain.empty()) return Failure{Code::config_invalid, "no certificate for TLS"};
+        if (SSL_CTX_use_certificate(context, own.chain.front().get()) != 1 ||
+            SSL_CTX_use_PrivateKey(context, own.key.get()) != 1 || SSL_CTX_check_private_key(context) != 1) {
+            return failed("using a certificate and its key");
+        }
+        for (std::size_t i = 1; i < own.chain.size(); ++i) {
+            if ((X509_get_extension_flags(own.chain[i].get()) & EXFLAG_SS) != 0) continue;
+            if (SSL_CTX_add1_chain_cert(context, own.chain[i].get()) != 1)
+                return failed("using a certificate chain");
+        }
+    }
+    const auto split = [](std::chrono::milliseconds all) {
+        return std::pair<time_t, time_t>(all.count() / 1000, all.count() % 1000 * 1000);
+    };
+    const auto connect = split(options.connect_patience);
+    const auto answer = split(options.answer_patience);
+    client.set_connection_timeout(connect.first, connect.second);
+    client.set_read_timeout(answer.first, answer.second);
+    client.set_write_timeout(answer.first, answer.second);
+    client.set_keep_alive(true);
+    client.set_follow_location(false);
+    client.set_decompress(false);
+    client.set_tcp_nodelay(true);
+    return Result<void>();
+}
+
+/// The library tells little; OpenSSL's error queue of this thread and the clock tell the rest.
+Failure Client::State::explain(httplib::Error error, SteadyTime start) const {
+    const std::string where = address.text();
+    if (refusal) return with_context(where, *refusal);
+    std::optional<Code> told;
+    while (const unsigned long entry = ERR_get_error()) {
+        if (!told && ERR_GET_LIB(entry) == ERR_LIB_SSL) told = net::code_of_tls_reason(ERR_GET_REASON(entry));
+        if (ERR_GET_LIB(entry) == ERR_LIB_SSL && ERR_GET_REASON(entry) == SSL_R_SSLV3_ALERT_BAD_CERTIFICATE) {
+            told = Code::not_yet_valid;
+        }
+        if (ERR_GET_LIB(entry) == ERR_LIB_SSL && ERR_GET_REASON(entry) == SSL_R_WRONG_VERSION_NUMBER)
+            told = Code::not_tls;
+    }
+    if (told && *told != Code::end_of_stream)
+        return Failure{*told, where + ": TLS: " + std::string(name(*told))};
+    const auto took = std::chrono::steady_clock::now() - start;
+    const std::string detail = where + ": " + httplib::to_string(error);
+    switch (error) {
+        case httplib::Error::Connection:
+            return Failure{took >= options.connect_patience ? Code::timed_out : Code::unreachable, detail};
+        case httplib::Error::ConnectionTimeout:
+            return Failure{Code::timed_out, detail};
+        case httplib::Error::SSLConnection:
+            return Failure{took >= options.connect_patience ? Code::timed_out : Code::tls_failed, detail};
+        case httplib::Error::SSLServerVerification:
+            return Failure{Code::unknown_issuer, detail};
+        case httplib::Error::Read:
+        case httplib::Error::Write:
+            return Failure{took >= options.answer_patience ? Code::timed_out : Code::unreachable, detail};
+        case httplib::Error::Canceled:
+            return Failure{Code::timed_out, where + ": the answer took too long"};
+        default:
+            return Failure{Code::unreachable, detail};
+    }
+}
+
+Result<ClientAnswer> Client::State::ask(httplib::Request request) {
+    const SteadyTime start = std::chrono::steady_clock::now();
+    const bool may_be_stale = last_use.has_value();
+    if (last_use && start - *last_use > kReusableFor) {
+        client.stop();
+        last_use.reset();
+    }
+    request.set_header("Host", address.text());
+    request.set_header("User-Agent", "postern/" + std::string(version()));
+    request.set_header("Accept", "application/json");
+    ClientAnswer answer;
+    bool is_too_large = false;
+    request.content_receiver = [&](const char* data, std::size_t size, std::uint64_t, std::uint64_t) {
+        is_too_large = answer.body.size() + size > kMaxAnswerBytes;
+        if (is_too_large || std::chrono::steady_clock::now() - start > options.answer_patience) return false;
+        answer.body.append(data, size);
+        return true;
+    };
+    refusal.reset();
+    ERR_clear_error();
+    httplib::Response response;
+    httplib::Error error = httplib::Error::Success;
+    bool is_answered = client.send(request, response, error);
+    const bool is_broken = error == httplib::Error::Read || error == httplib::Error::Write;
+    if (!is_answered && is_broken && may_be_stale && request.method == "GET") {
+        // The server had closed the connection that was kept; asking again changes nothing there.
+        client.stop();
+        answer.body.clear();
+        ERR_clear_error();
+        is_answered = client.send(request, response, error);
+    }
+    if (!is_answered) {
+        client.stop();
+        last_use.reset();
+        if (is_too_large)
+            return Failure{Code::request_too_large, address.text() + ": the answer is too large"};
+        return explain(error, start);
+    }
+    last_use = std::chrono::steady_clock::now();
+    answer.status = static_cast<unsigned>(response.status);
+    answer.etag = response.get_header_value("ETag");
+    if (answer.status >= 400) {
+        Result<Problem> problem = problem_from_json(answer.body);
+        if (problem.has_value()) answer.problem = std::move(problem.value());
+    }
+    return answer;
+}
+
+Client::Client(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Client::Client(Client&&) noexcept = default;
+Client& Client::operator=(Client&&) noexcept = default;
+Client::~Client() = default;
+
+Result<Client> Client::make(ClientOptions options) {
+    Result<net::Address> address = address_of_url(options.url);
+    if (address.has_error()) return address.error();
+    if (options.server_ca && !pki::is_trust_domain(options.trust_domain)) {
+        return Failure{Code::config_invalid, "a trust domain is needed to know the CA service by"};
+    }
+    auto state = std::make_unique<State>(std::move(options), std::move(address.value()));
+    const Result<void> prepared = state->prepare();
+    if (prepared.has_error()) return prepared.error();
+    return Client(std::move(state));
+}
+
+Result<ClientAnswer> Client::get(const std::string& path, const std::string& if_none_match) {
+    httplib::Request request;
+    request.method = "GET";
+    request.path = path;
+    if (!if_none_match.empty()) request.set_header("If-None-Match", if_none_match);
+    return state_->ask(std::move(request));
+}
+
+Result<ClientAnswer> Client::post_json(const std::string& path, const std::string& body) {
+    httplib::Request request;
+    request.method = "POST";
+    request.path = path;
+    request.body = body;
+    request.set_header("Content-Type", "application/json");
+    return state_->ask(std::move(request));
+}
+
+}  // namespace postern::http

@@ -1,0 +1,316 @@
+#include "http/https_service.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <exception>
+#include <list>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/post.hpp>
+#include <boost/beast/http/field.hpp>
+#include <spdlog/spdlog.h>
+
+#include "base/log.hpp"
+#include "net/connection_slots.hpp"
+#include "net/deadline.hpp"
+#include "net/linger.hpp"
+#include "net/pending_connections.hpp"
+
+namespace postern::http {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr auto kFarewellPatience = 1s;
+
+/// What a drain needs to know of a connection.
+struct Session {
+    enum class Phase { handshake, idle, busy };
+    explicit Session(net::TlsStream& its) : stream(its) {}
+    net::TlsStream& stream;
+    Phase phase = Phase::handshake;
+};
+
+/// What one loop has, touched on that loop alone.
+struct PerLoop {
+    explicit PerLoop(std::size_t pending_bound) : pending(pending_bound) {}
+    net::PendingConnections pending;
+    std::list<Session*> sessions;
+    bool is_draining = false;
+};
+
+/// Keeps a session in its loop's list.
+class Registration {
+public:
+    Registration(PerLoop& loop, Session& session)
+        : loop_(loop), place_(loop.sessions.insert(loop.sessions.end(), &session)) {}
+    ~Registration() { loop_.sessions.erase(place_); }
+    Registration(const Registration&) = delete;
+    Registration& operator=(const Registration&) = delete;
+
+private:
+    PerLoop& loop_;
+    std::list<Session*>::iterator place_;
+};
+
+std::size_t share_of(std::size_t all, std::size_t loops) {
+    return std::max<std::size_t>(1, (all + loops - 1) / loops);
+}
+
+}  // namespace
+
+struct HttpsService::State {
+    State(net::EventLoops& its_loops, net::Listener its_listener, net::TlsContext context,
+          HttpsLimits its_limits, Handler its_handler, OnRejected on_rejection)
+        : loops(its_loops),
+          listener(std::move(its_listener)),
+          tls(std::move(context)),
+          limits(its_limits),
+          handler(std::move(its_handler)),
+          on_rejected(std::move(on_rejection)),
+          slots(limits.connections, limits.connections_per_address) {
+        for (std::size_t i = 0; i < loops.size(); ++i) {
+            per_loop.push_back(std::make_unique<PerLoop>(share_of(limits.pending, loops.size())));
+        }
+    }
+
+    net::TlsContext current_tls() {
+        const std::lock_guard lock(mutex);
+        return tls;
+    }
+    void enter() {
+        const std::lock_guard lock(mutex);
+        ++open;
+    }
+    void leave() {
+        const std::lock_guard lock(mutex);
+        --open;
+        changed.notify_all();
+    }
+    bool wait_until_empty(std::chrono::milliseconds patience) {
+        std::unique_lock lock(mutex);
+        return changed.wait_for(lock, patience, [this] { return open == 0; });
+    }
+    void reject(const net::Endpoint& remote, Failure failure, std::optional<pki::Certificate> certificate) {
+        const RejectedConnection rejected{remote, std::move(failure), std::move(certificate)};
+        if (on_rejected) on_rejected(rejected);
+    }
+
+    static void end_sessions(const std::shared_ptr<State>& state, bool busy_too);
+    static asio::awaitable<void> serve(std::shared_ptr<State> state, std::size_t loop_index,
+                                       net::PlainStream socket);
+    static asio::awaitable<void> answer_requests(State& state, PerLoop& loop, Session& session,
+                                                 ClientInfo client, net::PendingConnections::Ticket& ticket);
+    static asio::awaitable<void> refuse_request(State& state, net::TlsStream& stream,
+                                                const RequestReader& reader, Failure failure);
+    static asio::awaitable<Response> call_handler(State& state, Request request, ClientInfo client);
+
+    net::EventLoops& loops;
+    net::Listener listener;
+    std::mutex mutex;
+    std::condition_variable changed;
+    net::TlsContext tls;
+    std::size_t open = 0;
+    const HttpsLimits limits;
+    const Handler handler;
+    const OnRejected on_rejected;
+    net::ConnectionSlots slots;
+    std::vector<std::unique_ptr<PerLoop>> per_loop;
+};
+
+namespace {
+
+/// Counts a connection for as long as its coroutine lives.
+template <class State>
+class Presence {
+public:
+    explicit Presence(State& state) : state_(state) { state_.enter(); }
+    ~Presence() { state_.leave(); }
+    Presence(const Presence&) = delete;
+    Presence& operator=(const Presence&) = delete;
+
+private:
+    State& state_;
+};
+
+}  // namespace
+
+asio::awaitable<void> HttpsService::State::serve(std::shared_ptr<State> state, std::size_t loop_index,
+                                                 net::PlainStream socket) {
+    const Presence presence(*state);
+    PerLoop& loop = *state->per_loop[loop_index];
+    net::Endpoint remote = socket.remote();
+    Result<net::ConnectionSlots::Slot> slot = state->slots.take(net::address_key(remote.address));
+    if (slot.has_error()) {
+        state->reject(remote, std::move(slot.error()), std::nullopt);
+        co_return;
+    }
+    const net::TlsContext tls = state->current_tls();
+    net::TlsStream stream(std::move(socket), tls, net::TlsStream::Role::server);
+    Session session(stream);
+    const Registration registration(loop, session);
+    net::PendingConnections::Ticket ticket = loop.pending.enter([&stream] { stream.close(); });
+    {
+        const net::Deadline deadline(stream.executor(), state->limits.handshake_patience,
+                                     [&stream] { stream.close(); });
+        Result<void> done = co_await stream.handshake();
+        if (done.has_error()) {
+            Failure failure = std::move(done.error());
+            if (ticket.was_evicted()) {
+                failure = Failure{Code::limit_reached, "cut in the handshake to admit a newer connection"};
+            } else if (deadline.has_passed() && failure.code == Code::cancelled) {
+                failure = Failure{Code::timed_out, "the handshake took too long"};
+            }
+            state->reject(remote, std::move(failure), stream.rejected_certificate());
+            co_return;
+        }
+    }
+    ClientInfo client{std::move(remote), stream.peer()};
+    co_await answer_requests(*state, loop, session, std::move(client), ticket);
+    stream.close();
+}
+
+asio::awaitable<void> HttpsService::State::answer_requests(State& state, PerLoop& loop, Session& session,
+                                                           ClientInfo client,
+                                                           net::PendingConnections::Ticket& ticket) {
+    RequestReader reader(session.stream, state.limits.request);
+    std::chrono::milliseconds patience = state.limits.request.head_patience;
+    bool has_asked = false;
+    for (;;) {
+        session.phase = Session::Phase::idle;
+        if (loop.is_draining) break;
+        Result<Request> request = co_await reader.next(patience);
+        session.phase = Session::Phase::busy;
+        if (request.has_error()) {
+            Failure failure = std::move(request.error());
+            if (ticket.was_evicted()) {
+                failure =
+                    Failure{Code::limit_reached, "cut before its first request to admit a newer connection"};
+            }
+            if (!has_asked && failure.code != Code::end_of_stream && !loop.is_draining) {
+                state.reject(client.remote, failure, client.peer.certificate);
+            }
+            co_await refuse_request(state, session.stream, reader, std::move(failure));
+            co_return;
+        }
+        ticket.leave();
+        has_asked = true;
+        patience = state.limits.request.idle_patience;
+        const bool wants_more = request.value().keep_alive();
+        Request asked = std::move(request.value());
+        ClientInfo asker = client;
+        Response response = co_await call_handler(state, std::move(asked), std::move(asker));
+        const bool stays = wants_more && !loop.is_draining;
+        response.keep_alive(stays);
+        const Result<void> written =
+            co_await write_response(session.stream, std::move(response), state.limits.answer_patience);
+        if (written.has_error()) co_return;
+        if (!stays) break;
+    }
+    co_await net::linger(session.stream, kFarewellPatience);
+}
+
+/// Answers what can still be answered: a request that was malformed, too large or too slow.
+asio::awaitable<void> HttpsService::State::refuse_request(State& state, net::TlsStream& stream,
+                                                          const RequestReader& reader, Failure failure) {
+    Problem problem;
+    problem.code = failure.code;
+    switch (failure.code) {
+        case Code::malformed_request:
+            problem.title = "The request is not one that this server can read.";
+            break;
+        case Code::request_too_large:
+            problem.title = "The request is larger than this server takes.";
+            break;
+        case Code::timed_out:
+            problem.title = "The request did not arrive in time.";
+            break;
+        default:
+            break;
+    }
+    if (!problem.title.empty() && !reader.is_between_requests()) {
+        Response response = problem_response(problem);
+        response.keep_alive(false);
+        const Result<void> written =
+            co_await write_response(stream, std::move(response), state.limits.answer_patience);
+        if (written.has_error()) co_return;
+    }
+    if (failure.code != Code::limit_reached) co_await net::linger(stream, kFarewellPatience);
+}
+
+asio::awaitable<Response> HttpsService::State::call_handler(State& state, Request request,
+                                                            ClientInfo client) {
+    try {
+        asio::awaitable<Response> answer = state.handler(std::move(request), std::move(client));
+        co_return co_await std::move(answer);
+    } catch (const std::exception& error) {
+        spdlog::error("event=request.exception error={}", quoted(error.what()));
+    }
+    Problem problem;
+    problem.title = "The server failed on this request.";
+    problem.hint = "Ask the operator to look for request.exception in the server's log.";
+    co_return problem_response(problem);
+}
+
+void HttpsService::State::end_sessions(const std::shared_ptr<State>& state, bool busy_too) {
+    for (std::size_t i = 0; i < state->loops.size(); ++i) {
+        asio::post(state->loops.at(i), [state, i, busy_too] {
+            PerLoop& loop = *state->per_loop[i];
+            loop.is_draining = true;
+            for (Session* session : loop.sessions) {
+                if (busy_too || session->phase == Session::Phase::handshake) {
+                    session->stream.close();
+                } else if (session->phase == Session::Phase::idle) {
+                    session->stream.wake();
+                }
+            }
+        });
+    }
+}
+
+HttpsService::HttpsService(net::EventLoops& loops, net::Listener listener, net::TlsContext tls,
+                           HttpsLimits limits, Handler handler, OnRejected on_rejected)
+    : state_(std::make_shared<State>(loops, std::move(listener), std::move(tls), limits, std::move(handler),
+                                     std::move(on_rejected))) {
+    const std::weak_ptr<State> weak = state_;
+    state_->listener.accept_on(
+        loops, [weak](asio::io_context& loop, std::size_t index, net::PlainStream stream) {
+            const std::shared_ptr<State> state = weak.lock();
+            if (state != nullptr) net::spawn(loop, "https", State::serve(state, index, std::move(stream)));
+        });
+}
+
+HttpsService::~HttpsService() {
+    state_->listener.stop();
+    State::end_sessions(state_, true);
+}
+
+unsigned short HttpsService::port() const {
+    return state_->listener.port();
+}
+
+void HttpsService::set_tls(net::TlsContext tls) {
+    const std::lock_guard lock(state_->mutex);
+    state_->tls = std::move(tls);
+}
+
+std::size_t HttpsService::connections() const {
+    const std::lock_guard lock(state_->mutex);
+    return state_->open;
+}
+
+bool HttpsService::drain(std::chrono::milliseconds patience) {
+    state_->listener.stop();
+    State::end_sessions(state_, false);
+    if (state_->wait_until_empty(patience)) return true;
+    State::end_sessions(state_, true);
+    state_->wait_until_empty(1s);
+    return false;
+}
+
+}  // namespace postern::http

@@ -1,0 +1,144 @@
+#include "http/server.hpp"
+
+#include <optional>
+#include <utility>
+
+#include <boost/asio/buffers_iterator.hpp>
+#include <boost/beast/http/field.hpp>
+#include <boost/beast/http/serializer.hpp>
+#include <boost/beast/http/status.hpp>
+
+#include "base/process.hpp"
+#include "net/buffer_pool.hpp"
+#include "net/deadline.hpp"
+
+namespace postern::http {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+
+namespace {
+
+constexpr std::size_t kReadBytes = 16 * 1024;
+
+net::Bytes as_bytes(const std::string& text) {
+    return net::Bytes(reinterpret_cast<const unsigned char*>(text.data()), text.size());
+}
+
+std::string serialize(Response& response) {
+    std::string text;
+    beast::http::response_serializer<beast::http::string_body> serializer(response);
+    beast::error_code error;
+    while (!serializer.is_done() && !error) {
+        serializer.next(error, [&](beast::error_code&, const auto& buffers) {
+            const std::size_t size = asio::buffer_size(buffers);
+            text.append(asio::buffers_begin(buffers), asio::buffers_end(buffers));
+            serializer.consume(size);
+        });
+    }
+    return text;
+}
+
+asio::awaitable<Result<void>> write_text(net::ByteStream& stream, std::string text,
+                                         std::chrono::milliseconds patience) {
+    const net::Deadline deadline(stream.executor(), patience, [&stream] { stream.cancel(); });
+    Result<void> written = co_await stream.write_all(as_bytes(text));
+    if (deadline.has_passed()) co_return Failure{Code::timed_out, "the peer did not take the answer"};
+    co_return written;
+}
+
+}  // namespace
+
+RequestReader::RequestReader(net::ByteStream& stream, RequestLimits limits)
+    : stream_(stream), limits_(limits) {}
+
+asio::awaitable<Result<Request>> RequestReader::next(std::chrono::milliseconds first_byte_patience) {
+    RequestParser parser(limits_.head_bytes, limits_.body_bytes);
+    // A wake leaves the stream good for the answer that tells of the timeout.
+    const auto wake = [this] { stream_.wake(); };
+    std::optional<net::Deadline> deadline;
+    deadline.emplace(stream_.executor(), first_byte_patience, wake);
+    is_between_requests_ = true;
+    for (;;) {
+        if (!buffer_.empty()) {
+            if (is_between_requests_) {
+                is_between_requests_ = false;
+                deadline.emplace(stream_.executor(), limits_.head_patience, wake);
+            }
+            const bool was_head = parser.phase() == RequestParser::Phase::head;
+            const Result<std::size_t> taken = parser.put(buffer_);
+            if (taken.has_error()) co_return taken.error();
+            buffer_.erase(0, taken.value());
+            if (parser.phase() == RequestParser::Phase::done) co_return parser.take();
+            if (was_head && parser.phase() == RequestParser::Phase::body) {
+                deadline.emplace(stream_.executor(), limits_.body_patience, wake);
+            }
+        }
+        if (deadline->has_passed()) break;
+        Result<void> ready = co_await stream_.wait_readable();
+        if (deadline->has_passed()) break;
+        if (ready.has_error()) co_return ready.error();
+        const Result<bool> filled = fill();
+        if (filled.has_error()) co_return filled.error();
+        if (!filled.value()) {
+            const char* where = is_between_requests_ ? "closed between requests" : "closed inside a request";
+            co_return Failure{Code::end_of_stream, where};
+        }
+    }
+    const char* where = is_between_requests_                           ? "no request came"
+                        : parser.phase() == RequestParser::Phase::head ? "the request head took too long"
+                                                                       : "the request body took too long";
+    co_return Failure{Code::timed_out, where};
+}
+
+Result<bool> RequestReader::fill() {
+    net::BorrowedBuffer space;
+    const Result<std::optional<std::size_t>> got = stream_.try_read(space.bytes().first(kReadBytes));
+    if (got.has_error()) return got.error();
+    if (!got.value()) return true;
+    buffer_.append(reinterpret_cast<const char*>(space.bytes().data()), *got.value());
+    return *got.value() > 0;
+}
+
+std::string RequestReader::take_rest() {
+    return std::exchange(buffer_, std::string());
+}
+
+asio::awaitable<Result<void>> write_response(net::ByteStream& stream, Response response,
+                                             std::chrono::milliseconds patience) {
+    response.version(11);
+    response.set(beast::http::field::server, "postern/" + std::string(version()));
+    const auto status = response.result();
+    const bool is_bodiless =
+        status == beast::http::status::no_content || status == beast::http::status::not_modified;
+    if (is_bodiless) response.body().clear();
+    response.prepare_payload();
+    std::string text = serialize(response);
+    co_return co_await write_text(stream, std::move(text), patience);
+}
+
+asio::awaitable<Result<void>> write_connected(net::ByteStream& stream, std::string connection_id,
+                                              std::chrono::milliseconds patience) {
+    std::string text = "HTTP/1.1 200 Connection Established\r\nServer: postern/" + std::string(version()) +
+                       "\r\nPostern-Connection: " + connection_id + "\r\n\r\n";
+    co_return co_await write_text(stream, std::move(text), patience);
+}
+
+Response json_response(unsigned status, std::string body) {
+    Response response;
+    response.version(11);
+    response.result(status);
+    response.set(beast::http::field::content_type, "application/json");
+    response.set(beast::http::field::cache_control, "no-store");
+    response.body() = std::move(body);
+    return response;
+}
+
+Response problem_response(const Problem& problem) {
+    Response response = json_response(status_of(problem.code), to_json(problem));
+    response.set(beast::http::field::content_type, "application/problem+json");
+    if (!problem.connection_id.empty()) response.set("Postern-Connection", problem.connection_id);
+    return response;
+}
+
+}  // namespace postern::http

@@ -1,0 +1,285 @@
+// The HTTPS service and the HTTPS client, against each other over real sockets.
+#include <sys/socket.h>
+
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "base/unique_fd.hpp"
+#include "http/client.hpp"
+#include "http/https_service.hpp"
+#include "support/net_fixture.hpp"
+
+namespace postern::http {
+namespace {
+
+using namespace std::chrono_literals;
+using test::TestPki;
+
+/// What was rejected, gathered from the loops.
+class Rejections {
+public:
+    void add(const RejectedConnection& rejected) {
+        const std::lock_guard lock(mutex_);
+        codes_.push_back(rejected.failure.code);
+        changed_.notify_all();
+    }
+    bool wait_for(Code code) {
+        std::unique_lock lock(mutex_);
+        return changed_.wait_for(lock, 10s,
+                                 [&] { return std::count(codes_.begin(), codes_.end(), code) > 0; });
+    }
+    std::size_t count() {
+        const std::lock_guard lock(mutex_);
+        return codes_.size();
+    }
+
+private:
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::vector<Code> codes_;
+};
+
+boost::asio::awaitable<Response> answer(Request request, ClientInfo client) {
+    if (request.target() == "/throw") throw std::runtime_error("a bug");
+    if (request.target() == "/large") co_return json_response(200, std::string(3'000'000, 'x'));
+    if (request.target() == "/refused") {
+        Problem problem;
+        problem.code = Code::user_disabled;
+        problem.title = "The user is disabled.";
+        co_return problem_response(problem);
+    }
+    const std::string who = client.peer.certificate ? client.peer.certificate->common_name() : "nobody";
+    Response response = json_response(200, "hello " + who + " " + request.body());
+    response.set(boost::beast::http::field::etag, "\"7\"");
+    co_return response;
+}
+
+struct Fixture {
+    explicit Fixture(HttpsLimits limits = {}, const std::string& uri = "spiffe://example.org/ca/localhost")
+        : loops(2) {
+        std::signal(SIGPIPE, SIG_IGN);
+        net::Listener listener = net::Listener::bind(net::parse_address("127.0.0.1:0").value()).value();
+        net::TlsContext tls = net::TlsContext::server(pki.server(uri), pki.user_ca.bundle,
+                                                      net::ClientCertificate::optional_and_maybe_expired)
+                                  .value();
+        service =
+            std::make_unique<HttpsService>(loops, std::move(listener), std::move(tls), limits, &answer,
+                                           [this](const RejectedConnection& one) { rejections.add(one); });
+        loops.start();
+        port = service->port();
+    }
+    ~Fixture() { loops.stop(); }
+
+    ClientOptions options() const {
+        ClientOptions result;
+        result.url = "https://localhost:" + std::to_string(port);
+        result.server_ca = pki.server_ca.bundle;
+        result.trust_domain = "example.org";
+        return result;
+    }
+    UniqueFd silent_peer() const {
+        UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        const boost::asio::ip::tcp::endpoint endpoint(boost::asio::ip::address_v4::loopback(), port);
+        EXPECT_EQ(::connect(fd.get(), endpoint.data(), static_cast<socklen_t>(endpoint.size())), 0);
+        return fd;
+    }
+
+    TestPki pki;
+    Rejections rejections;
+    net::EventLoops loops;
+    std::unique_ptr<HttpsService> service;
+    unsigned short port = 0;
+};
+
+TEST(HttpsService, AnswersAndKeepsTheConnection) {
+    Fixture fixture;
+    Client client = Client::make(fixture.options()).value();
+    for (int i = 0; i < 3; ++i) {
+        const auto got = client.post_json("/v1/login", "body");
+        ASSERT_TRUE(got.has_value()) << got.error().detail;
+        EXPECT_EQ(got.value().status, 200u);
+        EXPECT_EQ(got.value().body, "hello nobody body");
+        EXPECT_EQ(got.value().etag, "\"7\"");
+    }
+    EXPECT_EQ(fixture.service->connections(), 1u);
+    const auto large = client.get("/large");
+    ASSERT_TRUE(large.has_value()) << large.error().detail;
+    EXPECT_EQ(large.value().body.size(), 3'000'000u);
+    const auto thrown = client.get("/throw");
+    ASSERT_TRUE(thrown.has_value());
+    EXPECT_EQ(thrown.value().status, 500u);
+    const auto refused = client.get("/refused");
+    ASSERT_TRUE(refused.has_value());
+    EXPECT_EQ(refused.value().status, 403u);
+    ASSERT_TRUE(refused.value().problem);
+    EXPECT_EQ(refused.value().problem->code, Code::user_disabled);
+    EXPECT_EQ(fixture.rejections.count(), 0u);
+}
+
+TEST(HttpsService, KnowsTheClientByItsCertificate) {
+    Fixture fixture;
+    ClientOptions options = fixture.options();
+    options.credentials = fixture.pki.login();
+    Client client = Client::make(std::move(options)).value();
+    const auto got = client.get("/");
+    ASSERT_TRUE(got.has_value()) << got.error().detail;
+    EXPECT_EQ(got.value().body, "hello alice ");
+}
+
+TEST(HttpsService, TurnsAwayACertificateOfAnotherAuthorityAndTellsTheHook) {
+    Fixture fixture;
+    const test::Authority other = test::make_authority("Test User CA", test::test_now());
+    const auto leaf = test::mint(test::login_profile("alice", test::test_now()), other.issuing).value();
+    ClientOptions options = fixture.options();
+    options.credentials = TestPki::credentials(leaf, other);
+    Client client = Client::make(std::move(options)).value();
+    const auto got = client.get("/");
+    ASSERT_TRUE(got.has_error());
+    EXPECT_EQ(got.error().code, Code::unknown_issuer) << got.error().detail;
+    EXPECT_TRUE(fixture.rejections.wait_for(Code::unknown_issuer));
+}
+
+Code refusal_by_client(const Fixture& fixture, ClientOptions options) {
+    (void)fixture;
+    Client client = Client::make(std::move(options)).value();
+    const auto got = client.get("/");
+    return got.has_error() ? got.error().code : Code::internal;
+}
+
+TEST(HttpsClient, RefusesAServerOfAnotherAuthority) {
+    Fixture fixture;
+    ClientOptions options = fixture.options();
+    options.server_ca = test::make_authority("Test Server CA", test::test_now()).bundle;
+    EXPECT_EQ(refusal_by_client(fixture, options), Code::unknown_issuer);
+}
+
+TEST(HttpsClient, RefusesAServerOfAnotherName) {
+    Fixture fixture;
+    ClientOptions options = fixture.options();
+    options.url = "https://127.0.0.2:" + std::to_string(fixture.port);
+    const auto got = refusal_by_client(fixture, options);
+    // Linux lets every 127.x.y.z reach this listener only when it listens there; either way nobody is
+    // believed.
+    EXPECT_TRUE(got == Code::wrong_server_identity || got == Code::unreachable);
+}
+
+TEST(HttpsClient, RefusesAGatewayAsCa) {
+    Fixture fixture({}, "spiffe://example.org/gateway/gw1");
+    EXPECT_EQ(refusal_by_client(fixture, fixture.options()), Code::wrong_server_identity);
+}
+
+TEST(HttpsClient, RefusesACaOfAnotherTrustDomain) {
+    Fixture fixture;
+    ClientOptions options = fixture.options();
+    options.trust_domain = "example.com";
+    EXPECT_EQ(refusal_by_client(fixture, options), Code::wrong_server_identity);
+}
+
+TEST(HttpsClient, TakesTheAddressWhereTheCertificateBearsIt) {
+    Fixture fixture;
+    ClientOptions options = fixture.options();
+    options.url = "https://127.0.0.1:" + std::to_string(fixture.port) + "/";
+    EXPECT_TRUE(Client::make(options).value().get("/").has_value());
+}
+
+TEST(HttpsClient, TakesAnyServerOnlyAtThePinnedFirstContact) {
+    Fixture fixture;
+    ClientOptions options = fixture.options();
+    options.server_ca.reset();
+    EXPECT_TRUE(Client::make(options).value().get("/v1/trust").has_value());
+}
+
+TEST(HttpsClient, SaysWhenNobodyListens) {
+    ClientOptions options;
+    unsigned short port = 0;
+    {
+        const net::Listener gone = net::Listener::bind(net::parse_address("127.0.0.1:0").value()).value();
+        port = gone.port();
+    }
+    options.url = "https://127.0.0.1:" + std::to_string(port);
+    const auto got = Client::make(options).value().get("/");
+    ASSERT_TRUE(got.has_error());
+    EXPECT_EQ(got.error().code, Code::unreachable);
+}
+
+TEST(HttpsClient, TakesHttpsAlone) {
+    for (const char* url :
+         {"http://ca:1", "ca:1", "https://", "https://ca:99999", "https://ca/path", "https://a b"}) {
+        ClientOptions options;
+        options.url = url;
+        EXPECT_TRUE(Client::make(options).has_error()) << url;
+    }
+    for (const char* url : {"https://ca", "https://ca:7444/", "https://[::1]:1", "https://[::1]"}) {
+        ClientOptions options;
+        options.url = url;
+        EXPECT_TRUE(Client::make(options).has_value()) << url;
+    }
+}
+
+TEST(HttpsService, ServesAGoodClientAmongManySilentOnes) {
+    HttpsLimits limits;
+    limits.pending = 20;
+    Fixture fixture(limits);
+    std::vector<UniqueFd> silent;
+    for (int i = 0; i < 200; ++i) {
+        silent.push_back(fixture.silent_peer());
+    }
+    Client client = Client::make(fixture.options()).value();
+    const auto start = std::chrono::steady_clock::now();
+    const auto got = client.get("/");
+    ASSERT_TRUE(got.has_value()) << got.error().detail;
+    EXPECT_LT(std::chrono::steady_clock::now() - start, 5s);
+    EXPECT_TRUE(fixture.rejections.wait_for(Code::limit_reached));
+    EXPECT_LE(fixture.service->connections(), 25u);
+}
+
+TEST(HttpsService, CutsASilentPeerInTheHandshake) {
+    HttpsLimits limits;
+    limits.handshake_patience = 50ms;
+    Fixture fixture(limits);
+    const UniqueFd peer = fixture.silent_peer();
+    char byte = 0;
+    EXPECT_LE(::recv(peer.get(), &byte, 1, 0), 0);
+    EXPECT_TRUE(fixture.rejections.wait_for(Code::timed_out));
+}
+
+TEST(HttpsService, TurnsAwayMoreThanAnAddressMayHave) {
+    HttpsLimits limits;
+    limits.connections_per_address = 2;
+    Fixture fixture(limits);
+    const UniqueFd one = fixture.silent_peer();
+    const UniqueFd two = fixture.silent_peer();
+    const UniqueFd three = fixture.silent_peer();
+    EXPECT_TRUE(fixture.rejections.wait_for(Code::limit_reached));
+}
+
+TEST(HttpsService, ShowsANewCertificateToNewConnections) {
+    Fixture fixture;
+    Client before = Client::make(fixture.options()).value();
+    ASSERT_TRUE(before.get("/").has_value());
+    net::TlsContext tls = net::TlsContext::server(fixture.pki.server("spiffe://example.org/gateway/x"),
+                                                  fixture.pki.user_ca.bundle,
+                                                  net::ClientCertificate::optional_and_maybe_expired)
+                              .value();
+    fixture.service->set_tls(std::move(tls));
+    EXPECT_TRUE(before.get("/").has_value());
+    EXPECT_EQ(refusal_by_client(fixture, fixture.options()), Code::wrong_server_identity);
+}
+
+TEST(HttpsService, DrainsIdleConnectionsAndAcceptsNoMore) {
+    Fixture fixture;
+    Client client = Client::make(fixture.options()).value();
+    ASSERT_TRUE(client.get("/").has_value());
+    EXPECT_TRUE(fixture.service->drain(5s));
+    EXPECT_EQ(fixture.service->connections(), 0u);
+    EXPECT_TRUE(client.get("/").has_error());
+}
+
+}  // namespace
+}  // namespace postern::http
