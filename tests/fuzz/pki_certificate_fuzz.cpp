@@ -1,4 +1,5 @@
-// A PEM bundle of certificates from a peer: read, and every name that a decision may rest on taken out of it.
+// A PEM bundle of certificates from a peer, or the DER of one: read, and every name that a decision may rest
+// on taken out of it.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -8,6 +9,7 @@
 
 #include "base/hex.hpp"
 #include "pki/certificate.hpp"
+#include "pki/digest.hpp"
 #include "pki/identity.hpp"
 #include "pki/trust_bundle.hpp"
 
@@ -39,10 +41,21 @@ void read_everything(const Certificate& certificate) {
     require(again.has_value() && again->fingerprint() == certificate.fingerprint());
 }
 
+std::string wrapped(std::string_view der) {
+    const std::string digits = base64(der);
+    std::string pem = "-----BEGIN CERTIFICATE-----\n";
+    for (std::size_t i = 0; i < digits.size(); i += 64) {
+        pem += digits.substr(i, 64) + "\n";
+    }
+    return pem + "-----END CERTIFICATE-----\n";
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    const std::string_view pem(reinterpret_cast<const char*>(data), size);
+    const std::string_view bytes(reinterpret_cast<const char*>(data), size);
+    // The fuzzer would seldom get base64 right; DER begins with a SEQUENCE.
+    const std::string pem = bytes.starts_with('0') ? wrapped(bytes) : std::string(bytes);
     const Result<std::vector<Certificate>> certificates = certificates_from_pem(pem);
     if (certificates) {
         require(!certificates->empty() && certificates->size() <= 64);
