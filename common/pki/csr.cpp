@@ -9,7 +9,7 @@ namespace postern::pki {
 
 namespace {
 
-constexpr std::size_t kMaximumBytes = 16 * 1024;
+constexpr std::size_t kMaximumBytes = 16384;
 
 /// EC keys on the two named curves. Explicit curve parameters are refused even when they equal a named curve:
 /// others would have to compute with them.

@@ -68,9 +68,13 @@ public:
     /// key fits the first certificate and it is a CA.
     static Result<Issuer> make(PrivateKey key, std::vector<Certificate> chain);
 
+    /// Code::malformed_request when a field of the profile is not of its form: name, groups (63 bytes each,
+    /// at most 256), session (1 to 64 letters, digits and ._-), trust domain, URL. A certificate that would
+    /// outlive the issuing one ends with it; Code::config_invalid when that one has ended.
+    ///
     /// EKU clientAuth, KU digitalSignature, 128-bit random serial, AKI, SKI, CRL distribution point.
     Result<Certificate> issue_login(const PublicKey& subject, const LoginProfile& profile) const;
-    /// EKU serverAuth.
+    /// EKU serverAuth. The URI is required; `common_name` has at most 64 bytes; names take no wildcard.
     Result<Certificate> issue_server(const PublicKey& subject, const ServerProfile& profile) const;
     /// A version 2 CRL in DER. `number` must grow with every CRL (RFC 5280, section 5.2.3).
     Result<std::string> issue_crl(std::uint64_t number, SystemTime this_update, SystemTime next_update,
