@@ -353,7 +353,7 @@ void ChainVerifier::judge_changed(const Line* next) {
         return;
     }
     fail(FaultKind::changed, before.place,
-         fmt::format("record {} is not the one whose hash record {} holds", before.sequence, bad.sequence));
+         fmt::format("record {} is not the one whose hash line {} holds", before.sequence, bad.place.line));
 }
 
 void ChainVerifier::judge_gap(const Line* next) {

@@ -15,7 +15,6 @@ public:
     /// `targets`: "stdout", "journald". Code::config_invalid for another word.
     static Result<Copies> make(const std::vector<std::string>& targets, std::string program);
 
-    bool is_any() const noexcept { return is_to_stdout_ || is_to_journal_; }
     /// Blocks as long as the target does. `lost` lines before these were dropped.
     void write(const std::deque<std::string>& lines, std::uint64_t lost) const;
 

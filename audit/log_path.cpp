@@ -76,6 +76,12 @@ bool is_rotated(const fs::path& file) {
     return split_rotated(file.filename().string(), length, sequence);
 }
 
+std::uint64_t rotated_sequence(const fs::path& file) {
+    std::size_t length = 0;
+    std::uint64_t sequence = 0;
+    return split_rotated(file.filename().string(), length, sequence) ? sequence : 0;
+}
+
 fs::path live_path(const fs::path& file) {
     const std::string name = file.filename().string();
     std::size_t length = 0;

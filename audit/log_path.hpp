@@ -25,6 +25,8 @@ std::filesystem::path lock_path(const std::filesystem::path& log);
 std::filesystem::path rotated_path(const std::filesystem::path& log, SystemTime time,
                                    std::uint64_t first_sequence);
 bool is_rotated(const std::filesystem::path& file);
+/// The first sequence number of a rotated file, from its name; 0 for any other.
+std::uint64_t rotated_sequence(const std::filesystem::path& file);
 /// The live file that a rotated one belongs to; any other path itself.
 std::filesystem::path live_path(const std::filesystem::path& file);
 /// The rotated files of a log, oldest first.

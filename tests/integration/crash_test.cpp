@@ -159,7 +159,7 @@ TEST(AuditLog, NamesTheFirstBadLineOfEachTampering) {
     };
     auto edited = lines;
     edited[9].replace(edited[9].find("127.0.0.1"), 9, "127.0.0.2");
-    expect_bad_line(edited, 11, "edited: the next line's hash does not fit");
+    expect_bad_line(edited, 10, "edited");
     auto deleted = lines;
     deleted.erase(deleted.begin() + 9);
     expect_bad_line(deleted, 10, "deleted");

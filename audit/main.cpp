@@ -1,0 +1,12 @@
+#include <csignal>
+#include <cstdio>
+
+#include "audit/tool.hpp"
+#include "base/process.hpp"
+
+int main(int argc, char** argv) {
+    postern::harden_process();
+    // Ends quietly when a pager does.
+    std::signal(SIGPIPE, SIG_DFL);
+    return postern::audit::run_tool(argc, argv, stdout, stderr);
+}

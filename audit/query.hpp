@@ -1,0 +1,85 @@
+// `postern-audit query` and `tail`: reads records in order, keeps those that are asked for, and shows them.
+// Streaming.
+#pragma once
+
+#include <cstdint>
+#include <cstdio>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "base/clock.hpp"
+#include "base/result.hpp"
+
+namespace postern::audit {
+
+/// What a record must be. Empty members ask for nothing.
+struct Filter {
+    /// user.name, or the name that an unverified certificate claimed.
+    std::string user;
+    std::string service;
+    /// event.action, or its first words: "connection" also means "connection.accepted".
+    std::string action;
+    std::string outcome;
+    std::string reason;
+    /// postern.session.id or postern.connection.id.
+    std::string session;
+    /// In the record's own form (RFC 3339, UTC, microseconds): from `since` on, before `until`.
+    std::string since;
+    std::string until;
+    /// Also the log's own checkpoints.
+    bool has_checkpoints = false;
+
+    /// Whether the line is wanted; `record` is then the parsed line.
+    bool wants(std::string_view line, nlohmann::json& record) const;
+};
+
+/// A point in time as people say it: "2026-11-22", "2026-11-22T12:00:00Z", or a duration before `now` ("15m",
+/// "2h").
+Result<std::string> parse_moment(std::string_view text, SystemTime now);
+
+/// Shows records on a terminal or in a file: a table for people, or the lines as they are.
+class RecordPrinter {
+public:
+    RecordPrinter(std::FILE* out, bool is_json, bool has_colour);
+
+    void print(std::string_view line, const nlohmann::json& record);
+    void flush();
+    /// The reader of the output has gone.
+    bool has_failed() const;
+
+private:
+    void print_header();
+
+    std::FILE* out_;
+    bool is_json_;
+    bool has_colour_;
+    bool has_header_ = false;
+};
+
+struct QueryOptions {
+    std::vector<std::filesystem::path> files;
+    Filter filter;
+    /// Stop after so many; 0 is no limit.
+    std::uint64_t limit = 0;
+};
+
+/// Prints what the filter wants, from rotated files too. Lines that are no records are counted into
+/// `skipped`.
+Result<void> query(const QueryOptions& options, RecordPrinter& printer, std::uint64_t& skipped);
+
+struct TailOptions {
+    std::filesystem::path file;
+    Filter filter;
+    std::size_t lines = 10;
+    bool is_following = false;
+};
+
+/// Prints the last records and, if asked, those to come, through rotations, until `is_over` says so.
+Result<void> tail(const TailOptions& options, RecordPrinter& printer, const std::function<bool()>& is_over);
+
+}  // namespace postern::audit

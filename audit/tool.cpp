@@ -1,0 +1,289 @@
+#include "audit/tool.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <string>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "audit/query.hpp"
+#include "audit/verification.hpp"
+#include "base/process.hpp"
+
+namespace postern::audit {
+
+namespace {
+
+constexpr int kWhole = 0;
+constexpr int kTampered = 1;
+constexpr int kUsage = 2;
+constexpr int kTorn = 3;
+
+int complain(std::FILE* err, const Failure& failure, std::string_view hint) {
+    fmt::print(err, "postern-audit: error: {}\nhint: {}\n", failure.detail, hint);
+    return kUsage;
+}
+
+std::string_view hint_for(const Failure& failure) {
+    switch (failure.code) {
+        case Code::config_invalid:
+            return "give the public key of the program that wrote the log: --key FILE.pub";
+        case Code::not_found:
+            return "give the path of the log that the program's configuration names in [audit] file";
+        default:
+            return "see postern-audit --help";
+    }
+}
+
+bool is_terminal(std::FILE* file) {
+    return ::isatty(::fileno(file)) == 1;
+}
+
+/// ---- verify
+
+std::string place_of(const Fault& fault) {
+    return fault.line == 0 ? fault.file : fmt::format("{}:{}", fault.file, fault.line);
+}
+
+void print_counts(std::FILE* out, const Verdict& verdict) {
+    const auto& summary = verdict.summary;
+    fmt::print(out, "  {} records in {} file(s), sequence {} to {}, the last at {}\n", summary.records,
+               verdict.files.size(), summary.first_sequence, summary.last_sequence, summary.last_time);
+    if (summary.first_sequence > 1) {
+        fmt::print(out, "  begins with record {}: older files are not here\n", summary.first_sequence);
+    }
+    fmt::print(out, "  {} signed checkpoint(s)", summary.checkpoints);
+    for (const std::string& key : summary.signed_by) {
+        fmt::print(out, ", key sha256:{}", key);
+    }
+    fmt::print(out, "\n");
+    if (!verdict.has_given_keys) {
+        fmt::print(out,
+                   "  the key was taken from beside the log: compare it with one that you keep elsewhere, or "
+                   "give --key\n");
+    }
+    fmt::print(out, "  {} record(s) after the last signed checkpoint{}\n", summary.unsigned_records,
+               summary.unsigned_records == 0 ? "" : ": these are protected by the chain alone");
+}
+
+void print_human(std::FILE* out, const Verdict& verdict) {
+    if (verdict.is_whole()) {
+        fmt::print(out, "{}: whole\n", verdict.log.string());
+        print_counts(out, verdict);
+        return;
+    }
+    const Fault& fault = *verdict.fault;
+    fmt::print(out, "{}: {}\n", verdict.log.string(),
+               verdict.is_torn() ? "torn last line, not tampering" : "TAMPERED WITH");
+    fmt::print(out, "  {}: {}: {}\n", place_of(fault), name(fault.kind), fault.message);
+    if (verdict.is_torn()) {
+        fmt::print(out, "  what stands before it is whole:\n");
+        print_counts(out, verdict);
+        fmt::print(out,
+                   "  the program that writes the log cuts it off and notes that when it starts again\n");
+    }
+}
+
+nlohmann::ordered_json json_of(const Verdict& verdict) {
+    const auto& summary = verdict.summary;
+    nlohmann::ordered_json json;
+    json["log"] = verdict.log.string();
+    json["verdict"] = verdict.is_whole() ? "whole" : verdict.is_torn() ? "torn" : "tampered";
+    if (verdict.fault) {
+        json["fault"] = {{"kind", name(verdict.fault->kind)},
+                         {"file", verdict.fault->file},
+                         {"line", verdict.fault->line},
+                         {"message", verdict.fault->message}};
+    }
+    auto& files = json["files"] = nlohmann::ordered_json::array();
+    for (const auto& file : verdict.files) {
+        files.push_back(file.string());
+    }
+    json["records"] = summary.records;
+    json["checkpoints"] = summary.checkpoints;
+    json["first_sequence"] = summary.first_sequence;
+    json["last_sequence"] = summary.last_sequence;
+    json["last_hash"] = summary.last_hash;
+    json["unsigned_records"] = summary.unsigned_records;
+    json["log_id"] = summary.log_id;
+    json["signed_by"] = summary.signed_by;
+    json["has_head"] = verdict.has_head;
+    return json;
+}
+
+int run_verify(const VerifyOptions& options, bool is_json, std::FILE* out, std::FILE* err) {
+    Progress progress;
+    if (is_terminal(err)) {
+        progress = [err](std::uint64_t done, std::uint64_t all) {
+            fmt::print(err, "\r{} of {} MiB ({} %)\x1b[K", done >> 20, all >> 20,
+                       done * 100 / std::max<std::uint64_t>(all, 1));
+            std::fflush(err);
+        };
+    }
+    const auto verdicts = verify(options, progress);
+    if (progress) {
+        fmt::print(err, "\r\x1b[K");
+    }
+    if (!verdicts) {
+        return complain(err, verdicts.error(), hint_for(verdicts.error()));
+    }
+    int exit_code = kWhole;
+    for (const Verdict& verdict : *verdicts) {
+        if (is_json) {
+            fmt::print(out, "{}\n",
+                       json_of(verdict).dump(-1, ' ', true, nlohmann::json::error_handler_t::replace));
+        } else {
+            print_human(out, verdict);
+        }
+        if (verdict.is_torn() && exit_code == kWhole) {
+            exit_code = kTorn;
+        } else if (!verdict.is_whole() && !verdict.is_torn()) {
+            exit_code = kTampered;
+        }
+    }
+    return exit_code;
+}
+
+/// ---- query and tail
+
+struct Moments {
+    std::string since;
+    std::string until;
+};
+
+void add_filter_options(CLI::App& command, Filter& filter, Moments& moments, bool& is_json) {
+    command.add_option("--user", filter.user,
+                       "Of this user (also one that only a refused certificate claimed)");
+    command.add_option("--service", filter.service, "Of this service");
+    command.add_option("--action", filter.action,
+                       "Of this kind: connection, connection.rejected, login, admin, …");
+    command.add_option("--outcome", filter.outcome, "success or failure")
+        ->check(CLI::IsMember({"success", "failure"}));
+    command.add_option("--reason", filter.reason,
+                       "Refused for this reason: policy_denied, revoked, expired, …");
+    command.add_option("--session", filter.session, "Of this login session or connection id");
+    command.add_option("--since", moments.since,
+                       "From this time on: 2026-11-22, 2026-11-22T12:30:00Z, or 2h (ago)");
+    command.add_option("--until", moments.until, "Before this time");
+    command.add_flag("--checkpoints", filter.has_checkpoints, "Also the log's own signed checkpoints");
+    command.add_flag("--json", is_json, "The records' lines as they are");
+}
+
+Result<void> apply(const Moments& moments, Filter& filter) {
+    const SystemTime now = system_clock()();
+    for (const auto& [text, target] :
+         {std::pair{&moments.since, &filter.since}, {&moments.until, &filter.until}}) {
+        if (!text->empty()) {
+            auto moment = parse_moment(*text, now);
+            if (!moment) {
+                return moment.error();
+            }
+            *target = std::move(*moment);
+        }
+    }
+    return {};
+}
+
+bool wants_colour(std::FILE* out) {
+    return is_terminal(out) && std::getenv("NO_COLOR") == nullptr;
+}
+
+int run_query(QueryOptions options, const Moments& moments, bool is_json, std::FILE* out, std::FILE* err) {
+    if (auto applied = apply(moments, options.filter); !applied) {
+        return complain(err, applied.error(), "see postern-audit query --help");
+    }
+    RecordPrinter printer(out, is_json, wants_colour(out));
+    std::uint64_t skipped = 0;
+    const auto done = query(options, printer, skipped);
+    printer.flush();
+    if (!done) {
+        return complain(err, done.error(), hint_for(done.error()));
+    }
+    if (skipped > 0) {
+        fmt::print(err,
+                   "postern-audit: warning: {} line(s) are no records of an audit log\nhint: run "
+                   "postern-audit verify\n",
+                   skipped);
+    }
+    return kWhole;
+}
+
+int run_tail(TailOptions options, const Moments& moments, bool is_json, std::FILE* out, std::FILE* err) {
+    if (auto applied = apply(moments, options.filter); !applied) {
+        return complain(err, applied.error(), "see postern-audit tail --help");
+    }
+    RecordPrinter printer(out, is_json, wants_colour(out));
+    const auto done = tail(options, printer, [] { return false; });
+    return done ? kWhole : complain(err, done.error(), hint_for(done.error()));
+}
+
+}  // namespace
+
+int run_tool(int argc, const char* const* argv, std::FILE* out, std::FILE* err) {
+    CLI::App app("Proves audit logs whole, and reads them", "postern-audit");
+    app.set_version_flag("--version", fmt::format("postern-audit {}", version()));
+    app.require_subcommand(1);
+
+    VerifyOptions verify_options;
+    std::string folder;
+    bool is_json = false;
+    CLI::App* verify_command = app.add_subcommand(
+        "verify", "Finds an edited, removed, reordered or cut-off record and names its line");
+    verify_command->footer(
+        "Exit code: 0 whole, 1 tampered with, 3 only a torn last line (crash, power cut), 2 could not look.");
+    auto* files = verify_command->add_option("FILE", verify_options.files,
+                                             "Logs; their rotated files are found by name");
+    verify_command->add_option("--dir", folder, "Every log of this folder")->excludes(files);
+    verify_command
+        ->add_option("--key", verify_options.keys,
+                     "Public key that must have signed; may be repeated (default: the one beside the log)")
+        ->allow_extra_args(false);
+    verify_command->add_flag("--alone", verify_options.is_alone, "Only the files that are named");
+    verify_command->add_flag("--no-head", verify_options.is_headless,
+                             "A copy of a log, without its .head file");
+    verify_command->add_option("--at-least", verify_options.at_least,
+                               "The log must reach this sequence number");
+    verify_command->add_flag("--json", is_json, "One JSON object a log");
+
+    Moments moments;
+    QueryOptions query_options;
+    CLI::App* query_command =
+        app.add_subcommand("query", "Shows the records that are asked for, from rotated files too");
+    query_command->add_option("FILE", query_options.files, "Logs")->required();
+    add_filter_options(*query_command, query_options.filter, moments, is_json);
+    query_command->add_option("--limit", query_options.limit, "At most so many records");
+
+    TailOptions tail_options;
+    CLI::App* tail_command = app.add_subcommand("tail", "Shows the last records and, with -f, those to come");
+    tail_command->add_option("FILE", tail_options.file, "Log")->required();
+    tail_command->add_option("-n,--lines", tail_options.lines, "How many of the last records")
+        ->default_val(10);
+    tail_command->add_flag("-f,--follow", tail_options.is_following, "Go on, also through rotations");
+    add_filter_options(*tail_command, tail_options.filter, moments, is_json);
+
+    try {
+        app.parse(argc, argv);
+        if (verify_command->parsed() && verify_options.files.empty() && folder.empty()) {
+            throw CLI::RequiredError("FILE or --dir");
+        }
+    } catch (const CLI::Success& success) {
+        return app.exit(success);
+    } catch (const CLI::ParseError& error) {
+        fmt::print(err, "postern-audit: error: {}\nhint: see postern-audit --help\n", error.what());
+        return kUsage;
+    }
+    if (verify_command->parsed()) {
+        if (!folder.empty()) {
+            verify_options.folder = folder;
+        }
+        return run_verify(verify_options, is_json, out, err);
+    }
+    return query_command->parsed() ? run_query(std::move(query_options), moments, is_json, out, err)
+                                   : run_tail(std::move(tail_options), moments, is_json, out, err);
+}
+
+}  // namespace postern::audit

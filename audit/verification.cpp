@@ -1,0 +1,305 @@
+#include "audit/verification.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <thread>
+#include <utility>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "audit/log_path.hpp"
+#include "base/file.hpp"
+
+namespace postern::audit {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+/// What the first line of a file says of its place, if it can be read.
+struct Beginning {
+    std::string log_id;
+    std::uint64_t sequence = 0;
+};
+
+Beginning beginning_of(const fs::path& file) {
+    Beginning beginning;
+    auto reader = LineReader::open(file);
+    if (!reader || reader->next() != LineReader::Item::line) {
+        return beginning;
+    }
+    if (const auto link = parse_link(reader->line())) {
+        beginning.sequence = link->sequence;
+    }
+    const auto json = nlohmann::json::parse(reader->line(), nullptr, false);
+    const nlohmann::json::json_pointer place("/postern/audit/log_id");
+    if (json.is_object() && json.contains(place) && json.at(place).is_string()) {
+        beginning.log_id = json.at(place).get<std::string>();
+    }
+    return beginning;
+}
+
+/// The files of one log, oldest first; the last one is the log's own name unless only rotated ones are given.
+struct LogFiles {
+    fs::path log;
+    std::vector<fs::path> files;
+};
+
+bool is_same_file(const fs::path& a, const fs::path& b) {
+    std::error_code error;
+    return a == b || fs::equivalent(a, b, error);
+}
+
+void add_unless_there(std::vector<fs::path>& files, const fs::path& file) {
+    if (std::none_of(files.begin(), files.end(),
+                     [&](const fs::path& known) { return is_same_file(known, file); })) {
+        files.push_back(file);
+    }
+}
+
+/// Rotated files and the live one belong together by name; files under any other name by the log's id in
+/// their first line.
+std::vector<LogFiles> group(const VerifyOptions& options, const std::vector<fs::path>& named) {
+    std::map<std::string, std::vector<fs::path>> groups;
+    for (const fs::path& file : named) {
+        const fs::path live = live_path(file);
+        const bool has_family =
+            is_rotated(file) || !rotated_files(file).empty() || fs::exists(head_path(file));
+        const std::string log_id = has_family ? std::string() : beginning_of(file).log_id;
+        auto& files = groups[log_id.empty() ? live.string() : log_id];
+        if (!options.is_alone && !is_rotated(file)) {
+            for (const fs::path& elder : rotated_files(file)) {
+                add_unless_there(files, elder);
+            }
+        }
+        add_unless_there(files, file);
+    }
+    std::vector<LogFiles> logs;
+    for (auto& [name, files] : groups) {
+        std::stable_sort(files.begin(), files.end(), [](const fs::path& a, const fs::path& b) {
+            if (is_rotated(a) != is_rotated(b)) {
+                return is_rotated(a);
+            }
+            return !is_rotated(a) && beginning_of(a).sequence < beginning_of(b).sequence;
+        });
+        // Rotated files sort by the sequence number in their names.
+        const auto first_live = std::find_if_not(files.begin(), files.end(), is_rotated);
+        std::sort(files.begin(), first_live, [](const fs::path& a, const fs::path& b) {
+            return rotated_sequence(a) < rotated_sequence(b);
+        });
+        logs.push_back({live_path(files.back()), files});
+    }
+    return logs;
+}
+
+Result<KeyRing> load_keys(const VerifyOptions& options, const fs::path& log) {
+    KeyRing keys;
+    std::vector<fs::path> files = options.keys;
+    if (files.empty()) {
+        files.push_back(public_key_path(log));
+        std::error_code error;
+        if (!fs::exists(files.front(), error)) {
+            return Failure{Code::config_invalid,
+                           fmt::format("there is no public key to verify {} with ({} is absent)",
+                                       log.string(), files.front().string())};
+        }
+    }
+    for (const fs::path& file : files) {
+        const auto pem = read_file(file);
+        if (!pem) {
+            return pem.error();
+        }
+        if (auto added = keys.add_pem(*pem); !added) {
+            return with_context(file.string(), added.error());
+        }
+    }
+    return keys;
+}
+
+/// A last line that is being written right now gets its end in a moment; one that was torn does not.
+LineReader::Item wait_for_end(LineReader& reader) {
+    LineReader::Item item = LineReader::Item::unfinished;
+    for (int i = 0; i < 10 && item == LineReader::Item::unfinished; ++i) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        item = reader.next();
+    }
+    return item;
+}
+
+struct Counter {
+    std::uint64_t done = 0;
+    std::uint64_t all = 0;
+    std::uint64_t told = 0;
+};
+
+Result<void> read(const fs::path& file, bool is_closed, ChainVerifier& verifier, const Progress& progress,
+                  Counter& counter) {
+    auto reader = LineReader::open(file);
+    if (!reader) {
+        return reader.error();
+    }
+    verifier.begin_file(file.string(), is_closed);
+    bool is_going_on = true;
+    while (is_going_on) {
+        LineReader::Item item = reader->next();
+        if (item == LineReader::Item::unfinished && !is_closed) {
+            item = wait_for_end(*reader);
+        }
+        switch (item) {
+            case LineReader::Item::line:
+                is_going_on = verifier.add(reader->line());
+                break;
+            case LineReader::Item::unfinished:
+                is_going_on = verifier.add_unfinished(reader->unfinished_bytes());
+                break;
+            case LineReader::Item::oversized:
+                is_going_on = verifier.add_oversized();
+                break;
+            case LineReader::Item::end:
+                is_going_on = false;
+                break;
+            case LineReader::Item::failed:
+                return Failure{Code::io_failed, fmt::format("cannot read {}", file.string())};
+        }
+        constexpr std::uint64_t kTellEach = 8 << 20;
+        if (progress && counter.done + reader->offset() - counter.told > kTellEach) {
+            counter.told = counter.done + reader->offset();
+            progress(counter.told, std::max(counter.all, counter.told));
+        }
+    }
+    counter.done += reader->offset();
+    verifier.end_file();
+    return {};
+}
+
+/// A head that cannot be used, as a fault at the end of the log: whoever cuts lines off would take it away,
+/// too.
+std::optional<Fault> head_fault(const VerifyOptions& options, const LogFiles& log, const KeyRing& keys,
+                                std::optional<Head>& head) {
+    const fs::path path = head_path(log.log);
+    const auto content = read_file(path);
+    if (!content && content.error().code == Code::not_found) {
+        if (options.is_headless) {
+            return std::nullopt;
+        }
+        return Fault{FaultKind::cut_off, path.string(), 0,
+                     "the log's signed head is not there, so that nobody can tell whether records were cut "
+                     "off at the end; "
+                     "copy it together with the log, or say --no-head"};
+    }
+    auto parsed = content ? parse_head(*content) : Result<Head>(content.error());
+    if (!parsed) {
+        return Fault{FaultKind::malformed, path.string(), 1, parsed.error().detail};
+    }
+    if (const auto checked = check_signature(*parsed, keys); !checked) {
+        return Fault{FaultKind::bad_signature, path.string(), 1, checked.error().detail};
+    }
+    head = std::move(*parsed);
+    return std::nullopt;
+}
+
+Result<Verdict> verify_log(const VerifyOptions& options, const LogFiles& log, const Progress& progress) {
+    const auto keys = load_keys(options, log.log);
+    if (!keys) {
+        return keys.error();
+    }
+    Verdict verdict;
+    verdict.log = log.log;
+    verdict.files = log.files;
+    verdict.trusted_keys = keys->fingerprints();
+    verdict.has_given_keys = !options.keys.empty();
+    ChainVerifier verifier(*keys);
+    // The head first: a log that is being written may only be ahead of what the head said then.
+    std::optional<Fault> bad_head;
+    if (!is_rotated(log.files.back())) {
+        std::optional<Head> head;
+        bad_head = head_fault(options, log, *keys, head);
+        verdict.has_head = head.has_value();
+        if (head) {
+            verifier.expect_head(std::move(*head));
+        }
+    }
+    Counter counter;
+    for (const fs::path& file : log.files) {
+        std::error_code error;
+        counter.all += fs::file_size(file, error);
+    }
+    for (const fs::path& file : log.files) {
+        const bool is_closed = is_rotated(file) || file != log.files.back();
+        if (auto done = read(file, is_closed, verifier, progress, counter); !done) {
+            const bool is_gone =
+                done.error().code == Code::not_found && file == log.files.back() && verdict.has_head;
+            if (!is_gone) {
+                return done.error();
+            }
+        }
+        if (verifier.fault()) {
+            break;
+        }
+    }
+    verifier.finish();
+    verdict.fault = verifier.fault();
+    verdict.summary = verifier.summary();
+    verdict.bytes = counter.done;
+    if (!verdict.fault || verdict.is_torn()) {
+        if (bad_head) {
+            verdict.fault = std::move(bad_head);
+        } else if (verdict.summary.last_sequence < options.at_least) {
+            verdict.fault = Fault{FaultKind::cut_off, log.files.back().string(), 0,
+                                  fmt::format("the log ends with record {}, before record {}",
+                                              verdict.summary.last_sequence, options.at_least)};
+        }
+    }
+    return verdict;
+}
+
+}  // namespace
+
+Result<std::vector<Verdict>> verify(const VerifyOptions& options, const Progress& progress) {
+    std::vector<fs::path> named = options.files;
+    if (options.folder) {
+        std::error_code error;
+        for (fs::directory_iterator entry(*options.folder, error), end; !error && entry != end;
+             entry.increment(error)) {
+            const fs::path& path = entry->path();
+            if (is_rotated(path)) {
+                named.push_back(path);
+            } else if (path.extension() == ".head") {
+                named.push_back(path.parent_path() / path.stem());
+            }
+        }
+        if (error) {
+            return Failure{Code::not_found, fmt::format("{}: {}", options.folder->string(), error.message())};
+        }
+    }
+    if (named.empty()) {
+        return Failure{Code::not_found, "there is no audit log to verify"};
+    }
+    for (const fs::path& file : named) {
+        std::error_code error;
+        if (!fs::exists(file, error) && !fs::exists(head_path(file), error)) {
+            return Failure{Code::not_found, fmt::format("{}: there is no such file", file.string())};
+        }
+    }
+    std::vector<Verdict> verdicts;
+    for (const LogFiles& log : group(options, named)) {
+        auto verdict = verify_log(options, log, progress);
+        // A rotation while the files were read looks like missing records: look again at what is there now.
+        for (int i = 0; i < 3 && verdict && verdict->fault && !options.is_alone; ++i) {
+            const std::vector<LogFiles> now = group(options, {log.files.back()});
+            if (now.size() != 1 || now.front().files.size() <= verdict->files.size()) {
+                break;
+            }
+            verdict = verify_log(options, now.front(), progress);
+        }
+        if (!verdict) {
+            return verdict.error();
+        }
+        verdicts.push_back(std::move(*verdict));
+    }
+    return verdicts;
+}
+
+}  // namespace postern::audit

@@ -1,0 +1,312 @@
+// postern-audit as a person runs it: what it prints and how it exits.
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "audit/chain.hpp"
+#include "audit/log.hpp"
+#include "audit/log_path.hpp"
+#include "audit/query.hpp"
+#include "audit/tool.hpp"
+#include "base/file.hpp"
+
+namespace postern::audit {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+using testing::Not;
+
+struct Outcome {
+    int exit_code;
+    std::string out;
+    std::string err;
+};
+
+Outcome run(std::vector<std::string> arguments) {
+    std::vector<const char*> argv{"postern-audit"};
+    for (const auto& argument : arguments)
+        argv.push_back(argument.c_str());
+    std::FILE* const streams[2] = {std::tmpfile(), std::tmpfile()};
+    Outcome outcome{run_tool(static_cast<int>(argv.size()), argv.data(), streams[0], streams[1]), "", ""};
+    std::string* const targets[2] = {&outcome.out, &outcome.err};
+    for (int i = 0; i < 2; ++i) {
+        std::rewind(streams[i]);
+        char block[4096];
+        for (std::size_t got = 0; (got = std::fread(block, 1, sizeof block, streams[i])) > 0;) {
+            targets[i]->append(block, got);
+        }
+        std::fclose(streams[i]);
+    }
+    return outcome;
+}
+
+class AuditTool : public ::testing::Test {
+protected:
+    AuditTool() {
+        std::string form = (fs::temp_directory_path() / "postern-audit-tool.XXXXXX").string();
+        folder = ::mkdtemp(form.data());
+        log = (folder / "audit.jsonl").string();
+        options.file = log;
+        options.key_file = folder / "audit.key";
+        options.program = "test";
+        options.checkpoint_after = 1h;
+        write(20);
+    }
+    ~AuditTool() override { fs::remove_all(folder); }
+
+    void write(int records) {
+        SystemTime now(1'795'350'896'000'000us);
+        const auto opened = Log::open(options, [&now] { return now += 1s; });
+        ASSERT_TRUE(opened.has_value()) << opened.error().detail;
+        for (int i = 0; i < records; ++i) {
+            Record record;
+            record.action = i % 2 == 0 ? "connection.accepted" : "connection.rejected";
+            record.is_success = i % 2 == 0;
+            if (!record.is_success) record.reason = Code::policy_denied;
+            record.user = i % 4 == 0 ? "alice" : "bob";
+            record.service = "orders-db";
+            record.source_ip = "192.0.2.1";
+            record.source_port = 50000;
+            record.session_id = "session-" + std::to_string(i);
+            record.message = "refused \x1b[31mred";
+            ASSERT_TRUE((*opened)->append(record).has_value());
+        }
+    }
+    std::vector<std::string> lines() const {
+        std::ifstream in(log);
+        std::vector<std::string> all;
+        for (std::string line; std::getline(in, line);)
+            all.push_back(line);
+        return all;
+    }
+    void put(const std::vector<std::string>& all, const std::string& file) const {
+        std::ofstream out(file, std::ios::trunc);
+        for (const auto& line : all)
+            out << line << '\n';
+    }
+
+    fs::path folder;
+    std::string log;
+    LogOptions options;
+};
+
+TEST_F(AuditTool, VerifiesAWholeLog) {
+    const Outcome outcome = run({"verify", log});
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.out << outcome.err;
+    EXPECT_THAT(outcome.out, HasSubstr("audit.jsonl: whole"));
+    EXPECT_THAT(outcome.out, HasSubstr("0 record(s) after the last signed checkpoint"));
+}
+
+TEST_F(AuditTool, NamesFileAndLineOfAnEdit) {
+    auto all = lines();
+    all[9].replace(all[9].find("192.0.2.1"), 9, "192.0.2.2");
+    put(all, log);
+    const Outcome outcome = run({"verify", log});
+    EXPECT_EQ(outcome.exit_code, 1);
+    EXPECT_THAT(outcome.out, HasSubstr("audit.jsonl:10: changed"));
+    const auto json = nlohmann::json::parse(run({"verify", "--json", log}).out);
+    EXPECT_EQ(json["verdict"], "tampered");
+    EXPECT_EQ(json["fault"]["line"], 10);
+}
+
+TEST_F(AuditTool, TellsATornLineAsSuch) {
+    std::ofstream(log, std::ios::app) << "{\"@time";
+    const Outcome outcome = run({"verify", log});
+    EXPECT_EQ(outcome.exit_code, 3);
+    EXPECT_THAT(outcome.out, HasSubstr("not tampering"));
+}
+
+TEST_F(AuditTool, FindsACutOffEndAndTheHeadTakenAway) {
+    auto all = lines();
+    all.resize(all.size() - 1);
+    put(all, log);
+    EXPECT_EQ(run({"verify", log}).exit_code, 1);
+    fs::remove(head_path(log));
+    const Outcome outcome = run({"verify", log});
+    EXPECT_EQ(outcome.exit_code, 1);
+    EXPECT_THAT(outcome.out, HasSubstr("signed head is not there"));
+    EXPECT_EQ(run({"verify", "--no-head", log}).exit_code, 0);
+    EXPECT_EQ(run({"verify", "--no-head", "--at-least", "22", log}).exit_code, 0);
+    EXPECT_EQ(run({"verify", "--no-head", "--at-least", "23", log}).exit_code, 1);
+}
+
+TEST_F(AuditTool, FindsAHeadOfAnotherKey) {
+    const auto other = Signer::make(*pki::PrivateKey::generate_ed25519());
+    ASSERT_TRUE(write_file(head_path(log),
+                           *format_head({"x", 1, std::string(kNoPredecessor), "", "", ""}, *other), 0640)
+                    .has_value());
+    EXPECT_EQ(run({"verify", log}).exit_code, 1);
+}
+
+TEST_F(AuditTool, TurnsAwayAKeyThatDidNotSign) {
+    const auto other = Signer::make(*pki::PrivateKey::generate_ed25519());
+    const std::string key = (folder / "other.pub").string();
+    ASSERT_TRUE(write_file(key, *other->key.public_pem(), 0644).has_value());
+    EXPECT_EQ(run({"verify", "--key", key, log}).exit_code, 1);
+    EXPECT_EQ(run({"verify", "--key", (folder / "audit.key.pub").string(), log}).exit_code, 0);
+}
+
+TEST_F(AuditTool, VerifiesACopyUnderAnotherName) {
+    const std::string copy = (folder / "copy.jsonl").string();
+    auto all = lines();
+    all[2][300] ^= 1;
+    put(all, copy);
+    const Outcome outcome = run({"verify", copy, "--key", (folder / "audit.key.pub").string()});
+    EXPECT_EQ(outcome.exit_code, 1);
+    EXPECT_THAT(outcome.out, HasSubstr("copy.jsonl:3:"));
+}
+
+TEST_F(AuditTool, SaysWhatIsMissingToVerify) {
+    EXPECT_EQ(run({"verify"}).exit_code, 2);
+    EXPECT_EQ(run({"verify", (folder / "absent").string()}).exit_code, 2);
+    EXPECT_EQ(run({"nonsense"}).exit_code, 2);
+    fs::remove(public_key_path(log));
+    const Outcome outcome = run({"verify", log});
+    EXPECT_EQ(outcome.exit_code, 2);
+    EXPECT_THAT(outcome.err, HasSubstr("hint: give the public key"));
+}
+
+class RotatedLog : public AuditTool {
+protected:
+    RotatedLog() {
+        options.sharing = Sharing::shared;  // rotates at once
+        options.rotate_bytes = 8000;
+        write(60);
+    }
+};
+
+TEST_F(RotatedLog, IsVerifiedAcrossItsFiles) {
+    const auto elders = rotated_files(log);
+    ASSERT_GE(elders.size(), 2U);
+    EXPECT_EQ(run({"verify", log}).exit_code, 0);
+    EXPECT_EQ(run({"verify", "--dir", folder.string()}).exit_code, 0);
+    EXPECT_EQ(run({"verify", elders[0].string()}).exit_code, 0);
+    EXPECT_EQ(run({"verify", "--alone", log}).exit_code, 0);
+}
+
+TEST_F(RotatedLog, NamesTheRotatedFileThatWasChanged) {
+    const auto elders = rotated_files(log);
+    std::string content = *read_file(elders[1]);
+    content.replace(content.find("192.0.2.1"), 9, "192.0.2.2");
+    ASSERT_TRUE(write_file(elders[1], content, 0640).has_value());
+    const Outcome outcome = run({"verify", log});
+    EXPECT_EQ(outcome.exit_code, 1);
+    EXPECT_THAT(outcome.out, HasSubstr(elders[1].filename().string() + ":2: changed"));
+}
+
+TEST_F(RotatedLog, MissesAFileTakenOutOfTheMiddle) {
+    const auto elders = rotated_files(log);
+    fs::remove(elders[1]);
+    const Outcome outcome = run({"verify", log});
+    EXPECT_EQ(outcome.exit_code, 1);
+    EXPECT_THAT(outcome.out, HasSubstr("the next file goes on with record"));
+}
+
+TEST_F(RotatedLog, TellsThatOlderFilesAreNotThere) {
+    fs::remove(rotated_files(log)[0]);
+    const Outcome outcome = run({"verify", log});
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.out;
+    EXPECT_THAT(outcome.out, HasSubstr("older files are not here"));
+}
+
+TEST_F(RotatedLog, MissesTheLiveFile) {
+    fs::remove(log);
+    EXPECT_EQ(run({"verify", "--dir", folder.string()}).exit_code, 1);
+}
+
+TEST_F(RotatedLog, IsQueriedAcrossItsFiles) {
+    const std::string out = run({"query", log, "--user", "alice", "--json"}).out;
+    EXPECT_EQ(std::count(out.begin(), out.end(), '\n'), 20);
+}
+
+TEST_F(RotatedLog, TailReadsBackIntoRotatedFiles) {
+    const std::string out = run({"tail", log, "-n", "50", "--json"}).out;
+    EXPECT_EQ(std::count(out.begin(), out.end(), '\n'), 50);
+}
+
+TEST_F(AuditTool, QueriesByWhatIsAsked) {
+    const auto count = [&](std::vector<std::string> arguments) {
+        arguments.insert(arguments.begin(), {"query", log, "--json"});
+        const std::string out = run(std::move(arguments)).out;
+        return std::count(out.begin(), out.end(), '\n');
+    };
+    EXPECT_EQ(count({}), 21);
+    EXPECT_EQ(count({"--checkpoints"}), 23);
+    EXPECT_EQ(count({"--user", "alice"}), 5);
+    EXPECT_EQ(count({"--user", "alic"}), 0);
+    EXPECT_EQ(count({"--action", "connection.rejected"}), 10);
+    EXPECT_EQ(count({"--action", "connection"}), 20);
+    EXPECT_EQ(count({"--action", "conn"}), 0);
+    EXPECT_EQ(count({"--outcome", "failure", "--user", "bob"}), 10);
+    EXPECT_EQ(count({"--reason", "policy_denied"}), 10);
+    EXPECT_EQ(count({"--reason", "revoked"}), 0);
+    EXPECT_EQ(count({"--service", "orders-db", "--limit", "3"}), 3);
+    EXPECT_EQ(count({"--session", "session-7"}), 1);
+    EXPECT_EQ(count({"--since", "2026-11-22T12:35:05Z"}), 15);
+    EXPECT_EQ(count({"--until", "2026-11-22T12:35:05Z"}), 6);
+    EXPECT_EQ(run({"query", log, "--since", "yesterday"}).exit_code, 2);
+}
+
+TEST_F(AuditTool, ShowsATableThatATerminalCanBear) {
+    const std::string out = run({"query", log, "--user", "bob"}).out;
+    EXPECT_THAT(
+        out,
+        HasSubstr("2026-11-22 12:35:01.000 connection.rejected   failure policy_denied       bob            "
+                  "orders-db      192.0.2.1:50000       refused \\u001b[31mred"));
+    EXPECT_EQ(out.find('\x1b'), std::string::npos);
+}
+
+TEST_F(AuditTool, WarnsOfLinesThatAreNoRecords) {
+    std::ofstream(log, std::ios::app) << "hello \x1b[2J\n";
+    const Outcome outcome = run({"query", log});
+    EXPECT_EQ(outcome.exit_code, 0);
+    EXPECT_THAT(outcome.err, HasSubstr("1 line(s) are no records"));
+}
+
+TEST_F(AuditTool, TailShowsTheLastRecords) {
+    const std::string out = run({"tail", log, "-n", "2", "--json"}).out;
+    EXPECT_THAT(out, HasSubstr("session-18"));
+    EXPECT_THAT(out, HasSubstr("session-19"));
+    EXPECT_THAT(out, Not(HasSubstr("session-17")));
+}
+
+TEST_F(AuditTool, TailFollowsThroughARotation) {
+    const auto log_file = Log::open(options, system_clock());
+    std::FILE* out = std::tmpfile();
+    RecordPrinter printer(out, true, false);
+    int round = 0;
+    Record record;
+    record.action = "connection.closed";
+    const auto is_over = [&] {
+        ++round;
+        if (round == 1) {
+            record.user = "first";
+            EXPECT_TRUE((*log_file)->append(record).has_value());
+            fs::rename(log, rotated_path(log, system_clock()(), 1));
+            EXPECT_TRUE((*log_file)->reopen().has_value());
+            record.user = "second";
+            EXPECT_TRUE((*log_file)->append(record).has_value());
+        }
+        return round > 3;
+    };
+    ASSERT_TRUE(tail({log, {}, 0, true}, printer, is_over).has_value());
+    std::rewind(out);
+    std::string text(65536, '\0');
+    text.resize(std::fread(text.data(), 1, text.size(), out));
+    std::fclose(out);
+    EXPECT_THAT(text, HasSubstr("first"));
+    EXPECT_THAT(text, HasSubstr("second"));
+}
+
+}  // namespace
+}  // namespace postern::audit
