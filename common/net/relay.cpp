@@ -71,9 +71,15 @@ public:
         is_stopping_ = true;
         end_.ended_by = side;
         end_.failure = std::move(failure);
-        release(side);
         // Bytes were read for the other side that it never got.
         set_not_whole(opposite(side));
+        Direction& other = from(opposite(side));
+        if (other.phase == Phase::writing) {
+            set_not_whole(side);
+            other.out->cancel();
+        } else {
+            other.in->wake();
+        }
     }
 
     void end(Direction& direction) {

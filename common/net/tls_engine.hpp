@@ -50,6 +50,7 @@ public:
     Result<bool> has_readable();
 
     TlsPeer peer() const;
+    SSL* native() const noexcept { return ssl_.get(); }
     std::optional<pki::Certificate> presented() const { return verdict_.presented; }
 
 private:

@@ -139,4 +139,6 @@ PlainStream& TlsStream::socket() noexcept {
     return state_->socket;
 }
 
+SSL* TlsStream::native() noexcept { return state_->engine.native(); }
+
 }  // namespace postern::net

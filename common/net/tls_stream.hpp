@@ -58,6 +58,8 @@ public:
 
     int fd() noexcept;
     PlainStream& socket() noexcept;
+    /// For what only OpenSSL can tell or do (cipher, key update). Not for reading or writing.
+    SSL* native() noexcept;
 
 private:
     struct State;

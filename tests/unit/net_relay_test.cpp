@@ -1,0 +1,410 @@
+// What the relay promises: every byte in order both ways, half-close, back-pressure, and a prompt end.
+#include <chrono>
+#include <optional>
+#include <string>
+
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <gtest/gtest.h>
+
+#include "net/deadline.hpp"
+#include "net/nested_tls_stream.hpp"
+#include "net/relay.hpp"
+#include "net/tls_stream.hpp"
+#include "pki/digest.hpp"
+#include "support/net_fixture.hpp"
+
+namespace postern::net {
+namespace {
+
+using namespace std::chrono_literals;
+using boost::asio::awaitable;
+using test::TestPki;
+
+TestPki& shared_pki() {
+    static TestPki pki;
+    return pki;
+}
+
+std::string noise(std::size_t size, unsigned seed) {
+    std::string text(size, '\0');
+    std::uint32_t x = seed;
+    for (char& c : text) {
+        x = x * 1664525 + 1013904223;
+        c = static_cast<char>(x >> 24);
+    }
+    return text;
+}
+
+awaitable<void> pause(boost::asio::any_io_executor executor, std::chrono::milliseconds time) {
+    boost::asio::steady_timer timer(executor, time);
+    co_await timer.async_wait(boost::asio::use_awaitable);
+}
+
+awaitable<void> send_all(ByteStream& stream, std::string bytes) {
+    const auto written = co_await stream.write_all(test::as_bytes(bytes));
+    EXPECT_TRUE(written.has_value());
+    const auto ended = co_await stream.shutdown_send();
+    EXPECT_TRUE(ended.has_value());
+}
+
+awaitable<void> receive_all(ByteStream& stream, std::string& into) {
+    into = co_await test::read_to_end(stream);
+}
+
+awaitable<void> run_relay(ByteStream& a, ByteStream& b, RelayOptions options, RelayEnd& end) {
+    end = co_await relay(a, b, options);
+    a.close();
+    b.close();
+}
+
+/// client <-> [a relay b] <-> backend, all plain.
+struct Line {
+    boost::asio::io_context loop;
+    test::Pair left = test::connected_pair(loop);
+    test::Pair right = test::connected_pair(loop);
+    PlainStream& client = left.a;
+    PlainStream& a = left.b;
+    PlainStream& b = right.a;
+    PlainStream& backend = right.b;
+    RelayEnd end;
+
+    void run(std::vector<awaitable<void>> sessions, RelayOptions options = {}) {
+        sessions.push_back(run_relay(a, b, options, end));
+        test::run_all(loop, std::move(sessions));
+    }
+};
+
+template <class... Session>
+std::vector<awaitable<void>> all(Session... session) {
+    std::vector<awaitable<void>> sessions;
+    (sessions.push_back(std::move(session)), ...);
+    return sessions;
+}
+
+TEST(Relay, CarriesMuchBothWaysAtOnceUnchanged) {
+    Line line;
+    RelayCounters counters;
+    RelayOptions options;
+    options.counters = &counters;
+    const std::string up = noise(20'000'000, 1);
+    const std::string down = noise(30'000'000, 2);
+    std::string got_up;
+    std::string got_down;
+    line.run(all(send_all(line.client, up), receive_all(line.client, got_down), send_all(line.backend, down),
+                 receive_all(line.backend, got_up)),
+             options);
+    EXPECT_EQ(pki::sha256_hex(got_up), pki::sha256_hex(up));
+    EXPECT_EQ(pki::sha256_hex(got_down), pki::sha256_hex(down));
+    EXPECT_EQ(line.end.bytes_a_to_b, up.size());
+    EXPECT_EQ(line.end.bytes_b_to_a, down.size());
+    EXPECT_EQ(counters.a_to_b, up.size());
+    EXPECT_EQ(counters.b_to_a, down.size());
+    EXPECT_FALSE(line.end.failure);
+}
+
+awaitable<void> answer_after_end(PlainStream& backend, std::string& question) {
+    question = co_await test::read_to_end(backend);
+    co_await pause(backend.executor(), 50ms);
+    const std::string answer = "the answer to " + question;
+    co_await backend.write_all(test::as_bytes(answer));
+    co_await backend.shutdown_send();
+}
+
+TEST(Relay, PassesTheEndOnAndStillCarriesTheAnswer) {
+    Line line;
+    std::string question;
+    std::string answer;
+    line.run(all(send_all(line.client, "question"), answer_after_end(line.backend, question),
+                 receive_all(line.client, answer)));
+    EXPECT_EQ(question, "question");
+    EXPECT_EQ(answer, "the answer to question");
+    EXPECT_EQ(line.end.ended_by, Side::a);
+    EXPECT_FALSE(line.end.failure);
+}
+
+TEST(Relay, EndsAHalfClosedConnectionThatIsSilent) {
+    Line line;
+    RelayOptions options;
+    options.half_close_patience = 50ms;
+    line.run(all(send_all(line.client, "question")), options);
+    ASSERT_TRUE(line.end.failure);
+    EXPECT_EQ(line.end.failure->code, Code::timed_out);
+    EXPECT_EQ(line.end.ended_by, Side::b);
+}
+
+awaitable<void> drip_answer(PlainStream& backend) {
+    co_await test::read_to_end(backend);
+    for (int i = 0; i < 12; ++i) {
+        co_await pause(backend.executor(), 30ms);
+        const std::string byte = "x";
+        co_await backend.write_all(test::as_bytes(byte));
+    }
+    co_await backend.shutdown_send();
+}
+
+TEST(Relay, KeepsAHalfClosedConnectionThatStillMoves) {
+    Line line;
+    RelayOptions options;
+    options.half_close_patience = 150ms;
+    std::string answer;
+    line.run(
+        all(send_all(line.client, "question"), drip_answer(line.backend), receive_all(line.client, answer)),
+        options);
+    EXPECT_FALSE(line.end.failure);
+    EXPECT_EQ(answer.size(), 12u);
+}
+
+/// Reads nothing: what is sent to it piles up in the kernel, then in front of the relay.
+awaitable<void> stuff(PlainStream& client, std::size_t& sent) {
+    const std::string chunk(100'000, 'x');
+    for (int i = 0; i < 1000; ++i) {
+        const auto written = co_await client.write_all(test::as_bytes(chunk));
+        if (written.has_error()) co_return;
+        sent += chunk.size();
+    }
+}
+
+awaitable<void> close_later(ByteStream& stream, ByteStream& client, std::chrono::milliseconds time) {
+    co_await pause(stream.executor(), time);
+    stream.close();
+    co_await pause(client.executor(), 20ms);
+    client.close();
+}
+
+TEST(Relay, TakesNoMoreThanTheOtherSideTakesAndEndsWhenClosedFromOutside) {
+    for (const bool closes_a : {true, false}) {
+        Line line;
+        std::size_t sent = 0;
+        const auto start = std::chrono::steady_clock::now();
+        ByteStream& closed = closes_a ? static_cast<ByteStream&>(line.a) : line.b;
+        line.run(all(stuff(line.client, sent), close_later(closed, line.client, 300ms)));
+        EXPECT_LT(std::chrono::steady_clock::now() - start, 5s);
+        EXPECT_LT(sent, 50'000'000u);
+        ASSERT_TRUE(line.end.failure);
+        EXPECT_EQ(line.end.failure->code, Code::cancelled);
+        EXPECT_EQ(line.end.ended_by, closes_a ? Side::a : Side::b);
+        EXPECT_FALSE(line.end.b_is_whole) << "bytes for b were on their way";
+    }
+}
+
+TEST(Relay, EndsAtOnceWhenAnIdleStreamIsClosedFromOutside) {
+    Line line;
+    line.run(all(close_later(line.b, line.client, 30ms)));
+    ASSERT_TRUE(line.end.failure);
+    EXPECT_EQ(line.end.failure->code, Code::cancelled);
+    EXPECT_EQ(line.end.ended_by, Side::b);
+    EXPECT_TRUE(line.end.a_is_whole);
+}
+
+awaitable<void> reset_after(PlainStream& backend, std::size_t size) {
+    const std::string read = co_await test::read_exactly(backend, size);
+    const linger hard{1, 0};
+    ::setsockopt(backend.fd(), SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+    backend.close();
+}
+
+awaitable<void> relay_and_say(ByteStream& a, ByteStream& b, RelayEnd& end) {
+    end = co_await relay(a, b, RelayOptions{});
+    const std::string last_word = "FATAL";
+    EXPECT_TRUE(end.a_is_whole);
+    const auto written = co_await a.write_all(test::as_bytes(last_word));
+    EXPECT_TRUE(written.has_value());
+    co_await a.shutdown_send();
+}
+
+awaitable<void> send_then_read(PlainStream& client, std::string& got) {
+    const std::string hello = "hello";
+    co_await client.write_all(test::as_bytes(hello));
+    got = co_await test::read_to_end(client);
+}
+
+TEST(Relay, LeavesTheWholeSideGoodForALastMessage) {
+    Line line;
+    std::string got;
+    test::run_all(line.loop, all(send_then_read(line.client, got), reset_after(line.backend, 5),
+                                 relay_and_say(line.a, line.b, line.end)));
+    ASSERT_TRUE(line.end.failure);
+    EXPECT_EQ(line.end.failure->code, Code::end_of_stream);
+    EXPECT_EQ(line.end.ended_by, Side::b);
+    EXPECT_FALSE(line.end.b_is_whole);
+    EXPECT_EQ(got, "FATAL");
+}
+
+/// Doubles letters, holds digits back, refuses '!'.
+class Doubler final : public RelayFilter {
+public:
+    Result<Bytes> pass(Buffer chunk) override {
+        out_.clear();
+        for (const unsigned char c : chunk) {
+            if (c == '!') return Failure{Code::malformed_request, "a bang"};
+            if (c >= '0' && c <= '9') continue;
+            out_.append(2, static_cast<char>(c));
+        }
+        return test::as_bytes(out_);
+    }
+
+private:
+    std::string out_;
+};
+
+TEST(Relay, SendsOnWhatTheFilterMakesOfIt) {
+    Line line;
+    Doubler doubler;
+    RelayOptions options;
+    options.a_to_b = &doubler;
+    std::string got;
+    std::string back;
+    line.run(all(send_all(line.client, "1a2b3"), receive_all(line.backend, got), send_all(line.backend, "1a"),
+                 receive_all(line.client, back)),
+             options);
+    EXPECT_EQ(got, "aabb");
+    EXPECT_EQ(back, "1a");
+    EXPECT_FALSE(line.end.failure);
+}
+
+TEST(Relay, EndsWhenTheFilterRefuses) {
+    Line line;
+    Doubler doubler;
+    RelayOptions options;
+    options.a_to_b = &doubler;
+    line.run(all(send_all(line.client, "!")), options);
+    ASSERT_TRUE(line.end.failure);
+    EXPECT_EQ(line.end.failure->code, Code::malformed_request);
+    EXPECT_EQ(line.end.ended_by, Side::a);
+    EXPECT_TRUE(line.end.a_is_whole);
+}
+
+/// agent: TLS client; gateway: TLS server relaying to a plain backend.
+awaitable<void> gateway(PlainStream socket, TlsContext context, PlainStream& backend, RelayEnd& end) {
+    TlsStream tls(std::move(socket), context, TlsStream::Role::server);
+    const auto done = co_await tls.handshake();
+    EXPECT_TRUE(done.has_value());
+    end = co_await relay(tls, backend, RelayOptions{});
+}
+
+awaitable<void> agent(TlsStream& tls, bool& is_ready) {
+    const auto done = co_await tls.handshake();
+    EXPECT_TRUE(done.has_value());
+    is_ready = true;
+}
+
+awaitable<void> when_ready(bool& is_ready, boost::asio::any_io_executor executor, awaitable<void> then) {
+    while (!is_ready) {
+        co_await pause(executor, 1ms);
+    }
+    co_await std::move(then);
+}
+
+awaitable<void> send_with_key_updates(TlsStream& tls, SSL* ssl, std::string bytes) {
+    const std::size_t step = 1'000'000;
+    for (std::size_t at = 0; at < bytes.size(); at += step) {
+        EXPECT_EQ(SSL_key_update(ssl, SSL_KEY_UPDATE_REQUESTED), 1);
+        const std::string piece = bytes.substr(at, step);
+        const auto written = co_await tls.write_all(test::as_bytes(piece));
+        EXPECT_TRUE(written.has_value());
+    }
+    co_await tls.shutdown_send();
+}
+
+TlsContext gateway_tls() {
+    return TlsContext::server(shared_pki().server(), shared_pki().user_ca.bundle, ClientCertificate::required)
+        .value();
+}
+TlsContext agent_tls() {
+    return TlsContext::client(shared_pki().login(), shared_pki().server_ca.bundle, "http/1.1").value();
+}
+
+void carry_over_tls(bool with_key_updates) {
+    Line line;
+    const std::string up = noise(20'000'000, 3);
+    const std::string down = noise(20'000'000, 4);
+    std::string got_up;
+    std::string got_down;
+    const TlsContext client_context = agent_tls();
+    TlsStream tls(std::move(line.client), client_context, TlsStream::Role::client, "localhost");
+    bool is_ready = false;
+    const auto executor = tls.executor();
+    awaitable<void> sender =
+        with_key_updates ? send_with_key_updates(tls, tls.native(), up) : send_all(tls, up);
+    test::run_all(line.loop,
+                  all(agent(tls, is_ready), gateway(std::move(line.a), gateway_tls(), line.b, line.end),
+                      when_ready(is_ready, executor, std::move(sender)),
+                      when_ready(is_ready, executor, receive_all(tls, got_down)),
+                      send_all(line.backend, down), receive_all(line.backend, got_up)));
+    EXPECT_EQ(pki::sha256_hex(got_up), pki::sha256_hex(up));
+    EXPECT_EQ(pki::sha256_hex(got_down), pki::sha256_hex(down));
+    EXPECT_FALSE(line.end.failure) << line.end.failure->detail;
+    EXPECT_EQ(line.end.bytes_a_to_b, up.size());
+    EXPECT_EQ(line.end.bytes_b_to_a, down.size());
+}
+
+TEST(TlsRelay, CarriesMuchBothWaysAtOnceUnchanged) {
+    carry_over_tls(false);
+}
+
+TEST(TlsRelay, SurvivesKeyUpdatesInMidTransfer) {
+    carry_over_tls(true);
+}
+
+awaitable<void> inner_server(PlainStream socket, TlsContext context, std::string bytes, std::string& got) {
+    TlsStream tls(std::move(socket), context, TlsStream::Role::server);
+    const auto done = co_await tls.handshake();
+    EXPECT_TRUE(done.has_value()) << done.error().detail;
+    if (done.has_error()) co_return;
+    got = co_await test::read_to_end(tls);
+    co_await tls.write_all(test::as_bytes(bytes));
+    co_await tls.shutdown_send();
+}
+
+awaitable<void> inner_client(TlsStream& outer, TlsContext context, std::string bytes, std::string& got,
+                             bool takes_hello) {
+    const auto reached = co_await outer.handshake();
+    EXPECT_TRUE(reached.has_value());
+    NestedTlsStream inner(outer, context, "localhost");
+    if (takes_hello) {
+        const auto hello = inner.take_client_hello();
+        EXPECT_TRUE(hello.has_value());
+        co_await outer.write_all(test::as_bytes(hello.value()));
+    }
+    const auto done = co_await inner.handshake();
+    EXPECT_TRUE(done.has_value()) << done.error().detail;
+    if (done.has_error()) co_return;
+    EXPECT_TRUE(inner.peer().certificate.has_value());
+    co_await inner.write_all(test::as_bytes(bytes));
+    co_await inner.shutdown_send();
+    got = co_await test::read_to_end(inner);
+}
+
+void nest(MinimumTls minimum, int server_version, bool takes_hello) {
+    Line line;
+    const std::string up = noise(5'000'000, 5);
+    const std::string down = noise(5'000'000, 6);
+    std::string got_up;
+    std::string got_down;
+    const TlsContext outer_context = agent_tls();
+    const TlsContext inner_context =
+        TlsContext::client(shared_pki().login(), shared_pki().server_ca.bundle, "", "P-256:X25519", minimum)
+            .value();
+    const TlsContext database = gateway_tls();
+    SSL_CTX_set_min_proto_version(database.get(), server_version);
+    SSL_CTX_set_max_proto_version(database.get(), server_version);
+    TlsStream outer(std::move(line.client), outer_context, TlsStream::Role::client, "localhost");
+    test::run_all(line.loop, all(gateway(std::move(line.a), gateway_tls(), line.b, line.end),
+                                 inner_server(std::move(line.backend), database, down, got_up),
+                                 inner_client(outer, inner_context, up, got_down, takes_hello)));
+    EXPECT_EQ(pki::sha256_hex(got_up), pki::sha256_hex(up));
+    EXPECT_EQ(pki::sha256_hex(got_down), pki::sha256_hex(down));
+}
+
+TEST(NestedTls, CarriesTlsInsideTls) {
+    nest(MinimumTls::v1_3, TLS1_3_VERSION, false);
+    nest(MinimumTls::v1_3, TLS1_3_VERSION, true);
+}
+
+TEST(NestedTls, SpeaksTls12WhereItIsAllowed) {
+    nest(MinimumTls::v1_2, TLS1_2_VERSION, true);
+}
+
+}  // namespace
+}  // namespace postern::net

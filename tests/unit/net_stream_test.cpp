@@ -1,0 +1,311 @@
+// Sockets, listeners, deadlines, and the bounds on how many may come.
+#include <atomic>
+#include <chrono>
+#include <filesystem>
+#include <thread>
+
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <gtest/gtest.h>
+
+#include "base/unique_fd.hpp"
+#include "net/buffer_pool.hpp"
+#include "net/connection_slots.hpp"
+#include "net/deadline.hpp"
+#include "net/linger.hpp"
+#include "net/listener.hpp"
+#include "net/pending_connections.hpp"
+#include "support/net_fixture.hpp"
+
+namespace postern::net {
+namespace {
+
+using namespace std::chrono_literals;
+using boost::asio::awaitable;
+
+TEST(Address, ReadsWhatPeopleWrite) {
+    EXPECT_EQ(parse_address("db.example.org:5432").value().host, "db.example.org");
+    EXPECT_EQ(parse_address("[::1]:5432").value().host, "::1");
+    EXPECT_EQ(parse_address("[::1]:5432").value().text(), "[::1]:5432");
+    EXPECT_EQ(parse_address("127.0.0.1:0").value().port, "0");
+    EXPECT_TRUE(parse_address("unix:/run/x.sock").value().is_unix);
+    EXPECT_EQ(parse_address("unix:/run/x.sock").value().text(), "unix:/run/x.sock");
+}
+
+TEST(Address, RefusesTheRest) {
+    for (const char* text : {"", "host", "host:", ":5432", "host:99999", "host:12x", "::1:5432", "[::1]",
+                             "[x]:1", "unix:", "a b:1", "a/b:1", "host:-1", "host:000000"}) {
+        EXPECT_TRUE(parse_address(text).has_error()) << text;
+    }
+    EXPECT_TRUE(parse_address("unix:/" + std::string(200, 'x')).has_error());
+}
+
+awaitable<void> dial_and_keep(Address address, std::chrono::milliseconds patience,
+                              std::optional<Result<PlainStream>>& out) {
+    Result<PlainStream> dialled = co_await dial(std::move(address), patience);
+    out.emplace(std::move(dialled));
+}
+
+Code dial_failure(const std::string& address, std::chrono::milliseconds patience) {
+    boost::asio::io_context loop;
+    std::optional<Result<PlainStream>> out;
+    test::run(loop, dial_and_keep(parse_address(address).value(), patience, out));
+    return out->has_error() ? out->error().code : Code::internal;
+}
+
+TEST(Dial, SaysWhyItCouldNot) {
+    boost::asio::io_context loop;
+    unsigned short port = 0;
+    {
+        const Listener gone = Listener::bind(parse_address("127.0.0.1:0").value()).value();
+        port = gone.port();
+    }
+    EXPECT_EQ(dial_failure("127.0.0.1:" + std::to_string(port), 5s), Code::unreachable);
+    EXPECT_EQ(dial_failure("no-such-host.invalid:1", 10s), Code::unreachable);
+    EXPECT_EQ(dial_failure("unix:/nowhere/at/all", 5s), Code::unreachable);
+}
+
+TEST(Dial, GivesUpWhenTheListenersQueueIsFull) {
+    // A queue that nobody accepts from: the kernel drops what comes on top of it.
+    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const boost::asio::ip::tcp::endpoint any(boost::asio::ip::address_v4::loopback(), 0);
+    ASSERT_EQ(::bind(fd, any.data(), static_cast<socklen_t>(any.size())), 0);
+    ASSERT_EQ(::listen(fd, 0), 0);
+    const Listener listener = Listener::adopt(fd);
+    boost::asio::io_context loop;
+    std::vector<UniqueFd> fillers;
+    const boost::asio::ip::tcp::endpoint endpoint(boost::asio::ip::address_v4::loopback(), listener.port());
+    for (int i = 0; i < 4; ++i) {
+        fillers.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+        (void)::connect(fillers.back().get(), endpoint.data(), static_cast<socklen_t>(endpoint.size()));
+    }
+    std::this_thread::sleep_for(50ms);
+    const auto start = std::chrono::steady_clock::now();
+    EXPECT_EQ(dial_failure("127.0.0.1:" + std::to_string(listener.port()), 200ms), Code::timed_out);
+    EXPECT_LT(std::chrono::steady_clock::now() - start, 3s);
+}
+
+TEST(Dial, ReachesAListenerOnEachLoop) {
+    EventLoops loops(2);
+    std::atomic<int> served = 0;
+    Listener listener = Listener::bind(parse_address("127.0.0.1:0").value()).value();
+    const unsigned short port = listener.port();
+    listener.accept_on(loops, [&served](boost::asio::io_context&, std::size_t, PlainStream stream) {
+        EXPECT_EQ(stream.remote().address, "127.0.0.1");
+        ++served;
+    });
+    loops.start();
+    boost::asio::io_context loop;
+    for (int i = 0; i < 50; ++i) {
+        std::optional<Result<PlainStream>> out;
+        test::run(loop, dial_and_keep(parse_address("localhost:" + std::to_string(port)).value(), 5s, out));
+        ASSERT_TRUE(out->has_value()) << out->error().detail;
+        EXPECT_EQ(out->value().remote().port, port);
+    }
+    while (served < 50) {
+        std::this_thread::yield();
+    }
+    listener.stop();
+    // The loops close their doors one after the other.
+    for (int i = 0; i < 500; ++i) {
+        std::optional<Result<PlainStream>> out;
+        test::run(loop, dial_and_keep(parse_address("127.0.0.1:" + std::to_string(port)).value(), 5s, out));
+        if (out->has_error()) break;
+        std::this_thread::sleep_for(10ms);
+    }
+    EXPECT_EQ(dial_failure("127.0.0.1:" + std::to_string(port), 5s), Code::unreachable);
+    loops.stop();
+}
+
+TEST(Listener, RefusesAPortThatIsTaken) {
+    const Listener first = Listener::bind(parse_address("127.0.0.1:0").value()).value();
+    const auto second = Listener::bind(parse_address("127.0.0.1:" + std::to_string(first.port())).value());
+    ASSERT_TRUE(second.has_error());
+    EXPECT_EQ(second.error().code, Code::already_exists);
+}
+
+TEST(Listener, MakesAUnixSocketForItsOwnerAlone) {
+    const std::string path = testing::TempDir() + "/postern_listener_test.sock";
+    std::filesystem::remove(path);
+    {
+        const Listener listener = Listener::bind(parse_address("unix:" + path).value()).value();
+        EXPECT_EQ(listener.port(), 0);
+        EXPECT_EQ(std::filesystem::status(path).permissions(),
+                  std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+    }
+    EXPECT_FALSE(std::filesystem::exists(path));
+}
+
+awaitable<void> read_until_cut(PlainStream& stream, std::chrono::milliseconds patience, bool& has_passed,
+                               Code& code) {
+    const Deadline deadline(stream.executor(), patience, [&stream] { stream.close(); });
+    std::vector<unsigned char> buffer(10);
+    const auto got = co_await stream.read_some(buffer);
+    has_passed = deadline.has_passed();
+    code = got.has_error() ? got.error().code : Code::internal;
+}
+
+TEST(Deadline, CutsAReadThatWaits) {
+    boost::asio::io_context loop;
+    test::Pair pair = test::connected_pair(loop);
+    bool has_passed = false;
+    Code code = Code::internal;
+    test::run(loop, read_until_cut(pair.a, 30ms, has_passed, code));
+    EXPECT_TRUE(has_passed);
+    EXPECT_EQ(code, Code::cancelled);
+}
+
+TEST(Deadline, LeavesAloneWhatWasInTime) {
+    boost::asio::io_context loop;
+    test::Pair pair = test::connected_pair(loop);
+    bool has_passed = false;
+    Code code = Code::io_failed;
+    ASSERT_EQ(::send(pair.b.fd(), "x", 1, 0), 1);
+    test::run(loop, read_until_cut(pair.a, 10s, has_passed, code));
+    EXPECT_FALSE(has_passed);
+    EXPECT_EQ(code, Code::internal);
+    EXPECT_TRUE(pair.a.is_open());
+}
+
+awaitable<void> wait_twice(PlainStream& stream, std::vector<Code>& codes) {
+    for (int i = 0; i < 2; ++i) {
+        const auto ready = co_await stream.wait_readable();
+        codes.push_back(ready.has_error() ? ready.error().code : Code::internal);
+    }
+}
+
+awaitable<void> wake_then_send(PlainStream& waiting, PlainStream& peer) {
+    boost::asio::steady_timer timer(waiting.executor(), 20ms);
+    co_await timer.async_wait(boost::asio::use_awaitable);
+    waiting.wake();
+    timer.expires_after(20ms);
+    co_await timer.async_wait(boost::asio::use_awaitable);
+    const std::string byte = "x";
+    co_await peer.write_all(test::as_bytes(byte));
+}
+
+TEST(PlainStream, IsGoodAfterAWake) {
+    boost::asio::io_context loop;
+    test::Pair pair = test::connected_pair(loop);
+    std::vector<Code> codes;
+    test::run_both(loop, wait_twice(pair.a, codes), wake_then_send(pair.a, pair.b));
+    EXPECT_EQ(codes, (std::vector<Code>{Code::cancelled, Code::internal}));
+}
+
+awaitable<void> refuse(PlainStream& server) {
+    const std::string answer = "HTTP/1.1 403 Forbidden\r\n\r\n";
+    co_await server.write_all(test::as_bytes(answer));
+    co_await linger_and_close(server, 5s);
+}
+
+awaitable<void> talk_on(PlainStream& client, std::string& answer) {
+    const std::string much(200'000, 'x');
+    co_await client.write_all(test::as_bytes(much));
+    answer = co_await test::read_to_end(client);
+    client.close();
+}
+
+TEST(Linger, LetsThePeerReadTheAnswerToWhatWasNotRead) {
+    boost::asio::io_context loop;
+    test::Pair pair = test::connected_pair(loop);
+    std::string answer;
+    test::run_both(loop, refuse(pair.a), talk_on(pair.b, answer));
+    EXPECT_EQ(answer, "HTTP/1.1 403 Forbidden\r\n\r\n");
+}
+
+TEST(PendingConnections, CutsTheOldestForTheNewest) {
+    PendingConnections pending(2);
+    std::vector<int> cut;
+    auto one = pending.enter([&cut] { cut.push_back(1); });
+    auto two = pending.enter([&cut] { cut.push_back(2); });
+    auto three = pending.enter([&cut] { cut.push_back(3); });
+    EXPECT_EQ(cut, std::vector<int>{1});
+    EXPECT_TRUE(one.was_evicted());
+    EXPECT_FALSE(two.was_evicted());
+    EXPECT_EQ(pending.size(), 2u);
+    EXPECT_EQ(pending.evictions(), 1u);
+}
+
+TEST(PendingConnections, CutsNobodyWhoHasProvenItself) {
+    PendingConnections pending(2);
+    std::vector<int> cut;
+    auto one = pending.enter([&cut] { cut.push_back(1); });
+    auto two = pending.enter([&cut] { cut.push_back(2); });
+    one.leave();
+    two = PendingConnections::Ticket();
+    EXPECT_EQ(pending.size(), 0u);
+    for (int i = 3; i < 10; ++i) {
+        auto more = pending.enter([&cut, i] { cut.push_back(i); });
+    }
+    EXPECT_TRUE(cut.empty());
+    EXPECT_FALSE(one.was_evicted());
+}
+
+TEST(PendingConnections, MayGoBeforeItsTickets) {
+    PendingConnections::Ticket ticket;
+    {
+        PendingConnections pending(1);
+        ticket = pending.enter([] {});
+    }
+    ticket.leave();
+}
+
+TEST(ConnectionSlots, BoundsAllAndEachKey) {
+    ConnectionSlots slots(3, 2);
+    auto a = slots.take("alice");
+    auto b = slots.take("alice");
+    EXPECT_EQ(slots.take("alice").error().code, Code::limit_reached);
+    auto c = slots.take("bob");
+    ASSERT_TRUE(c.has_value());
+    EXPECT_EQ(slots.take("carol").error().code, Code::limit_reached);
+    EXPECT_EQ(slots.size(), 3u);
+    a.value() = ConnectionSlots::Slot();
+    EXPECT_EQ(slots.size(), 2u);
+    EXPECT_TRUE(slots.take("alice").has_value());
+    slots.set_bounds(0, 0);
+    auto d = slots.take("alice");
+    auto e = slots.take("alice");
+    EXPECT_EQ(slots.size(), 4u);
+}
+
+TEST(ConnectionSlots, TakesAnIpv6NetworkForOneAddress) {
+    EXPECT_EQ(address_key("192.0.2.1"), "192.0.2.1");
+    EXPECT_EQ(address_key("2001:db8::1"), address_key("2001:db8::ffff:2"));
+    EXPECT_NE(address_key("2001:db8::1"), address_key("2001:db8:0:1::1"));
+    EXPECT_NE(address_key("::ffff:192.0.2.1"), address_key("::ffff:192.0.2.2"));
+}
+
+TEST(BorrowedBuffer, ComesBackToItsThread) {
+    unsigned char* first = nullptr;
+    {
+        BorrowedBuffer buffer;
+        first = buffer.bytes().data();
+    }
+    BorrowedBuffer again;
+    EXPECT_EQ(again.bytes().data(), first);
+}
+
+awaitable<void> throw_something() {
+    throw std::runtime_error("a bug");
+    co_return;
+}
+
+awaitable<void> set(std::atomic<bool>& flag) {
+    flag = true;
+    co_return;
+}
+
+TEST(EventLoops, OutliveASessionThatThrows) {
+    EventLoops loops(1);
+    std::atomic<bool> has_run = false;
+    spawn(loops.at(0), "test", throw_something());
+    spawn(loops.at(0), "test", set(has_run));
+    loops.start();
+    while (!has_run) {
+        std::this_thread::yield();
+    }
+    loops.stop();
+}
+
+}  // namespace
+}  // namespace postern::net
