@@ -21,15 +21,15 @@ StartupRefusal malformed(std::string message) {
 
 // The first byte of a packet is the highest of its length, and so always zero.
 StartupRefusal foreign_protocol(unsigned char first) {
-    StartupRefusal refused = malformed("What came is not PostgreSQL's protocol.");
+    StartupRefusal refused = malformed("what came is not PostgreSQL's protocol");
     refused.speaks_postgres = false;
     if (first == 0x16) {
-        refused.message = "The client began with TLS; between it and this port there is none.";
+        refused.message = "the client began with TLS; between it and this port there is none";
         refused.hint =
             "Set sslmode=prefer or sslmode=disable, and sslnegotiation=postgres: the way to the server is "
             "encrypted.";
     } else if (first >= 'A' && first <= 'Z') {
-        refused.message = "What came looks like HTTP, not like PostgreSQL's protocol.";
+        refused.message = "what came looks like HTTP, not like PostgreSQL's protocol";
     }
     return refused;
 }
@@ -40,14 +40,14 @@ std::optional<StartupRefusal> read_parameters(std::string_view text, StartupMess
         const auto name_end = text.find('\0');
         const auto value_end = name_end == text.npos ? text.npos : text.find('\0', name_end + 1);
         if (value_end == text.npos) {
-            return malformed("The start-up packet ends inside a parameter.");
+            return malformed("the start-up packet ends inside a parameter");
         }
         message.parameters.emplace_back(text.substr(0, name_end),
                                         text.substr(name_end + 1, value_end - name_end - 1));
         text.remove_prefix(value_end + 1);
     }
     if (text.size() != 1) {
-        return malformed("The start-up packet has no terminator as its last byte.");
+        return malformed("the start-up packet has no terminator as its last byte");
     }
     return std::nullopt;
 }
@@ -57,7 +57,7 @@ StartupOutcome startup_message(std::uint32_t version, std::string_view packet) {
     if (major != 3) {
         return refusal(
             Code::malformed_request,
-            fmt::format("Version {}.{} of PostgreSQL's protocol is not supported.", major, version & 0xffffU),
+            fmt::format("version {}.{} of PostgreSQL's protocol is not supported", major, version & 0xffffU),
             "Use a client of PostgreSQL 7.4 or later.");
     }
     StartupMessage message;
@@ -73,10 +73,10 @@ StartupOutcome startup_message(std::uint32_t version, std::string_view packet) {
     // PostgreSQL takes the last of several. Who checks one and lets the server take another has checked
     // nothing.
     if (count_of("user") > 1 || count_of("database") > 1) {
-        return malformed("The start-up packet names its user or database more than once.");
+        return malformed("the start-up packet names its user or database more than once");
     }
     if (message.find("user").value_or("").empty()) {
-        return refusal(Code::malformed_request, "The start-up packet names no user.",
+        return refusal(Code::malformed_request, "the start-up packet names no user",
                        "Give the client a user name, for example psql -U NAME.");
     }
     return message;
@@ -111,11 +111,11 @@ StartupOutcome StartupReader::feed(Bytes bytes) {
     }
     const std::size_t length = read_u32(buffer_, 0);
     if (length < 2 * kLengthBytes) {
-        return malformed("The start-up packet is too short.");
+        return malformed("the start-up packet is too short");
     }
     if (length > kLengthBytes + kMostStartupBytes) {
         return refusal(Code::request_too_large,
-                       fmt::format("The start-up packet is larger than {} bytes.", kMostStartupBytes),
+                       fmt::format("the start-up packet is larger than {} bytes", kMostStartupBytes),
                        "This port takes PostgreSQL connections. Check which program connects to it.");
     }
     if (buffer_.size() < length) {
@@ -128,13 +128,13 @@ StartupOutcome StartupReader::feed(Bytes bytes) {
         case kSslRequestCode:
         case kGssEncRequestCode:
             if (length != 2 * kLengthBytes) {
-                return malformed("A request for encryption has a wrong length.");
+                return malformed("a request for encryption has a wrong length");
             }
             return answer_no(version == kSslRequestCode ? ssl_seen_ : gss_seen_);
         case kCancelRequestCode: {
             CancelRequest request{std::string(packet.substr(2 * kLengthBytes)), std::string(packet)};
             if (request.key.size() < kLeastCancelKeyBytes || request.key.size() > kMostCancelKeyBytes) {
-                return malformed("A cancel request has a wrong length.");
+                return malformed("a cancel request has a wrong length");
             }
             return request;
         }
@@ -150,17 +150,23 @@ StartupOutcome StartupReader::feed(Bytes bytes) {
 
 StartupOutcome StartupReader::answer_no(bool& seen) {
     if (seen) {
-        return malformed("The client asked for the same encryption twice.");
+        return malformed("the client asked for the same encryption twice");
     }
     seen = true;
     if (buffer_.size() > 2 * kLengthBytes) {
         return refusal(
             Code::malformed_request,
-            "The client sent bytes behind a request for encryption without waiting for the answer.",
+            "the client sent bytes behind a request for encryption without waiting for the answer",
             "Something between the client and this port may have put them there (CVE-2021-23222).");
     }
     buffer_.clear();
     return AnswerNo{};
+}
+
+StartupRefusal stuffed_bytes() {
+    return refusal(Code::malformed_request,
+                   "the client sent bytes behind a request for encryption without waiting for the answer",
+                   "Something between the client and this port may have put them there (CVE-2021-23222).");
 }
 
 std::string StartupReader::take_rest() {

@@ -48,11 +48,15 @@ struct AnswerNo {};
 /// Not to be let in. Close, after an ErrorResponse where the client can read one.
 struct StartupRefusal {
     Code code = Code::malformed_request;
+    /// As PostgreSQL writes its own: lower case, no full stop.
     std::string message;
     std::string hint;
     /// Whether the peer seems to speak the protocol, and so can read an ErrorResponse.
     bool speaks_postgres = true;
 };
+
+/// For a caller that sees bytes in its socket while the answer to an encryption request is still unsent.
+StartupRefusal stuffed_bytes();
 
 using StartupOutcome = std::variant<NeedMore, AnswerNo, StartupMessage, CancelRequest, StartupRefusal>;
 

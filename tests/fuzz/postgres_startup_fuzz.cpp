@@ -4,11 +4,13 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "postgres/first_packet.hpp"
 #include "postgres/startup.hpp"
 
 using namespace postern::postgres;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    judge_first_packet(Bytes(data, size));
     StartupReader reader;
     Bytes rest(data, size);
     while (!rest.empty()) {

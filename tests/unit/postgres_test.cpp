@@ -7,6 +7,7 @@
 
 #include "postgres/auth_filter.hpp"
 #include "postgres/error_response.hpp"
+#include "postgres/first_packet.hpp"
 #include "postgres/startup.hpp"
 
 namespace postern::postgres {
@@ -172,6 +173,31 @@ TEST(StartupReader, RefusesBrokenParameterLists) {
 
 TEST(StartupReader, RefusesTwoUsersSinceTheServerWouldTakeTheOther) {
     EXPECT_THAT(refusal_of(startup("user\0alice\0user\0postgres\0\0"s)).message, HasSubstr("more than once"));
+}
+
+FirstPacket judge(std::string_view bytes) { return judge_first_packet(as_bytes(bytes)); }
+
+TEST(FirstPacket, IsNamedWhenItIsWhole) {
+    EXPECT_EQ(judge(kSslRequest), FirstPacket::ssl_request);
+    EXPECT_EQ(judge(kGssEncRequest), FirstPacket::gss_request);
+    EXPECT_EQ(judge(kStartup), FirstPacket::startup_message);
+    EXPECT_EQ(judge(packet(u32(kCancelRequestCode) + "pid_secr")), FirstPacket::cancel_request);
+    EXPECT_EQ(judge("\x16"), FirstPacket::tls);
+}
+
+TEST(FirstPacket, IsIncompleteUntilItsLastByte) {
+    EXPECT_EQ(judge(""), FirstPacket::incomplete);
+    for (const auto& whole : {kSslRequest, kStartup}) {
+        for (std::size_t count = 0; count < whole.size(); ++count) {
+            EXPECT_EQ(judge(whole.substr(0, count)), FirstPacket::incomplete) << count;
+        }
+    }
+}
+
+TEST(FirstPacket, OfAnotherProtocolIsForeign) {
+    for (const auto& bytes : {"GET / HTTP/1.1"s, "\0\0\0\7"s, "\0\xff\0\0"s, packet(u32(kSslRequestCode) + "x")}) {
+        EXPECT_EQ(judge(bytes), FirstPacket::foreign) << testing::PrintToString(bytes);
+    }
 }
 
 // The server's side of a start-up.

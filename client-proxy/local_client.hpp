@@ -1,0 +1,46 @@
+// The local end of a session: waits for the client's first words with a deadline, and takes leave of it in
+// its own protocol.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <boost/asio/awaitable.hpp>
+
+#include "client-proxy/refusal.hpp"
+#include "net/deadline.hpp"
+#include "net/pending_connections.hpp"
+#include "net/plain_stream.hpp"
+
+namespace postern::client {
+
+class Agent;
+
+/// A client that has not said yet what it wants: it holds one of the bounded places and has until the
+/// deadline. Both end with this object.
+class FirstWords {
+public:
+    FirstWords(Agent& agent, std::size_t loop, net::PlainStream& local);
+
+    /// What came, or nothing when the client left or was cut for a newer one. Code::timed_out at the
+    /// deadline; the client can still be written to.
+    boost::asio::awaitable<Result<std::size_t>> read(net::Buffer into);
+
+private:
+    net::PlainStream& local_;
+    net::PendingConnections::Ticket place_;
+    net::Deadline deadline_;
+};
+
+/// Writes the last words and closes, after the client had time to read them.
+boost::asio::awaitable<void> take_leave(net::PlainStream& local, std::string last_words);
+
+/// Whether bytes wait in the socket.
+bool has_unread(net::PlainStream& local);
+
+}  // namespace postern::client

@@ -1,0 +1,224 @@
+#include "client-proxy/refusal.hpp"
+
+#include <stdexcept>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "postgres/error_response.hpp"
+
+namespace postern::client {
+
+namespace {
+
+constexpr std::string_view kLogIn = "Run: postern login";
+constexpr std::string_view kAskAdministrator =
+    "Ask the administrator, who finds the connection id in the audit log.";
+
+// What a verdict on the login certificate means; nothing for what is no verdict.
+std::pair<std::string_view, std::string_view> verdict_on_us(Code code) {
+    switch (code) {
+        case Code::no_certificate:
+            return {"no login certificate was shown", kLogIn};
+        case Code::expired:
+            return {"the login certificate has expired",
+                    "Run: postern login. If it is new, check this machine's clock."};
+        case Code::not_yet_valid:
+            return {"the login certificate is not valid yet",
+                    "Check the clocks of this machine and of the CA service."};
+        case Code::unknown_issuer:
+            return {"the login certificate comes from an authority that is not trusted there",
+                    "Check that you are logged in at the right CA service: postern status"};
+        case Code::self_signed:
+            return {"the certificate is signed by itself, not by an authority that is trusted there", kLogIn};
+        case Code::wrong_purpose:
+            return {"the certificate is not one for logging in (clientAuth)", kLogIn};
+        case Code::malformed_certificate:
+            return {"the certificate is not a login certificate", kLogIn};
+        case Code::revoked:
+            return {"the login certificate has been revoked", kLogIn};
+        case Code::user_disabled:
+            return {"the user is disabled", kAskAdministrator};
+        case Code::session_ended:
+            return {"the login session has ended", kLogIn};
+        case Code::tls_failed:
+            return {"the certificate was not accepted", "Run: postern status, then postern login."};
+        default:
+            return {};
+    }
+}
+
+std::string_view what_is_wrong_with_them(Code code) {
+    switch (code) {
+        case Code::expired:
+            return "its certificate has expired";
+        case Code::not_yet_valid:
+            return "its certificate is not valid yet";
+        case Code::unknown_issuer:
+            return "its certificate comes from an authority that is not trusted here";
+        case Code::self_signed:
+            return "its certificate is signed by itself";
+        case Code::wrong_purpose:
+            return "its certificate is not one for a server (serverAuth)";
+        case Code::malformed_certificate:
+            return "its certificate is malformed";
+        case Code::wrong_server_identity:
+            return "its certificate is for something else";
+        case Code::tls_version:
+            return "it speaks no version of TLS that is allowed here";
+        case Code::not_tls:
+            return "it does not speak TLS";
+        case Code::end_of_stream:
+            return "it closed the connection";
+        case Code::timed_out:
+        case Code::cancelled:
+            return "it did not answer in time";
+        default:
+            return "TLS failed";
+    }
+}
+
+bool is_about_reaching(Code code) {
+    return code == Code::unreachable || code == Code::timed_out || code == Code::cancelled;
+}
+
+}  // namespace
+
+void throw_exception_from_error(const Refusal& refusal, const boost::source_location& where) {
+    throw std::logic_error(
+        fmt::format("{}:{}: value of a refusal: {}", where.file_name(), where.line(), refusal.message));
+}
+
+Refusal refusal_of(const http::Problem& problem) {
+    std::string message = problem.title;
+    while (message.ends_with('.')) {
+        message.pop_back();
+    }
+    return {problem.code, message.empty() ? std::string(name(problem.code)) : message, problem.hint,
+            problem.connection_id};
+}
+
+Refusal ca_refusal(const Failure& failure, std::string_view url) {
+    if (is_about_reaching(failure.code)) {
+        return {failure.code,
+                fmt::format("the CA service {} cannot be reached", url),
+                "Check the network and that the CA service runs, then try again.",
+                {}};
+    }
+    if (failure.code == Code::malformed_request || failure.code == Code::internal) {
+        return {failure.code,
+                fmt::format("the CA service {} gave an answer that makes no sense", url),
+                "Check that the address is that of a Postern CA service.",
+                {}};
+    }
+    return {
+        failure.code,
+        fmt::format("the CA service {} cannot be trusted: {}", url, what_is_wrong_with_them(failure.code)),
+        "If the CA was set up anew, get its fingerprint and run: postern login --ca URL --fingerprint "
+        "sha256:HEX",
+        {}};
+}
+
+Refusal gateway_refusal(const Failure& failure, std::string_view gateway) {
+    if (is_about_reaching(failure.code) || failure.code == Code::io_failed) {
+        return {failure.code == Code::cancelled ? Code::timed_out : failure.code,
+                fmt::format("the gateway {} cannot be reached", gateway),
+                "Check the network (VPN, firewall) and that the gateway runs.",
+                {}};
+    }
+    return {
+        failure.code,
+        fmt::format("the gateway {} cannot be trusted: {}", gateway, what_is_wrong_with_them(failure.code)),
+        "Do not go on; tell the administrator. After a change of the CA run: postern login",
+        {}};
+}
+
+Refusal gateway_verdict(const Failure& failure, std::string_view gateway) {
+    const auto [why, hint] = verdict_on_us(failure.code);
+    if (!why.empty()) {
+        return {failure.code,
+                fmt::format("the gateway {} refused the login certificate: {}", gateway, why),
+                std::string(hint),
+                {}};
+    }
+    const Code code = failure.code == Code::cancelled ? Code::timed_out : failure.code;
+    return {code,
+            fmt::format("the gateway {} did not let the connection in: {}", gateway,
+                        what_is_wrong_with_them(code)),
+            "Try again; if it stays so, look into the gateway's log.",
+            {}};
+}
+
+Refusal server_refusal(const Failure& failure, std::string_view service) {
+    const Code code = failure.code == Code::cancelled ? Code::timed_out : failure.code;
+    if (code == Code::end_of_stream || code == Code::timed_out) {
+        return {
+            code,
+            fmt::format("PostgreSQL of {} did not complete TLS: {}", service, what_is_wrong_with_them(code)),
+            "Try again; if it stays so, look into PostgreSQL's log.",
+            {}};
+    }
+    return {code,
+            fmt::format("PostgreSQL of {} cannot be trusted: {}", service, what_is_wrong_with_them(code)),
+            fmt::format("The server needs a certificate of the server CA for service/{}: postern-ca token "
+                        "create --service {}",
+                        service, service),
+            {}};
+}
+
+Refusal server_verdict(const Failure& failure, std::string_view service) {
+    const auto [why, hint] = verdict_on_us(failure.code);
+    if (!why.empty()) {
+        return {failure.code,
+                fmt::format("PostgreSQL of {} refused the login certificate: {}", service, why),
+                "Its ssl_ca_file must hold the user CA (postern login keeps it in user-ca.pem).",
+                {}};
+    }
+    return {failure.code,
+            fmt::format("PostgreSQL of {} ended the connection", service),
+            "Look into PostgreSQL's log.",
+            {}};
+}
+
+Refusal local_refusal(const Failure& failure) {
+    return {failure.code, failure.detail, {}, {}};
+}
+
+std::string to_error_response(const Refusal& refusal, std::string_view sqlstate) {
+    postgres::Refusal told{sqlstate.empty() ? postgres::sqlstate_of(refusal.code) : sqlstate, refusal.message,
+                           refusal.hint, refusal.connection_id};
+    return postgres::fatal_error(told);
+}
+
+int exit_code_of(Code code) noexcept {
+    switch (code) {
+        case Code::config_invalid:
+            return 3;
+        case Code::no_certificate:
+        case Code::unknown_issuer:
+        case Code::self_signed:
+        case Code::expired:
+        case Code::not_yet_valid:
+        case Code::wrong_purpose:
+        case Code::malformed_certificate:
+        case Code::revoked:
+        case Code::user_disabled:
+        case Code::session_ended:
+        case Code::unauthenticated:
+        case Code::policy_denied:
+        case Code::limit_reached:
+        case Code::login_name_mismatch:
+        case Code::wrong_server_identity:
+            return 4;
+        case Code::unreachable:
+        case Code::timed_out:
+        case Code::backend_unreachable:
+        case Code::backend_timed_out:
+        case Code::unavailable:
+            return 5;
+        default:
+            return 1;
+    }
+}
+
+}  // namespace postern::client

@@ -1,0 +1,52 @@
+// What a person is told when something is refused: what happened and why, what to do next, and the id that
+// the audit log has. The same words reach psql, the terminal and --json.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include <boost/system/result.hpp>
+
+#include "base/result.hpp"
+#include "http/problem.hpp"
+
+namespace postern::client {
+
+struct Refusal {
+    Code code = Code::internal;
+    /// One line, as PostgreSQL writes its own: lower case, no full stop.
+    std::string message;
+    /// One line, a sentence; may be empty.
+    std::string hint;
+    /// Of the gateway's; may be empty.
+    std::string connection_id;
+};
+
+[[noreturn]] void throw_exception_from_error(const Refusal& refusal, const boost::source_location& where);
+
+template <class T>
+using Outcome = boost::system::result<T, Refusal>;
+
+/// What a gateway or the CA service answered.
+Refusal refusal_of(const http::Problem& problem);
+/// The CA service did not answer, or is not the one that is trusted.
+Refusal ca_refusal(const Failure& failure, std::string_view url);
+/// The gateway could not be reached, or proved to be none.
+Refusal gateway_refusal(const Failure& failure, std::string_view gateway);
+/// The gateway ended the connection instead of answering: mostly its verdict on the login certificate, as a
+/// TLS alert.
+Refusal gateway_verdict(const Failure& failure, std::string_view gateway);
+/// TLS with PostgreSQL failed on PostgreSQL's certificate, or before there was one.
+Refusal server_refusal(const Failure& failure, std::string_view service);
+/// PostgreSQL ended TLS instead of answering: its verdict on the login certificate.
+Refusal server_verdict(const Failure& failure, std::string_view service);
+/// Something on this machine.
+Refusal local_refusal(const Failure& failure);
+
+/// The whole as an ErrorResponse. `sqlstate` empty: that of the code.
+std::string to_error_response(const Refusal& refusal, std::string_view sqlstate = {});
+
+/// The process's exit code for it: 3 configuration, 4 denied, 5 unreachable, 1 otherwise.
+int exit_code_of(Code code) noexcept;
+
+}  // namespace postern::client

@@ -1,0 +1,34 @@
+// How the commands speak with a person: errors in two lines, questions on the terminal, passwords without
+// echo.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/clock.hpp"
+#include "base/result.hpp"
+#include "base/secret.hpp"
+#include "client-proxy/refusal.hpp"
+
+namespace postern::client {
+
+/// "postern: error: …" and "hint: …" on standard error; returns the exit code.
+int fail(const Refusal& refusal);
+/// For a command that was used wrongly: exit code 2.
+int fail_usage(std::string_view message, std::string_view hint);
+
+/// Whether colours may be used on the descriptor (a terminal, NO_COLOR not set).
+bool has_color(int fd);
+
+/// One line from the terminal, without its newline; `fallback` for an empty one. Code::config_invalid without
+/// a terminal.
+Result<std::string> ask(std::string_view question, std::string_view fallback);
+/// The same without echo, which is on again whatever happens.
+Result<Secret> ask_password(std::string_view question);
+/// The first line of standard input.
+Result<Secret> password_from_stdin();
+
+/// "14:30" today, "23 Nov 14:30" on another day; local time.
+std::string local_time(SystemTime time, SystemTime now);
+
+}  // namespace postern::client

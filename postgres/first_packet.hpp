@@ -1,0 +1,24 @@
+// Whether the first thing that a client says is whole, and what it is: for a proxy that passes it on as it
+// came, and must not trouble the server before that. Pure.
+#pragma once
+
+#include "postgres/wire.hpp"
+
+namespace postern::postgres {
+
+enum class FirstPacket {
+    incomplete,
+    ssl_request,
+    gss_request,
+    cancel_request,
+    startup_message,
+    /// TLS from the first byte (sslnegotiation=direct): its ClientHello follows as it comes.
+    tls,
+    /// Not PostgreSQL's protocol, or larger than its limit.
+    foreign,
+};
+
+/// Judges all bytes that have come so far. A verdict other than incomplete is final.
+FirstPacket judge_first_packet(Bytes bytes) noexcept;
+
+}  // namespace postern::postgres
