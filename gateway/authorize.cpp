@@ -1,0 +1,74 @@
+#include "gateway/authorize.hpp"
+
+#include <fmt/format.h>
+
+namespace postern::gateway {
+
+Result<void> check_not_revoked(const Identity& identity, const Revocations* revocations) {
+    if (revocations == nullptr || revocations->issuer != identity.issuer) {
+        return {};
+    }
+    const auto reason = revocations->crl.find(identity.login.serial);
+    if (!reason) {
+        return {};
+    }
+    return Failure{pki::code_of(*reason), fmt::format("serial {} is on CRL number {}", identity.login.serial,
+                                                      revocations->crl.number())};
+}
+
+Result<void> authenticate(const Identity& identity, SystemTime now, const Revocations* revocations,
+                          Graces graces) {
+    const pki::LoginIdentity& login = identity.login;
+    if (now < login.not_before) {
+        return Failure{Code::not_yet_valid, fmt::format("valid from {}", format_time(login.not_before))};
+    }
+    if (now > login.not_after) {
+        return Failure{Code::expired, fmt::format("valid until {}", format_time(login.not_after))};
+    }
+    if (revocations == nullptr) {
+        return Failure{Code::crl_stale, "there is no CRL yet"};
+    }
+    if (revocations->issuer != identity.issuer) {
+        return Failure{Code::crl_stale, fmt::format("the CRL is of {}, the certificate of {}",
+                                                    revocations->issuer, identity.issuer)};
+    }
+    if (now > revocations->crl.next_update() + graces.offline) {
+        return Failure{Code::crl_stale,
+                       fmt::format("a new CRL was due at {}", format_time(revocations->crl.next_update()))};
+    }
+    return check_not_revoked(identity, revocations);
+}
+
+Result<const Service*> authorize(const Identity& identity, std::string_view service, SystemTime now,
+                                 const Revocations* revocations, const Policy& policy, Graces graces) {
+    if (auto known = authenticate(identity, now, revocations, graces); !known) {
+        return known.error();
+    }
+    const Service* found = policy.find(service);
+    if (found == nullptr) {
+        return Failure{Code::unknown_service, {}};
+    }
+    if (!policy.allows(service, identity.login.name, identity.login.groups)) {
+        return Failure{Code::policy_denied,
+                       fmt::format("no rule lets {} use {}", identity.login.name, service)};
+    }
+    return found;
+}
+
+Result<void> check_still_allowed(const Identity& identity, std::string_view service, SystemTime now,
+                                 const Revocations* revocations, const Policy& policy,
+                                 std::chrono::milliseconds expiry_grace) {
+    if (auto good = check_not_revoked(identity, revocations); !good) {
+        return good;
+    }
+    if (!policy.allows(service, identity.login.name, identity.login.groups)) {
+        return Failure{Code::policy_denied,
+                       fmt::format("no rule lets {} use {} any more", identity.login.name, service)};
+    }
+    if (now > identity.login.not_after + expiry_grace) {
+        return Failure{Code::expired, fmt::format("valid until {}", format_time(identity.login.not_after))};
+    }
+    return {};
+}
+
+}  // namespace postern::gateway

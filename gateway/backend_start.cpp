@@ -1,0 +1,57 @@
+#include "gateway/backend_start.hpp"
+
+#include <array>
+#include <functional>
+
+#include "net/deadline.hpp"
+
+namespace postern::gateway {
+
+namespace {
+
+// Length 8, then 80877103.
+constexpr std::array<unsigned char, 8> kSslRequest{0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f};
+
+Failure backend_failure(const Failure& failure, bool has_timed_out) {
+    if (has_timed_out) {
+        return Failure{Code::backend_timed_out, "no answer to SSLRequest"};
+    }
+    if (failure.code == Code::cancelled) {
+        return failure;
+    }
+    return Failure{Code::backend_unreachable, failure.detail};
+}
+
+}  // namespace
+
+boost::asio::awaitable<Result<void>> start_backend_tls(net::ByteStream& backend,
+                                                       std::chrono::milliseconds patience) {
+    const std::function<void()> cut = [&backend] { backend.cancel(); };
+    const net::Deadline deadline(backend.executor(), patience, cut);
+    const net::Bytes request(kSslRequest);
+    auto written = co_await backend.write_all(request);
+    if (!written) {
+        co_return backend_failure(written.error(), deadline.has_passed());
+    }
+    // Room for two: a server says one byte here, and a second one would be somebody in between.
+    std::array<unsigned char, 2> answer{};
+    const net::Buffer room(answer);
+    auto got = co_await backend.read_some(room);
+    if (!got) {
+        co_return backend_failure(got.error(), deadline.has_passed());
+    }
+    if (*got == 0) {
+        co_return Failure{Code::backend_unreachable, "the server closed instead of answering SSLRequest"};
+    }
+    if (*got > 1) {
+        co_return Failure{Code::backend_refused_tls, "bytes behind the answer to SSLRequest"};
+    }
+    if (answer[0] != 'S') {
+        co_return Failure{Code::backend_refused_tls, answer[0] == 'N'
+                                                         ? "the server has no TLS"
+                                                         : "the server does not speak PostgreSQL"};
+    }
+    co_return Result<void>();
+}
+
+}  // namespace postern::gateway

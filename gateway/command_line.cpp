@@ -1,0 +1,128 @@
+#include "gateway/command_line.hpp"
+
+#include <cstdio>
+#include <filesystem>
+#include <iostream>
+#include <string>
+#include <utility>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "base/clock.hpp"
+#include "base/file.hpp"
+#include "base/log.hpp"
+#include "base/process.hpp"
+#include "gateway/complain.hpp"
+#include "gateway/enroll_command.hpp"
+#include "gateway/serve_command.hpp"
+#include "gateway/snapshot.hpp"
+
+namespace postern::gateway {
+
+namespace {
+
+constexpr const char* kDefaultConfig = "/etc/postern/gateway.toml";
+constexpr int kUsage = 2;
+
+struct Options {
+    std::filesystem::path config = kDefaultConfig;
+    std::string log_level = "info";
+    std::string ca_url;
+    std::string fingerprint;
+    std::string token;
+    std::filesystem::path token_file;
+};
+
+int check_config(const Options& options) {
+    auto snapshot = Snapshot::load(options.config, system_clock()());
+    if (!snapshot) {
+        return complain(snapshot.error());
+    }
+    for (const std::string& warning : (*snapshot)->warnings) {
+        fmt::print(stderr, "postern-gateway: warning: {}\n", warning);
+    }
+    fmt::print("{}: good: gateway {}, {} services\n", options.config.string(), (*snapshot)->settings.name,
+               (*snapshot)->settings.policy.services().size());
+    return 0;
+}
+
+/// From --token, --token-file, or one line of standard input.
+Result<Secret> read_token(Options& options) {
+    std::string text;
+    if (!options.token.empty()) {
+        text = std::move(options.token);
+    } else if (!options.token_file.empty()) {
+        auto content = read_file(options.token_file, 4096);
+        if (!content) {
+            return content.error();
+        }
+        text = std::move(*content);
+    } else if (!std::getline(std::cin, text)) {
+        return Failure{Code::config_invalid,
+                       "no token: give --token, --token-file, or write it to standard input"};
+    }
+    while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' ')) {
+        text.pop_back();
+    }
+    return Secret(std::move(text));
+}
+
+int enroll_command(Options& options) {
+    auto token = read_token(options);
+    if (!token) {
+        return complain(token.error());
+    }
+    const auto enrolled =
+        enroll(Enrolment{options.config, options.ca_url, options.fingerprint, std::move(*token)});
+    if (!enrolled) {
+        return complain(enrolled.error());
+    }
+    fmt::print("enrolled; try the configuration with: postern-gateway check-config --config {}\n",
+               options.config.string());
+    return 0;
+}
+
+}  // namespace
+
+int run_command_line(int argc, char** argv) {
+    Options options;
+    CLI::App app("The gateway of Postern: mutual TLS in, authorization, PostgreSQL out", "postern-gateway");
+    app.set_version_flag("--version", std::string(version()));
+    app.require_subcommand(1);
+    app.fallthrough();
+    app.add_option("--config", options.config, "The configuration file")->capture_default_str();
+    app.add_option("--log-level", options.log_level, "trace, debug, info, warn or error")
+        ->capture_default_str();
+
+    CLI::App* const serve =
+        app.add_subcommand("serve", "Serve until SIGTERM; SIGHUP reloads the configuration");
+    CLI::App* const check =
+        app.add_subcommand("check-config", "Read the configuration and the files that it names");
+    CLI::App* const enroll =
+        app.add_subcommand("enroll", "Redeem a one-time token for the gateway's certificate");
+    enroll->add_option("--ca", options.ca_url, "The CA service, https://…; default: [ca] url");
+    enroll
+        ->add_option("--fingerprint", options.fingerprint,
+                     "sha256:… of the server root (postern-ca fingerprint)")
+        ->required();
+    enroll->add_option("--token", options.token,
+                       "The token; other users of this machine can see it in the process list");
+    enroll->add_option("--token-file", options.token_file,
+                       "The file that holds the token; default: standard input");
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? 0 : kUsage;
+    }
+    if (auto started = start_log("postern-gateway", options.log_level); !started) {
+        complain(started.error());
+        return kUsage;
+    }
+    if (serve->parsed()) {
+        return serve_command(options.config);
+    }
+    return check->parsed() ? check_config(options) : enroll_command(options);
+}
+
+}  // namespace postern::gateway

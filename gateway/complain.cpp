@@ -1,0 +1,57 @@
+#include "gateway/complain.hpp"
+
+#include <cstdio>
+
+#include <fmt/format.h>
+
+namespace postern::gateway {
+
+namespace {
+
+struct Advice {
+    int exit_code;
+    std::string_view hint;
+};
+
+Advice advice_on(Code code) {
+    switch (code) {
+        case Code::config_invalid:
+        case Code::not_found:
+        case Code::malformed_certificate:
+            return {3, "correct the configuration, then try it with: postern-gateway check-config"};
+        case Code::audit_unavailable:
+            return {1,
+                    "see that the folder of [audit] file can be written, and that no other gateway uses it"};
+        case Code::already_exists:
+            return {1, "another program has the port: choose another in [gateway] listen, or stop that one"};
+        case Code::unauthenticated:
+        case Code::policy_denied:
+            return {4,
+                    "a token works once and for a limited time: make a new one with postern-ca token create"};
+        case Code::unknown_issuer:
+        case Code::self_signed:
+        case Code::wrong_server_identity:
+            return {4, "compare the fingerprint with: postern-ca fingerprint"};
+        case Code::unreachable:
+        case Code::timed_out:
+        case Code::unavailable:
+        case Code::tls_failed:
+        case Code::end_of_stream:
+            return {5, "see that the CA service runs and that its address is right"};
+        case Code::limit_reached:
+            return {5, "wait a moment, then try again"};
+        default:
+            return {1, "see the message above; with a bug, tell the makers of Postern"};
+    }
+}
+
+}  // namespace
+
+int complain(const Failure& failure) {
+    const Advice advice = advice_on(failure.code);
+    fmt::print(stderr, "postern-gateway: error: {}: {}\n", name(failure.code), failure.detail);
+    fmt::print(stderr, "hint: {}\n", advice.hint);
+    return advice.exit_code;
+}
+
+}  // namespace postern::gateway

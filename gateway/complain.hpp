@@ -1,0 +1,14 @@
+// How the program tells an error on the terminal: what happened and why, then what to do next.
+#pragma once
+
+#include <string_view>
+
+#include "base/result.hpp"
+
+namespace postern::gateway {
+
+/// Prints both lines to standard error and returns the exit code that the failure means: 3 configuration
+/// invalid, 4 not authenticated or denied, 5 unreachable, 1 otherwise.
+int complain(const Failure& failure);
+
+}  // namespace postern::gateway

@@ -1,0 +1,240 @@
+#include "gateway/connection.hpp"
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include <boost/beast/http/verb.hpp>
+#include <spdlog/spdlog.h>
+
+#include "base/connection_id.hpp"
+#include "base/log.hpp"
+#include "gateway/answers.hpp"
+#include "gateway/authorize.hpp"
+#include "gateway/records.hpp"
+#include "gateway/tunnel.hpp"
+#include "gateway/tunnel_request.hpp"
+#include "gateway/visit.hpp"
+#include "http/server.hpp"
+#include "net/deadline.hpp"
+#include "net/linger.hpp"
+
+namespace postern::gateway {
+
+namespace {
+
+constexpr std::chrono::seconds kFarewell{1};
+constexpr std::string_view kConnections = "/v1/connections/";
+
+/// A CONNECT, ready to be judged.
+struct Asked {
+    TunnelRequest request;
+    std::string early;
+};
+
+std::string_view message_of(Code code) {
+    switch (code) {
+        case Code::no_certificate:
+            return "The client showed no certificate.";
+        case Code::unknown_issuer:
+            return "The client's certificate is of an authority that this gateway does not trust.";
+        case Code::self_signed:
+            return "The client's certificate is self-signed.";
+        case Code::expired:
+            return "The client's certificate has expired.";
+        case Code::not_yet_valid:
+            return "The client's certificate is not valid yet.";
+        case Code::wrong_purpose:
+            return "The client's certificate is not for client authentication.";
+        case Code::malformed_certificate:
+            return "The client's certificate is malformed.";
+        case Code::tls_version:
+            return "The client does not speak TLS 1.3.";
+        case Code::not_tls:
+            return "What came was not TLS.";
+        case Code::end_of_stream:
+            return "The client left before the TLS handshake was done.";
+        case Code::timed_out:
+            return "The TLS handshake was not done in time.";
+        case Code::limit_reached:
+            return "Cut to make room: too many connections were waiting to be let in.";
+        default:
+            return "The TLS handshake failed.";
+    }
+}
+
+/// Records a handshake that failed. The alert is sent and read by then.
+boost::asio::awaitable<void> reject_handshake(Visit& visit, Failure failure) {
+    const audit::Stage judged = stage_of(failure.code);
+    const audit::Stage stage =
+        judged == audit::Stage::certificate || judged == audit::Stage::limit ? judged : audit::Stage::tls;
+    spdlog::info("event=connection.rejected id={} source={} stage={} reason={} detail={}", visit.id,
+                 visit.source.text(), audit::name(stage), name(failure.code), quoted(failure.detail, 512));
+    std::string message(message_of(failure.code));
+    audit::Record record = rejected_record(visit.id, visit.source, failure.code, stage, std::move(message));
+    if (const auto certificate = visit.client.rejected_certificate()) {
+        name_claim(record, *certificate);
+    }
+    co_await append(visit.worker, std::move(record));
+}
+
+/// The handshake, and who it was with. False when the connection has ended.
+boost::asio::awaitable<bool> greet(Visit& visit) {
+    const SnapshotPtr snapshot = visit.worker.snapshot;
+    std::optional<Failure> failure;
+    {
+        const std::function<void()> cut = [&visit] { visit.client.cancel(); };
+        const net::Deadline deadline(visit.client.executor(), snapshot->settings.limits.handshake_timeout,
+                                     cut);
+        auto shaken = co_await visit.client.handshake();
+        if (!shaken) {
+            failure = shaken.error();
+            const bool was_cut = failure->code == Code::cancelled;
+            if (was_cut && deadline.has_passed()) {
+                failure = Failure{Code::timed_out, "the handshake was not done in time"};
+            } else if (was_cut && visit.ticket.was_evicted()) {
+                failure = Failure{Code::limit_reached, "cut to make room for a newer connection"};
+            }
+        }
+    }
+    if (failure) {
+        co_await reject_handshake(visit, std::move(*failure));
+        co_return false;
+    }
+    const net::TlsPeer peer = visit.client.peer();
+    if (peer.certificate) {
+        visit.identity = identity_of(*peer.certificate, snapshot->settings.trust_domain);
+    }
+    co_return true;
+}
+
+/// A GET that authenticate() let pass.
+http::Response answer_get(const Visit& visit, std::string_view target) {
+    const Identity& identity = **visit.identity;
+    const Snapshot& snapshot = *visit.worker.snapshot;
+    if (target == "/v1/services") {
+        return services_answer(snapshot.settings.policy, identity);
+    }
+    if (target.starts_with(kConnections)) {
+        const std::string id(target.substr(kConnections.size()));
+        if (const auto entry = visit.worker.shared.directory.find(id, identity.login.name)) {
+            return connection_answer(id, *entry);
+        }
+    }
+    const RefusalSubject subject{identity.login.name, {}, visit.id};
+    return refusal(problem_of(Code::not_found, subject), snapshot.settings.name);
+}
+
+Failure request_failure(const Visit& visit, const Failure& failure) {
+    if (visit.ticket.was_evicted()) {
+        return Failure{Code::limit_reached, "cut to make room for a newer connection"};
+    }
+    return failure;
+}
+
+bool is_head_too_old(const http::Request& request) {
+    return request.version() < 11;
+}
+
+Result<TunnelRequest> tunnel_request_of(const http::Request& request) {
+    if (request.count("Postern-Backend-Start") > 1 || request.count("Postern-Cancel-Of") > 1) {
+        return Failure{Code::malformed_request, "a Postern field is given twice"};
+    }
+    const auto view = [](auto text) { return std::string_view(text.data(), text.size()); };
+    return parse_tunnel_request(TunnelHead{view(request.target()), view(request["Postern-Backend-Start"]),
+                                           view(request["Postern-Cancel-Of"])});
+}
+
+/// Reads requests and answers those that are no CONNECT. Nothing when the connection has ended.
+boost::asio::awaitable<std::optional<Asked>> next_tunnel(Visit& visit) {
+    const std::chrono::milliseconds patience = visit.worker.snapshot->settings.limits.request_timeout;
+    http::RequestLimits limits;
+    limits.body_bytes = 0;
+    limits.head_patience = patience;
+    limits.body_patience = patience;
+    limits.idle_patience = patience;
+    http::RequestReader reader(visit.client, limits);
+    bool is_first = true;
+    while (true) {
+        auto request = co_await reader.next(patience);
+        if (!request) {
+            Failure failure = request_failure(visit, request.error());
+            // A warm connection that nobody needed, or one that is kept alive and has no more to ask.
+            const bool is_quiet_end = failure.code == Code::end_of_stream ||
+                                      failure.code == Code::cancelled ||
+                                      (failure.code == Code::timed_out && !is_first);
+            if (is_quiet_end) {
+                spdlog::debug("event=connection.ended id={} reason={}", visit.id, name(failure.code));
+            } else {
+                co_await refuse(visit, std::move(failure), std::string());
+            }
+            co_return std::nullopt;
+        }
+        is_first = false;
+        if (!visit.identity) {
+            co_await refuse(visit, visit.identity.error(), std::string());
+            co_return std::nullopt;
+        }
+        if (request->method() == boost::beast::http::verb::connect && !is_head_too_old(*request)) {
+            auto tunnel = tunnel_request_of(*request);
+            if (!tunnel) {
+                co_await refuse(visit, tunnel.error(), std::string());
+                co_return std::nullopt;
+            }
+            Asked asked{std::move(*tunnel), reader.take_rest()};
+            co_return asked;
+        }
+        if (request->method() != boost::beast::http::verb::get) {
+            Failure failure{Code::malformed_request, "neither CONNECT nor GET"};
+            co_await refuse(visit, std::move(failure), std::string());
+            co_return std::nullopt;
+        }
+        auto known = authenticate(**visit.identity, visit.worker.shared.clock(),
+                                  visit.worker.revocations.get(), visit.worker.snapshot->graces());
+        if (!known) {
+            co_await refuse(visit, known.error(), std::string());
+            co_return std::nullopt;
+        }
+        visit.identity = visit.worker.shared.sessions.note(*visit.identity);
+        const std::string_view target(request->target().data(), request->target().size());
+        http::Response response = answer_get(visit, target);
+        const bool stays = request->keep_alive() && !visit.worker.is_draining;
+        response.keep_alive(stays);
+        auto written = co_await http::write_response(visit.client, std::move(response), patience);
+        if (!written) {
+            co_return std::nullopt;
+        }
+        if (!stays) {
+            co_await net::linger_and_close(visit.client, kFarewell);
+            co_return std::nullopt;
+        }
+    }
+}
+
+}  // namespace
+
+boost::asio::awaitable<void> serve_connection(Worker& worker, net::PlainStream socket) {
+    net::Endpoint source = socket.remote();
+    Visit visit{worker,
+                new_connection_id(),
+                std::move(source),
+                net::TlsStream(std::move(socket), worker.snapshot->tls, net::TlsStream::Role::server),
+                {}};
+    const std::function<void()> cut = [&visit] { visit.client.cancel(); };
+    visit.ticket = worker.pending.enter(cut);
+    const bool is_known = co_await greet(visit);
+    if (!is_known) {
+        co_return;
+    }
+    std::optional<Asked> asked = co_await next_tunnel(visit);
+    if (!asked) {
+        co_return;
+    }
+    TunnelRequest request = std::move(asked->request);
+    std::string early = std::move(asked->early);
+    asked.reset();
+    co_await serve_tunnel(visit, std::move(request), std::move(early));
+}
+
+}  // namespace postern::gateway

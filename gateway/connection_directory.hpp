@@ -1,0 +1,49 @@
+// Which tunnels there are, and why the last ones ended: looked up by connection id from any loop. The owner
+// of a tunnel asks here after it was cut, and a CancelRequest finds the backend of the session that it
+// cancels.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "base/result.hpp"
+
+namespace postern::gateway {
+
+/// A tunnel as others may see it.
+struct ConnectionEntry {
+    std::string user;
+    std::string service;
+    /// The very address that was dialled, so that a second connection meets the same server behind a name of
+    /// many.
+    std::string backend_ip;
+    std::uint16_t backend_port = 0;
+    bool is_open = true;
+    /// Why the gateway cut it; nothing when one of the two sides ended it.
+    std::optional<Code> reason;
+};
+
+/// Thread-safe. Remembers the last `memory` tunnels that ended.
+class ConnectionDirectory {
+public:
+    explicit ConnectionDirectory(std::size_t memory = 4096) : memory_(memory) {}
+
+    void opened(const std::string& id, ConnectionEntry entry);
+    void closed(const std::string& id, std::optional<Code> reason);
+    /// Nothing when the id is unknown or belongs to somebody else: who asks must not learn which.
+    std::optional<ConnectionEntry> find(const std::string& id, std::string_view user) const;
+
+private:
+    const std::size_t memory_;
+    mutable std::mutex mutex_;
+    std::unordered_map<std::string, ConnectionEntry> entries_;
+    /// Ids of ended tunnels, oldest first.
+    std::deque<std::string> ended_;
+};
+
+}  // namespace postern::gateway

@@ -1,0 +1,60 @@
+// Keeps the CRL fresh: a thread of its own asks the CA service every crl_refresh, verifies what comes, keeps
+// it on disk and publishes it. Nothing else waits for the CA.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "base/clock.hpp"
+#include "gateway/current_crl.hpp"
+#include "gateway/snapshot.hpp"
+#include "http/client.hpp"
+
+namespace postern::gateway {
+
+class CrlWatch {
+public:
+    /// Called on the constructor's thread with the CRL of the disk, if there is a good one, then on the
+    /// watch's thread at every change; null when a reload took the trust away from what was at hand.
+    using Publish = std::function<void(RevocationsPtr)>;
+
+    CrlWatch(SnapshotPtr snapshot, Publish publish);
+    /// Stops and joins; waits at most for the answer that is under way.
+    ~CrlWatch();
+    CrlWatch(const CrlWatch&) = delete;
+    CrlWatch& operator=(const CrlWatch&) = delete;
+
+    /// After a reload: other addresses, trust bundles, times.
+    void set(SnapshotPtr snapshot);
+
+private:
+    void run();
+    void adopt(SnapshotPtr snapshot);
+    void fetch();
+    void take(const http::ClientAnswer& answer);
+    void tell(const Failure& failure);
+    void read_file();
+    void write_file();
+
+    Publish publish_;
+    std::mutex mutex_;
+    std::condition_variable wake_;
+    bool is_stopping_ = false;
+    /// Handed over by set().
+    SnapshotPtr next_;
+
+    // The watch's thread alone.
+    SnapshotPtr snapshot_;
+    CurrentCrl current_;
+    std::optional<http::Client> client_;
+    std::string etag_;
+    /// What was last complained of, so that an outage is one line and its end another.
+    std::string complaint_;
+    std::thread thread_;
+};
+
+}  // namespace postern::gateway

@@ -1,0 +1,26 @@
+// `postern-gateway enroll`: first contact with the CA, pinned by its fingerprint, and the gateway's
+// certificate for a one-time token.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "base/result.hpp"
+#include "base/secret.hpp"
+
+namespace postern::gateway {
+
+struct Enrolment {
+    std::filesystem::path config;
+    /// Empty: [ca] url of the configuration.
+    std::string ca_url;
+    /// "sha256:<hex>" of the server root's DER, as `postern-ca fingerprint` prints it.
+    std::string fingerprint;
+    Secret token;
+};
+
+/// Makes a key, redeems the token, and writes certificate, key, user_ca and server_ca to the paths of the
+/// configuration. Nothing is written unless everything came. Blocking.
+Result<void> enroll(const Enrolment& enrolment);
+
+}  // namespace postern::gateway

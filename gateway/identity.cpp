@@ -1,0 +1,27 @@
+#include "gateway/identity.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace postern::gateway {
+
+Result<IdentityPtr> identity_of(const pki::Certificate& certificate, std::string_view trust_domain) {
+    auto login = pki::login_identity(certificate);
+    if (!login) {
+        return login.error();
+    }
+    const std::string expected = pki::user_uri(trust_domain, login->name);
+    const std::vector<std::string> uris = certificate.uris();
+    if (std::ranges::find(uris, expected) == uris.end()) {
+        return Failure{Code::malformed_certificate,
+                       fmt::format("the certificate does not bear {}", expected)};
+    }
+    auto identity = std::make_shared<Identity>();
+    identity->login = std::move(*login);
+    identity->subject = certificate.subject();
+    identity->issuer = certificate.issuer();
+    return IdentityPtr(std::move(identity));
+}
+
+}  // namespace postern::gateway

@@ -1,0 +1,27 @@
+#include "gateway/limits.hpp"
+
+#include <utility>
+
+namespace postern::gateway {
+
+Limits::Limits(LimitBounds bounds)
+    : addresses_(bounds.connections, bounds.per_address), identities_(0, bounds.per_identity) {}
+
+Result<Permit> Limits::enter(const std::string& address, const std::string& identity) {
+    auto address_slot = addresses_.take(net::address_key(address));
+    if (!address_slot) {
+        return with_context("of all connections, or of one address", address_slot.error());
+    }
+    auto identity_slot = identities_.take(identity);
+    if (!identity_slot) {
+        return with_context("of one identity", identity_slot.error());
+    }
+    return Permit{std::move(*address_slot), std::move(*identity_slot)};
+}
+
+void Limits::set(LimitBounds bounds) {
+    addresses_.set_bounds(bounds.connections, bounds.per_address);
+    identities_.set_bounds(0, bounds.per_identity);
+}
+
+}  // namespace postern::gateway

@@ -1,0 +1,41 @@
+// How many tunnels there may be: in all, from one source address, of one identity. A tunnel holds a permit
+// for as long as it lives.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "base/result.hpp"
+#include "net/connection_slots.hpp"
+
+namespace postern::gateway {
+
+struct LimitBounds {
+    std::size_t connections = 0;
+    std::size_t per_address = 0;
+    std::size_t per_identity = 0;
+};
+
+/// Gives its places back when it goes.
+struct Permit {
+    net::ConnectionSlots::Slot address;
+    net::ConnectionSlots::Slot identity;
+};
+
+/// Thread-safe. Asked once for each tunnel, never for each message.
+class Limits {
+public:
+    explicit Limits(LimitBounds bounds);
+
+    /// Code::limit_reached with the bound that is full.
+    Result<Permit> enter(const std::string& address, const std::string& identity);
+    /// From now on; those who are in stay in.
+    void set(LimitBounds bounds);
+    std::size_t count() const { return addresses_.size(); }
+
+private:
+    net::ConnectionSlots addresses_;
+    net::ConnectionSlots identities_;
+};
+
+}  // namespace postern::gateway

@@ -1,0 +1,80 @@
+#include "gateway/live_connections.hpp"
+
+#include <utility>
+
+namespace postern::gateway {
+
+LiveTunnel::LiveTunnel(LiveConnections& all, IdentityPtr identity, std::string service)
+    : all_(all), identity_(std::move(identity)), service_(std::move(service)) {
+    all_.tunnels_.insert(this);
+}
+
+LiveTunnel::~LiveTunnel() {
+    all_.tunnels_.erase(this);
+}
+
+void LiveTunnel::cut(Code reason) noexcept {
+    if (reason_) {
+        return;
+    }
+    reason_ = reason;
+    // The coroutine's pending operations end with `cancelled`, after this call.
+    if (backend_ != nullptr) {
+        backend_->close();
+    }
+    if (client_ != nullptr) {
+        client_->close();
+    }
+}
+
+std::size_t LiveConnections::cut_expired(const Judgement& judgement) {
+    std::size_t count = 0;
+    for (LiveTunnel* tunnel : tunnels_) {
+        if (tunnel->reason_ || judgement.now <= tunnel->identity_->login.not_after) {
+            continue;
+        }
+        const IdentityPtr newest = judgement.sessions.newest(tunnel->identity_);
+        if (newest != tunnel->identity_) {
+            tunnel->identity_ = newest;
+        }
+        if (auto allowed =
+                check_still_allowed(*tunnel->identity_, tunnel->service_, judgement.now,
+                                    judgement.revocations, judgement.policy, judgement.expiry_grace);
+            !allowed) {
+            tunnel->cut(allowed.error().code);
+            ++count;
+        }
+    }
+    return count;
+}
+
+std::size_t LiveConnections::judge_all(const Judgement& judgement) {
+    std::size_t count = 0;
+    for (LiveTunnel* tunnel : tunnels_) {
+        if (tunnel->reason_) {
+            continue;
+        }
+        // The session's newest certificate may be on the list when the expired one that opened the tunnel is
+        // not.
+        const IdentityPtr newest = judgement.sessions.newest(tunnel->identity_);
+        auto allowed = check_not_revoked(*newest, judgement.revocations);
+        if (allowed) {
+            allowed = check_still_allowed(*tunnel->identity_, tunnel->service_, judgement.now,
+                                          judgement.revocations, judgement.policy, judgement.expiry_grace);
+        }
+        const bool waits_for_renewal = !allowed && allowed.error().code == Code::expired;
+        if (!allowed && !waits_for_renewal) {
+            tunnel->cut(allowed.error().code);
+            ++count;
+        }
+    }
+    return count + cut_expired(judgement);
+}
+
+void LiveConnections::cut_all(Code reason) {
+    for (LiveTunnel* tunnel : tunnels_) {
+        tunnel->cut(reason);
+    }
+}
+
+}  // namespace postern::gateway

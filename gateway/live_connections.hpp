@@ -1,0 +1,83 @@
+// The tunnels of one loop that are being opened or are open. Each is judged again when its certificate
+// expires, when the CRL changes and when the settings do; what may no longer be is cut at once. To be used on
+// one thread.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <unordered_set>
+
+#include "base/clock.hpp"
+#include "base/result.hpp"
+#include "gateway/authorize.hpp"
+#include "gateway/identity.hpp"
+#include "gateway/login_sessions.hpp"
+#include "net/byte_stream.hpp"
+
+namespace postern::gateway {
+
+class LiveConnections;
+
+/// A tunnel's place in the set, in the frame of the coroutine that drives it. From the moment that it was let
+/// in by the predicate, it can be cut: no change of CRL or policy slips through while the gateway still
+/// dials.
+class LiveTunnel {
+public:
+    LiveTunnel(LiveConnections& all, IdentityPtr identity, std::string service);
+    ~LiveTunnel();
+    LiveTunnel(const LiveTunnel&) = delete;
+    LiveTunnel& operator=(const LiveTunnel&) = delete;
+
+    /// From now on a cut closes this stream. It must outlive this object.
+    void owns_client(net::ByteStream& client) noexcept { client_ = &client; }
+    void owns_backend(net::ByteStream& backend) noexcept { backend_ = &backend; }
+
+    /// Notes the reason and closes the streams. The first reason stays.
+    void cut(Code reason) noexcept;
+    /// Why the gateway cut it; nothing while it did not.
+    std::optional<Code> cut_reason() const noexcept { return reason_; }
+    const Identity& identity() const noexcept { return *identity_; }
+    const std::string& service() const noexcept { return service_; }
+
+private:
+    friend class LiveConnections;
+
+    LiveConnections& all_;
+    /// The certificate by which the tunnel lives: the one that opened it, later a newer one of its session.
+    IdentityPtr identity_;
+    std::string service_;
+    net::ByteStream* client_ = nullptr;
+    net::ByteStream* backend_ = nullptr;
+    std::optional<Code> reason_;
+};
+
+/// What tunnels are judged by.
+struct Judgement {
+    SystemTime now;
+    const Policy& policy;
+    /// May be null.
+    const Revocations* revocations;
+    const LoginSessions& sessions;
+    /// How long past its not_after a certificate still carries a tunnel.
+    std::chrono::milliseconds expiry_grace{0};
+};
+
+class LiveConnections {
+public:
+    LiveConnections() = default;
+    LiveConnections(const LiveConnections&) = delete;
+    LiveConnections& operator=(const LiveConnections&) = delete;
+
+    /// Every second: cuts those whose session showed no newer certificate in time. Returns how many it cut.
+    std::size_t cut_expired(const Judgement& judgement);
+    /// After a change of CRL or settings: judges all.
+    std::size_t judge_all(const Judgement& judgement);
+    void cut_all(Code reason);
+    std::size_t size() const noexcept { return tunnels_.size(); }
+
+private:
+    friend class LiveTunnel;
+    std::unordered_set<LiveTunnel*> tunnels_;
+};
+
+}  // namespace postern::gateway

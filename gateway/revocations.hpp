@@ -1,0 +1,20 @@
+// A verified CRL, together with the authority that it speaks for.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "pki/crl.hpp"
+
+namespace postern::gateway {
+
+/// Immutable; published to every loop.
+struct Revocations {
+    pki::Crl crl;
+    /// The subject of the authority that signed it: certificates of another issuer are not covered by it.
+    std::string issuer;
+};
+
+using RevocationsPtr = std::shared_ptr<const Revocations>;
+
+}  // namespace postern::gateway

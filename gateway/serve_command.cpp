@@ -1,0 +1,156 @@
+#include "gateway/serve_command.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <cstdint>
+#include <ctime>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+#include <systemd/sd-daemon.h>
+
+#include "base/log.hpp"
+#include "base/process.hpp"
+#include "gateway/complain.hpp"
+#include "gateway/server.hpp"
+
+namespace postern::gateway {
+
+namespace {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+using std::chrono::steady_clock;
+
+constexpr std::chrono::milliseconds kLookEvery{20};
+/// How long the last records may take after everything was cut.
+constexpr std::chrono::seconds kLastWords{3};
+
+/// The server's life on the main thread: signals, watchdog, drain.
+class Steward {
+public:
+    explicit Steward(Server& server) : server_(server) {
+        listen_for_signals();
+        feed_watchdog();
+    }
+
+    /// Until the server has been drained.
+    void run() { loop_.run(); }
+    bool had_to_cut() const noexcept { return had_to_cut_; }
+
+private:
+    void listen_for_signals() {
+        signals_.async_wait([this](error_code error, int signal) {
+            if (error) {
+                return;
+            }
+            if (signal == SIGHUP) {
+                reload();
+            } else if (!drain_until_) {
+                begin_drain(signal);
+            } else {
+                drain_until_ = steady_clock::now();
+            }
+            listen_for_signals();
+        });
+    }
+
+    void reload() {
+        timespec now{};
+        ::clock_gettime(CLOCK_MONOTONIC, &now);
+        const std::uint64_t usec = static_cast<std::uint64_t>(now.tv_sec) * 1'000'000U +
+                                   static_cast<std::uint64_t>(now.tv_nsec) / 1'000U;
+        const std::string reloading = fmt::format("RELOADING=1\nMONOTONIC_USEC={}", usec);
+        ::sd_notify(0, reloading.c_str());
+        const auto reloaded = server_.reload();
+        ::sd_notify(0, reloaded ? "READY=1\nSTATUS=Reloaded"
+                                : "READY=1\nSTATUS=Reload failed; the old configuration is in force");
+    }
+
+    void begin_drain(int signal) {
+        const auto patience = server_.snapshot().settings.drain_timeout;
+        spdlog::info("event=gateway.draining signal={} tunnels={} drain_timeout_ms={}", signal,
+                     server_.tunnels(), patience.count());
+        ::sd_notify(0, "STOPPING=1");
+        server_.stop_accepting();
+        drain_until_ = steady_clock::now() + patience;
+        watch_drain();
+    }
+
+    void watch_drain() {
+        const auto now = steady_clock::now();
+        const bool is_late = cut_until_ && now >= *cut_until_;
+        if (server_.tunnels() == 0 || is_late) {
+            signals_.cancel();
+            watchdog_.cancel();
+            return;
+        }
+        if (!cut_until_ && now >= *drain_until_) {
+            had_to_cut_ = true;
+            spdlog::warn("event=gateway.cutting tunnels={}", server_.tunnels());
+            server_.cut_all(Code::shutting_down);
+            cut_until_ = now + kLastWords;
+        }
+        drain_.expires_after(kLookEvery);
+        drain_.async_wait([this](error_code error) {
+            if (!error) {
+                watch_drain();
+            }
+        });
+    }
+
+    void feed_watchdog() {
+        std::uint64_t usec = 0;
+        if (::sd_watchdog_enabled(0, &usec) <= 0) {
+            return;
+        }
+        watchdog_.expires_after(std::chrono::microseconds(usec / 3));
+        watchdog_.async_wait([this](error_code error) {
+            if (error) {
+                return;
+            }
+            if (server_.check_alive()) {
+                ::sd_notify(0, "WATCHDOG=1");
+            } else {
+                spdlog::error("event=gateway.stuck detail={}", quoted("a loop does not answer"));
+            }
+            feed_watchdog();
+        });
+    }
+
+    Server& server_;
+    asio::io_context loop_{1};
+    asio::signal_set signals_{loop_, SIGTERM, SIGINT, SIGHUP};
+    asio::steady_timer watchdog_{loop_};
+    asio::steady_timer drain_{loop_};
+    std::optional<steady_clock::time_point> drain_until_;
+    std::optional<steady_clock::time_point> cut_until_;
+    bool had_to_cut_ = false;
+};
+
+}  // namespace
+
+int serve_command(const std::filesystem::path& config) {
+    auto server = Server::start(config, system_clock());
+    if (!server) {
+        return complain(server.error());
+    }
+    Steward steward(**server);
+    for (const unsigned short port : (*server)->ports()) {
+        spdlog::info("event=gateway.listening port={} version={}", port, version());
+    }
+    ::sd_notify(0, "READY=1");
+    steward.run();
+    server->reset();
+    spdlog::info("event=gateway.stopped cut={}", steward.had_to_cut());
+    return steward.had_to_cut() ? kExitCut : 0;
+}
+
+}  // namespace postern::gateway

@@ -1,0 +1,237 @@
+#include "gateway/server.hpp"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <spdlog/spdlog.h>
+
+#include "base/log.hpp"
+#include "base/process.hpp"
+#include "gateway/connection.hpp"
+
+namespace postern::gateway {
+
+namespace {
+
+namespace asio = boost::asio;
+
+constexpr std::chrono::seconds kSweepEvery{1};
+
+LimitBounds bounds_of(const LimitSettings& limits) {
+    return LimitBounds{limits.connections, limits.connections_per_address, limits.connections_per_identity};
+}
+
+void log_cut(std::size_t count, const char* why) {
+    if (count > 0) {
+        spdlog::info("event=tunnels.cut count={} why={}", count, why);
+    }
+}
+
+/// Cuts expired tunnels for as long as the loop runs.
+asio::awaitable<void> sweep(Worker& worker) {
+    asio::steady_timer timer(worker.loop);
+    while (true) {
+        timer.expires_after(kSweepEvery);
+        co_await timer.async_wait(asio::use_awaitable);
+        const Judgement judgement = worker.judgement();
+        log_cut(worker.live.cut_expired(judgement), "expiry");
+        worker.shared.sessions.forget_before(judgement.now - judgement.expiry_grace);
+    }
+}
+
+audit::LogOptions log_options(const AuditSettings& settings) {
+    audit::LogOptions options;
+    options.file = settings.file;
+    options.key_file = settings.key;
+    options.durability = settings.durability;
+    options.rotate_bytes = settings.rotate_bytes;
+    options.copies = settings.copies;
+    options.program = "postern-gateway";
+    return options;
+}
+
+void log_warnings(const Snapshot& snapshot) {
+    for (const std::string& warning : snapshot.warnings) {
+        spdlog::warn("event=config.warning detail={}", quoted(warning, 512));
+    }
+}
+
+}  // namespace
+
+Server::Server(std::filesystem::path config, SnapshotPtr snapshot, std::unique_ptr<audit::Log> audit,
+               Clock clock)
+    : config_(std::move(config)),
+      snapshot_(std::move(snapshot)),
+      audit_(std::move(audit)),
+      shared_{std::move(clock),
+              *audit_,
+              Limits(bounds_of(snapshot_->settings.limits)),
+              {},
+              ConnectionDirectory()},
+      loops_(snapshot_->settings.threads) {}
+
+Server::~Server() {
+    crl_watch_.reset();
+    for (net::Listener& listener : listeners_) {
+        listener.stop();
+    }
+    loops_.stop();
+}
+
+Result<std::unique_ptr<Server>> Server::start(std::filesystem::path config, Clock clock) {
+    auto snapshot = Snapshot::load(config, clock());
+    if (!snapshot) {
+        return snapshot.error();
+    }
+    log_warnings(**snapshot);
+    auto log = audit::Log::open(log_options((*snapshot)->settings.audit), clock);
+    if (!log) {
+        return with_context("[audit]", log.error());
+    }
+    std::unique_ptr<Server> server(
+        new Server(std::move(config), std::move(*snapshot), std::move(*log), std::move(clock)));
+    if (auto bound = server->bind(); !bound) {
+        return bound.error();
+    }
+    server->make_workers();
+    server->crl_watch_.emplace(server->snapshot_, [gateway = server.get()](const RevocationsPtr& found) {
+        gateway->publish(found);
+    });
+    server->loops_.start();
+    server->accept();
+    return server;
+}
+
+Result<void> Server::bind() {
+    for (const net::Address& address : snapshot_->settings.listen) {
+        auto listener = net::Listener::bind(address);
+        if (!listener) {
+            return with_context(fmt::format("cannot listen on {}", address.text()), listener.error());
+        }
+        listeners_.push_back(std::move(*listener));
+    }
+    return {};
+}
+
+void Server::make_workers() {
+    const std::size_t pending = std::max<std::size_t>(snapshot_->settings.limits.pending / loops_.size(), 1);
+    for (std::size_t i = 0; i < loops_.size(); ++i) {
+        workers_.push_back(std::make_unique<Worker>(loops_.at(i), shared_, snapshot_, nullptr, pending));
+        net::spawn(loops_.at(i), "sweep", sweep(*workers_.back()));
+    }
+}
+
+void Server::accept() {
+    for (net::Listener& listener : listeners_) {
+        listener.accept_on(
+            loops_, [this](asio::io_context& loop, std::size_t index, net::PlainStream stream) {
+                net::spawn(loop, "connection", serve_connection(*workers_[index], std::move(stream)));
+            });
+    }
+}
+
+void Server::publish(const RevocationsPtr& revocations) {
+    for (const auto& worker : workers_) {
+        asio::post(worker->loop, [&worker = *worker, revocations] {
+            worker.revocations = revocations;
+            log_cut(worker.live.judge_all(worker.judgement()), "revocation");
+        });
+    }
+}
+
+std::vector<unsigned short> Server::ports() const {
+    std::vector<unsigned short> ports;
+    for (const net::Listener& listener : listeners_) {
+        ports.push_back(listener.port());
+    }
+    return ports;
+}
+
+Result<void> Server::reload() {
+    if (auto reopened = audit_->reopen(); !reopened) {
+        spdlog::error("event=audit.not_reopened detail={}", quoted(reopened.error().detail, 512));
+    }
+    auto loaded = Snapshot::load(config_, shared_.clock());
+    record_reload(loaded);
+    if (!loaded) {
+        return loaded.error();
+    }
+    log_warnings(**loaded);
+    const auto late = changes_that_need_restart(snapshot_->settings, (*loaded)->settings);
+    if (!late.empty()) {
+        spdlog::warn("event=config.needs_restart keys={}", fmt::join(late, ","));
+    }
+    snapshot_ = std::move(*loaded);
+    shared_.limits.set(bounds_of(snapshot_->settings.limits));
+    crl_watch_->set(snapshot_);
+    for (const auto& worker : workers_) {
+        asio::post(worker->loop, [&worker = *worker, snapshot = snapshot_] {
+            worker.snapshot = snapshot;
+            log_cut(worker.live.judge_all(worker.judgement()), "settings");
+        });
+    }
+    return {};
+}
+
+void Server::record_reload(const Result<SnapshotPtr>& loaded) {
+    audit::Record record;
+    record.action = "config.reloaded";
+    record.is_success = loaded.has_value();
+    if (loaded) {
+        record.message = "The configuration was read again and is in force.";
+        spdlog::info("event=config.reloaded file={}", config_.string());
+    } else {
+        record.reason = loaded.error().code;
+        record.message = "The configuration could not be read; the old one stays in force.";
+        spdlog::error("event=config.not_reloaded file={} detail={}", config_.string(),
+                      quoted(loaded.error().detail, 2048));
+    }
+    record.extra = {{"file", {{"path", config_.string()}}}};
+    if (auto appended = audit_->append(record); !appended) {
+        spdlog::error("event=audit.not_written action={} detail={}", record.action,
+                      quoted(appended.error().detail, 512));
+    }
+}
+
+void Server::stop_accepting() {
+    for (net::Listener& listener : listeners_) {
+        listener.stop();
+    }
+    for (const auto& worker : workers_) {
+        asio::post(worker->loop, [&worker = *worker] { worker.is_draining = true; });
+    }
+}
+
+void Server::cut_all(Code reason) {
+    for (const auto& worker : workers_) {
+        asio::post(worker->loop, [&worker = *worker, reason] { worker.live.cut_all(reason); });
+    }
+}
+
+std::size_t Server::tunnels() const {
+    std::size_t count = 0;
+    for (const auto& worker : workers_) {
+        count += worker->tunnels.load();
+    }
+    return count;
+}
+
+bool Server::check_alive() {
+    const bool all_answered =
+        std::ranges::all_of(workers_, [&](const auto& worker) { return worker->beat.load() == beat_; });
+    if (all_answered) {
+        ++beat_;
+        for (const auto& worker : workers_) {
+            asio::post(worker->loop, [&worker = *worker, beat = beat_] { worker.beat.store(beat); });
+        }
+    }
+    return all_answered;
+}
+
+}  // namespace postern::gateway

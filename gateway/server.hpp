@@ -1,0 +1,71 @@
+// The running gateway: loops, listeners, audit log, CRL watch, and the settings in force. What starts and
+// stops it, and signals, are the command's.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "audit/log.hpp"
+#include "base/clock.hpp"
+#include "base/result.hpp"
+#include "gateway/crl_watch.hpp"
+#include "gateway/snapshot.hpp"
+#include "gateway/worker.hpp"
+#include "net/event_loops.hpp"
+#include "net/listener.hpp"
+
+namespace postern::gateway {
+
+/// To be used on one thread that is none of the loops.
+class Server {
+public:
+    /// Reads the configuration, opens the audit log, binds, and serves. While there is no CRL it refuses
+    /// everybody.
+    static Result<std::unique_ptr<Server>> start(std::filesystem::path config, Clock clock);
+    /// Closes what is left and joins.
+    ~Server();
+    Server(const Server&) = delete;
+    Server& operator=(const Server&) = delete;
+
+    /// The ports in force, in the order of gateway.listen.
+    std::vector<unsigned short> ports() const;
+    const Snapshot& snapshot() const noexcept { return *snapshot_; }
+
+    /// Reads the configuration and the files that it names again. For connections from now on; live tunnels
+    /// that it no longer allows are cut. On a failure the old one stays in force.
+    Result<void> reload();
+
+    /// No new connections, no new tunnels.
+    void stop_accepting();
+    /// Cuts every tunnel. Their records are written when tunnels() is 0.
+    void cut_all(Code reason);
+    std::size_t tunnels() const;
+
+    /// Asks each loop for a sign of life; whether each has answered the last time.
+    bool check_alive();
+
+private:
+    Server(std::filesystem::path config, SnapshotPtr snapshot, std::unique_ptr<audit::Log> audit,
+           Clock clock);
+    Result<void> bind();
+    void make_workers();
+    void accept();
+    void publish(const RevocationsPtr& revocations);
+    void record_reload(const Result<SnapshotPtr>& loaded);
+
+    std::filesystem::path config_;
+    SnapshotPtr snapshot_;
+    std::unique_ptr<audit::Log> audit_;
+    Shared shared_;
+    // Sessions on the loops use the workers until the loops are gone.
+    std::vector<std::unique_ptr<Worker>> workers_;
+    net::EventLoops loops_;
+    std::vector<net::Listener> listeners_;
+    std::optional<CrlWatch> crl_watch_;
+    std::uint64_t beat_ = 0;
+};
+
+}  // namespace postern::gateway

@@ -1,0 +1,225 @@
+#include "gateway/settings.hpp"
+
+#include <algorithm>
+#include <unordered_set>
+
+#include <fmt/format.h>
+
+#include "config/document.hpp"
+#include "pki/identity.hpp"
+
+namespace postern::gateway {
+
+namespace {
+
+using std::chrono::hours;
+using std::chrono::seconds;
+
+void read_gateway(config::Table table, Settings& settings) {
+    settings.name = table.string("name");
+    if (!settings.name.empty() && !pki::is_resource_name(settings.name)) {
+        table.problem("name", "a gateway's name is letters, digits and ._- (first a letter, digit or _)");
+    }
+    std::vector<std::string> listen = table.strings("listen");
+    if (listen.empty()) {
+        listen.emplace_back("0.0.0.0:7443");
+    }
+    for (const std::string& text : listen) {
+        if (auto address = net::parse_address(text)) {
+            settings.listen.push_back(std::move(*address));
+        } else {
+            table.problem("listen",
+                          fmt::format("'{}' is no address; write for example \"0.0.0.0:7443\"", text));
+        }
+    }
+    settings.threads = static_cast<std::size_t>(table.integer("threads", 0, 0, 1024));
+    settings.drain_timeout = table.duration("drain_timeout", seconds(30), Milliseconds(0), hours(24));
+    settings.expiry_grace = table.duration("expiry_grace", Milliseconds(0), Milliseconds(0), hours(24));
+}
+
+void read_tls(config::Table table, Settings& settings) {
+    settings.certificate = table.path("certificate");
+    settings.key = table.path("key");
+    settings.user_ca = table.path("user_ca");
+}
+
+void read_ca(config::Table table, Settings& settings) {
+    settings.ca_url = table.string("url");
+    if (!settings.ca_url.empty() && !settings.ca_url.starts_with("https://")) {
+        table.problem("url", "only https:// is taken");
+    }
+    settings.server_ca = table.path("server_ca");
+    settings.trust_domain = table.string("trust_domain");
+    if (!settings.trust_domain.empty() && !pki::is_trust_domain(settings.trust_domain)) {
+        table.problem("trust_domain", "a trust domain is a lower-case DNS name");
+    }
+    settings.crl_refresh = table.duration("crl_refresh", seconds(1), Milliseconds(100), hours(24));
+    settings.crl_file = table.optional_path("crl_file");
+    settings.offline_grace =
+        table.duration("offline_grace", Milliseconds(0), Milliseconds(0), hours(24 * 30));
+}
+
+void read_limits(config::Table table, LimitSettings& limits) {
+    const auto count = [&](std::string_view key, std::size_t& value) {
+        value = static_cast<std::size_t>(table.integer(key, static_cast<std::int64_t>(value), 1, 1'000'000));
+    };
+    count("connections", limits.connections);
+    count("connections_per_address", limits.connections_per_address);
+    count("connections_per_identity", limits.connections_per_identity);
+    count("pending", limits.pending);
+    const auto patience = [&](std::string_view key, Milliseconds& value) {
+        value = table.duration(key, value, Milliseconds(100), seconds(600));
+    };
+    patience("handshake_timeout", limits.handshake_timeout);
+    patience("request_timeout", limits.request_timeout);
+    patience("backend_timeout", limits.backend_timeout);
+}
+
+void read_audit(config::Table table, AuditSettings& audit) {
+    audit.file = table.path("file");
+    audit.key = table.path("key");
+    const std::string durability = table.choice("durability", "write", {"write", "sync"});
+    audit.durability = durability == "sync" ? audit::Durability::sync : audit::Durability::write;
+    audit.copies = table.strings("copies");
+    for (const std::string& copy : audit.copies) {
+        if (copy != "stdout" && copy != "journald") {
+            table.problem("copies",
+                          fmt::format("'{}' is no place for a copy; known are stdout and journald", copy));
+        }
+    }
+    audit.rotate_bytes = static_cast<std::uint64_t>(table.integer(
+        "rotate_bytes", static_cast<std::int64_t>(audit.rotate_bytes), 64 * 1024, std::int64_t{1} << 40));
+}
+
+std::vector<Service> read_services(std::vector<config::Table> tables) {
+    std::vector<Service> services;
+    std::unordered_set<std::string> names;
+    for (config::Table& table : tables) {
+        Service service;
+        service.name = table.string("name");
+        if (!service.name.empty() && !pki::is_resource_name(service.name)) {
+            table.problem("name", "a service's name is letters, digits and ._- (first a letter, digit or _)");
+        }
+        const std::string backend = table.string("backend");
+        auto address = net::parse_address(backend);
+        if (address && address->port != "0") {
+            service.backend = std::move(*address);
+        } else if (!backend.empty()) {
+            table.problem(
+                "backend",
+                fmt::format("'{}' is no address; write for example \"db1.example.org:5432\"", backend));
+        }
+        service.protocol = table.choice("protocol", "postgres", {"postgres", "tcp"}) == "tcp"
+                               ? Protocol::tcp
+                               : Protocol::postgres;
+        const std::string_view natural = service.protocol == Protocol::tcp ? "passthrough" : "end_to_end";
+        service.mode = table.choice("mode", natural, {"end_to_end", "passthrough"}) == "passthrough"
+                           ? Mode::passthrough
+                           : Mode::end_to_end;
+        if (service.protocol == Protocol::tcp && service.mode == Mode::end_to_end) {
+            table.problem("mode", "end_to_end needs protocol = \"postgres\"");
+        }
+        if (!service.name.empty() && !names.insert(service.name).second) {
+            table.problem("name", fmt::format("there is another service named '{}'", service.name));
+            continue;
+        }
+        services.push_back(std::move(service));
+    }
+    return services;
+}
+
+std::vector<Rule> read_rules(std::vector<config::Table> tables, const std::vector<Service>& services) {
+    std::unordered_set<std::string_view> known;
+    for (const Service& service : services) {
+        known.insert(service.name);
+    }
+    std::vector<Rule> rules;
+    for (config::Table& table : tables) {
+        Rule rule;
+        for (std::string& service : table.strings("services")) {
+            if (known.contains(service)) {
+                rule.services.push_back(std::move(service));
+            } else {
+                table.problem("services", fmt::format("there is no service named '{}'", service));
+            }
+        }
+        rule.users = table.strings("users");
+        for (const std::string& user : rule.users) {
+            if (!pki::is_login_name(user)) {
+                table.problem("users", fmt::format("'{}' is no login name (rules know no patterns)", user));
+            }
+        }
+        rule.groups = table.strings("groups");
+        for (const std::string& group : rule.groups) {
+            if (!pki::is_resource_name(group)) {
+                table.problem("groups",
+                              fmt::format("'{}' is no group's name (rules know no patterns)", group));
+            }
+        }
+        if (!table.has("services")) {
+            table.problem("services", "a rule must name the services that it opens");
+        }
+        if (rule.users.empty() && rule.groups.empty()) {
+            table.problem("users", "a rule must name users or groups; this one lets nobody in");
+        }
+        rules.push_back(std::move(rule));
+    }
+    return rules;
+}
+
+Result<Settings> read(config::Document document) {
+    config::Table root = document.root();
+    Settings settings;
+    read_gateway(root.table("gateway"), settings);
+    read_tls(root.table("tls"), settings);
+    read_ca(root.table("ca"), settings);
+    read_limits(root.table("limits"), settings.limits);
+    read_audit(root.table("audit"), settings.audit);
+    std::vector<Service> services = read_services(root.tables("service"));
+    const std::vector<Rule> rules = read_rules(root.tables("rule"), services);
+    if (auto finished = document.finish(); !finished) {
+        return finished.error();
+    }
+    auto policy = Policy::make(std::move(services), rules);
+    if (!policy) {
+        return policy.error();
+    }
+    settings.policy = std::move(*policy);
+    return settings;
+}
+
+}  // namespace
+
+Result<Settings> Settings::load(const std::filesystem::path& file) {
+    auto document = config::Document::load(file);
+    return document ? read(std::move(*document)) : document.error();
+}
+
+Result<Settings> Settings::parse(std::string_view text, const std::filesystem::path& name) {
+    auto document = config::Document::parse(text, name);
+    return document ? read(std::move(*document)) : document.error();
+}
+
+std::vector<std::string> changes_that_need_restart(const Settings& old, const Settings& changed) {
+    std::vector<std::string> keys;
+    const auto same_address = [](const net::Address& a, const net::Address& b) {
+        return a.text() == b.text();
+    };
+    if (!std::ranges::equal(old.listen, changed.listen, same_address)) {
+        keys.emplace_back("gateway.listen");
+    }
+    const auto note = [&](bool is_changed, const char* key) {
+        if (is_changed) {
+            keys.emplace_back(key);
+        }
+    };
+    note(old.threads != changed.threads, "gateway.threads");
+    note(old.audit.file != changed.audit.file, "audit.file");
+    note(old.audit.key != changed.audit.key, "audit.key");
+    note(old.audit.durability != changed.audit.durability, "audit.durability");
+    note(old.audit.copies != changed.audit.copies, "audit.copies");
+    note(old.audit.rotate_bytes != changed.audit.rotate_bytes, "audit.rotate_bytes");
+    return keys;
+}
+
+}  // namespace postern::gateway

@@ -1,0 +1,84 @@
+#include "gateway/snapshot.hpp"
+
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "pki/certificate.hpp"
+#include "pki/identity.hpp"
+#include "pki/key.hpp"
+
+namespace postern::gateway {
+
+namespace {
+
+constexpr std::chrono::hours kSoon{24 * 7};
+
+std::vector<std::string> warnings_about(const Settings& settings, const pki::TrustBundle& server_ca,
+                                        const std::vector<pki::Certificate>& chain, SystemTime now) {
+    std::vector<std::string> warnings;
+    const pki::Certificate& own = chain.front();
+    if (own.not_after() < now + kSoon) {
+        warnings.push_back(fmt::format("{}: the gateway's certificate {} {}", settings.certificate.string(),
+                                       own.not_after() < now ? "expired at" : "expires at",
+                                       format_time(own.not_after())));
+    } else {
+        const std::vector<pki::Certificate> others(chain.begin() + 1, chain.end());
+        if (auto trusted = server_ca.verify(own, others, pki::Purpose::server_auth, now); !trusted) {
+            warnings.push_back(fmt::format("{}: {} does not vouch for it ({})", settings.certificate.string(),
+                                           settings.server_ca.string(), trusted.error().detail));
+        }
+    }
+    if (auto named =
+            pki::check_server_identity(own, settings.trust_domain, pki::ServerKind::gateway, settings.name);
+        !named) {
+        warnings.push_back(
+            fmt::format("{}: the certificate does not say {}; clients will refuse this gateway",
+                        settings.certificate.string(),
+                        pki::server_uri(settings.trust_domain, pki::ServerKind::gateway, settings.name)));
+    }
+    for (const Service& service : settings.policy.services()) {
+        if (!settings.policy.is_open_to_anyone(service.name)) {
+            warnings.push_back(
+                fmt::format("no rule opens the service '{}': everybody is denied", service.name));
+        }
+    }
+    return warnings;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const Snapshot>> Snapshot::load(const std::filesystem::path& file, SystemTime now) {
+    auto settings = Settings::load(file);
+    return settings ? make(std::move(*settings), now) : settings.error();
+}
+
+Result<std::shared_ptr<const Snapshot>> Snapshot::make(Settings settings, SystemTime now) {
+    auto chain = pki::load_certificates(settings.certificate);
+    if (!chain) {
+        return with_context("[tls] certificate", chain.error());
+    }
+    auto key = pki::PrivateKey::load(settings.key);
+    if (!key) {
+        return with_context("[tls] key", key.error());
+    }
+    auto user_ca = pki::TrustBundle::load(settings.user_ca);
+    if (!user_ca) {
+        return with_context("[tls] user_ca", user_ca.error());
+    }
+    auto server_ca = pki::TrustBundle::load(settings.server_ca);
+    if (!server_ca) {
+        return with_context("[ca] server_ca", server_ca.error());
+    }
+    std::vector<std::string> warnings = warnings_about(settings, *server_ca, *chain, now);
+    const net::TlsCredentials own{std::move(*key), std::move(*chain)};
+    auto tls = net::TlsContext::server(own, *user_ca, net::ClientCertificate::required);
+    if (!tls) {
+        return with_context("[tls]", tls.error());
+    }
+    return std::make_shared<const Snapshot>(Snapshot{std::move(settings), std::move(*tls),
+                                                     std::move(*user_ca), std::move(*server_ca),
+                                                     std::move(warnings)});
+}
+
+}  // namespace postern::gateway

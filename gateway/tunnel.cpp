@@ -1,0 +1,267 @@
+#include "gateway/tunnel.hpp"
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include <spdlog/spdlog.h>
+
+#include "base/log.hpp"
+#include "gateway/authorize.hpp"
+#include "gateway/backend_start.hpp"
+#include "gateway/first_answer.hpp"
+#include "gateway/records.hpp"
+#include "http/server.hpp"
+#include "net/deadline.hpp"
+#include "net/linger.hpp"
+#include "net/relay.hpp"
+
+namespace postern::gateway {
+
+namespace {
+
+using std::chrono::steady_clock;
+
+constexpr std::chrono::seconds kFarewell{1};
+
+/// Counts a tunnel of the worker from its judgement until its last record is written.
+class Counted {
+public:
+    explicit Counted(std::atomic<std::size_t>& count) : count_(count) { ++count_; }
+    ~Counted() { --count_; }
+    Counted(const Counted&) = delete;
+    Counted& operator=(const Counted&) = delete;
+
+private:
+    std::atomic<std::size_t>& count_;
+};
+
+/// What a tunnel is made of, in the frame of the coroutine that drives it. The order is the order of its
+/// making; the streams outlive the place in the live set that may close them.
+struct Tunnel {
+    Counted counted;
+    Permit permit;
+    Protocol protocol;
+    std::chrono::milliseconds backend_timeout;
+    std::optional<net::PlainStream> backend;
+    std::optional<FirstAnswer> first_answer;
+    LiveTunnel live;
+};
+
+Failure backend_failure(const Failure& failure) {
+    const Code code = failure.code == Code::timed_out ? Code::backend_timed_out : Code::backend_unreachable;
+    return Failure{code, failure.detail};
+}
+
+/// Where the tunnel goes: the service's address, or the very server of the session that is to be cancelled.
+Result<net::Address> destination(const Visit& visit, const TunnelRequest& request, const Service& service) {
+    if (request.cancel_of.empty()) {
+        return service.backend;
+    }
+    const auto session = visit.worker.shared.directory.find(request.cancel_of, (*visit.identity)->login.name);
+    if (!session || !session->is_open || session->service != request.service) {
+        return Failure{Code::not_found,
+                       "Postern-Cancel-Of names no live connection of this user and service"};
+    }
+    if (session->backend_port == 0) {
+        return service.backend;
+    }
+    return net::Address{session->backend_ip, std::to_string(session->backend_port), false};
+}
+
+/// Dials, and starts TLS where it is asked for. The backend stands in the tunnel before the first wait on it,
+/// so that a cut reaches it.
+boost::asio::awaitable<Result<void>> open_backend(Tunnel& tunnel, net::Address address, BackendStart start) {
+    auto dialled = co_await net::dial(std::move(address), tunnel.backend_timeout);
+    if (!dialled) {
+        co_return backend_failure(dialled.error());
+    }
+    tunnel.backend.emplace(std::move(*dialled));
+    if (tunnel.live.cut_reason()) {
+        co_return Failure{*tunnel.live.cut_reason(), "cut while the gateway dialled"};
+    }
+    tunnel.live.owns_backend(*tunnel.backend);
+    if (start == BackendStart::postgres_tls) {
+        auto started = co_await start_backend_tls(*tunnel.backend, tunnel.backend_timeout);
+        if (tunnel.live.cut_reason()) {
+            co_return Failure{*tunnel.live.cut_reason(), "cut while the backend started"};
+        }
+        if (!started) {
+            co_return started.error();
+        }
+    }
+    co_return Result<void>();
+}
+
+/// Writes connection.accepted and makes the tunnel known to its owner.
+boost::asio::awaitable<Result<void>> let_in(Visit& visit, Tunnel& tunnel, std::string destination_text) {
+    const net::Endpoint remote = tunnel.backend->remote();
+    audit::Record record = accepted_record(visit.id, visit.source);
+    name_identity(record, tunnel.live.identity());
+    record.service = tunnel.live.service();
+    record.destination_address = std::move(destination_text);
+    record.destination_ip = remote.address;
+    record.destination_port = remote.port;
+    record.backend_local_port = tunnel.backend->local().port;
+    auto appended = co_await append(visit.worker, std::move(record));
+    if (!appended) {
+        co_return Failure{Code::audit_unavailable, appended.error().detail};
+    }
+    ConnectionEntry entry{
+        tunnel.live.identity().login.name, tunnel.live.service(), remote.address, remote.port, true, {}};
+    visit.worker.shared.directory.opened(visit.id, std::move(entry));
+    spdlog::info("event=tunnel.opened id={} source={} user={} service={} backend={}", visit.id,
+                 visit.source.text(), tunnel.live.identity().login.name, tunnel.live.service(),
+                 remote.text());
+    co_return Result<void>();
+}
+
+/// Hands on what the client sent behind its CONNECT.
+boost::asio::awaitable<Result<void>> forward_early(Tunnel& tunnel, std::string early) {
+    if (early.empty()) {
+        co_return Result<void>();
+    }
+    const std::function<void()> cut = [&tunnel] { tunnel.live.cut(Code::backend_timed_out); };
+    const net::Deadline deadline(tunnel.backend->executor(), tunnel.backend_timeout, cut);
+    if (tunnel.first_answer) {
+        tunnel.first_answer->asked();
+    }
+    const net::Bytes bytes(reinterpret_cast<const unsigned char*>(early.data()), early.size());
+    co_return co_await tunnel.backend->write_all(bytes);
+}
+
+/// Writes connection.closed: once for each connection.accepted.
+boost::asio::awaitable<void> conclude(Visit& visit, Tunnel& tunnel, TunnelEnd end) {
+    visit.worker.shared.directory.closed(visit.id, end.closed_by == "gateway" ? end.reason : std::nullopt);
+    audit::Record record = closed_record(visit.id, visit.source, end);
+    name_identity(record, tunnel.live.identity());
+    record.service = tunnel.live.service();
+    spdlog::info(
+        "event=tunnel.closed id={} user={} service={} closed_by={} reason={} bytes_from_client={} "
+        "bytes_from_backend={} duration_ms={}",
+        visit.id, tunnel.live.identity().login.name, tunnel.live.service(), end.closed_by,
+        end.reason ? name(*end.reason) : "none", end.bytes_from_client, end.bytes_from_backend,
+        std::chrono::duration_cast<std::chrono::milliseconds>(end.duration).count());
+    co_await append(visit.worker, std::move(record));
+}
+
+net::RelayEnd broken(net::Side side, const Failure& failure) {
+    net::RelayEnd end;
+    end.ended_by = side;
+    end.failure = failure;
+    (side == net::Side::a ? end.a_is_whole : end.b_is_whole) = false;
+    return end;
+}
+
+/// From the client's 200 to the end of both directions.
+boost::asio::awaitable<net::RelayEnd> carry(Visit& visit, Tunnel& tunnel, std::string early) {
+    const std::uint64_t early_bytes = early.size();
+    auto answered = co_await http::write_connected(visit.client, visit.id);
+    if (!answered) {
+        co_return broken(net::Side::a, answered.error());
+    }
+    auto forwarded = co_await forward_early(tunnel, std::move(early));
+    if (!forwarded) {
+        co_return broken(net::Side::b, forwarded.error());
+    }
+    net::RelayOptions options;
+    if (tunnel.first_answer) {
+        options.a_to_b = tunnel.first_answer->from_client();
+        options.b_to_a = tunnel.first_answer->from_backend();
+    }
+    net::RelayEnd end = co_await net::relay(visit.client, *tunnel.backend, options);
+    end.bytes_a_to_b += early_bytes;
+    co_return end;
+}
+
+/// Judges, at this moment and by what is in force at this moment, and takes the tunnel's places. Without a
+/// wait between the judgement and the place in the live set.
+struct Admission {
+    const Service* service = nullptr;
+    Permit permit;
+    SnapshotPtr snapshot;
+};
+
+Result<Admission> admit(Visit& visit, const std::string& service) {
+    Worker& worker = visit.worker;
+    if (worker.is_draining) {
+        return Failure{Code::shutting_down, {}};
+    }
+    const Identity& identity = **visit.identity;
+    auto allowed = authorize(identity, service, worker.shared.clock(), worker.revocations.get(),
+                             worker.snapshot->settings.policy, worker.snapshot->graces());
+    if (!allowed) {
+        return allowed.error();
+    }
+    auto permit = worker.shared.limits.enter(visit.source.address, identity.login.name);
+    if (!permit) {
+        return permit.error();
+    }
+    return Admission{*allowed, std::move(*permit), worker.snapshot};
+}
+
+}  // namespace
+
+boost::asio::awaitable<void> serve_tunnel(Visit& visit, TunnelRequest request, std::string early) {
+    auto admission = admit(visit, request.service);
+    if (!admission) {
+        co_await refuse(visit, admission.error(), request.service);
+        co_return;
+    }
+    visit.ticket.leave();
+    visit.identity = visit.worker.shared.sessions.note(*visit.identity);
+    auto address = destination(visit, request, *admission->service);
+    if (!address) {
+        co_await refuse(visit, address.error(), request.service);
+        co_return;
+    }
+    const auto started_at = steady_clock::now();
+    Tunnel tunnel{Counted(visit.worker.tunnels),
+                  std::move(admission->permit),
+                  admission->service->protocol,
+                  admission->snapshot->settings.limits.backend_timeout,
+                  std::nullopt,
+                  std::nullopt,
+                  LiveTunnel(visit.worker.live, *visit.identity, request.service)};
+    admission->snapshot.reset();
+    std::string destination_text = address->text();
+    {
+        auto opened = co_await open_backend(tunnel, std::move(*address), request.backend_start);
+        if (opened) {
+            opened = co_await let_in(visit, tunnel, std::move(destination_text));
+        }
+        if (!opened) {
+            if (tunnel.backend) {
+                tunnel.backend->close();
+            }
+            co_await refuse(visit, opened.error(), request.service);
+            co_return;
+        }
+    }
+    request = TunnelRequest();
+    tunnel.live.owns_client(visit.client);
+    if (tunnel.live.cut_reason()) {
+        visit.client.close();
+    } else if (tunnel.protocol == Protocol::postgres) {
+        std::function<void()> give_up = [&tunnel] { tunnel.live.cut(Code::backend_timed_out); };
+        tunnel.first_answer.emplace(visit.client.executor(), tunnel.backend_timeout, std::move(give_up));
+    }
+    const net::RelayEnd relayed = co_await carry(visit, tunnel, std::move(early));
+    TunnelEnd end = tunnel_end(relayed, tunnel.live.cut_reason());
+    end.duration = steady_clock::now() - started_at;
+    tunnel.backend->close();
+    // Closing a socket with unread bytes in it resets the connection, and the client loses the server's last
+    // words.
+    const bool has_last_words =
+        relayed.failure.has_value() && relayed.a_is_whole && !tunnel.live.cut_reason();
+    if (!has_last_words) {
+        visit.client.close();
+    }
+    co_await conclude(visit, tunnel, std::move(end));
+    if (has_last_words) {
+        co_await net::linger_and_close(visit.client, kFarewell);
+    }
+}
+
+}  // namespace postern::gateway

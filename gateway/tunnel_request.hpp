@@ -1,0 +1,36 @@
+// What a CONNECT asks for, parsed out of its head. Pure.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/result.hpp"
+
+namespace postern::gateway {
+
+/// What the gateway says to the backend itself before it forwards the client's first byte.
+enum class BackendStart { none, postgres_tls };
+
+struct TunnelRequest {
+    std::string service;
+    /// The client's idea of the port. The service alone decides where the gateway dials.
+    std::uint16_t port = 0;
+    BackendStart backend_start = BackendStart::none;
+    /// The live connection to whose very backend this one must go; empty for none.
+    std::string cancel_of;
+};
+
+/// The parts of a CONNECT's head that are the gateway's: the request target, and the fields
+/// Postern-Backend-Start and Postern-Cancel-Of (empty when absent).
+struct TunnelHead {
+    std::string_view target;
+    std::string_view backend_start;
+    std::string_view cancel_of;
+};
+
+/// Code::malformed_request unless the target is `<service>:<port>` (RFC 9110, section 9.3.6) and the fields
+/// hold what is known.
+Result<TunnelRequest> parse_tunnel_request(const TunnelHead& head);
+
+}  // namespace postern::gateway

@@ -1,0 +1,62 @@
+#include "gateway/visit.hpp"
+
+#include <chrono>
+#include <utility>
+
+#include <spdlog/spdlog.h>
+
+#include "base/log.hpp"
+#include "gateway/answers.hpp"
+#include "gateway/records.hpp"
+#include "http/server.hpp"
+#include "net/linger.hpp"
+
+namespace postern::gateway {
+
+namespace {
+
+constexpr std::chrono::seconds kFarewell{1};
+
+}  // namespace
+
+boost::asio::awaitable<Result<void>> append(Worker& worker, audit::Record record) {
+    const std::string action = record.action;
+    const std::string id = record.connection_id;
+    auto appended = co_await worker.shared.audit.async_append(std::move(record));
+    if (!appended) {
+        spdlog::error("event=audit.not_written id={} action={} detail={}", id, action,
+                      quoted(appended.error().detail, 512));
+    }
+    co_return appended;
+}
+
+boost::asio::awaitable<void> refuse(Visit& visit, Failure failure, std::string service) {
+    const std::string user = visit.identity ? (*visit.identity)->login.name : std::string();
+    const RefusalSubject subject{user, service, visit.id};
+    http::Problem problem = problem_of(failure.code, subject);
+    // A user's and a service's name are of a form that needs no quotes.
+    spdlog::info("event=connection.rejected id={} source={} user={} service={} reason={} detail={}", visit.id,
+                 visit.source.text(), user.empty() ? "-" : user, service.empty() ? "-" : service,
+                 name(failure.code), quoted(failure.detail, 512));
+
+    audit::Record record =
+        rejected_record(visit.id, visit.source, failure.code, stage_of(failure.code), problem.title);
+    record.service = service;
+    if (visit.identity) {
+        name_identity(record, **visit.identity);
+    } else if (const net::TlsPeer peer = visit.client.peer(); peer.certificate) {
+        name_claim(record, *peer.certificate);
+    }
+    const auto appended = co_await append(visit.worker, std::move(record));
+    if (!appended) {
+        problem = problem_of(Code::audit_unavailable, subject);
+    }
+    http::Response response = refusal(problem, visit.worker.snapshot->settings.name);
+    response.keep_alive(false);
+    const auto written = co_await http::write_response(visit.client, std::move(response));
+    if (written) {
+        co_await net::linger_and_close(visit.client, kFarewell);
+    }
+}
+
+}  // namespace postern::gateway

@@ -1,0 +1,35 @@
+// What stays of a client connection for as long as it lives. Kept small: an idle tunnel holds this and its
+// streams.
+#pragma once
+
+#include <string>
+
+#include <boost/asio/awaitable.hpp>
+
+#include "base/result.hpp"
+#include "gateway/identity.hpp"
+#include "gateway/worker.hpp"
+#include "net/pending_connections.hpp"
+#include "net/plain_stream.hpp"
+#include "net/tls_stream.hpp"
+
+namespace postern::gateway {
+
+struct Visit {
+    Worker& worker;
+    std::string id;
+    net::Endpoint source;
+    net::TlsStream client;
+    net::PendingConnections::Ticket ticket;
+    /// Why the certificate, although its chain is good, names nobody.
+    Result<IdentityPtr> identity = Failure{Code::no_certificate, {}};
+};
+
+/// Writes the record connection.rejected, then the refusal, and waits until the client has read it. The
+/// connection is good for nothing else after. With the audit log unavailable the refusal says that.
+boost::asio::awaitable<void> refuse(Visit& visit, Failure failure, std::string service);
+
+/// Appends; a failure is logged, and returned.
+boost::asio::awaitable<Result<void>> append(Worker& worker, audit::Record record);
+
+}  // namespace postern::gateway

@@ -1,0 +1,63 @@
+// What the gateway's loops work with: what all of them share, and what each of them owns alone.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include <boost/asio/io_context.hpp>
+
+#include "audit/log.hpp"
+#include "base/clock.hpp"
+#include "gateway/connection_directory.hpp"
+#include "gateway/limits.hpp"
+#include "gateway/live_connections.hpp"
+#include "gateway/login_sessions.hpp"
+#include "gateway/revocations.hpp"
+#include "gateway/snapshot.hpp"
+#include "net/pending_connections.hpp"
+
+namespace postern::gateway {
+
+/// Shared by all loops; every member is thread-safe. Asked when a tunnel opens or ends, never while bytes
+/// move.
+struct Shared {
+    Clock clock;
+    audit::Log& audit;
+    Limits limits;
+    LoginSessions sessions;
+    ConnectionDirectory directory;
+};
+
+/// One loop's own. Everything but the counters is to be used on the loop's thread; outlives the loop.
+struct Worker {
+    Worker(boost::asio::io_context& loop_, Shared& shared_, SnapshotPtr snapshot_,
+           RevocationsPtr revocations_, std::size_t pending_bound)
+        : loop(loop_),
+          shared(shared_),
+          snapshot(std::move(snapshot_)),
+          revocations(std::move(revocations_)),
+          pending(pending_bound) {}
+
+    boost::asio::io_context& loop;
+    Shared& shared;
+    SnapshotPtr snapshot;
+    /// Null while there is no CRL.
+    RevocationsPtr revocations;
+    /// No new tunnels: the gateway is shutting down.
+    bool is_draining = false;
+    net::PendingConnections pending;
+    LiveConnections live;
+
+    /// Tunnels that are being opened or are open, until their last record is written. Read by any thread.
+    std::atomic<std::size_t> tunnels = 0;
+    /// The last beat that this loop's thread has answered.
+    std::atomic<std::uint64_t> beat = 0;
+
+    Judgement judgement() const {
+        return Judgement{shared.clock(), snapshot->settings.policy, revocations.get(), shared.sessions,
+                         snapshot->settings.expiry_grace};
+    }
+};
+
+}  // namespace postern::gateway

@@ -1,0 +1,296 @@
+// Who comes in and who does not: the one predicate, each "lets in" with its "turns away".
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "gateway/authorize.hpp"
+#include "gateway/current_crl.hpp"
+#include "support/odd_certificates.hpp"
+
+namespace postern::gateway {
+namespace {
+
+using namespace std::chrono_literals;
+
+class Authorize : public testing::Test {
+protected:
+    static void SetUpTestSuite() { authority_ = new test::Authority(test::make_authority("Users", kNow)); }
+    static void TearDownTestSuite() {
+        delete authority_;
+        authority_ = nullptr;
+    }
+
+    static IdentityPtr identity(const std::string& name, std::vector<std::string> groups = {"analysts"}) {
+        test::OddProfile profile = test::login_profile(name, kNow);
+        profile.groups = std::move(groups);
+        const auto minted = test::mint(profile, authority_->issuing);
+        return identity_of(minted.value().certificate, "test.internal").value();
+    }
+    static RevocationsPtr crl(std::vector<pki::RevokedSerial> revoked = {}, std::uint64_t number = 1) {
+        CurrentCrl current;
+        const auto der = authority_->issuer.issue_crl(number, kNow - 1min, kNow + 1h, revoked);
+        return current.offer(der.value(), authority_->bundle).value();
+    }
+    static Policy policy(const std::vector<Rule>& rules) {
+        return Policy::make(
+                   {Service{"orders-db", {"127.0.0.1", "5432"}, Protocol::postgres, Mode::end_to_end},
+                    Service{"stock-db", {"127.0.0.1", "5433"}, Protocol::postgres, Mode::passthrough}},
+                   rules)
+            .value();
+    }
+    static Policy usual_policy() { return policy({Rule{{"orders-db"}, {}, {"analysts"}}}); }
+
+    static Code refused(const Identity& who, const std::string& service, SystemTime now,
+                        const Revocations* list, const Policy& rules, Graces graces = {}) {
+        const auto answer = authorize(who, service, now, list, rules, graces);
+        EXPECT_FALSE(answer);
+        return answer ? Code::internal : answer.error().code;
+    }
+
+    static const SystemTime kNow;
+    static test::Authority* authority_;
+};
+
+const SystemTime Authorize::kNow = std::chrono::time_point_cast<std::chrono::microseconds>(
+    std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()));
+test::Authority* Authorize::authority_ = nullptr;
+
+TEST_F(Authorize, LetsAMemberOfAnAllowedGroupIn) {
+    const auto list = crl();
+    const Policy rules = usual_policy();
+    const auto answer = authorize(*identity("alice"), "orders-db", kNow, list.get(), rules, {});
+    ASSERT_TRUE(answer);
+    EXPECT_EQ((*answer)->name, "orders-db");
+}
+
+TEST_F(Authorize, TurnsAwayWhoIsInNoAllowedGroup) {
+    const auto list = crl();
+    EXPECT_EQ(refused(*identity("mallory", {"visitors"}), "orders-db", kNow, list.get(), usual_policy()),
+              Code::policy_denied);
+    EXPECT_EQ(refused(*identity("mallory", {}), "orders-db", kNow, list.get(), usual_policy()),
+              Code::policy_denied);
+}
+
+TEST_F(Authorize, ComparesGroupsWhole) {
+    const auto list = crl();
+    for (const char* group : {"analyst", "analysts2", "Analysts", "analysts-"}) {
+        EXPECT_EQ(refused(*identity("mallory", {group}), "orders-db", kNow, list.get(), usual_policy()),
+                  Code::policy_denied)
+            << group;
+    }
+}
+
+TEST_F(Authorize, LetsANamedUserInAndNobodyOfASimilarName) {
+    const auto list = crl();
+    const Policy rules = policy({Rule{{"orders-db"}, {"alice"}, {}}});
+    EXPECT_TRUE(authorize(*identity("alice", {}), "orders-db", kNow, list.get(), rules, {}));
+    EXPECT_EQ(refused(*identity("alice2", {}), "orders-db", kNow, list.get(), rules), Code::policy_denied);
+    // A group named like the user is no user.
+    EXPECT_EQ(refused(*identity("mallory", {"alice"}), "orders-db", kNow, list.get(), rules),
+              Code::policy_denied);
+}
+
+TEST_F(Authorize, DeniesWhenPolicyIsEmpty) {
+    const auto list = crl();
+    EXPECT_EQ(refused(*identity("alice"), "orders-db", kNow, list.get(), policy({})), Code::policy_denied);
+    EXPECT_EQ(refused(*identity("alice"), "orders-db", kNow, list.get(), Policy()), Code::unknown_service);
+}
+
+TEST_F(Authorize, ARuleForOneServiceOpensNoOther) {
+    const auto list = crl();
+    EXPECT_EQ(refused(*identity("alice"), "stock-db", kNow, list.get(), usual_policy()), Code::policy_denied);
+}
+
+TEST_F(Authorize, TellsAnUnknownService) {
+    const auto list = crl();
+    EXPECT_EQ(refused(*identity("alice"), "no-such-db", kNow, list.get(), usual_policy()),
+              Code::unknown_service);
+}
+
+TEST_F(Authorize, TheOrderOfRulesDoesNotMatter) {
+    const auto list = crl();
+    std::vector<Rule> rules{Rule{{"orders-db"}, {}, {"analysts"}},
+                            Rule{{"orders-db", "stock-db"}, {"bob"}, {}},
+                            Rule{{"stock-db"}, {}, {"operators"}}};
+    const auto alice = identity("alice");
+    const auto bob = identity("bob", {});
+    std::sort(rules.begin(), rules.end(),
+              [](const Rule& a, const Rule& b) { return a.services < b.services; });
+    do {
+        const Policy permuted = policy(rules);
+        EXPECT_TRUE(authorize(*alice, "orders-db", kNow, list.get(), permuted, {}));
+        EXPECT_FALSE(authorize(*alice, "stock-db", kNow, list.get(), permuted, {}));
+        EXPECT_TRUE(authorize(*bob, "stock-db", kNow, list.get(), permuted, {}));
+    } while (std::next_permutation(rules.begin(), rules.end(),
+                                   [](const Rule& a, const Rule& b) { return a.services < b.services; }));
+}
+
+TEST_F(Authorize, LetsInUntilTheLastSecondAndTurnsAwayOneSecondLater) {
+    const auto list = crl();
+    const auto alice = identity("alice");
+    const auto end = alice->login.not_after;
+    // The CRL of this test ends when the certificate does.
+    const Graces graces{1h};
+    EXPECT_TRUE(authorize(*alice, "orders-db", end, list.get(), usual_policy(), graces).has_value());
+    EXPECT_EQ(refused(*alice, "orders-db", end + 1s, list.get(), usual_policy(), graces), Code::expired);
+}
+
+TEST_F(Authorize, TurnsAwayACertificateOfTomorrow) {
+    const auto list = crl();
+    const auto alice = identity("alice");
+    EXPECT_TRUE(authenticate(*alice, alice->login.not_before, list.get(), {}));
+    EXPECT_EQ(refused(*alice, "orders-db", alice->login.not_before - 1s, list.get(), usual_policy()),
+              Code::not_yet_valid);
+}
+
+TEST_F(Authorize, TurnsAwayWhileThereIsNoCrl) {
+    EXPECT_EQ(refused(*identity("alice"), "orders-db", kNow, nullptr, usual_policy()), Code::crl_stale);
+}
+
+TEST_F(Authorize, TurnsAwayOnAStaleCrlUnlessTheGraceStillRuns) {
+    test::OddProfile profile = test::login_profile("alice", kNow);
+    profile.not_after = kNow + 8h;
+    const auto alice =
+        identity_of(test::mint(profile, authority_->issuing).value().certificate, "test.internal").value();
+    const auto list = crl();
+    const auto due = list->crl.next_update();
+    EXPECT_TRUE(authorize(*alice, "orders-db", due, list.get(), usual_policy(), {}).has_value());
+    EXPECT_EQ(refused(*alice, "orders-db", due + 1s, list.get(), usual_policy()), Code::crl_stale);
+    EXPECT_TRUE(
+        authorize(*alice, "orders-db", due + 1s, list.get(), usual_policy(), Graces{1min}).has_value());
+    EXPECT_EQ(refused(*alice, "orders-db", due + 61s, list.get(), usual_policy(), Graces{1min}),
+              Code::crl_stale);
+}
+
+TEST_F(Authorize, TurnsAwayWhomTheCrlDoesNotSpeakOf) {
+    const test::Authority other = test::make_authority("Others", kNow);
+    CurrentCrl current;
+    const auto der = other.issuer.issue_crl(1, kNow - 1min, kNow + 1h, {});
+    const auto list = current.offer(der.value(), other.bundle).value();
+    EXPECT_EQ(refused(*identity("alice"), "orders-db", kNow, list.get(), usual_policy()), Code::crl_stale);
+}
+
+TEST_F(Authorize, TurnsAwayTheRevokedWithTheirReasonAndNobodyElse) {
+    const auto alice = identity("alice");
+    const auto bob = identity("bob");
+    const auto carol = identity("carol");
+    const auto dave = identity("dave");
+    const auto list = crl({{alice->login.serial, kNow, pki::RevocationReason::key_compromise},
+                           {bob->login.serial, kNow, pki::RevocationReason::privilege_withdrawn},
+                           {carol->login.serial, kNow, pki::RevocationReason::cessation_of_operation}});
+    EXPECT_EQ(refused(*alice, "orders-db", kNow, list.get(), usual_policy()), Code::revoked);
+    EXPECT_EQ(refused(*bob, "orders-db", kNow, list.get(), usual_policy()), Code::user_disabled);
+    EXPECT_EQ(refused(*carol, "orders-db", kNow, list.get(), usual_policy()), Code::session_ended);
+    EXPECT_TRUE(authorize(*dave, "orders-db", kNow, list.get(), usual_policy(), {}));
+}
+
+TEST_F(Authorize, RefusesACertificateOfAnotherTrustDomain) {
+    const auto minted = test::mint(test::login_profile("alice", kNow), authority_->issuing);
+    EXPECT_TRUE(identity_of(minted.value().certificate, "test.internal"));
+    const auto foreign = identity_of(minted.value().certificate, "elsewhere.internal");
+    ASSERT_FALSE(foreign);
+    EXPECT_EQ(foreign.error().code, Code::malformed_certificate);
+}
+
+TEST_F(Authorize, TenThousandRulesCostNoMoreThanOne) {
+    std::vector<Rule> many;
+    for (int i = 0; i < 10'000; ++i) {
+        many.push_back(Rule{{"orders-db"}, {"user" + std::to_string(i)}, {"group" + std::to_string(i)}});
+    }
+    many.push_back(Rule{{"orders-db"}, {}, {"analysts"}});
+    const auto list = crl();
+    const auto alice = identity("alice");
+    const auto cost_of = [&](const Policy& rules) {
+        const auto began = std::chrono::steady_clock::now();
+        for (int i = 0; i < 20'000; ++i) {
+            EXPECT_TRUE(authorize(*alice, "orders-db", kNow, list.get(), rules, {}).has_value());
+        }
+        return std::chrono::steady_clock::now() - began;
+    };
+    const Policy one = usual_policy();
+    const Policy ten_thousand = policy(many);
+    // A search through the rules would take a thousand times as long; this machine may be busy.
+    EXPECT_LT(cost_of(ten_thousand), 20 * cost_of(one) + 50ms);
+}
+
+TEST_F(Authorize, APolicyRefusesRulesForServicesThatDoNotExist) {
+    const std::vector<Rule> rules{Rule{{"no-such-db"}, {"alice"}, {}}};
+    EXPECT_FALSE(Policy::make({Service{"orders-db", {"h", "1"}, Protocol::tcp, Mode::passthrough}}, rules));
+    EXPECT_FALSE(Policy::make({Service{"a", {"h", "1"}, Protocol::tcp, Mode::passthrough},
+                               Service{"a", {"h", "2"}, Protocol::tcp, Mode::passthrough}},
+                              {}));
+}
+
+class OpenTunnels : public Authorize {};
+
+TEST_F(OpenTunnels, StayWhileNothingChangesAlsoOnAStaleCrl) {
+    const auto alice = identity("alice");
+    const auto list = crl();
+    EXPECT_TRUE(check_still_allowed(*alice, "orders-db", kNow, list.get(), usual_policy(), 0s));
+    EXPECT_TRUE(check_still_allowed(*alice, "orders-db", kNow, nullptr, usual_policy(), 0s));
+}
+
+TEST_F(OpenTunnels, AreCutForEachReasonOfTheirOwn) {
+    const auto alice = identity("alice");
+    const auto list = crl({{alice->login.serial, kNow, pki::RevocationReason::unspecified}});
+    const auto clean = crl();
+    const auto end = alice->login.not_after;
+    EXPECT_EQ(check_still_allowed(*alice, "orders-db", kNow, list.get(), usual_policy(), 0s).error().code,
+              Code::revoked);
+    EXPECT_EQ(check_still_allowed(*alice, "orders-db", kNow, clean.get(), policy({}), 0s).error().code,
+              Code::policy_denied);
+    EXPECT_EQ(
+        check_still_allowed(*alice, "orders-db", end + 1s, clean.get(), usual_policy(), 0s).error().code,
+        Code::expired);
+    EXPECT_TRUE(check_still_allowed(*alice, "orders-db", end + 1s, clean.get(), usual_policy(), 2s));
+}
+
+class CurrentCrlTest : public Authorize {
+protected:
+    static std::string der(std::uint64_t number, SystemTime next = kNow + 1h) {
+        return authority_->issuer.issue_crl(number, kNow - 1min, next, {}).value();
+    }
+};
+
+TEST_F(CurrentCrlTest, TakesANewerOneAndNeverAnOlder) {
+    CurrentCrl current;
+    EXPECT_TRUE(current.offer(der(5), authority_->bundle));
+    EXPECT_TRUE(current.offer(der(7), authority_->bundle));
+    const auto older = current.offer(der(6), authority_->bundle);
+    ASSERT_FALSE(older);
+    EXPECT_EQ(older.error().code, Code::crl_stale);
+    EXPECT_EQ(current.get()->crl.number(), 7U);
+    // Of the same number, only one that lasts longer.
+    EXPECT_FALSE(current.offer(der(7, kNow + 30min), authority_->bundle));
+    EXPECT_TRUE(current.offer(der(7, kNow + 2h), authority_->bundle));
+}
+
+TEST_F(CurrentCrlTest, RefusesWhatItsAuthorityDidNotSign) {
+    const test::Authority other = test::make_authority("Users", kNow);
+    CurrentCrl current;
+    EXPECT_FALSE(
+        current.offer(other.issuer.issue_crl(9, kNow - 1min, kNow + 1h, {}).value(), authority_->bundle));
+    EXPECT_FALSE(current.offer("", authority_->bundle));
+    EXPECT_FALSE(current.offer("<html>", authority_->bundle));
+    std::string damaged = der(9);
+    damaged[damaged.size() / 2] = static_cast<char>(damaged[damaged.size() / 2] ^ 1);
+    EXPECT_FALSE(current.offer(damaged, authority_->bundle));
+    EXPECT_EQ(current.get(), nullptr);
+}
+
+TEST_F(CurrentCrlTest, IsDroppedWhenANewBundleDoesNotVouchForIt) {
+    CurrentCrl current;
+    ASSERT_TRUE(current.offer(der(5), authority_->bundle));
+    current.verify_again(authority_->bundle);
+    EXPECT_NE(current.get(), nullptr);
+    const test::Authority other = test::make_authority("Users", kNow);
+    current.verify_again(other.bundle);
+    EXPECT_EQ(current.get(), nullptr);
+    // And the other key counts from one.
+    EXPECT_TRUE(current.offer(other.issuer.issue_crl(1, kNow - 1min, kNow + 1h, {}).value(), other.bundle));
+}
+
+}  // namespace
+}  // namespace postern::gateway

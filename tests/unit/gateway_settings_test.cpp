@@ -1,0 +1,145 @@
+// The configuration file: what it gives, and what it refuses and says.
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "gateway/settings.hpp"
+
+namespace postern::gateway {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+
+constexpr const char* kLeast = R"(
+[gateway]
+name = "gw1"
+[tls]
+certificate = "gateway.pem"
+key = "gateway.key"
+user_ca = "user-ca.pem"
+[ca]
+url = "https://ca.example.org:7444"
+server_ca = "server-ca.pem"
+trust_domain = "example.org"
+[audit]
+file = "audit.jsonl"
+key = "audit.key"
+)";
+
+Result<Settings> parse(const std::string& more) {
+    return Settings::parse(kLeast + more, "/etc/postern/gateway.toml");
+}
+
+std::string complaint(const std::string& more) {
+    const auto settings = parse(more);
+    EXPECT_FALSE(settings);
+    EXPECT_TRUE(settings || settings.error().code == Code::config_invalid);
+    return settings ? std::string() : settings.error().detail;
+}
+
+TEST(GatewaySettings, TheLeastFileGivesTheDefaults) {
+    const auto settings = parse("");
+    ASSERT_TRUE(settings) << settings.error().detail;
+    EXPECT_EQ(settings->name, "gw1");
+    ASSERT_EQ(settings->listen.size(), 1U);
+    EXPECT_EQ(settings->listen[0].text(), "0.0.0.0:7443");
+    EXPECT_EQ(settings->certificate, "/etc/postern/gateway.pem");
+    EXPECT_EQ(settings->crl_refresh, 1s);
+    EXPECT_EQ(settings->offline_grace, 0s);
+    EXPECT_EQ(settings->expiry_grace, 0s);
+    EXPECT_EQ(settings->drain_timeout, 30s);
+    EXPECT_EQ(settings->limits.connections, 16384U);
+    EXPECT_EQ(settings->limits.handshake_timeout, 10s);
+    EXPECT_EQ(settings->limits.backend_timeout, 5s);
+    EXPECT_EQ(settings->audit.durability, audit::Durability::write);
+    EXPECT_FALSE(settings->crl_file);
+    EXPECT_TRUE(settings->policy.services().empty());
+}
+
+TEST(GatewaySettings, ReadsServicesAndRules) {
+    const auto settings = parse(R"(
+[[service]]
+name = "orders-db"
+backend = "db1.example.org:5432"
+[[service]]
+name = "cache"
+backend = "[::1]:6379"
+protocol = "tcp"
+[[rule]]
+services = ["orders-db", "cache"]
+users = ["alice"]
+groups = ["analysts"]
+)");
+    ASSERT_TRUE(settings) << settings.error().detail;
+    const Service* orders = settings->policy.find("orders-db");
+    ASSERT_NE(orders, nullptr);
+    EXPECT_EQ(orders->backend.text(), "db1.example.org:5432");
+    EXPECT_EQ(orders->protocol, Protocol::postgres);
+    EXPECT_EQ(orders->mode, Mode::end_to_end);
+    EXPECT_EQ(settings->policy.find("cache")->mode, Mode::passthrough);
+    EXPECT_TRUE(settings->policy.allows("cache", "alice", {}));
+    EXPECT_FALSE(settings->policy.allows("cache", "bob", {}));
+    const std::vector<std::string> groups{"analysts"};
+    EXPECT_TRUE(settings->policy.allows("orders-db", "bob", groups));
+}
+
+TEST(GatewaySettings, NamesTheLineAndTheNearestKey) {
+    const auto settings =
+        Settings::parse("[gateway]\nname = \"gw1\"\nlisen = [\"0.0.0.0:1\"]\n", "gateway.toml");
+    ASSERT_FALSE(settings);
+    EXPECT_THAT(settings.error().detail, HasSubstr("gateway.toml:3"));
+    EXPECT_THAT(settings.error().detail, HasSubstr("listen"));
+    // Every problem at once.
+    EXPECT_THAT(settings.error().detail, HasSubstr("certificate"));
+    EXPECT_THAT(settings.error().detail, HasSubstr("trust_domain"));
+}
+
+TEST(GatewaySettings, RefusesWhatIsNoAddressNameOrNumber) {
+    EXPECT_THAT(complaint("[[service]]\nname = \"a b\"\nbackend = \"h:1\"\n"), HasSubstr("name"));
+    EXPECT_THAT(complaint("[[service]]\nname = \"db\"\nbackend = \"nowhere\"\n"), HasSubstr("nowhere"));
+    EXPECT_THAT(complaint("[[service]]\nname = \"db\"\nbackend = \"h:0\"\n"), HasSubstr("h:0"));
+    EXPECT_THAT(complaint("[[service]]\nname = \"db\"\nbackend = \"h:1\"\nprotocol = \"mysql\"\n"),
+                HasSubstr("postgres"));
+    EXPECT_THAT(complaint("[[service]]\nname = \"db\"\nbackend = \"h:1\"\nprotocol = \"tcp\"\nmode = "
+                          "\"end_to_end\"\n"),
+                HasSubstr("end_to_end"));
+    EXPECT_THAT(complaint("[limits]\npending = 0\n"), HasSubstr("pending"));
+    EXPECT_THAT(complaint("[limits]\nhandshake_timeout = \"0s\"\n"), HasSubstr("handshake_timeout"));
+}
+
+TEST(GatewaySettings, RefusesRulesThatCannotMeanWhatTheySay) {
+    const std::string service = "[[service]]\nname = \"db\"\nbackend = \"h:1\"\n";
+    EXPECT_THAT(complaint(service + "[[rule]]\nservices = [\"bd\"]\nusers = [\"alice\"]\n"),
+                HasSubstr("'bd'"));
+    EXPECT_THAT(complaint(service + "[[rule]]\nservices = [\"db\"]\n"), HasSubstr("nobody"));
+    EXPECT_THAT(complaint(service + "[[rule]]\nusers = [\"alice\"]\n"), HasSubstr("services"));
+    EXPECT_THAT(complaint(service + "[[rule]]\nservices = [\"db\"]\nusers = [\"*\"]\n"),
+                HasSubstr("pattern"));
+    EXPECT_THAT(complaint(service + "[[rule]]\nservices = [\"db\"]\ngroups = [\"*\"]\n"),
+                HasSubstr("pattern"));
+    EXPECT_THAT(complaint(service + service), HasSubstr("another service"));
+}
+
+TEST(GatewaySettings, RefusesACaWithoutTls) {
+    std::string text = kLeast;
+    text.replace(text.find("https://"), 8, "http://");
+    EXPECT_FALSE(Settings::parse(text, "gateway.toml"));
+}
+
+TEST(GatewaySettings, TellsWhatNeedsARestart) {
+    const auto old = parse("");
+    const auto rules = parse("[[service]]\nname = \"db\"\nbackend = \"h:1\"\n");
+    ASSERT_TRUE(old && rules);
+    EXPECT_TRUE(changes_that_need_restart(*old, *rules).empty());
+    std::string text = kLeast;
+    text.insert(text.find("[tls]"), "listen = [\"127.0.0.1:1\"]\nthreads = 3\n");
+    const auto moved = Settings::parse(text, "/etc/postern/gateway.toml");
+    ASSERT_TRUE(moved) << moved.error().detail;
+    EXPECT_THAT(changes_that_need_restart(*old, *moved),
+                testing::ElementsAre("gateway.listen", "gateway.threads"));
+}
+
+}  // namespace
+}  // namespace postern::gateway
