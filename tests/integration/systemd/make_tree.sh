@@ -29,7 +29,6 @@ flock 9
 if [ ! -e "$tree/.complete" ]; then
     rm -rf "$cache"/tree-* "$cache/building"
     log=$cache/debootstrap.log
-    # eatmydata's job, without eatmydata: nobody cares for this tree after a power cut.
     echo "make_tree: building a Debian tree (log: $log)" >&2
     started=$SECONDS
     debootstrap --variant=minbase --keyring="$keyring" --include="$packages" bookworm "$cache/building" "$mirror" >"$log" 2>&1 ||
