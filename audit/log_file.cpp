@@ -86,7 +86,10 @@ Result<void> WriterLock::acquire(std::chrono::milliseconds patience, std::string
         }
         std::this_thread::sleep_for(std::chrono::milliseconds(2));
     }
-    // For the message above alone; nothing depends on it.
+    if (patience > std::chrono::milliseconds(0)) {
+        return {};
+    }
+    // Whoever holds it for good leaves its name, for the message above alone; nothing depends on it.
     const std::string holder = fmt::format("{}, pid {}", program, ::getpid());
     if (::ftruncate(fd_.get(), 0) != 0 || ::pwrite(fd_.get(), holder.data(), holder.size(), 0) < 0) {
         spdlog::debug("event=audit.lock file={} reason={}", lock_path(log_).string(), std::strerror(errno));

@@ -165,6 +165,7 @@ eventually 15 ask 'select 1' >/dev/null 2>&1 || fail 'nobody gets through after 
 expect_whole $gateway_log
 
 say 'stop drains: the live connection goes on, new ones are refused, the end is clean'
+eval "exec ${held[1]}>&-"
 wait "$held_PID" 2>/dev/null || true
 hold
 ask_held 'before the stop' || fail 'the held connection does not work'
