@@ -9,6 +9,8 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -22,6 +24,9 @@
 #include "ca-service/store/database.hpp"
 
 namespace postern::ca {
+
+/// The detail of the failure when a job found no place.
+inline constexpr std::string_view kQueueIsFull = "the worker queue is full";
 
 class WorkerPool {
 public:
@@ -63,7 +68,7 @@ template <class T>
 boost::asio::awaitable<Result<T>> WorkerPool::run(std::function<Result<T>(store::Database&)> work) {
     namespace asio = boost::asio;
     const auto executor = co_await asio::this_coro::executor;
-    auto result = std::make_shared<Result<T>>(Failure{Code::unavailable, "the worker queue is full"});
+    auto result = std::make_shared<Result<T>>(Failure{Code::unavailable, std::string(kQueueIsFull)});
     auto initiate = [this, executor, result, work = std::move(work)](auto handler) mutable {
         // std::function wants copyable jobs; a completion handler is move-only.
         auto shared = std::make_shared<decltype(handler)>(std::move(handler));

@@ -1,0 +1,72 @@
+#include "ca-service/api/enrolment.hpp"
+
+#include "ca-service/store/certificates.hpp"
+#include "ca-service/store/tokens.hpp"
+#include "pki/csr.hpp"
+#include "pki/identity.hpp"
+
+namespace postern::ca::api {
+
+namespace {
+
+Result<pki::Certificate> redeem(Ca& ca, store::Database& database, const Actor& actor,
+                                const EnrolmentBody& body) {
+    const auto key = pki::public_key_from_csr(body.csr);
+    if (!key) {
+        return key.error();
+    }
+    auto transaction = store::Transaction::write(database);
+    if (!transaction) {
+        return transaction.error();
+    }
+    const SystemTime now = ca.clock();
+    const auto token = store::redeem_token(database, body.token, now);
+    if (!token) {
+        return token.error();
+    }
+    const auto config = ca.settings.get();
+    const auto certificate = issue_server_certificate(ca.authority, *config, *key, token->kind, token->name,
+                                                      token->dns_names, now);
+    if (!certificate) {
+        return certificate.error();
+    }
+    store::ServerCertificate issued;
+    issued.serial = certificate->serial();
+    issued.kind = store::kind_name(token->kind);
+    issued.name = token->name;
+    issued.dns_names = token->dns_names;
+    issued.not_after = certificate->not_after();
+    issued.issued_at = now;
+    if (auto stored = store::add_server_certificate(database, issued); !stored) {
+        return stored.error();
+    }
+    audit::Record record = record_of(actor, "certificate.issued");
+    record.extra["x509"] = {{"serial_number", issued.serial},
+                            {"subject", {{"distinguished_name", certificate->subject()}}},
+                            {"alternative_names", token->dns_names},
+                            {"not_after", format_time(issued.not_after)}};
+    record.extra["postern"]["server"] = {{"kind", issued.kind}, {"name", issued.name}};
+    if (auto written = ca.audit.append(record); !written) {
+        return written.error();
+    }
+    if (auto committed = transaction->commit(); !committed) {
+        return committed.error();
+    }
+    return *certificate;
+}
+
+}  // namespace
+
+Result<pki::Certificate> enroll(Ca& ca, store::Database& database, const Actor& actor,
+                                const EnrolmentBody& body) {
+    auto certificate = redeem(ca, database, actor, body);
+    if (!certificate) {
+        const auto record = refusal_of(actor, "certificate.refused", certificate.error());
+        if (auto written = ca.audit.append(record); !written) {
+            return written.error();
+        }
+    }
+    return certificate;
+}
+
+}  // namespace postern::ca::api

@@ -1,0 +1,132 @@
+#include "ca-service/api/renewal.hpp"
+
+#include "ca-service/renewal_policy.hpp"
+#include "pki/csr.hpp"
+#include "pki/identity.hpp"
+
+namespace postern::ca::api {
+
+namespace {
+
+/// What the store knows of the bearer, read in the caller's transaction.
+struct Bearer {
+    std::optional<store::IssuedCertificate> certificate;
+    std::optional<store::Session> session;
+    std::optional<store::User> user;
+};
+
+Result<Bearer> look_up(store::Database& database, const pki::LoginIdentity& identity) {
+    auto certificate = store::find_certificate(database, identity.serial);
+    if (!certificate) {
+        return certificate.error();
+    }
+    auto session = store::find_session(database, identity.session_id);
+    if (!session) {
+        return session.error();
+    }
+    auto user = store::find_user(database, identity.name);
+    if (!user) {
+        return user.error();
+    }
+    return Bearer{std::move(*certificate), std::move(*session), std::move(*user)};
+}
+
+/// The bearer, if may_renew() says so.
+Result<Bearer> admit(Ca& ca, store::Database& database, const pki::LoginIdentity& identity) {
+    if (identity.trust_domain != ca.settings.get()->trust_domain) {
+        return Failure{Code::unauthenticated, "the certificate is of another trust domain"};
+    }
+    auto bearer = look_up(database, identity);
+    if (!bearer) {
+        return bearer;
+    }
+    const RenewalFacts facts{.presented = identity,
+                             .certificate = bearer->certificate,
+                             .session = bearer->session,
+                             .user = bearer->user,
+                             .now = ca.clock()};
+    if (auto judged = may_renew(facts); !judged) {
+        return judged.error();
+    }
+    return bearer;
+}
+
+Result<LoginGrant> renew_for(Ca& ca, store::Database& database, const Actor& actor,
+                             const pki::LoginIdentity& identity, const std::string& csr) {
+    const auto key = pki::public_key_from_csr(csr);
+    if (!key) {
+        return key.error();
+    }
+    auto transaction = store::Transaction::write(database);
+    if (!transaction) {
+        return transaction.error();
+    }
+    const auto bearer = admit(ca, database, identity);
+    if (!bearer) {
+        return bearer.error();
+    }
+    auto grant = issue_login_certificate(ca, database, actor, "certificate.renewed", *key, *bearer->user,
+                                         *bearer->session, ca.clock());
+    if (!grant) {
+        return grant;
+    }
+    if (auto committed = transaction->commit(); !committed) {
+        return committed.error();
+    }
+    return grant;
+}
+
+audit::Record refused_certificate(const Actor& actor, const pki::Certificate& presented,
+                                  const Failure& failure) {
+    audit::Record record = refusal_of(actor, "certificate.refused", failure);
+    record.certificate_serial = presented.serial();
+    record.certificate_subject = presented.subject();
+    record.certificate_issuer = presented.issuer();
+    record.certificate_not_after = presented.not_after();
+    record.certificate_sha256 = presented.fingerprint();
+    record.user = presented.common_name();
+    record.session_id = presented.session_id().value_or("");
+    return record;
+}
+
+}  // namespace
+
+Result<LoginGrant> renew(Ca& ca, store::Database& database, const Actor& actor,
+                         const pki::Certificate& presented, const std::string& csr) {
+    const auto identity = pki::login_identity(presented);
+    auto grant =
+        identity ? renew_for(ca, database, actor, *identity, csr) : Result<LoginGrant>(identity.error());
+    if (!grant) {
+        if (auto written = ca.audit.append(refused_certificate(actor, presented, grant.error())); !written) {
+            return written.error();
+        }
+    }
+    return grant;
+}
+
+Result<void> log_out(Ca& ca, store::Database& database, const Actor& actor,
+                     const pki::Certificate& presented) {
+    const auto identity = pki::login_identity(presented);
+    if (!identity) {
+        return identity.error();
+    }
+    {
+        auto transaction = store::Transaction::read(database);
+        if (!transaction) {
+            return transaction.error();
+        }
+        if (const auto bearer = admit(ca, database, *identity); !bearer) {
+            if (bearer.error().code == Code::session_ended) {
+                return {};
+            }
+            return bearer.error();
+        }
+    }
+    const store::Revocation revocation{ca.clock(), pki::RevocationReason::cessation_of_operation};
+    if (auto ended = end_session(database, ca.audit, actor, identity->session_id, revocation); !ended) {
+        return ended.error();
+    }
+    return {};
+}
+
+}  // namespace postern::ca::api

@@ -1,0 +1,34 @@
+// What the handlers of the CA service share. Everything in it is thread-safe; it outlives the event loops.
+#pragma once
+
+#include "audit/log.hpp"
+#include "base/clock.hpp"
+#include "ca-service/authority.hpp"
+#include "ca-service/config.hpp"
+#include "ca-service/crl_publisher.hpp"
+#include "ca-service/login_throttle.hpp"
+#include "ca-service/password.hpp"
+
+namespace postern::ca {
+
+struct Ca {
+    Ca(Authority loaded, Config config, audit::Log& log, Clock time, ThrottleRules rules = {})
+        : authority(std::move(loaded)),
+          settings(std::move(config)),
+          audit(log),
+          clock(std::move(time)),
+          throttle(rules),
+          crls(authority.users(), clock) {}
+    Ca(const Ca&) = delete;
+    Ca& operator=(const Ca&) = delete;
+
+    const Authority authority;
+    LiveConfig settings;
+    audit::Log& audit;
+    const Clock clock;
+    const PasswordHasher passwords;
+    LoginThrottle throttle;
+    CrlPublisher crls;
+};
+
+}  // namespace postern::ca

@@ -1,0 +1,241 @@
+// postern-ca cert …
+
+#include <array>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+#include "ca-service/commands/command.hpp"
+#include "ca-service/commands/table.hpp"
+#include "ca-service/revocation.hpp"
+#include "ca-service/store/certificates.hpp"
+
+namespace postern::ca::commands {
+
+namespace {
+
+struct Reason {
+    pki::RevocationReason reason;
+    const char* name;
+};
+constexpr std::array<Reason, 6> kReasons{
+    {{pki::RevocationReason::unspecified, "unspecified"},
+     {pki::RevocationReason::key_compromise, "key_compromise"},
+     {pki::RevocationReason::affiliation_changed, "affiliation_changed"},
+     {pki::RevocationReason::superseded, "superseded"},
+     {pki::RevocationReason::cessation_of_operation, "cessation_of_operation"},
+     {pki::RevocationReason::privilege_withdrawn, "privilege_withdrawn"}}};
+
+const char* name_of(pki::RevocationReason reason) {
+    for (const Reason& known : kReasons) {
+        if (known.reason == reason) {
+            return known.name;
+        }
+    }
+    return "unspecified";
+}
+
+struct Options {
+    std::string serial;
+    std::string user;
+    std::string session;
+    std::string reason = "unspecified";
+    bool is_all = false;
+    bool is_servers = false;
+    bool is_json = false;
+};
+
+std::string short_time(SystemTime time) {
+    return format_time(time).substr(0, 19) + "Z";
+}
+
+std::string state_of(const store::IssuedCertificate& certificate, SystemTime now) {
+    if (certificate.revocation) {
+        return fmt::format("revoked ({})", name_of(certificate.revocation->reason));
+    }
+    return certificate.not_after <= now ? "expired" : "valid";
+}
+
+nlohmann::json to_json(const store::IssuedCertificate& certificate, SystemTime now) {
+    nlohmann::json told{{"serial", certificate.serial},
+                        {"user", certificate.user},
+                        {"session", certificate.session_id},
+                        {"issued", format_time(certificate.issued_at)},
+                        {"not_before", format_time(certificate.not_before)},
+                        {"not_after", format_time(certificate.not_after)},
+                        {"state", certificate.revocation ? "revoked" : state_of(certificate, now)},
+                        {"revoked", nullptr},
+                        {"reason", nullptr}};
+    if (certificate.revocation) {
+        told["revoked"] = format_time(certificate.revocation->at);
+        told["reason"] = name_of(certificate.revocation->reason);
+    }
+    return told;
+}
+
+Outcome<void> list_servers(store::Database& database, const Options& options) {
+    const auto certificates = store::list_server_certificates(database);
+    if (!certificates) {
+        return ending_of("cannot list the certificates", certificates.error());
+    }
+    if (options.is_json) {
+        nlohmann::json listed = nlohmann::json::array();
+        for (const store::ServerCertificate& certificate : *certificates) {
+            listed.push_back({{"serial", certificate.serial},
+                              {"kind", certificate.kind},
+                              {"name", certificate.name},
+                              {"dns", certificate.dns_names},
+                              {"issued", format_time(certificate.issued_at)},
+                              {"not_after", format_time(certificate.not_after)}});
+        }
+        fmt::print("{}\n", nlohmann::json{{"server_certificates", std::move(listed)}}.dump(2));
+        return {};
+    }
+    if (certificates->empty()) {
+        fmt::print(
+            "No server has a certificate yet. Begin with: postern-ca token create --gateway NAME --dns "
+            "HOST\n");
+        return {};
+    }
+    std::vector<std::vector<std::string>> rows;
+    for (const store::ServerCertificate& certificate : *certificates) {
+        rows.push_back({certificate.serial, certificate.kind, certificate.name,
+                        fmt::format("{}", fmt::join(certificate.dns_names, ", ")),
+                        short_time(certificate.not_after)});
+    }
+    print_table({"SERIAL", "KIND", "NAME", "DNS", "NOT AFTER"}, rows);
+    return {};
+}
+
+Outcome<void> list(const CommandLine& line, const Options& options) {
+    auto database = open_store(line);
+    if (!database) {
+        return database.error();
+    }
+    if (options.is_servers) {
+        return list_servers(*database, options);
+    }
+    const SystemTime now = system_clock()();
+    store::CertificateFilter filter;
+    filter.user = options.user;
+    if (!options.is_all) {
+        filter.live_at = now;
+    }
+    const auto certificates = store::list_certificates(*database, filter);
+    if (!certificates) {
+        return ending_of("cannot list the certificates", certificates.error());
+    }
+    if (options.is_json) {
+        nlohmann::json listed = nlohmann::json::array();
+        for (const store::IssuedCertificate& certificate : *certificates) {
+            listed.push_back(to_json(certificate, now));
+        }
+        fmt::print("{}\n", nlohmann::json{{"certificates", std::move(listed)}}.dump(2));
+        return {};
+    }
+    if (certificates->empty()) {
+        fmt::print("No {}login certificates{}.\n", options.is_all ? "" : "valid ",
+                   options.user.empty() ? "" : " of " + options.user);
+        return {};
+    }
+    std::vector<std::vector<std::string>> rows;
+    for (const store::IssuedCertificate& certificate : *certificates) {
+        rows.push_back({certificate.serial, certificate.user, short_time(certificate.issued_at),
+                        short_time(certificate.not_after), state_of(certificate, now),
+                        certificate.session_id});
+    }
+    print_table({"SERIAL", "USER", "ISSUED", "NOT AFTER", "STATE", "SESSION"}, rows);
+    return {};
+}
+
+/// As people paste it from openssl or a browser: upper case, with colons.
+std::string normalized_serial(const std::string& text) {
+    std::string serial;
+    for (const char c : text) {
+        if (c != ':' && c != ' ') {
+            serial += c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c;
+        }
+    }
+    return serial;
+}
+
+Outcome<void> revoke(const CommandLine& line, const Options& options) {
+    const int named =
+        (options.serial.empty() ? 0 : 1) + (options.user.empty() ? 0 : 1) + (options.session.empty() ? 0 : 1);
+    if (named != 1) {
+        return Ending{Exit::usage, "name one thing to revoke", "say SERIAL, --user NAME or --session ID"};
+    }
+    auto administration = administer(line);
+    if (!administration) {
+        return administration.error();
+    }
+    store::Revocation revocation{administration->clock(), pki::RevocationReason::unspecified};
+    for (const Reason& known : kReasons) {
+        if (options.reason == known.name) {
+            revocation.reason = known.reason;
+        }
+    }
+    store::Database& database = administration->database;
+    audit::Log& audit = *administration->audit;
+    const Actor& actor = administration->actor;
+    const auto revoked =
+        !options.serial.empty()
+            ? revoke_by_serial(database, audit, actor, normalized_serial(options.serial), revocation)
+            : (!options.user.empty() ? revoke_by_user(database, audit, actor, options.user, revocation)
+                                     : end_session(database, audit, actor, options.session, revocation));
+    if (!revoked) {
+        return ending_of("cannot revoke", revoked.error());
+    }
+    if (options.is_json) {
+        fmt::print(
+            "{}\n",
+            nlohmann::json{{"certificates", revoked->certificates}, {"sessions", revoked->sessions}}.dump());
+        return {};
+    }
+    if (revoked->certificates == 0 && revoked->sessions == 0) {
+        fmt::print("There was nothing left to revoke: it has expired, or was revoked before.\n");
+        return {};
+    }
+    fmt::print(
+        "Revoked {} certificate{} and ended {} session{}. Gateways cut live connections within seconds.\n",
+        revoked->certificates, revoked->certificates == 1 ? "" : "s", revoked->sessions,
+        revoked->sessions == 1 ? "" : "s");
+    if (!options.user.empty()) {
+        fmt::print("{0} may log in again; to prevent that: postern-ca user disable {0}\n", options.user);
+    }
+    return {};
+}
+
+}  // namespace
+
+void add_cert(CLI::App& app, CommandLine& line) {
+    CLI::App* cert = add_command(app, "cert", "List and revoke certificates");
+    cert->require_subcommand(1);
+    auto options = std::make_shared<Options>();
+
+    CLI::App* listing = add_command(*cert, "list", "List the login certificates that are valid now");
+    listing->add_option("--user", options->user, "Only those of this user");
+    listing->add_flag("--all", options->is_all, "Expired and revoked ones too (kept for 30 days)");
+    listing->add_flag("--servers", options->is_servers, "Those of gateways and PostgreSQL servers instead");
+    listing->add_flag("--json", options->is_json, "Print JSON");
+    listing->callback([&line, options] { line.run = [&line, options] { return list(line, *options); }; });
+
+    CLI::App* revoking = add_command(*cert, "revoke",
+                                     "Revoke: gateways refuse it and cut what is open within seconds.\n"
+                                     "The login session that a certificate belongs to ends with it");
+    revoking->add_option("serial", options->serial, "The serial number, as cert list or openssl print it");
+    revoking->add_option("--user", options->user, "Everything of this user");
+    revoking->add_option("--session", options->session, "Everything of this login session");
+    std::vector<std::string> words;
+    for (const Reason& known : kReasons) {
+        words.emplace_back(known.name);
+    }
+    revoking->add_option("--reason", options->reason, "Why, for the CRL and the audit log")
+        ->check(CLI::IsMember(words))
+        ->capture_default_str();
+    revoking->add_flag("--json", options->is_json, "Print JSON");
+    revoking->callback([&line, options] { line.run = [&line, options] { return revoke(line, *options); }; });
+}
+
+}  // namespace postern::ca::commands

@@ -1,0 +1,201 @@
+#include "ca-service/commands/command.hpp"
+
+#include <cstdio>
+#include <stdexcept>
+
+#include <fmt/format.h>
+
+#include "base/process.hpp"
+#include "ca-service/commands/init_marker.hpp"
+
+namespace postern::ca::commands {
+
+namespace {
+
+constexpr const char* kDescription =
+    "The Postern CA service: logins in, short-lived certificates out.\n"
+    "\n"
+    "A new CA in three commands:\n"
+    "  postern-ca init --name ca.example.org\n"
+    "  postern-ca user add alice --group analysts\n"
+    "  postern-ca serve";
+
+int tell(const Ending& ending) {
+    fmt::print(stderr, "postern-ca: error: {}\n", ending.error);
+    if (!ending.hint.empty()) {
+        fmt::print(stderr, "hint: {}\n", ending.hint);
+    }
+    return static_cast<int>(ending.exit);
+}
+
+std::string command_path(const CLI::App& app) {
+    std::string path = app.get_name();
+    for (const CLI::App* chosen : app.get_subcommands()) {
+        path += " " + command_path(*chosen);
+    }
+    return path;
+}
+
+}  // namespace
+
+void throw_exception_from_error(const Ending& ending, const boost::source_location& where) {
+    throw std::logic_error(
+        fmt::format("{}:{}: value of a failed outcome: {}", where.file_name(), where.line(), ending.error));
+}
+
+Ending ending_of(std::string_view what, const Failure& failure) {
+    Ending ending;
+    ending.error = fmt::format("{}: {}", what, failure.detail.empty() ? name(failure.code) : failure.detail);
+    switch (failure.code) {
+        case Code::config_invalid:
+            ending.exit = Exit::config_invalid;
+            ending.hint = "correct this and run the command again";
+            break;
+        case Code::unavailable:
+            ending.hint = "another process holds the store's lock; try again in a moment";
+            break;
+        case Code::audit_unavailable:
+            ending.hint =
+                "nothing was changed, since it could not be recorded; see to the audit log and run it again";
+            break;
+        case Code::not_found:
+            ending.hint = "postern-ca user list and postern-ca cert list say what there is";
+            break;
+        case Code::io_failed:
+            ending.hint =
+                "check the permissions and the free space of the CA's folder; the CA's user or root may use "
+                "it";
+            break;
+        default:
+            ending.hint = "see postern-ca --help";
+    }
+    return ending;
+}
+
+Outcome<void> check_initialized(const CommandLine& line) {
+    std::error_code error;
+    const bool has_store = std::filesystem::exists(line.store(), error);
+    if (error && error.value() == EACCES) {
+        return Ending{Exit::failed,
+                      fmt::format("cannot look into {}: {}", line.directory.string(), error.message()),
+                      "run this as root or as the user of the CA service"};
+    }
+    if (is_init_unfinished(line.directory)) {
+        return Ending{
+            Exit::failed,
+            fmt::format("the CA in {} was never finished: init was interrupted", line.directory.string()),
+            "run postern-ca init again; it starts over"};
+    }
+    if (!has_store) {
+        return Ending{
+            Exit::failed, fmt::format("there is no CA in {}", line.directory.string()),
+            "make one with postern-ca init --name ca.example.org, or say where it is with --dir DIR"};
+    }
+    return {};
+}
+
+Outcome<Config> load_config(const CommandLine& line) {
+    auto config = Config::load(line.config(), line.directory);
+    if (config) {
+        return std::move(*config);
+    }
+    if (config.error().code == Code::not_found) {
+        return Ending{Exit::config_invalid, config.error().detail,
+                      "say where the file is with --config FILE"};
+    }
+    return Ending{Exit::config_invalid, "the configuration is invalid:\n" + config.error().detail,
+                  "correct the lines above; postern-ca check-config looks again"};
+}
+
+Outcome<store::Database> open_store(const CommandLine& line) {
+    if (auto initialized = check_initialized(line); !initialized) {
+        return initialized.error();
+    }
+    auto database = store::Database::open(line.store());
+    if (!database) {
+        return ending_of("the store", database.error());
+    }
+    return std::move(*database);
+}
+
+Outcome<Administration> administer(const CommandLine& line) {
+    auto database = open_store(line);
+    if (!database) {
+        return database.error();
+    }
+    const auto config = load_config(line);
+    if (!config) {
+        return config.error();
+    }
+    audit::LogOptions options;
+    options.file = config->audit_file;
+    options.key_file = config->audit_key;
+    options.durability = config->audit_durability;
+    options.sharing = audit::Sharing::shared;
+    options.program = "postern-ca";
+    auto audit = audit::Log::open(std::move(options), system_clock());
+    if (!audit) {
+        return ending_of("the audit log", audit.error());
+    }
+    return Administration{std::move(*database), std::move(*audit), Actor::local_administrator(),
+                          system_clock()};
+}
+
+Outcome<void> Administration::apply(std::string_view what, audit::Record record,
+                                    const std::function<Result<void>(store::Database&)>& change) {
+    auto transaction = store::Transaction::write(database);
+    if (!transaction) {
+        return ending_of(what, transaction.error());
+    }
+    if (auto changed = change(database); !changed) {
+        return ending_of(what, changed.error());
+    }
+    if (auto written = audit->append(record); !written) {
+        return ending_of(what, written.error());
+    }
+    if (auto committed = transaction->commit(); !committed) {
+        return ending_of(what, committed.error());
+    }
+    return {};
+}
+
+CLI::App* add_command(CLI::App& parent, const std::string& name, const std::string& description) {
+    CLI::App* command = parent.add_subcommand(name, description);
+    command->fallthrough();
+    return command;
+}
+
+int run(int argc, char** argv) {
+    CommandLine line;
+    line.directory = "/var/lib/postern-ca";
+    CLI::App app(kDescription, "postern-ca");
+    app.set_version_flag("--version", "postern-ca " + std::string(version()));
+    app.add_option("--dir", line.directory, "The folder of the CA: keys, certificates, state")
+        ->envname("POSTERN_CA_DIR")
+        ->capture_default_str();
+    app.add_option("--config", line.config_file, "The configuration (default: ca.toml in the CA's folder)");
+    app.require_subcommand(1);
+    app.get_formatter()->column_width(34);
+    add_init(app, line);
+    add_serve(app, line);
+    add_user(app, line);
+    add_group(app, line);
+    add_token(app, line);
+    add_enroll(app, line);
+    add_cert(app, line);
+    add_fingerprint(app, line);
+    add_check_config(app, line);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::Success& success) {
+        return app.exit(success);
+    } catch (const CLI::ParseError& error) {
+        return tell({Exit::usage, error.what(), "see " + command_path(app) + " --help"});
+    }
+    if (auto outcome = line.run(); !outcome) {
+        return tell(outcome.error());
+    }
+    return static_cast<int>(Exit::ok);
+}
+
+}  // namespace postern::ca::commands

@@ -1,0 +1,87 @@
+// What every command of postern-ca shares: where the CA is, how an ending is told, and what an administrative
+// change opens.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <CLI/CLI.hpp>
+
+#include "audit/log.hpp"
+#include "base/clock.hpp"
+#include "base/result.hpp"
+#include "ca-service/audit_trail.hpp"
+#include "ca-service/config.hpp"
+#include "ca-service/store/database.hpp"
+
+namespace postern::ca::commands {
+
+enum class Exit : int { ok = 0, failed = 1, usage = 2, config_invalid = 3, denied = 4, unreachable = 5 };
+
+/// How a command ends when it does not succeed: two lines for a person, and an exit code.
+struct Ending {
+    Exit exit = Exit::failed;
+    /// What happened, and why.
+    std::string error;
+    /// What to do next.
+    std::string hint;
+};
+
+[[noreturn]] void throw_exception_from_error(const Ending& ending, const boost::source_location& where);
+
+template <class T>
+using Outcome = boost::system::result<T, Ending>;
+
+/// The ending that fits the failure's code.
+Ending ending_of(std::string_view what, const Failure& failure);
+
+/// The options that stand before or behind any command, and what was chosen.
+struct CommandLine {
+    std::filesystem::path directory;
+    std::filesystem::path config_file;
+    /// Set by the command that was named.
+    std::function<Outcome<void>()> run;
+
+    std::filesystem::path config() const { return config_file.empty() ? directory / "ca.toml" : config_file; }
+    std::filesystem::path store() const { return directory / "state.db"; }
+};
+
+/// A CA that has been made and not only begun.
+Outcome<void> check_initialized(const CommandLine& line);
+Outcome<Config> load_config(const CommandLine& line);
+/// For reading.
+Outcome<store::Database> open_store(const CommandLine& line);
+
+/// What a command that changes something works with. The audit log is shared with a service that runs.
+struct Administration {
+    store::Database database;
+    std::unique_ptr<audit::Log> audit;
+    Actor actor;
+    Clock clock;
+
+    /// Runs `change` in one transaction and writes `record` before it commits.
+    Outcome<void> apply(std::string_view what, audit::Record record,
+                        const std::function<Result<void>(store::Database&)>& change);
+};
+Outcome<Administration> administer(const CommandLine& line);
+
+/// A subcommand of `parent` that lets the global options pass.
+CLI::App* add_command(CLI::App& parent, const std::string& name, const std::string& description);
+
+void add_init(CLI::App& app, CommandLine& line);
+void add_serve(CLI::App& app, CommandLine& line);
+void add_check_config(CLI::App& app, CommandLine& line);
+void add_fingerprint(CLI::App& app, CommandLine& line);
+void add_user(CLI::App& app, CommandLine& line);
+void add_group(CLI::App& app, CommandLine& line);
+void add_token(CLI::App& app, CommandLine& line);
+void add_enroll(CLI::App& app, CommandLine& line);
+void add_cert(CLI::App& app, CommandLine& line);
+
+/// Parses, runs, tells how it ended. The whole program.
+int run(int argc, char** argv);
+
+}  // namespace postern::ca::commands

@@ -1,0 +1,12 @@
+// A table for a terminal: a head, rows, columns as wide as they need to be.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace postern::ca::commands {
+
+/// Prints to standard output. Control characters in cells are shown as '?'.
+void print_table(const std::vector<std::string>& head, const std::vector<std::vector<std::string>>& rows);
+
+}  // namespace postern::ca::commands

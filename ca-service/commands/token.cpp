@@ -1,0 +1,192 @@
+// postern-ca token …: what a gateway or a PostgreSQL server trades for its certificate, once.
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+#include "base/duration.hpp"
+#include "ca-service/authority.hpp"
+#include "ca-service/commands/command.hpp"
+#include "ca-service/commands/table.hpp"
+#include "ca-service/server_name.hpp"
+#include "ca-service/store/tokens.hpp"
+#include "pki/digest.hpp"
+#include "pki/identity.hpp"
+
+namespace postern::ca::commands {
+
+namespace {
+
+constexpr std::chrono::hours kLongestLife{24 * 7};
+
+struct Options {
+    std::string gateway;
+    std::string service;
+    std::vector<std::string> dns_names;
+    std::string lifetime = "1h";
+    bool is_json = false;
+};
+
+Outcome<std::chrono::milliseconds> check(const Options& options) {
+    if (options.gateway.empty() == options.service.empty()) {
+        return Ending{Exit::usage, "a token is for one gateway or for one service",
+                      "say --gateway NAME or --service NAME"};
+    }
+    const std::string& name = options.gateway.empty() ? options.service : options.gateway;
+    if (!pki::is_resource_name(name)) {
+        return Ending{Exit::usage, fmt::format("'{}' is no name for a gateway or a service", name),
+                      "use 1 to 63 letters, digits and . _ -"};
+    }
+    for (const std::string& dns_name : options.dns_names) {
+        if (!is_server_name(dns_name)) {
+            return Ending{Exit::usage, fmt::format("'{}' is neither a DNS name nor an IP address", dns_name),
+                          "--dns takes a name by which clients reach the server"};
+        }
+    }
+    const auto lifetime = parse_duration(options.lifetime);
+    if (!lifetime || *lifetime <= std::chrono::milliseconds(0) || *lifetime > kLongestLife) {
+        return Ending{Exit::usage, fmt::format("'{}' is no lifetime for a token", options.lifetime),
+                      "--ttl takes a time such as 30m, 1h or 2d, at most 7d"};
+    }
+    return *lifetime;
+}
+
+Outcome<void> create(const CommandLine& line, const Options& options) {
+    const auto lifetime = check(options);
+    if (!lifetime) {
+        return lifetime.error();
+    }
+    auto administration = administer(line);
+    if (!administration) {
+        return administration.error();
+    }
+    const Secret token = pki::random_token(32);
+    store::EnrolmentToken stored;
+    stored.hash = store::token_hash(token);
+    stored.kind = options.gateway.empty() ? pki::ServerKind::service : pki::ServerKind::gateway;
+    stored.name = options.gateway.empty() ? options.service : options.gateway;
+    stored.dns_names = options.dns_names;
+    stored.created_at = administration->clock();
+    stored.expires_at = stored.created_at + *lifetime;
+    const std::string kind(store::kind_name(stored.kind));
+    audit::Record record = record_of(administration->actor, "admin.token_created");
+    record.extra["postern"]["server"] = {{"kind", kind}, {"name", stored.name}, {"names", stored.dns_names}};
+    record.extra["postern"]["token"] = {{"id", stored.hash.substr(0, 12)},
+                                        {"expires", format_time(stored.expires_at)}};
+    auto applied =
+        administration->apply("cannot make the token", std::move(record),
+                              [&](store::Database& database) { return store::add_token(database, stored); });
+    if (!applied) {
+        return applied;
+    }
+    if (options.is_json) {
+        const nlohmann::json told{{"token", std::string(token.reveal())},
+                                  {"id", stored.hash.substr(0, 12)},
+                                  {"kind", kind},
+                                  {"name", stored.name},
+                                  {"dns", stored.dns_names},
+                                  {"expires", format_time(stored.expires_at)}};
+        fmt::print("{}\n", told.dump());
+        return {};
+    }
+    const auto config = load_config(line);
+    if (!config) {
+        return config.error();
+    }
+    const std::string url = fmt::format("https://{}:{}", config->names.front(), config->listen.port);
+    const auto pin = server_root_pin(line.directory);
+    if (!pin) {
+        return ending_of("cannot read the server root", pin.error());
+    }
+    fmt::print("{}\n\n", token.reveal());
+    fmt::print("Good for one certificate of {} {} ({}), until {}. It is not shown again.\n", kind,
+               stored.name, fmt::join(stored.dns_names, ", "),
+               format_time(stored.expires_at).substr(0, 19) + "Z");
+    if (stored.kind == pki::ServerKind::gateway) {
+        fmt::print("On the gateway:\n  postern-gateway enroll --ca {} --fingerprint {} --token TOKEN\n", url,
+                   *pin);
+    } else {
+        fmt::print(
+            "On the PostgreSQL server:\n  postern-ca enroll --ca {} --fingerprint {} --token TOKEN \\\n"
+            "    --out-cert server.pem --out-key server.key --out-user-ca user-ca.pem --owner postgres\n",
+            url, *pin);
+    }
+    return {};
+}
+
+std::string_view state_of(const store::EnrolmentToken& token, SystemTime now) {
+    if (token.used_at) {
+        return "used";
+    }
+    return token.expires_at <= now ? "expired" : "open";
+}
+
+Outcome<void> list(const CommandLine& line, const Options& options) {
+    auto database = open_store(line);
+    if (!database) {
+        return database.error();
+    }
+    const auto tokens = store::list_tokens(*database);
+    if (!tokens) {
+        return ending_of("cannot list the tokens", tokens.error());
+    }
+    const SystemTime now = system_clock()();
+    if (options.is_json) {
+        nlohmann::json listed = nlohmann::json::array();
+        for (const store::EnrolmentToken& token : *tokens) {
+            listed.push_back(
+                {{"id", token.hash.substr(0, 12)},
+                 {"kind", store::kind_name(token.kind)},
+                 {"name", token.name},
+                 {"dns", token.dns_names},
+                 {"state", state_of(token, now)},
+                 {"created", format_time(token.created_at)},
+                 {"expires", format_time(token.expires_at)},
+                 {"used", token.used_at ? nlohmann::json(format_time(*token.used_at)) : nlohmann::json()}});
+        }
+        fmt::print("{}\n", nlohmann::json{{"tokens", std::move(listed)}}.dump(2));
+        return {};
+    }
+    if (tokens->empty()) {
+        fmt::print("There are no tokens. Make one: postern-ca token create --gateway NAME --dns HOST\n");
+        return {};
+    }
+    std::vector<std::vector<std::string>> rows;
+    for (const store::EnrolmentToken& token : *tokens) {
+        rows.push_back({token.hash.substr(0, 12), std::string(store::kind_name(token.kind)), token.name,
+                        fmt::format("{}", fmt::join(token.dns_names, ", ")),
+                        std::string(state_of(token, now)),
+                        format_time(token.expires_at).substr(0, 19) + "Z"});
+    }
+    print_table({"ID", "KIND", "NAME", "DNS", "STATE", "EXPIRES"}, rows);
+    return {};
+}
+
+}  // namespace
+
+void add_token(CLI::App& app, CommandLine& line) {
+    CLI::App* token = add_command(
+        app, "token", "One-time tokens by which gateways and PostgreSQL servers get certificates");
+    token->require_subcommand(1);
+    auto options = std::make_shared<Options>();
+
+    CLI::App* creating = add_command(*token, "create", "Make a token; it is printed once");
+    auto* gateway = creating->add_option("--gateway", options->gateway, "For the gateway of this name");
+    creating->add_option("--service", options->service, "For the PostgreSQL server of this service")
+        ->excludes(gateway);
+    creating
+        ->add_option("--dns", options->dns_names,
+                     "DNS name or IP address in the certificate; may be repeated")
+        ->required()
+        ->allow_extra_args(false);
+    creating->add_option("--ttl", options->lifetime, "How long it can be redeemed")->capture_default_str();
+    creating->add_flag("--json", options->is_json, "Print JSON");
+    creating->callback([&line, options] { line.run = [&line, options] { return create(line, *options); }; });
+
+    CLI::App* listing =
+        add_command(*token, "list", "List tokens: open, used, expired (never the tokens themselves)");
+    listing->add_flag("--json", options->is_json, "Print JSON");
+    listing->callback([&line, options] { line.run = [&line, options] { return list(line, *options); }; });
+}
+
+}  // namespace postern::ca::commands

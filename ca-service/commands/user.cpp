@@ -1,0 +1,234 @@
+// postern-ca user …
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+#include "ca-service/commands/command.hpp"
+#include "ca-service/commands/password_prompt.hpp"
+#include "ca-service/commands/table.hpp"
+#include "ca-service/password.hpp"
+#include "ca-service/revocation.hpp"
+#include "ca-service/store/users.hpp"
+#include "pki/identity.hpp"
+
+namespace postern::ca::commands {
+
+namespace {
+
+struct Options {
+    std::string name;
+    std::vector<std::string> groups;
+    bool is_password_from_stdin = false;
+    bool is_json = false;
+};
+
+Outcome<void> add(const CommandLine& line, const Options& options) {
+    if (!pki::is_login_name(options.name)) {
+        return Ending{Exit::usage, fmt::format("'{}' is no login name", options.name),
+                      "use 1 to 63 letters, digits and . _ - @, the first one a letter, a digit or _"};
+    }
+    for (const std::string& group : options.groups) {
+        if (!pki::is_resource_name(group)) {
+            return Ending{Exit::usage, fmt::format("'{}' is no group name", group),
+                          "use 1 to 63 letters, digits and . _ -"};
+        }
+    }
+    auto administration = administer(line);
+    if (!administration) {
+        return administration.error();
+    }
+    // Before a person types a password in vain.
+    const auto known = store::find_user(administration->database, options.name);
+    if (!known) {
+        return ending_of("cannot add the user", known.error());
+    }
+    const Ending exists{Exit::failed, fmt::format("there is a user {} already", options.name),
+                        fmt::format("to change the password: postern-ca user passwd {}", options.name)};
+    if (known->has_value()) {
+        return exists;
+    }
+    const auto password = read_new_password(options.name, options.is_password_from_stdin);
+    if (!password) {
+        return password.error();
+    }
+    store::User user;
+    user.name = options.name;
+    user.password_hash = PasswordHasher().hash(*password);
+    user.created_at = administration->clock();
+    user.password_changed_at = user.created_at;
+    user.groups = options.groups;
+    audit::Record record = record_of(administration->actor, "admin.user_added");
+    record.user = user.name;
+    record.groups = user.groups;
+    bool was_there = false;
+    auto applied = administration->apply("cannot add the user", std::move(record),
+                                         [&](store::Database& database) -> Result<void> {
+                                             auto added = store::add_user(database, user);
+                                             was_there = !added && added.error().code == Code::already_exists;
+                                             return added;
+                                         });
+    if (was_there) {
+        return exists;
+    }
+    if (!applied) {
+        return applied;
+    }
+    fmt::print("Added {}{}.\n", user.name,
+               user.groups.empty() ? std::string(" (in no group: the gateways' rules may need one)")
+                                   : fmt::format(" in {}", fmt::join(user.groups, ", ")));
+    return {};
+}
+
+Outcome<void> change_password(const CommandLine& line, const Options& options) {
+    auto administration = administer(line);
+    if (!administration) {
+        return administration.error();
+    }
+    const auto known = store::find_user(administration->database, options.name);
+    if (!known) {
+        return ending_of("cannot change the password", known.error());
+    }
+    if (!known->has_value()) {
+        return ending_of("cannot change the password",
+                         Failure{Code::not_found, fmt::format("there is no user {}", options.name)});
+    }
+    const auto password = read_new_password(options.name, options.is_password_from_stdin);
+    if (!password) {
+        return password.error();
+    }
+    const std::string hash = PasswordHasher().hash(*password);
+    audit::Record record = record_of(administration->actor, "admin.password_changed");
+    record.user = options.name;
+    auto applied = administration->apply(
+        "cannot change the password", std::move(record), [&](store::Database& database) {
+            return store::set_password_hash(database, options.name, hash, administration->clock());
+        });
+    if (!applied) {
+        return applied;
+    }
+    fmt::print(
+        "Changed the password of {0}. Sessions that are open go on; to end them: postern-ca cert revoke "
+        "--user {0}\n",
+        options.name);
+    return {};
+}
+
+Outcome<void> disable(const CommandLine& line, const Options& options) {
+    auto administration = administer(line);
+    if (!administration) {
+        return administration.error();
+    }
+    const auto revoked = disable_user(administration->database, *administration->audit, administration->actor,
+                                      options.name, administration->clock());
+    if (!revoked) {
+        return ending_of("cannot disable the user", revoked.error());
+    }
+    fmt::print(
+        "Disabled {}: {} session{} ended, {} certificate{} revoked. Gateways cut live connections within "
+        "seconds.\n",
+        options.name, revoked->sessions, revoked->sessions == 1 ? "" : "s", revoked->certificates,
+        revoked->certificates == 1 ? "" : "s");
+    return {};
+}
+
+Outcome<void> enable(const CommandLine& line, const Options& options) {
+    auto administration = administer(line);
+    if (!administration) {
+        return administration.error();
+    }
+    audit::Record record = record_of(administration->actor, "admin.user_enabled");
+    record.user = options.name;
+    auto applied = administration->apply(
+        "cannot enable the user", std::move(record),
+        [&](store::Database& database) { return store::set_disabled(database, options.name, false); });
+    if (!applied) {
+        return applied;
+    }
+    fmt::print("Enabled {}: a new login works from now on.\n", options.name);
+    return {};
+}
+
+Outcome<void> list(const CommandLine& line, const Options& options) {
+    auto database = open_store(line);
+    if (!database) {
+        return database.error();
+    }
+    const auto users = store::list_users(*database);
+    if (!users) {
+        return ending_of("cannot list the users", users.error());
+    }
+    if (options.is_json) {
+        nlohmann::json listed = nlohmann::json::array();
+        for (const store::User& user : *users) {
+            listed.push_back({{"name", user.name},
+                              {"groups", user.groups},
+                              {"disabled", user.is_disabled},
+                              {"created", format_time(user.created_at)},
+                              {"password_changed", format_time(user.password_changed_at)}});
+        }
+        fmt::print("{}\n", nlohmann::json{{"users", std::move(listed)}}.dump(2));
+        return {};
+    }
+    if (users->empty()) {
+        fmt::print("There are no users yet. Add one: postern-ca user add NAME --group GROUP\n");
+        return {};
+    }
+    std::vector<std::vector<std::string>> rows;
+    for (const store::User& user : *users) {
+        rows.push_back({user.name, user.is_disabled ? "disabled" : "active",
+                        fmt::format("{}", fmt::join(user.groups, ", ")),
+                        format_time(user.created_at).substr(0, 10)});
+    }
+    print_table({"NAME", "STATE", "GROUPS", "CREATED"}, rows);
+    return {};
+}
+
+}  // namespace
+
+void add_user(CLI::App& app, CommandLine& line) {
+    CLI::App* user = add_command(app, "user", "Add, change, disable and list the people who may log in");
+    user->require_subcommand(1);
+    auto options = std::make_shared<Options>();
+    const auto bind = [&line, options](CLI::App* command,
+                                       Outcome<void> (*action)(const CommandLine&, const Options&)) {
+        command->callback([&line, options, action] {
+            line.run = [&line, options, action] { return action(line, *options); };
+        });
+    };
+    const auto add_name = [&](CLI::App* command) {
+        command->add_option("name", options->name, "The login name")->required();
+    };
+    const auto add_password = [&](CLI::App* command) {
+        command->add_flag("--password-stdin", options->is_password_from_stdin,
+                          "Read the password from the first line of standard input instead of asking");
+    };
+
+    CLI::App* adding = add_command(*user, "add", "Add a user; asks for a password");
+    add_name(adding);
+    adding
+        ->add_option("--group", options->groups, "A group that the user's certificates name; may be repeated")
+        ->allow_extra_args(false);
+    add_password(adding);
+    bind(adding, add);
+
+    CLI::App* passwd = add_command(*user, "passwd", "Set a new password");
+    add_name(passwd);
+    add_password(passwd);
+    bind(passwd, change_password);
+
+    CLI::App* disabling =
+        add_command(*user, "disable", "Refuse logins, revoke every certificate, end every session, now");
+    add_name(disabling);
+    bind(disabling, disable);
+
+    CLI::App* enabling = add_command(*user, "enable", "Allow logins again");
+    add_name(enabling);
+    bind(enabling, enable);
+
+    CLI::App* listing = add_command(*user, "list", "List users, states and groups");
+    listing->add_flag("--json", options->is_json, "Print JSON");
+    bind(listing, list);
+}
+
+}  // namespace postern::ca::commands

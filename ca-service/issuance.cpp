@@ -1,0 +1,76 @@
+#include "ca-service/issuance.hpp"
+
+#include <algorithm>
+
+#include "ca-service/store/certificates.hpp"
+
+namespace postern::ca {
+
+namespace {
+
+/// Other machines' clocks may be behind.
+constexpr std::chrono::seconds kBackdate{60};
+
+}  // namespace
+
+Result<LoginGrant> issue_login_certificate(Ca& ca, store::Database& database, const Actor& actor,
+                                           std::string action, const pki::PublicKey& key,
+                                           const store::User& user, const store::Session& session,
+                                           SystemTime now) {
+    const auto config = ca.settings.get();
+    const SystemTime end =
+        std::min(bounded_end(now, config->certificate_lifetime, ca.authority.users()), session.expires_at);
+    // Certificates count in whole seconds.
+    const SystemTime not_after = std::chrono::floor<std::chrono::seconds>(end);
+    if (not_after <= now) {
+        return Failure{Code::session_ended, "nothing is left of the login session"};
+    }
+    pki::LoginProfile profile;
+    profile.name = user.name;
+    profile.groups = user.groups;
+    profile.session_id = session.id;
+    profile.trust_domain = config->trust_domain;
+    profile.not_before = std::chrono::floor<std::chrono::seconds>(now - kBackdate);
+    profile.not_after = not_after;
+    profile.crl_url = config->crl_url;
+    const auto leaf = ca.authority.users().issue_login(key, profile);
+    if (!leaf) {
+        return leaf.error();
+    }
+    store::IssuedCertificate issued;
+    issued.serial = leaf->serial();
+    issued.user = user.name;
+    issued.session_id = session.id;
+    issued.not_before = leaf->not_before();
+    issued.not_after = leaf->not_after();
+    issued.issued_at = now;
+    if (auto stored = store::add_certificate(database, issued); !stored) {
+        return stored.error();
+    }
+    audit::Record record = record_of(actor, std::move(action));
+    describe(record, issued);
+    record.groups = user.groups;
+    record.certificate_subject = leaf->subject();
+    record.certificate_issuer = leaf->issuer();
+    record.certificate_sha256 = leaf->fingerprint();
+    if (auto written = ca.audit.append(record); !written) {
+        return written.error();
+    }
+    return LoginGrant{*leaf, now + (issued.not_after - now) * 2 / 3, user, session};
+}
+
+Result<pki::Certificate> issue_server_certificate(const Authority& authority, const Config& config,
+                                                  const pki::PublicKey& key, pki::ServerKind kind,
+                                                  const std::string& name,
+                                                  const std::vector<std::string>& names, SystemTime now) {
+    pki::ServerProfile profile;
+    profile.common_name = name;
+    profile.uri = pki::server_uri(config.trust_domain, kind, name);
+    profile.names = names;
+    profile.not_before = std::chrono::floor<std::chrono::seconds>(now - kBackdate);
+    profile.not_after = std::chrono::floor<std::chrono::seconds>(
+        bounded_end(now, config.server_certificate_lifetime, authority.servers()));
+    return authority.servers().issue_server(key, profile);
+}
+
+}  // namespace postern::ca

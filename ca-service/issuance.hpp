@@ -1,0 +1,40 @@
+// Makes certificates: a login certificate within its session, with names and groups from the store and never
+// beyond the session's end; a server's certificate for what the server is.
+#pragma once
+
+#include "base/result.hpp"
+#include "ca-service/audit_trail.hpp"
+#include "ca-service/ca.hpp"
+#include "ca-service/store/database.hpp"
+#include "ca-service/store/sessions.hpp"
+#include "ca-service/store/users.hpp"
+#include "pki/certificate.hpp"
+#include "pki/identity.hpp"
+#include "pki/key.hpp"
+
+namespace postern::ca {
+
+/// What a login or a renewal hands out.
+struct LoginGrant {
+    pki::Certificate certificate;
+    /// From here on the certificate should be renewed: two thirds of its life.
+    SystemTime renew_after{};
+    store::User user;
+    store::Session session;
+};
+
+/// Signs, stores, and records under `action` ("certificate.issued" or "certificate.renewed"). Call inside a
+/// write transaction: the certificate must not leave before its commit. Code::session_ended when less than a
+/// second is left.
+Result<LoginGrant> issue_login_certificate(Ca& ca, store::Database& database, const Actor& actor,
+                                           std::string action, const pki::PublicKey& key,
+                                           const store::User& user, const store::Session& session,
+                                           SystemTime now);
+
+/// For the server's key; `names` become SANs beside spiffe://<trust domain>/<kind>/<name>.
+Result<pki::Certificate> issue_server_certificate(const Authority& authority, const Config& config,
+                                                  const pki::PublicKey& key, pki::ServerKind kind,
+                                                  const std::string& name,
+                                                  const std::vector<std::string>& names, SystemTime now);
+
+}  // namespace postern::ca

@@ -1,0 +1,7 @@
+#include "base/process.hpp"
+#include "ca-service/commands/command.hpp"
+
+int main(int argc, char** argv) {
+    postern::harden_process();
+    return postern::ca::commands::run(argc, argv);
+}

@@ -1,0 +1,272 @@
+#include "ca-service/service.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <thread>
+
+#include <boost/asio/post.hpp>
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "base/log.hpp"
+#include "ca-service/api/api.hpp"
+#include "ca-service/ca.hpp"
+#include "ca-service/issuance.hpp"
+#include "ca-service/store/certificates.hpp"
+#include "ca-service/store/sessions.hpp"
+#include "ca-service/store/tokens.hpp"
+#include "http/https_service.hpp"
+#include "pki/csr.hpp"
+#include "pki/identity.hpp"
+
+namespace postern::ca {
+
+namespace {
+
+using std::chrono::hours;
+using std::chrono::minutes;
+
+constexpr minutes kTidyEvery{10};
+/// How long ended certificates, sessions and tokens stay to be looked at.
+constexpr hours kRemembered{24 * 30};
+constexpr hours kWarnBefore{24 * 30};
+
+struct OwnCertificate {
+    net::TlsContext tls;
+    SystemTime renew_at{};
+};
+
+/// A fresh key and certificate for this service itself; neither touches the disk.
+Result<OwnCertificate> make_own_certificate(const Authority& authority, const Config& config,
+                                            SystemTime now) {
+    auto key = pki::PrivateKey::generate_p256();
+    if (!key) {
+        return key.error();
+    }
+    const auto csr = pki::make_csr_pem(*key, config.names.front());
+    if (!csr) {
+        return csr.error();
+    }
+    const auto public_key = pki::public_key_from_csr(*csr);
+    if (!public_key) {
+        return public_key.error();
+    }
+    const auto leaf = issue_server_certificate(authority, config, *public_key, pki::ServerKind::ca,
+                                               config.names.front(), config.names, now);
+    if (!leaf) {
+        return leaf.error();
+    }
+    const net::TlsCredentials credentials{std::move(*key), {*leaf, authority.servers().chain().front()}};
+    auto tls = net::TlsContext::server(credentials, authority.user_bundle(),
+                                       net::ClientCertificate::optional_and_maybe_expired);
+    if (!tls) {
+        return tls.error();
+    }
+    return OwnCertificate{std::move(*tls), now + (leaf->not_after() - now) * 2 / 3};
+}
+
+std::size_t cores() {
+    return std::max(1U, std::thread::hardware_concurrency());
+}
+
+void warn_of_old_authority(const pki::Issuer& issuer, std::string_view kind, SystemTime now) {
+    const SystemTime end = issuer.chain().front().not_after();
+    if (end - now < kWarnBefore) {
+        spdlog::warn("event=ca.issuing_certificate_ends kind={} not_after={}", kind, format_time(end));
+    }
+}
+
+/// The first setting that differs and that only a restart can change; empty if none does.
+std::string_view needs_restart(const Config& before, const Config& after) {
+    if (before.listen.text() != after.listen.text()) return "ca.listen";
+    if (before.trust_domain != after.trust_domain) return "ca.trust_domain";
+    if (before.audit_file != after.audit_file) return "audit.file";
+    if (before.audit_key != after.audit_key) return "audit.key";
+    if (before.audit_durability != after.audit_durability) return "audit.durability";
+    if (before.http.connections != after.http.connections ||
+        before.http.connections_per_address != after.http.connections_per_address ||
+        before.http.pending != after.http.pending ||
+        before.http.handshake_patience != after.http.handshake_patience ||
+        before.http.answer_patience != after.http.answer_patience ||
+        before.login_workers != after.login_workers || before.login_queue != after.login_queue ||
+        before.request_workers != after.request_workers || before.request_queue != after.request_queue) {
+        return "limits";
+    }
+    return {};
+}
+
+}  // namespace
+
+struct Service::State {
+    State(const ServiceFiles& service_files, std::unique_ptr<audit::Log> log, Authority authority,
+          Config config)
+        : files(service_files),
+          audit(std::move(log)),
+          ca(std::move(authority), std::move(config), *audit, system_clock()) {}
+
+    ServiceFiles files;
+    std::unique_ptr<audit::Log> audit;
+    Ca ca;
+    net::EventLoops loops{cores()};
+    std::unique_ptr<WorkerPool> logins;
+    std::unique_ptr<WorkerPool> requests;
+    std::unique_ptr<api::Api> api;
+    std::unique_ptr<http::HttpsService> https;
+    SystemTime renew_own_at{};
+    std::vector<std::string> own_names;
+    SystemTime tidy_at{};
+    /// One for each loop: how many probes it has answered.
+    std::vector<std::atomic<unsigned>> heartbeats = std::vector<std::atomic<unsigned>>(cores());
+    unsigned probes = 0;
+};
+
+Service::Service(std::unique_ptr<State> state) : state_(std::move(state)) {}
+
+Service::~Service() {
+    // Listener, then loops, then workers: whoever calls goes before whom it calls.
+    state_->https.reset();
+    state_->loops.stop();
+    state_->logins.reset();
+    state_->requests.reset();
+}
+
+Result<std::unique_ptr<Service>> Service::start(const ServiceFiles& files, Config config) {
+    auto authority = Authority::load(files.directory);
+    if (!authority) {
+        return authority.error();
+    }
+    audit::LogOptions log_options;
+    log_options.file = config.audit_file;
+    log_options.key_file = config.audit_key;
+    log_options.durability = config.audit_durability;
+    log_options.sharing = audit::Sharing::shared;
+    log_options.program = "postern-ca";
+    auto log = audit::Log::open(std::move(log_options), system_clock());
+    if (!log) {
+        return with_context("the audit log", log.error());
+    }
+    const Config settings = config;
+    auto state = std::make_unique<State>(files, std::move(*log), std::move(*authority), std::move(config));
+    const std::size_t login_workers = settings.login_workers == 0 ? cores() : settings.login_workers;
+    auto logins = WorkerPool::start(files.store, login_workers, settings.login_queue);
+    if (!logins) {
+        return logins.error();
+    }
+    state->logins = std::move(*logins);
+    auto requests = WorkerPool::start(files.store, settings.request_workers, settings.request_queue);
+    if (!requests) {
+        return requests.error();
+    }
+    state->requests = std::move(*requests);
+    const SystemTime now = state->ca.clock();
+    auto own = make_own_certificate(state->ca.authority, settings, now);
+    if (!own) {
+        return with_context("cannot make the service's own certificate", own.error());
+    }
+    state->renew_own_at = own->renew_at;
+    state->own_names = settings.names;
+    warn_of_old_authority(state->ca.authority.users(), "user", now);
+    warn_of_old_authority(state->ca.authority.servers(), "server", now);
+    auto listener = net::Listener::bind(settings.listen);
+    if (!listener) {
+        return with_context("cannot listen on " + settings.listen.text(), listener.error());
+    }
+    state->api = std::make_unique<api::Api>(state->ca, api::Workers{*state->logins, *state->requests});
+    api::Api& api = *state->api;
+    state->https = std::make_unique<http::HttpsService>(
+        state->loops, std::move(*listener), own->tls, settings.http,
+        [&api](http::Request request, http::ClientInfo client) {
+            return api.handle(std::move(request), std::move(client));
+        },
+        [&api](const http::RejectedConnection& rejected) { api.record_rejected(rejected); });
+    state->loops.start();
+    return std::unique_ptr<Service>(new Service(std::move(state)));
+}
+
+unsigned short Service::port() const {
+    return state_->https->port();
+}
+
+Result<void> Service::reload() {
+    const Actor actor = Actor::local_administrator();
+    auto config = Config::load(state_->files.config, state_->files.directory);
+    if (!config) {
+        const auto record = refusal_of(actor, "config.reload_refused", config.error());
+        if (auto written = state_->audit->append(record); !written) {
+            spdlog::error("event=audit.failed detail={}", quoted(written.error().detail, 512));
+        }
+        return config.error();
+    }
+    const auto before = state_->ca.settings.get();
+    if (const std::string_view setting = needs_restart(*before, *config); !setting.empty()) {
+        spdlog::warn("event=config.needs_restart setting={}", setting);
+    }
+    // These are part of what has been issued, or bound at the start.
+    config->trust_domain = before->trust_domain;
+    config->listen = before->listen;
+    const auto record = record_of(actor, "config.reloaded");
+    if (auto written = state_->audit->append(record); !written) {
+        return written.error();
+    }
+    if (auto reopened = state_->audit->reopen(); !reopened) {
+        spdlog::error("event=audit.reopen_failed detail={}", quoted(reopened.error().detail, 512));
+    }
+    state_->ca.settings.set(std::move(*config));
+    tick();
+    return {};
+}
+
+void Service::tick() {
+    const SystemTime now = state_->ca.clock();
+    const auto config = state_->ca.settings.get();
+    if (now >= state_->renew_own_at || config->names != state_->own_names) {
+        auto own = make_own_certificate(state_->ca.authority, *config, now);
+        if (own) {
+            state_->https->set_tls(own->tls);
+            state_->renew_own_at = own->renew_at;
+            state_->own_names = config->names;
+            spdlog::info("event=ca.own_certificate_renewed next={}", format_time(own->renew_at));
+        } else {
+            spdlog::error("event=ca.own_certificate_failed detail={}", quoted(own.error().detail, 512));
+            state_->renew_own_at = now + minutes(1);
+        }
+    }
+    if (now < state_->tidy_at) {
+        return;
+    }
+    state_->tidy_at = now + kTidyEvery;
+    WorkerPool::Job tidy = [now](store::Database& database) {
+        const SystemTime before = now - kRemembered;
+        for (const auto& forgotten :
+             {store::forget_certificates(database, before), store::forget_sessions(database, before),
+              store::forget_tokens(database, before)}) {
+            if (!forgotten) {
+                spdlog::warn("event=store.tidy_failed detail={}", quoted(forgotten.error().detail, 512));
+                return;
+            }
+        }
+    };
+    state_->requests->try_post(std::move(tidy));
+}
+
+bool Service::is_responsive() {
+    const unsigned asked = state_->probes;
+    const bool all_answered =
+        std::all_of(state_->heartbeats.begin(), state_->heartbeats.end(),
+                    [&](const std::atomic<unsigned>& answered) { return answered == asked; });
+    if (!all_answered) {
+        return false;
+    }
+    ++state_->probes;
+    for (std::size_t i = 0; i < state_->loops.size(); ++i) {
+        std::atomic<unsigned>& answered = state_->heartbeats[i];
+        boost::asio::post(state_->loops.at(i), [&answered, probe = state_->probes] { answered = probe; });
+    }
+    return true;
+}
+
+bool Service::drain() {
+    return state_->https->drain(state_->ca.settings.get()->drain_timeout);
+}
+
+}  // namespace postern::ca
