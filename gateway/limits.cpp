@@ -1,8 +1,24 @@
 #include "gateway/limits.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace postern::gateway {
+
+namespace {
+
+/// Logs, epoll and timers of the loops, listeners, the CRL's connection, name look-ups.
+constexpr std::size_t kReservedFiles = 64;
+
+}  // namespace
+
+Capacity fit_to_files(Capacity wanted, std::size_t most_files) noexcept {
+    const std::size_t files = std::max(most_files, kReservedFiles + 8) - kReservedFiles;
+    Capacity fitting;
+    fitting.pending = std::min(wanted.pending, files / 4);
+    fitting.connections = std::min(wanted.connections, (files - fitting.pending) / 2);
+    return fitting;
+}
 
 Limits::Limits(LimitBounds bounds)
     : addresses_(bounds.connections, bounds.per_address), identities_(0, bounds.per_identity) {}

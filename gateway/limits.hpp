@@ -16,6 +16,14 @@ struct LimitBounds {
     std::size_t per_identity = 0;
 };
 
+/// What of the wanted bounds this process can keep: a tunnel takes two file descriptors, a pending connection
+/// one, and the audit log, the CRL and look-ups must always find one. Running out would stop them all.
+struct Capacity {
+    std::size_t connections = 0;
+    std::size_t pending = 0;
+};
+Capacity fit_to_files(Capacity wanted, std::size_t most_files) noexcept;
+
 /// Gives its places back when it goes.
 struct Permit {
     net::ConnectionSlots::Slot address;

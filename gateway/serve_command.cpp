@@ -88,8 +88,7 @@ private:
         const auto now = steady_clock::now();
         const bool is_late = cut_until_ && now >= *cut_until_;
         if (server_.tunnels() == 0 || is_late) {
-            signals_.cancel();
-            watchdog_.cancel();
+            loop_.stop();
             return;
         }
         if (!cut_until_ && now >= *drain_until_) {

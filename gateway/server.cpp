@@ -1,5 +1,7 @@
 #include "gateway/server.hpp"
 
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <string>
 #include <utility>
@@ -23,8 +25,24 @@ namespace asio = boost::asio;
 
 constexpr std::chrono::seconds kSweepEvery{1};
 
+Capacity capacity_of(const LimitSettings& limits) {
+    rlimit files{};
+    const bool is_known = ::getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur != RLIM_INFINITY;
+    const Capacity wanted{limits.connections, limits.pending};
+    return is_known ? fit_to_files(wanted, files.rlim_cur) : wanted;
+}
+
 LimitBounds bounds_of(const LimitSettings& limits) {
-    return LimitBounds{limits.connections, limits.connections_per_address, limits.connections_per_identity};
+    return LimitBounds{capacity_of(limits).connections, limits.connections_per_address,
+                       limits.connections_per_identity};
+}
+
+void log_capacity(const LimitSettings& limits) {
+    const Capacity fitting = capacity_of(limits);
+    if (fitting.connections < limits.connections || fitting.pending < limits.pending) {
+        spdlog::warn("event=limits.reduced connections={} pending={} hint={}", fitting.connections,
+                     fitting.pending, quoted("raise the limit of open files (LimitNOFILE)"));
+    }
 }
 
 void log_cut(std::size_t count, const char* why) {
@@ -90,6 +108,7 @@ Result<std::unique_ptr<Server>> Server::start(std::filesystem::path config, Cloc
         return snapshot.error();
     }
     log_warnings(**snapshot);
+    log_capacity((*snapshot)->settings.limits);
     auto log = audit::Log::open(log_options((*snapshot)->settings.audit), clock);
     if (!log) {
         return with_context("[audit]", log.error());
@@ -120,7 +139,8 @@ Result<void> Server::bind() {
 }
 
 void Server::make_workers() {
-    const std::size_t pending = std::max<std::size_t>(snapshot_->settings.limits.pending / loops_.size(), 1);
+    const std::size_t pending =
+        std::max<std::size_t>(capacity_of(snapshot_->settings.limits).pending / loops_.size(), 1);
     for (std::size_t i = 0; i < loops_.size(); ++i) {
         workers_.push_back(std::make_unique<Worker>(loops_.at(i), shared_, snapshot_, nullptr, pending));
         net::spawn(loops_.at(i), "sweep", sweep(*workers_.back()));

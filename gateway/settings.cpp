@@ -214,6 +214,7 @@ std::vector<std::string> changes_that_need_restart(const Settings& old, const Se
         }
     };
     note(old.threads != changed.threads, "gateway.threads");
+    note(old.limits.pending != changed.limits.pending, "limits.pending");
     note(old.audit.file != changed.audit.file, "audit.file");
     note(old.audit.key != changed.audit.key, "audit.key");
     note(old.audit.durability != changed.audit.durability, "audit.durability");

@@ -60,6 +60,21 @@ TEST(LimitsTest, ARefusalOfTheIdentityKeepsNoPlaceOfTheAddress) {
     EXPECT_TRUE(limits.enter("192.0.2.2", "alice"));
 }
 
+TEST(LimitsTest, AreKeptWithinTheFilesThatTheProcessMayOpen) {
+    const Capacity wanted{16384, 4096};
+    const Capacity roomy = fit_to_files(wanted, 524288);
+    EXPECT_EQ(roomy.connections, wanted.connections);
+    EXPECT_EQ(roomy.pending, wanted.pending);
+    for (const std::size_t files : {0U, 64U, 80U, 1024U, 20000U}) {
+        const Capacity fitting = fit_to_files(wanted, files);
+        EXPECT_GT(fitting.connections, 0U) << files;
+        EXPECT_GT(fitting.pending, 0U) << files;
+        if (files > 72) {
+            EXPECT_LE(2 * fitting.connections + fitting.pending + 64, files);
+        }
+    }
+}
+
 TEST(LoginSessionsTest, KnowTheNewestCertificateOfASession) {
     LoginSessions sessions;
     const auto first = identity("alice", "s1", "01", 100);
