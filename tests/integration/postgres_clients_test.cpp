@@ -145,8 +145,8 @@ TEST_P(PostgresClients, PgDumpRestoresElsewhere) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Ways, PostgresClients, testing::Values(Way::end_to_end, Way::passthrough),
-                         [](const auto& info) {
-                             return info.param == Way::end_to_end ? "EndToEnd" : "Passthrough";
+                         [](const auto& way) {
+                             return way.param == Way::end_to_end ? "EndToEnd" : "Passthrough";
                          });
 
 }  // namespace
