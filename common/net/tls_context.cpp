@@ -5,6 +5,9 @@
 
 #include <openssl/err.h>
 
+#include "base/clock.hpp"
+#include "net/verified_chains.hpp"
+
 namespace postern::net {
 
 namespace {
@@ -21,6 +24,8 @@ struct Settings {
     pki::SslCtxPtr context;
     pki::Purpose purpose = pki::Purpose::client_auth;
     bool lets_expired_leaf_pass = false;
+    /// A context has one set of roots for life, so that what it has verified stays verified.
+    mutable VerifiedChains verified;
 };
 
 int verdict_index() {
@@ -73,9 +78,17 @@ int verify_chain(X509_STORE_CTX* store, void* argument) {
         return 0;
     }
     verdict->presented = pki::Certificate::from_x509(leaf);
+    VerifiedChains::Key key{};
+    const bool has_key = VerifiedChains::key_of(leaf, X509_STORE_CTX_get0_untrusted(store), key);
+    if (has_key && settings.verified.contains(key, system_clock()())) {
+        X509_STORE_CTX_set_error(store, X509_V_OK);
+        return 1;
+    }
     if (settings.lets_expired_leaf_pass) X509_STORE_CTX_set_verify_cb(store, &let_expired_leaf_pass);
     const bool is_verified = X509_verify_cert(store) == 1;
     if (is_verified && names_purpose(leaf, settings.purpose)) {
+        if (has_key && !verdict->is_expired_leaf)
+            settings.verified.add(key, X509_STORE_CTX_get0_chain(store));
         X509_STORE_CTX_set_error(store, verdict->is_expired_leaf ? X509_V_ERR_CERT_HAS_EXPIRED : X509_V_OK);
         return 1;
     }

@@ -1,10 +1,13 @@
 // Who gets through a handshake, who is turned away, and that each side learns why.
+#include <memory>
+
 #include <gtest/gtest.h>
 #include <openssl/err.h>
 
 #include "net/deadline.hpp"
 #include "net/nested_tls_stream.hpp"
 #include "net/tls_stream.hpp"
+#include "net/verified_chains.hpp"
 #include "support/net_fixture.hpp"
 
 namespace postern::net {
@@ -195,6 +198,76 @@ TEST(Handshake, TurnsAwayTls12) {
     const Outcome outcome = meet(gateway(), client);
     EXPECT_EQ(outcome.server, Code::tls_version);
     EXPECT_EQ(outcome.client, Code::tls_version);
+}
+
+TEST(Handshake, JudgesEachChainByItselfAlsoWhenAnotherIsKnown) {
+    const TlsContext server = gateway();
+    const TlsCredentials alice = shared_pki().login();
+    for (int i = 0; i < 3; ++i) {
+        const Outcome outcome = meet(server, agent(alice));
+        EXPECT_EQ(outcome.server, std::nullopt);
+        EXPECT_EQ(outcome.seen_by_server.certificate->serial(), alice.chain.front().serial());
+    }
+    auto profile = test::login_profile("alice", test::test_now());
+    profile.usage = test::Usage::none;
+    EXPECT_EQ(meet(server, agent(shared_pki().login(profile))).server, Code::wrong_purpose);
+    // Known to one context is not known to another.
+    const test::Authority other = test::make_authority("Test User CA", test::test_now());
+    const TlsContext stranger =
+        TlsContext::server(shared_pki().server(), other.bundle, ClientCertificate::required).value();
+    EXPECT_EQ(meet(stranger, agent(alice)).server, Code::unknown_issuer);
+}
+
+struct StackFreer {
+    void operator()(STACK_OF(X509) * stack) const { sk_X509_free(stack); }
+};
+using StackPtr = std::unique_ptr<STACK_OF(X509), StackFreer>;
+
+StackPtr stack_of(const std::vector<pki::Certificate>& certificates) {
+    StackPtr stack(sk_X509_new_null());
+    for (const pki::Certificate& certificate : certificates) {
+        sk_X509_push(stack.get(), certificate.get());
+    }
+    return stack;
+}
+
+TEST(VerifiedChains, KnowsAChainOnlyWhileAllOfItIsValid) {
+    const TlsCredentials alice = shared_pki().login();
+    const pki::Certificate& leaf = alice.chain[0];
+    const StackPtr whole = stack_of(alice.chain);
+    const StackPtr others = stack_of({alice.chain[1]});
+    VerifiedChains verified;
+    VerifiedChains::Key key{};
+    ASSERT_TRUE(VerifiedChains::key_of(leaf.get(), others.get(), key));
+    EXPECT_FALSE(verified.contains(key, test::test_now()));
+    verified.add(key, whole.get());
+    EXPECT_TRUE(verified.contains(key, test::test_now()));
+    EXPECT_TRUE(verified.contains(key, leaf.not_after()));
+    EXPECT_FALSE(verified.contains(key, leaf.not_after() + 1s));
+    EXPECT_FALSE(verified.contains(key, leaf.not_before() - 1s));
+}
+
+TEST(VerifiedChains, TellsChainsApart) {
+    const TlsCredentials alice = shared_pki().login("alice");
+    const TlsCredentials bob = shared_pki().login("bob");
+    const StackPtr none = stack_of({});
+    const StackPtr issuing = stack_of({alice.chain[1]});
+    VerifiedChains::Key one{};
+    VerifiedChains::Key two{};
+    VerifiedChains::Key three{};
+    ASSERT_TRUE(VerifiedChains::key_of(alice.chain[0].get(), issuing.get(), one));
+    ASSERT_TRUE(VerifiedChains::key_of(bob.chain[0].get(), issuing.get(), two));
+    ASSERT_TRUE(VerifiedChains::key_of(alice.chain[0].get(), none.get(), three));
+    EXPECT_NE(one, two);
+    EXPECT_NE(one, three);
+    VerifiedChains verified;
+    const StackPtr whole = stack_of(alice.chain);
+    for (std::size_t i = 0; i < VerifiedChains::kMost + 10; ++i) {
+        one[8] = static_cast<unsigned char>(i);
+        one[9] = static_cast<unsigned char>(i >> 8);
+        verified.add(one, whole.get());
+    }
+    EXPECT_LE(verified.size(), VerifiedChains::kMost);
 }
 
 boost::asio::awaitable<void> blurt(PlainStream socket, std::string bytes) {
