@@ -58,6 +58,12 @@ private:
     std::list<Session*>::iterator place_;
 };
 
+/// Ends a connection on which nobody waits for an answer.
+asio::awaitable<void> say_farewell(net::TlsStream& stream) {
+    const net::Deadline deadline(stream.executor(), kFarewellPatience, [&stream] { stream.cancel(); });
+    co_await stream.shutdown_send();
+}
+
 std::size_t share_of(std::size_t all, std::size_t loops) {
     return std::max<std::size_t>(1, (all + loops - 1) / loops);
 }
@@ -106,8 +112,7 @@ struct HttpsService::State {
                                        net::PlainStream socket);
     static asio::awaitable<void> answer_requests(State& state, PerLoop& loop, Session& session,
                                                  ClientInfo client, net::PendingConnections::Ticket& ticket);
-    static asio::awaitable<void> refuse_request(State& state, net::TlsStream& stream,
-                                                const RequestReader& reader, Failure failure);
+    static asio::awaitable<void> refuse_request(State& state, net::TlsStream& stream, Failure failure);
     static asio::awaitable<Response> call_handler(State& state, Request request, ClientInfo client);
 
     net::EventLoops& loops;
@@ -183,7 +188,10 @@ asio::awaitable<void> HttpsService::State::answer_requests(State& state, PerLoop
     bool has_asked = false;
     for (;;) {
         session.phase = Session::Phase::idle;
-        if (loop.is_draining) break;
+        if (loop.is_draining) {
+            co_await say_farewell(session.stream);
+            co_return;
+        }
         Result<Request> request = co_await reader.next(patience);
         session.phase = Session::Phase::busy;
         if (request.has_error()) {
@@ -195,7 +203,13 @@ asio::awaitable<void> HttpsService::State::answer_requests(State& state, PerLoop
             if (!has_asked && failure.code != Code::end_of_stream && !loop.is_draining) {
                 state.reject(client.remote, failure, client.peer.certificate);
             }
-            co_await refuse_request(state, session.stream, reader, std::move(failure));
+            if (reader.is_between_requests()) {
+                // Nobody waits for an answer: the peer has gone, was too slow to ask, or this side shuts
+                // down.
+                if (failure.code != Code::limit_reached) co_await say_farewell(session.stream);
+                co_return;
+            }
+            co_await refuse_request(state, session.stream, std::move(failure));
             co_return;
         }
         ticket.leave();
@@ -217,7 +231,7 @@ asio::awaitable<void> HttpsService::State::answer_requests(State& state, PerLoop
 
 /// Answers what can still be answered: a request that was malformed, too large or too slow.
 asio::awaitable<void> HttpsService::State::refuse_request(State& state, net::TlsStream& stream,
-                                                          const RequestReader& reader, Failure failure) {
+                                                          Failure failure) {
     Problem problem;
     problem.code = failure.code;
     switch (failure.code) {
@@ -233,7 +247,7 @@ asio::awaitable<void> HttpsService::State::refuse_request(State& state, net::Tls
         default:
             break;
     }
-    if (!problem.title.empty() && !reader.is_between_requests()) {
+    if (!problem.title.empty()) {
         Response response = problem_response(problem);
         response.keep_alive(false);
         const Result<void> written =
