@@ -1,0 +1,96 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "ca-service/config.hpp"
+#include "ca-service/server_name.hpp"
+
+namespace postern::ca {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr const char* kLeast = "[ca]\nnames = [\"ca.example.org\"]\ntrust_domain = \"example.org\"\n";
+
+Result<Config> parse(const std::string& text) {
+    return Config::parse(text, "/etc/postern/ca.toml", "/var/lib/postern-ca");
+}
+
+std::string problem_of(const std::string& text) {
+    const auto parsed = parse(text);
+    EXPECT_FALSE(parsed);
+    return parsed ? "" : parsed.error().detail;
+}
+
+TEST(CaConfig, TakesDefaultsForWhatIsNotSaid) {
+    const Config config = parse(kLeast).value();
+    EXPECT_EQ(config.listen.text(), "127.0.0.1:7444");
+    EXPECT_EQ(config.certificate_lifetime, std::chrono::hours(1));
+    EXPECT_EQ(config.session_lifetime, std::chrono::hours(12));
+    EXPECT_EQ(config.audit_file, "/var/lib/postern-ca/audit.jsonl");
+    EXPECT_EQ(config.crl_url, "https://ca.example.org:7444/v1/crl");
+}
+
+TEST(CaConfig, TakesWhatInitWrites) {
+    const auto parsed = parse(initial_config("0.0.0.0:7444", {"ca.example.org", "192.0.2.1"}, "example.org"));
+    ASSERT_TRUE(parsed) << parsed.error().detail;
+    EXPECT_THAT(parsed->names, testing::ElementsAre("ca.example.org", "192.0.2.1"));
+}
+
+TEST(CaConfig, ReadsTheCatalogue) {
+    const Config config = parse(std::string(kLeast) +
+                                "[[gateway]]\nname = \"gw1\"\naddress = \"gw1.example.org:7443\"\n"
+                                "[[service]]\nname = \"orders-db\"\nserver_name = \"orders.example.org\"\n"
+                                "[[service]]\nname = \"stock-db\"\nuser_map = true\n")
+                              .value();
+    ASSERT_EQ(config.services.size(), 2U);
+    EXPECT_EQ(config.services[0].server_name, "orders.example.org");
+    EXPECT_FALSE(config.services[0].has_user_map);
+    EXPECT_FALSE(config.services[1].server_name);
+    EXPECT_TRUE(config.services[1].has_user_map);
+    EXPECT_EQ(config.gateways[0].address, "gw1.example.org:7443");
+}
+
+TEST(CaConfig, RefusesUnknownKeysAndNamesTheNearest) {
+    EXPECT_THAT(problem_of(std::string(kLeast) + "certificate_lifetme = \"1h\"\n"),
+                HasSubstr("certificate_lifetime"));
+}
+
+TEST(CaConfig, RefusesLifetimesOutOfRange) {
+    EXPECT_THAT(problem_of(std::string(kLeast) + "certificate_lifetime = \"25h\"\n"),
+                HasSubstr("certificate_lifetime"));
+    EXPECT_THAT(problem_of(std::string(kLeast) + "certificate_lifetime = \"29s\"\n"),
+                HasSubstr("certificate_lifetime"));
+    EXPECT_TRUE(parse(std::string(kLeast) + "certificate_lifetime = \"30s\"\n"));
+}
+
+TEST(CaConfig, RefusesNamesThatNoServerHas) {
+    EXPECT_THAT(problem_of("[ca]\nnames = [\"a b\"]\ntrust_domain = \"example.org\"\n"), HasSubstr("a b"));
+    EXPECT_THAT(problem_of("[ca]\nnames = []\ntrust_domain = \"example.org\"\n"), HasSubstr("at least one"));
+    EXPECT_THAT(problem_of("[ca]\nnames = [\"ca\"]\ntrust_domain = \"Example Org\"\n"),
+                HasSubstr("trust domain"));
+    EXPECT_THAT(problem_of("[ca]\nnames = [\"ca\"]\n"), HasSubstr("trust_domain"));
+}
+
+TEST(CaConfig, RefusesTheSameServiceTwice) {
+    EXPECT_THAT(problem_of(std::string(kLeast) + "[[service]]\nname = \"a\"\n[[service]]\nname = \"a\"\n"),
+                HasSubstr("two services"));
+}
+
+TEST(CaConfig, TellsAllProblemsAtOnce) {
+    const std::string problem = problem_of("[ca]\nnames = [\"a b\"]\nlisten = \"nowhere\"\nfoo = 1\n");
+    EXPECT_THAT(problem, testing::AllOf(HasSubstr("a b"), HasSubstr("listen"), HasSubstr("foo")));
+}
+
+TEST(ServerName, IsADnsNameOrAnAddress) {
+    for (const char* good : {"localhost", "db.example.org", "192.0.2.1", "2001:db8::1", "a-b.c"}) {
+        EXPECT_TRUE(is_server_name(good)) << good;
+    }
+    for (const char* bad :
+         {"", ".", "a..b", "-a", "a-", "*.example.org", "a b", "a_b", "1.2.3", "a.", "a\nb"}) {
+        EXPECT_FALSE(is_server_name(bad)) << bad;
+    }
+    EXPECT_FALSE(is_server_name(std::string(64, 'a')));
+}
+
+}  // namespace
+}  // namespace postern::ca
