@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <unordered_set>
 
+#include <boost/asio/ip/address.hpp>
 #include <fmt/format.h>
 
 #include "config/document.hpp"
@@ -15,6 +16,13 @@ namespace {
 using std::chrono::hours;
 using std::chrono::seconds;
 
+/// What net::Listener takes: an IP address, localhost, or * for all of both kinds.
+bool is_listenable(const net::Address& address) {
+    boost::system::error_code error;
+    boost::asio::ip::make_address(address.host, error);
+    return address.is_unix || !error || address.host == "localhost" || address.host == "*";
+}
+
 void read_gateway(config::Table table, Settings& settings) {
     settings.name = table.string("name");
     if (!settings.name.empty() && !pki::is_resource_name(settings.name)) {
@@ -25,11 +33,13 @@ void read_gateway(config::Table table, Settings& settings) {
         listen.emplace_back("0.0.0.0:7443");
     }
     for (const std::string& text : listen) {
-        if (auto address = net::parse_address(text)) {
+        auto address = net::parse_address(text);
+        if (address && is_listenable(*address)) {
             settings.listen.push_back(std::move(*address));
         } else {
-            table.problem("listen",
-                          fmt::format("'{}' is no address; write for example \"0.0.0.0:7443\"", text));
+            table.problem(
+                "listen",
+                fmt::format("'{}' is no IP address and port; write for example \"0.0.0.0:7443\"", text));
         }
     }
     settings.threads = static_cast<std::size_t>(table.integer("threads", 0, 0, 1024));

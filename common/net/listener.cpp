@@ -89,7 +89,10 @@ Result<UniqueFd> listen_on_tcp(const Address& address) {
     UniqueFd fd(
         ::socket(endpoint.protocol().family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
     const int on = 1;
+    // "[::]" beside "0.0.0.0" on one port; "*" alone is both.
+    const bool is_v6_only = ip.is_v6() && address.host != "*";
     if (!fd || ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
+        (is_v6_only && ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) != 0) ||
         ::bind(fd.get(), endpoint.data(), static_cast<socklen_t>(endpoint.size())) != 0 ||
         ::listen(fd.get(), kBacklog) != 0) {
         return bind_failure(address, errno);

@@ -122,6 +122,20 @@ TEST(GatewaySettings, RefusesRulesThatCannotMeanWhatTheySay) {
     EXPECT_THAT(complaint(service + service), HasSubstr("another service"));
 }
 
+TEST(GatewaySettings, ListensOnAddressesOnly) {
+    const auto listening = [](const std::string& address) {
+        std::string text = kLeast;
+        text.insert(text.find("[tls]"), "listen = [\"" + address + "\"]\n");
+        return Settings::parse(text, "gateway.toml").has_value();
+    };
+    for (const char* address : {"127.0.0.1:0", "[::]:7443", "*:7443", "localhost:7443"}) {
+        EXPECT_TRUE(listening(address)) << address;
+    }
+    for (const char* address : {"gw1.example.org:7443", "127.0.0.1", ":7443", "127.0.0.1:70000"}) {
+        EXPECT_FALSE(listening(address)) << address;
+    }
+}
+
 TEST(GatewaySettings, RefusesACaWithoutTls) {
     std::string text = kLeast;
     text.replace(text.find("https://"), 8, "http://");
