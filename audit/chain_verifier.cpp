@@ -212,9 +212,10 @@ void ChainVerifier::accept(Line& line, const Link& link) {
     }
     summary_.last_hash = line.hash;
     if (!current_) {
-        current_.emplace();
+        current_ = line;
+    } else {
+        std::swap(*current_, line);
     }
-    std::swap(*current_, line);
 }
 
 void ChainVerifier::check_first_of_file(const Line& line, const Link& link) {
