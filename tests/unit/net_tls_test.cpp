@@ -218,6 +218,44 @@ TEST(Handshake, JudgesEachChainByItselfAlsoWhenAnotherIsKnown) {
     EXPECT_EQ(meet(stranger, agent(alice)).server, Code::unknown_issuer);
 }
 
+struct SessionFreer {
+    void operator()(SSL_SESSION* session) const { SSL_SESSION_free(session); }
+};
+using SessionPtr = std::unique_ptr<SSL_SESSION, SessionFreer>;
+
+/// Shows the session of before, when there is one, and leaves its own.
+boost::asio::awaitable<void> visit_again(PlainStream socket, TlsContext context, SessionPtr& session,
+                                         bool& is_reused) {
+    TlsStream tls(std::move(socket), context, TlsStream::Role::client, "localhost");
+    if (session) SSL_set_session(tls.native(), session.get());
+    const auto done = co_await tls.handshake();
+    EXPECT_TRUE(done.has_value());
+    // Tickets come behind the handshake.
+    const std::string hello = co_await test::read_to_end(tls);
+    is_reused = SSL_session_reused(tls.native()) == 1;
+    session.reset(SSL_get1_session(tls.native()));
+    co_await tls.shutdown_send();
+}
+
+TEST(Handshake, NeverResumesASession) {
+    const TlsContext server = gateway();
+    const TlsContext client = agent(shared_pki().login());
+    SSL_CTX_clear_options(client.get(), SSL_OP_NO_TICKET);
+    SSL_CTX_set_session_cache_mode(client.get(), SSL_SESS_CACHE_CLIENT);
+    SessionPtr session;
+    for (int i = 0; i < 3; ++i) {
+        boost::asio::io_context loop;
+        test::Pair pair = test::connected_pair(loop);
+        Outcome outcome;
+        bool is_reused = true;
+        test::run_both(loop, serve(std::move(pair.a), server, outcome),
+                       visit_again(std::move(pair.b), client, session, is_reused));
+        EXPECT_FALSE(is_reused);
+        EXPECT_EQ(SSL_SESSION_is_resumable(session.get()), 0);
+        EXPECT_TRUE(outcome.seen_by_server.certificate) << "a full handshake proves the certificate again";
+    }
+}
+
 struct StackFreer {
     void operator()(STACK_OF(X509) * stack) const { sk_X509_free(stack); }
 };
