@@ -51,6 +51,19 @@ void log_cut(std::size_t count, const char* why) {
     }
 }
 
+/// Writes what the audit log did not take when it was due.
+asio::awaitable<void> catch_up(Worker& worker) {
+    while (!worker.unwritten.empty()) {
+        audit::Record record = worker.unwritten.front();
+        const auto written = co_await worker.shared.audit.async_append(std::move(record));
+        if (!written) {
+            co_return;
+        }
+        spdlog::info("event=audit.written_late id={}", worker.unwritten.front().connection_id);
+        worker.unwritten.pop_front();
+    }
+}
+
 /// Cuts expired tunnels for as long as the loop runs.
 asio::awaitable<void> sweep(Worker& worker) {
     asio::steady_timer timer(worker.loop);
@@ -60,6 +73,7 @@ asio::awaitable<void> sweep(Worker& worker) {
         const Judgement judgement = worker.judgement();
         log_cut(worker.live.cut_expired(judgement), "expiry");
         worker.shared.sessions.forget_before(judgement.now - judgement.expiry_grace);
+        co_await catch_up(worker);
     }
 }
 

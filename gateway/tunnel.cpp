@@ -143,7 +143,11 @@ boost::asio::awaitable<void> conclude(Visit& visit, Tunnel& tunnel, TunnelEnd en
         visit.id, tunnel.live.identity().login.name, tunnel.live.service(), end.closed_by,
         end.reason ? name(*end.reason) : "none", end.bytes_from_client, end.bytes_from_backend,
         std::chrono::duration_cast<std::chrono::milliseconds>(end.duration).count());
-    co_await append(visit.worker, std::move(record));
+    audit::Record kept = record;
+    const auto appended = co_await append(visit.worker, std::move(record));
+    if (!appended) {
+        visit.worker.unwritten.push_back(std::move(kept));
+    }
 }
 
 net::RelayEnd broken(net::Side side, const Failure& failure) {

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 
 #include <boost/asio/io_context.hpp>
 
@@ -48,6 +49,9 @@ struct Worker {
     bool is_draining = false;
     net::PendingConnections pending;
     LiveConnections live;
+    /// Records of tunnels that ended while the audit log could not be written; tried again every second.
+    /// Bounded by the tunnels that were open then: without an audit log nobody is let in.
+    std::deque<audit::Record> unwritten;
 
     /// Tunnels that are being opened or are open, until their last record is written. Read by any thread.
     std::atomic<std::size_t> tunnels = 0;

@@ -53,7 +53,10 @@ Endpoint to_endpoint(const asio::generic::stream_protocol::endpoint& endpoint) {
     if (endpoint.size() > tcp.capacity()) return result;
     std::memcpy(tcp.data(), endpoint.data(), endpoint.size());
     tcp.resize(endpoint.size());
-    result.address = tcp.address().to_string();
+    // A listener of both kinds sees IPv4 peers as ::ffff:192.0.2.1.
+    const bool is_v4 = tcp.address().is_v6() && tcp.address().to_v6().is_v4_mapped();
+    result.address = is_v4 ? asio::ip::make_address_v4(asio::ip::v4_mapped, tcp.address().to_v6()).to_string()
+                           : tcp.address().to_string();
     result.port = tcp.port();
     return result;
 }

@@ -1,10 +1,12 @@
 // The whole gateway in this process, over real TLS, with a stand-in for the CA service and small backends.
 #include <arpa/inet.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <chrono>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -111,6 +113,23 @@ private:
     unsigned short port_ = 0;
     std::string answer_;
     std::thread thread_;
+};
+
+/// While it lives, no file of this process can be written beyond so many bytes.
+class FileSizeLimit {
+public:
+    explicit FileSizeLimit(rlim_t bytes) {
+        ::signal(SIGXFSZ, SIG_IGN);
+        ::getrlimit(RLIMIT_FSIZE, &old_);
+        const rlimit limit{bytes, old_.rlim_max};
+        ::setrlimit(RLIMIT_FSIZE, &limit);
+    }
+    ~FileSizeLimit() { ::setrlimit(RLIMIT_FSIZE, &old_); }
+    FileSizeLimit(const FileSizeLimit&) = delete;
+    FileSizeLimit& operator=(const FileSizeLimit&) = delete;
+
+private:
+    rlimit old_{};
 };
 
 /// The settings of a plain OpenSSL client; without certificates it shows none.
@@ -707,6 +726,31 @@ TEST_F(GatewayServer, DrainingRefusesNewTunnelsAndKeepsTheOpenOnesUntilTheyAreCu
     EXPECT_TRUE(alice.is_closed());
     EXPECT_TRUE(eventually([&] { return server_->tunnels() == 0; }));
     EXPECT_EQ(wait_for("connection.closed", "shutting_down")["postern"]["closed_by"], "gateway");
+}
+
+TEST_F(GatewayServer, RefusesEverybodyWhileTheAuditLogCannotBeWrittenAndCatchesUpAfter) {
+    start(service("echo", echo_port()) + rule("echo"));
+    std::string id;
+    {
+        Visitor alice(port(), client("alice"));
+        const auto answer = alice.ask("CONNECT echo:7");
+        ASSERT_EQ(answer.status, 200U);
+        id = answer.field("Postern-Connection");
+        // No file of this process may grow: a full disk.
+        const FileSizeLimit full(fs::file_size(folder_ / "audit.jsonl"));
+        const auto refused = Visitor(port(), client("bob")).ask("CONNECT echo:7");
+        EXPECT_EQ(refused.status, 503U);
+        EXPECT_EQ(refused.json()["code"], "audit_unavailable");
+        EXPECT_EQ(Visitor(port(), client("bob")).ask("CONNECT nowhere:7").json()["code"],
+                  "audit_unavailable");
+        alice.shut_down();
+        EXPECT_TRUE(alice.is_closed());
+        EXPECT_TRUE(eventually([&] { return server_->tunnels() == 0; }));
+        EXPECT_EQ(count("connection.closed", {}, id), 0U);
+    }
+    EXPECT_EQ(wait_for("connection.closed", {}, id)["postern"]["closed_by"], "client");
+    EXPECT_EQ(count("connection.closed", {}, id), 1U);
+    EXPECT_EQ(Visitor(port(), client("bob")).ask("CONNECT echo:7").status, 200U);
 }
 
 TEST_F(GatewayServer, SilentPeersAreCutForNewerOnes) {
