@@ -93,7 +93,7 @@ END
 say 'gateway: enroll, start'
 sed -e 's|^listen = .*|listen = ["127.0.0.1:7443"]|' -e 's|https://ca.example.org:7444|https://localhost:7444|' \
     -e 's|db1.example.org:5432|localhost:5432|' -e 's|^# drain_timeout.*|drain_timeout = "20s"|' \
-    /usr/local/share/doc/postern/examples/gateway.toml >/etc/postern/gateway.toml
+    -e 's|^# copies|copies|' /usr/local/share/doc/postern/examples/gateway.toml >/etc/postern/gateway.toml
 postern-ca token create --gateway gw1 --dns localhost --json | jq -r .token | postern-gateway enroll $ca >/dev/null
 [ "$(stat -c %a:%U /etc/postern/gateway.key)" = 600:root ] || fail "gateway.key is $(stat -c %a:%U /etc/postern/gateway.key)"
 postern-gateway check-config >/dev/null
@@ -108,6 +108,21 @@ echo alice-login | as_alice postern login $ca --user alice --password-stdin >/de
 as_alice postern connect orders-db:15432 >/tmp/agent.log 2>&1 &
 eventually 10 grep -q 15432 /tmp/agent.log
 expect_answer
+eventually 10 sh -c "journalctl SYSLOG_IDENTIFIER=postern-gateway-audit -o cat --no-pager | grep -q connection.accepted" ||
+    fail 'the journal has no copy of the record'
+
+say 'an invalid configuration is told once, not tried again and again'
+systemctl stop postern-gateway
+cp /etc/postern/gateway.toml /tmp/good.toml
+echo 'nonsense = 1' >>/etc/postern/gateway.toml
+! systemctl start postern-gateway 2>/dev/null || fail 'it started with an invalid configuration'
+expect postern-gateway ExecMainStatus 3
+sleep 2
+expect postern-gateway ActiveState failed
+expect postern-gateway NRestarts 0
+cp /tmp/good.toml /etc/postern/gateway.toml
+systemctl start postern-gateway
+eventually 15 ask 'select 1' >/dev/null 2>&1 || fail 'nobody gets through'
 
 # A psql that stays: held QUERY sends it one and gives the answer.
 coproc held { as_alice psql -X -A -t -q -h localhost -p 15432 -d orders 2>&1 | tee /tmp/held.out; }
