@@ -179,7 +179,7 @@ asio::awaitable<Refusal> ask_why_cut(Agent& agent, GatewayEntry gateway, std::st
     auto connection =
         co_await GatewayConnection::open(std::move(gateway), std::move(login), kGatewayPatience);
     if (!connection) {
-        unknown.hint = connection.error().message + ". Connect again when it is back.";
+        unknown.hint = "The gateway cannot be asked why; connect again when it is back.";
         co_return std::move(unknown);
     }
     std::string path = "/v1/connections/" + connection_id;
@@ -203,12 +203,9 @@ asio::awaitable<Refusal> ask_why_cut(Agent& agent, GatewayEntry gateway, std::st
     Refusal refusal;
     refusal.code = code_named(reason);
     refusal.connection_id = connection_id;
-    const std::string message = text_in(json, "message");
+    const std::string message = as_message(text_in(json, "message"));
     refusal.message = fmt::format("the gateway {} ended the connection: {}", gateway_name,
                                   message.empty() ? reason : message);
-    while (refusal.message.ends_with('.')) {
-        refusal.message.pop_back();
-    }
     refusal.hint = next_step(refusal.code);
     co_return std::move(refusal);
 }

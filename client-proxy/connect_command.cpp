@@ -150,7 +150,9 @@ public:
         return service;
     }
 
-    std::optional<Refusal> refusal() const { return offered_ ? std::nullopt : std::optional(offered_.error()); }
+    std::optional<Refusal> refusal() const {
+        return offered_ ? std::nullopt : std::optional(offered_.error());
+    }
 
 private:
     Outcome<std::vector<OfferedService>> offered_;

@@ -89,13 +89,24 @@ void throw_exception_from_error(const Refusal& refusal, const boost::source_loca
         fmt::format("{}:{}: value of a refusal: {}", where.file_name(), where.line(), refusal.message));
 }
 
-Refusal refusal_of(const http::Problem& problem) {
-    std::string message = problem.title;
+std::string as_message(std::string_view sentence) {
+    std::string message(sentence);
     while (message.ends_with('.')) {
         message.pop_back();
     }
-    return {problem.code, message.empty() ? std::string(name(problem.code)) : message, problem.hint,
-            problem.connection_id};
+    const auto is_lower = [](char c) { return (c >= 'a' && c <= 'z') || c == ' '; };
+    if (message.size() > 1 && message[0] >= 'A' && message[0] <= 'Z' && is_lower(message[1])) {
+        message[0] = static_cast<char>(message[0] - 'A' + 'a');
+    }
+    return message;
+}
+
+Refusal refusal_of(const http::Problem& problem) {
+    std::string message = as_message(problem.title);
+    if (message.empty()) {
+        message = name(problem.code);
+    }
+    return {problem.code, std::move(message), problem.hint, problem.connection_id};
 }
 
 Refusal ca_refusal(const Failure& failure, std::string_view url) {

@@ -27,6 +27,8 @@ struct Refusal {
 template <class T>
 using Outcome = boost::system::result<T, Refusal>;
 
+/// A sentence in the form of a message: "The gateway is full." becomes "the gateway is full".
+std::string as_message(std::string_view sentence);
 /// What a gateway or the CA service answered.
 Refusal refusal_of(const http::Problem& problem);
 /// The CA service did not answer, or is not the one that is trusted.

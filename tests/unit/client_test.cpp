@@ -376,6 +376,13 @@ TEST(Refusal, BecomesAnErrorResponse) {
     EXPECT_THAT(fields->detail, HasSubstr("0193"));
 }
 
+TEST(Refusal, SpeaksAsPostgresDoes) {
+    EXPECT_EQ(as_message("The gateway is full."), "the gateway is full");
+    EXPECT_EQ(as_message("A limit was reached"), "a limit was reached");
+    EXPECT_EQ(as_message("TLS failed"), "TLS failed");
+    EXPECT_EQ(as_message(""), "");
+}
+
 TEST(Refusal, HasAnExitCodeThatMeansSomething) {
     EXPECT_EQ(exit_code_of(Code::unauthenticated), 4);
     EXPECT_EQ(exit_code_of(Code::unreachable), 5);
