@@ -37,7 +37,7 @@ struct Options {
 int check_config(const Options& options) {
     auto snapshot = Snapshot::load(options.config, system_clock()());
     if (!snapshot) {
-        return complain(snapshot.error());
+        return complain("the configuration is not good", snapshot.error());
     }
     for (const std::string& warning : (*snapshot)->warnings) {
         fmt::print(stderr, "postern-gateway: warning: {}\n", warning);
@@ -71,12 +71,12 @@ Result<Secret> read_token(Options& options) {
 int enroll_command(Options& options) {
     auto token = read_token(options);
     if (!token) {
-        return complain(token.error());
+        return complain("cannot read the token", token.error());
     }
     const auto enrolled =
         enroll(Enrolment{options.config, options.ca_url, options.fingerprint, std::move(*token)});
     if (!enrolled) {
-        return complain(enrolled.error());
+        return complain("cannot enroll", enrolled.error());
     }
     fmt::print("enrolled; try the configuration with: postern-gateway check-config --config {}\n",
                options.config.string());
@@ -113,10 +113,15 @@ int run_command_line(int argc, char** argv) {
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
-        return app.exit(error) == 0 ? 0 : kUsage;
+        if (error.get_exit_code() == 0) {
+            return app.exit(error);
+        }
+        fmt::print(stderr, "postern-gateway: error: cannot understand the command line: {}\n", error.what());
+        fmt::print(stderr, "hint: see postern-gateway --help\n");
+        return kUsage;
     }
     if (auto started = start_log("postern-gateway", options.log_level); !started) {
-        complain(started.error());
+        complain("cannot start", started.error());
         return kUsage;
     }
     if (serve->parsed()) {

@@ -47,9 +47,11 @@ Advice advice_on(Code code) {
 
 }  // namespace
 
-int complain(const Failure& failure) {
+int complain(std::string_view what, const Failure& failure) {
     const Advice advice = advice_on(failure.code);
-    fmt::print(stderr, "postern-gateway: error: {}: {}\n", name(failure.code), failure.detail);
+    const std::string_view why =
+        failure.detail.empty() ? name(failure.code) : std::string_view(failure.detail);
+    fmt::print(stderr, "postern-gateway: error: {}: {}\n", what, why);
     fmt::print(stderr, "hint: {}\n", advice.hint);
     return advice.exit_code;
 }

@@ -7,8 +7,9 @@
 
 namespace postern::gateway {
 
-/// Prints both lines to standard error and returns the exit code that the failure means: 3 configuration
-/// invalid, 4 not authenticated or denied, 5 unreachable, 1 otherwise.
-int complain(const Failure& failure);
+/// Prints both lines to standard error (`what` did not work, for example "cannot serve") and returns the exit
+/// code that the failure means: 3 configuration invalid, 4 not authenticated or denied, 5 unreachable, 1
+/// otherwise.
+int complain(std::string_view what, const Failure& failure);
 
 }  // namespace postern::gateway

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file.hpp"
+#include "base/hex.hpp"
 #include "gateway/settings.hpp"
 #include "http/client.hpp"
 #include "pki/certificate.hpp"
@@ -52,6 +53,18 @@ Result<nlohmann::json> object_of(const std::string& body) {
         return Failure{Code::malformed_request, "the CA service's answer is not a JSON object"};
     }
     return Result<nlohmann::json>(boost::system::in_place_value, std::move(document));
+}
+
+/// The hexadecimal digits of "sha256:<hex>", in lower case.
+Result<std::string> pin_of(std::string_view fingerprint) {
+    const bool has_form = fingerprint.starts_with(kSha256);
+    const auto bytes = from_hex(has_form ? fingerprint.substr(kSha256.size()) : std::string_view());
+    if (!has_form || !bytes || bytes->size() != 32) {
+        return Failure{
+            Code::config_invalid,
+            "--fingerprint must be sha256:<64 hexadecimal digits>, as postern-ca fingerprint prints it"};
+    }
+    return to_hex(*bytes);
 }
 
 /// Of a bundle that anybody may have sent: the one root that the fingerprint names, and the intermediates,
@@ -202,12 +215,11 @@ Result<void> enroll(const Enrolment& enrolment) {
     if (!settings) {
         return settings.error();
     }
-    if (!enrolment.fingerprint.starts_with(kSha256)) {
-        return Failure{Code::config_invalid,
-                       "--fingerprint must be sha256:<hex>, as postern-ca fingerprint prints it"};
+    auto pin = pin_of(enrolment.fingerprint);
+    if (!pin) {
+        return pin.error();
     }
-    const std::string_view pin = std::string_view(enrolment.fingerprint).substr(kSha256.size());
-    auto client = pinned_client(enrolment.ca_url.empty() ? settings->ca_url : enrolment.ca_url, pin);
+    auto client = pinned_client(enrolment.ca_url.empty() ? settings->ca_url : enrolment.ca_url, *pin);
     if (!client) {
         return client.error();
     }

@@ -139,7 +139,7 @@ private:
 int serve_command(const std::filesystem::path& config) {
     auto server = Server::start(config, system_clock());
     if (!server) {
-        return complain(server.error());
+        return complain("cannot serve", server.error());
     }
     Steward steward(**server);
     for (const unsigned short port : (*server)->ports()) {
