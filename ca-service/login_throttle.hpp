@@ -29,8 +29,9 @@ struct ThrottleRules {
     /// A stranger who guesses can hold a user out for `most_delay` at a time, so that it is short; but see
     /// LoginThrottle.
     ThrottleRule user;
-    /// Offices share an address: many are free, but who goes on waits long.
-    ThrottleRule address{.free_failures = 50,
+    /// Offices share an address, and attempts count while they are judged: more are free than can be under
+    /// way at once. But who goes on waits long.
+    ThrottleRule address{.free_failures = 200,
                          .first_delay = std::chrono::seconds(1),
                          .most_delay = std::chrono::minutes(10),
                          .forgive_every = std::chrono::seconds(30)};

@@ -58,7 +58,12 @@ void WorkerPool::work_on(store::Database& database) {
             job = std::move(queue_.front());
             queue_.pop_front();
         }
-        job(database);
+        try {
+            job(database);
+        } catch (...) {
+            // Logged there: a bug ends one job, not the thread.
+            failure_of_exception_in_flight();
+        }
     }
 }
 

@@ -40,7 +40,7 @@ public:
     WorkerPool(const WorkerPool&) = delete;
     WorkerPool& operator=(const WorkerPool&) = delete;
 
-    /// False when the queue is full. The job must not throw.
+    /// False when the queue is full. What the job throws is logged.
     bool try_post(Job job);
 
     /// Runs `work` on a worker and comes back on the caller's own executor. Code::unavailable at once when

@@ -215,7 +215,7 @@ void add_cert(CLI::App& app, CommandLine& line) {
     auto options = std::make_shared<Options>();
 
     CLI::App* listing = add_command(*cert, "list", "List the login certificates that are valid now");
-    listing->add_option("--user", options->user, "Only those of this user");
+    listing->add_option("--user", options->user, "Only those of this user")->type_name("NAME");
     listing->add_flag("--all", options->is_all, "Expired and revoked ones too (kept for 30 days)");
     listing->add_flag("--servers", options->is_servers, "Those of gateways and PostgreSQL servers instead");
     listing->add_flag("--json", options->is_json, "Print JSON");
@@ -224,9 +224,10 @@ void add_cert(CLI::App& app, CommandLine& line) {
     CLI::App* revoking = add_command(*cert, "revoke",
                                      "Revoke: gateways refuse it and cut what is open within seconds.\n"
                                      "The login session that a certificate belongs to ends with it");
-    revoking->add_option("serial", options->serial, "The serial number, as cert list or openssl print it");
-    revoking->add_option("--user", options->user, "Everything of this user");
-    revoking->add_option("--session", options->session, "Everything of this login session");
+    revoking->add_option("serial", options->serial, "The serial number, as cert list or openssl print it")
+        ->type_name("");
+    revoking->add_option("--user", options->user, "Everything of this user")->type_name("NAME");
+    revoking->add_option("--session", options->session, "Everything of this login session")->type_name("ID");
     std::vector<std::string> words;
     for (const Reason& known : kReasons) {
         words.emplace_back(known.name);

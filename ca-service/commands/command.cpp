@@ -172,8 +172,10 @@ int run(int argc, char** argv) {
     app.set_version_flag("--version", "postern-ca " + std::string(version()));
     app.add_option("--dir", line.directory, "The folder of the CA: keys, certificates, state")
         ->envname("POSTERN_CA_DIR")
+        ->type_name("DIR")
         ->capture_default_str();
-    app.add_option("--config", line.config_file, "The configuration (default: ca.toml in the CA's folder)");
+    app.add_option("--config", line.config_file, "The configuration (default: ca.toml in the CA's folder)")
+        ->type_name("FILE");
     app.require_subcommand(1);
     app.get_formatter()->column_width(34);
     add_init(app, line);

@@ -278,19 +278,28 @@ void add_enroll(CLI::App& app, CommandLine& line) {
         "On a PostgreSQL server: make a key here and trade a one-time token for its certificate.\n"
         "Needs no CA folder on this machine");
     auto options = std::make_shared<Options>();
-    command->add_option("--ca", options->url, "The CA service, https://HOST:PORT")->required();
+    command->add_option("--ca", options->url, "The CA service, https://HOST:PORT")
+        ->required()
+        ->type_name("URL");
     command->add_option("--fingerprint", options->pin, "What postern-ca fingerprint prints: sha256:…")
-        ->required();
+        ->required()
+        ->type_name("PIN");
     command->add_option("--token", options->token, "What postern-ca token create printed (or POSTERN_TOKEN)")
         ->envname("POSTERN_TOKEN")
-        ->required();
+        ->required()
+        ->type_name("TOKEN");
     command->add_option("--out-cert", options->out_certificate, "Where the certificate goes (ssl_cert_file)")
-        ->required();
+        ->required()
+        ->type_name("FILE");
     command->add_option("--out-key", options->out_key, "Where the key goes, mode 0600 (ssl_key_file)")
-        ->required();
-    command->add_option("--out-user-ca", options->out_user_ca, "Where the user CA goes (ssl_ca_file)");
-    command->add_option("--out-server-ca", options->out_server_ca, "Where the server CA goes");
-    command->add_option("--owner", options->owner, "The account that gets the files, usually postgres");
+        ->required()
+        ->type_name("FILE");
+    command->add_option("--out-user-ca", options->out_user_ca, "Where the user CA goes (ssl_ca_file)")
+        ->type_name("FILE");
+    command->add_option("--out-server-ca", options->out_server_ca, "Where the server CA goes")
+        ->type_name("FILE");
+    command->add_option("--owner", options->owner, "The account that gets the files, usually postgres")
+        ->type_name("ACCOUNT");
     command->add_flag("--json", options->is_json, "Print JSON");
     command->callback([&line, options] { line.run = [options] { return enroll(*options); }; });
 }

@@ -113,8 +113,8 @@ void add_group(CLI::App& app, CommandLine& line) {
 
     const auto add_change = [&](const char* name, const char* description, bool is_joining) {
         CLI::App* command = add_command(*group, name, description);
-        command->add_option("user", options->user, "The login name")->required();
-        command->add_option("group", options->group, "The group")->required();
+        command->add_option("user", options->user, "The login name")->required()->type_name("");
+        command->add_option("group", options->group, "The group")->required()->type_name("");
         command->callback([&line, options, is_joining] {
             line.run = [&line, options, is_joining] { return change(line, *options, is_joining); };
         });

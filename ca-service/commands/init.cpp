@@ -156,11 +156,15 @@ void add_init(CLI::App& app, CommandLine& line) {
         ->add_option("--name", options->names,
                      "DNS name or IP address by which desktops and gateways reach the CA; may be repeated")
         ->required()
+        ->type_name("DNS|IP")
         ->allow_extra_args(false);
-    command->add_option(
-        "--trust-domain", options->trust_domain,
-        "The domain in every certificate's SPIFFE URI (default: the domain of the first name)");
-    command->add_option("--listen", options->listen, "Where serve listens")->capture_default_str();
+    command
+        ->add_option("--trust-domain", options->trust_domain,
+                     "The domain in every certificate's SPIFFE URI (default: the domain of the first name)")
+        ->type_name("DOMAIN");
+    command->add_option("--listen", options->listen, "Where serve listens")
+        ->type_name("HOST:PORT")
+        ->capture_default_str();
     command->add_flag("--json", options->is_json, "Print what was made as JSON");
     command->callback([&line, options] { line.run = [&line, options] { return init(line, *options); }; });
 }

@@ -4,7 +4,9 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
+#include <csignal>
 #include <optional>
 
 #include <fmt/format.h>
@@ -45,23 +47,43 @@ std::optional<Secret> read_line(int fd) {
     return Secret(std::move(line));
 }
 
-/// Echo off while it lives.
+/// What a signal that ends the program while echo is off must put back.
+int quiet_fd = -1;
+termios loud{};
+
+extern "C" void restore_terminal_and_end(int signal) {
+    // Both calls are safe in a signal handler (POSIX.1-2008, section 2.4.3).
+    ::tcsetattr(quiet_fd, TCSANOW, &loud);
+    ::signal(signal, SIG_DFL);
+    ::raise(signal);
+}
+
+/// Echo off while it lives. One at a time.
 class QuietTerminal {
 public:
-    explicit QuietTerminal(int fd) : fd_(fd) {
-        ::tcgetattr(fd_, &before_);
-        termios quiet = before_;
+    explicit QuietTerminal(int fd) {
+        quiet_fd = fd;
+        ::tcgetattr(fd, &loud);
+        for (std::size_t i = 0; i < kEnding.size(); ++i) {
+            before_[i] = ::signal(kEnding[i], restore_terminal_and_end);
+        }
+        termios quiet = loud;
         quiet.c_lflag &= ~static_cast<tcflag_t>(ECHO);
         quiet.c_lflag |= ECHONL;
-        ::tcsetattr(fd_, TCSAFLUSH, &quiet);
+        ::tcsetattr(fd, TCSAFLUSH, &quiet);
     }
-    ~QuietTerminal() { ::tcsetattr(fd_, TCSAFLUSH, &before_); }
+    ~QuietTerminal() {
+        ::tcsetattr(quiet_fd, TCSAFLUSH, &loud);
+        for (std::size_t i = 0; i < kEnding.size(); ++i) {
+            ::signal(kEnding[i], before_[i]);
+        }
+    }
     QuietTerminal(const QuietTerminal&) = delete;
     QuietTerminal& operator=(const QuietTerminal&) = delete;
 
 private:
-    int fd_;
-    termios before_{};
+    static constexpr std::array<int, 4> kEnding{SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+    std::array<void (*)(int), 4> before_{};
 };
 
 std::optional<Secret> ask(int terminal, const std::string& question) {

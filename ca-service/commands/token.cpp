@@ -171,15 +171,20 @@ void add_token(CLI::App& app, CommandLine& line) {
     auto options = std::make_shared<Options>();
 
     CLI::App* creating = add_command(*token, "create", "Make a token; it is printed once");
-    auto* gateway = creating->add_option("--gateway", options->gateway, "For the gateway of this name");
+    auto* gateway = creating->add_option("--gateway", options->gateway, "For the gateway of this name")
+                        ->type_name("NAME");
     creating->add_option("--service", options->service, "For the PostgreSQL server of this service")
+        ->type_name("NAME")
         ->excludes(gateway);
     creating
         ->add_option("--dns", options->dns_names,
                      "DNS name or IP address in the certificate; may be repeated")
         ->required()
+        ->type_name("DNS|IP")
         ->allow_extra_args(false);
-    creating->add_option("--ttl", options->lifetime, "How long it can be redeemed")->capture_default_str();
+    creating->add_option("--ttl", options->lifetime, "How long it can be redeemed")
+        ->type_name("TIME")
+        ->capture_default_str();
     creating->add_flag("--json", options->is_json, "Print JSON");
     creating->callback([&line, options] { line.run = [&line, options] { return create(line, *options); }; });
 

@@ -124,6 +124,10 @@ Outcome<void> disable(const CommandLine& line, const Options& options) {
     if (!revoked) {
         return ending_of("cannot disable the user", revoked.error());
     }
+    if (revoked->sessions == 0 && revoked->certificates == 0) {
+        fmt::print("Disabled {}, who was not logged in.\n", options.name);
+        return {};
+    }
     fmt::print(
         "Disabled {}: {} session{} ended, {} certificate{} revoked. Gateways cut live connections within "
         "seconds.\n",
@@ -197,7 +201,7 @@ void add_user(CLI::App& app, CommandLine& line) {
         });
     };
     const auto add_name = [&](CLI::App* command) {
-        command->add_option("name", options->name, "The login name")->required();
+        command->add_option("name", options->name, "The login name")->required()->type_name("");
     };
     const auto add_password = [&](CLI::App* command) {
         command->add_flag("--password-stdin", options->is_password_from_stdin,
@@ -208,6 +212,7 @@ void add_user(CLI::App& app, CommandLine& line) {
     add_name(adding);
     adding
         ->add_option("--group", options->groups, "A group that the user's certificates name; may be repeated")
+        ->type_name("GROUP")
         ->allow_extra_args(false);
     add_password(adding);
     bind(adding, add);
