@@ -14,6 +14,7 @@
 #include "client-proxy/end_to_end_session.hpp"
 #include "client-proxy/local_peer.hpp"
 #include "client-proxy/passthrough_session.hpp"
+#include "client-proxy/service_list.hpp"
 
 namespace postern::client {
 
@@ -54,6 +55,25 @@ asio::awaitable<void> show_to_gateways(Agent& agent, LoginPtr login) {
     }
 }
 
+// Until then a client of another protocol, which waits for the server to speak first, would wait for nothing.
+asio::awaitable<void> learn_from_gateways(Agent& agent) {
+    const auto executor = co_await asio::this_coro::executor;
+    for (;;) {
+        LoginPtr login = agent.logins().latest();
+        if (login) {
+            const auto services = co_await fetch_services(std::move(login), kGatewayPatience);
+            if (services) {
+                for (const auto& service : *services) {
+                    agent.set_protocol(service.name, service.protocol == "postgres");
+                }
+                co_return;
+            }
+        }
+        asio::steady_timer pause(executor, std::chrono::seconds(3));
+        co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
+    }
+}
+
 Code code_named(std::string_view text) {
     for (int i = 0; i <= static_cast<int>(Code::internal); ++i) {
         if (name(static_cast<Code>(i)) == text) {
@@ -84,10 +104,6 @@ std::string text_in(const nlohmann::json& json, const char* key) {
 
 }  // namespace
 
-struct Agent::Port {
-    PortService service;
-};
-
 Agent::Agent(Notes& notes, AgentOptions options)
     : notes_(notes), options_(options), slots_(options.sessions, 0), loops_(options.loops) {
     for (std::size_t i = 0; i < loops_.size(); ++i) {
@@ -105,7 +121,7 @@ void Agent::start() {
     loops_.start();
 }
 
-Result<unsigned short> Agent::listen(PortService service, unsigned short port) {
+Result<unsigned short> Agent::listen(std::string service, Mode mode, bool is_postgres, unsigned short port) {
     auto first = net::Listener::bind(net::Address{"127.0.0.1", std::to_string(port)});
     if (!first) {
         return first.error();
@@ -116,8 +132,12 @@ Result<unsigned short> Agent::listen(PortService service, unsigned short port) {
     if (!second && second.error().code == Code::already_exists) {
         return second.error();
     }
-    ports_.push_back(std::make_unique<Port>(Port{std::move(service)}));
-    const Port& leads_to = *ports_.back();
+    auto made = std::make_unique<PortService>(std::move(service), mode, is_postgres);
+    const PortService& leads_to = *made;
+    {
+        const std::lock_guard lock(services_mutex_);
+        services_.push_back(std::move(made));
+    }
     const auto serve_one = [this, &leads_to](asio::io_context& loop, std::size_t index,
                                              net::PlainStream local) {
         serve(leads_to, loop, index, std::move(local));
@@ -131,18 +151,32 @@ Result<unsigned short> Agent::listen(PortService service, unsigned short port) {
     return bound;
 }
 
-void Agent::serve(const Port& port, asio::io_context& loop, std::size_t index, net::PlainStream local) {
+void Agent::serve(const PortService& service, asio::io_context& loop, std::size_t index,
+                  net::PlainStream local) {
     if (!options_.admits_other_users && !is_peer_own_user(local.fd())) {
-        notes_.refused(port.service.name, Refusal{Code::policy_denied,
-                                                  "a process of another user of this machine connected",
-                                                  "Each user runs postern for themselves.",
-                                                  {}});
+        notes_.refused(service.name, Refusal{Code::policy_denied,
+                                             "a process of another user of this machine connected",
+                                             "Each user runs postern for themselves.",
+                                             {}});
         return;
     }
-    if (port.service.mode == Mode::end_to_end) {
-        net::spawn(loop, "end_to_end", serve_end_to_end(*this, port.service, index, std::move(local)));
+    if (service.mode == Mode::end_to_end) {
+        net::spawn(loop, "end_to_end", serve_end_to_end(*this, service, index, std::move(local)));
     } else {
-        net::spawn(loop, "passthrough", serve_passthrough(*this, port.service, index, std::move(local)));
+        net::spawn(loop, "passthrough", serve_passthrough(*this, service, index, std::move(local)));
+    }
+}
+
+void Agent::learn_protocols() {
+    net::spawn(loops_.at(0), "learn", learn_from_gateways(*this));
+}
+
+void Agent::set_protocol(const std::string& service, bool is_postgres) {
+    const std::lock_guard lock(services_mutex_);
+    for (const auto& known : services_) {
+        if (known->name == service && known->mode == Mode::passthrough) {
+            known->is_postgres = is_postgres;
+        }
     }
 }
 

@@ -2,11 +2,13 @@
 // of other users, more pending ones than a bound (the oldest goes), and more sessions than a bound.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <memory>
-#include <optional>
+#include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "client-proxy/cancel_map.hpp"
@@ -26,11 +28,14 @@ enum class Mode { end_to_end, passthrough };
 
 /// What one local port leads to.
 struct PortService {
-    std::string name;
-    Mode mode = Mode::end_to_end;
+    PortService(std::string service, Mode way, bool speaks_postgres)
+        : name(std::move(service)), mode(way), is_postgres(speaks_postgres) {}
+
+    const std::string name;
+    const Mode mode;
     /// passthrough: whether clients speak PostgreSQL, so that nothing is dialled before their first packet is
     /// whole.
-    bool is_postgres = true;
+    std::atomic<bool> is_postgres;
 };
 
 struct AgentOptions {
@@ -62,7 +67,10 @@ public:
     void start();
     /// Binds 127.0.0.1 and, where there is one, ::1; `port` 0 chooses. Code::already_exists when one of them
     /// is taken. After start().
-    Result<unsigned short> listen(PortService service, unsigned short port);
+    Result<unsigned short> listen(std::string service, Mode mode, bool is_postgres, unsigned short port);
+    /// Asks the gateways, until one answers, which services of passed-through ports are not PostgreSQL. Any
+    /// thread.
+    void learn_protocols();
     /// Shows a new login to the gateways of live tunnels, so that they live on. Any thread.
     void show(LoginPtr login);
     /// Closes the ports, tells the clients of live tunnels, waits for them. From a thread that is no loop.
@@ -77,11 +85,12 @@ public:
     LiveTunnels& tunnels() noexcept { return tunnels_; }
     net::ConnectionSlots& slots() noexcept { return slots_; }
     net::PendingConnections& pending(std::size_t loop) noexcept { return *pending_[loop]; }
-    net::EventLoops& loops() noexcept { return loops_; }
+    /// Of a passed-through port.
+    void set_protocol(const std::string& service, bool is_postgres);
 
 private:
-    struct Port;
-    void serve(const Port& port, boost::asio::io_context& loop, std::size_t index, net::PlainStream local);
+    void serve(const PortService& service, boost::asio::io_context& loop, std::size_t index,
+               net::PlainStream local);
 
     Notes& notes_;
     const AgentOptions options_;
@@ -91,7 +100,8 @@ private:
     LiveTunnels tunnels_;
     net::ConnectionSlots slots_;
     std::vector<std::unique_ptr<net::PendingConnections>> pending_;
-    std::vector<std::unique_ptr<Port>> ports_;
+    std::mutex services_mutex_;
+    std::vector<std::unique_ptr<PortService>> services_;
     // After everything that sessions touch, before the doors through which they come.
     net::EventLoops loops_;
     std::vector<net::Listener> listeners_;

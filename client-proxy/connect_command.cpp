@@ -84,10 +84,10 @@ Refusal port_taken(const WantedPort& wanted, unsigned short port, const Failure&
 }
 
 // The same port as the last time; at the first time the first free one from 5432 up.
-Outcome<unsigned short> listen_somewhere(Agent& agent, const WantedPort& wanted, const PortService& service,
+Outcome<unsigned short> listen_somewhere(Agent& agent, const WantedPort& wanted, bool is_postgres,
                                          PortBook& book, Notes& notes) {
     if (wanted.port) {
-        auto bound = agent.listen(service, *wanted.port);
+        auto bound = agent.listen(wanted.service, wanted.mode, is_postgres, *wanted.port);
         if (!bound) {
             return port_taken(wanted, *wanted.port, bound.error());
         }
@@ -100,7 +100,7 @@ Outcome<unsigned short> listen_somewhere(Agent& agent, const WantedPort& wanted,
     unsigned short port =
         remembered != 0 ? remembered : book.next_free(wanted.book_name(), PortBook::kFirst - 1);
     while (port != 0) {
-        auto bound = agent.listen(service, port);
+        auto bound = agent.listen(wanted.service, wanted.mode, is_postgres, port);
         if (bound) {
             if (remembered == 0) {
                 book.remember(wanted.book_name(), *bound);
@@ -125,17 +125,17 @@ class Offers {
 public:
     explicit Offers(Outcome<std::vector<OfferedService>> offered) : offered_(std::move(offered)) {}
 
-    Outcome<PortService> service_of(const WantedPort& wanted, Notes& notes) const {
-        PortService service{wanted.service, wanted.mode, true};
+    /// Whether it is PostgreSQL.
+    Outcome<bool> protocol_of(const WantedPort& wanted, Notes& notes) const {
         if (!offered_) {
-            return service;
+            return true;
         }
         for (const auto& offered : *offered_) {
             if (offered.name != wanted.service) {
                 continue;
             }
-            service.is_postgres = offered.protocol == "postgres";
-            if (!service.is_postgres && wanted.mode == Mode::end_to_end) {
+            const bool is_postgres = offered.protocol == "postgres";
+            if (!is_postgres && wanted.mode == Mode::end_to_end) {
                 return Refusal{
                     Code::config_invalid,
                     fmt::format("{} is not PostgreSQL", wanted.service),
@@ -143,11 +143,11 @@ public:
                                 wanted.service),
                     {}};
             }
-            return service;
+            return is_postgres;
         }
         notes.remark(
             fmt::format("no gateway offers {} to you now; connections will say why", wanted.service));
-        return service;
+        return true;
     }
 
     std::optional<Refusal> refusal() const {
@@ -185,11 +185,11 @@ Outcome<void> open_ports(Agent& agent, const std::vector<WantedPort>& all, const
     }
     PortBook book = PortBook::load(folder);
     for (const auto& wanted : all) {
-        const auto service = offers.service_of(wanted, notes);
-        if (!service) {
-            return service.error();
+        const auto is_postgres = offers.protocol_of(wanted, notes);
+        if (!is_postgres) {
+            return is_postgres.error();
         }
-        const auto port = listen_somewhere(agent, wanted, *service, book, notes);
+        const auto port = listen_somewhere(agent, wanted, *is_postgres, book, notes);
         if (!port) {
             return port.error();
         }
@@ -242,16 +242,22 @@ int connect(const ConnectOptions& options) {
     if (!logins) {
         return fail(logins.error());
     }
+    const std::string user = (*logins)->latest()->user();
     agent.set_logins(**logins);
     agent.start();
-    const Offers offers(list_services((*logins)->latest(), kListPatience));
+    const auto login = wait_for_login(**logins, kListPatience);
+    const Offers offers(login ? list_services(*login, kListPatience)
+                              : Outcome<std::vector<OfferedService>>(login.error()));
     if (const auto refusal = offers.refusal()) {
         notes.remark(fmt::format("for now, {}", refusal->message));
     }
-    const auto opened = open_ports(agent, *wanted, offers, *folder, notes, (*logins)->latest()->user());
+    const auto opened = open_ports(agent, *wanted, offers, *folder, notes, user);
     if (!opened) {
         agent.stop();
         return fail(opened.error());
+    }
+    if (offers.refusal()) {
+        agent.learn_protocols();
     }
     signals.wait();
     agent.stop();

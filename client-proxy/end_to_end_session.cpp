@@ -6,9 +6,7 @@
 #include <variant>
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
-#include "base/log.hpp"
 #include "client-proxy/local_client.hpp"
 #include "net/relay.hpp"
 #include "postgres/auth_filter.hpp"
@@ -241,7 +239,8 @@ asio::awaitable<void> EndToEndSession::judge_end(net::RelayEnd end, const Server
 asio::awaitable<void> EndToEndSession::cancel(postgres::CancelRequest request) {
     auto target = agent_.cancels().find(service_.name, request.key);
     if (!target) {
-        spdlog::info("event=cancel.unknown service={}", postern::quoted(service_.name));
+        agent_.notes().remark(
+            fmt::format("a cancel request for {} was dropped: no session here has its key", service_.name));
         co_return;
     }
     const auto slot = agent_.slots().take({});

@@ -8,6 +8,7 @@
 
 #include "client-proxy/ca_client.hpp"
 #include "client-proxy/commands.hpp"
+#include "client-proxy/preferences.hpp"
 #include "client-proxy/profile.hpp"
 #include "client-proxy/terminal.hpp"
 #include "pki/csr.hpp"
@@ -75,7 +76,21 @@ Outcome<Secret> choose_password(const LoginOptions& options, std::string_view us
 
 }  // namespace
 
-int log_in(const LoginOptions& options) {
+int log_in(const LoginOptions& given) {
+    LoginOptions options = given;
+    const auto preferences = Preferences::load();
+    if (!preferences) {
+        return fail(local_refusal(preferences.error()));
+    }
+    if (options.ca.empty() && !preferences->ca_url.empty()) {
+        options.ca = preferences->ca_url;
+        if (options.fingerprint.empty()) {
+            options.fingerprint = preferences->fingerprint;
+        }
+    }
+    if (options.user.empty()) {
+        options.user = preferences->user;
+    }
     const auto path = ProfileFolder::default_path();
     const auto folder = path ? ProfileFolder::open(*path) : Result<ProfileFolder>(path.error());
     if (!folder) {
@@ -92,12 +107,12 @@ int log_in(const LoginOptions& options) {
     }
     std::string pin = known && known->ca_url == url ? known->pin : std::string();
     if (!options.fingerprint.empty()) {
-        auto given = parse_pin(options.fingerprint);
-        if (!given) {
-            return fail_usage(given.error().detail,
+        auto parsed = parse_pin(options.fingerprint);
+        if (!parsed) {
+            return fail_usage(parsed.error().detail,
                               "The CA's administrator has it from: postern-ca fingerprint");
         }
-        pin = *std::move(given);
+        pin = *std::move(parsed);
     }
     if (pin.empty()) {
         return fail_usage(fmt::format("the CA service {} is not known yet", url),

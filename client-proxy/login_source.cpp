@@ -1,9 +1,12 @@
 #include "client-proxy/login_source.hpp"
 
 #include <algorithm>
+#include <exception>
 #include <utility>
 
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -210,6 +213,20 @@ void RenewedLogin::watch_files(std::unique_lock<std::mutex>& lock) {
         hooks_.on_change(now_valid);
     }
     lock.lock();
+}
+
+Outcome<LoginPtr> wait_for_login(LoginSource& source, std::chrono::milliseconds patience) {
+    asio::io_context loop(1);
+    std::optional<Outcome<LoginPtr>> outcome;
+    asio::co_spawn(loop, source.current(patience),
+                   [&](const std::exception_ptr& exception, Outcome<LoginPtr> result) {
+                       if (exception) {
+                           std::rethrow_exception(exception);
+                       }
+                       outcome = std::move(result);
+                   });
+    loop.run();
+    return *std::move(outcome);
 }
 
 Outcome<LoginPtr> renew_login(const ProfileFolder& folder, SystemTime now) {

@@ -97,6 +97,9 @@ private:
     std::thread thread_;
 };
 
+/// LoginSource::current() for a thread that may block.
+Outcome<LoginPtr> wait_for_login(LoginSource& source, std::chrono::milliseconds patience);
+
 /// One renewal, by whoever is first among the processes that share the folder: what is on the disk when that
 /// is still good, or a new one from the CA, kept on the disk. Blocking.
 Outcome<LoginPtr> renew_login(const ProfileFolder& folder, SystemTime now);

@@ -73,12 +73,23 @@ void Notes::cut(std::string_view service, const Refusal& refusal) {
 }
 
 void Notes::renewed(SystemTime not_after) {
+    {
+        const std::lock_guard lock(mutex_);
+        complaint_.clear();
+    }
     nlohmann::json event = {{"event", "renewed"}, {"not_after", format_time(not_after)}};
     write(std::move(event), fmt::format("the login certificate is renewed until {}", format_time(not_after)),
           false);
 }
 
 void Notes::not_renewed(const Refusal& refusal) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (complaint_ == refusal.message) {
+            return;
+        }
+        complaint_ = refusal.message;
+    }
     nlohmann::json event = {{"event", "not_renewed"},
                             {"code", name(refusal.code)},
                             {"message", refusal.message},

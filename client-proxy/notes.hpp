@@ -45,6 +45,8 @@ private:
     const Style style_;
     const bool has_color_;
     std::mutex mutex_;
+    /// What was last said of a renewal that failed: an outage is told once.
+    std::string complaint_;
 };
 
 /// Without control characters: what others sent may go to a terminal.

@@ -102,7 +102,7 @@ int run_psql(const PsqlOptions& options) {
     std::signal(SIGINT, SIG_IGN);
     std::signal(SIGQUIT, SIG_IGN);
     agent.start();
-    const auto port = agent.listen(PortService{options.service, Mode::end_to_end, true}, 0);
+    const auto port = agent.listen(options.service, Mode::end_to_end, true, 0);
     if (!port) {
         return fail(local_refusal(port.error()));
     }

@@ -15,10 +15,35 @@ namespace postern::client {
 
 namespace asio = boost::asio;
 
-namespace {
+Result<std::vector<OfferedService>> offered_services_from_json(std::string_view text,
+                                                               const std::string& gateway) {
+    const Failure malformed{Code::malformed_request, "not a list of services"};
+    const auto json = nlohmann::json::parse(text, nullptr, false);
+    if (!json.is_object() || !json.contains("services") || !json["services"].is_array()) {
+        return malformed;
+    }
+    std::vector<OfferedService> services;
+    for (const auto& item : json["services"]) {
+        OfferedService service;
+        for (const auto& [key, into] :
+             {std::pair{"name", &service.name}, std::pair{"protocol", &service.protocol},
+              std::pair{"mode", &service.mode}}) {
+            if (!item.is_object() || !item.contains(key) || !item[key].is_string()) {
+                return malformed;
+            }
+            *into = item[key].get<std::string>();
+        }
+        if (!pki::is_resource_name(service.name)) {
+            return malformed;
+        }
+        service.gateway = gateway;
+        services.push_back(std::move(service));
+    }
+    return services;
+}
 
-asio::awaitable<Outcome<std::vector<OfferedService>>> ask(LoginPtr login,
-                                                          std::chrono::milliseconds patience) {
+asio::awaitable<Outcome<std::vector<OfferedService>>> fetch_services(LoginPtr login,
+                                                                     std::chrono::milliseconds patience) {
     std::vector<OfferedService> all;
     std::optional<Refusal> refused;
     bool has_answer = false;
@@ -61,40 +86,11 @@ asio::awaitable<Outcome<std::vector<OfferedService>>> ask(LoginPtr login,
     co_return std::move(all);
 }
 
-}  // namespace
-
-Result<std::vector<OfferedService>> offered_services_from_json(std::string_view text,
-                                                               const std::string& gateway) {
-    const Failure malformed{Code::malformed_request, "not a list of services"};
-    const auto json = nlohmann::json::parse(text, nullptr, false);
-    if (!json.is_object() || !json.contains("services") || !json["services"].is_array()) {
-        return malformed;
-    }
-    std::vector<OfferedService> services;
-    for (const auto& item : json["services"]) {
-        OfferedService service;
-        for (const auto& [key, into] :
-             {std::pair{"name", &service.name}, std::pair{"protocol", &service.protocol},
-              std::pair{"mode", &service.mode}}) {
-            if (!item.is_object() || !item.contains(key) || !item[key].is_string()) {
-                return malformed;
-            }
-            *into = item[key].get<std::string>();
-        }
-        if (!pki::is_resource_name(service.name)) {
-            return malformed;
-        }
-        service.gateway = gateway;
-        services.push_back(std::move(service));
-    }
-    return services;
-}
-
 Outcome<std::vector<OfferedService>> list_services(const LoginPtr& login,
                                                    std::chrono::milliseconds patience) {
     asio::io_context loop(1);
     std::optional<Outcome<std::vector<OfferedService>>> outcome;
-    asio::co_spawn(loop, ask(login, patience),
+    asio::co_spawn(loop, fetch_services(login, patience),
                    [&](const std::exception_ptr& exception, Outcome<std::vector<OfferedService>> result) {
                        if (exception) {
                            std::rethrow_exception(exception);

@@ -5,6 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include <boost/asio/awaitable.hpp>
+
 #include "base/result.hpp"
 #include "client-proxy/login.hpp"
 #include "client-proxy/refusal.hpp"
@@ -24,8 +26,10 @@ struct OfferedService {
 Result<std::vector<OfferedService>> offered_services_from_json(std::string_view text,
                                                                const std::string& gateway);
 
-/// Asks every gateway of the catalogue; blocking, at most `patience` for each. Fails only when none of them
-/// answers.
+/// Asks every gateway of the catalogue, at most `patience` for each. Fails only when none of them answers.
+boost::asio::awaitable<Outcome<std::vector<OfferedService>>> fetch_services(
+    LoginPtr login, std::chrono::milliseconds patience);
+/// The same, blocking, for commands.
 Outcome<std::vector<OfferedService>> list_services(const LoginPtr& login, std::chrono::milliseconds patience);
 
 }  // namespace postern::client

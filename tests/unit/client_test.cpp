@@ -11,8 +11,6 @@
 #include <thread>
 #include <vector>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -29,6 +27,7 @@
 #include "client-proxy/local_peer.hpp"
 #include "client-proxy/login_source.hpp"
 #include "client-proxy/port_book.hpp"
+#include "client-proxy/preferences.hpp"
 #include "client-proxy/profile.hpp"
 #include "client-proxy/refusal.hpp"
 #include "client-proxy/service_list.hpp"
@@ -149,6 +148,27 @@ TEST(ProfileFolder, HasNoProfileBeforeTheFirstLogin) {
     const Folder folder;
     EXPECT_EQ(ProfileFolder::open(folder.path())->load().error().code, Code::not_found);
     EXPECT_EQ(Login::load(*ProfileFolder::open(folder.path())).error().code, Code::unauthenticated);
+}
+
+TEST(Preferences, NameTheCaForEveryone) {
+    const Folder folder;
+    const auto file = folder.path() / "config.toml";
+    ASSERT_TRUE(
+        write_file(file, "[ca]\nurl = \"https://ca:7444\"\nfingerprint = \"sha256:aa\"\n", 0600).has_value());
+    const auto read = Preferences::load(file);
+    ASSERT_TRUE(read.has_value());
+    EXPECT_EQ(read->ca_url, "https://ca:7444");
+    EXPECT_EQ(read->user, "");
+    EXPECT_EQ(Preferences::load(folder.path() / "none.toml")->ca_url, "");
+}
+
+TEST(Preferences, RefuseUnknownKeys) {
+    const Folder folder;
+    const auto file = folder.path() / "config.toml";
+    ASSERT_TRUE(write_file(file, "[ca]\nurk = \"https://ca:7444\"\n", 0600).has_value());
+    const auto read = Preferences::load(file);
+    ASSERT_FALSE(read.has_value());
+    EXPECT_THAT(read.error().detail, HasSubstr("urk"));
 }
 
 // Ports ----------------------------------------------------------------------------------------------
@@ -436,9 +456,9 @@ protected:
     AgentPort() : login_(people_.login(now() + 30min)), logins_(login_), agent_(notes_, options()) {
         agent_.set_logins(logins_);
         agent_.start();
-        port_ = agent_.listen({"orders-db", Mode::end_to_end, true}, 0).value();
-        mapped_port_ = agent_.listen({"mapped-db", Mode::end_to_end, true}, 0).value();
-        passthrough_port_ = agent_.listen({"orders-db", Mode::passthrough, true}, 0).value();
+        port_ = agent_.listen("orders-db", Mode::end_to_end, true, 0).value();
+        mapped_port_ = agent_.listen("mapped-db", Mode::end_to_end, true, 0).value();
+        passthrough_port_ = agent_.listen("orders-db", Mode::passthrough, true, 0).value();
     }
     ~AgentPort() override { agent_.stop(); }
 
@@ -590,7 +610,7 @@ TEST_F(AgentPort, DropsWhatIsNotPostgres) {
 }
 
 TEST_F(AgentPort, IsNotGivenTwice) {
-    const auto taken = agent_.listen({"other-db", Mode::end_to_end, true}, port_);
+    const auto taken = agent_.listen("other-db", Mode::end_to_end, true, port_);
     ASSERT_FALSE(taken.has_value());
     EXPECT_EQ(taken.error().code, Code::already_exists);
 }
@@ -620,15 +640,7 @@ protected:
                         .has_value());
         return folder;
     }
-    static Outcome<LoginPtr> current(LoginSource& source) {
-        boost::asio::io_context loop;
-        std::optional<Outcome<LoginPtr>> outcome;
-        boost::asio::co_spawn(loop, source.current(10s), [&](std::exception_ptr, Outcome<LoginPtr> result) {
-            outcome = std::move(result);
-        });
-        loop.run();
-        return *outcome;
-    }
+    static Outcome<LoginPtr> current(LoginSource& source) { return wait_for_login(source, 10s); }
 
     Folder folder_;
     People people_;
