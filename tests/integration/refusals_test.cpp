@@ -268,11 +268,11 @@ TEST_F(Refusals, RandomBytesOnTheTlsPort) {
 TEST_F(Refusals, AnotherDatabaseUserIsToldBeforePostgresIsAsked) {
     Laptop alice(*stack_, "alice");
     const Agent agent(alice);
-    const Outcome outcome = psql(agent.port(), "select 'let in'", "bob");
+    const Outcome outcome = psql(agent.port(), "select 'let in'", "mallory");
     EXPECT_THAT(outcome.err, HasSubstr("FATAL"));
     EXPECT_THAT(outcome.err, HasSubstr("alice"));
     EXPECT_THAT(outcome.err, HasSubstr("HINT"));
-    EXPECT_EQ(stack_->postgres().log().find("user=bob"), std::string::npos);
+    EXPECT_EQ(stack_->postgres().log().find("user=mallory"), std::string::npos);
 }
 
 TEST_F(Refusals, TheWrongDatabasePasswordIsPostgresToTell) {
