@@ -43,11 +43,11 @@ void read_ca(config::Table table, Config& out) {
                                   "\"example.org\"",
                                   out.trust_domain));
     }
-    out.certificate_lifetime = table.duration("certificate_lifetime", hours(1), seconds(30), hours(24));
-    out.session_lifetime = table.duration("session_lifetime", hours(12), seconds(30), hours(24 * 30));
+    out.certificate_lifetime = table.duration("certificate_lifetime", hours(1), seconds(5), hours(24));
+    out.session_lifetime = table.duration("session_lifetime", hours(12), seconds(5), hours(24 * 30));
     out.server_certificate_lifetime =
         table.duration("server_certificate_lifetime", hours(24 * 90), minutes(10), hours(24 * 398));
-    out.crl_lifetime = table.duration("crl_lifetime", hours(1), seconds(10), hours(24 * 7));
+    out.crl_lifetime = table.duration("crl_lifetime", hours(1), seconds(5), hours(24 * 7));
     out.crl_url = table.string("crl_url", "");
     if (out.crl_url.empty() && !out.names.empty()) {
         const std::string& name = out.names.front();
@@ -174,7 +174,7 @@ names = [{}]
 # Part of every certificate that was ever issued: do not change it.
 trust_domain = "{}"
 
-# How long a login certificate lives (30s to 24h), and how long one login lasts: until then certificates are
+# How long a login certificate lives (5s to 24h), and how long one login lasts: until then certificates are
 # renewed silently.
 # certificate_lifetime = "1h"
 # session_lifetime = "12h"

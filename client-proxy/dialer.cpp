@@ -52,11 +52,20 @@ Result<void> check_database_identity(const pki::Certificate& certificate, const 
     return {};
 }
 
+asio::awaitable<Outcome<std::unique_ptr<GatewayConnection>>> Dialer::open(GatewayEntry gateway,
+                                                                          LoginPtr login) {
+    const auto pass = co_await handshakes_.enter(patience_.turn);
+    if (!pass) {
+        co_return gateway_refusal(pass.error(), gateway.name);
+    }
+    co_return co_await GatewayConnection::open(std::move(gateway), std::move(login), patience_.gateway);
+}
+
 asio::awaitable<Outcome<Tunnel>> Dialer::try_gateway(GatewayEntry gateway, LoginPtr login,
                                                      TunnelOrder order) {
     Tunnel tunnel;
     tunnel.gateway = gateway;
-    auto opened = co_await GatewayConnection::open(std::move(gateway), std::move(login), patience_.gateway);
+    auto opened = co_await open(std::move(gateway), std::move(login));
     if (!opened) {
         co_return opened.error();
     }
@@ -100,7 +109,7 @@ asio::awaitable<Outcome<ServerTunnel>> Dialer::try_server(GatewayEntry gateway, 
     ServerTunnel made;
     made.tunnel.gateway = gateway;
     LoginPtr with = login;
-    auto opened = co_await GatewayConnection::open(std::move(gateway), std::move(with), patience_.gateway);
+    auto opened = co_await open(std::move(gateway), std::move(with));
     if (!opened) {
         co_return opened.error();
     }

@@ -13,6 +13,7 @@
 #include "client-proxy/gateway_connection.hpp"
 #include "client-proxy/login.hpp"
 #include "net/nested_tls_stream.hpp"
+#include "net/turnstile.hpp"
 
 namespace postern::client {
 
@@ -24,6 +25,8 @@ struct ServerTunnel {
 
 /// How long each part may take.
 struct DialPatience {
+    /// For a turn, when many connect at once.
+    std::chrono::milliseconds turn = std::chrono::seconds(30);
     /// TCP and TLS with a gateway.
     std::chrono::milliseconds gateway = std::chrono::seconds(10);
     /// The answer to CONNECT. The gateway's own bounds on the backend lie below it.
@@ -53,7 +56,15 @@ private:
     boost::asio::awaitable<Outcome<ServerTunnel>> try_server(GatewayEntry gateway, LoginPtr login,
                                                              ServiceEntry service, std::string cancel_of);
 
+    /// One of the gateways, over which nothing has been asked yet.
+    boost::asio::awaitable<Outcome<std::unique_ptr<GatewayConnection>>> open(GatewayEntry gateway,
+                                                                             LoginPtr login);
+
+    /// A burst of local connections is not to drown its own handshakes.
+    static constexpr std::size_t kHandshakesAtOnce = 64;
+
     DialPatience patience_;
+    net::Turnstile handshakes_{kHandshakesAtOnce};
     GatewayChoice choice_;
 };
 

@@ -104,41 +104,41 @@ TEST(Logout, EndsTheSessionAndItsTunnels) {
 
 TEST(Expiry, CutsALiveTunnelWhenNobodyRenews) {
     StackOptions options;
-    options.ca = "certificate_lifetime = \"30s\"\n";
+    options.ca = "certificate_lifetime = \"9s\"\n";
     Stack stack(options);
     Laptop alice(stack, "alice");
     ASSERT_EQ(alice.login().exit_code, 0);
     // Given files are not renewed.
     const Agent agent(alice, {"--cert", alice.certificate(), "--key", alice.key()});
     Sleeper sleeper(stack, agent.port());
-    ASSERT_TRUE(sleeper.process().wait(40s));
+    ASSERT_TRUE(sleeper.process().wait(20s));
     EXPECT_EQ(stack.wait_for_record("connection.closed", "expired")["user"]["name"], "alice");
     EXPECT_THAT(sleeper.process().err(), HasSubstr("expired"));
 }
 
 TEST(Expiry, IsOutlivedByATunnelWhoseAgentRenewsSilently) {
     StackOptions options;
-    options.ca = "certificate_lifetime = \"30s\"\n";
+    options.ca = "certificate_lifetime = \"9s\"\n";
     Stack stack(options);
     Laptop alice(stack, "alice");
     ASSERT_EQ(alice.login().exit_code, 0);
     const Agent agent(alice);
     Sleeper sleeper(stack, agent.port());
-    std::this_thread::sleep_for(45s);
+    std::this_thread::sleep_for(20s);
     EXPECT_TRUE(sleeper.process().is_running()) << sleeper.process().err();
     EXPECT_EQ(psql(agent.port(), "select 'let in'").out, "let in\n");
 }
 
 TEST(Expiry, AfterSleepTheFirstConnectionRenews) {
     StackOptions options;
-    options.ca = "certificate_lifetime = \"30s\"\n";
+    options.ca = "certificate_lifetime = \"9s\"\n";
     Stack stack(options);
     Laptop alice(stack, "alice");
     ASSERT_EQ(alice.login().exit_code, 0);
     Agent agent(alice);
     // A suspended laptop: the agent's process stands still past the certificate's end.
     agent.process().signal(SIGSTOP);
-    std::this_thread::sleep_for(33s);
+    std::this_thread::sleep_for(12s);
     agent.process().signal(SIGCONT);
     const Outcome outcome = psql(agent.port(), "select 'let in'");
     EXPECT_EQ(outcome.out, "let in\n") << outcome.err;
@@ -146,13 +146,13 @@ TEST(Expiry, AfterSleepTheFirstConnectionRenews) {
 
 TEST(Session, EndsAndAPersonLogsInAgain) {
     StackOptions options;
-    options.ca = "certificate_lifetime = \"30s\"\nsession_lifetime = \"35s\"\n";
+    options.ca = "certificate_lifetime = \"9s\"\nsession_lifetime = \"12s\"\n";
     Stack stack(options);
     Laptop alice(stack, "alice");
     ASSERT_EQ(alice.login().exit_code, 0);
     const Agent agent(alice);
     EXPECT_EQ(psql(agent.port(), "select 'let in'").out, "let in\n");
-    std::this_thread::sleep_for(37s);
+    std::this_thread::sleep_for(14s);
     const Outcome refused = psql(agent.port(), "select 'let in'");
     EXPECT_THAT(refused.err, HasSubstr("FATAL"));
     EXPECT_THAT(refused.err, HasSubstr("postern login"));
@@ -182,13 +182,13 @@ TEST(CaService, MayBeDownWhileACertificateIsValid) {
 
 TEST(CaService, DownWhenItIsNeededIsToldInPsql) {
     StackOptions options;
-    options.ca = "certificate_lifetime = \"30s\"\n";
+    options.ca = "certificate_lifetime = \"9s\"\n";
     Stack stack(options);
     Laptop alice(stack, "alice");
     ASSERT_EQ(alice.login().exit_code, 0);
     const Agent agent(alice);
     stack.kill_ca();
-    std::this_thread::sleep_for(32s);
+    std::this_thread::sleep_for(11s);
     const Outcome refused = psql(agent.port(), "select 1");
     EXPECT_THAT(refused.err, HasSubstr("FATAL"));
     EXPECT_THAT(refused.err, HasSubstr("CA service"));
@@ -197,14 +197,14 @@ TEST(CaService, DownWhenItIsNeededIsToldInPsql) {
 
 TEST(StaleCrl, MeansRefusal) {
     StackOptions options;
-    options.ca = "crl_lifetime = \"10s\"\n";
+    options.ca = "crl_lifetime = \"6s\"\n";
     Stack stack(options);
     Laptop alice(stack, "alice");
     ASSERT_EQ(alice.login().exit_code, 0);
     const Agent agent(alice);
     ASSERT_EQ(psql(agent.port(), "select 'let in'").out, "let in\n");
     stack.kill_ca();
-    std::this_thread::sleep_for(12s);
+    std::this_thread::sleep_for(8s);
     const Outcome refused = psql(agent.port(), "select 'let in'");
     EXPECT_THAT(refused.err, HasSubstr("FATAL"));
     stack.wait_for_record("connection.rejected", "crl_stale");

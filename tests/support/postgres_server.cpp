@@ -68,6 +68,7 @@ shared_buffers = 64MB
 fsync = off
 log_min_messages = warning
 log_connections = on
+client_connection_check_interval = 500ms
 ssl = on
 ssl_cert_file = '{}/server.pem'
 ssl_key_file = '{}/server.key'

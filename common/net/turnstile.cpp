@@ -1,0 +1,103 @@
+#include "net/turnstile.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+namespace postern::net {
+
+namespace asio = boost::asio;
+
+struct Turnstile::Waiter {
+    explicit Waiter(const asio::any_io_executor& executor) : timer(executor) {}
+    /// Touched on the waiter's own loop alone.
+    asio::steady_timer timer;
+    /// Guarded by the turnstile's mutex: the place is handed over, not raced for.
+    bool has_place = false;
+};
+
+Turnstile::Pass::Pass(Pass&& other) noexcept : turnstile_(std::exchange(other.turnstile_, nullptr)) {}
+
+Turnstile::Pass::~Pass() {
+    if (turnstile_ != nullptr) {
+        turnstile_->leave();
+    }
+}
+
+/// A waiter's place in the queue, in the frame of its coroutine: whatever ends the coroutine takes it out, so that nobody wakes
+/// a loop that is gone, and a place that was handed over but not taken goes on to the next.
+class Turnstile::Queued {
+public:
+    Queued(Turnstile& turnstile, std::shared_ptr<Waiter> waiter) noexcept
+        : turnstile_(turnstile), waiter_(std::move(waiter)) {}
+    Queued(const Queued&) = delete;
+    Queued& operator=(const Queued&) = delete;
+    ~Queued() {
+        if (take_place()) {
+            turnstile_.leave();
+        }
+    }
+    asio::steady_timer& timer() noexcept { return waiter_->timer; }
+    /// Leaves the queue; whether a place had been handed over.
+    bool take_place() noexcept {
+        const std::lock_guard lock(turnstile_.mutex_);
+        if (!waiter_->has_place) {
+            std::erase(turnstile_.waiting_, waiter_);
+        }
+        return std::exchange(waiter_->has_place, false);
+    }
+
+private:
+    Turnstile& turnstile_;
+    std::shared_ptr<Waiter> waiter_;
+};
+
+asio::awaitable<Result<Turnstile::Pass>> Turnstile::enter(std::chrono::milliseconds patience) {
+    const auto executor = co_await asio::this_coro::executor;
+    std::shared_ptr<Waiter> waiter;
+    {
+        const std::lock_guard lock(mutex_);
+        if (free_ > 0) {
+            --free_;
+        } else {
+            waiter = std::make_shared<Waiter>(executor);
+            waiter->timer.expires_after(patience);
+            waiting_.push_back(waiter);
+        }
+    }
+    if (waiter) {
+        Queued queued(*this, std::move(waiter));
+        constexpr auto token = asio::as_tuple(asio::use_awaitable);
+        [[maybe_unused]] const auto woken = co_await queued.timer().async_wait(token);
+        if (!queued.take_place()) {
+            co_return Failure{Code::timed_out, "too many handshakes were in progress"};
+        }
+    }
+    Pass pass(*this);
+    co_return std::move(pass);
+}
+
+void Turnstile::leave() noexcept {
+    std::shared_ptr<Waiter> next;
+    {
+        const std::lock_guard lock(mutex_);
+        if (waiting_.empty()) {
+            ++free_;
+            return;
+        }
+        next = std::move(waiting_.front());
+        waiting_.pop_front();
+        next->has_place = true;
+    }
+    auto executor = next->timer.get_executor();
+    // A timer that has not begun to wait yet must not miss this: its expiry is moved, not only its wait cancelled.
+    auto wake = [next = std::move(next)] { next->timer.expires_at(asio::steady_timer::time_point::min()); };
+    asio::post(executor, std::move(wake));
+}
+
+}  // namespace postern::net
