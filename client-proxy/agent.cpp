@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/memory.hpp"
 #include "client-proxy/end_to_end_session.hpp"
 #include "client-proxy/local_peer.hpp"
 #include "client-proxy/passthrough_session.hpp"
@@ -24,6 +25,17 @@ namespace {
 
 constexpr auto kGatewayPatience = std::chrono::seconds(5);
 constexpr int kShowings = 5;
+
+asio::awaitable<void> return_memory(const LiveTunnels& tunnels) {
+    const auto executor = co_await asio::this_coro::executor;
+    asio::steady_timer timer(executor);
+    MemoryReturn memory;
+    while (true) {
+        timer.expires_after(std::chrono::seconds(1));
+        co_await timer.async_wait(asio::use_awaitable);
+        memory.note(tunnels.size());
+    }
+}
 
 // Again until it is seen: a tunnel whose gateway does not hear of the new certificate is cut when the old one
 // ends.
@@ -118,6 +130,7 @@ Agent::~Agent() {
 }
 
 void Agent::start() {
+    net::spawn(loops_.at(0), "memory", return_memory(tunnels_));
     loops_.start();
 }
 

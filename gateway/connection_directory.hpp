@@ -3,13 +3,14 @@
 // cancels.
 #pragma once
 
+#include <array>
 #include <cstdint>
-#include <deque>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "base/result.hpp"
 
@@ -31,19 +32,29 @@ struct ConnectionEntry {
 /// Thread-safe. Remembers the last `memory` tunnels that ended.
 class ConnectionDirectory {
 public:
-    explicit ConnectionDirectory(std::size_t memory = 4096) : memory_(memory) {}
+    explicit ConnectionDirectory(std::size_t memory = 4096) : ended_(memory) {}
 
     void opened(const std::string& id, ConnectionEntry entry);
     void closed(const std::string& id, std::optional<Code> reason);
-    /// Nothing when the id is unknown or belongs to somebody else: who asks must not learn which.
+    /// Nothing when the id is unknown or belongs to somebody else: who asks must not learn which. Of one that has ended,
+    /// the user and the reason.
     std::optional<ConnectionEntry> find(const std::string& id, std::string_view user) const;
 
 private:
-    const std::size_t memory_;
+    /// One that has ended, without memory of its own: thousands of small blocks, allocated among those of live tunnels, would
+    /// keep the heap from ever shrinking.
+    struct Ended {
+        std::array<char, 36> id{};
+        std::string user;
+        std::optional<Code> reason;
+    };
+    static std::array<char, 36> fixed(std::string_view id) noexcept;
+
     mutable std::mutex mutex_;
-    std::unordered_map<std::string, ConnectionEntry> entries_;
-    /// Ids of ended tunnels, oldest first.
-    std::deque<std::string> ended_;
+    std::unordered_map<std::string, ConnectionEntry> open_;
+    /// A ring: `next_` is the oldest, and the one that goes next.
+    std::vector<Ended> ended_;
+    std::size_t next_ = 0;
 };
 
 }  // namespace postern::gateway

@@ -14,6 +14,7 @@
 #include <spdlog/spdlog.h>
 
 #include "base/log.hpp"
+#include "base/memory.hpp"
 #include "base/process.hpp"
 #include "gateway/connection.hpp"
 
@@ -67,11 +68,13 @@ asio::awaitable<void> catch_up(Worker& worker) {
 /// Cuts expired tunnels for as long as the loop runs.
 asio::awaitable<void> sweep(Worker& worker) {
     asio::steady_timer timer(worker.loop);
+    MemoryReturn memory;
     while (true) {
         timer.expires_after(kSweepEvery);
         co_await timer.async_wait(asio::use_awaitable);
         const Judgement judgement = worker.judgement();
         log_cut(worker.live.cut_expired(judgement), "expiry");
+        memory.note(worker.live.size());
         worker.shared.sessions.forget_before(judgement.now - judgement.expiry_grace);
         co_await catch_up(worker);
     }

@@ -13,6 +13,7 @@
 #include "base/file.hpp"
 #include "base/hex.hpp"
 #include "base/log.hpp"
+#include "base/memory.hpp"
 
 namespace postern {
 namespace {
@@ -76,6 +77,21 @@ TEST(Hex, RefusesOddAndForeignDigits) {
 TEST(LogText, EscapesAndCutsWhatAPeerSent) {
     EXPECT_EQ(quoted("a\n\"b"), "\"a\\x0a\\x22b\"");
     EXPECT_EQ(quoted("abcdef", 3), "\"abc\"+3");
+}
+
+TEST(MemoryReturn, HappensAfterABurstAndOnceMoreBehindIt) {
+    MemoryReturn memory;
+    EXPECT_FALSE(memory.note(2000));
+    EXPECT_FALSE(memory.note(1500));
+    EXPECT_TRUE(memory.note(900));
+    EXPECT_TRUE(memory.note(0));
+    EXPECT_FALSE(memory.note(0));
+    EXPECT_FALSE(memory.note(0));
+    EXPECT_FALSE(memory.note(0));
+    EXPECT_TRUE(memory.note(0));
+    for (int i = 0; i < 10; ++i) {
+        EXPECT_FALSE(memory.note(i % 2 == 0 ? 0 : 100));
+    }
 }
 
 class FileTest : public testing::Test {
