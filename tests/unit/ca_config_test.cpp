@@ -58,9 +58,9 @@ TEST(CaConfig, RefusesUnknownKeysAndNamesTheNearest) {
 TEST(CaConfig, RefusesLifetimesOutOfRange) {
     EXPECT_THAT(problem_of(std::string(kLeast) + "certificate_lifetime = \"25h\"\n"),
                 HasSubstr("certificate_lifetime"));
-    EXPECT_THAT(problem_of(std::string(kLeast) + "certificate_lifetime = \"29s\"\n"),
+    EXPECT_THAT(problem_of(std::string(kLeast) + "certificate_lifetime = \"4s\"\n"),
                 HasSubstr("certificate_lifetime"));
-    EXPECT_TRUE(parse(std::string(kLeast) + "certificate_lifetime = \"30s\"\n"));
+    EXPECT_TRUE(parse(std::string(kLeast) + "certificate_lifetime = \"5s\"\n"));
 }
 
 TEST(CaConfig, RefusesNamesThatNoServerHas) {
