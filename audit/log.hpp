@@ -56,7 +56,8 @@ public:
     /// `.torn-<n>`) from tampering (Code::audit_unavailable with the line). Starts with a checkpoint when it
     /// made the key.
     static Result<std::unique_ptr<Log>> open(LogOptions options, Clock clock);
-    /// Writes a last checkpoint.
+    /// Ends what is under way and writes a last checkpoint. Loops whose coroutines append must have stopped
+    /// by then, and must outlive the log: their coroutines' ends are posted to them.
     ~Log();
 
     /// Blocking; for programs' own threads and Durability::write.

@@ -128,6 +128,8 @@ Service::~Service() {
     state_->loops.stop();
     state_->logins.reset();
     state_->requests.reset();
+    // Records that are being written wake requests, for which the loops must still be there.
+    state_->audit.reset();
 }
 
 Result<std::unique_ptr<Service>> Service::start(const ServiceFiles& files, Config config) {

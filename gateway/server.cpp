@@ -117,6 +117,8 @@ Server::~Server() {
         listener.stop();
     }
     loops_.stop();
+    // Records that are being synced wake sessions, for which the loops must still be there.
+    audit_.reset();
 }
 
 Result<std::unique_ptr<Server>> Server::start(std::filesystem::path config, Clock clock) {

@@ -125,6 +125,7 @@ protected:
     fs::path folder;
     LogOptions options;
     ChainVerifier::Summary summary;
+    boost::asio::io_context loop;
 };
 
 TEST_F(AuditLog, IsWholeFromFirstRecordToClose) {
@@ -421,9 +422,9 @@ TEST_F(AuditLog, IsWholeAfterKillAtAnyMoment) {
     expect_whole();
 }
 
-/// Runs the appends as coroutines of one loop.
-std::vector<Result<void>> run_appends(Log& log, int number) {
-    boost::asio::io_context loop;
+/// Runs the appends as coroutines of one loop, which must outlive the log.
+std::vector<Result<void>> run_appends(Log& log, boost::asio::io_context& loop, int number) {
+    loop.restart();
     std::vector<Result<void>> results;
     const auto append_one = [](Log* into, std::vector<Result<void>>* out) -> boost::asio::awaitable<void> {
         Record made;
@@ -442,7 +443,7 @@ std::vector<Result<void>> run_appends(Log& log, int number) {
 TEST_F(AuditLog, SyncsRecordsOfOneMomentTogether) {
     options.durability = Durability::sync;
     const auto log = open();
-    const auto results = run_appends(*log, 500);
+    const auto results = run_appends(*log, loop, 500);
     EXPECT_EQ(results.size(), 500U);
     for (const auto& result : results)
         EXPECT_TRUE(result.has_value());
@@ -455,7 +456,7 @@ TEST_F(AuditLog, TellsCoroutinesWhatFailed) {
     options.durability = Durability::sync;
     const auto log = open();
     fs::remove(options.file);
-    const auto results = run_appends(*log, 3);
+    const auto results = run_appends(*log, loop, 3);
     ASSERT_EQ(results.size(), 3U);
     EXPECT_EQ(results[0].error().code, Code::audit_unavailable);
 }
@@ -466,7 +467,7 @@ TEST_F(AuditLog, AppendsForCoroutinesInAnyMode) {
             options.sharing = sharing;
             options.durability = durability;
             const auto log = open();
-            EXPECT_EQ(run_appends(*log, 10).size(), 10U);
+            EXPECT_EQ(run_appends(*log, loop, 10).size(), 10U);
         }
     }
     expect_whole();
