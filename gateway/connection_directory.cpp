@@ -5,6 +5,18 @@
 
 namespace postern::gateway {
 
+namespace {
+
+/// The text in place, cut where it does not fit (the last byte of a name's place stays 0).
+template <std::size_t Size>
+std::array<char, Size> fixed(std::string_view text) noexcept {
+    std::array<char, Size> bytes{};
+    text.copy(bytes.data(), Size == 36 ? Size : Size - 1);
+    return bytes;
+}
+
+}  // namespace
+
 void ConnectionDirectory::opened(const std::string& id, ConnectionEntry entry) {
     const std::lock_guard lock(mutex_);
     open_.insert_or_assign(id, std::move(entry));
@@ -16,7 +28,8 @@ void ConnectionDirectory::closed(const std::string& id, std::optional<Code> reas
     if (found == open_.end()) {
         return;
     }
-    ended_[next_] = Ended{fixed(id), std::move(found->second.user), reason};
+    ended_[next_] =
+        Ended{fixed<36>(id), fixed<64>(found->second.user), fixed<64>(found->second.service), reason};
     next_ = (next_ + 1) % ended_.size();
     open_.erase(found);
 }
@@ -26,24 +39,19 @@ std::optional<ConnectionEntry> ConnectionDirectory::find(const std::string& id, 
     if (const auto found = open_.find(id); found != open_.end()) {
         return found->second.user == user ? std::optional(found->second) : std::nullopt;
     }
-    const auto wanted = fixed(id);
-    const auto ended = std::find_if(ended_.begin(), ended_.end(), [&](const Ended& one) {
-        return !one.user.empty() && one.user == user && one.id == wanted;
-    });
-    if (ended == ended_.end()) {
+    const auto wanted = fixed<36>(id);
+    const auto owner = fixed<64>(user);
+    const auto ended = std::find_if(ended_.begin(), ended_.end(),
+                                    [&](const Ended& one) { return one.id == wanted && one.user == owner; });
+    if (id.size() > wanted.size() || user.empty() || ended == ended_.end()) {
         return std::nullopt;
     }
     ConnectionEntry entry;
-    entry.user = ended->user;
+    entry.user = user;
+    entry.service = ended->service.data();
     entry.is_open = false;
     entry.reason = ended->reason;
     return entry;
-}
-
-std::array<char, 36> ConnectionDirectory::fixed(std::string_view id) noexcept {
-    std::array<char, 36> bytes{};
-    id.copy(bytes.data(), bytes.size());
-    return bytes;
 }
 
 }  // namespace postern::gateway

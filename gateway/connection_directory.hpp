@@ -36,19 +36,20 @@ public:
 
     void opened(const std::string& id, ConnectionEntry entry);
     void closed(const std::string& id, std::optional<Code> reason);
-    /// Nothing when the id is unknown or belongs to somebody else: who asks must not learn which. Of one that has ended,
-    /// the user and the reason.
+    /// Nothing when the id is unknown or belongs to somebody else: who asks must not learn which. Of one that
+    /// has ended, the user, the service and the reason.
     std::optional<ConnectionEntry> find(const std::string& id, std::string_view user) const;
 
 private:
-    /// One that has ended, without memory of its own: thousands of small blocks, allocated among those of live tunnels, would
-    /// keep the heap from ever shrinking.
+    /// One that has ended, without memory of its own: thousands of small blocks, allocated among those of
+    /// live tunnels, would keep the heap from ever shrinking.
     struct Ended {
         std::array<char, 36> id{};
-        std::string user;
+        // Names have 63 bytes at most.
+        std::array<char, 64> user{};
+        std::array<char, 64> service{};
         std::optional<Code> reason;
     };
-    static std::array<char, 36> fixed(std::string_view id) noexcept;
 
     mutable std::mutex mutex_;
     std::unordered_map<std::string, ConnectionEntry> open_;

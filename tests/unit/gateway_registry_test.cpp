@@ -121,6 +121,9 @@ TEST(ConnectionDirectoryTest, TellsTheOwnerAndNobodyElse) {
     directory.closed("id-1", Code::revoked);
     EXPECT_FALSE(directory.find("id-1", "alice")->is_open);
     EXPECT_EQ(directory.find("id-1", "alice")->reason, Code::revoked);
+    EXPECT_EQ(directory.find("id-1", "alice")->service, "orders-db");
+    EXPECT_FALSE(directory.find("id-1", "mallory"));
+    EXPECT_FALSE(directory.find("id-1", ""));
 }
 
 TEST(ConnectionDirectoryTest, RemembersABoundedNumberOfTheEnded) {
