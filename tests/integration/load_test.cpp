@@ -102,12 +102,12 @@ TEST(Load, TwoThousandIdleAndTwoHundredBusyTunnelsLoseNothingAndLeaveNothing) {
         return first && echoes(first.get(), "x");
     }));
 
-    constexpr long kSlackKib = 24L * 1024;
+    [[maybe_unused]] constexpr long kSlackKib = 24L * 1024;
     ASSERT_TRUE(eventually([&] { return echo.open() == 0; }));
     const std::size_t files_gateway = open_files(stack.gateway().pid());
     const std::size_t files_agent = open_files(agent.pid());
-    const long resident_gateway = resident_kib(stack.gateway().pid());
-    const long resident_agent = resident_kib(agent.pid());
+    [[maybe_unused]] const long resident_gateway = resident_kib(stack.gateway().pid());
+    [[maybe_unused]] const long resident_agent = resident_kib(agent.pid());
     for (int round = 0; round < 2; ++round) {
         std::vector<UniqueFd> idle;
         for (int i = 0; i < 2000; ++i) {
@@ -144,6 +144,7 @@ TEST(Load, TwoThousandIdleAndTwoHundredBusyTunnelsLoseNothingAndLeaveNothing) {
             << open_files(stack.gateway().pid());
         EXPECT_TRUE(eventually([&] { return open_files(agent.pid()) <= files_agent + 8; }))
             << open_files(agent.pid());
+#ifndef __SANITIZE_ADDRESS__  // which keeps freed memory in quarantine
         // The C library keeps a little; thousands of connections would be tens of MiB.
         EXPECT_TRUE(eventually([&] {
             return resident_kib(stack.gateway().pid()) < resident_gateway + kSlackKib;
@@ -151,6 +152,7 @@ TEST(Load, TwoThousandIdleAndTwoHundredBusyTunnelsLoseNothingAndLeaveNothing) {
             << " KiB, before " << resident_gateway;
         EXPECT_TRUE(eventually([&] { return resident_kib(agent.pid()) < resident_agent + kSlackKib; }))
             << resident_kib(agent.pid()) << " KiB, before " << resident_agent;
+#endif
     }
     EXPECT_EQ(stack.verify_audit().exit_code, 0);
 }
