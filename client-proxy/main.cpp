@@ -1,7 +1,7 @@
 #include <sys/stat.h>
 
 #include "base/process.hpp"
-#include "client-proxy/cli.hpp"
+#include "client-proxy/commands/cli.hpp"
 
 int main(int argc, char** argv) {
     // For psql, which is to make its files as the user is used to.

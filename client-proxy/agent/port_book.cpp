@@ -1,0 +1,60 @@
+#include "client-proxy/agent/port_book.hpp"
+
+#include <algorithm>
+
+#include <nlohmann/json.hpp>
+
+#include "base/file.hpp"
+
+namespace postern::client {
+
+PortBook PortBook::from_json(std::string_view text) {
+    PortBook book;
+    const auto json = nlohmann::json::parse(text, nullptr, false);
+    if (!json.is_object()) {
+        return book;
+    }
+    for (const auto& [name, port] : json.items()) {
+        if (port.is_number_unsigned() && port.get<std::uint64_t>() > 0 &&
+            port.get<std::uint64_t>() <= 65535) {
+            book.ports_[name] = port.get<unsigned short>();
+        }
+    }
+    return book;
+}
+
+PortBook PortBook::load(const ProfileFolder& folder) {
+    const auto text = read_file(folder.ports());
+    return text ? from_json(*text) : PortBook();
+}
+
+std::string PortBook::to_json_text() const {
+    return nlohmann::json(ports_).dump(2) + "\n";
+}
+
+Result<void> PortBook::save(const ProfileFolder& folder) const {
+    return write_file(folder.ports(), to_json_text(), 0600);
+}
+
+unsigned short PortBook::find(std::string_view name) const {
+    const auto found = ports_.find(name);
+    return found != ports_.end() ? found->second : 0;
+}
+
+void PortBook::remember(std::string_view name, unsigned short port) {
+    ports_[std::string(name)] = port;
+}
+
+unsigned short PortBook::next_free(std::string_view name, unsigned short after) const {
+    for (unsigned port = after + 1U; port <= 65535; ++port) {
+        const bool is_taken = std::any_of(ports_.begin(), ports_.end(), [&](const auto& entry) {
+            return entry.second == port && entry.first != name;
+        });
+        if (!is_taken) {
+            return static_cast<unsigned short>(port);
+        }
+    }
+    return 0;
+}
+
+}  // namespace postern::client

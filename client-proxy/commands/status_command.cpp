@@ -1,0 +1,84 @@
+#include <cstdio>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+#include "client-proxy/commands/commands.hpp"
+#include "client-proxy/commands/terminal.hpp"
+#include "client-proxy/login/login.hpp"
+#include "client-proxy/login/profile.hpp"
+
+namespace postern::client {
+
+namespace {
+
+int tell_json(const Profile& profile, const LoginPtr& login, bool is_usable, const ProfileFolder& folder) {
+    nlohmann::json json = {{"logged_in", is_usable},
+                           {"user", profile.user},
+                           {"groups", profile.groups},
+                           {"ca", profile.ca_url},
+                           {"fingerprint", profile.pin},
+                           {"trust_domain", profile.trust_domain},
+                           {"profile", folder.path().string()},
+                           {"certificate", nullptr},
+                           {"session", nullptr}};
+    if (login) {
+        json["certificate"] = {{"serial", login->certificate().serial()},
+                               {"not_after", format_time(login->not_after())},
+                               {"renew_after", format_time(login->renew_after())},
+                               {"is_expired", system_clock()() >= login->not_after()}};
+        json["session"] = {{"id", profile.session_id},
+                           {"expires", profile.session_expires ? format_time(*profile.session_expires) : ""}};
+    }
+    std::puts(json.dump(2).c_str());
+    return is_usable ? 0 : 4;
+}
+
+}  // namespace
+
+int show_status(bool as_json) {
+    const auto path = ProfileFolder::default_path();
+    const auto folder = path ? ProfileFolder::open(*path) : Result<ProfileFolder>(path.error());
+    if (!folder) {
+        return fail(local_refusal(folder.error()));
+    }
+    const auto profile = folder->load();
+    if (!profile && profile.error().code != Code::not_found) {
+        return fail(local_refusal(profile.error()));
+    }
+    const auto login = Login::load(*folder);
+    if (!login && login.error().code != Code::unauthenticated) {
+        return fail(local_refusal(login.error()));
+    }
+    const auto now = system_clock()();
+    const bool has_session =
+        login && profile && (!profile->session_expires || now < *profile->session_expires);
+    if (as_json) {
+        return tell_json(profile ? *profile : Profile(), login ? *login : nullptr, has_session, *folder);
+    }
+    if (!login || !profile) {
+        return fail(Refusal{Code::unauthenticated, "nobody is logged in", "Run: postern login", {}});
+    }
+    const std::string certificate =
+        now < (*login)->not_after()
+            ? fmt::format("valid until {}, renewed from {}", local_time((*login)->not_after(), now),
+                          local_time((*login)->renew_after(), now))
+            : fmt::format("expired at {}; renewed when it is needed", local_time((*login)->not_after(), now));
+    std::string text = fmt::format(
+        "user         {} ({})\n", profile->user,
+        profile->groups.empty() ? "no group" : fmt::format("{}", fmt::join(profile->groups, ", ")));
+    text += fmt::format("CA service   {} ({})\n", profile->ca_url, profile->trust_domain);
+    text += fmt::format("certificate  {}\n", certificate);
+    if (profile->session_expires) {
+        text += fmt::format("session      {} {}\n", has_session ? "until" : "ended at",
+                            local_time(*profile->session_expires, now));
+    }
+    std::fputs(text.c_str(), stdout);
+    if (!has_session) {
+        return fail(Refusal{Code::session_ended, "the login session has ended", "Run: postern login", {}});
+    }
+    return 0;
+}
+
+}  // namespace postern::client

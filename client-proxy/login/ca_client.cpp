@@ -1,0 +1,260 @@
+#include "client-proxy/login/ca_client.hpp"
+
+#include <algorithm>
+#include <cctype>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "base/file.hpp"
+#include "base/hex.hpp"
+
+namespace postern::client {
+
+namespace {
+
+Failure senseless(std::string_view what) {
+    return {Code::malformed_request, fmt::format("the CA's answer: {}", what)};
+}
+
+bool is_signed_by(const pki::Certificate& certificate, const pki::Certificate& issuer) {
+    return X509_check_issued(issuer.get(), certificate.get()) == X509_V_OK &&
+           X509_verify(certificate.get(), X509_get0_pubkey(issuer.get())) == 1;
+}
+
+}  // namespace
+
+Result<LoginAnswer> login_answer_from_json(std::string_view text) {
+    const auto json = nlohmann::json::parse(text, nullptr, false);
+    if (!json.is_object()) {
+        return senseless("no JSON object");
+    }
+    try {
+        LoginAnswer answer;
+        auto chain = pki::certificates_from_pem(json.at("certificate").get<std::string>());
+        if (!chain) {
+            return chain.error();
+        }
+        answer.chain = *std::move(chain);
+        answer.user = json.at("user").get<std::string>();
+        answer.groups = json.at("groups").get<std::vector<std::string>>();
+        answer.trust_domain = json.at("trust_domain").get<std::string>();
+        const auto& session = json.at("session");
+        answer.session_id = session.at("id").get<std::string>();
+        auto expires = parse_time(session.at("expires").get<std::string>());
+        if (!expires) {
+            return senseless("session.expires is no time");
+        }
+        answer.session_expires = *expires;
+        const auto renew_after = parse_time(json.at("renew_after").get<std::string>());
+        if (!renew_after) {
+            return senseless("renew_after is no time");
+        }
+        answer.renew_after = *renew_after;
+        auto catalogue = catalogue_from_json(json.at("catalogue"));
+        if (!catalogue) {
+            return catalogue.error();
+        }
+        answer.catalogue = *std::move(catalogue);
+        return answer;
+    } catch (const nlohmann::json::exception& error) {
+        return senseless(error.what());
+    }
+}
+
+Result<Trust> trust_from_json(std::string_view text) {
+    const auto json = nlohmann::json::parse(text, nullptr, false);
+    const auto member = [&](const char* key) {
+        return json.is_object() && json.contains(key) && json[key].is_string() ? json[key].get<std::string>()
+                                                                               : std::string();
+    };
+    auto user_ca = pki::TrustBundle::from_pem(member("user_ca"));
+    auto server_ca = pki::TrustBundle::from_pem(member("server_ca"));
+    if (!user_ca || !server_ca || member("trust_domain").empty()) {
+        return senseless("user_ca, server_ca or trust_domain is missing");
+    }
+    return Trust{member("trust_domain"), *std::move(user_ca), *std::move(server_ca)};
+}
+
+Result<std::string> parse_pin(std::string_view text) {
+    const Failure bad{Code::malformed_request, "a fingerprint is sha256: and 64 hexadecimal digits"};
+    std::string hex;
+    constexpr std::string_view kPrefix = "sha256:";
+    if (text.size() < kPrefix.size() ||
+        !std::equal(kPrefix.begin(), kPrefix.end(), text.begin(),
+                    [](char a, char b) { return a == std::tolower(static_cast<unsigned char>(b)); })) {
+        return bad;
+    }
+    for (const char character : text.substr(kPrefix.size())) {
+        if (character != ':') {
+            hex.push_back(static_cast<char>(std::tolower(static_cast<unsigned char>(character))));
+        }
+    }
+    if (hex.size() != 64 || !from_hex(hex)) {
+        return bad;
+    }
+    return std::string(kPrefix) + hex;
+}
+
+Result<pki::TrustBundle> vouched_for(const std::vector<pki::Certificate>& server_ca, std::string_view pin) {
+    const auto root =
+        std::find_if(server_ca.begin(), server_ca.end(), [&](const pki::Certificate& certificate) {
+            return "sha256:" + certificate.fingerprint() == pin && is_signed_by(certificate, certificate);
+        });
+    if (root == server_ca.end()) {
+        return Failure{Code::unknown_issuer, "no root of the server CA has the pinned fingerprint"};
+    }
+    std::vector<pki::Certificate> vouched{*root};
+    // Each round takes in what stands directly below something that is vouched for.
+    for (std::size_t at = 0; at < vouched.size(); ++at) {
+        const pki::Certificate above = vouched[at];
+        for (const auto& certificate : server_ca) {
+            const bool is_known =
+                std::any_of(vouched.begin(), vouched.end(), [&](const pki::Certificate& known) {
+                    return known.fingerprint() == certificate.fingerprint();
+                });
+            if (!is_known && is_signed_by(certificate, above)) {
+                vouched.push_back(certificate);
+            }
+        }
+    }
+    return pki::TrustBundle::from_pem(pki::to_pem(vouched));
+}
+
+Outcome<CaClient> CaClient::make(std::string url, pki::TrustBundle server_ca, std::string trust_domain,
+                                 std::optional<net::TlsCredentials> credentials) {
+    http::ClientOptions options;
+    options.url = url;
+    options.server_ca = std::move(server_ca);
+    options.trust_domain = std::move(trust_domain);
+    options.credentials = std::move(credentials);
+    auto client = http::Client::make(std::move(options));
+    if (!client) {
+        return Refusal{Code::config_invalid,
+                       client.error().detail,
+                       "The address looks like https://ca.example.org:7444",
+                       {}};
+    }
+    return CaClient(*std::move(client), std::move(url));
+}
+
+Outcome<CaClient> CaClient::make_pinned(const std::string& url, const std::string& pin) {
+    http::ClientOptions options;
+    options.url = url;
+    auto stranger = http::Client::make(std::move(options));
+    if (!stranger) {
+        return Refusal{Code::config_invalid,
+                       stranger.error().detail,
+                       "The address looks like https://ca.example.org:7444",
+                       {}};
+    }
+    auto answer = stranger->get("/v1/trust");
+    if (!answer) {
+        return ca_refusal(answer.error(), url);
+    }
+    auto claimed = answer->status == 200 ? trust_from_json(answer->body) : senseless("no trust");
+    if (!claimed) {
+        return ca_refusal(claimed.error(), url);
+    }
+    auto vouched = vouched_for(claimed->server_ca.certificates(), pin);
+    if (!vouched) {
+        return Refusal{
+            Code::unknown_issuer,
+            fmt::format("the server at {} is not the CA service with the fingerprint {}", url, pin),
+            "Compare with what `postern-ca fingerprint` prints on the CA's host. If it differs, somebody may "
+            "be "
+            "in between.",
+            {}};
+    }
+    return make(url, *std::move(vouched), claimed->trust_domain, std::nullopt);
+}
+
+Outcome<std::string> CaClient::body_of(Result<http::ClientAnswer> answer) const {
+    if (!answer) {
+        return ca_refusal(answer.error(), url_);
+    }
+    if (answer->problem) {
+        return refusal_of(*answer->problem);
+    }
+    if (answer->status >= 300) {
+        return ca_refusal(senseless(fmt::format("status {}", answer->status)), url_);
+    }
+    return std::move(answer->body);
+}
+
+Outcome<LoginAnswer> CaClient::login_answer(Result<http::ClientAnswer> answer) const {
+    auto body = body_of(std::move(answer));
+    if (!body) {
+        return body.error();
+    }
+    auto read = login_answer_from_json(*body);
+    if (!read) {
+        return ca_refusal(read.error(), url_);
+    }
+    return *std::move(read);
+}
+
+Outcome<LoginAnswer> CaClient::login(std::string_view user, const Secret& password,
+                                     std::string_view csr_pem) {
+    nlohmann::json request = {{"username", user}, {"password", password.reveal()}, {"csr", csr_pem}};
+    std::string text = request.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    auto answer = client_.post_json("/v1/login", text);
+    explicit_bzero(text.data(), text.size());
+    auto& copy = request["password"].get_ref<std::string&>();
+    explicit_bzero(copy.data(), copy.size());
+    return login_answer(std::move(answer));
+}
+
+Outcome<LoginAnswer> CaClient::renew(std::string_view csr_pem) {
+    const nlohmann::json request = {{"csr", csr_pem}};
+    return login_answer(client_.post_json("/v1/renew", request.dump()));
+}
+
+Outcome<void> CaClient::logout() {
+    auto body = body_of(client_.post_json("/v1/logout", "{}"));
+    if (!body) {
+        return body.error();
+    }
+    return {};
+}
+
+Outcome<Trust> CaClient::trust() {
+    auto body = body_of(client_.get("/v1/trust"));
+    if (!body) {
+        return body.error();
+    }
+    auto read = trust_from_json(*body);
+    if (!read) {
+        return ca_refusal(read.error(), url_);
+    }
+    return *std::move(read);
+}
+
+Result<void> keep_login(const ProfileFolder& folder, const Profile& profile, const LoginAnswer& answer,
+                        const Trust* trust) {
+    if (trust != nullptr) {
+        if (auto written = write_file(folder.server_ca(), trust->server_ca.pem(), 0600); !written) {
+            return written;
+        }
+        if (auto written = write_file(folder.user_ca(), trust->user_ca.pem(), 0600); !written) {
+            return written;
+        }
+    }
+    if (auto saved = folder.save(profile); !saved) {
+        return saved;
+    }
+    return write_file(folder.login_certificate(), pki::to_pem(answer.chain), 0600);
+}
+
+Profile updated(Profile profile, const LoginAnswer& answer) {
+    profile.trust_domain = answer.trust_domain;
+    profile.user = answer.user;
+    profile.groups = answer.groups;
+    profile.session_id = answer.session_id;
+    profile.session_expires = answer.session_expires;
+    profile.renew_after = answer.renew_after;
+    profile.catalogue = answer.catalogue;
+    return profile;
+}
+
+}  // namespace postern::client

@@ -1,0 +1,77 @@
+// The CA service's interface as the desktop uses it: log in, renew, log out, and the first contact, which
+// believes nothing but a fingerprint. Blocking; for a command or a thread of its own.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/secret.hpp"
+#include "client-proxy/login/profile.hpp"
+#include "client-proxy/refusal.hpp"
+#include "client-proxy/tunnel/catalogue.hpp"
+#include "http/client.hpp"
+#include "pki/certificate.hpp"
+#include "pki/trust_bundle.hpp"
+
+namespace postern::client {
+
+/// What login and renewal answer.
+struct LoginAnswer {
+    std::vector<pki::Certificate> chain;
+    std::string user;
+    std::vector<std::string> groups;
+    std::string trust_domain;
+    std::string session_id;
+    std::optional<SystemTime> session_expires;
+    SystemTime renew_after;
+    Catalogue catalogue;
+};
+Result<LoginAnswer> login_answer_from_json(std::string_view text);
+
+struct Trust {
+    std::string trust_domain;
+    pki::TrustBundle user_ca;
+    pki::TrustBundle server_ca;
+};
+Result<Trust> trust_from_json(std::string_view text);
+
+/// The pin as "sha256:<lower-case hex>"; colons between the bytes and upper case are taken too.
+/// Code::malformed_request.
+Result<std::string> parse_pin(std::string_view text);
+/// Of what an unknown server says to be its authority, what the pin vouches for: the root that has this
+/// fingerprint and the certificates below it. Code::unknown_issuer when there is no such root.
+Result<pki::TrustBundle> vouched_for(const std::vector<pki::Certificate>& server_ca, std::string_view pin);
+
+class CaClient {
+public:
+    static Outcome<CaClient> make(std::string url, pki::TrustBundle server_ca, std::string trust_domain,
+                                  std::optional<net::TlsCredentials> credentials);
+    /// First contact: learns the authority from the server itself and believes it by the pin.
+    static Outcome<CaClient> make_pinned(const std::string& url, const std::string& pin);
+
+    Outcome<LoginAnswer> login(std::string_view user, const Secret& password, std::string_view csr_pem);
+    Outcome<LoginAnswer> renew(std::string_view csr_pem);
+    Outcome<void> logout();
+    Outcome<Trust> trust();
+
+private:
+    CaClient(http::Client client, std::string url) : client_(std::move(client)), url_(std::move(url)) {}
+    Outcome<std::string> body_of(Result<http::ClientAnswer> answer) const;
+    Outcome<LoginAnswer> login_answer(Result<http::ClientAnswer> answer) const;
+
+    http::Client client_;
+    std::string url_;
+};
+
+/// Puts a login into the folder; the caller holds its lock. The key first: a certificate without its key is
+/// no login.
+Result<void> keep_login(const ProfileFolder& folder, const Profile& profile, const LoginAnswer& answer,
+                        const Trust* trust);
+/// The profile after that answer.
+Profile updated(Profile profile, const LoginAnswer& answer);
+
+}  // namespace postern::client

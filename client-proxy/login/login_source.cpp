@@ -1,0 +1,287 @@
+#include "client-proxy/login/login_source.hpp"
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <fmt/format.h>
+
+#include "client-proxy/login/ca_client.hpp"
+#include "pki/csr.hpp"
+
+namespace postern::client {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
+/// How often the wall clock and the profile's files are looked at: after sleep, or a login by another
+/// process.
+constexpr auto kTick = std::chrono::seconds(2);
+constexpr auto kMostPause = std::chrono::seconds(30);
+
+bool is_final(Code code) {
+    return code == Code::session_ended || code == Code::user_disabled || code == Code::revoked ||
+           code == Code::unauthenticated;
+}
+
+Refusal not_logged_in() {
+    return {Code::unauthenticated, "nobody is logged in", "Run: postern login", {}};
+}
+
+Refusal not_renewed(const Login& login, SystemTime now, Refusal why) {
+    if (now >= login.not_after()) {
+        why.message = fmt::format("the login certificate has expired and was not renewed: {}", why.message);
+    }
+    if (why.hint.empty()) {
+        why.hint = "Run: postern login";
+    }
+    return why;
+}
+
+std::filesystem::file_time_type time_of(const std::filesystem::path& path) {
+    std::error_code error;
+    const auto time = std::filesystem::last_write_time(path, error);
+    return error ? std::filesystem::file_time_type::min() : time;
+}
+
+}  // namespace
+
+asio::awaitable<Outcome<LoginPtr>> FixedLogin::current(std::chrono::milliseconds) {
+    co_return login_;
+}
+
+RenewedLogin::RenewedLogin(ProfileFolder folder, LoginPtr login, Clock clock, Hooks hooks)
+    : folder_(std::move(folder)),
+      clock_(std::move(clock)),
+      hooks_(std::move(hooks)),
+      login_(std::move(login)),
+      files_seen_(time_of(folder_.login_certificate())),
+      thread_([this] { run(); }) {}
+
+RenewedLogin::~RenewedLogin() {
+    {
+        const std::lock_guard lock(mutex_);
+        is_stopping_ = true;
+    }
+    wake_.notify_all();
+    thread_.join();
+}
+
+LoginPtr RenewedLogin::latest() const {
+    const std::lock_guard lock(mutex_);
+    return login_;
+}
+
+bool RenewedLogin::is_busy() const {
+    const std::lock_guard lock(mutex_);
+    return is_renewing_;
+}
+
+asio::awaitable<Outcome<LoginPtr>> RenewedLogin::current(std::chrono::milliseconds patience) {
+    const auto executor = co_await asio::this_coro::executor;
+    Timer timer;
+    {
+        const std::lock_guard lock(mutex_);
+        const auto now = clock_();
+        if (login_ && !login_->is_used_up(now)) {
+            if (is_due(now)) {
+                wake_.notify_all();
+            }
+            co_return login_;
+        }
+        timer = std::make_shared<asio::steady_timer>(executor, patience);
+        waiting_.push_back(timer);
+        is_wanted_ = true;
+        wake_.notify_all();
+    }
+    // The renewing thread posts the cancellation to this executor, so that it cannot come before the wait.
+    co_await timer->async_wait(kAwait);
+
+    const std::lock_guard lock(mutex_);
+    std::erase(waiting_, timer);
+    if (login_ && clock_() < login_->not_after()) {
+        co_return login_;
+    }
+    if (failure_) {
+        co_return *failure_;
+    }
+    Refusal late{Code::timed_out,
+                 "the login certificate has expired and its renewal takes too long",
+                 "Check that the CA service can be reached: postern status",
+                 {}};
+    co_return late;
+}
+
+bool RenewedLogin::is_due(SystemTime now) const {
+    return login_ && now >= login_->renew_after() && now >= next_try_;
+}
+
+void RenewedLogin::run() {
+    std::unique_lock lock(mutex_);
+    while (!is_stopping_) {
+        if (is_wanted_ || is_due(clock_())) {
+            renew_now(lock);
+            continue;
+        }
+        wake_.wait_for(lock, kTick);
+        if (!is_stopping_ && !is_wanted_) {
+            watch_files(lock);
+        }
+    }
+}
+
+void RenewedLogin::renew_now(std::unique_lock<std::mutex>& lock) {
+    const LoginPtr before = login_;
+    const auto now = clock_();
+    is_renewing_ = true;
+    lock.unlock();
+    const auto on_disk = Login::load(folder_);
+    const bool is_dead = on_disk && (*on_disk)->certificate().fingerprint() == dead_fingerprint_;
+    auto outcome = is_dead ? Outcome<LoginPtr>(dead_refusal_) : renew_login(folder_, now);
+    if (!outcome && !is_dead && on_disk && is_final(outcome.error().code)) {
+        dead_fingerprint_ = (*on_disk)->certificate().fingerprint();
+        dead_refusal_ = outcome.error();
+    }
+    files_seen_ = time_of(folder_.login_certificate());
+    const bool is_new = outcome && (!before || (*outcome)->certificate().fingerprint() !=
+                                                   before->certificate().fingerprint());
+    lock.lock();
+    is_renewing_ = false;
+
+    if (outcome) {
+        failure_.reset();
+        next_try_ = {};
+        login_ = *outcome;
+    } else {
+        failure_ = before ? not_renewed(*before, now, outcome.error()) : outcome.error();
+        SystemTime::duration pause = kMostPause;
+        if (before) {
+            const auto life = before->not_after() - before->certificate().not_before();
+            pause = std::min<SystemTime::duration>(pause, life / 20);
+        }
+        next_try_ = now + std::max<SystemTime::duration>(pause, std::chrono::seconds(1));
+    }
+    is_wanted_ = false;
+    for (const auto& timer : std::exchange(waiting_, {})) {
+        asio::post(timer->get_executor(), [timer] { timer->cancel(); });
+    }
+    const auto failure = failure_;
+    lock.unlock();
+    if (is_new && hooks_.on_change) {
+        hooks_.on_change(*outcome);
+    } else if (failure && !is_dead && hooks_.on_failure) {
+        hooks_.on_failure(*failure);
+    }
+    lock.lock();
+}
+
+// Another process has logged in, renewed, or logged out.
+void RenewedLogin::watch_files(std::unique_lock<std::mutex>& lock) {
+    const auto seen = time_of(folder_.login_certificate());
+    if (seen == files_seen_) {
+        return;
+    }
+    const LoginPtr before = login_;
+    lock.unlock();
+    Result<LoginPtr> on_disk = Failure{Code::internal, {}};
+    if (const auto held = folder_.lock("login.lock")) {
+        on_disk = Login::load(folder_);
+    }
+    lock.lock();
+    if (!on_disk && on_disk.error().code != Code::unauthenticated) {
+        return;  // looked at again at the next tick
+    }
+    files_seen_ = seen;
+    login_ = on_disk ? *on_disk : nullptr;
+    failure_.reset();
+    if (!on_disk) {
+        failure_ = not_logged_in();
+    }
+    const bool is_same =
+        before && login_ && before->certificate().fingerprint() == login_->certificate().fingerprint();
+    const LoginPtr now_valid = login_;
+    lock.unlock();
+    if (!is_same && hooks_.on_change) {
+        hooks_.on_change(now_valid);
+    }
+    lock.lock();
+}
+
+Outcome<LoginPtr> wait_for_login(LoginSource& source, std::chrono::milliseconds patience) {
+    asio::io_context loop(1);
+    std::optional<Outcome<LoginPtr>> outcome;
+    asio::co_spawn(loop, source.current(patience),
+                   [&](const std::exception_ptr& exception, Outcome<LoginPtr> result) {
+                       if (exception) {
+                           std::rethrow_exception(exception);
+                       }
+                       outcome = std::move(result);
+                   });
+    loop.run();
+    return *std::move(outcome);
+}
+
+Outcome<LoginPtr> renew_login(const ProfileFolder& folder, SystemTime now) {
+    auto held = folder.lock("login.lock");
+    if (!held) {
+        return local_refusal(held.error());
+    }
+    auto login = Login::load(folder);
+    if (!login) {
+        return login.error().code == Code::unauthenticated ? not_logged_in() : local_refusal(login.error());
+    }
+    if (now < (*login)->renew_after()) {
+        return *login;
+    }
+    auto profile = folder.load();
+    if (!profile) {
+        return local_refusal(profile.error());
+    }
+    auto csr = pki::make_csr_pem((*login)->credentials().key, (*login)->user());
+    if (!csr) {
+        return local_refusal(csr.error());
+    }
+    auto ca = CaClient::make(profile->ca_url, (*login)->server_ca(), profile->trust_domain,
+                             (*login)->credentials());
+    if (!ca) {
+        return ca.error();
+    }
+    auto answer = ca->renew(*csr);
+    if (!answer) {
+        return answer.error();
+    }
+    // A rotated CA is learnt over a connection that the old one vouches for. Without it the renewal is as
+    // good.
+    const auto trust = ca->trust();
+    if (auto kept = keep_login(folder, updated(*profile, *answer), *answer, trust ? &*trust : nullptr);
+        !kept) {
+        return local_refusal(kept.error());
+    }
+    auto renewed = Login::load(folder);
+    if (!renewed) {
+        return local_refusal(renewed.error());
+    }
+    return *renewed;
+}
+
+Outcome<LoginPtr> good_login(const ProfileFolder& folder, SystemTime now) {
+    const auto before = Login::load(folder);
+    auto outcome = renew_login(folder, now);
+    if (outcome || !before) {
+        return outcome;
+    }
+    if (!(*before)->is_used_up(now) && !is_final(outcome.error().code)) {
+        return *before;
+    }
+    return not_renewed(**before, now, outcome.error());
+}
+
+}  // namespace postern::client

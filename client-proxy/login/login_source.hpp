@@ -1,0 +1,110 @@
+// Where a session gets its login from, at the moment in which a local connection is accepted: not a timer but
+// that moment decides whether the certificate is still good, so that a machine that slept is right at once.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "base/clock.hpp"
+#include "client-proxy/login/login.hpp"
+#include "client-proxy/login/profile.hpp"
+#include "client-proxy/refusal.hpp"
+
+namespace postern::client {
+
+/// Thread-safe.
+class LoginSource {
+public:
+    virtual ~LoginSource() = default;
+    /// A login that is good now; waits for a renewal, at most `patience`, only when there is none.
+    virtual boost::asio::awaitable<Outcome<LoginPtr>> current(std::chrono::milliseconds patience) = 0;
+    /// The newest one, good or not; null when there is none.
+    virtual LoginPtr latest() const = 0;
+    /// Whether it waits for somebody, so that its end would have to wait as well.
+    virtual bool is_busy() const { return false; }
+};
+
+/// Certificate files that somebody else looks after (`connect --cert --key`): shown as they are, never
+/// renewed, judged by the gateway alone.
+class FixedLogin final : public LoginSource {
+public:
+    explicit FixedLogin(LoginPtr login) : login_(std::move(login)) {}
+    boost::asio::awaitable<Outcome<LoginPtr>> current(std::chrono::milliseconds patience) override;
+    LoginPtr latest() const override { return login_; }
+
+private:
+    LoginPtr login_;
+};
+
+/// The profile's login, renewed over mTLS from two thirds of its life on: one renewal at a time in this
+/// process and among those that share the profile. A renewal that fails while the certificate is good is told
+/// and tried again later.
+class RenewedLogin final : public LoginSource {
+public:
+    struct Hooks {
+        /// Called on the renewing thread, with the new login (null after a logout).
+        std::function<void(LoginPtr)> on_change;
+        std::function<void(const Refusal&)> on_failure;
+    };
+
+    RenewedLogin(ProfileFolder folder, LoginPtr login, Clock clock, Hooks hooks);
+    /// Stops and joins; waits at most for the answer that is under way.
+    ~RenewedLogin() override;
+    RenewedLogin(const RenewedLogin&) = delete;
+    RenewedLogin& operator=(const RenewedLogin&) = delete;
+
+    boost::asio::awaitable<Outcome<LoginPtr>> current(std::chrono::milliseconds patience) override;
+    LoginPtr latest() const override;
+    bool is_busy() const override;
+
+private:
+    using Timer = std::shared_ptr<boost::asio::steady_timer>;
+
+    void run();
+    bool is_due(SystemTime now) const;
+    void renew_now(std::unique_lock<std::mutex>& lock);
+    void watch_files(std::unique_lock<std::mutex>& lock);
+
+    const ProfileFolder folder_;
+    const Clock clock_;
+    const Hooks hooks_;
+
+    mutable std::mutex mutex_;
+    std::condition_variable wake_;
+    bool is_stopping_ = false;
+    /// Somebody waits for a round.
+    bool is_wanted_ = false;
+    bool is_renewing_ = false;
+    LoginPtr login_;
+    std::optional<Refusal> failure_;
+    SystemTime next_try_{};
+    std::vector<Timer> waiting_;
+
+    /// The renewing thread's alone: the certificate that the CA will renew no more, and why.
+    std::string dead_fingerprint_;
+    Refusal dead_refusal_;
+    std::filesystem::file_time_type files_seen_{};
+    std::thread thread_;
+};
+
+/// LoginSource::current() for a thread that may block.
+Outcome<LoginPtr> wait_for_login(LoginSource& source, std::chrono::milliseconds patience);
+
+/// One renewal, by whoever is first among the processes that share the folder: what is on the disk when that
+/// is still good, or a new one from the CA, kept on the disk. Blocking.
+Outcome<LoginPtr> renew_login(const ProfileFolder& folder, SystemTime now);
+
+/// For commands that need a good login once: the profile's, renewed when it is due. Blocking.
+Outcome<LoginPtr> good_login(const ProfileFolder& folder, SystemTime now);
+
+}  // namespace postern::client

@@ -1,0 +1,285 @@
+#include "client-proxy/session/end_to_end_session.hpp"
+
+#include <array>
+#include <optional>
+#include <utility>
+#include <variant>
+
+#include <fmt/format.h>
+
+#include "client-proxy/session/local_client.hpp"
+#include "net/relay.hpp"
+#include "postgres/auth_filter.hpp"
+#include "postgres/error_response.hpp"
+#include "postgres/startup.hpp"
+
+namespace postern::client {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr auto kCancelPatience = std::chrono::seconds(10);
+
+net::Bytes bytes_of(const std::string& text) {
+    return {reinterpret_cast<const unsigned char*>(text.data()), text.size()};
+}
+
+// The server's bytes on their way to the client. Its cancel key becomes known on the way.
+class ServerToClient final : public net::RelayFilter {
+public:
+    ServerToClient(CancelMap& cancels, std::string service, CancelTarget target)
+        : cancels_(cancels), service_(std::move(service)), target_(std::move(target)) {}
+
+    Result<net::Bytes> pass(net::Buffer chunk) override {
+        auto passed = filter_.pass(chunk);
+        if (!passed) {
+            failure_ = passed.error();
+            return passed;
+        }
+        has_passed_ = has_passed_ || !passed->empty();
+        if (!is_listed_ && !filter_.backend_key().empty()) {
+            entry_ = cancels_.add(service_, filter_.backend_key(), target_);
+            is_listed_ = true;
+        }
+        return passed;
+    }
+
+    const std::optional<Failure>& failure() const noexcept { return failure_; }
+    /// Whether the client has heard anything of the server.
+    bool has_passed() const noexcept { return has_passed_; }
+    bool is_at_boundary() const noexcept { return filter_.is_at_boundary(); }
+
+private:
+    CancelMap& cancels_;
+    const std::string service_;
+    const CancelTarget target_;
+    postgres::AuthFilter filter_;
+    CancelMap::Entry entry_;
+    bool is_listed_ = false;
+    bool has_passed_ = false;
+    std::optional<Failure> failure_;
+};
+
+class EndToEndSession {
+public:
+    EndToEndSession(Agent& agent, const PortService& service, std::size_t loop, net::PlainStream local)
+        : agent_(agent), service_(service), loop_(loop), local_(std::move(local)) {}
+
+    asio::awaitable<void> run();
+
+private:
+    using Start = std::variant<std::monostate, postgres::StartupMessage, postgres::CancelRequest, Refusal>;
+
+    asio::awaitable<Start> read_start();
+    asio::awaitable<void> serve(postgres::StartupMessage startup);
+    asio::awaitable<void> carry(ServerTunnel server, std::string first_bytes);
+    asio::awaitable<void> judge_end(net::RelayEnd end, const ServerToClient& to_client, const Tunnel& tunnel);
+    asio::awaitable<void> cancel(postgres::CancelRequest request);
+    asio::awaitable<void> refuse(Refusal refusal);
+
+    Agent& agent_;
+    const PortService& service_;
+    const std::size_t loop_;
+    net::PlainStream local_;
+    postgres::StartupReader reader_;
+    bool is_shut_down_ = false;
+};
+
+asio::awaitable<void> EndToEndSession::run() {
+    Start start = co_await read_start();
+    if (auto* startup = std::get_if<postgres::StartupMessage>(&start)) {
+        co_await serve(std::move(*startup));
+    } else if (auto* request = std::get_if<postgres::CancelRequest>(&start)) {
+        co_await cancel(std::move(*request));
+    } else if (auto* refusal = std::get_if<Refusal>(&start)) {
+        co_await refuse(std::move(*refusal));
+    }
+    local_.close();
+}
+
+asio::awaitable<EndToEndSession::Start> EndToEndSession::read_start() {
+    FirstWords words(agent_, loop_, local_);
+    std::array<unsigned char, 4096> block{};
+    const net::Buffer into(block);
+    for (;;) {
+        const auto got = co_await words.read(into);
+        if (!got && got.error().code == Code::timed_out) {
+            Refusal late{Code::timed_out,
+                         "the client did not send a whole start-up packet in time",
+                         "This port takes PostgreSQL connections. Check which program connects to it.",
+                         {}};
+            co_return std::move(late);
+        }
+        if (!got || *got == 0) {
+            co_return std::monostate{};
+        }
+        auto outcome = reader_.feed(net::Bytes(block).first(*got));
+        if (std::holds_alternative<postgres::AnswerNo>(outcome) && has_unread(local_)) {
+            outcome = postgres::stuffed_bytes();
+        }
+        if (std::holds_alternative<postgres::AnswerNo>(outcome)) {
+            const std::string no = "N";
+            const auto written = co_await local_.write_all(bytes_of(no));
+            if (!written) {
+                co_return std::monostate{};
+            }
+        } else if (auto* startup = std::get_if<postgres::StartupMessage>(&outcome)) {
+            co_return std::move(*startup);
+        } else if (auto* request = std::get_if<postgres::CancelRequest>(&outcome)) {
+            co_return std::move(*request);
+        } else if (auto* refused = std::get_if<postgres::StartupRefusal>(&outcome)) {
+            Refusal refusal{refused->code, std::move(refused->message), std::move(refused->hint), {}};
+            co_return std::move(refusal);
+        }
+    }
+}
+
+asio::awaitable<void> EndToEndSession::serve(postgres::StartupMessage startup) {
+    const auto slot = agent_.slots().take({});
+    if (!slot) {
+        Refusal full{Code::limit_reached,
+                     "postern carries as many sessions as it may",
+                     "Close some connections, then try again.",
+                     {}};
+        co_return co_await refuse(std::move(full));
+    }
+    auto login = co_await agent_.logins().current(agent_.options().login_patience);
+    if (!login) {
+        Refusal refusal = login.error();
+        co_return co_await refuse(std::move(refusal));
+    }
+    ServiceEntry entry = (*login)->catalogue().service(service_.name);
+    const std::string login_name = (*login)->user();
+    if (!entry.user_map && !login_name.empty() && startup.user() != login_name) {
+        Refusal mismatch{Code::login_name_mismatch,
+                         fmt::format("the login is {}'s, the database user that was asked for is \"{}\"",
+                                     login_name, startup.user()),
+                         fmt::format("Connect as {} (psql -U {}), or log in as somebody else. If PostgreSQL "
+                                     "maps names (pg_ident.conf), the "
+                                     "administrator sets user_map = true for {} in ca.toml.",
+                                     login_name, login_name, service_.name),
+                         {}};
+        co_return co_await refuse(std::move(mismatch));
+    }
+    auto server = co_await agent_.dialer().dial_server(*std::move(login), std::move(entry));
+    if (!server) {
+        Refusal refusal = server.error();
+        co_return co_await refuse(std::move(refusal));
+    }
+    std::string first_bytes = std::move(startup.raw);
+    first_bytes += reader_.take_rest();
+    co_await carry(*std::move(server), std::move(first_bytes));
+}
+
+asio::awaitable<void> EndToEndSession::carry(ServerTunnel server, std::string first_bytes) {
+    auto* const outer = server.tunnel.stream.get();
+    CancelTarget target{server.tunnel.gateway, server.tunnel.connection_id};
+    ServerToClient to_client(agent_.cancels(), service_.name, std::move(target));
+    std::function<void()> cut = [this, outer] {
+        is_shut_down_ = true;
+        outer->cancel();
+    };
+    const auto live = agent_.tunnels().add(server.tunnel.gateway, local_.executor(), std::move(cut));
+
+    net::RelayEnd end;
+    const auto written = co_await server.tls->write_all(bytes_of(first_bytes));
+    first_bytes.clear();
+    first_bytes.shrink_to_fit();
+    if (written) {
+        net::RelayOptions options;
+        options.b_to_a = &to_client;
+        end = co_await net::relay(local_, *server.tls, options);
+    } else {
+        end.ended_by = net::Side::b;
+        end.failure = written.error();
+    }
+    co_await judge_end(std::move(end), to_client, server.tunnel);
+    server.tls->close();
+}
+
+// An orderly end has said what there is to say. A tunnel that was cut has not.
+asio::awaitable<void> EndToEndSession::judge_end(net::RelayEnd end, const ServerToClient& to_client,
+                                                 const Tunnel& tunnel) {
+    if (!end.failure) {
+        co_return;
+    }
+    Refusal refusal;
+    if (is_shut_down_) {
+        refusal = {Code::shutting_down, "postern is shutting down", "Start it again: postern connect", {}};
+    } else if (to_client.failure()) {
+        refusal = {to_client.failure()->code,
+                   fmt::format("{} (behind {})", to_client.failure()->detail, service_.name),
+                   "PostgreSQL must offer SCRAM-SHA-256 without channel binding too.",
+                   {}};
+    } else if (end.ended_by == net::Side::a) {
+        co_return;
+    } else if (!to_client.has_passed() && end.failure->code != Code::end_of_stream &&
+               end.failure->code != Code::cancelled) {
+        refusal = server_verdict(*end.failure, service_.name);
+    } else {
+        GatewayEntry gateway = tunnel.gateway;
+        std::string id = tunnel.connection_id;
+        refusal = co_await ask_why_cut(agent_, std::move(gateway), std::move(id));
+    }
+    refusal.connection_id = tunnel.connection_id;
+    if (!is_shut_down_) {
+        agent_.notes().cut(service_.name, refusal);
+    }
+    if (end.a_is_whole && to_client.is_at_boundary()) {
+        const bool was_open = to_client.has_passed();
+        std::string last_words =
+            to_error_response(refusal, was_open ? postgres::kCutSession : std::string_view());
+        co_await take_leave(local_, std::move(last_words));
+    }
+}
+
+// PostgreSQL closes when it has acted. The client waits for the same, so that a query it sends next is not
+// the one that is hit.
+asio::awaitable<void> EndToEndSession::cancel(postgres::CancelRequest request) {
+    auto target = agent_.cancels().find(service_.name, request.key);
+    if (!target) {
+        agent_.notes().remark(
+            fmt::format("a cancel request for {} was dropped: no session here has its key", service_.name));
+        co_return;
+    }
+    const auto slot = agent_.slots().take({});
+    auto login = co_await agent_.logins().current(agent_.options().login_patience);
+    if (!slot || !login) {
+        co_return;
+    }
+    ServiceEntry entry = (*login)->catalogue().service(service_.name);
+    auto server =
+        co_await agent_.dialer().dial_server_of(*std::move(login), std::move(entry), *std::move(target));
+    if (!server) {
+        agent_.notes().refused(service_.name, server.error());
+        co_return;
+    }
+    auto* const outer = server->tunnel.stream.get();
+    std::function<void()> cut = [outer] { outer->cancel(); };
+    const net::Deadline deadline(local_.executor(), kCancelPatience, std::move(cut));
+    const auto written = co_await server->tls->write_all(bytes_of(request.raw));
+    std::array<unsigned char, 256> block{};
+    const net::Buffer into(block);
+    for (bool is_open = written.has_value(); is_open;) {
+        const auto got = co_await server->tls->read_some(into);
+        is_open = got && *got > 0;
+    }
+    server->tls->close();
+}
+
+asio::awaitable<void> EndToEndSession::refuse(Refusal refusal) {
+    agent_.notes().refused(service_.name, refusal);
+    std::string last_words = to_error_response(refusal);
+    co_await take_leave(local_, std::move(last_words));
+}
+
+}  // namespace
+
+asio::awaitable<void> serve_end_to_end(Agent& agent, const PortService& service, std::size_t loop,
+                                       net::PlainStream local) {
+    EndToEndSession session(agent, service, loop, std::move(local));
+    co_await session.run();
+}
+
+}  // namespace postern::client

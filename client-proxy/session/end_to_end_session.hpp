@@ -1,0 +1,19 @@
+// One local PostgreSQL client, taken end to end: its start-up is answered here, TLS with PostgreSQL is made
+// here inside the tunnel, with the login certificate, and every refusal is told in PostgreSQL's protocol.
+// Nothing is dialled before a whole StartupMessage or CancelRequest has come.
+#pragma once
+
+#include <cstddef>
+
+#include <boost/asio/awaitable.hpp>
+
+#include "client-proxy/agent/agent.hpp"
+#include "net/plain_stream.hpp"
+
+namespace postern::client {
+
+/// Runs until the session is over. `agent` and `service` outlive it.
+boost::asio::awaitable<void> serve_end_to_end(Agent& agent, const PortService& service, std::size_t loop,
+                                              net::PlainStream local);
+
+}  // namespace postern::client

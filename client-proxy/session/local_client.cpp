@@ -1,0 +1,58 @@
+#include "client-proxy/session/local_client.hpp"
+
+#include <sys/ioctl.h>
+
+#include <utility>
+
+#include "client-proxy/agent/agent.hpp"
+#include "net/linger.hpp"
+
+namespace postern::client {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr auto kLeavePatience = std::chrono::seconds(2);
+
+}  // namespace
+
+FirstWords::FirstWords(Agent& agent, std::size_t loop, net::PlainStream& local)
+    : local_(local),
+      place_(agent.pending(loop).enter([&local] { local.cancel(); })),
+      deadline_(local.executor(), agent.options().start_patience, [&local] { local.wake(); }) {}
+
+asio::awaitable<Result<std::size_t>> FirstWords::read(net::Buffer into) {
+    const Failure late{Code::timed_out, "the client did not say what it wants"};
+    if (deadline_.has_passed()) {
+        co_return late;
+    }
+    auto got = co_await local_.read_some(into);
+    if (!got && deadline_.has_passed() && !place_.was_evicted()) {
+        co_return late;
+    }
+    co_return std::move(got);
+}
+
+asio::awaitable<void> take_leave(net::PlainStream& local, std::string last_words) {
+    const net::Bytes bytes(reinterpret_cast<const unsigned char*>(last_words.data()), last_words.size());
+    bool is_written = true;
+    if (!bytes.empty()) {
+        std::function<void()> cut = [&local] { local.cancel(); };
+        const net::Deadline deadline(local.executor(), kLeavePatience, std::move(cut));
+        const auto written = co_await local.write_all(bytes);
+        is_written = written.has_value();
+    }
+    if (is_written) {
+        co_await net::linger_and_close(local, kLeavePatience);
+    } else {
+        local.close();
+    }
+}
+
+bool has_unread(net::PlainStream& local) {
+    int count = 0;
+    return ::ioctl(local.fd(), FIONREAD, &count) == 0 && count > 0;
+}
+
+}  // namespace postern::client

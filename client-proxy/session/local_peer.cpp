@@ -1,0 +1,155 @@
+#include "client-proxy/session/local_peer.hpp"
+
+#include <arpa/inet.h>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+#include <string>
+
+#include <fmt/format.h>
+
+#include "base/unique_fd.hpp"
+
+namespace postern::client {
+
+namespace {
+
+struct Ends {
+    int family = 0;
+    // The peer's address and port, then ours; network byte order, as the kernel keeps them.
+    std::array<std::uint32_t, 4> peer{};
+    std::uint16_t peer_port = 0;
+    std::array<std::uint32_t, 4> own{};
+    std::uint16_t own_port = 0;
+};
+
+void take(const sockaddr_storage& from, std::array<std::uint32_t, 4>& address, std::uint16_t& port) {
+    if (from.ss_family == AF_INET) {
+        sockaddr_in in{};
+        std::memcpy(&in, &from, sizeof in);
+        address[0] = in.sin_addr.s_addr;
+        port = in.sin_port;
+    } else {
+        sockaddr_in6 in{};
+        std::memcpy(&in, &from, sizeof in);
+        std::memcpy(address.data(), &in.sin6_addr, sizeof in.sin6_addr);
+        port = in.sin6_port;
+    }
+}
+
+std::optional<Ends> ends_of(int fd) {
+    sockaddr_storage own{};
+    sockaddr_storage peer{};
+    socklen_t own_size = sizeof own;
+    socklen_t peer_size = sizeof peer;
+    if (::getsockname(fd, reinterpret_cast<sockaddr*>(&own), &own_size) != 0 ||
+        ::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &peer_size) != 0 ||
+        own.ss_family != peer.ss_family || (own.ss_family != AF_INET && own.ss_family != AF_INET6)) {
+        return std::nullopt;
+    }
+    Ends ends;
+    ends.family = own.ss_family;
+    take(peer, ends.peer, ends.peer_port);
+    take(own, ends.own, ends.own_port);
+    return ends;
+}
+
+// sock_diag(7): one request for exactly this connection, as the peer's socket sees it.
+std::optional<uid_t> ask_kernel(const Ends& ends) {
+    const UniqueFd netlink(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
+    if (!netlink) {
+        return std::nullopt;
+    }
+    struct {
+        nlmsghdr header;
+        inet_diag_req_v2 request;
+    } question{};
+    question.header.nlmsg_len = sizeof question;
+    question.header.nlmsg_type = SOCK_DIAG_BY_FAMILY;
+    question.header.nlmsg_flags = NLM_F_REQUEST;
+    question.request.sdiag_family = static_cast<std::uint8_t>(ends.family);
+    question.request.sdiag_protocol = IPPROTO_TCP;
+    question.request.idiag_states = 1U << TCP_ESTABLISHED;
+    question.request.id.idiag_sport = ends.peer_port;
+    question.request.id.idiag_dport = ends.own_port;
+    std::memcpy(question.request.id.idiag_src, ends.peer.data(), sizeof ends.peer);
+    std::memcpy(question.request.id.idiag_dst, ends.own.data(), sizeof ends.own);
+    question.request.id.idiag_cookie[0] = INET_DIAG_NOCOOKIE;
+    question.request.id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
+    if (::send(netlink.get(), &question, sizeof question, 0) != static_cast<ssize_t>(sizeof question)) {
+        return std::nullopt;
+    }
+    // The kernel has answered by the time send() returns.
+    alignas(nlmsghdr) std::array<char, 4096> answer{};
+    const ssize_t got = ::recv(netlink.get(), answer.data(), answer.size(), MSG_DONTWAIT);
+    if (got < static_cast<ssize_t>(NLMSG_LENGTH(sizeof(inet_diag_msg)))) {
+        return std::nullopt;
+    }
+    nlmsghdr header{};
+    std::memcpy(&header, answer.data(), sizeof header);
+    if (header.nlmsg_type != SOCK_DIAG_BY_FAMILY) {
+        return std::nullopt;
+    }
+    inet_diag_msg message{};
+    std::memcpy(&message, answer.data() + NLMSG_HDRLEN, sizeof message);
+    return message.idiag_uid;
+}
+
+std::string proc_form(const Ends& ends, const std::array<std::uint32_t, 4>& address, std::uint16_t port) {
+    std::string text;
+    for (std::size_t i = 0; i < (ends.family == AF_INET ? 1U : 4U); ++i) {
+        text += fmt::format("{:08X}", address[i]);
+    }
+    return text + fmt::format(":{:04X}", ntohs(port));
+}
+
+// proc(5): where sock_diag is not to be had.
+std::optional<uid_t> ask_proc(const Ends& ends) {
+    const std::string wanted_local = proc_form(ends, ends.peer, ends.peer_port);
+    const std::string wanted_remote = proc_form(ends, ends.own, ends.own_port);
+    std::ifstream table(ends.family == AF_INET ? "/proc/net/tcp" : "/proc/net/tcp6");
+    for (std::string line; std::getline(table, line);) {
+        std::istringstream fields(line);
+        std::string slot;
+        std::string local;
+        std::string remote;
+        std::string ignored;
+        uid_t uid = 0;
+        fields >> slot >> local >> remote;
+        if (local != wanted_local || remote != wanted_remote) {
+            continue;
+        }
+        if (fields >> ignored >> ignored >> ignored >> ignored >> uid) {
+            return uid;
+        }
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<uid_t> owner_of_peer(int fd) {
+    const auto ends = ends_of(fd);
+    if (!ends) {
+        return std::nullopt;
+    }
+    const auto uid = ask_kernel(*ends);
+    return uid ? uid : ask_proc(*ends);
+}
+
+bool is_peer_own_user(int fd) {
+    const auto uid = owner_of_peer(fd);
+    return uid && (*uid == ::geteuid() || *uid == 0);
+}
+
+}  // namespace postern::client

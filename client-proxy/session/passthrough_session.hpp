@@ -1,0 +1,19 @@
+// One local client whose bytes go through untouched: a PostgreSQL client with its own TLS and the login
+// certificate's files, or any other TCP protocol.
+#pragma once
+
+#include <cstddef>
+
+#include <boost/asio/awaitable.hpp>
+
+#include "client-proxy/agent/agent.hpp"
+#include "net/plain_stream.hpp"
+
+namespace postern::client {
+
+/// Runs until the session is over. `agent` and `service` outlive it. For PostgreSQL nothing is dialled before
+/// the client's first packet (or the first byte of its TLS) has come.
+boost::asio::awaitable<void> serve_passthrough(Agent& agent, const PortService& service, std::size_t loop,
+                                               net::PlainStream local);
+
+}  // namespace postern::client

@@ -1,0 +1,116 @@
+#include "client-proxy/tunnel/catalogue.hpp"
+
+#include "net/plain_stream.hpp"
+#include "pki/identity.hpp"
+
+namespace postern::client {
+
+namespace {
+
+Failure malformed(std::string what) {
+    return {Code::malformed_request, "catalogue: " + std::move(what)};
+}
+
+// Empty for an absent or null member.
+Result<std::string> text(const nlohmann::json& object, const char* key) {
+    if (!object.is_object()) {
+        return malformed("an entry is no object");
+    }
+    const auto found = object.find(key);
+    if (found == object.end() || found->is_null()) {
+        return std::string();
+    }
+    if (!found->is_string()) {
+        return malformed(std::string(key) + " is no text");
+    }
+    return found->get<std::string>();
+}
+
+Result<GatewayEntry> gateway(const nlohmann::json& json) {
+    auto name = text(json, "name");
+    auto address = text(json, "address");
+    if (!name || !pki::is_resource_name(*name)) {
+        return malformed("a gateway has no good name");
+    }
+    if (!address || !net::parse_address(*address)) {
+        return malformed("gateway " + *name + " has no good address");
+    }
+    return GatewayEntry{*name, *address};
+}
+
+Result<ServiceEntry> service(const nlohmann::json& json) {
+    auto name = text(json, "name");
+    auto server_name = text(json, "server_name");
+    if (!name || !pki::is_resource_name(*name)) {
+        return malformed("a service has no good name");
+    }
+    if (!server_name) {
+        return server_name.error();
+    }
+    const auto user_map = json.find("user_map");
+    if (user_map != json.end() && !user_map->is_boolean()) {
+        return malformed("user_map is neither true nor false");
+    }
+    return ServiceEntry{*name, *server_name, user_map != json.end() && user_map->get<bool>()};
+}
+
+template <class Entry>
+Result<void> read_list(const nlohmann::json& json, const char* key, std::vector<Entry>& into,
+                       Result<Entry> (*read)(const nlohmann::json&)) {
+    const auto list = json.find(key);
+    if (list == json.end() || !list->is_array()) {
+        return malformed(std::string("no list of ") + key);
+    }
+    for (const auto& item : *list) {
+        auto entry = read(item);
+        if (!entry) {
+            return entry.error();
+        }
+        into.push_back(*std::move(entry));
+    }
+    return {};
+}
+
+}  // namespace
+
+ServiceEntry Catalogue::service(std::string_view name) const {
+    for (const auto& entry : services) {
+        if (entry.name == name) {
+            return entry;
+        }
+    }
+    return ServiceEntry{std::string(name), {}, false};
+}
+
+Result<Catalogue> catalogue_from_json(const nlohmann::json& json) {
+    if (!json.is_object()) {
+        return malformed("no object");
+    }
+    Catalogue catalogue;
+    if (auto read = read_list(json, "gateways", catalogue.gateways, &gateway); !read) {
+        return read.error();
+    }
+    if (auto read = read_list(json, "services", catalogue.services, &service); !read) {
+        return read.error();
+    }
+    return catalogue;
+}
+
+nlohmann::json to_json(const Catalogue& catalogue) {
+    auto gateways = nlohmann::json::array();
+    for (const auto& entry : catalogue.gateways) {
+        gateways.push_back({{"name", entry.name}, {"address", entry.address}});
+    }
+    auto services = nlohmann::json::array();
+    for (const auto& entry : catalogue.services) {
+        nlohmann::json server_name;
+        if (!entry.server_name.empty()) {
+            server_name = entry.server_name;
+        }
+        services.push_back(
+            {{"name", entry.name}, {"server_name", server_name}, {"user_map", entry.user_map}});
+    }
+    return {{"gateways", gateways}, {"services", services}};
+}
+
+}  // namespace postern::client

@@ -1,0 +1,257 @@
+#include "client-proxy/tunnel/gateway_connection.hpp"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <utility>
+
+#include <boost/asio/buffer.hpp>
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <fmt/format.h>
+
+#include "base/connection_id.hpp"
+#include "base/process.hpp"
+#include "net/deadline.hpp"
+#include "pki/identity.hpp"
+
+namespace postern::client {
+
+namespace asio = boost::asio;
+namespace http = boost::beast::http;
+
+namespace {
+
+constexpr std::size_t kMostHeadBytes = 8 * 1024;
+constexpr std::size_t kMostBodyBytes = 256 * 1024;
+
+// SNI is for names alone (RFC 6066, section 3).
+std::string server_name_of(const std::string& host) {
+    std::array<unsigned char, sizeof(in6_addr)> address{};
+    const bool is_address = ::inet_pton(AF_INET, host.c_str(), address.data()) == 1 ||
+                            ::inet_pton(AF_INET6, host.c_str(), address.data()) == 1;
+    return is_address ? std::string() : host;
+}
+
+asio::awaitable<Result<void>> ready() {
+    co_return Result<void>();
+}
+
+// What the two clocks of this machine and of the one who issued the certificate make of it. TLS alerts tell
+// less.
+Code judged_here(const Login& login, Code alert) {
+    if (alert != Code::malformed_certificate && alert != Code::tls_failed) {
+        return alert;
+    }
+    const auto now = system_clock()();
+    if (now < login.certificate().not_before()) {
+        return Code::not_yet_valid;
+    }
+    return now >= login.not_after() ? Code::expired : alert;
+}
+
+}  // namespace
+
+GatewayConnection::GatewayConnection(GatewayEntry gateway, LoginPtr login, net::TlsStream tls)
+    : gateway_(std::move(gateway)), login_(std::move(login)), tls_(std::move(tls)) {}
+
+asio::awaitable<Outcome<std::unique_ptr<GatewayConnection>>> GatewayConnection::open(
+    GatewayEntry gateway, LoginPtr login, std::chrono::milliseconds patience) {
+    const auto began = std::chrono::steady_clock::now();
+    auto address = net::parse_address(gateway.address);
+    if (!address) {
+        co_return gateway_refusal(address.error(), gateway.name);
+    }
+    const std::string server_name = server_name_of(address->host);
+    net::Address where = *std::move(address);
+    auto dialled = co_await net::dial(std::move(where), patience);
+    if (!dialled) {
+        co_return gateway_refusal(dialled.error(), gateway.name);
+    }
+    net::TlsStream tls(*std::move(dialled), login->gateway_tls(), net::TlsStream::Role::client, server_name);
+    std::unique_ptr<GatewayConnection> connection(
+        new GatewayConnection(std::move(gateway), std::move(login), std::move(tls)));
+    const auto spent =
+        std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began);
+    const auto left = std::max(patience - spent, std::chrono::milliseconds(1));
+    auto* const raw = connection.get();
+    std::function<void()> cut = [raw] { raw->cancel(); };
+    const net::Deadline deadline(raw->executor(), left, std::move(cut));
+    const auto done = co_await raw->tls_.handshake();
+    if (!done) {
+        co_return gateway_refusal(done.error(), raw->gateway());
+    }
+    const auto peer = raw->tls_.peer();
+    const Result<void> is_it =
+        peer.certificate ? pki::check_server_identity(*peer.certificate, raw->login_->trust_domain(),
+                                                      pki::ServerKind::gateway, raw->gateway())
+                         : Result<void>(Failure{Code::wrong_server_identity, "no certificate"});
+    if (!is_it) {
+        co_return gateway_refusal(is_it.error(), raw->gateway());
+    }
+    co_return std::move(connection);
+}
+
+asio::awaitable<Outcome<std::string>> GatewayConnection::connect(TunnelOrder order,
+                                                                 std::chrono::milliseconds patience) {
+    std::string request =
+        fmt::format("CONNECT {0}:5432 HTTP/1.1\r\nHost: {0}:5432\r\nUser-Agent: postern/{1}\r\n",
+                    order.service, version());
+    if (order.starts_postgres_tls) {
+        request += "Postern-Backend-Start: postgres-tls\r\n";
+    }
+    if (!order.cancel_of.empty()) {
+        request += fmt::format("Postern-Cancel-Of: {}\r\n", order.cancel_of);
+    }
+    request += "\r\n";
+    request += order.first_bytes;
+    auto answer = co_await ask(std::move(request), true, patience);
+    if (!answer) {
+        co_return answer.error();
+    }
+    if (answer->status != 200) {
+        co_return refusal_in(*answer);
+    }
+    co_return std::move(answer->connection_id);
+}
+
+asio::awaitable<Outcome<std::string>> GatewayConnection::get(std::string path,
+                                                             std::chrono::milliseconds patience) {
+    std::string request =
+        fmt::format("GET {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: postern/{}\r\nConnection: close\r\n\r\n",
+                    path, gateway_.name, version());
+    auto answer = co_await ask(std::move(request), false, patience);
+    if (!answer) {
+        co_return answer.error();
+    }
+    if (answer->status != 200) {
+        co_return refusal_in(*answer);
+    }
+    co_return std::move(answer->body);
+}
+
+asio::awaitable<Outcome<GatewayConnection::Answer>> GatewayConnection::ask(
+    std::string request, bool opens_tunnel, std::chrono::milliseconds patience) {
+    std::function<void()> cut = [this] { cancel(); };
+    const net::Deadline deadline(executor(), patience, std::move(cut));
+    const net::Bytes bytes(reinterpret_cast<const unsigned char*>(request.data()), request.size());
+    const auto written = co_await tls_.write_all(bytes);
+    // Also after a write that failed: what the gateway has against the certificate may lie there, unread.
+    auto answer = co_await read_answer(opens_tunnel);
+    if (!answer) {
+        const bool is_reading_to_blame = written || answer.error().code != Code::cancelled;
+        const Failure failure = is_reading_to_blame ? answer.error() : written.error();
+        co_return verdict(deadline.has_passed() ? Failure{Code::timed_out, {}} : failure);
+    }
+    co_return *std::move(answer);
+}
+
+// Only the head is Beast's to parse: what comes behind it is a tunnel, or a body of the length that the head
+// tells.
+asio::awaitable<Result<GatewayConnection::Answer>> GatewayConnection::read_answer(bool opens_tunnel) {
+    http::response_parser<http::empty_body> parser;
+    parser.header_limit(kMostHeadBytes);
+    parser.body_limit(kMostBodyBytes);
+    parser.skip(true);
+    while (!parser.is_header_done()) {
+        if (!rest_.empty()) {
+            boost::system::error_code error;
+            const std::size_t used = parser.put(asio::buffer(rest_), error);
+            rest_.erase(0, used);
+            if (error && error != http::error::need_more) {
+                co_return Failure{Code::malformed_request, "the gateway's answer: " + error.message()};
+            }
+            if (!error) {
+                continue;
+            }
+        }
+        const auto more = co_await read_more();
+        if (!more) {
+            co_return more.error();
+        }
+    }
+    Answer answer;
+    answer.status = parser.get().result_int();
+    const auto id = std::string(parser.get()["Postern-Connection"]);
+    answer.connection_id = is_connection_id(id) ? id : std::string();
+    if (opens_tunnel && answer.status == 200) {
+        co_return std::move(answer);
+    }
+    const std::size_t length = static_cast<std::size_t>(
+        std::min<std::uint64_t>(parser.content_length().value_or(0), kMostBodyBytes));
+    while (rest_.size() < length) {
+        const auto more = co_await read_more();
+        if (!more) {
+            co_return more.error();
+        }
+    }
+    answer.body = rest_.substr(0, length);
+    rest_.erase(0, length);
+    co_return std::move(answer);
+}
+
+asio::awaitable<Result<void>> GatewayConnection::read_more() {
+    std::array<unsigned char, 4096> block{};
+    const net::Buffer into(block);
+    const auto got = co_await tls_.read_some(into);
+    if (!got) {
+        co_return got.error();
+    }
+    if (*got == 0) {
+        co_return Failure{Code::end_of_stream, "the gateway closed before its answer was whole"};
+    }
+    rest_.append(reinterpret_cast<const char*>(block.data()), *got);
+    co_return Result<void>();
+}
+
+Refusal GatewayConnection::verdict(Failure failure) const {
+    failure.code = judged_here(*login_, failure.code);
+    return gateway_verdict(failure, gateway_.name);
+}
+
+Refusal GatewayConnection::refusal_in(const Answer& answer) const {
+    Refusal refusal;
+    if (auto problem = postern::http::problem_from_json(answer.body)) {
+        refusal = refusal_of(*problem);
+    } else {
+        refusal = {Code::internal,
+                   fmt::format("the gateway {} answered with status {}", gateway_.name, answer.status),
+                   "Check that the address of the gateway in the CA's catalogue is right.",
+                   {}};
+    }
+    if (refusal.connection_id.empty()) {
+        refusal.connection_id = answer.connection_id;
+    }
+    return refusal;
+}
+
+asio::awaitable<Result<void>> GatewayConnection::wait_readable() {
+    if (rest_.empty()) {
+        return tls_.wait_readable();
+    }
+    return ready();
+}
+
+Result<std::optional<std::size_t>> GatewayConnection::try_read(net::Buffer into) {
+    if (rest_.empty()) {
+        return tls_.try_read(into);
+    }
+    const std::size_t count = std::min(into.size(), rest_.size());
+    std::memcpy(into.data(), rest_.data(), count);
+    rest_.erase(0, count);
+    if (rest_.empty()) {
+        rest_.shrink_to_fit();
+    }
+    return std::optional<std::size_t>(count);
+}
+
+asio::awaitable<Result<void>> GatewayConnection::write_all(net::Bytes bytes) {
+    return tls_.write_all(bytes);
+}
+asio::awaitable<Result<void>> GatewayConnection::shutdown_send() {
+    return tls_.shutdown_send();
+}
+
+}  // namespace postern::client

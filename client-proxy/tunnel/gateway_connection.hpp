@@ -1,0 +1,86 @@
+// One TLS connection to a gateway, and what may be asked over it: a tunnel (CONNECT), or a GET. As a
+// ByteStream it is the tunnel. Nothing is believed of a gateway but what its certificate proves: that it is
+// this gateway of this trust domain.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <boost/asio/awaitable.hpp>
+
+#include "client-proxy/login/login.hpp"
+#include "client-proxy/refusal.hpp"
+#include "client-proxy/tunnel/catalogue.hpp"
+#include "net/byte_stream.hpp"
+#include "net/tls_stream.hpp"
+
+namespace postern::client {
+
+/// What a CONNECT asks for.
+struct TunnelOrder {
+    std::string service;
+    /// The gateway is to send PostgreSQL's SSLRequest before it forwards the first byte.
+    bool starts_postgres_tls = false;
+    /// The gateway's id of the live connection to whose very backend this one must go; empty: to the
+    /// service's.
+    std::string cancel_of;
+    /// First bytes for the backend; they travel with the CONNECT.
+    std::string first_bytes;
+};
+
+class GatewayConnection final : public net::ByteStream {
+public:
+    /// Dials, does the handshake and checks who answers. `patience` covers all of it.
+    static boost::asio::awaitable<Outcome<std::unique_ptr<GatewayConnection>>> open(
+        GatewayEntry gateway, LoginPtr login, std::chrono::milliseconds patience);
+
+    /// The gateway's id of the connection, once this stream is the tunnel.
+    boost::asio::awaitable<Outcome<std::string>> connect(TunnelOrder order,
+                                                         std::chrono::milliseconds patience);
+    /// The body of a 200.
+    boost::asio::awaitable<Outcome<std::string>> get(std::string path, std::chrono::milliseconds patience);
+
+    const std::string& gateway() const noexcept { return gateway_.name; }
+
+    boost::asio::awaitable<Result<void>> wait_readable() override;
+    Result<std::optional<std::size_t>> try_read(net::Buffer into) override;
+    boost::asio::awaitable<Result<void>> write_all(net::Bytes bytes) override;
+    boost::asio::awaitable<Result<void>> shutdown_send() override;
+    void wake() noexcept override { tls_.wake(); }
+    void cancel() noexcept override { tls_.cancel(); }
+    void close() noexcept override { tls_.close(); }
+    boost::asio::any_io_executor executor() override { return tls_.executor(); }
+
+private:
+    struct Answer {
+        unsigned status = 0;
+        std::string connection_id;
+        std::string body;
+    };
+
+    GatewayConnection(GatewayEntry gateway, LoginPtr login, net::TlsStream tls);
+    boost::asio::awaitable<Outcome<Answer>> ask(std::string request, bool opens_tunnel,
+                                                std::chrono::milliseconds patience);
+    boost::asio::awaitable<Result<Answer>> read_answer(bool opens_tunnel);
+    boost::asio::awaitable<Result<void>> read_more();
+    Refusal verdict(Failure failure) const;
+    Refusal refusal_in(const Answer& answer) const;
+
+    GatewayEntry gateway_;
+    LoginPtr login_;
+    net::TlsStream tls_;
+    /// Read from the gateway, not yet used: what came behind an answer.
+    std::string rest_;
+};
+
+/// A gateway that lets the tunnel in, and the tunnel.
+struct Tunnel {
+    std::unique_ptr<GatewayConnection> stream;
+    std::string connection_id;
+    GatewayEntry gateway;
+};
+
+}  // namespace postern::client

@@ -1,0 +1,35 @@
+// What the gateways let this login use.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <boost/asio/awaitable.hpp>
+
+#include "base/result.hpp"
+#include "client-proxy/login/login.hpp"
+#include "client-proxy/refusal.hpp"
+
+namespace postern::client {
+
+struct OfferedService {
+    std::string name;
+    /// "postgres" or "tcp"
+    std::string protocol;
+    /// The gateway's advice, no more: "end_to_end" or "passthrough".
+    std::string mode;
+    std::string gateway;
+};
+
+/// Of one gateway's GET /v1/services. Code::malformed_request.
+Result<std::vector<OfferedService>> offered_services_from_json(std::string_view text,
+                                                               const std::string& gateway);
+
+/// Asks every gateway of the catalogue, at most `patience` for each. Fails only when none of them answers.
+boost::asio::awaitable<Outcome<std::vector<OfferedService>>> fetch_services(
+    LoginPtr login, std::chrono::milliseconds patience);
+/// The same, blocking, for commands.
+Outcome<std::vector<OfferedService>> list_services(const LoginPtr& login, std::chrono::milliseconds patience);
+
+}  // namespace postern::client

@@ -1,0 +1,201 @@
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/unique_fd.hpp"
+#include "client-proxy/agent/agent.hpp"
+#include "client-proxy/session/local_peer.hpp"
+#include "postgres/error_response.hpp"
+#include "postgres/wire.hpp"
+#include "unit/client_support.hpp"
+
+namespace postern::client {
+namespace {
+
+using namespace std::chrono_literals;
+using namespace std::string_literals;
+using testing::HasSubstr;
+
+class AgentPort : public testing::Test {
+protected:
+    AgentPort() : login_(people_.login(now() + 30min)), logins_(login_), agent_(notes_, options()) {
+        agent_.set_logins(logins_);
+        agent_.start();
+        port_ = agent_.listen("orders-db", Mode::end_to_end, true, 0).value();
+        mapped_port_ = agent_.listen("mapped-db", Mode::end_to_end, true, 0).value();
+        passthrough_port_ = agent_.listen("orders-db", Mode::passthrough, true, 0).value();
+    }
+    ~AgentPort() override { agent_.stop(); }
+
+    static AgentOptions options() {
+        AgentOptions made;
+        made.start_patience = 300ms;
+        made.pending = 4;
+        made.loops = 1;
+        return made;
+    }
+
+    static UniqueFd connect_to(unsigned short port) {
+        UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_port = htons(port);
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        EXPECT_EQ(::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+        return fd;
+    }
+    static void say(const UniqueFd& fd, std::string_view text) {
+        EXPECT_EQ(::send(fd.get(), text.data(), text.size(), MSG_NOSIGNAL),
+                  static_cast<ssize_t>(text.size()));
+    }
+    /// Everything until the agent closes.
+    static std::string hear(const UniqueFd& fd) {
+        std::string heard;
+        char block[1024];
+        for (;;) {
+            pollfd waiting{fd.get(), POLLIN, 0};
+            if (::poll(&waiting, 1, 15'000) != 1) {
+                ADD_FAILURE() << "the agent neither answered nor closed";
+                return heard;
+            }
+            const ssize_t got = ::recv(fd.get(), block, sizeof block, 0);
+            if (got <= 0) {
+                return heard;
+            }
+            heard.append(block, static_cast<std::size_t>(got));
+        }
+    }
+    static postgres::ErrorFields told(std::string_view heard) {
+        const auto fields = postgres::parse_error_response(postgres::as_bytes(heard));
+        EXPECT_TRUE(fields.has_value()) << testing::PrintToString(heard);
+        return fields ? *fields : postgres::ErrorFields();
+    }
+    static std::string packet(std::string_view payload) {
+        std::string out;
+        postgres::append_u32(out, static_cast<std::uint32_t>(payload.size() + 4));
+        return out.append(payload);
+    }
+    static std::string startup(std::string_view user) {
+        return packet("\0\3\0\0"s + "user\0"s + std::string(user) + "\0\0"s);
+    }
+
+    People people_;
+    LoginPtr login_;
+    Notes notes_{Notes::Style::silent, false};
+    FixedLogin logins_;
+    Agent agent_;
+    unsigned short port_ = 0;
+    unsigned short mapped_port_ = 0;
+    unsigned short passthrough_port_ = 0;
+};
+
+const std::string kSslRequest = "\0\0\0\x08\x04\xd2\x16\x2f"s;
+
+TEST_F(AgentPort, TellsAnUnreachableGateway) {
+    const auto client = connect_to(port_);
+    say(client, startup("alice"));
+    const auto fields = told(hear(client));
+    EXPECT_EQ(fields.severity, "FATAL");
+    EXPECT_EQ(fields.sqlstate, "08001");
+    EXPECT_THAT(fields.message, HasSubstr("gw1"));
+    EXPECT_NE(fields.hint, "");
+}
+
+TEST_F(AgentPort, TellsAnotherUserThanTheLoginsBeforeItDials) {
+    const auto client = connect_to(port_);
+    say(client, startup("bob"));
+    const auto fields = told(hear(client));
+    EXPECT_EQ(fields.sqlstate, "28000");
+    EXPECT_THAT(fields.message, HasSubstr("alice"));
+    EXPECT_THAT(fields.message, HasSubstr("bob"));
+}
+
+TEST_F(AgentPort, LetsPostgresMapNamesWhereTheCatalogueSaysSo) {
+    const auto client = connect_to(mapped_port_);
+    say(client, startup("bob"));
+    EXPECT_EQ(told(hear(client)).sqlstate, "08001");
+}
+
+TEST_F(AgentPort, AnswersNoToRequestsForEncryption) {
+    const auto client = connect_to(port_);
+    say(client, kSslRequest);
+    char answer = 0;
+    ASSERT_EQ(::recv(client.get(), &answer, 1, 0), 1);
+    EXPECT_EQ(answer, 'N');
+    say(client, startup("bob"));
+    EXPECT_EQ(told(hear(client)).sqlstate, "28000");
+}
+
+TEST_F(AgentPort, EndsAConnectionWithBytesStuffedBehindARequestForEncryption) {
+    const auto client = connect_to(port_);
+    say(client, kSslRequest + startup("alice"));
+    EXPECT_EQ(told(hear(client)).sqlstate, "08P01");
+}
+
+TEST_F(AgentPort, CutsASilentClient) {
+    const auto client = connect_to(port_);
+    EXPECT_EQ(told(hear(client)).sqlstate, "08001");
+    const auto passed = connect_to(passthrough_port_);
+    say(passed, kSslRequest.substr(0, 5));
+    EXPECT_EQ(hear(passed), "");
+}
+
+TEST_F(AgentPort, CutsTheOldestOfTooManySilentClientsAndServesTheNewest) {
+    std::vector<UniqueFd> silent;
+    for (int i = 0; i < 20; ++i) {
+        silent.push_back(connect_to(port_));
+    }
+    const auto client = connect_to(port_);
+    say(client, startup("bob"));
+    EXPECT_EQ(told(hear(client)).sqlstate, "28000");
+}
+
+TEST_F(AgentPort, DropsACancelRequestThatItDoesNotKnow) {
+    const auto client = connect_to(port_);
+    say(client, packet("\x04\xd2\x16\x2e"s + "pid_secr"));
+    EXPECT_EQ(hear(client), "");
+}
+
+TEST_F(AgentPort, TellsARefusalInAnswerToAnSslRequestThatWasToPassThrough) {
+    const auto client = connect_to(passthrough_port_);
+    say(client, kSslRequest);
+    EXPECT_EQ(told(hear(client)).sqlstate, "08001");
+}
+
+TEST_F(AgentPort, TellsARefusalAsAnAlertToTlsThatWasToPassThrough) {
+    const auto client = connect_to(passthrough_port_);
+    say(client, "\x16\x03\x01");
+    EXPECT_EQ(hear(client), "\x15\x03\x03\x00\x02\x02\x31"s);
+}
+
+TEST_F(AgentPort, DropsWhatIsNotPostgres) {
+    const auto client = connect_to(passthrough_port_);
+    say(client, "GET / HTTP/1.1\r\n\r\n");
+    EXPECT_EQ(hear(client), "");
+}
+
+TEST_F(AgentPort, IsNotGivenTwice) {
+    const auto taken = agent_.listen("other-db", Mode::end_to_end, true, port_);
+    ASSERT_FALSE(taken.has_value());
+    EXPECT_EQ(taken.error().code, Code::already_exists);
+}
+
+TEST_F(AgentPort, KnowsWhoseProcessConnects) {
+    const auto client = connect_to(port_);
+    const UniqueFd listening(::socket(AF_INET, SOCK_STREAM, 0));
+    EXPECT_EQ(owner_of_peer(client.get()), ::geteuid());
+    EXPECT_TRUE(is_peer_own_user(client.get()));
+    EXPECT_FALSE(is_peer_own_user(listening.get()));
+}
+
+}  // namespace
+}  // namespace postern::client

@@ -1,0 +1,96 @@
+#include <filesystem>
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/file.hpp"
+#include "client-proxy/login/login_source.hpp"
+#include "unit/client_support.hpp"
+
+namespace postern::client {
+namespace {
+
+using namespace std::chrono_literals;
+using namespace std::string_literals;
+using testing::HasSubstr;
+
+TEST(Login, IsUsedUpBeforeItExpires) {
+    const People people;
+    const auto end = now() + 30min;
+    const auto login = people.login(end);
+    EXPECT_EQ(login->user(), "alice");
+    EXPECT_FALSE(login->is_used_up(now()));
+    EXPECT_TRUE(login->is_used_up(end - 1s));
+    EXPECT_TRUE(login->is_used_up(end + 1h));
+    EXPECT_LT(login->renew_after(), end);
+}
+
+TEST(Login, RefusesAKeyThatIsNotTheCertificates) {
+    const People people;
+    auto one = test::mint(test::login_profile("alice", now()), people.users.issuing);
+    auto other = test::mint(test::login_profile("alice", now()), people.users.issuing);
+    net::TlsCredentials credentials{other->key, {one->certificate}};
+    EXPECT_FALSE(Login::make(credentials, people.servers.bundle, "example.org", {}).has_value());
+}
+class Renewal : public testing::Test {
+protected:
+    /// A profile whose CA service is not there.
+    ProfileFolder keep(const LoginPtr& login) {
+        auto folder = ProfileFolder::open(folder_.path() / "postern").value();
+        Profile made = profile();
+        made.ca_url = "https://127.0.0.1:1";
+        made.renew_after = login->renew_after();
+        EXPECT_TRUE(folder.save(made).has_value());
+        EXPECT_TRUE(write_file(folder.server_ca(), people_.servers.bundle.pem(), 0600).has_value());
+        EXPECT_TRUE(login->credentials().key.save(folder.login_key()).has_value());
+        EXPECT_TRUE(write_file(folder.login_certificate(), pki::to_pem(login->credentials().chain), 0600)
+                        .has_value());
+        return folder;
+    }
+    static Outcome<LoginPtr> current(LoginSource& source) { return wait_for_login(source, 10s); }
+
+    Folder folder_;
+    People people_;
+};
+
+TEST_F(Renewal, IsNotWaitedForWhileTheCertificateIsGood) {
+    const auto login = people_.login(now() + 20min, now() - 1min);
+    RenewedLogin source(keep(login), login, system_clock(), {});
+    const auto outcome = current(source);
+    ASSERT_TRUE(outcome.has_value());
+    EXPECT_EQ((*outcome)->certificate().fingerprint(), login->certificate().fingerprint());
+}
+
+TEST_F(Renewal, ThatFailsIsToldOnceTheCertificateHasExpired) {
+    const auto login = people_.login(now() - 1s);
+    RenewedLogin source(keep(login), login, system_clock(), {});
+    const auto outcome = current(source);
+    ASSERT_FALSE(outcome.has_value());
+    EXPECT_THAT(outcome.error().message, HasSubstr("expired"));
+    EXPECT_THAT(outcome.error().message, HasSubstr("CA service"));
+    EXPECT_NE(outcome.error().hint, "");
+}
+
+TEST_F(Renewal, TakesUpWhatAnotherProcessHasRenewed) {
+    const auto old = people_.login(now() - 1s);
+    const auto fresh = people_.login(now() + 50min);
+    RenewedLogin source(keep(fresh), old, system_clock(), {});
+    const auto outcome = current(source);
+    ASSERT_TRUE(outcome.has_value());
+    EXPECT_EQ((*outcome)->certificate().fingerprint(), fresh->certificate().fingerprint());
+}
+
+TEST_F(Renewal, RefusesAfterALogout) {
+    const auto login = people_.login(now() - 1s);
+    const auto folder = keep(login);
+    std::filesystem::remove(folder.login_certificate());
+    RenewedLogin source(folder, login, system_clock(), {});
+    const auto outcome = current(source);
+    ASSERT_FALSE(outcome.has_value());
+    EXPECT_EQ(outcome.error().code, Code::unauthenticated);
+    EXPECT_THAT(outcome.error().hint, HasSubstr("postern login"));
+}
+
+}  // namespace
+}  // namespace postern::client

@@ -1,0 +1,144 @@
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/file.hpp"
+#include "client-proxy/agent/port_book.hpp"
+#include "client-proxy/login/preferences.hpp"
+#include "client-proxy/login/profile.hpp"
+#include "client-proxy/tunnel/catalogue.hpp"
+#include "unit/client_support.hpp"
+
+namespace postern::client {
+namespace {
+
+using namespace std::chrono_literals;
+using namespace std::string_literals;
+using testing::HasSubstr;
+
+TEST(Catalogue, ReadsWhatTheCaSays) {
+    const auto catalogue = catalogue_from_json(catalogue_json());
+    ASSERT_TRUE(catalogue.has_value());
+    EXPECT_EQ(catalogue->gateways[0].address, "gw1.example.org:7443");
+    EXPECT_EQ(catalogue->service("orders-db").server_name, "");
+    EXPECT_FALSE(catalogue->service("orders-db").user_map);
+    EXPECT_EQ(catalogue->service("old-db").server_name, "db.example.org");
+    EXPECT_TRUE(catalogue->service("old-db").user_map);
+    EXPECT_EQ(to_json(*catalogue), catalogue_json());
+}
+
+TEST(Catalogue, KnowsNothingSpecialOfAServiceThatIsNotListed) {
+    const auto entry = catalogue_from_json(catalogue_json())->service("other-db");
+    EXPECT_EQ(entry.name, "other-db");
+    EXPECT_EQ(entry.server_name, "");
+    EXPECT_FALSE(entry.user_map);
+}
+
+TEST(Catalogue, RefusesWhatIsNoCatalogue) {
+    for (const char* text : {"[]", "{}", R"({"gateways":[]})", R"({"gateways":{},"services":[]})",
+                             R"({"gateways":[{"name":"gw1","address":"nowhere"}],"services":[]})",
+                             R"({"gateways":[{"name":"../gw","address":"h:1"}],"services":[]})",
+                             R"({"gateways":[7],"services":[]})",
+                             R"({"gateways":[],"services":[{"name":"a","user_map":"yes"}]})",
+                             R"({"gateways":[],"services":[{"name":"a","server_name":1}]})"}) {
+        EXPECT_FALSE(catalogue_from_json(nlohmann::json::parse(text)).has_value()) << text;
+    }
+}
+
+TEST(Profile, ReadsBackAsItWasWritten) {
+    const auto read = profile_from_json(to_json_text(profile()));
+    ASSERT_TRUE(read.has_value());
+    EXPECT_EQ(to_json_text(*read), to_json_text(profile()));
+    EXPECT_EQ(read->session_expires, profile().session_expires);
+    EXPECT_EQ(read->renew_after, std::nullopt);
+}
+
+TEST(Profile, RefusesADamagedOne) {
+    const std::string good = to_json_text(profile());
+    for (const auto& text : {""s, "{}"s, good.substr(0, good.size() / 2), "[" + good + "]"}) {
+        const auto read = profile_from_json(text);
+        ASSERT_FALSE(read.has_value());
+        EXPECT_EQ(read.error().code, Code::config_invalid);
+    }
+}
+
+TEST(ProfileFolder, IsMadeForItsOwnerAlone) {
+    const Folder folder;
+    const auto opened = ProfileFolder::open(folder.path() / "state" / "postern");
+    ASSERT_TRUE(opened.has_value());
+    struct stat info {};
+    ::stat(opened->path().c_str(), &info);
+    EXPECT_EQ(info.st_mode & 0777U, 0700U);
+    ASSERT_TRUE(opened->save(profile()).has_value());
+    EXPECT_EQ(opened->load()->user, "alice");
+}
+
+TEST(ProfileFolder, IsRefusedWhenOthersMayLookIntoIt) {
+    const Folder folder;
+    ::chmod(folder.path().c_str(), 0750);
+    const auto opened = ProfileFolder::open(folder.path());
+    ASSERT_FALSE(opened.has_value());
+    EXPECT_THAT(opened.error().detail, HasSubstr("chmod 700"));
+}
+
+TEST(ProfileFolder, HasNoProfileBeforeTheFirstLogin) {
+    const Folder folder;
+    EXPECT_EQ(ProfileFolder::open(folder.path())->load().error().code, Code::not_found);
+    EXPECT_EQ(Login::load(*ProfileFolder::open(folder.path())).error().code, Code::unauthenticated);
+}
+
+TEST(Preferences, NameTheCaForEveryone) {
+    const Folder folder;
+    const auto file = folder.path() / "config.toml";
+    ASSERT_TRUE(
+        write_file(file, "[ca]\nurl = \"https://ca:7444\"\nfingerprint = \"sha256:aa\"\n", 0600).has_value());
+    const auto read = Preferences::load(file);
+    ASSERT_TRUE(read.has_value());
+    EXPECT_EQ(read->ca_url, "https://ca:7444");
+    EXPECT_EQ(read->user, "");
+    EXPECT_EQ(Preferences::load(folder.path() / "none.toml")->ca_url, "");
+}
+
+TEST(Preferences, RefuseUnknownKeys) {
+    const Folder folder;
+    const auto file = folder.path() / "config.toml";
+    ASSERT_TRUE(write_file(file, "[ca]\nurk = \"https://ca:7444\"\n", 0600).has_value());
+    const auto read = Preferences::load(file);
+    ASSERT_FALSE(read.has_value());
+    EXPECT_THAT(read.error().detail, HasSubstr("urk"));
+}
+
+// Ports ----------------------------------------------------------------------------------------------
+
+TEST(PortBook, RemembersPorts) {
+    PortBook book;
+    EXPECT_EQ(book.find("orders-db"), 0);
+    book.remember("orders-db", 5432);
+    const auto again = PortBook::from_json(book.to_json_text());
+    EXPECT_EQ(again.find("orders-db"), 5432);
+}
+
+TEST(PortBook, GivesNoTwoNamesTheSamePort) {
+    PortBook book;
+    book.remember("a", 5432);
+    book.remember("b", 5433);
+    EXPECT_EQ(book.next_free("c", PortBook::kFirst - 1), 5434);
+    EXPECT_EQ(book.next_free("a", PortBook::kFirst - 1), 5432);
+    EXPECT_EQ(book.next_free("c", 65535), 0);
+}
+
+TEST(PortBook, TakesADamagedFileForAnEmptyOne) {
+    for (const char* text : {"", "[]", R"({"a":0,"b":70000,"c":"5432","d":-1})"}) {
+        const auto book = PortBook::from_json(text);
+        for (const char* name : {"a", "b", "c", "d"}) {
+            EXPECT_EQ(book.find(name), 0) << text;
+        }
+    }
+}
+
+}  // namespace
+}  // namespace postern::client

@@ -1,0 +1,158 @@
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "client-proxy/login/ca_client.hpp"
+#include "client-proxy/refusal.hpp"
+#include "client-proxy/tunnel/dialer.hpp"
+#include "postgres/error_response.hpp"
+#include "postgres/wire.hpp"
+#include "unit/client_support.hpp"
+
+namespace postern::client {
+namespace {
+
+using namespace std::chrono_literals;
+using namespace std::string_literals;
+using testing::HasSubstr;
+
+TEST(Pin, IsReadInTheFormsThatPeoplePaste) {
+    const std::string hex(64, 'a');
+    EXPECT_EQ(parse_pin("sha256:" + hex).value(), "sha256:" + hex);
+    EXPECT_EQ(parse_pin("SHA256:" + std::string(64, 'A')).value(), "sha256:" + hex);
+    std::string colons = "sha256:aa";
+    for (int i = 1; i < 32; ++i) {
+        colons += ":aa";
+    }
+    EXPECT_EQ(parse_pin(colons).value(), "sha256:" + hex);
+}
+
+TEST(Pin, IsRefusedWhenItIsNone) {
+    for (const auto& text :
+         {""s, "sha256:"s, "sha256:" + std::string(63, 'a'), "sha256:" + std::string(65, 'a'),
+          "sha256:" + std::string(64, 'g'), std::string(64, 'a'), "sha1:" + std::string(64, 'a')}) {
+        EXPECT_FALSE(parse_pin(text).has_value()) << text;
+    }
+}
+
+TEST(FirstContact, BelievesTheRootThatIsPinnedAndWhatIsBelowIt) {
+    const auto ours = test::make_authority("Server CA", now());
+    const auto bundle = vouched_for({ours.issuing.certificate, ours.root.certificate},
+                                    "sha256:" + ours.root.certificate.fingerprint());
+    ASSERT_TRUE(bundle.has_value());
+    EXPECT_EQ(bundle->certificates().size(), 2U);
+}
+
+TEST(FirstContact, BelievesNothingElseOfWhatTheServerSays) {
+    const auto ours = test::make_authority("Server CA", now());
+    const auto theirs = test::make_authority("Server CA", now());
+    const auto bundle =
+        vouched_for({theirs.root.certificate, theirs.issuing.certificate, ours.root.certificate},
+                    "sha256:" + ours.root.certificate.fingerprint());
+    ASSERT_TRUE(bundle.has_value());
+    ASSERT_EQ(bundle->certificates().size(), 1U);
+    EXPECT_EQ(bundle->certificates()[0].fingerprint(), ours.root.certificate.fingerprint());
+}
+
+TEST(FirstContact, IsRefusedWhenNoRootHasTheFingerprint) {
+    const auto theirs = test::make_authority("Server CA", now());
+    const auto bundle = vouched_for({theirs.root.certificate}, "sha256:" + std::string(64, '0'));
+    ASSERT_FALSE(bundle.has_value());
+    EXPECT_EQ(bundle.error().code, Code::unknown_issuer);
+    // An intermediate is no root, even when it is the one that is pinned.
+    EXPECT_FALSE(
+        vouched_for({theirs.issuing.certificate}, "sha256:" + theirs.issuing.certificate.fingerprint())
+            .has_value());
+}
+
+test::OddProfile server(std::vector<std::string> uris, std::vector<std::string> names) {
+    test::OddProfile made;
+    made.common_name = "server";
+    made.uris = std::move(uris);
+    made.names = std::move(names);
+    made.not_before = now() - 1min;
+    made.not_after = now() + 1h;
+    made.usage = test::Usage::server_auth;
+    return made;
+}
+
+class DatabaseIdentity : public testing::Test {
+protected:
+    Result<void> check(const test::OddProfile& profile, const ServiceEntry& service) {
+        const auto minted = test::mint(profile, authority_.issuing);
+        EXPECT_TRUE(minted.has_value());
+        return check_database_identity(minted->certificate, "example.org", service);
+    }
+    test::Authority authority_ = test::make_authority("Server CA", now());
+};
+
+TEST_F(DatabaseIdentity, IsThatOfTheService) {
+    EXPECT_TRUE(
+        check(server({"spiffe://example.org/service/orders-db"}, {}), {"orders-db", "", false}).has_value());
+}
+
+TEST_F(DatabaseIdentity, IsNotThatOfAnythingElse) {
+    for (const char* uri : {"spiffe://example.org/service/other-db", "spiffe://example.org/gateway/orders-db",
+                            "spiffe://example.org/ca/orders-db", "spiffe://example.com/service/orders-db"}) {
+        EXPECT_FALSE(check(server({uri}, {"orders-db"}), {"orders-db", "", false}).has_value()) << uri;
+    }
+    EXPECT_FALSE(check(server({}, {"orders-db"}), {"orders-db", "", false}).has_value());
+}
+
+TEST_F(DatabaseIdentity, OfAForeignCertificateIsTheDnsNameOfTheCatalogue) {
+    const ServiceEntry service{"old-db", "db.example.org", false};
+    EXPECT_TRUE(check(server({}, {"db.example.org"}), service).has_value());
+    EXPECT_FALSE(check(server({}, {"other.example.org"}), service).has_value());
+    EXPECT_FALSE(check(server({}, {}), service).has_value());
+}
+
+TEST_F(DatabaseIdentity, IsNotThatOfAGatewayOnTheDatabasesHost) {
+    const ServiceEntry service{"old-db", "db.example.org", false};
+    EXPECT_FALSE(
+        check(server({"spiffe://example.org/gateway/gw1"}, {"db.example.org"}), service).has_value());
+    EXPECT_TRUE(
+        check(server({"spiffe://example.org/service/old-db"}, {"db.example.org"}), service).has_value());
+}
+
+// What a person is told ------------------------------------------------------------------------------
+
+TEST(Refusal, NamesCauseAndNextStepForEveryVerdictOnTheCertificate) {
+    for (const Code code : {Code::no_certificate, Code::expired, Code::not_yet_valid, Code::unknown_issuer,
+                            Code::self_signed, Code::wrong_purpose, Code::malformed_certificate,
+                            Code::revoked, Code::user_disabled, Code::session_ended}) {
+        const auto refusal = gateway_verdict(Failure{code, "secret detail"}, "gw1");
+        EXPECT_THAT(refusal.message, HasSubstr("gw1"));
+        EXPECT_NE(refusal.hint, "");
+        EXPECT_EQ(refusal.message.find("secret"), std::string::npos);
+        EXPECT_EQ(refusal.code, code);
+    }
+}
+
+TEST(Refusal, BecomesAnErrorResponse) {
+    const Refusal refusal{Code::policy_denied, "alice may not use orders-db", "Ask for it.", "0193"};
+    const auto bytes = to_error_response(refusal);
+    const auto fields = postgres::parse_error_response(postgres::as_bytes(bytes));
+    ASSERT_TRUE(fields.has_value());
+    EXPECT_EQ(fields->sqlstate, "42501");
+    EXPECT_EQ(fields->message, refusal.message);
+    EXPECT_THAT(fields->detail, HasSubstr("0193"));
+}
+
+TEST(Refusal, SpeaksAsPostgresDoes) {
+    EXPECT_EQ(as_message("The gateway is full."), "the gateway is full");
+    EXPECT_EQ(as_message("A limit was reached"), "a limit was reached");
+    EXPECT_EQ(as_message("TLS failed"), "TLS failed");
+    EXPECT_EQ(as_message(""), "");
+}
+
+TEST(Refusal, HasAnExitCodeThatMeansSomething) {
+    EXPECT_EQ(exit_code_of(Code::unauthenticated), 4);
+    EXPECT_EQ(exit_code_of(Code::unreachable), 5);
+    EXPECT_EQ(exit_code_of(Code::config_invalid), 3);
+    EXPECT_EQ(exit_code_of(Code::internal), 1);
+}
+
+}  // namespace
+}  // namespace postern::client

@@ -1,0 +1,83 @@
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "client-proxy/session/cancel_map.hpp"
+#include "client-proxy/tunnel/gateway_choice.hpp"
+#include "client-proxy/tunnel/service_list.hpp"
+
+namespace postern::client {
+namespace {
+
+using namespace std::chrono_literals;
+using namespace std::string_literals;
+using testing::HasSubstr;
+
+TEST(CancelMap, FindsTheSessionOfAKey) {
+    CancelMap map;
+    const auto entry = map.add("orders-db", "key1", {{"gw1", "h:1"}, "id-1"});
+    const auto other = map.add("orders-db", "key2", {{"gw2", "h:2"}, "id-2"});
+    ASSERT_TRUE(map.find("orders-db", "key1").has_value());
+    EXPECT_EQ(map.find("orders-db", "key1")->connection_id, "id-1");
+    EXPECT_EQ(map.find("orders-db", "key2")->gateway.name, "gw2");
+}
+
+TEST(CancelMap, KnowsNoKeyOfAnotherServiceOrOfAnEndedSession) {
+    CancelMap map;
+    {
+        const auto entry = map.add("orders-db", "key", {{}, "id"});
+        EXPECT_FALSE(map.find("other-db", "key").has_value());
+        EXPECT_FALSE(map.find("orders-db", "kez").has_value());
+    }
+    EXPECT_FALSE(map.find("orders-db", "key").has_value());
+    EXPECT_EQ(map.size(), 0U);
+}
+
+TEST(CancelMap, MeansTheNewerOfTwoSessionsWithOneKey) {
+    CancelMap map;
+    auto older = map.add("orders-db", "key", {{}, "older"});
+    const auto newer = map.add("orders-db", "key", {{}, "newer"});
+    older = CancelMap::Entry();
+    ASSERT_TRUE(map.find("orders-db", "key").has_value());
+    EXPECT_EQ(map.find("orders-db", "key")->connection_id, "newer");
+}
+
+TEST(GatewayChoice, TriesTheOneThatWorkedFirst) {
+    Catalogue catalogue;
+    catalogue.gateways = {{"gw1", "a:1"}, {"gw2", "b:1"}, {"gw3", "c:1"}};
+    GatewayChoice choice;
+    EXPECT_EQ(choice.order("orders-db", catalogue)[0].name, "gw1");
+    choice.worked("orders-db", "gw2");
+    EXPECT_EQ(choice.order("orders-db", catalogue)[0].name, "gw2");
+    EXPECT_EQ(choice.order("orders-db", catalogue)[1].name, "gw1");
+    EXPECT_EQ(choice.order("other-db", catalogue)[0].name, "gw1");
+}
+
+TEST(GatewayChoice, AsksNoOtherAfterAVerdict) {
+    EXPECT_TRUE(GatewayChoice::may_try_another(Code::unreachable));
+    EXPECT_TRUE(GatewayChoice::may_try_another(Code::unknown_service));
+    for (const Code code : {Code::policy_denied, Code::revoked, Code::expired, Code::backend_unreachable,
+                            Code::wrong_server_identity, Code::limit_reached}) {
+        EXPECT_FALSE(GatewayChoice::may_try_another(code)) << name(code);
+    }
+}
+
+TEST(OfferedServices, AreRead) {
+    const auto services = offered_services_from_json(
+        R"({"services":[{"name":"orders-db","protocol":"postgres","mode":"end_to_end"}],"identity":{}})",
+        "gw1");
+    ASSERT_TRUE(services.has_value());
+    EXPECT_EQ((*services)[0].name, "orders-db");
+    EXPECT_EQ((*services)[0].gateway, "gw1");
+}
+
+TEST(OfferedServices, RefuseWhatIsNoList) {
+    for (const char* text : {"", "{}", R"({"services":{}})", R"({"services":[{"name":"a"}]})",
+                             R"({"services":[{"name":"a b","protocol":"tcp","mode":"passthrough"}]})"}) {
+        EXPECT_FALSE(offered_services_from_json(text, "gw1").has_value()) << text;
+    }
+}
+
+}  // namespace
+}  // namespace postern::client
