@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "postgres/error_response.hpp"
+#include "postgres/farewell.hpp"
 
 namespace postern::client {
 
@@ -199,6 +200,12 @@ std::string to_error_response(const Refusal& refusal, std::string_view sqlstate)
     postgres::Refusal told{sqlstate.empty() ? postgres::sqlstate_of(refusal.code) : sqlstate, refusal.message,
                            refusal.hint, refusal.connection_id};
     return postgres::fatal_error(told);
+}
+
+std::string to_farewell(const Refusal& refusal, postgres::Language language) {
+    const postgres::Refusal told{postgres::sqlstate_of(refusal.code), refusal.message, refusal.hint,
+                                 refusal.connection_id};
+    return postgres::farewell(language, told);
 }
 
 int exit_code_of(Code code) noexcept {

@@ -9,6 +9,7 @@
 
 #include "base/result.hpp"
 #include "http/problem.hpp"
+#include "postgres/startup.hpp"
 
 namespace postern::client {
 
@@ -47,6 +48,8 @@ Refusal local_refusal(const Failure& failure);
 
 /// The whole as an ErrorResponse. `sqlstate` empty: that of the code.
 std::string to_error_response(const Refusal& refusal, std::string_view sqlstate = {});
+/// The same to a peer that may speak something else.
+std::string to_farewell(const Refusal& refusal, postgres::Language language);
 
 /// The process's exit code for it: 3 configuration, 4 denied, 5 unreachable, 1 otherwise.
 int exit_code_of(Code code) noexcept;

@@ -11,7 +11,7 @@ namespace {
 constexpr std::size_t kLengthBytes = 4;
 
 StartupRefusal refusal(Code code, std::string message, std::string hint) {
-    return {code, std::move(message), std::move(hint), true};
+    return {code, std::move(message), std::move(hint), Language::postgres};
 }
 
 StartupRefusal malformed(std::string message) {
@@ -22,13 +22,16 @@ StartupRefusal malformed(std::string message) {
 // The first byte of a packet is the highest of its length, and so always zero.
 StartupRefusal foreign_protocol(unsigned char first) {
     StartupRefusal refused = malformed("what came is not PostgreSQL's protocol");
-    refused.speaks_postgres = false;
+    refused.language = Language::unknown;
     if (first == 0x16) {
-        refused.message = "the client began with TLS; between it and this port there is none";
+        refused.language = Language::tls;
+        refused.message =
+            "the client began with TLS (sslnegotiation=direct); between it and this port there is none";
         refused.hint =
             "Set sslmode=prefer or sslmode=disable, and sslnegotiation=postgres: the way to the server is "
             "encrypted.";
     } else if (first >= 'A' && first <= 'Z') {
+        refused.language = Language::http;
         refused.message = "what came looks like HTTP, not like PostgreSQL's protocol";
     }
     return refused;

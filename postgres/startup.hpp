@@ -45,14 +45,16 @@ struct NeedMore {};
 /// Write 'N', then feed more. To be written before anything else is read.
 struct AnswerNo {};
 
-/// Not to be let in. Close, after an ErrorResponse where the client can read one.
+/// What the peer seems to speak, and so can be told something in.
+enum class Language { postgres, tls, http, unknown };
+
+/// Not to be let in. Close, after a farewell() in the peer's language.
 struct StartupRefusal {
     Code code = Code::malformed_request;
     /// As PostgreSQL writes its own: lower case, no full stop.
     std::string message;
     std::string hint;
-    /// Whether the peer seems to speak the protocol, and so can read an ErrorResponse.
-    bool speaks_postgres = true;
+    Language language = Language::postgres;
 };
 
 /// For a caller that sees bytes in its socket while the answer to an encryption request is still unsent.

@@ -83,6 +83,8 @@ private:
     const std::size_t loop_;
     net::PlainStream local_;
     postgres::StartupReader reader_;
+    /// What the client seems to speak.
+    postgres::Language language_ = postgres::Language::postgres;
     bool is_shut_down_ = false;
 };
 
@@ -129,6 +131,7 @@ asio::awaitable<EndToEndSession::Start> EndToEndSession::read_start() {
         } else if (auto* request = std::get_if<postgres::CancelRequest>(&outcome)) {
             co_return std::move(*request);
         } else if (auto* refused = std::get_if<postgres::StartupRefusal>(&outcome)) {
+            language_ = refused->language;
             Refusal refusal{refused->code, std::move(refused->message), std::move(refused->hint), {}};
             co_return std::move(refusal);
         }
@@ -270,7 +273,7 @@ asio::awaitable<void> EndToEndSession::cancel(postgres::CancelRequest request) {
 
 asio::awaitable<void> EndToEndSession::refuse(Refusal refusal) {
     agent_.notes().refused(service_.name, refusal);
-    std::string last_words = to_error_response(refusal);
+    std::string last_words = to_farewell(refusal, language_);
     co_await take_leave(local_, std::move(last_words));
 }
 

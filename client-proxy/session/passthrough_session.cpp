@@ -5,6 +5,7 @@
 
 #include "client-proxy/session/local_client.hpp"
 #include "net/relay.hpp"
+#include "postgres/farewell.hpp"
 #include "postgres/first_packet.hpp"
 
 namespace postern::client {
@@ -119,9 +120,8 @@ asio::awaitable<void> PassthroughSession::refuse(Refusal refusal) {
         case FirstPacket::startup_message:
             last_words = to_error_response(refusal);
             break;
-        // A fatal alert, access_denied (RFC 8446, section 6).
         case FirstPacket::tls:
-            last_words.assign("\x15\x03\x03\x00\x02\x02\x31", 7);
+            last_words = postgres::tls_farewell();
             break;
         default:
             break;

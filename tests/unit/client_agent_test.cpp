@@ -141,6 +141,20 @@ TEST_F(AgentPort, EndsAConnectionWithBytesStuffedBehindARequestForEncryption) {
     EXPECT_EQ(told(hear(client)).sqlstate, "08P01");
 }
 
+TEST_F(AgentPort, TellsATlsClientInTls) {
+    const auto client = connect_to(port_);
+    say(client, "\x16\x03\x01");
+    EXPECT_EQ(hear(client), "\x15\x03\x03\x00\x02\x02\x31"s);
+}
+
+TEST_F(AgentPort, TellsABrowserInHttp) {
+    const auto client = connect_to(port_);
+    say(client, "GET / HTTP/1.1\r\n\r\n");
+    const std::string heard = hear(client);
+    EXPECT_TRUE(heard.starts_with("HTTP/1.1 400 ")) << heard;
+    EXPECT_THAT(heard, HasSubstr("PostgreSQL"));
+}
+
 TEST_F(AgentPort, CutsASilentClient) {
     const auto client = connect_to(port_);
     EXPECT_EQ(told(hear(client)).sqlstate, "08001");

@@ -1,0 +1,69 @@
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "postgres/error_response.hpp"
+#include "postgres/farewell.hpp"
+#include "support/postgres_bytes.hpp"
+
+namespace postern::postgres {
+namespace {
+
+using namespace std::string_literals;
+using namespace test;
+
+TEST(FatalError, ReadsBackAsItWasMade) {
+    const auto bytes = fatal_error({sqlstate_of(Code::policy_denied), "alice may not use orders-db",
+                                    "Ask an administrator.", "0193-id"});
+    const auto fields = parse_error_response(as_bytes(bytes));
+    ASSERT_TRUE(fields.has_value());
+    EXPECT_EQ(fields->severity, "FATAL");
+    EXPECT_EQ(fields->sqlstate, "42501");
+    EXPECT_EQ(fields->message, "alice may not use orders-db");
+    EXPECT_EQ(fields->detail, "Postern connection 0193-id");
+    EXPECT_EQ(fields->hint, "Ask an administrator.");
+}
+
+TEST(FatalError, LeavesOutWhatIsNotKnown) {
+    const auto fields = parse_error_response(as_bytes(fatal_error({"XX000", "", "", ""})));
+    ASSERT_TRUE(fields.has_value());
+    EXPECT_NE(fields->message, "");
+    EXPECT_EQ(fields->detail, "");
+    EXPECT_EQ(fields->hint, "");
+}
+
+TEST(FatalError, CannotBeForgedByItsTexts) {
+    const auto bytes = fatal_error({"28000", "a\0CXX000"s, "line\nline\x1b[31m", std::string(5000, 'i')});
+    const auto fields = parse_error_response(as_bytes(bytes));
+    ASSERT_TRUE(fields.has_value());
+    EXPECT_EQ(fields->sqlstate, "28000");
+    EXPECT_EQ(fields->message, "a");
+    EXPECT_EQ(fields->hint, "line line [31m");
+    EXPECT_LE(fields->detail.size(), 1024U);
+}
+
+TEST(FatalError, HasAnSqlstateForEveryCode) {
+    for (int code = 0; code <= static_cast<int>(Code::internal); ++code) {
+        EXPECT_EQ(sqlstate_of(static_cast<Code>(code)).size(), 5U);
+    }
+}
+
+TEST(ParseErrorResponse, RefusesWhatIsNone) {
+    for (const auto& bytes : {""s, "E"s, message('D', "\0"s), message('E', ""), message('E', "SFATAL"),
+                              message('E', "SFATAL\0"s), message('E', "\0"s) + "x", message('E', "\0x"s)}) {
+        EXPECT_FALSE(parse_error_response(as_bytes(bytes)).has_value()) << testing::PrintToString(bytes);
+    }
+}
+
+TEST(Farewell, IsToldInTheLanguageOfThePeer) {
+    const Refusal refusal{"08P01", "the client began with TLS", "Set sslmode=prefer.", {}};
+    EXPECT_EQ(farewell(Language::postgres, refusal), fatal_error(refusal));
+    EXPECT_EQ(farewell(Language::tls, refusal), "\x15\x03\x03\0\x02\x02\x31"s);
+    EXPECT_EQ(farewell(Language::http, refusal),
+              "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 47\r\n"
+              "Connection: close\r\n\r\nthe client began with TLS.\nSet sslmode=prefer.\n");
+    EXPECT_EQ(farewell(Language::unknown, refusal), "");
+}
+
+}  // namespace
+}  // namespace postern::postgres
