@@ -78,7 +78,8 @@ ssl_ca_file = '{}/user-ca.pem'
     std::ofstream(folder_ / "data" / "pg_hba.conf")
         << "local all postgres trust\n"
            "hostssl all carol all cert\n"
-           "hostssl all all all scram-sha-256 clientcert=verify-full\n";
+           "hostssl all all all scram-sha-256 clientcert=verify-full\n"
+           "hostssl replication all all scram-sha-256 clientcert=verify-full\n";
     start();
     sql("create database orders", "postgres");
     sql("create role alice login password 'alice-password'; create role bob login password 'bob-password';"
