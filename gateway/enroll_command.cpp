@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file.hpp"
+#include "base/file_batch.hpp"
 #include "base/hex.hpp"
 #include "gateway/settings.hpp"
 #include "http/client.hpp"
@@ -193,19 +194,24 @@ Result<void> write(const Papers& papers, const pki::PrivateKey& key, const Setti
             }
         }
     }
-    if (auto saved = key.save(settings.key); !saved) {
-        return saved;
+    const auto key_pem = key.to_pem();
+    if (!key_pem) {
+        return key_pem.error();
+    }
+    FileBatch batch;
+    if (auto added = batch.add(settings.key, key_pem->reveal(), 0600); !added) {
+        return added;
     }
     const std::pair<const std::filesystem::path*, const std::string*> files[] = {
         {&settings.certificate, &papers.certificate},
         {&settings.user_ca, &papers.user_ca},
         {&settings.server_ca, &papers.server_ca}};
     for (const auto& [path, content] : files) {
-        if (auto written = write_file(*path, *content, 0644); !written) {
-            return written;
+        if (auto added = batch.add(*path, *content, 0644); !added) {
+            return added;
         }
     }
-    return {};
+    return batch.put();
 }
 
 }  // namespace

@@ -160,10 +160,9 @@ int log_in(const LoginOptions& given) {
     profile.ca_url = url;
     profile.pin = pin;
     const auto held = folder->lock("login.lock");
-    auto kept = held ? key->save(folder->login_key()) : Result<void>(held.error());
-    if (kept) {
-        kept = keep_login(*folder, profile, *answer, &*trust);
-    }
+    const auto key_pem = held ? key->to_pem() : Result<Secret>(held.error());
+    const auto kept =
+        key_pem ? keep_login(*folder, profile, *answer, &*trust, &*key_pem) : Result<void>(key_pem.error());
     if (!kept) {
         return fail(local_refusal(kept.error()));
     }

@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "base/file.hpp"
+#include "base/file_batch.hpp"
 #include "base/hex.hpp"
 
 namespace postern::client {
@@ -231,19 +231,31 @@ Outcome<Trust> CaClient::trust() {
 }
 
 Result<void> keep_login(const ProfileFolder& folder, const Profile& profile, const LoginAnswer& answer,
-                        const Trust* trust) {
+                        const Trust* trust, const Secret* key_pem) {
+    struct File {
+        std::filesystem::path path;
+        std::string content;
+    };
+    std::vector<File> files;
     if (trust != nullptr) {
-        if (auto written = write_file(folder.server_ca(), trust->server_ca.pem(), 0600); !written) {
-            return written;
-        }
-        if (auto written = write_file(folder.user_ca(), trust->user_ca.pem(), 0600); !written) {
-            return written;
+        files.push_back({folder.server_ca(), trust->server_ca.pem()});
+        files.push_back({folder.user_ca(), trust->user_ca.pem()});
+    }
+    files.push_back({folder.path() / "profile.json", to_json_text(profile)});
+    files.push_back({folder.login_certificate(), pki::to_pem(answer.chain)});
+    FileBatch batch;
+    // The key first: a certificate without its key is no login.
+    if (key_pem != nullptr) {
+        if (auto added = batch.add(folder.login_key(), key_pem->reveal(), 0600); !added) {
+            return added;
         }
     }
-    if (auto saved = folder.save(profile); !saved) {
-        return saved;
+    for (const File& file : files) {
+        if (auto added = batch.add(file.path, file.content, 0600); !added) {
+            return added;
+        }
     }
-    return write_file(folder.login_certificate(), pki::to_pem(answer.chain), 0600);
+    return batch.put();
 }
 
 Profile updated(Profile profile, const LoginAnswer& answer) {

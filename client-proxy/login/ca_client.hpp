@@ -67,10 +67,10 @@ private:
     std::string url_;
 };
 
-/// Puts a login into the folder; the caller holds its lock. The key first: a certificate without its key is
-/// no login.
+/// Puts a login into the folder, or leaves the old one there as it was; the caller holds its lock. The key and
+/// the trust only when they are new.
 Result<void> keep_login(const ProfileFolder& folder, const Profile& profile, const LoginAnswer& answer,
-                        const Trust* trust);
+                        const Trust* trust, const Secret* key_pem = nullptr);
 /// The profile after that answer.
 Profile updated(Profile profile, const LoginAnswer& answer);
 

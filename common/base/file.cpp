@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "base/file_batch.hpp"
 #include "base/unique_fd.hpp"
 
 namespace postern {
@@ -20,20 +21,6 @@ Failure io_failure(std::string_view what, const std::filesystem::path& path) {
     const int error = errno;
     return Failure{error == ENOENT ? Code::not_found : Code::io_failed,
                    fmt::format("{} {}: {}", what, path.string(), std::strerror(error))};
-}
-
-Result<void> write_all(int fd, std::string_view content, const std::filesystem::path& path) {
-    while (!content.empty()) {
-        const ssize_t written = ::write(fd, content.data(), content.size());
-        if (written < 0 && errno == EINTR) {
-            continue;
-        }
-        if (written < 0) {
-            return io_failure("cannot write", path);
-        }
-        content.remove_prefix(static_cast<std::size_t>(written));
-    }
-    return {};
 }
 
 }  // namespace
@@ -72,30 +59,11 @@ Result<std::string> read_file(const std::filesystem::path& path, std::size_t lim
 }
 
 Result<void> write_file(const std::filesystem::path& path, std::string_view content, mode_t mode) {
-    std::string temporary = path.string() + ".XXXXXX";
-    const UniqueFd fd(::mkostemp(temporary.data(), O_CLOEXEC));  // 0600 until fchmod
-    if (!fd) {
-        return io_failure("cannot create a file beside", path);
+    FileBatch batch;
+    if (auto added = batch.add(path, content, mode); !added) {
+        return added;
     }
-    const auto abandon = [&](Failure failure) {
-        ::unlink(temporary.c_str());
-        return failure;
-    };
-    if (auto written = write_all(fd.get(), content, path); !written) {
-        return abandon(written.error());
-    }
-    if (::fchmod(fd.get(), mode) != 0 || ::fsync(fd.get()) != 0) {
-        return abandon(io_failure("cannot finish", path));
-    }
-    if (::rename(temporary.c_str(), path.c_str()) != 0) {
-        return abandon(io_failure("cannot replace", path));
-    }
-    const auto folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
-    const UniqueFd folder_fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!folder_fd || ::fsync(folder_fd.get()) != 0) {
-        return io_failure("cannot sync the folder of", path);
-    }
-    return {};
+    return batch.put();
 }
 
 Result<void> check_private(const std::filesystem::path& path) {

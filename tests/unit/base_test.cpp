@@ -3,6 +3,7 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -11,6 +12,7 @@
 #include "base/connection_id.hpp"
 #include "base/duration.hpp"
 #include "base/file.hpp"
+#include "base/file_batch.hpp"
 #include "base/hex.hpp"
 #include "base/log.hpp"
 #include "base/memory.hpp"
@@ -121,6 +123,29 @@ TEST_F(FileTest, IsNotReadPastTheBound) {
     EXPECT_EQ(read_file(folder_ / "large", 99).error().code, Code::request_too_large);
     EXPECT_EQ(read_file(folder_ / "absent").error().code, Code::not_found);
     EXPECT_FALSE(read_file(folder_));
+}
+
+TEST_F(FileTest, BatchReplacesAllOrNone) {
+    ASSERT_TRUE(write_file(folder_ / "key", "old key", 0600));
+    ASSERT_TRUE(write_file(folder_ / "certificate", "old certificate", 0644));
+    {
+        FileBatch batch;
+        ASSERT_TRUE(batch.add(folder_ / "key", "new key", 0600));
+        EXPECT_EQ(batch.add(folder_ / "absent" / "certificate", "new certificate", 0644).error().code,
+                  Code::not_found);
+    }
+    EXPECT_EQ(read_file(folder_ / "key").value(), "old key");
+    {
+        FileBatch batch;
+        ASSERT_TRUE(batch.add(folder_ / "key", "new key", 0600));
+        ASSERT_TRUE(batch.add(folder_ / "certificate", "new certificate", 0644));
+        EXPECT_EQ(read_file(folder_ / "key").value(), "old key");
+        ASSERT_TRUE(batch.put());
+    }
+    EXPECT_EQ(read_file(folder_ / "key").value(), "new key");
+    EXPECT_EQ(read_file(folder_ / "certificate").value(), "new certificate");
+    const auto files = std::filesystem::directory_iterator(folder_);
+    EXPECT_EQ(std::distance(begin(files), end(files)), 2) << "nothing is left over";
 }
 
 TEST_F(FileTest, IsRefusedAsPrivateWhenOthersMayReadIt) {
