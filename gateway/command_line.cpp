@@ -2,7 +2,6 @@
 
 #include <cstdio>
 #include <filesystem>
-#include <iostream>
 #include <string>
 #include <utility>
 
@@ -10,9 +9,9 @@
 #include <fmt/format.h>
 
 #include "base/clock.hpp"
-#include "base/file.hpp"
 #include "base/log.hpp"
 #include "base/process.hpp"
+#include "base/secret_line.hpp"
 #include "gateway/complain.hpp"
 #include "gateway/enroll_command.hpp"
 #include "gateway/serve_command.hpp"
@@ -49,23 +48,8 @@ int check_config(const Options& options) {
 
 /// From --token, --token-file, or one line of standard input.
 Result<Secret> read_token(Options& options) {
-    std::string text;
-    if (!options.token.empty()) {
-        text = std::move(options.token);
-    } else if (!options.token_file.empty()) {
-        auto content = read_file(options.token_file, 4096);
-        if (!content) {
-            return content.error();
-        }
-        text = std::move(*content);
-    } else if (!std::getline(std::cin, text)) {
-        return Failure{Code::config_invalid,
-                       "no token: give --token, --token-file, or write it to standard input"};
-    }
-    while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' ')) {
-        text.pop_back();
-    }
-    return Secret(std::move(text));
+    return options.token.empty() ? read_secret_line(options.token_file, "Token: ")
+                                 : Result<Secret>(Secret(std::move(options.token)));
 }
 
 int enroll_command(Options& options) {

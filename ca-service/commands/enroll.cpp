@@ -12,7 +12,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "base/file.hpp"
+#include "base/file_batch.hpp"
+#include "base/secret_line.hpp"
 #include "ca-service/commands/command.hpp"
 #include "http/client.hpp"
 #include "pki/certificate.hpp"
@@ -31,17 +32,13 @@ struct Options {
     std::string url;
     std::string pin;
     std::string token;
+    fs::path token_file;
     fs::path out_certificate;
     fs::path out_key;
     fs::path out_user_ca;
     fs::path out_server_ca;
     std::string owner;
     bool is_json = false;
-};
-
-struct Owner {
-    uid_t uid = 0;
-    gid_t gid = 0;
 };
 
 /// What first contact learns, believed because of the pin.
@@ -132,7 +129,8 @@ struct Enrolled {
     std::string server_ca;
 };
 
-Outcome<Enrolled> redeem(const Options& options, const Trust& trust, const std::string& csr) {
+Outcome<Enrolled> redeem(const Options& options, const Trust& trust, const Secret& token,
+                         const std::string& csr) {
     http::ClientOptions verified;
     verified.url = options.url;
     verified.server_ca = trust.server_ca;
@@ -141,7 +139,7 @@ Outcome<Enrolled> redeem(const Options& options, const Trust& trust, const std::
     if (!client) {
         return unreachable(options.url, client.error());
     }
-    const nlohmann::json request{{"token", options.token}, {"csr", csr}};
+    const nlohmann::json request{{"token", std::string(token.reveal())}, {"csr", csr}};
     const auto answer = client->post_json("/v1/enroll", request.dump());
     if (!answer) {
         return unreachable(options.url, answer.error());
@@ -160,29 +158,16 @@ Outcome<Enrolled> redeem(const Options& options, const Trust& trust, const std::
     return Enrolled{*certificate, *user_ca, *server_ca};
 }
 
-Outcome<std::optional<Owner>> find_owner(const Options& options) {
+Outcome<std::optional<FileBatch::Owner>> find_owner(const Options& options) {
     if (options.owner.empty()) {
-        return std::optional<Owner>();
+        return std::optional<FileBatch::Owner>();
     }
     const passwd* account = ::getpwnam(options.owner.c_str());
     if (account == nullptr) {
         return Ending{Exit::usage, fmt::format("there is no account '{}' on this machine", options.owner),
                       "--owner takes the account that PostgreSQL runs as, usually postgres"};
     }
-    return std::optional<Owner>(Owner{account->pw_uid, account->pw_gid});
-}
-
-Outcome<void> put(const fs::path& file, std::string_view content, mode_t mode,
-                  const std::optional<Owner>& owner) {
-    if (auto written = write_file(file, content, mode); !written) {
-        return ending_of("cannot write", written.error());
-    }
-    if (owner && ::chown(file.c_str(), owner->uid, owner->gid) != 0) {
-        return Ending{Exit::failed,
-                      fmt::format("cannot give {} to its owner: {}", file.string(), std::strerror(errno)),
-                      "run this as root, or without --owner as that account"};
-    }
-    return {};
+    return std::optional<FileBatch::Owner>(FileBatch::Owner{account->pw_uid, account->pw_gid});
 }
 
 /// Fails before the token is used up when the files could not be written.
@@ -202,6 +187,12 @@ Outcome<void> check_folders(const Options& options) {
     return {};
 }
 
+Ending not_written(const Failure& failure) {
+    Ending ending = ending_of("cannot keep what the CA gave", failure);
+    ending.hint = "the token is used up: make room (or run this as root for --owner), and make another one";
+    return ending;
+}
+
 Outcome<void> enroll(const Options& options) {
     const auto owner = find_owner(options);
     if (!owner) {
@@ -209,6 +200,14 @@ Outcome<void> enroll(const Options& options) {
     }
     if (auto checked = check_folders(options); !checked) {
         return checked;
+    }
+    const auto token = options.token.empty() ? read_secret_line(options.token_file, "Token: ")
+                                             : Result<Secret>(Secret(std::string_view(options.token)));
+    if (!token) {
+        return Ending{
+            Exit::usage, fmt::format("there is no token: {}", token.error().detail),
+            "postern-ca token create, on the CA machine, prints one; pipe it in, or name its file with "
+            "--token-file"};
     }
     const auto trust = fetch_trust(options);
     if (!trust) {
@@ -222,7 +221,7 @@ Outcome<void> enroll(const Options& options) {
     if (!csr) {
         return ending_of("cannot make a request", csr.error());
     }
-    const auto enrolled = redeem(options, *trust, *csr);
+    const auto enrolled = redeem(options, *trust, *token, *csr);
     if (!enrolled) {
         return enrolled.error();
     }
@@ -237,6 +236,7 @@ Outcome<void> enroll(const Options& options) {
         std::string_view content;
         mode_t mode;
     };
+    FileBatch batch;
     for (const File& file : {File{options.out_key, key_pem->reveal(), 0600},
                              File{options.out_certificate, enrolled->certificate, 0644},
                              File{options.out_user_ca, enrolled->user_ca, 0644},
@@ -244,9 +244,12 @@ Outcome<void> enroll(const Options& options) {
         if (file.path.empty()) {
             continue;
         }
-        if (auto written = put(file.path, file.content, file.mode, *owner); !written) {
-            return written;
+        if (auto added = batch.add(file.path, file.content, file.mode, *owner); !added) {
+            return not_written(added.error());
         }
+    }
+    if (auto put = batch.put(); !put) {
+        return not_written(put.error());
     }
     const pki::Certificate& leaf = chain->front();
     const std::string identity = leaf.uris().empty() ? leaf.subject() : leaf.uris().front();
@@ -284,9 +287,15 @@ void add_enroll(CLI::App& app, CommandLine& line) {
     command->add_option("--fingerprint", options->pin, "What postern-ca fingerprint prints: sha256:…")
         ->required()
         ->type_name("PIN");
-    command->add_option("--token", options->token, "What postern-ca token create printed (or POSTERN_TOKEN)")
+    command
+        ->add_option("--token-file", options->token_file,
+                     "The file that holds what postern-ca token create printed; default: standard input")
+        ->type_name("FILE");
+    command
+        ->add_option("--token", options->token,
+                     "The token itself; other users of this machine can see it in the process list "
+                     "(POSTERN_TOKEN they cannot)")
         ->envname("POSTERN_TOKEN")
-        ->required()
         ->type_name("TOKEN");
     command->add_option("--out-cert", options->out_certificate, "Where the certificate goes (ssl_cert_file)")
         ->required()

@@ -103,11 +103,11 @@ Outcome<void> create(const CommandLine& line, const Options& options) {
                stored.name, fmt::join(stored.dns_names, ", "),
                format_time(stored.expires_at).substr(0, 19) + "Z");
     if (stored.kind == pki::ServerKind::gateway) {
-        fmt::print("On the gateway:\n  postern-gateway enroll --ca {} --fingerprint {} --token TOKEN\n", url,
-                   *pin);
+        fmt::print("On the gateway, which asks for it:\n  postern-gateway enroll --ca {} --fingerprint {}\n",
+                   url, *pin);
     } else {
         fmt::print(
-            "On the PostgreSQL server:\n  postern-ca enroll --ca {} --fingerprint {} --token TOKEN \\\n"
+            "On the PostgreSQL server, which asks for it:\n  postern-ca enroll --ca {} --fingerprint {} \\\n"
             "    --out-cert server.pem --out-key server.key --out-user-ca user-ca.pem --owner postgres\n",
             url, *pin);
     }

@@ -16,6 +16,7 @@
 #include "base/hex.hpp"
 #include "base/log.hpp"
 #include "base/memory.hpp"
+#include "base/secret_line.hpp"
 
 namespace postern {
 namespace {
@@ -146,6 +147,14 @@ TEST_F(FileTest, BatchReplacesAllOrNone) {
     EXPECT_EQ(read_file(folder_ / "certificate").value(), "new certificate");
     const auto files = std::filesystem::directory_iterator(folder_);
     EXPECT_EQ(std::distance(begin(files), end(files)), 2) << "nothing is left over";
+}
+
+TEST_F(FileTest, SecretLineIsTheFirstWithoutBlanks) {
+    ASSERT_TRUE(write_file(folder_ / "token", " the-token\r\n\nand what it is good for\n", 0600));
+    EXPECT_EQ(read_secret_line(folder_ / "token", "").value().reveal(), "the-token");
+    ASSERT_TRUE(write_file(folder_ / "token", "\nthe-token", 0600));
+    EXPECT_EQ(read_secret_line(folder_ / "token", "").error().code, Code::config_invalid);
+    EXPECT_EQ(read_secret_line(folder_ / "absent", "").error().code, Code::not_found);
 }
 
 TEST_F(FileTest, IsRefusedAsPrivateWhenOthersMayReadIt) {

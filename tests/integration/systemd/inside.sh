@@ -68,9 +68,9 @@ fingerprint=$(postern-ca fingerprint)
 ca="--ca https://localhost:7444 --fingerprint $fingerprint"
 
 say 'PostgreSQL that accepts client certificates alone'
-token=$(postern-ca token create --service orders-db --dns localhost --json | jq -r .token)
 mkdir -p /etc/postgresql/15/main/conf.d
-postern-ca enroll $ca --token "$token" --out-cert /etc/postgresql/server.pem --out-key /etc/postgresql/server.key \
+postern-ca token create --service orders-db --dns localhost --json | jq -r .token |
+    postern-ca enroll $ca --out-cert /etc/postgresql/server.pem --out-key /etc/postgresql/server.key \
     --out-user-ca /etc/postgresql/user-ca.pem --owner postgres >/dev/null
 cat >/etc/postgresql/15/main/conf.d/postern.conf <<END
 ssl = on
