@@ -1,13 +1,17 @@
 // Cutting somebody off: revocation and expiry reach connections that are open, and what happens when the CA
 // is away.
 #include <chrono>
-#include <memory>
+#include <csignal>
+#include <filesystem>
+#include <stdexcept>
 #include <string>
 #include <thread>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "pki/certificate.hpp"
 #include "support/stack.hpp"
 
 namespace postern::test {
@@ -16,10 +20,45 @@ namespace {
 using namespace std::chrono_literals;
 using testing::HasSubstr;
 
+/// Long enough for a renewal on a busy machine, short enough to see the end of it.
+constexpr std::chrono::seconds kShortLife = 9s;
+
+StackOptions with_short_lives(const std::string& more = {}) {
+    StackOptions options;
+    options.ca = fmt::format("certificate_lifetime = \"{}s\"\n{}", kShortLife.count(), more);
+    return options;
+}
+
+Laptop logged_in(const Stack& stack, const std::string& user) {
+    Laptop laptop(stack, user);
+    if (const Outcome login = laptop.login(); login.exit_code != 0) {
+        throw std::runtime_error(user + " cannot log in: " + login.err);
+    }
+    return laptop;
+}
+
+/// Alice has logged in, and `postern connect` runs on her laptop.
+struct Connected {
+    explicit Connected(const StackOptions& options = {})
+        : stack(options), alice(logged_in(stack, "alice")), agent(alice) {}
+
+    Outcome select() const { return psql(agent.port(), "select 'let in'"); }
+
+    Stack stack;
+    Laptop alice;
+    Agent agent;
+};
+
+/// Lets the certificate's life pass.
+void outlive(const std::filesystem::path& certificate) {
+    std::this_thread::sleep_until(pki::load_certificates(certificate).value().front().not_after() + 1s);
+}
+
 /// A psql that sleeps in the server until it is cut off.
 class Sleeper {
 public:
-    Sleeper(Stack& stack, int port, const std::string& user = "alice")
+    explicit Sleeper(Connected& connected) : Sleeper(connected.stack, connected.agent.port(), "alice") {}
+    Sleeper(Stack& stack, int port, const std::string& user)
         : process_([&] {
               ProcessOptions options;
               options.environment = {{"PGPASSWORD", user + "-password"}};
@@ -40,174 +79,146 @@ private:
 };
 
 TEST(Revocation, EndsALivePsqlWithinTwoSecondsAndSaysWhy) {
-    Stack stack;
-    Laptop alice(stack, "alice");
-    ASSERT_EQ(alice.login().exit_code, 0);
-    const Agent agent(alice);
-    Sleeper sleeper(stack, agent.port());
-
+    Connected connected;
+    Sleeper sleeper(connected);
     const auto began = std::chrono::steady_clock::now();
-    stack.ca_command({"cert", "revoke", "--user", "alice", "--reason", "key_compromise"});
+    connected.stack.ca_command({"cert", "revoke", "--user", "alice", "--reason", "key_compromise"});
     ASSERT_TRUE(sleeper.process().wait(10s));
     const auto took = std::chrono::steady_clock::now() - began;
     EXPECT_LT(took, 2s);
     EXPECT_THAT(sleeper.process().err(), HasSubstr("FATAL"));
     EXPECT_THAT(sleeper.process().err(), HasSubstr("revoked"));
-    const auto record = stack.wait_for_record("connection.closed", "revoked");
+    const auto record = connected.stack.wait_for_record("connection.closed", "revoked");
     EXPECT_EQ(record["user"]["name"], "alice");
     EXPECT_EQ(record["postern"]["closed_by"], "gateway");
     EXPECT_TRUE(eventually([&] {
-        return stack.postgres().sql("select count(*) from pg_stat_activity where usename = 'alice'") == "0";
+        return connected.stack.postgres().sql(
+                   "select count(*) from pg_stat_activity where usename = 'alice'") == "0";
     }));
     // The agent still holds the revoked certificate: the next psql reads why, too.
-    const Outcome next = psql(agent.port(), "select 1");
+    const Outcome next = connected.select();
     EXPECT_NE(next.exit_code, 0);
     EXPECT_THAT(next.err, HasSubstr("revoked"));
 }
 
 TEST(Revocation, OfOneLoginLeavesTheOthersConnected) {
-    Stack stack;
-    Laptop alice(stack, "alice");
-    Laptop bob(stack, "bob");
-    ASSERT_EQ(alice.login().exit_code, 0);
-    ASSERT_EQ(bob.login().exit_code, 0);
-    const Agent alices(alice);
+    Connected connected;
+    const Laptop bob = logged_in(connected.stack, "bob");
     const Agent bobs(bob);
-    Sleeper hers(stack, alices.port());
-    Sleeper his(stack, bobs.port(), "bob");
-    stack.ca_command({"user", "disable", "alice"});
+    Sleeper hers(connected);
+    Sleeper his(connected.stack, bobs.port(), "bob");
+    connected.stack.ca_command({"user", "disable", "alice"});
     ASSERT_TRUE(hers.process().wait(10s));
-    EXPECT_EQ(stack.wait_for_record("connection.closed", "user_disabled")["user"]["name"], "alice");
-    std::this_thread::sleep_for(1s);
-    EXPECT_TRUE(his.process().is_running());
+    EXPECT_EQ(connected.stack.wait_for_record("connection.closed", "user_disabled")["user"]["name"], "alice");
+    EXPECT_NE(connected.select().exit_code, 0);
+    EXPECT_EQ(psql(bobs.port(), "select 'let in'", "bob").out, "let in\n");
+    EXPECT_TRUE(his.process().is_running()) << his.process().err();
 }
 
 TEST(Logout, EndsTheSessionAndItsTunnels) {
-    Stack stack;
-    Laptop alice(stack, "alice");
-    ASSERT_EQ(alice.login().exit_code, 0);
-    const auto kept = stack.folder() / "kept.pem";
-    const auto kept_key = stack.folder() / "kept.key";
-    std::filesystem::copy_file(alice.certificate(), kept);
-    std::filesystem::copy_file(alice.key(), kept_key);
-    const Agent agent(alice);
-    Sleeper sleeper(stack, agent.port());
-    EXPECT_EQ(alice.postern({"logout"}).exit_code, 0);
-    EXPECT_FALSE(std::filesystem::exists(alice.key()));
+    Connected connected;
+    const auto kept = connected.stack.folder() / "kept.pem";
+    const auto kept_key = connected.stack.folder() / "kept.key";
+    std::filesystem::copy_file(connected.alice.certificate(), kept);
+    std::filesystem::copy_file(connected.alice.key(), kept_key);
+    Sleeper sleeper(connected);
+    EXPECT_EQ(connected.alice.postern({"logout"}).exit_code, 0);
+    EXPECT_FALSE(std::filesystem::exists(connected.alice.key()));
     EXPECT_TRUE(sleeper.process().wait(10s));
     // A copy that somebody made of the certificate is worth nothing any more.
-    const Outcome outcome =
-        alice.postern({"psql", "--cert", kept, "--key", kept_key, "orders-db", "--", "-c", "select 1"});
+    const Outcome outcome = connected.alice.postern(
+        {"psql", "--cert", kept, "--key", kept_key, "orders-db", "--", "-c", "select 1"});
     EXPECT_NE(outcome.exit_code, 0);
-    stack.wait_for_record("connection.rejected", "session_ended");
+    connected.stack.wait_for_record("connection.rejected", "session_ended");
 }
 
 TEST(Expiry, CutsALiveTunnelWhenNobodyRenews) {
-    StackOptions options;
-    options.ca = "certificate_lifetime = \"9s\"\n";
-    Stack stack(options);
-    Laptop alice(stack, "alice");
-    ASSERT_EQ(alice.login().exit_code, 0);
+    Stack stack(with_short_lives());
+    const Laptop alice = logged_in(stack, "alice");
     // Given files are not renewed.
     const Agent agent(alice, {"--cert", alice.certificate(), "--key", alice.key()});
-    Sleeper sleeper(stack, agent.port());
-    ASSERT_TRUE(sleeper.process().wait(20s));
+    Sleeper sleeper(stack, agent.port(), "alice");
+    ASSERT_TRUE(sleeper.process().wait(kShortLife + 10s));
     EXPECT_EQ(stack.wait_for_record("connection.closed", "expired")["user"]["name"], "alice");
     EXPECT_THAT(sleeper.process().err(), HasSubstr("expired"));
 }
 
 TEST(Expiry, IsOutlivedByATunnelWhoseAgentRenewsSilently) {
-    StackOptions options;
-    options.ca = "certificate_lifetime = \"9s\"\n";
-    Stack stack(options);
-    Laptop alice(stack, "alice");
-    ASSERT_EQ(alice.login().exit_code, 0);
-    const Agent agent(alice);
-    Sleeper sleeper(stack, agent.port());
-    std::this_thread::sleep_for(20s);
+    Connected connected(with_short_lives());
+    Sleeper sleeper(connected);
+    outlive(connected.alice.certificate());
+    outlive(connected.alice.certificate());
     EXPECT_TRUE(sleeper.process().is_running()) << sleeper.process().err();
-    EXPECT_EQ(psql(agent.port(), "select 'let in'").out, "let in\n");
+    EXPECT_EQ(connected.select().out, "let in\n");
 }
 
 TEST(Expiry, AfterSleepTheFirstConnectionRenews) {
-    StackOptions options;
-    options.ca = "certificate_lifetime = \"9s\"\n";
-    Stack stack(options);
-    Laptop alice(stack, "alice");
-    ASSERT_EQ(alice.login().exit_code, 0);
-    Agent agent(alice);
+    Connected connected(with_short_lives());
     // A suspended laptop: the agent's process stands still past the certificate's end.
-    agent.process().signal(SIGSTOP);
-    std::this_thread::sleep_for(12s);
-    agent.process().signal(SIGCONT);
-    const Outcome outcome = psql(agent.port(), "select 'let in'");
+    connected.agent.process().signal(SIGSTOP);
+    outlive(connected.alice.certificate());
+    connected.agent.process().signal(SIGCONT);
+    const Outcome outcome = connected.select();
     EXPECT_EQ(outcome.out, "let in\n") << outcome.err;
 }
 
 TEST(Session, EndsAndAPersonLogsInAgain) {
-    StackOptions options;
-    options.ca = "certificate_lifetime = \"9s\"\nsession_lifetime = \"12s\"\n";
-    Stack stack(options);
-    Laptop alice(stack, "alice");
-    ASSERT_EQ(alice.login().exit_code, 0);
-    const Agent agent(alice);
-    EXPECT_EQ(psql(agent.port(), "select 'let in'").out, "let in\n");
-    std::this_thread::sleep_for(14s);
-    const Outcome refused = psql(agent.port(), "select 'let in'");
+    Connected connected(with_short_lives("session_lifetime = \"14s\"\n"));
+    EXPECT_EQ(connected.select().out, "let in\n");
+    outlive(connected.alice.certificate());
+    EXPECT_EQ(connected.select().out, "let in\n") << "renewed";
+    outlive(connected.alice.certificate());
+    const Outcome refused = connected.select();
     EXPECT_THAT(refused.err, HasSubstr("FATAL"));
     EXPECT_THAT(refused.err, HasSubstr("postern login"));
-    ASSERT_EQ(alice.login().exit_code, 0);
+    ASSERT_EQ(connected.alice.login().exit_code, 0);
     // The running agent takes the new login up by itself.
-    EXPECT_EQ(psql(agent.port(), "select 'let in'").out, "let in\n");
+    EXPECT_EQ(connected.select().out, "let in\n");
 }
 
 TEST(CaService, MayBeDownWhileACertificateIsValid) {
-    StackOptions options;
-    options.ca = "crl_lifetime = \"5m\"\n";
-    Stack stack(options);
-    Laptop alice(stack, "alice");
-    ASSERT_EQ(alice.login().exit_code, 0);
-    const Agent agent(alice);
-    ASSERT_EQ(psql(agent.port(), "select 'let in'").out, "let in\n");
-    stack.kill_ca();
-    EXPECT_EQ(psql(agent.port(), "select 'let in'").out, "let in\n");
+    Connected connected;
+    ASSERT_EQ(connected.select().out, "let in\n");
+    connected.stack.kill_ca();
+    EXPECT_EQ(connected.select().out, "let in\n");
 
     // When it is needed, the error is clear.
-    const Outcome login = alice.login();
+    const Outcome login = connected.alice.login();
     EXPECT_EQ(login.exit_code, 5);
     EXPECT_THAT(login.err, HasSubstr("hint:"));
-    stack.start_ca();
-    EXPECT_EQ(alice.login().exit_code, 0);
+    connected.stack.start_ca();
+    EXPECT_EQ(connected.alice.login().exit_code, 0);
 }
 
 TEST(CaService, DownWhenItIsNeededIsToldInPsql) {
-    StackOptions options;
-    options.ca = "certificate_lifetime = \"9s\"\n";
-    Stack stack(options);
-    Laptop alice(stack, "alice");
-    ASSERT_EQ(alice.login().exit_code, 0);
-    const Agent agent(alice);
-    stack.kill_ca();
-    std::this_thread::sleep_for(11s);
-    const Outcome refused = psql(agent.port(), "select 1");
+    Connected connected(with_short_lives());
+    connected.stack.kill_ca();
+    outlive(connected.alice.certificate());
+    const Outcome refused = connected.select();
     EXPECT_THAT(refused.err, HasSubstr("FATAL"));
     EXPECT_THAT(refused.err, HasSubstr("CA service"));
     EXPECT_THAT(refused.err, HasSubstr("HINT"));
 }
 
-TEST(StaleCrl, MeansRefusal) {
+TEST(StaleCrl, MeansRefusalAndLeavesOpenTunnelsOpen) {
     StackOptions options;
     options.ca = "crl_lifetime = \"6s\"\n";
-    Stack stack(options);
-    Laptop alice(stack, "alice");
-    ASSERT_EQ(alice.login().exit_code, 0);
-    const Agent agent(alice);
-    ASSERT_EQ(psql(agent.port(), "select 'let in'").out, "let in\n");
-    stack.kill_ca();
-    std::this_thread::sleep_for(8s);
-    const Outcome refused = psql(agent.port(), "select 'let in'");
+    Connected connected(options);
+    Sleeper sleeper(connected);
+    ASSERT_EQ(connected.select().out, "let in\n");
+    connected.stack.kill_ca();
+    Outcome refused;
+    EXPECT_TRUE(eventually(
+        [&] {
+            refused = connected.select();
+            return refused.exit_code != 0;
+        },
+        20s));
     EXPECT_THAT(refused.err, HasSubstr("FATAL"));
-    stack.wait_for_record("connection.rejected", "crl_stale");
+    connected.stack.wait_for_record("connection.rejected", "crl_stale");
+    EXPECT_TRUE(sleeper.process().is_running()) << sleeper.process().err();
+    connected.stack.start_ca();
+    EXPECT_TRUE(eventually([&] { return connected.select().exit_code == 0; }));
 }
 
 }  // namespace
