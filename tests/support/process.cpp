@@ -56,6 +56,7 @@ int exit_code_of(int status) {
     ::dup2(out, 1);
     ::dup2(err, 2);
     ::close_range(3, ~0U, 0);
+    std::signal(SIGPIPE, SIG_DFL);  // a test may ignore it, and that would be inherited
     if (!options.user.empty() && ::geteuid() == 0) {
         const passwd* user = ::getpwnam(options.user.c_str());
         if (user == nullptr || ::initgroups(options.user.c_str(), user->pw_gid) != 0 ||
