@@ -193,7 +193,20 @@ Refusal server_verdict(const Failure& failure, std::string_view service) {
 }
 
 Refusal local_refusal(const Failure& failure) {
-    return {failure.code, failure.detail, {}, {}};
+    switch (failure.code) {
+        case Code::io_failed:
+            return {failure.code,
+                    failure.detail,
+                    "Is the disk full, or the folder another user's? What was there before is untouched.",
+                    {}};
+        case Code::config_invalid:
+        case Code::malformed_certificate:
+        case Code::malformed_request:
+            return {
+                failure.code, failure.detail, "Mend it, or let a new login write it anew: postern login", {}};
+        default:
+            return {failure.code, failure.detail, {}, {}};
+    }
 }
 
 std::string to_error_response(const Refusal& refusal, std::string_view sqlstate) {

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/log.hpp"
 #include "base/process.hpp"
 #include "ca-service/commands/init_marker.hpp"
 
@@ -193,6 +194,10 @@ int run(int argc, char** argv) {
         return app.exit(success);
     } catch (const CLI::ParseError& error) {
         return tell({Exit::usage, error.what(), "see " + command_path(app) + " --help"});
+    }
+    // Until `serve` starts one of its own: what people and scripts read on standard output is the command's.
+    if (auto started = start_log("postern-ca", "warn"); !started) {
+        return tell(ending_of("cannot start", started.error()));
     }
     if (auto outcome = line.run(); !outcome) {
         return tell(outcome.error());

@@ -39,8 +39,10 @@ fs::path program(std::string_view name) {
     return fs::path(POSTERN_PROGRAMS) / name;
 }
 
-Laptop::Laptop(const Stack& stack, std::string user)
-    : stack_(stack), user_(std::move(user)), folder_(stack.folder() / ("laptop-" + user_)) {
+Laptop::Laptop(const Stack& stack, std::string user, std::string_view name)
+    : stack_(stack),
+      user_(std::move(user)),
+      folder_(stack.folder() / fmt::format("laptop-{}{}", user_, name)) {
     fs::create_directories(folder_);
 }
 
@@ -115,9 +117,10 @@ Stack::Stack(const StackOptions& options) : ca_port_(free_port()), gateway_port_
     if (options.with_postgres) {
         const std::string token = ca_command({"token", "create", "--service", "orders-db", "--dns",
                                               "localhost", "--dns", "127.0.0.1", "--json"});
-        ca_command({"enroll", "--ca", ca_url(), "--fingerprint", fingerprint_, "--token",
-                    nlohmann::json::parse(token).at("token"), "--out-cert", postgres / "server.pem",
-                    "--out-key", postgres / "server.key", "--out-user-ca", postgres / "user-ca.pem"});
+        ca_command({"enroll", "--ca", ca_url(), "--fingerprint", fingerprint_, "--out-cert",
+                    postgres / "server.pem", "--out-key", postgres / "server.key", "--out-user-ca",
+                    postgres / "user-ca.pem"},
+                   nlohmann::json::parse(token).at("token"));
         postgres_ = std::make_unique<PostgresServer>(
             folder() / "postgres",
             PostgresFiles{postgres / "server.pem", postgres / "server.key", postgres / "user-ca.pem"});
@@ -127,9 +130,11 @@ Stack::Stack(const StackOptions& options) : ca_port_(free_port()), gateway_port_
     write_gateway_config(options);
     const std::string token = ca_command(
         {"token", "create", "--gateway", "gw1", "--dns", "localhost", "--dns", "127.0.0.1", "--json"});
-    const Outcome enrolled =
-        run({program("postern-gateway"), "enroll", "--config", gateway_config(), "--ca", ca_url(),
-             "--fingerprint", fingerprint_, "--token", nlohmann::json::parse(token).at("token")});
+    ProcessOptions with_token;
+    with_token.input = nlohmann::json::parse(token).at("token");
+    const Outcome enrolled = run({program("postern-gateway"), "enroll", "--config", gateway_config(), "--ca",
+                                  ca_url(), "--fingerprint", fingerprint_},
+                                 with_token);
     if (enrolled.exit_code != 0) {
         throw std::runtime_error("postern-gateway enroll failed: " + enrolled.out + enrolled.err);
     }

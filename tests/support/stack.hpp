@@ -35,7 +35,8 @@ class Stack;
 /// One person's laptop: XDG folders of its own.
 class Laptop {
 public:
-    Laptop(const Stack& stack, std::string user);
+    /// People with more than one laptop name it.
+    Laptop(const Stack& stack, std::string user, std::string_view name = {});
 
     /// `postern login` with the user's password on standard input.
     Outcome login(std::string_view password = {}) const;

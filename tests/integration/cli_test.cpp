@@ -1,0 +1,203 @@
+// What the programs promise to who runs them: help, exit codes, ports that stay, and errors that lose
+// nothing.
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "support/stack.hpp"
+
+namespace postern::test {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+constexpr int kFailed = 1;
+constexpr int kUsage = 2;
+constexpr int kConfigInvalid = 3;
+constexpr int kDenied = 4;
+constexpr int kUnreachable = 5;
+
+std::string content_of(const fs::path& file) {
+    std::ifstream in(file, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
+
+/// A person reads what happened and what to do next, on standard error alone.
+void expect_told(const Outcome& outcome, int exit_code, const std::string& words) {
+    EXPECT_EQ(outcome.exit_code, exit_code) << outcome.out << outcome.err;
+    EXPECT_EQ(outcome.out, "");
+    EXPECT_THAT(outcome.err, HasSubstr("error:"));
+    EXPECT_THAT(outcome.err, HasSubstr(words));
+    EXPECT_THAT(outcome.err, HasSubstr("hint:"));
+}
+
+class Programs : public testing::TestWithParam<const char*> {};
+
+TEST_P(Programs, TellTheirUsageAndTheirVersion) {
+    const Outcome help = run({program(GetParam()), "--help"});
+    EXPECT_EQ(help.exit_code, 0);
+    EXPECT_THAT(help.out, HasSubstr("Usage: "));
+    EXPECT_EQ(help.err, "");
+    const Outcome version = run({program(GetParam()), "--version"});
+    EXPECT_EQ(version.exit_code, 0);
+    EXPECT_THAT(version.out, testing::ContainsRegex("[0-9]+\\.[0-9]+\\.[0-9]+"));
+}
+
+TEST_P(Programs, RefuseWhatTheyDoNotKnow) {
+    for (const char* word : {"--frobnicate", "frobnicate"}) {
+        const Outcome outcome = run({program(GetParam()), word});
+        EXPECT_EQ(outcome.exit_code, kUsage) << word;
+        EXPECT_EQ(outcome.out, "") << word;
+        EXPECT_NE(outcome.err, "") << word;
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Programs,
+                         testing::Values("postern", "postern-ca", "postern-gateway", "postern-audit"),
+                         [](const auto& tested) {
+                             std::string name = tested.param;
+                             std::erase(name, '-');
+                             return name;
+                         });
+
+class CommandLine : public testing::Test {
+protected:
+    static void SetUpTestSuite() {
+        StackOptions options;
+        options.with_postgres = false;
+        stack_ = std::make_unique<Stack>(options);
+    }
+    static void TearDownTestSuite() { stack_.reset(); }
+
+    /// Each case has a laptop of its own.
+    Laptop laptop() const {
+        const auto* tested = testing::UnitTest::GetInstance()->current_test_info();
+        return Laptop(*stack_, "alice", tested->name());
+    }
+    /// The same, where no file can grow beyond a KiB: a disk that is full.
+    static Outcome on_a_full_disk(const std::vector<std::string>& command, ProcessOptions options) {
+        std::vector<std::string> all{"bash", "-c", "trap '' XFSZ; ulimit -f 1; exec \"$@\"", "bash"};
+        all.insert(all.end(), command.begin(), command.end());
+        return run(std::move(all), std::move(options));
+    }
+    static Outcome gateway(const std::string& config) {
+        return run({program("postern-gateway"), "--config", config, "check-config"});
+    }
+
+    static std::unique_ptr<Stack> stack_;
+};
+
+std::unique_ptr<Stack> CommandLine::stack_;
+
+TEST_F(CommandLine, LoginTellsADenialAndAnOutageApart) {
+    const Laptop alice = laptop();
+    expect_told(alice.login("not-her-password"), kDenied, "refused");
+    expect_told(alice.postern({"login", "--ca", "https://localhost:1", "--fingerprint", stack_->fingerprint(),
+                               "--user", "alice", "--password-stdin"}),
+                kUnreachable, "localhost:1");
+    expect_told(alice.postern({"login"}), kUsage, "");
+    expect_told(alice.postern({"services"}), kDenied, "logged in");
+    EXPECT_EQ(alice.login().exit_code, 0);
+    EXPECT_EQ(alice.postern({"services"}).exit_code, 0);
+}
+
+TEST_F(CommandLine, AConfigurationWithAnErrorIsNamedByLine) {
+    const fs::path broken = stack_->folder() / "broken.toml";
+    std::ofstream(broken) << "[gateway]\nnmae = \"gw1\"\n";
+    const Outcome outcome = gateway(broken);
+    EXPECT_EQ(outcome.exit_code, kConfigInvalid);
+    EXPECT_THAT(outcome.err, HasSubstr("broken.toml:2"));
+    EXPECT_EQ(gateway(stack_->gateway_config()).exit_code, 0);
+    const Outcome ca =
+        run({program("postern-ca"), "--dir", stack_->ca_folder(), "--config", broken, "check-config"});
+    EXPECT_EQ(ca.exit_code, kConfigInvalid);
+    EXPECT_THAT(ca.err, HasSubstr("broken.toml"));
+}
+
+TEST_F(CommandLine, ConnectEndsWellOnSigterm) {
+    const Laptop alice = laptop();
+    ASSERT_EQ(alice.login().exit_code, 0);
+    Agent agent(alice);
+    EXPECT_EQ(agent.process().stop(), 0);
+}
+
+TEST_F(CommandLine, ConnectRemembersItsPort) {
+    const Laptop alice = laptop();
+    ASSERT_EQ(alice.login().exit_code, 0);
+    const int port = free_port();
+    for (const std::string& service : {fmt::format("orders-db:{}", port), std::string("orders-db")}) {
+        Process agent({program("postern"), "connect", service, "--json"}, alice.options());
+        agent.wait_for_out(fmt::format("{}", port));
+        EXPECT_EQ(agent.stop(), 0);
+    }
+}
+
+TEST_F(CommandLine, ConnectTellsThatItsPortIsTaken) {
+    const Laptop alice = laptop();
+    ASSERT_EQ(alice.login().exit_code, 0);
+    const std::string port = std::to_string(stack_->gateway_port());
+    const Outcome outcome = alice.postern({"connect", "orders-db:" + port});
+    EXPECT_EQ(outcome.exit_code, kFailed);
+    EXPECT_THAT(outcome.err, HasSubstr("port " + port + " is taken"));
+    EXPECT_THAT(outcome.err, HasSubstr("hint:"));
+}
+
+TEST_F(CommandLine, ADamagedLoginIsToldAndMendedByTheNext) {
+    const Laptop alice = laptop();
+    for (const char* name : {"profile.json", "login.pem", "login.key", "server-ca.pem"}) {
+        ASSERT_EQ(alice.login().exit_code, 0) << name;
+        for (const char* damage : {"", "{\"ca_url\": 7", "\xff\xfe\x00garbage"}) {
+            std::ofstream(alice.state() / name, std::ios::trunc) << damage;
+            const Outcome outcome = alice.postern({"services"});
+            EXPECT_NE(outcome.exit_code, 0) << name;
+            EXPECT_THAT(outcome.err, HasSubstr("error:")) << name;
+            EXPECT_THAT(outcome.err, HasSubstr("postern login")) << name;
+        }
+        ASSERT_EQ(alice.login().exit_code, 0) << name;
+        EXPECT_EQ(alice.postern({"services"}).exit_code, 0) << name;
+    }
+    fs::permissions(alice.key(), fs::perms(0644));
+    expect_told(alice.postern({"services"}), kConfigInvalid, "chmod 600");
+}
+
+TEST_F(CommandLine, AFullDiskLosesNoLogin) {
+    const Laptop alice = laptop();
+    ASSERT_EQ(alice.login().exit_code, 0);
+    const std::string before = content_of(alice.certificate());
+    ProcessOptions options = alice.options();
+    options.input = Stack::password_of("alice") + "\n";
+    const Outcome full =
+        on_a_full_disk({program("postern"), "login", "--user", "alice", "--password-stdin"}, options);
+    expect_told(full, kFailed, "cannot write");
+    EXPECT_EQ(content_of(alice.certificate()), before);
+    const Outcome services = alice.postern({"services"});
+    EXPECT_EQ(services.exit_code, 0) << services.err;
+    for (const auto& entry : fs::directory_iterator(alice.state())) {
+        EXPECT_EQ(entry.path().filename().string().find(".pem."), std::string::npos) << entry.path();
+    }
+}
+
+TEST_F(CommandLine, AFullDiskLosesNothingOfTheCa) {
+    const std::vector<std::string> add{
+        program("postern-ca"), "--dir", stack_->ca_folder(), "user", "add", "erin", "--password-stdin"};
+    ProcessOptions options;
+    options.input = "erin-ca-password\n";
+    expect_told(on_a_full_disk(add, options), kFailed, "");
+    EXPECT_EQ(stack_->ca_command({"user", "list"}).find("erin"), std::string::npos);
+    const Outcome added = run(add, options);
+    EXPECT_EQ(added.exit_code, 0) << added.err;
+    EXPECT_THAT(stack_->ca_command({"user", "list"}), HasSubstr("erin"));
+    const Outcome verified = run({program("postern-audit"), "verify", stack_->ca_folder() / "audit.jsonl"});
+    EXPECT_EQ(verified.exit_code, 0) << verified.out << verified.err;
+}
+
+}  // namespace
+}  // namespace postern::test
