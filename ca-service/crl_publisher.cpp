@@ -1,5 +1,7 @@
 #include "ca-service/crl_publisher.hpp"
 
+#include <spdlog/spdlog.h>
+
 #include "ca-service/store/certificates.hpp"
 
 namespace postern::ca {
@@ -7,8 +9,8 @@ namespace postern::ca {
 bool CrlPublisher::is_fresh(std::uint64_t revocations, std::chrono::milliseconds lifetime,
                             SystemTime now) const {
     return published_ && published_->revocations == revocations &&
-           now >= published_->this_update - store::kClockSlack &&
-           now < published_->this_update + lifetime / 2 && now < published_->next_update;
+           now >= published_->signed_at - store::kClockSlack && now < published_->signed_at + lifetime / 2 &&
+           now < published_->next_update;
 }
 
 Result<std::shared_ptr<const PublishedCrl>> CrlPublisher::current(store::Database& database,
@@ -41,19 +43,24 @@ Result<std::shared_ptr<const PublishedCrl>> CrlPublisher::current(store::Databas
         if (!serials) {
             return serials.error();
         }
-        const auto number = store::next_crl_number(database, now);
-        if (!number) {
-            return number.error();
+        const auto turn = store::next_crl(database, now);
+        if (!turn) {
+            return turn.error();
         }
         if (auto committed = transaction->commit(); !committed) {
             return committed.error();
         }
         made->revocations = *counter;
-        made->number = *number;
+        made->number = turn->number;
+        made->this_update = turn->this_update;
         revoked = std::move(*serials);
     }
-    made->this_update = now;
-    made->next_update = now + lifetime;
+    made->signed_at = now;
+    made->next_update = made->this_update + lifetime;
+    if (made->this_update > now + store::kClockSlack) {
+        spdlog::error("event=clock.behind this_update={} now={} hint=\"set this machine's clock\"",
+                      format_time(made->this_update), format_time(now));
+    }
     auto der = issuer_.issue_crl(made->number, made->this_update, made->next_update, revoked);
     if (!der) {
         return der.error();

@@ -18,8 +18,11 @@ namespace postern::ca {
 struct PublishedCrl {
     std::uint64_t number = 0;
     std::string der;
+    /// Not before that of any list before it.
     SystemTime this_update{};
     SystemTime next_update{};
+    /// By this machine's clock.
+    SystemTime signed_at{};
     /// The store's revocation counter that it answers to.
     std::uint64_t revocations = 0;
 };

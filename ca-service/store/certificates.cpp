@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <soci/soci.h>
 
@@ -29,6 +30,10 @@ struct Row {
         return out;
     }
 };
+
+/// Certificates of login sessions that last longer than the time that is its one parameter: until then also
+/// one that has expired can be renewed. No certificate outlives its session.
+constexpr const char* kInTime = "session_id IN (SELECT id FROM sessions WHERE expires_at > :limit) ";
 
 constexpr const char* kSelect =
     "SELECT serial, user_name, session_id, not_before, not_after, issued_at, revoked_at, revocation_reason "
@@ -96,15 +101,18 @@ Result<std::vector<IssuedCertificate>> revoke_session(Database& database, const 
     return guarded("cannot revoke", [&]() -> Result<std::vector<IssuedCertificate>> {
         soci::session& sql = database.session();
         const long long ended_before = to_stored(revocation.at - kClockSlack);
-        auto found = select(sql, "WHERE session_id = :session AND not_after > :limit AND revoked_at = 0",
-                            session_id, ended_before);
+        auto found =
+            select(sql, fmt::format("WHERE session_id = :session AND {} AND revoked_at = 0", kInTime),
+                   session_id, ended_before);
         if (found.empty()) {
             return found;
         }
         const long long revoked_at = to_stored(revocation.at);
         const int reason = static_cast<int>(revocation.reason);
-        sql << "UPDATE certificates SET revoked_at = :at, revocation_reason = :reason "
-               "WHERE session_id = :session AND not_after > :limit AND revoked_at = 0",
+        sql << fmt::format(
+            "UPDATE certificates SET revoked_at = :at, revocation_reason = :reason "
+            "WHERE session_id = :session AND {} AND revoked_at = 0",
+            kInTime),
             soci::use(revoked_at), soci::use(reason), soci::use(session_id), soci::use(ended_before);
         sql << "UPDATE counters SET value = value + 1 WHERE name = 'revocations'";
         for (IssuedCertificate& certificate : found) {
@@ -123,8 +131,9 @@ Result<std::vector<pki::RevokedSerial>> revoked_serials(Database& database, Syst
         int reason = 0;
         soci::statement rows =
             (database.session().prepare
-                 << "SELECT serial, revoked_at, revocation_reason FROM certificates "
-                    "WHERE revoked_at <> 0 AND not_after > :limit ORDER BY revoked_at, serial",
+                 << fmt::format("SELECT serial, revoked_at, revocation_reason FROM certificates "
+                                "WHERE revoked_at <> 0 AND {} ORDER BY revoked_at, serial",
+                                kInTime),
              soci::use(ended_before), soci::into(serial), soci::into(revoked_at), soci::into(reason));
         rows.execute();
         while (rows.fetch()) {
@@ -142,16 +151,21 @@ Result<std::uint64_t> revocation_counter(Database& database) {
     });
 }
 
-Result<std::uint64_t> next_crl_number(Database& database, SystemTime now) {
-    return guarded("cannot number the CRL", [&]() -> Result<std::uint64_t> {
-        long long last = 0;
-        database.session() << "SELECT value FROM counters WHERE name = 'crl_number'", soci::into(last);
+Result<CrlTurn> next_crl(Database& database, SystemTime now) {
+    return guarded("cannot number the CRL", [&]() -> Result<CrlTurn> {
+        long long last_number = 0;
+        long long last_update = 0;
+        soci::session& sql = database.session();
+        sql << "SELECT value FROM counters WHERE name = 'crl_number'", soci::into(last_number);
+        sql << "SELECT value FROM counters WHERE name = 'crl_this_update'", soci::into(last_update);
         // Seconds since 1970 as the floor: a store restored from a backup would otherwise repeat numbers that
         // gateways have seen, and they would keep the older list.
         const long long floor = std::chrono::floor<std::chrono::seconds>(now).time_since_epoch().count();
-        const long long next = std::max(last + 1, floor);
-        database.session() << "UPDATE counters SET value = :next WHERE name = 'crl_number'", soci::use(next);
-        return static_cast<std::uint64_t>(next);
+        const long long number = std::max(last_number + 1, floor);
+        const long long this_update = std::max(last_update, to_stored(now));
+        sql << "UPDATE counters SET value = :next WHERE name = 'crl_number'", soci::use(number);
+        sql << "UPDATE counters SET value = :next WHERE name = 'crl_this_update'", soci::use(this_update);
+        return CrlTurn{static_cast<std::uint64_t>(number), from_stored(this_update)};
     });
 }
 
@@ -193,14 +207,8 @@ Result<std::vector<ServerCertificate>> list_server_certificates(Database& databa
 }
 
 Result<long long> forget_certificates(Database& database, SystemTime before) {
-    return guarded("cannot tidy the certificates", [&]() -> Result<long long> {
-        const long long limit = to_stored(before);
-        soci::statement remove =
-            (database.session().prepare << "DELETE FROM certificates WHERE not_after < :before",
-             soci::use(limit));
-        remove.execute(true);
-        return remove.get_affected_rows();
-    });
+    return execute(database, "cannot tidy the certificates",
+                   "DELETE FROM certificates WHERE not_after < :before", before);
 }
 
 }  // namespace postern::ca::store

@@ -57,18 +57,25 @@ Result<std::optional<IssuedCertificate>> find_certificate(Database& database, co
 /// Newest first.
 Result<std::vector<IssuedCertificate>> list_certificates(Database& database, const CertificateFilter& filter);
 
-/// Revokes what is not revoked and not yet past its end (plus slack), and returns it. Call inside a write
-/// transaction.
+/// Revokes the session's certificates that are not, unless its time (plus slack) is over, and returns them.
+/// Also those that have expired: a session renews them, and a tunnel may outlive them by the gateway's grace.
+/// Call inside a write transaction.
 Result<std::vector<IssuedCertificate>> revoke_session(Database& database, const std::string& session_id,
                                                       Revocation revocation);
 
-/// What a CRL signed at `now` must hold: revoked, and not past its end by more than the slack.
+/// What a CRL signed at `now` must hold: what is revoked, until its login session would have ended (plus
+/// slack).
 Result<std::vector<pki::RevokedSerial>> revoked_serials(Database& database, SystemTime now);
 /// Grows with every revocation, in whichever process.
 Result<std::uint64_t> revocation_counter(Database& database);
-/// A CRL number greater than each one before, also those of a store that was restored from an older copy.
+/// The next list's place among all: its number is greater than each one before, also those of a store that
+/// was restored from an older copy, and it is not older than any, also when the clock went back.
+struct CrlTurn {
+    std::uint64_t number = 0;
+    SystemTime this_update{};
+};
 /// Call inside a write transaction.
-Result<std::uint64_t> next_crl_number(Database& database, SystemTime now);
+Result<CrlTurn> next_crl(Database& database, SystemTime now);
 
 Result<void> add_server_certificate(Database& database, const ServerCertificate& certificate);
 Result<std::vector<ServerCertificate>> list_server_certificates(Database& database);

@@ -54,6 +54,15 @@ Failure failure_in_flight(std::string_view what) {
     }
 }
 
+Result<long long> execute(Database& database, std::string_view what, const char* statement, SystemTime time) {
+    return guarded(what, [&]() -> Result<long long> {
+        const long long stored = to_stored(time);
+        soci::statement run = (database.session().prepare << statement, soci::use(stored));
+        run.execute(true);
+        return run.get_affected_rows();
+    });
+}
+
 Database::Database(std::unique_ptr<soci::session> session) : session_(std::move(session)) {}
 Database::Database(Database&&) noexcept = default;
 Database& Database::operator=(Database&&) noexcept = default;

@@ -54,6 +54,9 @@ private:
     Database* database_;
 };
 
+/// Runs a statement whose one parameter is a time, and returns how many rows it changed.
+Result<long long> execute(Database& database, std::string_view what, const char* statement, SystemTime time);
+
 /// The failure for the SOCI exception that is being handled; any other exception goes on.
 Failure failure_in_flight(std::string_view what);
 

@@ -75,6 +75,9 @@ const std::vector<std::vector<const char*>>& steps() {
             "INSERT INTO counters (name, value) VALUES ('revocations', 0)",
             "INSERT INTO counters (name, value) VALUES ('crl_number', 0)",
         },
+        {
+            "INSERT INTO counters (name, value) VALUES ('crl_this_update', 0)",
+        },
     };
     return kSteps;
 }

@@ -87,15 +87,10 @@ Result<bool> end_session(Database& database, const std::string& id, SystemTime n
 }
 
 Result<long long> forget_sessions(Database& database, SystemTime before) {
-    return guarded("cannot tidy login sessions", [&]() -> Result<long long> {
-        const long long limit = to_stored(before);
-        soci::statement remove =
-            (database.session().prepare << "DELETE FROM sessions WHERE expires_at < :before AND NOT EXISTS "
-                                           "(SELECT 1 FROM certificates WHERE session_id = sessions.id)",
-             soci::use(limit));
-        remove.execute(true);
-        return remove.get_affected_rows();
-    });
+    return execute(database, "cannot tidy login sessions",
+                   "DELETE FROM sessions WHERE expires_at < :before AND NOT EXISTS "
+                   "(SELECT 1 FROM certificates WHERE session_id = sessions.id)",
+                   before);
 }
 
 }  // namespace postern::ca::store

@@ -103,14 +103,8 @@ Result<std::vector<EnrolmentToken>> list_tokens(Database& database) {
 }
 
 Result<long long> forget_tokens(Database& database, SystemTime before) {
-    return guarded("cannot tidy the tokens", [&]() -> Result<long long> {
-        const long long limit = to_stored(before);
-        soci::statement remove =
-            (database.session().prepare << "DELETE FROM enrolment_tokens WHERE expires_at < :before",
-             soci::use(limit));
-        remove.execute(true);
-        return remove.get_affected_rows();
-    });
+    return execute(database, "cannot tidy the tokens",
+                   "DELETE FROM enrolment_tokens WHERE expires_at < :before", before);
 }
 
 }  // namespace postern::ca::store

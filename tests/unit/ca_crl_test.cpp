@@ -99,13 +99,54 @@ TEST_F(CrlPublishing, NumbersGrowAcrossRestarts) {
     EXPECT_GT(restarted.current(database_, hours(1)).value()->number, first->number);
 }
 
-TEST_F(CrlPublishing, DropsACertificateThatHasEnded) {
+TEST_F(CrlPublishing, DropsACertificateWhoseSessionIsOver) {
     const std::string serial = issue("01");
     revoke("01");
-    clock_.advance(hours(1));
+    clock_.advance(hours(2));
+    EXPECT_TRUE(verified(*publish()).find(serial)) << "it has expired, but its session could renew it";
+    clock_.advance(hours(10));
     EXPECT_TRUE(verified(*publish()).find(serial)) << "within the slack";
     clock_.advance(hours(1));
     EXPECT_FALSE(verified(*publish()).find(serial));
+}
+
+TEST_F(CrlPublishing, GoesOnFromTheLastListWhenTheClockGoesBack) {
+    const auto first = publish();
+    clock_.advance(-hours(3));
+    const std::string serial = issue("01");
+    revoke("01");
+    const auto second = publish();
+    EXPECT_GT(second->number, first->number);
+    EXPECT_EQ(second->this_update, first->this_update);
+    EXPECT_GE(second->next_update, first->next_update);
+    EXPECT_TRUE(verified(*second).find(serial));
+    EXPECT_EQ(publish(), second) << "signed once, not for each request";
+
+    CrlPublisher restarted(authority_.users(), clock_);
+    const auto third = restarted.current(database_, hours(1)).value();
+    EXPECT_GT(third->number, second->number);
+    EXPECT_EQ(third->this_update, first->this_update);
+}
+
+TEST_F(CrlPublishing, TakesUpTheRightTimeAfterAJumpForward) {
+    publish();
+    clock_.advance(hours(3));
+    const auto ahead = publish();
+    clock_.advance(-hours(3) + minutes(1));
+    const auto after = publish();
+    EXPECT_GT(after->number, ahead->number);
+    EXPECT_EQ(after->this_update, ahead->this_update);
+    clock_.advance(hours(4));
+    EXPECT_EQ(publish()->this_update, clock_.now());
+}
+
+TEST_F(CrlPublishing, ForgetsNoRevocationWhenTheClockJumpsForwardAndBack) {
+    const std::string serial = issue("01");
+    revoke("01");
+    clock_.advance(hours(11));
+    EXPECT_TRUE(verified(*publish()).find(serial));
+    clock_.advance(-hours(11));
+    EXPECT_TRUE(verified(*publish()).find(serial));
 }
 
 TEST(Authority, KeepsItsKeysToItself) {

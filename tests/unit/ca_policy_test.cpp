@@ -112,6 +112,14 @@ TEST_F(RenewalPolicy, TurnsAwayARevokedCertificateWithItsReason) {
     EXPECT_EQ(refusal(), Code::user_disabled);
 }
 
+TEST_F(RenewalPolicy, TurnsAwayWhatWasRevokedOrEndedBeforeTheClockWentBack) {
+    certificate_->revocation = store::Revocation{kNow + hours(2), pki::RevocationReason::key_compromise};
+    EXPECT_EQ(refusal(), Code::revoked);
+    certificate_->revocation.reset();
+    session_->ended_at = kNow + hours(2);
+    EXPECT_EQ(refusal(), Code::session_ended);
+}
+
 TEST_F(RenewalPolicy, FailsClosedOnWhatTheStoreDoesNotKnow) {
     certificate_.reset();
     EXPECT_EQ(refusal(), Code::unauthenticated);

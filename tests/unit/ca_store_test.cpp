@@ -162,6 +162,13 @@ TEST_F(Store, EndsASessionOnce) {
     EXPECT_FALSE(find_session(database_, session).value()->is_live(kNow));
 }
 
+TEST_F(Store, KeepsASessionEndedWhenTheClockGoesBack) {
+    add_user("alice");
+    const std::string session = add_session("alice");
+    ASSERT_TRUE(end_session(database_, session, kNow + hours(2)).value());
+    EXPECT_FALSE(find_session(database_, session).value()->is_live(kNow));
+}
+
 TEST_F(Store, RevokesTheCertificatesOfOneSessionAndCountsIt) {
     add_user("alice");
     const std::string session = add_session("alice");
@@ -180,29 +187,47 @@ TEST_F(Store, RevokesTheCertificatesOfOneSessionAndCountsIt) {
     EXPECT_EQ(revocation_counter(database_).value(), counted) << "nothing changed";
 }
 
-TEST_F(Store, LeavesEndedCertificatesOutOfTheCrl) {
+TEST_F(Store, RevokesWhatHasExpiredButCouldBeRenewed) {
+    add_user("alice");
+    const std::string session = add_session("alice");
+    const std::string expired = add_certificate("alice", session, kNow + hours(1));
+    const std::string newest = add_certificate("alice", session, kNow + hours(4));
+    const SystemTime later = kNow + hours(3);
+    ASSERT_EQ(
+        revoke_session(database_, session, {later, pki::RevocationReason::key_compromise}).value().size(),
+        2U);
+    const auto revoked = revoked_serials(database_, later).value();
+    EXPECT_THAT(revoked, testing::UnorderedElementsAre(testing::Field(&pki::RevokedSerial::serial, expired),
+                                                       testing::Field(&pki::RevokedSerial::serial, newest)));
+}
+
+TEST_F(Store, KeepsRevokedCertificatesInTheCrlUntilTheirSessionIsOver) {
     add_user("alice");
     const std::string session = add_session("alice");
     const std::string serial = add_certificate("alice", session, kNow + hours(1));
     ASSERT_TRUE(revoke_session(database_, session, Revocation{kNow, pki::RevocationReason::unspecified}));
+    ASSERT_TRUE(end_session(database_, session, kNow));
     ASSERT_EQ(revoked_serials(database_, kNow).value().size(), 1U);
     EXPECT_EQ(revoked_serials(database_, kNow).value()[0].serial, serial);
-    EXPECT_EQ(revoked_serials(database_, kNow + hours(1) + kClockSlack - seconds(1)).value().size(), 1U);
-    EXPECT_TRUE(revoked_serials(database_, kNow + hours(1) + kClockSlack).value().empty());
+    EXPECT_EQ(revoked_serials(database_, kNow + hours(12) + kClockSlack - seconds(1)).value().size(), 1U);
+    EXPECT_TRUE(revoked_serials(database_, kNow + hours(12) + kClockSlack).value().empty());
 }
 
-TEST_F(Store, NumbersEachCrlHigherAlsoWhenTheClockGoesBack) {
-    const auto first = next_crl_number(database_, kNow).value();
-    const auto second = next_crl_number(database_, kNow).value();
-    const auto third = next_crl_number(database_, kNow - hours(1)).value();
-    EXPECT_LT(first, second);
-    EXPECT_LT(second, third);
+TEST_F(Store, PutsEachCrlBehindTheLastAlsoWhenTheClockGoesBack) {
+    const auto first = next_crl(database_, kNow).value();
+    const auto second = next_crl(database_, kNow).value();
+    const auto third = next_crl(database_, kNow - hours(1)).value();
+    EXPECT_EQ(first.this_update, kNow);
+    EXPECT_LT(first.number, second.number);
+    EXPECT_LT(second.number, third.number);
+    EXPECT_EQ(third.this_update, kNow);
+    EXPECT_EQ(next_crl(database_, kNow + hours(1)).value().this_update, kNow + hours(1));
 }
 
 TEST_F(Store, NumbersCrlsHigherAfterAnOlderCopyWasRestored) {
-    const auto before = next_crl_number(database_, kNow).value();
+    const auto before = next_crl(database_, kNow).value().number;
     database_.session() << "UPDATE counters SET value = 3 WHERE name = 'crl_number'";
-    EXPECT_GT(next_crl_number(database_, kNow + seconds(1)).value(), before);
+    EXPECT_GT(next_crl(database_, kNow + seconds(1)).value().number, before);
 }
 
 TEST_F(Store, ListsLiveCertificatesOfOneUser) {
@@ -264,6 +289,12 @@ TEST_F(Tokens, AreWorthWhatTheySayOnce) {
     const auto second = redeem(database_, token, kNow);
     ASSERT_FALSE(second);
     EXPECT_EQ(second.error().code, Code::unauthenticated);
+}
+
+TEST_F(Tokens, StayUsedWhenTheClockGoesBack) {
+    const Secret token = make(kNow + hours(1));
+    ASSERT_TRUE(redeem(database_, token, kNow));
+    EXPECT_FALSE(redeem(database_, token, kNow - hours(1)));
 }
 
 TEST_F(Tokens, AreWorthNothingAfterTheirEnd) {
