@@ -348,12 +348,14 @@ Result<void> Document::finish() {
             if (!table_name.empty()) {
                 text += fmt::format(" in [{}]", table_name);
             }
+            // Named, for clang before 16 lets no lambda capture a structured binding.
+            const std::string_view unknown = key.str();
             const auto nearest =
-                std::min_element(keys.begin(), keys.end(), [&](const auto& a, const auto& b) {
-                    return distance(a, key.str()) < distance(b, key.str());
+                std::min_element(keys.begin(), keys.end(), [unknown](const auto& a, const auto& b) {
+                    return distance(a, unknown) < distance(b, unknown);
                 });
             if (nearest != keys.end() &&
-                distance(*nearest, key.str()) <= std::max<std::size_t>(2, nearest->size() / 3)) {
+                distance(*nearest, unknown) <= std::max<std::size_t>(2, nearest->size() / 3)) {
                 text += fmt::format("; did you mean '{}'?", *nearest);
             } else if (!keys.empty()) {
                 text += fmt::format("; known here: {}", fmt::join(keys, ", "));
