@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "pki/validity.hpp"
+
 namespace postern::gateway {
 
 Result<void> check_not_revoked(const Identity& identity, const Revocations* revocations) {
@@ -19,10 +21,10 @@ Result<void> check_not_revoked(const Identity& identity, const Revocations* revo
 Result<void> authenticate(const Identity& identity, SystemTime now, const Revocations* revocations,
                           Graces graces) {
     const pki::LoginIdentity& login = identity.login;
-    if (now < login.not_before) {
+    if (pki::is_too_early(login.not_before, now)) {
         return Failure{Code::not_yet_valid, fmt::format("valid from {}", format_time(login.not_before))};
     }
-    if (now > login.not_after) {
+    if (pki::is_over(login.not_after, now)) {
         return Failure{Code::expired, fmt::format("valid until {}", format_time(login.not_after))};
     }
     if (revocations == nullptr) {
@@ -32,7 +34,7 @@ Result<void> authenticate(const Identity& identity, SystemTime now, const Revoca
         return Failure{Code::crl_stale, fmt::format("the CRL is of {}, the certificate of {}",
                                                     revocations->issuer, identity.issuer)};
     }
-    if (now > revocations->crl.next_update() + graces.offline) {
+    if (pki::is_over(revocations->crl.next_update() + graces.offline, now)) {
         return Failure{Code::crl_stale,
                        fmt::format("a new CRL was due at {}", format_time(revocations->crl.next_update()))};
     }
@@ -65,7 +67,7 @@ Result<void> check_still_allowed(const Identity& identity, std::string_view serv
         return Failure{Code::policy_denied,
                        fmt::format("no rule lets {} use {} any more", identity.login.name, service)};
     }
-    if (now > identity.login.not_after + expiry_grace) {
+    if (pki::is_over(identity.login.not_after + expiry_grace, now)) {
         return Failure{Code::expired, fmt::format("valid until {}", format_time(identity.login.not_after))};
     }
     return {};

@@ -7,6 +7,7 @@
 #include "pki/certificate.hpp"
 #include "pki/identity.hpp"
 #include "pki/key.hpp"
+#include "pki/validity.hpp"
 
 namespace postern::gateway {
 
@@ -20,7 +21,7 @@ std::vector<std::string> warnings_about(const Settings& settings, const pki::Tru
     const pki::Certificate& own = chain.front();
     if (own.not_after() < now + kSoon) {
         warnings.push_back(fmt::format("{}: the gateway's certificate {} {}", settings.certificate.string(),
-                                       own.not_after() < now ? "expired at" : "expires at",
+                                       pki::is_over(own.not_after(), now) ? "expired at" : "expires at",
                                        format_time(own.not_after())));
     } else {
         const std::vector<pki::Certificate> others(chain.begin() + 1, chain.end());

@@ -14,6 +14,7 @@
 
 #include "client-proxy/login/ca_client.hpp"
 #include "pki/csr.hpp"
+#include "pki/validity.hpp"
 
 namespace postern::client {
 
@@ -37,7 +38,7 @@ Refusal not_logged_in() {
 }
 
 Refusal not_renewed(const Login& login, SystemTime now, Refusal why) {
-    if (now >= login.not_after()) {
+    if (pki::is_over(login.not_after(), now)) {
         why.message = fmt::format("the login certificate has expired and was not renewed: {}", why.message);
     }
     if (why.hint.empty()) {
@@ -107,7 +108,7 @@ asio::awaitable<Outcome<LoginPtr>> RenewedLogin::current(std::chrono::millisecon
 
     const std::lock_guard lock(mutex_);
     std::erase(waiting_, timer);
-    if (login_ && clock_() < login_->not_after()) {
+    if (login_ && !pki::is_over(login_->not_after(), clock_())) {
         co_return login_;
     }
     if (failure_) {

@@ -16,6 +16,7 @@
 #include "base/process.hpp"
 #include "net/deadline.hpp"
 #include "pki/identity.hpp"
+#include "pki/validity.hpp"
 
 namespace postern::client {
 
@@ -46,10 +47,10 @@ Code judged_here(const Login& login, Code alert) {
         return alert;
     }
     const auto now = system_clock()();
-    if (now < login.certificate().not_before()) {
+    if (pki::is_too_early(login.certificate().not_before(), now)) {
         return Code::not_yet_valid;
     }
-    return now >= login.not_after() ? Code::expired : alert;
+    return pki::is_over(login.not_after(), now) ? Code::expired : alert;
 }
 
 }  // namespace

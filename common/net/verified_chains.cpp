@@ -5,6 +5,7 @@
 
 #include "pki/certificate.hpp"
 #include "pki/openssl.hpp"
+#include "pki/validity.hpp"
 
 namespace postern::net {
 
@@ -35,7 +36,8 @@ bool VerifiedChains::key_of(X509* leaf, const STACK_OF(X509) * others, Key& key)
 bool VerifiedChains::contains(const Key& key, SystemTime now) const {
     const std::lock_guard lock(mutex_);
     const auto found = chains_.find(key);
-    return found != chains_.end() && found->second.not_before <= now && now <= found->second.not_after;
+    return found != chains_.end() && !pki::is_too_early(found->second.not_before, now) &&
+           !pki::is_over(found->second.not_after, now);
 }
 
 void VerifiedChains::add(const Key& key, const STACK_OF(X509) * chain) {

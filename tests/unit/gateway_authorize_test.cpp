@@ -127,14 +127,25 @@ TEST_F(Authorize, TheOrderOfRulesDoesNotMatter) {
                                    [](const Rule& a, const Rule& b) { return a.services < b.services; }));
 }
 
-TEST_F(Authorize, LetsInUntilTheLastSecondAndTurnsAwayOneSecondLater) {
+TEST_F(Authorize, LetsInUpToTheLastMomentAndJudgesItAsTheHandshakeDoes) {
     const auto list = crl();
     const auto alice = identity("alice");
     const auto end = alice->login.not_after;
     // The CRL of this test ends when the certificate does.
     const Graces graces{1h};
-    EXPECT_TRUE(authorize(*alice, "orders-db", end, list.get(), usual_policy(), graces).has_value());
-    EXPECT_EQ(refused(*alice, "orders-db", end + 1s, list.get(), usual_policy(), graces), Code::expired);
+    EXPECT_TRUE(authorize(*alice, "orders-db", end - 1us, list.get(), usual_policy(), graces).has_value());
+    EXPECT_EQ(refused(*alice, "orders-db", end, list.get(), usual_policy(), graces), Code::expired);
+    // What OpenSSL says of the same certificate at the same moments.
+    test::OddProfile profile = test::login_profile("alice", kNow);
+    profile.not_after = end;
+    const auto leaf = test::mint(profile, authority_->issuing).value().certificate;
+    const auto verified = [&](SystemTime now) {
+        return authority_->bundle.verify(leaf, {authority_->issuing.certificate}, pki::Purpose::client_auth,
+                                         now);
+    };
+    EXPECT_TRUE(verified(end - 1us));
+    ASSERT_FALSE(verified(end));
+    EXPECT_EQ(verified(end).error().code, Code::expired);
 }
 
 TEST_F(Authorize, TurnsAwayACertificateOfTomorrow) {
@@ -156,11 +167,11 @@ TEST_F(Authorize, TurnsAwayOnAStaleCrlUnlessTheGraceStillRuns) {
         identity_of(test::mint(profile, authority_->issuing).value().certificate, "test.internal").value();
     const auto list = crl();
     const auto due = list->crl.next_update();
-    EXPECT_TRUE(authorize(*alice, "orders-db", due, list.get(), usual_policy(), {}).has_value());
-    EXPECT_EQ(refused(*alice, "orders-db", due + 1s, list.get(), usual_policy()), Code::crl_stale);
+    EXPECT_TRUE(authorize(*alice, "orders-db", due - 1us, list.get(), usual_policy(), {}).has_value());
+    EXPECT_EQ(refused(*alice, "orders-db", due, list.get(), usual_policy()), Code::crl_stale);
     EXPECT_TRUE(
         authorize(*alice, "orders-db", due + 1s, list.get(), usual_policy(), Graces{1min}).has_value());
-    EXPECT_EQ(refused(*alice, "orders-db", due + 61s, list.get(), usual_policy(), Graces{1min}),
+    EXPECT_EQ(refused(*alice, "orders-db", due + 60s, list.get(), usual_policy(), Graces{1min}),
               Code::crl_stale);
 }
 
@@ -241,9 +252,9 @@ TEST_F(OpenTunnels, AreCutForEachReasonOfTheirOwn) {
               Code::revoked);
     EXPECT_EQ(check_still_allowed(*alice, "orders-db", kNow, clean.get(), policy({}), 0s).error().code,
               Code::policy_denied);
-    EXPECT_EQ(
-        check_still_allowed(*alice, "orders-db", end + 1s, clean.get(), usual_policy(), 0s).error().code,
-        Code::expired);
+    EXPECT_EQ(check_still_allowed(*alice, "orders-db", end, clean.get(), usual_policy(), 0s).error().code,
+              Code::expired);
+    EXPECT_TRUE(check_still_allowed(*alice, "orders-db", end - 1us, clean.get(), usual_policy(), 0s));
     EXPECT_TRUE(check_still_allowed(*alice, "orders-db", end + 1s, clean.get(), usual_policy(), 2s));
 }
 

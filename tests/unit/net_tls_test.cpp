@@ -280,8 +280,9 @@ TEST(VerifiedChains, KnowsAChainOnlyWhileAllOfItIsValid) {
     EXPECT_FALSE(verified.contains(key, test::test_now()));
     verified.add(key, whole.get());
     EXPECT_TRUE(verified.contains(key, test::test_now()));
-    EXPECT_TRUE(verified.contains(key, leaf.not_after()));
-    EXPECT_FALSE(verified.contains(key, leaf.not_after() + 1s));
+    EXPECT_TRUE(verified.contains(key, leaf.not_after() - 1us));
+    EXPECT_FALSE(verified.contains(key, leaf.not_after()));
+    EXPECT_TRUE(verified.contains(key, leaf.not_before()));
     EXPECT_FALSE(verified.contains(key, leaf.not_before() - 1s));
 }
 
