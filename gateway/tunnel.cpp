@@ -257,8 +257,7 @@ boost::asio::awaitable<void> serve_tunnel(Visit& visit, TunnelRequest request, s
     tunnel.backend->close();
     // Closing a socket with unread bytes in it resets the connection, and the client loses the server's last
     // words.
-    const bool has_last_words =
-        relayed.failure.has_value() && relayed.a_is_whole && !tunnel.live.cut_reason();
+    const bool has_last_words = !relayed.is_complete && relayed.a_is_whole && !tunnel.live.cut_reason();
     if (!has_last_words) {
         visit.client.close();
     }

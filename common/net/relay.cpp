@@ -58,8 +58,13 @@ public:
     void fail(Side side, Failure failure) {
         if (is_stopping_) return;
         is_stopping_ = true;
-        end_.ended_by = side;
-        end_.failure = std::move(failure);
+        // Who closes after its last word takes no more: a late close_notify, or a FIN, meets a reset. That is
+        // how an ordinary end looks, not how a connection is lost.
+        const bool is_ordinary = closed_first_ && failure.code == Code::end_of_stream;
+        if (!is_ordinary) {
+            end_.ended_by = side;
+            end_.failure = std::move(failure);
+        }
         set_not_whole(side);
         from(side).in->cancel();
         release(opposite(side));
@@ -82,16 +87,18 @@ public:
         }
     }
 
-    void end(Direction& direction) {
-        direction.phase = Phase::ended;
-        if (!has_ended_first_) {
-            has_ended_first_ = true;
-            if (!is_stopping_) end_.ended_by = direction.from;
+    /// The side has sent its last byte, in order.
+    void note_close(Side side) {
+        if (!closed_first_ && !is_stopping_) {
+            closed_first_ = side;
+            end_.ended_by = side;
         }
     }
+    void end(Direction& direction) { direction.phase = Phase::ended; }
     bool has_ended(Side side) { return from(side).phase == Phase::ended; }
 
     RelayEnd result() {
+        end_.is_complete = !is_stopping_;
         end_.bytes_a_to_b = directions_[0].bytes;
         end_.bytes_b_to_a = directions_[1].bytes;
         return std::move(end_);
@@ -114,7 +121,7 @@ private:
     std::array<Direction, 2> directions_;
     RelayEnd end_;
     bool is_stopping_ = false;
-    bool has_ended_first_ = false;
+    std::optional<Side> closed_first_;
 };
 
 /// Ends the run when, after one direction has ended, the other one moves nothing for a while. One timer,
@@ -194,6 +201,7 @@ asio::awaitable<void> carry(Run& run, Direction& direction, HalfCloseWatch& watc
         }
         if (!got.value()) continue;
         if (*got.value() == 0) {
+            run.note_close(direction.from);
             const bool stands = co_await pass_end(run, direction);
             if (!stands) break;
             run.end(direction);

@@ -20,8 +20,11 @@ struct RelayEnd {
     std::uint64_t bytes_b_to_a = 0;
     /// Whose read or write ended it: the side that closed first, or failed.
     Side ended_by = Side::a;
-    /// Nothing after an orderly end of both directions.
+    /// Nothing after an ordinary end: one side ended its direction in order, and then the other one did so
+    /// too, or a socket that had been closed by then answered with a reset.
     std::optional<Failure> failure;
+    /// Whether both directions were read to their orderly end, and each side was told of the other's.
+    bool is_complete = false;
     /// Whether the side took every byte that was read for it, so that a last message may still be written to
     /// it. False for a side that failed.
     bool a_is_whole = true;

@@ -72,6 +72,29 @@ TEST_P(PostgresClients, PsqlRunsAQueryAndPostgresSawTheCertificateOverTls13) {
     EXPECT_NE(outcome.out.find("CN=alice"), std::string::npos) << outcome.out;
 }
 
+TEST_P(PostgresClients, AnOrdinaryEndOfPsqlIsRecordedWithoutAReason) {
+    const auto closed = [] {
+        auto records = stack_->records();
+        std::erase_if(records, [](const nlohmann::json& record) {
+            return record.at("event").at("action") != "connection.closed";
+        });
+        return records;
+    };
+    const std::size_t before = closed().size();
+    constexpr std::size_t kSessions = 10;
+    for (std::size_t i = 0; i < kSessions; ++i) {
+        EXPECT_EQ(psql("select 1").out, "1\n");
+    }
+    ASSERT_TRUE(eventually([&] { return closed().size() >= before + kSessions; }));
+    const auto all = closed();
+    for (std::size_t i = before; i < all.size(); ++i) {
+        EXPECT_FALSE(all[i]["event"].contains("reason")) << all[i];
+        EXPECT_FALSE(all[i]["postern"].contains("stage")) << all[i];
+        EXPECT_EQ(all[i]["event"]["outcome"], "success") << all[i];
+        EXPECT_NE(all[i]["postern"]["closed_by"], "gateway") << all[i];
+    }
+}
+
 TEST_P(PostgresClients, PgbenchRunsInEachQueryMode) {
     shell("pgbench -q -i -s 1 \"$DSN\" 2>&1");
     for (const std::string mode : {"simple", "extended", "prepared"}) {

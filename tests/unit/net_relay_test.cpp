@@ -121,6 +121,7 @@ TEST(Relay, PassesTheEndOnAndStillCarriesTheAnswer) {
     EXPECT_EQ(answer, "the answer to question");
     EXPECT_EQ(line.end.ended_by, Side::a);
     EXPECT_FALSE(line.end.failure);
+    EXPECT_TRUE(line.end.is_complete);
 }
 
 TEST(Relay, EndsAHalfClosedConnectionThatIsSilent) {
@@ -229,6 +230,56 @@ TEST(Relay, LeavesTheWholeSideGoodForALastMessage) {
     EXPECT_EQ(line.end.ended_by, Side::b);
     EXPECT_FALSE(line.end.b_is_whole);
     EXPECT_EQ(got, "FATAL");
+}
+
+/// Says goodbye, closes, and answers whatever still comes with a reset.
+awaitable<void> answer_and_close(PlainStream& backend, bool& is_closed) {
+    co_await test::read_exactly(backend, 1);
+    const std::string last_words = "bye";
+    co_await backend.write_all(test::as_bytes(last_words));
+    backend.close();
+    is_closed = true;
+}
+
+/// Sends Terminate, waits for the other side's end, and only then says that it ends too.
+awaitable<void> terminate_late(PlainStream& client, std::string& got, bool& is_closed) {
+    const std::string terminate = "X";
+    co_await client.write_all(test::as_bytes(terminate));
+    got = co_await test::read_to_end(client);
+    EXPECT_TRUE(is_closed);
+    const std::string close_notify = "close_notify";
+    // The first meets the closed socket, whose reset the second meets.
+    for (int i = 0; i < 2; ++i) {
+        [[maybe_unused]] const auto late = co_await client.write_all(test::as_bytes(close_notify));
+        co_await pause(client.executor(), 20ms);
+    }
+    co_await client.shutdown_send();
+}
+
+TEST(Relay, ALateByteToASideThatHasClosedIsAnOrdinaryEndByThatSide) {
+    Line line;
+    std::string got;
+    bool is_closed = false;
+    line.run(all(answer_and_close(line.backend, is_closed), terminate_late(line.client, got, is_closed)));
+    EXPECT_EQ(got, "bye");
+    EXPECT_FALSE(line.end.failure) << line.end.failure->detail;
+    EXPECT_EQ(line.end.ended_by, Side::b);
+    EXPECT_FALSE(line.end.b_is_whole);
+}
+
+/// Reads a part of what came, so that closing resets the connection.
+awaitable<void> reset_at_end(PlainStream& backend) {
+    co_await test::read_exactly(backend, 1);
+    co_await pause(backend.executor(), 50ms);
+    backend.close();
+}
+
+TEST(Relay, AResetBehindTheOrderlyEndOfTheOtherSideIsAnOrdinaryEndByThatSide) {
+    Line line;
+    line.run(all(send_all(line.client, "X and a close_notify"), reset_at_end(line.backend)));
+    EXPECT_FALSE(line.end.failure) << line.end.failure->detail;
+    EXPECT_FALSE(line.end.is_complete);
+    EXPECT_EQ(line.end.ended_by, Side::a);
 }
 
 /// Doubles letters, holds digits back, refuses '!'.
