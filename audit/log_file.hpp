@@ -17,26 +17,12 @@
 #include "audit/chain.hpp"
 #include "audit/log.hpp"
 #include "audit/record.hpp"
+#include "audit/recovery.hpp"
 #include "base/clock.hpp"
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
 
 namespace postern::audit {
-
-/// flock(2) on a file beside the log: its holder alone writes. Held across rotation, gone with the process.
-class WriterLock {
-public:
-    static Result<WriterLock> open(const std::filesystem::path& log);
-
-    /// Code::audit_unavailable that names the holder, when it is not free within `patience`.
-    Result<void> acquire(std::chrono::milliseconds patience, std::string_view program);
-    void release() noexcept;
-
-private:
-    WriterLock(UniqueFd fd, std::filesystem::path log) : fd_(std::move(fd)), log_(std::move(log)) {}
-    UniqueFd fd_;
-    std::filesystem::path log_;
-};
 
 class LogFile {
 public:
@@ -58,11 +44,11 @@ public:
     /// The two halves of settle(), for a thread that syncs while others append: the first needs the lock, the
     /// second not.
     struct Settlement {
-        UniqueFd fd;
-        std::uint64_t sequence = 0;
+        /// Shared with the LogFile, so that taking it cannot fail; closed by whoever lets it go last.
+        std::shared_ptr<const UniqueFd> file;
         std::string head;
     };
-    Result<Settlement> begin_settlement();
+    Settlement begin_settlement();
     Result<void> end_settlement(const Settlement& settlement) const;
 
     std::uint64_t sequence() const noexcept { return sequence_; }
@@ -79,18 +65,16 @@ private:
     Result<Head> load_head() const;
     /// Finds the end of the chain on disk.
     Result<void> attach();
-    Result<void> scan(const Head& head, bool& is_torn, std::uint64_t& torn_offset);
+    void take(ChainEnd end);
     Result<void> begin_log();
     Result<void> continue_from(const std::filesystem::path& elder, const Head& head);
     Result<void> create();
     Result<void> write_first_record();
-    Result<std::string> keep_torn_aside(std::uint64_t offset);
     Result<void> append_recovered(const std::string& kept_as);
     Result<void> check_unchanged();
     Result<void> write_line(const std::string& line);
     Result<void> write_record(const Record& record);
     Result<void> write_checkpoint(std::string_view reason);
-    Result<void> sync_folder() const;
     Failure unavailable(std::string_view what) const;
 
     LogOptions options_;
@@ -99,7 +83,8 @@ private:
     KeyRing keys_;
     std::string host_name_;
 
-    UniqueFd fd_;
+    /// Null between a rotation and the next file.
+    std::shared_ptr<const UniqueFd> file_;
     std::string log_id_;
     std::string previous_file_;
     std::uint64_t size_ = 0;

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "audit/chain_reading.hpp"
 #include "audit/log_path.hpp"
 #include "base/file.hpp"
 
@@ -140,34 +141,22 @@ Result<void> read(const fs::path& file, bool is_closed, ChainVerifier& verifier,
     if (!reader) {
         return reader.error();
     }
+    ChainReading reading;
+    if (!is_closed) {
+        reading.look_again = wait_for_end;
+    }
+    if (progress) {
+        reading.progress = [&](std::uint64_t offset) {
+            constexpr std::uint64_t kTellEach = 8 << 20;
+            if (counter.done + offset - counter.told > kTellEach) {
+                counter.told = counter.done + offset;
+                progress(counter.told, std::max(counter.all, counter.told));
+            }
+        };
+    }
     verifier.begin_file(file.string(), is_closed);
-    bool is_going_on = true;
-    while (is_going_on) {
-        LineReader::Item item = reader->next();
-        if (item == LineReader::Item::unfinished && !is_closed) {
-            item = wait_for_end(*reader);
-        }
-        switch (item) {
-            case LineReader::Item::line:
-                is_going_on = verifier.add(reader->line());
-                break;
-            case LineReader::Item::unfinished:
-                is_going_on = verifier.add_unfinished(reader->unfinished_bytes());
-                break;
-            case LineReader::Item::oversized:
-                is_going_on = verifier.add_oversized();
-                break;
-            case LineReader::Item::end:
-                is_going_on = false;
-                break;
-            case LineReader::Item::failed:
-                return Failure{Code::io_failed, fmt::format("cannot read {}", file.string())};
-        }
-        constexpr std::uint64_t kTellEach = 8 << 20;
-        if (progress && counter.done + reader->offset() - counter.told > kTellEach) {
-            counter.told = counter.done + reader->offset();
-            progress(counter.told, std::max(counter.all, counter.told));
-        }
+    if (const auto done = read_chain(*reader, verifier, reading); !done) {
+        return with_context(file.string(), done.error());
     }
     counter.done += reader->offset();
     verifier.end_file();

@@ -357,6 +357,84 @@ TEST_F(AuditLog, FailsOnAFullDiskStaysWholeAndRecovers) {
     EXPECT_EQ(count("bob"), 1U);
 }
 
+/// While it lives, this process can open no further file.
+class NoMoreFiles {
+public:
+    NoMoreFiles() {
+        ::getrlimit(RLIMIT_NOFILE, &old_);
+        // The lowest free number is the first that is refused.
+        const int next = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+        ::close(next);
+        const rlimit limit{static_cast<rlim_t>(next), old_.rlim_max};
+        ::setrlimit(RLIMIT_NOFILE, &limit);
+        const int refused = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+        EXPECT_LT(refused, 0) << "the limit does not hold";
+        if (refused >= 0) {
+            ::close(refused);
+        }
+    }
+    ~NoMoreFiles() { ::setrlimit(RLIMIT_NOFILE, &old_); }
+    NoMoreFiles(const NoMoreFiles&) = delete;
+    NoMoreFiles& operator=(const NoMoreFiles&) = delete;
+
+private:
+    rlimit old_{};
+};
+
+TEST_F(AuditLog, SyncsRecordsAndSignsThemWhenNoFileCanBeOpened) {
+    options.durability = Durability::sync;
+    options.records_per_checkpoint = 5;
+    {
+        const auto log = open();
+        {
+            const NoMoreFiles full;
+            for (int i = 0; i < 20; ++i) {
+                EXPECT_TRUE(log->append(record("alice")).has_value());
+            }
+        }
+        EXPECT_TRUE(log->append(record("bob")).has_value());
+    }
+    expect_whole();
+    EXPECT_EQ(count("alice"), 20U);
+    EXPECT_EQ(count("bob"), 1U);
+}
+
+TEST_F(AuditLog, RefusesWhileARotationFindsNoFileAndWorksAgainAfter) {
+    for (const Durability durability : {Durability::write, Durability::sync}) {
+        options.durability = durability;
+        options.rotate_bytes = 4096;
+        const auto log = open();
+        {
+            const NoMoreFiles full;
+            Result<void> appended;
+            const auto end = std::chrono::steady_clock::now() + 20s;
+            while (appended && std::chrono::steady_clock::now() < end) {
+                appended = log->append(record("alice"));
+                std::this_thread::yield();
+            }
+            ASSERT_FALSE(appended) << "the file never rotated";
+            EXPECT_EQ(appended.error().code, Code::audit_unavailable);
+        }
+        EXPECT_TRUE(log->append(record("bob")).has_value());
+    }
+    expect_whole();
+    EXPECT_GE(rotated_files(options.file).size(), 2U);
+}
+
+TEST_F(AuditLog, KeepsItsFileWhenTheOneInItsPlaceCannotBeOpened) {
+    const auto log = open();
+    fs::rename(options.file, folder / "old.jsonl");
+    std::ofstream(options.file).flush();
+    {
+        const NoMoreFiles full;
+        EXPECT_FALSE(log->reopen());
+        EXPECT_TRUE(log->append(record("alice")).has_value());
+    }
+    EXPECT_TRUE(log->reopen().has_value());
+    EXPECT_TRUE(log->append(record("bob")).has_value());
+    EXPECT_EQ(count("bob"), 1U);
+}
+
 TEST_F(AuditLog, SharesAFileBetweenProcesses) {
     options.sharing = Sharing::shared;
     options.records_per_checkpoint = 50;

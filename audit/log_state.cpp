@@ -1,0 +1,222 @@
+#include "audit/log_state.hpp"
+
+#include <algorithm>
+
+#include <spdlog/spdlog.h>
+
+namespace postern::audit {
+
+using std::chrono::steady_clock;
+
+namespace {
+
+/// Records that never cease are signed at least each so many times `checkpoint_after`.
+constexpr int kLongestUnsigned = 10;
+
+}  // namespace
+
+Result<void> Log::State::append_locked(const Record& record) {
+    if (broken) {
+        return *broken;
+    }
+    auto result = is_shared() ? append_shared(record) : append_exclusive(record);
+    if (result.has_error() != is_failing) {
+        is_failing = result.has_error();
+        if (is_failing) {
+            spdlog::error("event=audit.unavailable reason={}", result.error().detail);
+        } else {
+            spdlog::info("event=audit.available_again");
+        }
+    }
+    return result;
+}
+
+Result<void> Log::State::append_exclusive(const Record& record) {
+    if (auto appended = file.append(record); !appended) {
+        return appended;
+    }
+    note_lines();
+    if ((file.sequence() + 1) % options.records_per_checkpoint == 0) {
+        // The record stands; a checkpoint that cannot be written now is made up for later.
+        if (file.checkpoint("interval")) {
+            note_lines();
+        }
+        wake.notify_one();
+    }
+    if (file.is_due_for_rotation()) {
+        wake.notify_one();
+    }
+    return {};
+}
+
+Result<void> Log::State::append_shared(const Record& record) {
+    if (auto acquired = writer_lock.acquire(kLockPatience, options.program); !acquired) {
+        return acquired;
+    }
+    auto result = file.refresh();
+    if (result) {
+        result = file.append(record);
+    }
+    if (result) {
+        note_lines();
+        bool is_settled = true;
+        if ((file.sequence() + 1) % options.records_per_checkpoint == 0 && file.checkpoint("interval")) {
+            note_lines();
+            is_settled = file.settle().has_value();
+        }
+        if (file.is_due_for_rotation() && is_settled) {
+            if (const auto rotated = file.rotate(); !rotated) {
+                spdlog::error("event=audit.rotate reason={}", rotated.error().detail);
+            }
+        }
+    }
+    writer_lock.release();
+    return result;
+}
+
+/// Appends now; `done` is called from the thread once the record is on the disk. When this fails, `done` is
+/// not called.
+Result<void> Log::State::append_then(const Record& record, Done done) {
+    const std::lock_guard guard(mutex);
+    if (auto appended = append_locked(record); !appended) {
+        return appended;
+    }
+    waiters.push_back({file.sequence(), std::move(done)});
+    wake.notify_one();
+    return {};
+}
+
+void Log::State::note_lines() {
+    last_append = steady_clock::now();
+    if (file.unsigned_records() <= 1) {
+        first_unsigned = last_append;
+        wake.notify_one();
+    }
+    constexpr std::size_t kMostUncopied = 10000;
+    for (std::string& line : file.take_written()) {
+        if (uncopied.size() < kMostUncopied) {
+            uncopied.push_back(std::move(line));
+            wake.notify_one();
+        } else {
+            ++lost_copies;
+        }
+    }
+}
+
+steady_clock::time_point Log::State::next_checkpoint() const {
+    if (file.unsigned_records() == 0 || broken) {
+        return steady_clock::time_point::max();
+    }
+    return std::min(last_append + options.checkpoint_after,
+                    first_unsigned + kLongestUnsigned * options.checkpoint_after);
+}
+
+bool Log::State::has_work() const {
+    return is_stopping || !jobs.empty() || !uncopied.empty() || !waiters.empty() ||
+           file.has_unsettled_head() || (!is_shared() && file.is_due_for_rotation() && !broken);
+}
+
+void Log::State::run() {
+    std::unique_lock guard(mutex);
+    while (true) {
+        while (!has_work() && steady_clock::now() < next_checkpoint()) {
+            const auto deadline = next_checkpoint();
+            if (deadline == steady_clock::time_point::max()) {
+                wake.wait(guard);
+            } else {
+                wake.wait_until(guard, deadline);
+            }
+        }
+        while (!jobs.empty()) {
+            Job job = std::move(jobs.front());
+            jobs.pop_front();
+            const auto appended = append_locked(job.record);
+            if (appended && options.durability == Durability::sync) {
+                waiters.push_back({file.sequence(), std::move(job.done)});
+            } else {
+                finish(guard, {{0, std::move(job.done)}}, appended);
+            }
+        }
+        if (!waiters.empty() || file.has_unsettled_head()) {
+            settle(guard);
+        }
+        if (!uncopied.empty()) {
+            std::deque<std::string> lines = std::exchange(uncopied, {});
+            const std::uint64_t lost = std::exchange(lost_copies, 0);
+            guard.unlock();
+            copies.write(lines, lost);
+            guard.lock();
+        }
+        if (!is_shared() && file.is_due_for_rotation() && !broken) {
+            const auto rotated = file.rotate();
+            if (rotated) {
+                note_lines();
+            } else {
+                spdlog::error("event=audit.rotate reason={}", rotated.error().detail);
+                wake.wait_for(guard, options.checkpoint_after);
+            }
+        }
+        const bool is_last_round = is_stopping && jobs.empty() && waiters.empty();
+        if (steady_clock::now() >= next_checkpoint() ||
+            (is_last_round && file.unsigned_records() > 0 && !broken)) {
+            sign_quiet(guard);
+        }
+        if (is_last_round && jobs.empty() && waiters.empty() && uncopied.empty()) {
+            return;
+        }
+    }
+}
+
+void Log::State::settle(std::unique_lock<std::mutex>& guard) {
+    std::vector<Waiter> served = std::exchange(waiters, {});
+    const LogFile::Settlement settlement = file.begin_settlement();
+    guard.unlock();
+    const Result<void> result = file.end_settlement(settlement);
+    guard.lock();
+    if (!result) {
+        spdlog::critical("event=audit.broken reason={}", result.error().detail);
+        broken = result.error();
+    }
+    finish(guard, std::move(served), result);
+}
+
+/// Signs what is not signed yet. A disk that is full now is tried again after another such time.
+void Log::State::sign_quiet(std::unique_lock<std::mutex>& guard) {
+    Result<void> result;
+    if (is_shared()) {
+        result = writer_lock.acquire(kLockPatience, options.program);
+        if (result) {
+            result = file.refresh();
+            if (result && file.unsigned_records() > 0) {
+                result = file.checkpoint("quiet");
+                if (result) {
+                    note_lines();
+                    result = file.settle();
+                }
+            }
+            writer_lock.release();
+        }
+    } else {
+        result = file.checkpoint(is_stopping ? "close" : "quiet");
+        if (result) {
+            note_lines();
+            settle(guard);
+        }
+    }
+    if (!result) {
+        spdlog::error("event=audit.checkpoint reason={}", result.error().detail);
+        last_append = steady_clock::now();
+        first_unsigned = last_append;
+    }
+}
+
+void Log::State::finish(std::unique_lock<std::mutex>& guard, std::vector<Waiter> served,
+                        const Result<void>& result) {
+    guard.unlock();
+    for (const Waiter& waiter : served) {
+        waiter.done(result);
+    }
+    guard.lock();
+}
+
+}  // namespace postern::audit

@@ -1,0 +1,79 @@
+// What a Log works with, and the thread that does what a loop must not wait for: syncs, heads, signatures
+// when records went quiet, rotation, copies, and appends that wait for another process.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "audit/copies.hpp"
+#include "audit/log.hpp"
+#include "audit/log_file.hpp"
+#include "audit/writer_lock.hpp"
+
+namespace postern::audit {
+
+/// How long a shared log waits for the other writers' appends.
+inline constexpr std::chrono::seconds kLockPatience{5};
+
+using Done = std::function<void(Result<void>)>;
+
+/// `mutex` guards everything but `copies`, which the thread alone touches.
+struct Log::State {
+    State(LogOptions options_in, WriterLock lock_in, LogFile file_in, Copies copies_in)
+        : options(std::move(options_in)),
+          writer_lock(std::move(lock_in)),
+          file(std::move(file_in)),
+          copies(std::move(copies_in)) {}
+
+    struct Waiter {
+        std::uint64_t sequence;
+        Done done;
+    };
+    struct Job {
+        Record record;
+        Done done;
+    };
+
+    bool is_shared() const noexcept { return options.sharing == Sharing::shared; }
+
+    Result<void> append_locked(const Record& record);
+    Result<void> append_exclusive(const Record& record);
+    Result<void> append_shared(const Record& record);
+    Result<void> append_then(const Record& record, Done done);
+    void note_lines();
+    void run();
+    std::chrono::steady_clock::time_point next_checkpoint() const;
+    bool has_work() const;
+    void settle(std::unique_lock<std::mutex>& guard);
+    void sign_quiet(std::unique_lock<std::mutex>& guard);
+    void finish(std::unique_lock<std::mutex>& guard, std::vector<Waiter> waiters, const Result<void>& result);
+
+    const LogOptions options;
+    std::mutex mutex;
+    std::condition_variable wake;
+    WriterLock writer_lock;
+    LogFile file;
+    Copies copies;
+    std::deque<Job> jobs;
+    std::deque<std::string> uncopied;
+    std::uint64_t lost_copies = 0;
+    std::vector<Waiter> waiters;
+    std::chrono::steady_clock::time_point first_unsigned{};
+    std::chrono::steady_clock::time_point last_append{};
+    /// A disk that failed to sync may have lost what it was given: nothing is trusted to it any more.
+    std::optional<Failure> broken;
+    bool is_failing = false;
+    bool is_stopping = false;
+    std::thread thread;
+};
+
+}  // namespace postern::audit
