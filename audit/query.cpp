@@ -2,9 +2,10 @@
 
 #include <sys/stat.h>
 
-#include <array>
+#include <algorithm>
 #include <chrono>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -21,18 +22,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// The text at a path of names, with what a terminal could take for a command escaped; empty if there is
-/// none.
-std::string text_at(const nlohmann::json& record, const char* pointer) {
-    const nlohmann::json::json_pointer place(pointer);
-    if (!record.contains(place)) {
-        return {};
-    }
-    const auto& value = record.at(place);
-    std::string text = value.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
-    return value.is_string() ? text.substr(1, text.size() - 2) : text;
-}
-
 bool is_at(const nlohmann::json& record, const char* pointer, std::string_view wanted) {
     const nlohmann::json::json_pointer place(pointer);
     return record.contains(place) && record.at(place).is_string() &&
@@ -43,66 +32,6 @@ bool is_at(const nlohmann::json& record, const char* pointer, std::string_view w
 bool covers(std::string_view asked, std::string_view action) {
     return action == asked || (action.starts_with(asked) &&
                                (asked.ends_with('.') || action.substr(asked.size()).starts_with('.')));
-}
-
-std::string fit(std::string_view text, std::size_t width) {
-    if (text.size() <= width) {
-        return fmt::format("{:<{}}", text, width);
-    }
-    return fmt::format("{}~", text.substr(0, width - 1));
-}
-
-std::string join_detail(std::initializer_list<std::string> parts) {
-    std::string joined;
-    for (const std::string& part : parts) {
-        if (!part.empty()) {
-            joined += joined.empty() ? part : " " + part;
-        }
-    }
-    return joined;
-}
-
-/// What a person wants to know besides the columns.
-std::string detail_of(const nlohmann::json& record) {
-    const auto labelled = [&](const char* label, const char* pointer) {
-        const std::string text = text_at(record, pointer);
-        return text.empty() ? text : fmt::format("{}={}", label, text);
-    };
-    std::string bytes;
-    if (record.contains(nlohmann::json::json_pointer("/source/bytes"))) {
-        bytes = fmt::format("up={} down={}", text_at(record, "/source/bytes"),
-                            text_at(record, "/destination/bytes"));
-    }
-    std::string duration;
-    const nlohmann::json::json_pointer event_duration("/event/duration");
-    if (record.contains(event_duration) && record.at(event_duration).is_number_integer()) {
-        const std::chrono::nanoseconds whole(record.at(event_duration).get<std::int64_t>());
-        duration =
-            fmt::format("for={}", format_duration(std::chrono::ceil<std::chrono::milliseconds>(whole)));
-    }
-    return join_detail({text_at(record, "/message"), labelled("stage", "/postern/stage"),
-                        labelled("by", "/postern/closed_by"), bytes, duration,
-                        labelled("claims", "/postern/claimed/user"),
-                        labelled("connection", "/postern/connection/id")});
-}
-
-std::string source_of(const nlohmann::json& record) {
-    const std::string ip = text_at(record, "/source/ip");
-    const std::string port = text_at(record, "/source/port");
-    if (ip.empty() || port.empty()) {
-        return ip;
-    }
-    return ip.find(':') == std::string::npos ? fmt::format("{}:{}", ip, port)
-                                             : fmt::format("[{}]:{}", ip, port);
-}
-
-/// Only what a record's line may have: an edited file must not play with the terminal.
-std::string printable(std::string_view line) {
-    std::string text(line);
-    for (char& c : text) {
-        c = c >= 0x20 && c < 0x7f ? c : '?';
-    }
-    return text;
 }
 
 std::vector<fs::path> family(const fs::path& file) {
@@ -145,6 +74,10 @@ bool Filter::wants(std::string_view line, nlohmann::json& record) const {
 }
 
 Result<std::string> parse_moment(std::string_view text, SystemTime now) {
+    if (text == "today" || text == "yesterday") {
+        const auto midnight = std::chrono::floor<std::chrono::days>(now);
+        return format_time(text == "today" ? midnight : midnight - std::chrono::days(1));
+    }
     if (const auto ago = parse_duration(text)) {
         return format_time(now - *ago);
     }
@@ -154,78 +87,98 @@ Result<std::string> parse_moment(std::string_view text, SystemTime now) {
     }
     return Failure{
         Code::malformed_request,
-        fmt::format("'{}' is no time; write 2026-11-22, 2026-11-22T12:30:00Z (UTC), or 2h for two hours ago",
-                    text)};
+        fmt::format(
+            "'{}' is no time; write 2026-11-22, 2026-11-22T12:30:00Z (UTC), today, yesterday, or 2h for two "
+            "hours ago",
+            text)};
 }
 
-RecordPrinter::RecordPrinter(std::FILE* out, bool is_json, bool has_colour)
-    : out_(out), is_json_(is_json), has_colour_(has_colour) {}
+namespace {
 
-void RecordPrinter::print_header() {
-    has_header_ = true;
-    const std::string header =
-        fmt::format("{} {} {} {} {} {} {} {}", fit("TIME (UTC)", 23), fit("ACTION", 21), fit("OUTCOME", 7),
-                    fit("REASON", 19), fit("USER", 14), fit("SERVICE", 14), fit("SOURCE", 21), "DETAIL");
-    fmt::print(out_, "{}{}{}\n", has_colour_ ? "\x1b[1m" : "", header, has_colour_ ? "\x1b[0m" : "");
-}
+/// The records of one log, oldest first, through its rotated files.
+class LogSource {
+public:
+    explicit LogSource(const fs::path& log) : files_(family(log)) {}
 
-void RecordPrinter::print(std::string_view line, const nlohmann::json& record) {
-    if (is_json_) {
-        fmt::print(out_, "{}\n", printable(line));
-        return;
-    }
-    if (!has_header_) {
-        print_header();
-    }
-    std::string time = text_at(record, "/@timestamp").substr(0, 23);
-    if (time.size() > 10) {
-        time[10] = ' ';
-    }
-    const std::string outcome = text_at(record, "/event/outcome");
-    const char* colour = outcome == "failure" ? "\x1b[31m" : "\x1b[32m";
-    std::string user = text_at(record, "/user/name");
-    if (user.empty() && !text_at(record, "/postern/claimed/user").empty()) {
-        user = fmt::format("({})", text_at(record, "/postern/claimed/user"));
-    }
-    fmt::print(out_, "{} {} {}{}{} {} {} {} {} {}\n", fit(time, 23),
-               fit(text_at(record, "/event/action"), 21), has_colour_ ? colour : "", fit(outcome, 7),
-               has_colour_ ? "\x1b[0m" : "", fit(text_at(record, "/event/reason"), 19), fit(user, 14),
-               fit(text_at(record, "/service/name"), 14), fit(source_of(record), 21), detail_of(record));
-}
-
-void RecordPrinter::flush() {
-    std::fflush(out_);
-}
-
-bool RecordPrinter::has_failed() const {
-    return std::ferror(out_) != 0;
-}
-
-Result<void> query(const QueryOptions& options, RecordPrinter& printer, std::uint64_t& skipped) {
-    std::uint64_t printed = 0;
-    for (const fs::path& named : options.files) {
-        for (const fs::path& file : family(named)) {
-            auto reader = LineReader::open(file);
-            if (!reader) {
-                return reader.error();
+    /// To the next record that the filter wants; false at the end of the log.
+    Result<bool> next(const Filter& filter, QueryCounts& counts) {
+        while (true) {
+            if (!reader_) {
+                if (at_ == files_.size()) {
+                    return false;
+                }
+                auto opened = LineReader::open(files_[at_]);
+                if (!opened) {
+                    return opened.error();
+                }
+                reader_.emplace(std::move(*opened));
             }
-            for (auto item = reader->next(); item != LineReader::Item::end; item = reader->next()) {
-                if (item == LineReader::Item::failed) {
-                    return Failure{Code::io_failed, fmt::format("cannot read {}", file.string())};
-                }
-                if (item == LineReader::Item::unfinished) {
-                    break;
-                }
-                nlohmann::json record;
-                if (item == LineReader::Item::oversized || !parse_link(reader->line())) {
-                    ++skipped;
-                } else if (options.filter.wants(reader->line(), record)) {
-                    printer.print(reader->line(), record);
-                    if (++printed == options.limit || printer.has_failed()) {
-                        return {};
-                    }
-                }
+            const auto item = reader_->next();
+            if (item == LineReader::Item::failed) {
+                return Failure{Code::io_failed, fmt::format("cannot read {}", files_[at_].string())};
             }
+            if (item == LineReader::Item::end || item == LineReader::Item::unfinished) {
+                reader_.reset();
+                ++at_;
+                continue;
+            }
+            const auto link =
+                item == LineReader::Item::line ? parse_link(reader_->line()) : Result<Link>(Failure{});
+            if (!link) {
+                ++counts.skipped;
+                continue;
+            }
+            ++counts.read;
+            if (filter.wants(reader_->line(), record_)) {
+                time_ = link->time;
+                return true;
+            }
+        }
+    }
+    std::string_view line() const { return reader_->line(); }
+    const nlohmann::json& record() const { return record_; }
+    /// In the record's own form, which sorts as time does.
+    const std::string& time() const { return time_; }
+
+private:
+    std::vector<fs::path> files_;
+    std::size_t at_ = 0;
+    std::optional<LineReader> reader_;
+    nlohmann::json record_;
+    std::string time_;
+};
+
+}  // namespace
+
+Result<void> query(const QueryOptions& options, RecordPrinter& printer, QueryCounts& counts) {
+    std::vector<std::unique_ptr<LogSource>> sources;
+    const auto advance = [&](std::size_t index) -> Result<void> {
+        const auto has_more = sources[index]->next(options.filter, counts);
+        if (!has_more) {
+            return has_more.error();
+        }
+        if (!*has_more) {
+            sources.erase(sources.begin() + static_cast<std::ptrdiff_t>(index));
+        }
+        return {};
+    };
+    for (const fs::path& log : options.files) {
+        sources.push_back(std::make_unique<LogSource>(log));
+        if (auto begun = advance(sources.size() - 1); !begun) {
+            return begun;
+        }
+    }
+    while (!sources.empty()) {
+        // Of equal times the log that was named first.
+        const auto oldest =
+            std::min_element(sources.begin(), sources.end(),
+                             [](const auto& a, const auto& b) { return a->time() < b->time(); });
+        printer.print((*oldest)->line(), (*oldest)->record());
+        if (++counts.printed == options.limit || printer.has_failed()) {
+            return {};
+        }
+        if (auto gone_on = advance(static_cast<std::size_t>(oldest - sources.begin())); !gone_on) {
+            return gone_on;
         }
     }
     return {};

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <cstdio>
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -12,6 +11,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "audit/record_printer.hpp"
 #include "base/clock.hpp"
 #include "base/result.hpp"
 
@@ -38,28 +38,9 @@ struct Filter {
     bool wants(std::string_view line, nlohmann::json& record) const;
 };
 
-/// A point in time as people say it: "2026-11-22", "2026-11-22T12:00:00Z", or a duration before `now` ("15m",
-/// "2h").
+/// A point in time as people say it: "2026-11-22", "2026-11-22T12:00:00Z", "today", "yesterday" (00:00 UTC),
+/// or a duration before `now` ("15m", "2h").
 Result<std::string> parse_moment(std::string_view text, SystemTime now);
-
-/// Shows records on a terminal or in a file: a table for people, or the lines as they are.
-class RecordPrinter {
-public:
-    RecordPrinter(std::FILE* out, bool is_json, bool has_colour);
-
-    void print(std::string_view line, const nlohmann::json& record);
-    void flush();
-    /// The reader of the output has gone.
-    bool has_failed() const;
-
-private:
-    void print_header();
-
-    std::FILE* out_;
-    bool is_json_;
-    bool has_colour_;
-    bool has_header_ = false;
-};
 
 struct QueryOptions {
     std::vector<std::filesystem::path> files;
@@ -68,9 +49,16 @@ struct QueryOptions {
     std::uint64_t limit = 0;
 };
 
-/// Prints what the filter wants, from rotated files too. Lines that are no records are counted into
-/// `skipped`.
-Result<void> query(const QueryOptions& options, RecordPrinter& printer, std::uint64_t& skipped);
+/// What a query went through.
+struct QueryCounts {
+    std::uint64_t read = 0;
+    std::uint64_t printed = 0;
+    /// Lines that are no records.
+    std::uint64_t skipped = 0;
+};
+
+/// Prints what the filter wants, from rotated files too, and of several logs in the order of time.
+Result<void> query(const QueryOptions& options, RecordPrinter& printer, QueryCounts& counts);
 
 struct TailOptions {
     std::filesystem::path file;

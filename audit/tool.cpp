@@ -35,7 +35,9 @@ std::string_view hint_for(const Failure& failure) {
         case Code::not_found:
             return "give the path of the log that the program's configuration names in [audit] file";
         default:
-            return "see postern-audit --help";
+            // A log is the program's that writes it.
+            return ::geteuid() == 0 ? "see postern-audit --help"
+                                    : "only the log's owner may read it: try with sudo";
     }
 }
 
@@ -165,9 +167,9 @@ void add_filter_options(CLI::App& command, Filter& filter, Moments& moments, boo
         ->check(CLI::IsMember({"success", "failure"}));
     command.add_option("--reason", filter.reason,
                        "Refused for this reason: policy_denied, revoked, expired, …");
-    command.add_option("--session", filter.session, "Of this login session or connection id");
+    command.add_option("--session,--connection", filter.session, "Of this login session or connection id");
     command.add_option("--since", moments.since,
-                       "From this time on: 2026-11-22, 2026-11-22T12:30:00Z, or 2h (ago)");
+                       "From this time on: 2026-11-22, 2026-11-22T12:30:00Z, today, yesterday, or 2h (ago)");
     command.add_option("--until", moments.until, "Before this time");
     command.add_flag("--checkpoints", filter.has_checkpoints, "Also the log's own signed checkpoints");
     command.add_flag("--json", is_json, "The records' lines as they are");
@@ -197,17 +199,21 @@ int run_query(QueryOptions options, const Moments& moments, bool is_json, std::F
         return complain(err, applied.error(), "see postern-audit query --help");
     }
     RecordPrinter printer(out, is_json, wants_colour(out));
-    std::uint64_t skipped = 0;
-    const auto done = query(options, printer, skipped);
+    QueryCounts counts;
+    const auto done = query(options, printer, counts);
     printer.flush();
     if (!done) {
         return complain(err, done.error(), hint_for(done.error()));
     }
-    if (skipped > 0) {
+    if (counts.printed == 0) {
+        // Nothing at all looks like a misspelt name: say that the log was read.
+        fmt::print(err, "postern-audit: none of the {} records fits\n", counts.read);
+    }
+    if (counts.skipped > 0) {
         fmt::print(err,
                    "postern-audit: warning: {} line(s) are no records of an audit log\nhint: run "
                    "postern-audit verify\n",
-                   skipped);
+                   counts.skipped);
     }
     return kWhole;
 }
@@ -253,7 +259,8 @@ int run_tool(int argc, const char* const* argv, std::FILE* out, std::FILE* err) 
     QueryOptions query_options;
     CLI::App* query_command =
         app.add_subcommand("query", "Shows the records that are asked for, from rotated files too");
-    query_command->add_option("FILE", query_options.files, "Logs")->required();
+    query_command->add_option("FILE", query_options.files, "Logs; several are shown in the order of time")
+        ->required();
     add_filter_options(*query_command, query_options.filter, moments, is_json);
     query_command->add_option("--limit", query_options.limit, "At most so many records");
 

@@ -1,9 +1,11 @@
 // postern-audit as a person runs it: what it prints and how it exits.
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -254,7 +256,7 @@ TEST_F(AuditTool, QueriesByWhatIsAsked) {
     EXPECT_EQ(count({"--session", "session-7"}), 1);
     EXPECT_EQ(count({"--since", "2026-11-22T12:35:05Z"}), 15);
     EXPECT_EQ(count({"--until", "2026-11-22T12:35:05Z"}), 6);
-    EXPECT_EQ(run({"query", log, "--since", "yesterday"}).exit_code, 2);
+    EXPECT_EQ(run({"query", log, "--since", "last week"}).exit_code, 2);
 }
 
 TEST_F(AuditTool, ShowsATableThatATerminalCanBear) {
@@ -306,6 +308,56 @@ TEST_F(AuditTool, TailFollowsThroughARotation) {
     std::fclose(out);
     EXPECT_THAT(text, HasSubstr("first"));
     EXPECT_THAT(text, HasSubstr("second"));
+}
+
+TEST_F(AuditTool, SaysThatNothingFitsRatherThanNothing) {
+    const Outcome outcome = run({"query", log, "--user", "alcie"});
+    EXPECT_EQ(outcome.exit_code, 0);
+    EXPECT_EQ(outcome.out, "");
+    EXPECT_THAT(outcome.err, HasSubstr("none of the"));
+    EXPECT_EQ(run({"query", log, "--user", "alice"}).err, "");
+}
+
+TEST_F(AuditTool, TellsTheTimesThatPeopleSay) {
+    const SystemTime now = *parse_time("2026-11-22T12:30:00Z");
+    EXPECT_EQ(*parse_moment("today", now), "2026-11-22T00:00:00.000000Z");
+    EXPECT_EQ(*parse_moment("yesterday", now), "2026-11-21T00:00:00.000000Z");
+    EXPECT_EQ(*parse_moment("2h", now), "2026-11-22T10:30:00.000000Z");
+    EXPECT_FALSE(parse_moment("tomorrow", now));
+}
+
+TEST_F(AuditTool, ShowsSeveralLogsInTheOrderOfTimeAndWhoAskedForWhat) {
+    options.file = folder / "ca.jsonl";
+    {
+        // Half a second behind each record of the other log.
+        SystemTime now(1'795'350'896'500'000us);
+        const auto opened = Log::open(options, [&now] { return now += 1s; });
+        ASSERT_TRUE(opened);
+        Record record;
+        record.action = "admin.user_disabled";
+        record.user = "alice";
+        record.claims = {{"uid", 0}, {"account", "root"}, {"sudo_user", "olga"}};
+        for (int i = 0; i < 5; ++i) {
+            ASSERT_TRUE((*opened)->append(record));
+        }
+    }
+    const Outcome outcome = run({"query", log, options.file.string(), "--json"});
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    std::vector<std::string> times;
+    std::string last_action;
+    int changes = 0;
+    std::istringstream lines(outcome.out);
+    for (std::string line; std::getline(lines, line);) {
+        const auto record = nlohmann::json::parse(line);
+        times.push_back(record["@timestamp"]);
+        const std::string action = record["event"]["action"].get<std::string>().substr(0, 5);
+        changes += action != last_action ? 1 : 0;
+        last_action = action;
+    }
+    EXPECT_GT(times.size(), 25U);
+    EXPECT_TRUE(std::is_sorted(times.begin(), times.end()));
+    EXPECT_GE(changes, 10) << "the logs are not woven into each other";
+    EXPECT_THAT(run({"query", options.file.string()}).out, HasSubstr("asked-by=root(sudo:olga)"));
 }
 
 }  // namespace
