@@ -59,6 +59,8 @@ std::string_view message_of(Code code) {
             return "The TLS handshake was not done in time.";
         case Code::limit_reached:
             return "Cut to make room: too many connections were waiting to be let in.";
+        case Code::shutting_down:
+            return "The gateway is shutting down.";
         default:
             return "The TLS handshake failed.";
     }
@@ -95,6 +97,8 @@ boost::asio::awaitable<bool> greet(Visit& visit) {
                 failure = Failure{Code::timed_out, "the handshake was not done in time"};
             } else if (was_cut && visit.ticket.was_evicted()) {
                 failure = Failure{Code::limit_reached, "cut to make room for a newer connection"};
+            } else if (was_cut && visit.worker.is_draining) {
+                failure = Failure{Code::shutting_down, "the gateway stopped accepting"};
             }
         }
     }
@@ -160,7 +164,8 @@ boost::asio::awaitable<std::optional<Asked>> next_tunnel(Visit& visit) {
         auto request = co_await reader.next(patience);
         if (!request) {
             Failure failure = request_failure(visit, request.error());
-            // A warm connection that nobody needed, or one that is kept alive and has no more to ask.
+            // A warm connection that nobody needed, or one that is kept alive and has no more to ask, or
+            // either when the gateway shuts down.
             const bool is_quiet_end = failure.code == Code::end_of_stream ||
                                       failure.code == Code::cancelled ||
                                       (failure.code == Code::timed_out && !is_first);
@@ -223,6 +228,9 @@ boost::asio::awaitable<void> serve_connection(Worker& worker, net::PlainStream s
                 {}};
     const std::function<void()> cut = [&visit] { visit.client.cancel(); };
     visit.ticket = worker.pending.enter(cut);
+    if (worker.is_draining) {
+        visit.client.cancel();
+    }
     const bool is_known = co_await greet(visit);
     if (!is_known) {
         co_return;

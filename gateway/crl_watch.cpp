@@ -26,12 +26,16 @@ CrlWatch::CrlWatch(SnapshotPtr snapshot, Publish publish)
 }
 
 CrlWatch::~CrlWatch() {
+    stop();
+    thread_.join();
+}
+
+void CrlWatch::stop() {
     {
         const std::lock_guard lock(mutex_);
         is_stopping_ = true;
     }
     wake_.notify_all();
-    thread_.join();
 }
 
 void CrlWatch::set(SnapshotPtr snapshot) {

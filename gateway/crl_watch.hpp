@@ -23,10 +23,13 @@ public:
     using Publish = std::function<void(RevocationsPtr)>;
 
     CrlWatch(SnapshotPtr snapshot, Publish publish);
-    /// Stops and joins; waits at most for the answer that is under way.
+    /// Stops and joins; waits for the answer that is under way, or for the look-up of the CA's name.
     ~CrlWatch();
     CrlWatch(const CrlWatch&) = delete;
     CrlWatch& operator=(const CrlWatch&) = delete;
+
+    /// Asks for no further CRL. Does not wait: one may still be published after this.
+    void stop();
 
     /// After a reload: other addresses, trust bundles, times.
     void set(SnapshotPtr snapshot);

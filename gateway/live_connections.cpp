@@ -2,10 +2,12 @@
 
 #include <utility>
 
+#include "pki/validity.hpp"
+
 namespace postern::gateway {
 
 LiveTunnel::LiveTunnel(LiveConnections& all, IdentityPtr identity, std::string service)
-    : all_(all), identity_(std::move(identity)), service_(std::move(service)) {
+    : all_(all), opener_(identity), identity_(std::move(identity)), service_(std::move(service)) {
     all_.tunnels_.insert(this);
 }
 
@@ -30,7 +32,7 @@ void LiveTunnel::cut(Code reason) noexcept {
 std::size_t LiveConnections::cut_expired(const Judgement& judgement) {
     std::size_t count = 0;
     for (LiveTunnel* tunnel : tunnels_) {
-        if (tunnel->reason_ || judgement.now <= tunnel->identity_->login.not_after) {
+        if (tunnel->reason_ || !pki::is_over(tunnel->identity_->login.not_after, judgement.now)) {
             continue;
         }
         const IdentityPtr newest = judgement.sessions.newest(tunnel->identity_);
@@ -54,10 +56,14 @@ std::size_t LiveConnections::judge_all(const Judgement& judgement) {
         if (tunnel->reason_) {
             continue;
         }
-        // The session's newest certificate may be on the list when the expired one that opened the tunnel is
-        // not.
+        // Whichever of them is on the list ends it: the certificate that opened the tunnel, the one that
+        // carries it now, and the newest of the session. The CA revokes a session's certificates together; a
+        // list that comes from elsewhere may name one alone, and may leave out what has expired.
         const IdentityPtr newest = judgement.sessions.newest(tunnel->identity_);
-        auto allowed = check_not_revoked(*newest, judgement.revocations);
+        auto allowed = check_not_revoked(*tunnel->opener_, judgement.revocations);
+        if (allowed) {
+            allowed = check_not_revoked(*newest, judgement.revocations);
+        }
         if (allowed) {
             allowed = check_still_allowed(*tunnel->identity_, tunnel->service_, judgement.now,
                                           judgement.revocations, judgement.policy, judgement.expiry_grace);

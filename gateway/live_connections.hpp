@@ -43,6 +43,9 @@ private:
     friend class LiveConnections;
 
     LiveConnections& all_;
+    /// The certificate that opened the tunnel. Its revocation ends the tunnel also when a newer one carries
+    /// it.
+    const IdentityPtr opener_;
     /// The certificate by which the tunnel lives: the one that opened it, later a newer one of its session.
     IdentityPtr identity_;
     std::string service_;

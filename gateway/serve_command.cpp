@@ -4,9 +4,11 @@
 #include <chrono>
 #include <csignal>
 #include <cstdint>
+#include <cstdlib>
 #include <ctime>
 #include <memory>
 #include <optional>
+#include <thread>
 #include <utility>
 
 #include <boost/asio/io_context.hpp>
@@ -32,6 +34,8 @@ using std::chrono::steady_clock;
 constexpr std::chrono::milliseconds kLookEvery{20};
 /// How long the last records may take after everything was cut.
 constexpr std::chrono::seconds kLastWords{3};
+/// How long what holds nothing any more may take to end by itself.
+constexpr std::chrono::milliseconds kLeftovers{300};
 
 /// The server's life on the main thread: signals, watchdog, drain.
 class Steward {
@@ -134,6 +138,16 @@ private:
     bool had_to_cut_ = false;
 };
 
+/// After Server::close(): a thread may still wait for a CA that does not answer, or for a name server, and
+/// neither wait can be ended from here. The process ends without them.
+void exit_soon(int exit_code) {
+    spdlog::default_logger()->flush();
+    std::thread([exit_code] {
+        std::this_thread::sleep_for(kLeftovers);
+        std::_Exit(exit_code);
+    }).detach();
+}
+
 }  // namespace
 
 int serve_command(const std::filesystem::path& config) {
@@ -147,9 +161,12 @@ int serve_command(const std::filesystem::path& config) {
     }
     ::sd_notify(0, "READY=1");
     steward.run();
-    server->reset();
+    (*server)->close();
     spdlog::info("event=gateway.stopped cut={}", steward.had_to_cut());
-    return steward.had_to_cut() ? kExitCut : 0;
+    const int exit_code = steward.had_to_cut() ? kExitCut : 0;
+    exit_soon(exit_code);
+    server->reset();
+    return exit_code;
 }
 
 }  // namespace postern::gateway

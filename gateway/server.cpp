@@ -112,7 +112,14 @@ Server::Server(std::filesystem::path config, SnapshotPtr snapshot, std::unique_p
       loops_(snapshot_->settings.threads) {}
 
 Server::~Server() {
-    crl_watch_.reset();
+    close();
+}
+
+void Server::close() {
+    if (crl_watch_) {
+        // What it still publishes reaches loops that have stopped.
+        crl_watch_->stop();
+    }
     for (net::Listener& listener : listeners_) {
         listener.stop();
     }
@@ -243,7 +250,10 @@ void Server::stop_accepting() {
         listener.stop();
     }
     for (const auto& worker : workers_) {
-        asio::post(worker->loop, [&worker = *worker] { worker.is_draining = true; });
+        asio::post(worker->loop, [&worker = *worker] {
+            worker.is_draining = true;
+            worker.pending.cut_all();
+        });
     }
 }
 

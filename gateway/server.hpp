@@ -25,7 +25,8 @@ public:
     /// Reads the configuration, opens the audit log, binds, and serves. While there is no CRL it refuses
     /// everybody.
     static Result<std::unique_ptr<Server>> start(std::filesystem::path config, Clock clock);
-    /// Closes what is left and joins.
+    /// close(), and then waits for what may take long and holds nothing: the CA's answer, the look-up of a
+    /// name.
     ~Server();
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;
@@ -38,11 +39,15 @@ public:
     /// that it no longer allows are cut. On a failure the old one stays in force.
     Result<void> reload();
 
-    /// No new connections, no new tunnels.
+    /// No new connections, no new tunnels. What carries no tunnel is closed at once: handshakes, warm
+    /// connections, those that are kept alive.
     void stop_accepting();
     /// Cuts every tunnel. Their records are written when tunnels() is 0.
     void cut_all(Code reason);
     std::size_t tunnels() const;
+    /// Ends the loops and everything on them, and closes the audit log with its last checkpoint. Waits for no
+    /// peer.
+    void close();
 
     /// Asks each loop for a sign of life; whether each has answered the last time.
     bool check_alive();

@@ -17,6 +17,14 @@ struct PendingConnections::Queue {
     std::size_t bound = 1;
     std::uint64_t evictions = 0;
     std::list<std::shared_ptr<Entry>> entries;
+
+    void cut_oldest(bool is_eviction) {
+        std::shared_ptr<Entry> oldest = std::move(entries.front());
+        entries.pop_front();
+        oldest->is_queued = false;
+        oldest->was_evicted = is_eviction;
+        std::exchange(oldest->cut, nullptr)();
+    }
 };
 
 PendingConnections::PendingConnections(std::size_t bound) : queue_(std::make_shared<Queue>()) {
@@ -25,18 +33,20 @@ PendingConnections::PendingConnections(std::size_t bound) : queue_(std::make_sha
 
 PendingConnections::Ticket PendingConnections::enter(std::function<void()> cut) {
     while (queue_->entries.size() >= queue_->bound) {
-        std::shared_ptr<Entry> oldest = std::move(queue_->entries.front());
-        queue_->entries.pop_front();
-        oldest->is_queued = false;
-        oldest->was_evicted = true;
         ++queue_->evictions;
-        std::exchange(oldest->cut, nullptr)();
+        queue_->cut_oldest(true);
     }
     auto entry = std::make_shared<Entry>();
     entry->cut = std::move(cut);
     entry->place = queue_->entries.insert(queue_->entries.end(), entry);
     entry->is_queued = true;
     return Ticket(queue_, std::move(entry));
+}
+
+void PendingConnections::cut_all() {
+    while (!queue_->entries.empty()) {
+        queue_->cut_oldest(false);
+    }
 }
 
 std::size_t PendingConnections::size() const noexcept {

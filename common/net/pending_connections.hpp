@@ -44,6 +44,9 @@ public:
     /// closes that connection's sockets and must not call back into this object.
     Ticket enter(std::function<void()> cut);
 
+    /// Cuts all that are pending: nobody is let in any more. Their tickets do not count as evicted.
+    void cut_all();
+
     std::size_t size() const noexcept;
     std::uint64_t evictions() const noexcept;
 

@@ -1,6 +1,8 @@
 // What the gateway remembers: limits, login sessions, live tunnels, and why tunnels ended.
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -169,6 +171,29 @@ protected:
         return Judgement{at(now), policy_, revocations_.get(), sessions_, grace};
     }
 
+    static const test::Authority& authority() {
+        static const test::Authority made = test::make_authority("Users", real_now());
+        return made;
+    }
+    static SystemTime real_now() {
+        return std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
+    }
+    static IdentityPtr of_this_authority(const IdentityPtr& plain) {
+        auto made = std::make_shared<Identity>(*plain);
+        made->issuer = authority().issuing.certificate.subject();
+        return made;
+    }
+    void revoke(const std::vector<std::pair<std::string, pki::RevocationReason>>& serials) {
+        const SystemTime now = real_now();
+        std::vector<pki::RevokedSerial> revoked;
+        for (const auto& [serial, reason] : serials) {
+            revoked.push_back({serial, now, reason});
+        }
+        CurrentCrl current;
+        const auto der = authority().issuer.issue_crl(1, now, now + 1h, revoked);
+        revocations_ = current.offer(der.value(), authority().bundle).value();
+    }
+
     Policy policy_ = make_policy({Rule{{"orders-db"}, {}, {"analysts"}}});
     RevocationsPtr revocations_;
     LoginSessions sessions_;
@@ -179,9 +204,9 @@ TEST_F(LiveConnectionsTest, AnExpiredTunnelIsCutOnceAndClosed) {
     ClosableStream client;
     LiveTunnel tunnel(live_, identity("alice", "s1", "01", 100), "orders-db");
     tunnel.owns_client(client);
-    EXPECT_EQ(live_.cut_expired(judgement(100)), 0U);
+    EXPECT_EQ(live_.cut_expired(judgement(99)), 0U);
     EXPECT_EQ(client.closed, 0);
-    EXPECT_EQ(live_.cut_expired(judgement(101)), 1U);
+    EXPECT_EQ(live_.cut_expired(judgement(100)), 1U);
     EXPECT_EQ(live_.cut_expired(judgement(102)), 0U);
     EXPECT_EQ(client.closed, 1);
     EXPECT_EQ(tunnel.cut_reason(), Code::expired);
@@ -191,8 +216,8 @@ TEST_F(LiveConnectionsTest, AnExpiredTunnelIsCutOnceAndClosed) {
 
 TEST_F(LiveConnectionsTest, TheGraceCarriesATunnelPastItsCertificate) {
     LiveTunnel tunnel(live_, identity("alice", "s1", "01", 100), "orders-db");
-    EXPECT_EQ(live_.cut_expired(judgement(105, 5s)), 0U);
-    EXPECT_EQ(live_.cut_expired(judgement(106, 5s)), 1U);
+    EXPECT_EQ(live_.cut_expired(judgement(104, 5s)), 0U);
+    EXPECT_EQ(live_.cut_expired(judgement(105, 5s)), 1U);
 }
 
 TEST_F(LiveConnectionsTest, ANewerCertificateOfTheSessionCarriesTheTunnelOn) {
@@ -223,20 +248,46 @@ TEST_F(LiveConnectionsTest, APolicyThatNoLongerAllowsCutsAndTheOthersStay) {
     EXPECT_FALSE(bobs.cut_reason());
 }
 
+TEST_F(LiveConnectionsTest, AClockThatJumpsForwardCutsAtTheNextJudgementAndBackRevivesNobody) {
+    LiveTunnel alices(live_, identity("alice", "s1", "01", 100), "orders-db");
+    LiveTunnel bobs(live_, identity("bob", "s2", "02", 90'000), "orders-db");
+    EXPECT_EQ(live_.cut_expired(judgement(50)), 0U);
+    // A day ahead in one step; no timer was armed for the end of the certificate.
+    EXPECT_EQ(live_.cut_expired(judgement(86'400)), 1U);
+    EXPECT_EQ(alices.cut_reason(), Code::expired);
+    EXPECT_EQ(live_.cut_expired(judgement(50)), 0U);
+    EXPECT_EQ(alices.cut_reason(), Code::expired);
+    EXPECT_FALSE(bobs.cut_reason());
+}
+
+TEST_F(LiveConnectionsTest, AClockThatJumpsBackKeepsTheLiveAndNotTheRevoked) {
+    revoke({{"0a", pki::RevocationReason::key_compromise}});
+    LiveTunnel alices(live_, of_this_authority(identity("alice", "s1", "0a", 100)), "orders-db");
+    LiveTunnel bobs(live_, of_this_authority(identity("bob", "s2", "0c", 100)), "orders-db");
+    // Before both certificates began, and before the CRL was made.
+    EXPECT_EQ(live_.judge_all(judgement(-86'400)), 1U);
+    EXPECT_EQ(alices.cut_reason(), Code::revoked);
+    EXPECT_FALSE(bobs.cut_reason());
+}
+
+TEST_F(LiveConnectionsTest, ATunnelThatLivesOnByARenewedCertificateEndsWhenItsFirstOneIsRevoked) {
+    const auto first = of_this_authority(identity("alice", "s1", "0a", 100));
+    LiveTunnel alices(live_, first, "orders-db");
+    LiveTunnel others(live_, of_this_authority(identity("alice", "s1", "0c", 100)), "orders-db");
+    sessions_.note(of_this_authority(identity("alice", "s1", "0d", 200)));
+    EXPECT_EQ(live_.cut_expired(judgement(150)), 0U);
+    ASSERT_EQ(alices.identity().login.serial, "0d");
+    // Of the session's three certificates the list names the one that opened the tunnel.
+    revoke({{"0a", pki::RevocationReason::key_compromise}});
+    EXPECT_EQ(live_.judge_all(judgement(150)), 1U);
+    EXPECT_EQ(alices.cut_reason(), Code::revoked);
+    EXPECT_FALSE(others.cut_reason());
+}
+
 TEST_F(LiveConnectionsTest, ARevocationCutsTheTunnelOfThatCertificateOrOfANewerOneOfItsSession) {
-    const SystemTime now =
-        std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
-    const test::Authority authority = test::make_authority("Users", now);
-    const auto with_issuer = [&](const IdentityPtr& plain) {
-        auto made = std::make_shared<Identity>(*plain);
-        made->issuer = authority.issuing.certificate.subject();
-        return IdentityPtr(std::move(made));
-    };
-    CurrentCrl current;
-    const auto der = authority.issuer.issue_crl(1, now, now + 1h,
-                                                {{"0a", now, pki::RevocationReason::privilege_withdrawn},
-                                                 {"0b", now, pki::RevocationReason::key_compromise}});
-    revocations_ = current.offer(der.value(), authority.bundle).value();
+    const auto with_issuer = [&](const IdentityPtr& plain) { return of_this_authority(plain); };
+    revoke(
+        {{"0a", pki::RevocationReason::privilege_withdrawn}, {"0b", pki::RevocationReason::key_compromise}});
 
     LiveTunnel alices(live_, with_issuer(identity("alice", "s1", "0a", 100)), "orders-db");
     LiveTunnel bobs(live_, with_issuer(identity("bob", "s2", "0c", 100)), "orders-db");

@@ -1,0 +1,208 @@
+#include "unit/gateway_fixture.hpp"
+
+#include <stdlib.h>
+
+#include <fstream>
+#include <utility>
+
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <fmt/format.h>
+
+namespace postern::gateway {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+
+SystemTime real_now() {
+    return std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
+}
+
+void GatewayFixture::SetUp() {
+    std::string pattern = (fs::temp_directory_path() / "postern-gateway-test-XXXXXX").string();
+    folder_ = ::mkdtemp(pattern.data());
+    user_ca_.emplace(test::make_authority("Users", real_now()));
+    server_ca_.emplace(test::make_authority("Servers", real_now()));
+    write_server("gateway", "gateway/gw1");
+    std::ofstream(folder_ / "user-ca.pem") << user_ca_->bundle.pem();
+    std::ofstream(folder_ / "server-ca.pem") << server_ca_->bundle.pem();
+    start_ca();
+}
+
+void GatewayFixture::TearDown() {
+    is_ca_holding_ = false;
+    server_.reset();
+    ca_.reset();
+    ca_loops_.reset();
+    fs::remove_all(folder_);
+}
+
+net::TlsCredentials GatewayFixture::server_credentials(const std::string& path) const {
+    test::OddProfile profile = test::login_profile("localhost", real_now());
+    profile.groups.clear();
+    profile.session_id.clear();
+    profile.uris = {"spiffe://test.internal/" + path};
+    profile.names = {"localhost", "127.0.0.1"};
+    profile.usage = test::Usage::server_auth;
+    const auto leaf = test::mint(profile, server_ca_->issuing).value();
+    return net::TlsCredentials{leaf.key, {leaf.certificate, server_ca_->issuing.certificate}};
+}
+
+void GatewayFixture::write_server(const std::string& name, const std::string& path) const {
+    const auto own = server_credentials(path);
+    ASSERT_TRUE(own.key.save(folder_ / (name + ".key")));
+    std::ofstream(folder_ / (name + ".pem")) << pki::to_pem(own.chain);
+}
+
+void GatewayFixture::start_ca() {
+    ca_loops_ = std::make_unique<net::EventLoops>(1);
+    auto listener = net::Listener::bind(net::Address{"127.0.0.1", "0", false});
+    const auto tls = net::TlsContext::server(server_credentials("ca/ca1"), user_ca_->bundle,
+                                             net::ClientCertificate::optional_and_maybe_expired);
+    const http::HttpsService::Handler handler =
+        [this](http::Request, http::ClientInfo) -> boost::asio::awaitable<http::Response> {
+        return answer_ca(this);
+    };
+    ca_loops_->start();
+    ca_ = std::make_unique<http::HttpsService>(*ca_loops_, std::move(*listener), tls.value(),
+                                               http::HttpsLimits{}, handler,
+                                               [](const http::RejectedConnection&) {});
+}
+
+boost::asio::awaitable<http::Response> GatewayFixture::answer_ca(GatewayFixture* test) {
+    if (test->is_ca_holding_) {
+        ++test->held_;
+        boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor);
+        while (test->is_ca_holding_) {
+            timer.expires_after(10ms);
+            co_await timer.async_wait(boost::asio::use_awaitable);
+        }
+        --test->held_;
+    }
+    http::Response response;
+    response.result(200);
+    response.set("Content-Type", "application/pkix-crl");
+    {
+        const std::lock_guard lock(test->crl_mutex_);
+        response.set("ETag", fmt::format("\"{}\"", test->crl_number_));
+        response.body() =
+            test->user_ca_->issuer
+                .issue_crl(test->crl_number_, real_now() - 1min, real_now() + 24h, test->revoked_)
+                .value();
+    }
+    co_return response;
+}
+
+void GatewayFixture::revoke(const pki::Certificate& certificate, pki::RevocationReason reason) {
+    const std::lock_guard lock(crl_mutex_);
+    revoked_.push_back({certificate.serial(), real_now(), reason});
+    ++crl_number_;
+}
+
+void GatewayFixture::start(const std::string& tables, const std::string& limits) {
+    write_config(tables, limits);
+    auto server = Server::start(folder_ / "gateway.toml", [this] { return gateway_now(); });
+    ASSERT_TRUE(server) << server.error().detail;
+    server_ = std::move(*server);
+    ASSERT_TRUE(eventually([&] {
+        Visitor visitor(port(), client("nobody"));
+        return visitor.ask("GET /v1/services").status == 200;
+    })) << "no CRL came";
+    // Those who came before the CRL were refused, with a record each.
+    records_before_ = all_records().size();
+}
+
+void GatewayFixture::write_config(const std::string& tables, const std::string& limits) const {
+    // Far longer than anything takes here, so that a busy machine changes no verdict.
+    std::string all = limits;
+    for (const char* key : {"handshake_timeout", "request_timeout", "backend_timeout"}) {
+        if (limits.find(key) == std::string::npos) {
+            all += fmt::format("{} = \"15s\"\n", key);
+        }
+    }
+    std::ofstream(folder_ / "gateway.toml")
+        << "[gateway]\nname = \"gw1\"\nlisten = [\"127.0.0.1:0\"]\nthreads = 2\n"
+        << more_gateway_
+        << "[tls]\ncertificate = \"gateway.pem\"\nkey = \"gateway.key\"\nuser_ca = \"user-ca.pem\"\n"
+        << fmt::format("[ca]\nurl = \"https://localhost:{}\"\nserver_ca = \"server-ca.pem\"\n", ca_->port())
+        << "trust_domain = \"test.internal\"\ncrl_refresh = \"100ms\"\n"
+        << "[limits]\n"
+        << all << "[audit]\nfile = \"audit.jsonl\"\nkey = \"audit.key\"\n"
+        << tables;
+}
+
+std::string GatewayFixture::service(const std::string& name, unsigned short port,
+                                    const std::string& protocol) {
+    return fmt::format("[[service]]\nname = \"{}\"\nbackend = \"127.0.0.1:{}\"\nprotocol = \"{}\"\n", name,
+                       port, protocol);
+}
+
+std::string GatewayFixture::rule(const std::string& name) {
+    return fmt::format("[[rule]]\nservices = [\"{}\"]\ngroups = [\"analysts\"]\n", name);
+}
+
+ClientContext GatewayFixture::client(const pki::KeyAndCertificate& leaf) const {
+    return ClientContext({leaf.certificate, user_ca_->issuing.certificate}, leaf.key.get(),
+                         server_ca_->bundle);
+}
+
+pki::KeyAndCertificate GatewayFixture::mint(const std::string& name,
+                                            const std::function<void(test::OddProfile&)>& bend) const {
+    test::OddProfile profile = test::login_profile(name, real_now());
+    bend(profile);
+    return test::mint(profile, user_ca_->issuing).value();
+}
+
+std::vector<nlohmann::json> GatewayFixture::all_records() const {
+    std::vector<nlohmann::json> all;
+    std::ifstream file(folder_ / "audit.jsonl");
+    for (std::string line; std::getline(file, line);) {
+        // Of a line that is being written a part may be seen.
+        auto record = nlohmann::json::parse(line, nullptr, false);
+        if (!record.is_discarded()) {
+            all.push_back(std::move(record));
+        }
+    }
+    return all;
+}
+
+std::vector<nlohmann::json> GatewayFixture::records() const {
+    auto all = all_records();
+    all.erase(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(records_before_));
+    return all;
+}
+
+namespace {
+
+bool is_it(const nlohmann::json& record, const std::string& action, const std::string& reason,
+           const std::string& id) {
+    return record["event"]["action"] == action &&
+           (reason.empty() || record["event"].value("reason", "") == reason) &&
+           (id.empty() || (record.contains("postern") && record["postern"].contains("connection") &&
+                           record["postern"]["connection"].value("id", "") == id));
+}
+
+}  // namespace
+
+std::size_t GatewayFixture::count(const std::string& action, const std::string& reason,
+                                  const std::string& id) const {
+    std::size_t found = 0;
+    for (const auto& record : records()) {
+        found += is_it(record, action, reason, id) ? 1 : 0;
+    }
+    return found;
+}
+
+nlohmann::json GatewayFixture::wait_for(const std::string& action, const std::string& reason,
+                                        const std::string& id) const {
+    EXPECT_TRUE(eventually([&] { return count(action, reason, id) > 0; })) << action << " " << reason;
+    for (const auto& record : records()) {
+        if (is_it(record, action, reason, id)) {
+            return record;
+        }
+    }
+    return nlohmann::json::object();
+}
+
+}  // namespace postern::gateway

@@ -1,0 +1,179 @@
+// Each bound that a stranger can reach: a clear refusal with a record, and those within it are served.
+#include <sys/socket.h>
+
+#include <chrono>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "unit/file_size_limit.hpp"
+#include "unit/gateway_fixture.hpp"
+
+namespace postern::gateway {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+using test::FileSizeLimit;
+
+class GatewayLimits : public GatewayFixture {};
+
+TEST_F(GatewayLimits, KeepsEachIdentityWithinItsLimit) {
+    start(service("echo", echo_port()) + rule("echo"), "connections_per_identity = 1\n");
+    {
+        Visitor alice(port(), client("alice"));
+        ASSERT_EQ(alice.ask("CONNECT echo:7").status, 200U);
+        const auto second = Visitor(port(), client("alice")).ask("CONNECT echo:7");
+        EXPECT_EQ(second.status, 429U);
+        EXPECT_EQ(wait_for("connection.rejected", "limit_reached")["postern"]["stage"], "limit");
+        EXPECT_EQ(Visitor(port(), client("bob")).ask("CONNECT echo:7").status, 200U);
+    }
+    EXPECT_TRUE(
+        eventually([&] { return Visitor(port(), client("alice")).ask("CONNECT echo:7").status == 200U; }));
+}
+
+TEST_F(GatewayLimits, SilentPeersAreCutForNewerOnes) {
+    start(service("echo", echo_port()) + rule("echo"), "pending = 8\n");
+    std::vector<UniqueFd> silent;
+    for (int i = 0; i < 64; ++i) {
+        silent.push_back(connect_to(port()));
+    }
+    EXPECT_EQ(Visitor(port(), client("alice")).ask("CONNECT echo:7").status, 200U);
+    EXPECT_EQ(wait_for("connection.rejected", "limit_reached")["postern"]["stage"], "limit");
+}
+
+TEST_F(GatewayLimits, RefusesEverybodyWhileTheAuditLogCannotBeWrittenAndCatchesUpAfter) {
+    start(service("echo", echo_port()) + rule("echo"));
+    std::string id;
+    {
+        Visitor alice(port(), client("alice"));
+        const auto answer = alice.ask("CONNECT echo:7");
+        ASSERT_EQ(answer.status, 200U);
+        id = answer.field("Postern-Connection");
+        // No file of this process may grow: a full disk.
+        const FileSizeLimit full(fs::file_size(folder_ / "audit.jsonl"));
+        const auto refused = Visitor(port(), client("bob")).ask("CONNECT echo:7");
+        EXPECT_EQ(refused.status, 503U);
+        EXPECT_EQ(refused.json()["code"], "audit_unavailable");
+        EXPECT_EQ(Visitor(port(), client("bob")).ask("CONNECT nowhere:7").json()["code"],
+                  "audit_unavailable");
+        alice.shut_down();
+        EXPECT_TRUE(alice.is_closed());
+        EXPECT_TRUE(eventually([&] { return server_->tunnels() == 0; }));
+        EXPECT_EQ(count("connection.closed", {}, id), 0U);
+    }
+    EXPECT_EQ(wait_for("connection.closed", {}, id)["postern"]["closed_by"], "client");
+    EXPECT_EQ(count("connection.closed", {}, id), 1U);
+    EXPECT_EQ(Visitor(port(), client("bob")).ask("CONNECT echo:7").status, 200U);
+}
+
+TEST_F(GatewayLimits, PeersThatAreNoTlsClientsLeaveOneRecordEach) {
+    start(service("echo", echo_port()) + rule("echo"), "handshake_timeout = \"1s\"\n");
+    { const UniqueFd health_check = connect_to(port()); }
+    EXPECT_EQ(wait_for("connection.rejected", "end_of_stream")["postern"]["stage"], "tls");
+    {
+        const UniqueFd browser = connect_to(port());
+        ::send(browser.get(), "GET / HTTP/1.1\r\n\r\n", 18, MSG_NOSIGNAL);
+        wait_for("connection.rejected", "not_tls");
+    }
+    const UniqueFd silent = connect_to(port());
+    EXPECT_EQ(wait_for("connection.rejected", "timed_out")["postern"]["stage"], "tls");
+    char byte = 0;
+    EXPECT_LE(::recv(silent.get(), &byte, 1, 0), 0);
+    EXPECT_EQ(count("connection.rejected"), 3U);
+}
+
+TEST_F(GatewayLimits, KeepsToSoManyTunnelsInAll) {
+    start(service("echo", echo_port()) + rule("echo"), "connections = 2\n");
+    Visitor alice(port(), client("alice"));
+    ASSERT_EQ(alice.ask("CONNECT echo:7").status, 200U);
+    {
+        Visitor bob(port(), client("bob"));
+        ASSERT_EQ(bob.ask("CONNECT echo:7").status, 200U);
+        const auto third = Visitor(port(), client("carol")).ask("CONNECT echo:7");
+        EXPECT_EQ(third.status, 429U);
+        EXPECT_EQ(third.json()["code"], "limit_reached");
+        const auto record = wait_for("connection.rejected", "limit_reached");
+        EXPECT_EQ(record["user"]["name"], "carol");
+        EXPECT_EQ(record["postern"]["stage"], "limit");
+        EXPECT_EQ(record["postern"]["connection"]["id"], third.json()["connection_id"]);
+        // Questions are no tunnels.
+        EXPECT_EQ(Visitor(port(), client("carol")).ask("GET /v1/services").status, 200U);
+    }
+    EXPECT_TRUE(
+        eventually([&] { return Visitor(port(), client("carol")).ask("CONNECT echo:7").status == 200U; }));
+    alice.send("still here");
+    EXPECT_EQ(alice.read(10), "still here");
+}
+
+TEST_F(GatewayLimits, KeepsEachAddressWithinItsLimit) {
+    start(service("echo", echo_port()) + rule("echo"), "connections_per_address = 1\n");
+    {
+        Visitor alice(port(), client("alice"));
+        ASSERT_EQ(alice.ask("CONNECT echo:7").status, 200U);
+        EXPECT_EQ(Visitor(port(), client("bob")).ask("CONNECT echo:7").status, 429U);
+        const auto record = wait_for("connection.rejected", "limit_reached");
+        EXPECT_EQ(record["user"]["name"], "bob");
+        EXPECT_EQ(record["source"]["ip"], "127.0.0.1");
+        EXPECT_EQ(Visitor(port(), client("bob"), "127.0.0.2").ask("CONNECT echo:7").status, 200U);
+    }
+    EXPECT_TRUE(
+        eventually([&] { return Visitor(port(), client("bob")).ask("CONNECT echo:7").status == 200U; }));
+}
+
+TEST_F(GatewayLimits, ALowerBoundAfterAReloadCutsNobody) {
+    const std::string tables = service("echo", echo_port()) + rule("echo");
+    start(tables, "connections = 2\n");
+    Visitor alice(port(), client("alice"));
+    ASSERT_EQ(alice.ask("CONNECT echo:7").status, 200U);
+    Visitor bob(port(), client("bob"));
+    ASSERT_EQ(bob.ask("CONNECT echo:7").status, 200U);
+    write_config(tables, "connections = 1\n");
+    ASSERT_TRUE(server_->reload());
+    EXPECT_EQ(Visitor(port(), client("carol")).ask("CONNECT echo:7").status, 429U);
+    for (Visitor* visitor : {&alice, &bob}) {
+        visitor->send("still here");
+        EXPECT_EQ(visitor->read(10), "still here");
+    }
+}
+
+TEST_F(GatewayLimits, ARequestHeadMayBeSoLongAndNoLonger) {
+    start(service("echo", echo_port()) + rule("echo"));
+    const auto field = [](std::size_t bytes) { return "X-Long: " + std::string(bytes, 'x') + "\r\n"; };
+    EXPECT_EQ(Visitor(port(), client("alice")).ask("CONNECT echo:7", field(7 * 1024)).status, 200U);
+    const auto refused = Visitor(port(), client("alice")).ask("CONNECT echo:7", field(9 * 1024));
+    EXPECT_EQ(refused.status, 413U);
+    EXPECT_EQ(refused.json()["code"], "request_too_large");
+    const auto record = wait_for("connection.rejected", "request_too_large");
+    EXPECT_EQ(record["postern"]["stage"], "request");
+    EXPECT_EQ(record["user"]["name"], "alice");
+    // A body, and many small fields instead of a long one.
+    EXPECT_EQ(Visitor(port(), client("bob")).ask("GET /v1/services", "Content-Length: 5\r\n", "hello").status,
+              413U);
+    std::string many;
+    for (int i = 0; i < 1000; ++i) {
+        many += "A: bcdefgh\r\n";
+    }
+    EXPECT_EQ(Visitor(port(), client("bob")).ask("GET /v1/services", many).status, 413U);
+    EXPECT_EQ(count("connection.rejected", "request_too_large"), 3U);
+}
+
+TEST_F(GatewayLimits, ARequestThatDoesNotComeIsGivenUpAndOneInPiecesIsServed) {
+    start(service("echo", echo_port()) + rule("echo"), "request_timeout = \"1s\"\n");
+    Visitor warm(port(), client("bob"));
+    Visitor slow(port(), client("alice"));
+    slow.send("CONNECT echo:7 HT");
+    const auto answer = slow.answer();
+    EXPECT_EQ(answer.status, 408U);
+    EXPECT_EQ(answer.json()["code"], "timed_out");
+    EXPECT_EQ(wait_for("connection.rejected", "timed_out")["postern"]["stage"], "request");
+    EXPECT_EQ(warm.answer().status, 408U);
+    Visitor in_pieces(port(), client("alice"));
+    for (const char* piece : {"CONNECT echo:7 HT", "TP/1.1\r\nHost: ga", "teway\r\n\r", "\n"}) {
+        in_pieces.send(piece);
+    }
+    EXPECT_EQ(in_pieces.answer().status, 200U);
+}
+
+}  // namespace
+}  // namespace postern::gateway

@@ -1,0 +1,106 @@
+// SIGTERM to the real program: what keeps it, what does not, and what its exit code says.
+#include <sys/socket.h>
+
+#include <chrono>
+#include <csignal>
+#include <fstream>
+#include <string>
+
+#include "support/process.hpp"
+#include "support/stack.hpp"
+#include "unit/gateway_fixture.hpp"
+
+namespace postern::gateway {
+namespace {
+
+using namespace std::chrono_literals;
+
+class GatewayStop : public GatewayFixture {
+protected:
+    void run_program(const std::string& gateway_lines = {}) {
+        more_gateway_ = gateway_lines;
+        write_config(service("echo", echo_port()) + rule("echo"));
+        program_.emplace(std::vector<std::string>{test::program("postern-gateway"), "serve", "--config",
+                                                  folder_ / "gateway.toml"});
+        program_->wait_for_err("event=gateway.listening");
+        const std::string log = program_->err();
+        own_port_ = static_cast<unsigned short>(std::stoi(log.substr(log.find("listening port=") + 15)));
+        ASSERT_TRUE(eventually([&] {
+            return Visitor(own_port_, client("nobody")).ask("GET /v1/services").status == 200;
+        })) << "no CRL came";
+    }
+    std::string last_record() const {
+        std::ifstream file(folder_ / "audit.jsonl");
+        std::string last;
+        for (std::string line; std::getline(file, line);) {
+            last = line;
+        }
+        return last;
+    }
+
+    std::optional<test::Process> program_;
+    unsigned short own_port_ = 0;
+};
+
+TEST_F(GatewayStop, IsAtOnceWhenThereIsNoTunnelWhateverElseIsConnectedAndWhetherTheCaAnswersOrNot) {
+    run_program();
+    Visitor warm(own_port_, client("alice"));
+    Visitor kept_alive(own_port_, client("alice"));
+    ASSERT_EQ(kept_alive.ask("GET /v1/services").status, 200U);
+    const UniqueFd silent = connect_to(own_port_);
+    is_ca_holding_ = true;
+    // The gateway waits for this answer for five seconds, and then asks once more.
+    ASSERT_TRUE(eventually([&] { return held_ > 0; }));
+    program_->signal(SIGTERM);
+    const auto code = program_->wait(3s);
+    ASSERT_TRUE(code) << program_->err();
+    EXPECT_EQ(*code, 0) << program_->err();
+    EXPECT_TRUE(warm.is_closed());
+    EXPECT_TRUE(kept_alive.is_closed());
+    EXPECT_NE(last_record().find("\"checkpoint\""), std::string::npos) << last_record();
+}
+
+TEST_F(GatewayStop, WaitsForATunnelAndNoLongerThanForThat) {
+    run_program();
+    Visitor alice(own_port_, client("alice"));
+    ASSERT_EQ(alice.ask("CONNECT echo:7").status, 200U);
+    Visitor warm(own_port_, client("bob"));
+    program_->signal(SIGTERM);
+    EXPECT_TRUE(warm.is_closed());
+    alice.send("still here");
+    EXPECT_EQ(alice.read(10), "still here");
+    EXPECT_TRUE(program_->is_running());
+    alice.shut_down();
+    EXPECT_TRUE(alice.is_closed());
+    const auto code = program_->wait(3s);
+    ASSERT_TRUE(code) << program_->err();
+    EXPECT_EQ(*code, 0);
+}
+
+TEST_F(GatewayStop, CutsWhatIsLeftWhenTheDrainEndsAndSaysSo) {
+    run_program("drain_timeout = \"200ms\"\n");
+    Visitor alice(own_port_, client("alice"));
+    ASSERT_EQ(alice.ask("CONNECT echo:7").status, 200U);
+    program_->signal(SIGTERM);
+    EXPECT_TRUE(alice.is_closed());
+    const auto code = program_->wait(5s);
+    ASSERT_TRUE(code) << program_->err();
+    EXPECT_EQ(*code, 6);
+    EXPECT_EQ(wait_for("connection.closed", "shutting_down")["postern"]["closed_by"], "gateway");
+}
+
+TEST_F(GatewayStop, ASecondSignalCutsAtOnce) {
+    run_program("drain_timeout = \"1h\"\n");
+    Visitor alice(own_port_, client("alice"));
+    ASSERT_EQ(alice.ask("CONNECT echo:7").status, 200U);
+    program_->signal(SIGTERM);
+    program_->wait_for_err("event=gateway.draining");
+    program_->signal(SIGTERM);
+    EXPECT_TRUE(alice.is_closed());
+    const auto code = program_->wait(5s);
+    ASSERT_TRUE(code) << program_->err();
+    EXPECT_EQ(*code, 6);
+}
+
+}  // namespace
+}  // namespace postern::gateway
