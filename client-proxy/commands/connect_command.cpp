@@ -16,6 +16,7 @@
 #include "client-proxy/commands/terminal.hpp"
 #include "client-proxy/login/login_choice.hpp"
 #include "client-proxy/tunnel/service_list.hpp"
+#include "pki/device_key.hpp"
 #include "pki/identity.hpp"
 
 namespace postern::client {
@@ -243,6 +244,12 @@ int connect(const ConnectOptions& options) {
         return fail(logins.error());
     }
     const std::string user = (*logins)->latest()->user();
+    if (!options.passthrough.empty() && pki::is_on_device((*logins)->latest()->credentials().key)) {
+        notes.remark(
+            "the login's key is in a device: passed-through programs that want a key file for TLS of their "
+            "own "
+            "have none");
+    }
     agent.set_logins(**logins);
     agent.start();
     const auto login = wait_for_login(**logins, kListPatience);

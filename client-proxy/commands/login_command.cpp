@@ -9,6 +9,7 @@
 #include "client-proxy/commands/commands.hpp"
 #include "client-proxy/commands/terminal.hpp"
 #include "client-proxy/login/ca_client.hpp"
+#include "client-proxy/login/login_key.hpp"
 #include "client-proxy/login/preferences.hpp"
 #include "client-proxy/login/profile.hpp"
 #include "pki/csr.hpp"
@@ -132,8 +133,15 @@ int log_in(const LoginOptions& given) {
     if (!password) {
         return fail(password.error());
     }
-    const auto key = pki::PrivateKey::generate_p256();
-    const auto csr = key ? pki::make_csr_pem(*key, *user) : Result<std::string>(key.error());
+    const auto made = make_login_key(preferences->key);
+    if (!made) {
+        return fail(Refusal{made.error().code == Code::unavailable ? Code::config_invalid : made.error().code,
+                            made.error().detail,
+                            "Check [key] in config.toml; store = \"file\" needs no device.",
+                            {}});
+    }
+    const auto& key = made->key;
+    const auto csr = pki::make_csr_pem(key, *user);
     if (!csr) {
         return fail(local_refusal(csr.error()));
     }
@@ -145,7 +153,7 @@ int log_in(const LoginOptions& given) {
         }
         return fail(refusal);
     }
-    if (X509_check_private_key(answer->chain.front().get(), key->get()) != 1) {
+    if (X509_check_private_key(answer->chain.front().get(), key.get()) != 1) {
         return fail(Refusal{Code::internal,
                             "the CA service issued a certificate for another key",
                             "Tell the administrator.",
@@ -160,9 +168,8 @@ int log_in(const LoginOptions& given) {
     profile.ca_url = url;
     profile.pin = pin;
     const auto held = folder->lock("login.lock");
-    const auto key_pem = held ? key->to_pem() : Result<Secret>(held.error());
     const auto kept =
-        key_pem ? keep_login(*folder, profile, *answer, &*trust, &*key_pem) : Result<void>(key_pem.error());
+        held ? keep_login(*folder, profile, *answer, &*trust, &made->file) : Result<void>(held.error());
     if (!kept) {
         return fail(local_refusal(kept.error()));
     }

@@ -7,7 +7,9 @@
 #include "client-proxy/commands/commands.hpp"
 #include "client-proxy/commands/terminal.hpp"
 #include "client-proxy/login/login.hpp"
+#include "client-proxy/login/login_key.hpp"
 #include "client-proxy/login/profile.hpp"
+#include "pki/device_key.hpp"
 
 namespace postern::client {
 
@@ -24,6 +26,9 @@ int tell_json(const Profile& profile, const LoginPtr& login, bool is_usable, con
                            {"certificate", nullptr},
                            {"session", nullptr}};
     if (login) {
+        const bool has_file = !pki::is_on_device(login->credentials().key);
+        json["key_file"] = has_file ? nlohmann::json(folder.login_key().string()) : nlohmann::json();
+        json["certificate_file"] = folder.login_certificate().string();
         json["certificate"] = {{"serial", login->certificate().serial()},
                                {"not_after", format_time(login->not_after())},
                                {"renew_after", format_time(login->renew_after())},
@@ -70,6 +75,9 @@ int show_status(bool as_json) {
         profile->groups.empty() ? "no group" : fmt::format("{}", fmt::join(profile->groups, ", ")));
     text += fmt::format("CA service   {} ({})\n", profile->ca_url, profile->trust_domain);
     text += fmt::format("certificate  {}\n", certificate);
+    const auto& key = (*login)->credentials().key;
+    text += fmt::format("key          {}\n",
+                        pki::is_on_device(key) ? place_of(key) : folder->login_key().string());
     if (profile->session_expires) {
         text += fmt::format("session      {} {}\n", has_session ? "until" : "ended at",
                             local_time(*profile->session_expires, now));

@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <system_error>
 
+#include "base/file.hpp"
 #include "config/document.hpp"
 
 namespace postern::client {
@@ -34,8 +35,24 @@ Result<Preferences> Preferences::load(const std::filesystem::path& file) {
     preferences.fingerprint = ca.string("fingerprint", "");
     auto login = root.table("login");
     preferences.user = login.string("user", "");
+    auto key = root.table("key");
+    preferences.key.store = key.choice("store", "file", {"file", "tpm2", "pkcs11"});
+    preferences.key.uri = key.string("uri", "");
+    preferences.key.module = key.optional_path("module").value_or("");
+    preferences.key.pin_file = key.optional_path("pin_file").value_or("");
+    if (preferences.key.store == "pkcs11" && preferences.key.uri.empty()) {
+        key.problem("uri", "a key on a token needs its URI: uri = \"pkcs11:token=…;object=…\"");
+    }
+    auto network = root.table("network");
+    preferences.proxy = Secret(network.string("proxy", ""));
+    preferences.no_proxy = network.string("no_proxy", "");
     if (auto finished = document->finish(); !finished) {
         return finished.error();
+    }
+    if (preferences.proxy.reveal().find('@') != std::string_view::npos) {
+        if (auto is_private = check_private(file); !is_private) {
+            return with_context("the proxy's password is in it", is_private.error());
+        }
     }
     return preferences;
 }

@@ -6,6 +6,8 @@
 #include <string>
 
 #include "base/result.hpp"
+#include "base/secret.hpp"
+#include "client-proxy/login/login_key.hpp"
 
 namespace postern::client {
 
@@ -15,6 +17,13 @@ struct Preferences {
     std::string fingerprint;
     // [login]
     std::string user;
+    // [key]
+    KeyPreferences key;
+    // [network]
+    /// "http://user:password@host:port", or "none". Whoever may read the file learns the password: it must be
+    /// private then.
+    Secret proxy;
+    std::string no_proxy;
 
     /// Empty ones when there is no file. Code::config_invalid with every problem of the file.
     static Result<Preferences> load();

@@ -8,8 +8,11 @@
 #include <openssl/x509.h>
 
 #include "base/file.hpp"
+#include "pki/device_key.hpp"
 #include "pki/digest.hpp"
 #include "pki/pem.hpp"
+#include "pki/token_key.hpp"
+#include "pki/tpm_key.hpp"
 
 namespace postern::pki {
 
@@ -84,7 +87,24 @@ Result<PrivateKey> PrivateKey::generate_ed25519() {
     return PrivateKey(shared(std::move(key)));
 }
 
+bool is_on_device(const PrivateKey& key) noexcept {
+    // OpenSSL's own keys belong to a provider since 3.0; those with a method of their own for signing cannot.
+    return EVP_PKEY_get0_provider(key.get()) == nullptr;
+}
+
 Result<PrivateKey> PrivateKey::from_pem(std::string_view pem, const Secret& passphrase) {
+    if (pem.find(kTpmKeyLabel) != pem.npos) {
+        Result<EvpKeyPtr> key = open_tpm_key(pem);
+        if (!key) return key.error();
+        return PrivateKey(shared(std::move(*key)));
+    }
+    if (pem.find(kTokenKeyLabel) != pem.npos) {
+        const Result<TokenKeyPlace> place = token_key_place_from_pem(pem);
+        if (!place) return place.error();
+        Result<EvpKeyPtr> key = open_token_key(*place);
+        if (!key) return key.error();
+        return PrivateKey(shared(std::move(*key)));
+    }
     const BioPtr bio = read_only_bio(pem);
     const ErrorQueueScope errors;
     EvpKeyPtr key(
@@ -111,6 +131,9 @@ Result<PrivateKey> PrivateKey::load(const std::filesystem::path& path, const Sec
 }
 
 Result<Secret> PrivateKey::to_pem(const Secret& passphrase) const {
+    if (is_on_device(*this)) {
+        return Failure{Code::config_invalid, "the private key is in a device, which does not give it away"};
+    }
     const ErrorQueueScope errors;
     const Pkcs8Ptr plain(EVP_PKEY2PKCS8(get()));
     // A memory BIO wipes itself when it is freed.

@@ -103,6 +103,22 @@ TEST(Preferences, NameTheCaForEveryone) {
     EXPECT_EQ(Preferences::load(folder.path() / "none.toml")->ca_url, "");
 }
 
+TEST(Preferences, SayWhereTheKeyIs) {
+    const Folder folder;
+    const auto file = folder.path() / "config.toml";
+    const auto read = [&](const char* text) {
+        EXPECT_TRUE(write_file(file, text, 0600).has_value());
+        return Preferences::load(file);
+    };
+    EXPECT_EQ(read("")->key.store, "file");
+    EXPECT_EQ(read("[key]\nstore = \"tpm2\"\n")->key.store, "tpm2");
+    const auto token = read("[key]\nstore = \"pkcs11\"\nuri = \"pkcs11:token=a\"\npin_file = \"pin\"\n");
+    EXPECT_EQ(token->key.uri, "pkcs11:token=a");
+    EXPECT_EQ(token->key.pin_file, folder.path() / "pin");
+    EXPECT_FALSE(read("[key]\nstore = \"pkcs11\"\n").has_value());
+    EXPECT_FALSE(read("[key]\nstore = \"usb\"\n").has_value());
+}
+
 TEST(Preferences, RefuseUnknownKeys) {
     const Folder folder;
     const auto file = folder.path() / "config.toml";
