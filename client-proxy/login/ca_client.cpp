@@ -123,7 +123,12 @@ Result<pki::TrustBundle> vouched_for(const std::vector<pki::Certificate>& server
 
 Outcome<CaClient> CaClient::make(std::string url, pki::TrustBundle server_ca, std::string trust_domain,
                                  std::optional<net::TlsCredentials> credentials) {
+    if (auto wrong = CaRoute::misconfigured()) {
+        return *std::move(wrong);
+    }
+    const CaRoute route;
     http::ClientOptions options;
+    options.detour = route.detour();
     options.url = url;
     options.server_ca = std::move(server_ca);
     options.trust_domain = std::move(trust_domain);
@@ -135,11 +140,16 @@ Outcome<CaClient> CaClient::make(std::string url, pki::TrustBundle server_ca, st
                        "The address looks like https://ca.example.org:7444",
                        {}};
     }
-    return CaClient(*std::move(client), std::move(url));
+    return CaClient(*std::move(client), std::move(url), route);
 }
 
 Outcome<CaClient> CaClient::make_pinned(const std::string& url, const std::string& pin) {
+    if (auto wrong = CaRoute::misconfigured()) {
+        return *std::move(wrong);
+    }
+    const CaRoute route;
     http::ClientOptions options;
+    options.detour = route.detour();
     options.url = url;
     auto stranger = http::Client::make(std::move(options));
     if (!stranger) {
@@ -150,7 +160,8 @@ Outcome<CaClient> CaClient::make_pinned(const std::string& url, const std::strin
     }
     auto answer = stranger->get("/v1/trust");
     if (!answer) {
-        return ca_refusal(answer.error(), url);
+        auto on_the_way = route.refusal(url);
+        return on_the_way ? *std::move(on_the_way) : ca_refusal(answer.error(), url);
     }
     auto claimed = answer->status == 200 ? trust_from_json(answer->body) : senseless("no trust");
     if (!claimed) {
@@ -171,7 +182,8 @@ Outcome<CaClient> CaClient::make_pinned(const std::string& url, const std::strin
 
 Outcome<std::string> CaClient::body_of(Result<http::ClientAnswer> answer) const {
     if (!answer) {
-        return ca_refusal(answer.error(), url_);
+        auto on_the_way = route_.refusal(url_);
+        return on_the_way ? *std::move(on_the_way) : ca_refusal(answer.error(), url_);
     }
     if (answer->problem) {
         return refusal_of(*answer->problem);

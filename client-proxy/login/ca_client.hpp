@@ -11,6 +11,7 @@
 #include "base/clock.hpp"
 #include "base/secret.hpp"
 #include "client-proxy/login/profile.hpp"
+#include "client-proxy/proxy/proxied_dial.hpp"
 #include "client-proxy/refusal.hpp"
 #include "client-proxy/tunnel/catalogue.hpp"
 #include "http/client.hpp"
@@ -59,12 +60,14 @@ public:
     Outcome<Trust> trust();
 
 private:
-    CaClient(http::Client client, std::string url) : client_(std::move(client)), url_(std::move(url)) {}
+    CaClient(http::Client client, std::string url, CaRoute route)
+        : client_(std::move(client)), url_(std::move(url)), route_(std::move(route)) {}
     Outcome<std::string> body_of(Result<http::ClientAnswer> answer) const;
     Outcome<LoginAnswer> login_answer(Result<http::ClientAnswer> answer) const;
 
     http::Client client_;
     std::string url_;
+    CaRoute route_;
 };
 
 /// Puts a login into the folder, or leaves the old one there as it was; the caller holds its lock. The key and

@@ -14,6 +14,7 @@
 
 #include "base/connection_id.hpp"
 #include "base/process.hpp"
+#include "client-proxy/proxy/proxied_dial.hpp"
 #include "net/deadline.hpp"
 #include "pki/identity.hpp"
 #include "pki/validity.hpp"
@@ -67,9 +68,10 @@ asio::awaitable<Outcome<std::unique_ptr<GatewayConnection>>> GatewayConnection::
     }
     const std::string server_name = server_name_of(address->host);
     net::Address where = *std::move(address);
-    auto dialled = co_await net::dial(std::move(where), patience);
+    std::string name = gateway.name;
+    auto dialled = co_await dial_gateway(std::move(where), std::move(name), patience);
     if (!dialled) {
-        co_return gateway_refusal(dialled.error(), gateway.name);
+        co_return dialled.error();
     }
     net::TlsStream tls(*std::move(dialled), login->gateway_tls(), net::TlsStream::Role::client, server_name);
     std::unique_ptr<GatewayConnection> connection(

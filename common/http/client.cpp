@@ -1,5 +1,7 @@
 #include "http/client.hpp"
 
+#include <sys/socket.h>
+
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -51,12 +53,16 @@ Result<net::Address> address_of_url(const std::string& url) {
 }  // namespace
 
 struct Client::State {
-    State(ClientOptions its_options, net::Address its_address)
+    State(ClientOptions its_options, net::Address its_address, std::optional<Detour> its_detour)
         : options(std::move(its_options)),
           address(std::move(its_address)),
-          client(address.host, std::stoi(address.port)) {}
+          detour(std::move(its_detour)),
+          client(detour ? detour->address.host : address.host,
+                 std::stoi(detour ? detour->address.port : address.port)) {}
 
     static int verify(X509_STORE_CTX* store, void* argument);
+    static void note_progress(const SSL* ssl, int where, int value);
+    void take_detour(SSL* ssl);
     Result<void> judge(X509_STORE_CTX* store) const;
     Result<void> prepare();
     Result<ClientAnswer> ask(httplib::Request request);
@@ -64,6 +70,7 @@ struct Client::State {
 
     ClientOptions options;
     net::Address address;
+    std::optional<Detour> detour;
     httplib::SSLClient client;
     /// Why the server of the present call was refused.
     std::optional<Failure> refusal;
@@ -84,6 +91,27 @@ int Client::State::verify(X509_STORE_CTX* store, void* argument) {
     X509_STORE_CTX_set_error(store, error);
     state.refusal = std::move(judged.error());
     return 0;
+}
+
+/// The library has no place of its own between connect and TLS that would serve: its proxy support shows the
+/// proxy's credentials to the server behind it, and takes refusals for TLS.
+void Client::State::note_progress(const SSL* ssl, int where, int /*value*/) {
+    if (where == SSL_CB_HANDSHAKE_START) {
+        auto* const state = static_cast<State*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
+        state->take_detour(const_cast<SSL*>(ssl));
+    }
+}
+
+void Client::State::take_detour(SSL* ssl) {
+    // The library has named the host that it connected to.
+    const char* const name = is_ip_address(address.host) ? nullptr : address.host.c_str();
+    SSL_set_tlsext_host_name(ssl, name);
+    const int fd = SSL_get_fd(ssl);
+    const Result<void> opened = detour->open(fd, options.connect_patience);
+    if (opened.has_error()) {
+        refusal = opened.error();
+        ::shutdown(fd, SHUT_RDWR);
+    }
 }
 
 Result<void> Client::State::judge(X509_STORE_CTX* store) const {
@@ -122,6 +150,10 @@ Result<void> Client::State::prepare() {
     client.enable_server_certificate_verification(false);
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
     SSL_CTX_set_cert_verify_callback(context, &State::verify, this);
+    if (detour) {
+        SSL_CTX_set_app_data(context, this);
+        SSL_CTX_set_info_callback(context, &State::note_progress);
+    }
     if (options.credentials) {
         const net::TlsCredentials& own = *options.credentials;
         if (own.chain.empty()) return Failure{Code::config_invalid, "no certificate for TLS"};
@@ -245,7 +277,13 @@ Result<Client> Client::make(ClientOptions options) {
     if (options.server_ca && !pki::is_trust_domain(options.trust_domain)) {
         return Failure{Code::config_invalid, "a trust domain is needed to know the CA service by"};
     }
-    auto state = std::make_unique<State>(std::move(options), std::move(address.value()));
+    std::optional<Detour> detour;
+    if (options.detour) {
+        Result<std::optional<Detour>> found = options.detour(address.value());
+        if (found.has_error()) return found.error();
+        detour = std::move(found.value());
+    }
+    auto state = std::make_unique<State>(std::move(options), std::move(address.value()), std::move(detour));
     const Result<void> prepared = state->prepare();
     if (prepared.has_error()) return prepared.error();
     return Client(std::move(state));

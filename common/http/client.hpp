@@ -4,16 +4,27 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "base/result.hpp"
 #include "http/problem.hpp"
+#include "net/plain_stream.hpp"
 #include "net/tls_context.hpp"
 #include "pki/trust_bundle.hpp"
 
 namespace postern::http {
+
+/// Another place to connect to than the server itself, and what to do there before TLS with the server
+/// begins.
+struct Detour {
+    net::Address address;
+    /// On a connected, non-blocking socket; blocks for no longer than the patience. A failure is the call's
+    /// failure.
+    std::function<Result<void>(int fd, std::chrono::milliseconds patience)> open;
+};
 
 struct ClientOptions {
     /// "https://ca.example.org:7444". Nothing else than https is taken.
@@ -23,6 +34,8 @@ struct ClientOptions {
     std::optional<pki::TrustBundle> server_ca;
     std::string trust_domain;
     std::optional<net::TlsCredentials> credentials;
+    /// Asked once, with the URL's host and port; nothing: straight to the server.
+    std::function<Result<std::optional<Detour>>(const net::Address&)> detour;
     std::chrono::milliseconds connect_patience = std::chrono::seconds(5);
     std::chrono::milliseconds answer_patience = std::chrono::seconds(20);
 };

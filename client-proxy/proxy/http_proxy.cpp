@@ -1,0 +1,113 @@
+#include "client-proxy/proxy/http_proxy.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "base/hex.hpp"
+#include "base/process.hpp"
+#include "pki/digest.hpp"
+
+namespace postern::client {
+
+namespace {
+
+constexpr std::size_t kMostAddressBytes = 2048;
+constexpr std::string_view kDefaultPort = ":1080";
+
+Failure invalid(std::string_view why) {
+    return {Code::config_invalid,
+            fmt::format("the proxy's address {}; it looks like http://proxy.example.org:3128", why)};
+}
+
+char lower(char c) {
+    return static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+}
+
+bool equals_ignoring_case(std::string_view a, std::string_view b) {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                      [](char x, char y) { return lower(x) == lower(y); });
+}
+
+// Nothing when a % has no two digits behind it, or stands for a control character.
+std::optional<std::string> percent_decoded(std::string_view text) {
+    std::string decoded;
+    for (std::size_t at = 0; at < text.size(); ++at) {
+        char character = text[at];
+        if (character == '%') {
+            if (at + 2 >= text.size()) {
+                return std::nullopt;
+            }
+            const auto byte = from_hex(text.substr(at + 1, 2));
+            if (!byte) {
+                return std::nullopt;
+            }
+            character = static_cast<char>((*byte)[0]);
+            at += 2;
+        }
+        if (static_cast<unsigned char>(character) < 0x20 || character == 0x7f) {
+            return std::nullopt;
+        }
+        decoded.push_back(character);
+    }
+    return decoded;
+}
+
+}  // namespace
+
+Result<HttpProxy> parse_proxy(std::string_view url) {
+    if (url.empty() || url.size() > kMostAddressBytes) {
+        return invalid(url.empty() ? "is empty" : "is too long");
+    }
+    if (const auto scheme_end = url.find("://"); scheme_end != url.npos) {
+        if (!equals_ignoring_case(url.substr(0, scheme_end), "http")) {
+            return invalid("begins with another scheme than http://");
+        }
+        url.remove_prefix(scheme_end + 3);
+    }
+    HttpProxy proxy;
+    // A password may hold an @ that nobody encoded: the last one ends it.
+    const auto authority = url.substr(0, url.find('/', url.rfind('@') == url.npos ? 0 : url.rfind('@')));
+    std::string host(authority);
+    if (const auto at = authority.rfind('@'); at != authority.npos) {
+        const auto credentials = authority.substr(0, at);
+        const auto colon = credentials.find(':');
+        auto user = percent_decoded(credentials.substr(0, colon));
+        auto password = percent_decoded(colon == credentials.npos ? "" : credentials.substr(colon + 1));
+        // RFC 7617: the first colon ends the user name.
+        if (!user || !password || user->find(':') != user->npos) {
+            return invalid("has a user name or password that is not percent-encoded as it should be");
+        }
+        proxy.user = *std::move(user);
+        proxy.password = Secret(*std::move(password));
+        host = authority.substr(at + 1);
+    }
+    const auto bracket = host.rfind(']');
+    if (host.find(':', bracket == host.npos ? 0 : bracket) == host.npos) {
+        host += kDefaultPort;
+    }
+    auto address = net::parse_address(host);
+    if (!address || address->is_unix) {
+        return invalid("names no host and port");
+    }
+    proxy.address = *std::move(address);
+    return proxy;
+}
+
+Secret connect_request(const HttpProxy& proxy, const net::Address& target) {
+    std::string request = fmt::format("CONNECT {0} HTTP/1.1\r\nHost: {0}\r\nUser-Agent: postern/{1}\r\n",
+                                      target.text(), version());
+    if (proxy.has_credentials()) {
+        Secret plain(proxy.user + ":" + std::string(proxy.password.reveal()));
+        Secret encoded(pki::base64(plain.reveal()));
+        // No growth on the way, which would leave a copy behind.
+        request.reserve(request.size() + encoded.reveal().size() + 64);
+        request.append("Proxy-Authorization: Basic ").append(encoded.reveal()).append("\r\n");
+    }
+    request += "\r\n";
+    return Secret(std::move(request));
+}
+
+}  // namespace postern::client

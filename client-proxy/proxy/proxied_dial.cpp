@@ -1,0 +1,249 @@
+#include "client-proxy/proxy/proxied_dial.hpp"
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "client-proxy/login/preferences.hpp"
+#include "client-proxy/proxy/proxy_answer.hpp"
+#include "net/deadline.hpp"
+
+namespace postern::client {
+
+namespace asio = boost::asio;
+
+namespace {
+
+using SteadyTime = std::chrono::steady_clock::time_point;
+
+Result<ProxyRules> rules_of_process() {
+    const auto preferences = Preferences::load();
+    if (!preferences) {
+        return preferences.error();
+    }
+    return ProxyRules::make(preferences->proxy.reveal(), preferences->no_proxy,
+                            [](const char* name) { return std::getenv(name); });
+}
+
+Refusal refused_on_the_way(std::string_view whom, const Failure& failure, bool is_about_credentials) {
+    if (failure.code == Code::config_invalid) {
+        return {failure.code, failure.detail, "Mend it, or take it away to connect directly.", {}};
+    }
+    const std::string_view hint =
+        is_about_credentials ? "Put them into the proxy's address (HTTPS_PROXY, or proxy in config.toml): "
+                               "http://USER:PASSWORD@HOST:PORT"
+                             : "Check the proxy's address (HTTPS_PROXY, or proxy in config.toml); NO_PROXY "
+                               "names what goes without it.";
+    return {Code::unreachable,
+            fmt::format("{} cannot be reached: {}", whom, failure.detail),
+            std::string(hint),
+            {}};
+}
+
+std::string proxy_away(const HttpProxy& proxy, Code code) {
+    return fmt::format("the proxy {} {}", proxy.text(),
+                       code == Code::timed_out || code == Code::cancelled ? "did not answer in time"
+                       : code == Code::end_of_stream                      ? "closed the connection"
+                                                                          : "cannot be reached");
+}
+
+asio::awaitable<Result<void>> ask_way(net::PlainStream& stream, const HttpProxy& proxy,
+                                      const net::Address& where, ProxyAnswer& answer) {
+    const Secret request = connect_request(proxy, where);
+    const std::string_view text = request.reveal();
+    const net::Bytes bytes(reinterpret_cast<const unsigned char*>(text.data()), text.size());
+    const auto written = co_await stream.write_all(bytes);
+    if (!written) {
+        co_return written.error();
+    }
+    std::array<unsigned char, 4096> block{};
+    const net::Buffer into(block);
+    for (;;) {
+        const auto got = co_await stream.read_some(into);
+        if (!got) {
+            co_return got.error();
+        }
+        if (*got == 0) {
+            co_return Failure{Code::end_of_stream, {}};
+        }
+        const auto is_open = answer.feed({reinterpret_cast<const char*>(block.data()), *got});
+        if (!is_open) {
+            co_return is_open.error();
+        }
+        if (*is_open) {
+            co_return Result<void>();
+        }
+    }
+}
+
+asio::awaitable<Outcome<net::PlainStream>> dial_through(const HttpProxy& proxy, net::Address where,
+                                                        std::string whom,
+                                                        std::chrono::milliseconds patience) {
+    const auto began = std::chrono::steady_clock::now();
+    net::Address at = proxy.address;
+    auto dialled = co_await net::dial(std::move(at), patience);
+    if (!dialled) {
+        const Failure away{Code::unreachable, proxy_away(proxy, dialled.error().code)};
+        co_return refused_on_the_way(whom, away, false);
+    }
+    const auto spent =
+        std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began);
+    const auto left = std::max(patience - spent, std::chrono::milliseconds(1));
+    auto stream = std::make_unique<net::PlainStream>(*std::move(dialled));
+    ProxyAnswer answer(proxy.text(), proxy.has_credentials());
+    Result<void> asked = Failure{Code::internal, {}};
+    {
+        auto* const raw = stream.get();
+        std::function<void()> cut = [raw] { raw->cancel(); };
+        const net::Deadline deadline(raw->executor(), left, std::move(cut));
+        asked = co_await ask_way(*raw, proxy, where, answer);
+    }
+    if (!asked) {
+        Failure failure = asked.error();
+        if (failure.code != Code::unreachable || failure.detail.empty()) {
+            failure = {Code::unreachable, proxy_away(proxy, failure.code)};
+        }
+        co_return refused_on_the_way(whom, failure, answer.is_about_credentials());
+    }
+    co_return std::move(*stream);
+}
+
+// poll() until the socket is ready; false when the time is up.
+bool wait_for(int fd, short events, SteadyTime until) {
+    for (;;) {
+        const auto left =
+            std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+        if (left.count() <= 0) {
+            return false;
+        }
+        pollfd waiting{fd, events, 0};
+        const int ready = ::poll(&waiting, 1, static_cast<int>(left.count()));
+        if (ready > 0) {
+            return true;
+        }
+        if (ready < 0 && errno != EINTR) {
+            return false;
+        }
+    }
+}
+
+Result<void> ask_way_blocking(int fd, const HttpProxy& proxy, const net::Address& where, ProxyAnswer& answer,
+                              SteadyTime until) {
+    const Secret request = connect_request(proxy, where);
+    std::string_view left = request.reveal();
+    const Failure late{Code::unreachable, proxy_away(proxy, Code::timed_out)};
+    const Failure closed{Code::unreachable, proxy_away(proxy, Code::end_of_stream)};
+    while (!left.empty()) {
+        if (!wait_for(fd, POLLOUT, until)) {
+            return late;
+        }
+        const auto sent = ::send(fd, left.data(), left.size(), MSG_NOSIGNAL);
+        if (sent < 0 && errno != EAGAIN && errno != EINTR) {
+            return closed;
+        }
+        left.remove_prefix(sent > 0 ? static_cast<std::size_t>(sent) : 0);
+    }
+    std::array<char, 4096> block{};
+    for (;;) {
+        if (!wait_for(fd, POLLIN, until)) {
+            return late;
+        }
+        const auto got = ::recv(fd, block.data(), block.size(), 0);
+        if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
+            continue;
+        }
+        if (got <= 0) {
+            return closed;
+        }
+        const auto is_open = answer.feed({block.data(), static_cast<std::size_t>(got)});
+        if (!is_open) {
+            return is_open.error();
+        }
+        if (*is_open) {
+            return {};
+        }
+    }
+}
+
+}  // namespace
+
+const Result<ProxyRules>& proxy_rules() {
+    static const Result<ProxyRules> rules = rules_of_process();
+    return rules;
+}
+
+asio::awaitable<Outcome<net::PlainStream>> dial_gateway(net::Address where, std::string gateway,
+                                                        std::chrono::milliseconds patience) {
+    const auto& rules = proxy_rules();
+    if (!rules) {
+        co_return refused_on_the_way("the gateway", rules.error(), false);
+    }
+    const HttpProxy* const proxy = rules->proxy_for(where.host);
+    if (proxy != nullptr) {
+        std::string whom = fmt::format("the gateway {}", gateway);
+        co_return co_await dial_through(*proxy, std::move(where), std::move(whom), patience);
+    }
+    auto dialled = co_await net::dial(std::move(where), patience);
+    if (!dialled) {
+        co_return gateway_refusal(dialled.error(), gateway);
+    }
+    co_return *std::move(dialled);
+}
+
+struct CaRoute::State {
+    std::optional<Failure> failure;
+    bool is_about_credentials = false;
+};
+
+CaRoute::CaRoute() : state_(std::make_shared<State>()) {}
+
+std::function<Result<std::optional<http::Detour>>(const net::Address&)> CaRoute::detour() const {
+    return [state = state_](const net::Address& where) -> Result<std::optional<http::Detour>> {
+        const auto& rules = proxy_rules();
+        if (!rules) {
+            return rules.error();
+        }
+        const HttpProxy* const found = rules->proxy_for(where.host);
+        if (found == nullptr) {
+            return std::optional<http::Detour>();
+        }
+        http::Detour detour;
+        detour.address = found->address;
+        state->failure = Failure{Code::unreachable, proxy_away(*found, Code::unreachable)};
+        detour.open = [state, proxy = *found, where](int fd,
+                                                     std::chrono::milliseconds patience) -> Result<void> {
+            ProxyAnswer answer(proxy.text(), proxy.has_credentials());
+            const auto opened =
+                ask_way_blocking(fd, proxy, where, answer, std::chrono::steady_clock::now() + patience);
+            state->failure.reset();
+            state->is_about_credentials = answer.is_about_credentials();
+            if (!opened) {
+                state->failure = opened.error();
+            }
+            return opened;
+        };
+        return std::optional<http::Detour>(std::move(detour));
+    };
+}
+
+std::optional<Refusal> CaRoute::misconfigured() {
+    const auto& rules = proxy_rules();
+    return rules ? std::nullopt : std::optional(refused_on_the_way("the CA service", rules.error(), false));
+}
+
+std::optional<Refusal> CaRoute::refusal(std::string_view url) const {
+    if (!state_->failure) {
+        return std::nullopt;
+    }
+    return refused_on_the_way(fmt::format("the CA service {}", url), *state_->failure,
+                              state_->is_about_credentials);
+}
+
+}  // namespace postern::client

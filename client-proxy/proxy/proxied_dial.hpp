@@ -1,0 +1,44 @@
+// Connections to gateways and to the CA service, directly or through the proxy that this process's settings
+// name.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <boost/asio/awaitable.hpp>
+
+#include "client-proxy/proxy/proxy_rules.hpp"
+#include "client-proxy/refusal.hpp"
+#include "http/client.hpp"
+#include "net/plain_stream.hpp"
+
+namespace postern::client {
+
+/// Of this process: config.toml and the environment, read once, at the first use. A bad setting refuses every
+/// connection rather than going round the proxy.
+const Result<ProxyRules>& proxy_rules();
+
+/// To the gateway called `gateway`, at `where`; `patience` covers the proxy's answer too.
+boost::asio::awaitable<Outcome<net::PlainStream>> dial_gateway(net::Address where, std::string gateway,
+                                                               std::chrono::milliseconds patience);
+
+/// How the CA service is reached, for http::Client, which blocks. What the proxy says against it is kept for
+/// refusal().
+class CaRoute {
+public:
+    CaRoute();
+    /// For http::ClientOptions::detour.
+    std::function<Result<std::optional<http::Detour>>(const net::Address&)> detour() const;
+    /// Set when the settings are wrong, and nothing is to be dialled.
+    static std::optional<Refusal> misconfigured();
+    /// Set when the last connection failed at the proxy: what `url`'s refusal is to say.
+    std::optional<Refusal> refusal(std::string_view url) const;
+
+private:
+    struct State;
+    std::shared_ptr<State> state_;
+};
+
+}  // namespace postern::client

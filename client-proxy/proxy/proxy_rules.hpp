@@ -1,0 +1,41 @@
+// Which connections go through an HTTP proxy: what config.toml says, else what the environment says, with
+// curl's reading of it. Pure.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.hpp"
+#include "client-proxy/proxy/http_proxy.hpp"
+
+namespace postern::client {
+
+/// Whether NO_PROXY names the host, by curl's rules: "*" alone is everything; a name is itself and everything
+/// below it, with or without a dot before it; an address is itself, or is in a network (10.0.0.0/8). Ports
+/// are not known.
+bool is_excepted(std::string_view host, std::string_view no_proxy);
+
+class ProxyRules {
+public:
+    /// getenv(), or something in its place.
+    using Environment = std::function<const char*(const char*)>;
+
+    /// Every connection is direct.
+    ProxyRules() = default;
+    /// `proxy` and `no_proxy` as config.toml has them. `proxy` empty: https_proxy, HTTPS_PROXY, all_proxy,
+    /// ALL_PROXY, the first that is set; "none": no proxy whatever the environment says. `no_proxy` empty:
+    /// no_proxy, NO_PROXY.
+    static Result<ProxyRules> make(std::string_view proxy, std::string_view no_proxy,
+                                   const Environment& environment);
+
+    /// Null: directly.
+    const HttpProxy* proxy_for(std::string_view host) const;
+
+private:
+    std::optional<HttpProxy> proxy_;
+    std::string no_proxy_;
+};
+
+}  // namespace postern::client
