@@ -24,7 +24,6 @@ namespace postern::gateway {
 
 namespace {
 
-constexpr std::chrono::seconds kFarewell{1};
 constexpr std::string_view kConnections = "/v1/connections/";
 
 /// A CONNECT, ready to be judged.

@@ -23,8 +23,6 @@ namespace {
 
 using std::chrono::steady_clock;
 
-constexpr std::chrono::seconds kFarewell{1};
-
 /// Counts a tunnel of the worker from its judgement until its last record is written.
 class Counted {
 public:

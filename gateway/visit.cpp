@@ -13,12 +13,6 @@
 
 namespace postern::gateway {
 
-namespace {
-
-constexpr std::chrono::seconds kFarewell{1};
-
-}  // namespace
-
 boost::asio::awaitable<Result<void>> append(Worker& worker, audit::Record record) {
     const std::string action = record.action;
     const std::string id = record.connection_id;

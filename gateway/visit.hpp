@@ -2,6 +2,7 @@
 // streams.
 #pragma once
 
+#include <chrono>
 #include <string>
 
 #include <boost/asio/awaitable.hpp>
@@ -14,6 +15,9 @@
 #include "net/tls_stream.hpp"
 
 namespace postern::gateway {
+
+/// For a client to read the last bytes that it was sent, and to close.
+inline constexpr std::chrono::seconds kFarewell{1};
 
 struct Visit {
     Worker& worker;

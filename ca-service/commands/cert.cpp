@@ -36,7 +36,7 @@ const char* name_of(pki::RevocationReason reason) {
     return "unspecified";
 }
 
-struct Options {
+struct CertificateOptions {
     std::string serial;
     std::string user;
     std::string session;
@@ -74,7 +74,7 @@ nlohmann::json to_json(const store::IssuedCertificate& certificate, SystemTime n
     return told;
 }
 
-Outcome<void> list_servers(store::Database& database, const Options& options) {
+Outcome<void> list_servers(store::Database& database, const CertificateOptions& options) {
     const auto certificates = store::list_server_certificates(database);
     if (!certificates) {
         return ending_of("cannot list the certificates", certificates.error());
@@ -108,7 +108,7 @@ Outcome<void> list_servers(store::Database& database, const Options& options) {
     return {};
 }
 
-Outcome<void> list(const CommandLine& line, const Options& options) {
+Outcome<void> list_certificates(const CommandLine& line, const CertificateOptions& options) {
     auto database = open_store(line);
     if (!database) {
         return database.error();
@@ -160,7 +160,7 @@ std::string normalized_serial(const std::string& text) {
     return serial;
 }
 
-Outcome<void> revoke(const CommandLine& line, const Options& options) {
+Outcome<void> revoke(const CommandLine& line, const CertificateOptions& options) {
     const int named =
         (options.serial.empty() ? 0 : 1) + (options.user.empty() ? 0 : 1) + (options.session.empty() ? 0 : 1);
     if (named != 1) {
@@ -212,14 +212,15 @@ Outcome<void> revoke(const CommandLine& line, const Options& options) {
 void add_cert(CLI::App& app, CommandLine& line) {
     CLI::App* cert = add_command(app, "cert", "List and revoke certificates");
     cert->require_subcommand(1);
-    auto options = std::make_shared<Options>();
+    auto options = std::make_shared<CertificateOptions>();
 
     CLI::App* listing = add_command(*cert, "list", "List the login certificates that are valid now");
     listing->add_option("--user", options->user, "Only those of this user")->type_name("NAME");
     listing->add_flag("--all", options->is_all, "Expired and revoked ones too (kept for 30 days)");
     listing->add_flag("--servers", options->is_servers, "Those of gateways and PostgreSQL servers instead");
     listing->add_flag("--json", options->is_json, "Print JSON");
-    listing->callback([&line, options] { line.run = [&line, options] { return list(line, *options); }; });
+    listing->callback(
+        [&line, options] { line.run = [&line, options] { return list_certificates(line, *options); }; });
 
     CLI::App* revoking = add_command(*cert, "revoke",
                                      "Revoke: gateways refuse it and cut what is open within seconds.\n"

@@ -28,7 +28,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct Options {
+struct EnrollOptions {
     std::string url;
     std::string pin;
     std::string token;
@@ -83,7 +83,7 @@ std::optional<std::string> text_of(const nlohmann::json& object, const char* mem
 }
 
 /// The pinned first contact: whatever answers, only a server CA whose root has the fingerprint is believed.
-Outcome<Trust> fetch_trust(const Options& options) {
+Outcome<Trust> fetch_trust(const EnrollOptions& options) {
     http::ClientOptions unverified;
     unverified.url = options.url;
     auto client = http::Client::make(std::move(unverified));
@@ -129,7 +129,7 @@ struct Enrolled {
     std::string server_ca;
 };
 
-Outcome<Enrolled> redeem(const Options& options, const Trust& trust, const Secret& token,
+Outcome<Enrolled> redeem(const EnrollOptions& options, const Trust& trust, const Secret& token,
                          const std::string& csr) {
     http::ClientOptions verified;
     verified.url = options.url;
@@ -158,7 +158,7 @@ Outcome<Enrolled> redeem(const Options& options, const Trust& trust, const Secre
     return Enrolled{*certificate, *user_ca, *server_ca};
 }
 
-Outcome<std::optional<FileBatch::Owner>> find_owner(const Options& options) {
+Outcome<std::optional<FileBatch::Owner>> find_owner(const EnrollOptions& options) {
     if (options.owner.empty()) {
         return std::optional<FileBatch::Owner>();
     }
@@ -171,7 +171,7 @@ Outcome<std::optional<FileBatch::Owner>> find_owner(const Options& options) {
 }
 
 /// Fails before the token is used up when the files could not be written.
-Outcome<void> check_folders(const Options& options) {
+Outcome<void> check_folders(const EnrollOptions& options) {
     for (const fs::path& file :
          {options.out_certificate, options.out_key, options.out_user_ca, options.out_server_ca}) {
         if (file.empty()) {
@@ -193,7 +193,7 @@ Ending not_written(const Failure& failure) {
     return ending;
 }
 
-Outcome<void> enroll(const Options& options) {
+Outcome<void> enroll(const EnrollOptions& options) {
     const auto owner = find_owner(options);
     if (!owner) {
         return owner.error();
@@ -280,7 +280,7 @@ void add_enroll(CLI::App& app, CommandLine& line) {
         app, "enroll",
         "On a PostgreSQL server: make a key here and trade a one-time token for its certificate.\n"
         "Needs no CA folder on this machine");
-    auto options = std::make_shared<Options>();
+    auto options = std::make_shared<EnrollOptions>();
     command->add_option("--ca", options->url, "The CA service, https://HOST:PORT")
         ->required()
         ->type_name("URL");

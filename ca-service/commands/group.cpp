@@ -15,14 +15,14 @@ namespace postern::ca::commands {
 
 namespace {
 
-struct Options {
+struct GroupOptions {
     std::string user;
     std::string group;
     bool is_json = false;
 };
 
 /// In or out; says so too when there was nothing to do.
-Outcome<void> change(const CommandLine& line, const Options& options, bool is_joining) {
+Outcome<void> change(const CommandLine& line, const GroupOptions& options, bool is_joining) {
     if (!pki::is_resource_name(options.group)) {
         return Ending{Exit::usage, fmt::format("'{}' is no group name", options.group),
                       "use 1 to 63 letters, digits and . _ -"};
@@ -73,7 +73,7 @@ Outcome<void> change(const CommandLine& line, const Options& options, bool is_jo
     return {};
 }
 
-Outcome<void> list(const CommandLine& line, const Options& options) {
+Outcome<void> list_groups(const CommandLine& line, const GroupOptions& options) {
     auto database = open_store(line);
     if (!database) {
         return database.error();
@@ -109,7 +109,7 @@ Outcome<void> list(const CommandLine& line, const Options& options) {
 void add_group(CLI::App& app, CommandLine& line) {
     CLI::App* group = add_command(app, "group", "Put users into groups, take them out, list groups");
     group->require_subcommand(1);
-    auto options = std::make_shared<Options>();
+    auto options = std::make_shared<GroupOptions>();
 
     const auto add_change = [&](const char* name, const char* description, bool is_joining) {
         CLI::App* command = add_command(*group, name, description);
@@ -124,7 +124,8 @@ void add_group(CLI::App& app, CommandLine& line) {
 
     CLI::App* listing = add_command(*group, "list", "List groups and members");
     listing->add_flag("--json", options->is_json, "Print JSON");
-    listing->callback([&line, options] { line.run = [&line, options] { return list(line, *options); }; });
+    listing->callback(
+        [&line, options] { line.run = [&line, options] { return list_groups(line, *options); }; });
 }
 
 }  // namespace postern::ca::commands

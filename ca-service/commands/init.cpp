@@ -14,7 +14,7 @@ namespace postern::ca::commands {
 
 namespace {
 
-struct Options {
+struct InitOptions {
     std::vector<std::string> names;
     std::string trust_domain;
     std::string listen = "127.0.0.1:7444";
@@ -40,7 +40,7 @@ std::string trust_domain_of(const std::vector<std::string>& names) {
     return "postern.internal";
 }
 
-Outcome<void> check(const Options& options) {
+Outcome<void> check(const InitOptions& options) {
     for (const std::string& name : options.names) {
         if (!is_server_name(name)) {
             return Ending{Exit::usage, fmt::format("'{}' is neither a DNS name nor an IP address", name),
@@ -59,7 +59,7 @@ Outcome<void> check(const Options& options) {
 }
 
 /// Everything but the marker. The store comes last: with it the folder counts as a CA.
-Result<void> build(const std::filesystem::path& directory, const Options& options) {
+Result<void> build(const std::filesystem::path& directory, const InitOptions& options) {
     if (auto made = create_authorities(directory, options.trust_domain, system_clock()()); !made) {
         return made;
     }
@@ -91,7 +91,7 @@ Result<void> build(const std::filesystem::path& directory, const Options& option
     return (*audit)->append(record);
 }
 
-Outcome<void> init(const CommandLine& line, Options options) {
+Outcome<void> init(const CommandLine& line, InitOptions options) {
     if (options.trust_domain.empty()) {
         options.trust_domain = trust_domain_of(options.names);
     }
@@ -151,7 +151,7 @@ Outcome<void> init(const CommandLine& line, Options options) {
 
 void add_init(CLI::App& app, CommandLine& line) {
     CLI::App* command = add_command(app, "init", "Make a new CA: keys, certificates, store, configuration");
-    auto options = std::make_shared<Options>();
+    auto options = std::make_shared<InitOptions>();
     command
         ->add_option("--name", options->names,
                      "DNS name or IP address by which desktops and gateways reach the CA; may be repeated")

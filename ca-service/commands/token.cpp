@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::chrono::hours kLongestLife{24 * 7};
 
-struct Options {
+struct TokenOptions {
     std::string gateway;
     std::string service;
     std::vector<std::string> dns_names;
@@ -27,7 +27,7 @@ struct Options {
     bool is_json = false;
 };
 
-Outcome<std::chrono::milliseconds> check(const Options& options) {
+Outcome<std::chrono::milliseconds> check(const TokenOptions& options) {
     if (options.gateway.empty() == options.service.empty()) {
         return Ending{Exit::usage, "a token is for one gateway or for one service",
                       "say --gateway NAME or --service NAME"};
@@ -51,7 +51,7 @@ Outcome<std::chrono::milliseconds> check(const Options& options) {
     return *lifetime;
 }
 
-Outcome<void> create(const CommandLine& line, const Options& options) {
+Outcome<void> create(const CommandLine& line, const TokenOptions& options) {
     const auto lifetime = check(options);
     if (!lifetime) {
         return lifetime.error();
@@ -121,7 +121,7 @@ std::string_view state_of(const store::EnrolmentToken& token, SystemTime now) {
     return token.expires_at <= now ? "expired" : "open";
 }
 
-Outcome<void> list(const CommandLine& line, const Options& options) {
+Outcome<void> list_tokens(const CommandLine& line, const TokenOptions& options) {
     auto database = open_store(line);
     if (!database) {
         return database.error();
@@ -168,7 +168,7 @@ void add_token(CLI::App& app, CommandLine& line) {
     CLI::App* token = add_command(
         app, "token", "One-time tokens by which gateways and PostgreSQL servers get certificates");
     token->require_subcommand(1);
-    auto options = std::make_shared<Options>();
+    auto options = std::make_shared<TokenOptions>();
 
     CLI::App* creating = add_command(*token, "create", "Make a token; it is printed once");
     auto* gateway = creating->add_option("--gateway", options->gateway, "For the gateway of this name")
@@ -191,7 +191,8 @@ void add_token(CLI::App& app, CommandLine& line) {
     CLI::App* listing =
         add_command(*token, "list", "List tokens: open, used, expired (never the tokens themselves)");
     listing->add_flag("--json", options->is_json, "Print JSON");
-    listing->callback([&line, options] { line.run = [&line, options] { return list(line, *options); }; });
+    listing->callback(
+        [&line, options] { line.run = [&line, options] { return list_tokens(line, *options); }; });
 }
 
 }  // namespace postern::ca::commands

@@ -16,14 +16,14 @@ namespace postern::ca::commands {
 
 namespace {
 
-struct Options {
+struct UserOptions {
     std::string name;
     std::vector<std::string> groups;
     bool is_password_from_stdin = false;
     bool is_json = false;
 };
 
-Outcome<void> add(const CommandLine& line, const Options& options) {
+Outcome<void> add(const CommandLine& line, const UserOptions& options) {
     if (!pki::is_login_name(options.name)) {
         return Ending{Exit::usage, fmt::format("'{}' is no login name", options.name),
                       "use 1 to 63 letters, digits and . _ - @, the first one a letter, a digit or _"};
@@ -80,7 +80,7 @@ Outcome<void> add(const CommandLine& line, const Options& options) {
     return {};
 }
 
-Outcome<void> change_password(const CommandLine& line, const Options& options) {
+Outcome<void> change_password(const CommandLine& line, const UserOptions& options) {
     auto administration = administer(line);
     if (!administration) {
         return administration.error();
@@ -114,7 +114,7 @@ Outcome<void> change_password(const CommandLine& line, const Options& options) {
     return {};
 }
 
-Outcome<void> disable(const CommandLine& line, const Options& options) {
+Outcome<void> disable(const CommandLine& line, const UserOptions& options) {
     auto administration = administer(line);
     if (!administration) {
         return administration.error();
@@ -136,7 +136,7 @@ Outcome<void> disable(const CommandLine& line, const Options& options) {
     return {};
 }
 
-Outcome<void> enable(const CommandLine& line, const Options& options) {
+Outcome<void> enable(const CommandLine& line, const UserOptions& options) {
     auto administration = administer(line);
     if (!administration) {
         return administration.error();
@@ -153,7 +153,7 @@ Outcome<void> enable(const CommandLine& line, const Options& options) {
     return {};
 }
 
-Outcome<void> list(const CommandLine& line, const Options& options) {
+Outcome<void> list_users(const CommandLine& line, const UserOptions& options) {
     auto database = open_store(line);
     if (!database) {
         return database.error();
@@ -193,9 +193,9 @@ Outcome<void> list(const CommandLine& line, const Options& options) {
 void add_user(CLI::App& app, CommandLine& line) {
     CLI::App* user = add_command(app, "user", "Add, change, disable and list the people who may log in");
     user->require_subcommand(1);
-    auto options = std::make_shared<Options>();
+    auto options = std::make_shared<UserOptions>();
     const auto bind = [&line, options](CLI::App* command,
-                                       Outcome<void> (*action)(const CommandLine&, const Options&)) {
+                                       Outcome<void> (*action)(const CommandLine&, const UserOptions&)) {
         command->callback([&line, options, action] {
             line.run = [&line, options, action] { return action(line, *options); };
         });
@@ -233,7 +233,7 @@ void add_user(CLI::App& app, CommandLine& line) {
 
     CLI::App* listing = add_command(*user, "list", "List users, states and groups");
     listing->add_flag("--json", options->is_json, "Print JSON");
-    bind(listing, list);
+    bind(listing, list_users);
 }
 
 }  // namespace postern::ca::commands

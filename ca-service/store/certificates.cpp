@@ -11,7 +11,7 @@ namespace postern::ca::store {
 namespace {
 
 /// The columns of a login certificate, bound for a SELECT.
-struct Row {
+struct CertificateRow {
     IssuedCertificate certificate;
     long long not_before = 0;
     long long not_after = 0;
@@ -42,7 +42,7 @@ constexpr const char* kSelect =
 /// `condition` has exactly one text parameter and one number parameter, in that order.
 std::vector<IssuedCertificate> select(soci::session& sql, const std::string& condition,
                                       const std::string& text, long long number) {
-    Row row;
+    CertificateRow row;
     soci::statement rows =
         (sql.prepare << kSelect + condition, soci::use(text), soci::use(number),
          soci::into(row.certificate.serial), soci::into(row.certificate.user),

@@ -9,7 +9,7 @@ namespace postern::ca::store {
 
 namespace {
 
-struct Row {
+struct TokenRow {
     EnrolmentToken token;
     std::string kind;
     std::string names;
@@ -65,7 +65,7 @@ Result<EnrolmentToken> redeem_token(Database& database, const Secret& token, Sys
                                   soci::use(stored_now), soci::use(hash), soci::use(stored_now));
         use_up.execute(true);
         const bool is_mine = use_up.get_affected_rows() == 1;
-        Row row;
+        TokenRow row;
         row.token.hash = hash;
         sql << "SELECT kind, name, dns_names, created_at, expires_at, used_at FROM enrolment_tokens WHERE "
                "hash = :hash",
@@ -87,7 +87,7 @@ Result<EnrolmentToken> redeem_token(Database& database, const Secret& token, Sys
 Result<std::vector<EnrolmentToken>> list_tokens(Database& database) {
     return guarded("cannot list the tokens", [&]() -> Result<std::vector<EnrolmentToken>> {
         std::vector<EnrolmentToken> found;
-        Row row;
+        TokenRow row;
         soci::statement rows = (database.session().prepare
                                     << "SELECT hash, kind, name, dns_names, created_at, expires_at, used_at "
                                        "FROM enrolment_tokens ORDER BY created_at DESC, hash",

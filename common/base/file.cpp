@@ -15,15 +15,11 @@
 
 namespace postern {
 
-namespace {
-
 Failure io_failure(std::string_view what, const std::filesystem::path& path) {
     const int error = errno;
     return Failure{error == ENOENT ? Code::not_found : Code::io_failed,
                    fmt::format("{} {}: {}", what, path.string(), std::strerror(error))};
 }
-
-}  // namespace
 
 Result<std::string> read_file(const std::filesystem::path& path, std::size_t limit_bytes) {
     const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));

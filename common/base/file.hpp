@@ -21,8 +21,13 @@ Result<std::string> read_file(const std::filesystem::path& path, std::size_t lim
 Result<void> write_file(const std::filesystem::path& path, std::string_view content, mode_t mode);
 
 /// Refuses a private file that others may read: Code::config_invalid with the chmod to run. The owner must be
-/// this process's user or root (for root: anybody); systemd's credential folder (mode 0400 or 0440 of root) passes.
+/// this process's user or root (for root: anybody); systemd's credential folder (mode 0400 or 0440 of root)
+/// passes.
 Result<void> check_private(const std::filesystem::path& path);
+
+/// What errno says about `path`, after a system call failed: Code::not_found for ENOENT, Code::io_failed
+/// otherwise. `what` is what could not be done, "cannot read".
+Failure io_failure(std::string_view what, const std::filesystem::path& path);
 
 /// Creates the folder and its parents; the last one gets `mode`. One that exists keeps its mode.
 Result<void> create_directory(const std::filesystem::path& path, mode_t mode);

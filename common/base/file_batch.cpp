@@ -12,17 +12,12 @@
 
 #include <fmt/format.h>
 
+#include "base/file.hpp"
 #include "base/unique_fd.hpp"
 
 namespace postern {
 
 namespace {
-
-Failure io_failure(std::string_view what, const std::filesystem::path& path) {
-    const int error = errno;
-    return Failure{error == ENOENT ? Code::not_found : Code::io_failed,
-                   fmt::format("{} {}: {}", what, path.string(), std::strerror(error))};
-}
 
 Result<void> write_all(int fd, std::string_view content, const std::filesystem::path& path) {
     while (!content.empty()) {

@@ -25,7 +25,7 @@ namespace postern::net {
 
 namespace {
 
-constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
+constexpr auto kAwaitDoor = asio::as_tuple(asio::use_awaitable);
 constexpr int kBacklog = 4096;
 constexpr auto kPauseWithoutDescriptors = std::chrono::milliseconds(100);
 
@@ -179,7 +179,7 @@ struct Listener::AcceptLoop {
         state->doors[index] = &door;
         while (!state->is_stopped) {
             auto [error] =
-                co_await door.descriptor.async_wait(asio::posix::descriptor_base::wait_read, kAwait);
+                co_await door.descriptor.async_wait(asio::posix::descriptor_base::wait_read, kAwaitDoor);
             if (error || state->is_stopped) break;
             const Accepted accepted = accept_one(door.descriptor.native_handle());
             if (accepted.fd >= 0) {
@@ -188,7 +188,7 @@ struct Listener::AcceptLoop {
             } else if (is_out_of_resources(accepted.error)) {
                 spdlog::warn("event=accept.paused error=\"{}\"", std::strerror(accepted.error));
                 door.pause.expires_after(kPauseWithoutDescriptors);
-                co_await door.pause.async_wait(kAwait);
+                co_await door.pause.async_wait(kAwaitDoor);
             } else if (accepted.error == EBADF || accepted.error == EINVAL) {
                 break;
             }
