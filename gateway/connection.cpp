@@ -141,12 +141,14 @@ bool is_head_too_old(const http::Request& request) {
 }
 
 Result<TunnelRequest> tunnel_request_of(const http::Request& request) {
-    if (request.count("Postern-Backend-Start") > 1 || request.count("Postern-Cancel-Of") > 1) {
+    if (request.count("Postern-Backend-Start") > 1 || request.count("Postern-Cancel-Of") > 1 ||
+        request.count("Postern-Client-Program") > 1) {
         return Failure{Code::malformed_request, "a Postern field is given twice"};
     }
     const auto view = [](auto text) { return std::string_view(text.data(), text.size()); };
     return parse_tunnel_request(TunnelHead{view(request.target()), view(request["Postern-Backend-Start"]),
-                                           view(request["Postern-Cancel-Of"])});
+                                           view(request["Postern-Cancel-Of"]),
+                                           view(request["Postern-Client-Program"])});
 }
 
 /// Reads requests and answers those that are no CONNECT. Nothing when the connection has ended.
@@ -186,6 +188,7 @@ boost::asio::awaitable<std::optional<Asked>> next_tunnel(Visit& visit) {
                 co_await refuse(visit, tunnel.error(), std::string());
                 co_return std::nullopt;
             }
+            visit.program = tunnel->program;
             Asked asked{std::move(*tunnel), reader.take_rest()};
             co_return asked;
         }

@@ -91,6 +91,12 @@ void name_identity(audit::Record& record, const Identity& identity) {
     record.certificate_sha256 = identity.login.fingerprint;
 }
 
+void name_program(audit::Record& record, const std::optional<ProgramClaims>& program) {
+    if (program) {
+        record.claims = program->to_json();
+    }
+}
+
 void name_claim(audit::Record& record, const pki::Certificate& certificate) {
     record.claimed_user = certificate.common_name();
     record.certificate_serial = certificate.serial();

@@ -7,6 +7,7 @@
 
 #include "audit/record.hpp"
 #include "gateway/identity.hpp"
+#include "gateway/program_claims.hpp"
 #include "net/plain_stream.hpp"
 #include "net/relay.hpp"
 #include "pki/certificate.hpp"
@@ -35,6 +36,8 @@ audit::Record closed_record(const std::string& connection_id, const net::Endpoin
 
 /// Who a verified certificate says it is.
 void name_identity(audit::Record& record, const Identity& identity);
+/// What a desktop claims of the local program; nothing when it claims nothing.
+void name_program(audit::Record& record, const std::optional<ProgramClaims>& program);
 /// What a certificate that was not believed claims.
 void name_claim(audit::Record& record, const pki::Certificate& certificate);
 

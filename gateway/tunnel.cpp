@@ -98,6 +98,7 @@ boost::asio::awaitable<Result<void>> let_in(Visit& visit, Tunnel& tunnel, std::s
     audit::Record record = accepted_record(visit.id, visit.source);
     name_identity(record, tunnel.live.identity());
     record.service = tunnel.live.service();
+    name_program(record, visit.program);
     record.destination_address = std::move(destination_text);
     record.destination_ip = remote.address;
     record.destination_port = remote.port;

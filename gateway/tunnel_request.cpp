@@ -34,6 +34,13 @@ Result<TunnelRequest> parse_tunnel_request(const TunnelHead& head) {
         }
         request.cancel_of = head.cancel_of;
     }
+    if (!head.client_program.empty()) {
+        auto program = parse_program_claims(head.client_program);
+        if (!program) {
+            return program.error();
+        }
+        request.program = *std::move(program);
+    }
     return request;
 }
 

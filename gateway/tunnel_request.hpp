@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/result.hpp"
+#include "gateway/program_claims.hpp"
 
 namespace postern::gateway {
 
@@ -19,14 +21,17 @@ struct TunnelRequest {
     BackendStart backend_start = BackendStart::none;
     /// The live connection to whose very backend this one must go; empty for none.
     std::string cancel_of;
+    /// What the desktop says of the local program; a claim.
+    std::optional<ProgramClaims> program;
 };
 
 /// The parts of a CONNECT's head that are the gateway's: the request target, and the fields
-/// Postern-Backend-Start and Postern-Cancel-Of (empty when absent).
+/// Postern-Backend-Start, Postern-Cancel-Of and Postern-Client-Program (empty when absent).
 struct TunnelHead {
     std::string_view target;
     std::string_view backend_start;
     std::string_view cancel_of;
+    std::string_view client_program = {};
 };
 
 /// Code::malformed_request unless the target is `<service>:<port>` (RFC 9110, section 9.3.6) and the fields

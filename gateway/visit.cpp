@@ -36,6 +36,7 @@ boost::asio::awaitable<void> refuse(Visit& visit, Failure failure, std::string s
     audit::Record record =
         rejected_record(visit.id, visit.source, failure.code, stage_of(failure.code), problem.title);
     record.service = service;
+    name_program(record, visit.program);
     if (visit.identity) {
         name_identity(record, **visit.identity);
     } else if (const net::TlsPeer peer = visit.client.peer(); peer.certificate) {

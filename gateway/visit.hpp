@@ -3,12 +3,14 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 
 #include <boost/asio/awaitable.hpp>
 
 #include "base/result.hpp"
 #include "gateway/identity.hpp"
+#include "gateway/program_claims.hpp"
 #include "gateway/worker.hpp"
 #include "net/pending_connections.hpp"
 #include "net/plain_stream.hpp"
@@ -27,6 +29,8 @@ struct Visit {
     net::PendingConnections::Ticket ticket;
     /// Why the certificate, although its chain is good, names nobody.
     Result<IdentityPtr> identity = Failure{Code::no_certificate, {}};
+    /// What the desktop says of the local program, once it has asked for a tunnel.
+    std::optional<ProgramClaims> program = std::nullopt;
 };
 
 /// Writes the record connection.rejected, then the refusal, and waits until the client has read it. The

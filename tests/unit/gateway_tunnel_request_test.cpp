@@ -22,6 +22,28 @@ TEST(TunnelRequestTest, ReadsServicePortAndFields) {
     EXPECT_EQ(full->cancel_of, kId);
 }
 
+TEST(TunnelRequestTest, ReadsWhatTheDesktopClaimsOfTheProgram) {
+    const auto request =
+        parse_tunnel_request({"orders-db:1", "", "", "pid=4711, uid=1000, program=/opt/my%20tool"});
+    ASSERT_TRUE(request);
+    ASSERT_TRUE(request->program);
+    const auto json = request->program->to_json();
+    EXPECT_EQ(json["process"]["pid"], 4711);
+    EXPECT_EQ(json["process"]["executable"], "/opt/my tool");
+    EXPECT_EQ(json["process"]["real_user"]["id"], "1000");
+    EXPECT_FALSE(parse_tunnel_request({"orders-db:1", "", ""})->program);
+}
+
+TEST(TunnelRequestTest, RefusesOtherClaims) {
+    for (const std::string& claims :
+         {std::string("psql"), std::string("pid=1"), std::string("pid=-1, uid=1, program=x"),
+          std::string("pid=4294967296, uid=1, program=x"), std::string("pid=1, uid=1, program=%"),
+          std::string("pid=1, uid=1, program=%zz"), std::string("pid=1, uid=1; program=x"),
+          "pid=1, uid=1, program=" + std::string(257, 'x')}) {
+        EXPECT_FALSE(parse_tunnel_request({"orders-db:1", "", "", claims})) << claims;
+    }
+}
+
 TEST(TunnelRequestTest, RefusesTargetsThatAreNoServiceAndPort) {
     for (const char* target :
          {"", ":", "orders-db", "orders-db:", ":5432", "orders-db:0", "orders-db:65536", "orders-db:-1",
