@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>
 
 #include "base/connection_id.hpp"
@@ -257,11 +258,16 @@ asio::awaitable<http::Response> Api::health(Call call) {
     if (!counter) {
         co_return refusal(Asked::other, counter.error(), call.actor.connection_id);
     }
-    co_return answer(R"({"status":"ok"})");
+    // The time is for desktops whose clocks are wrong.
+    const nlohmann::json body = {{"status", "ok"}, {"time", format_time(ca_.clock())}};
+    co_return answer(body.dump());
 }
 
 asio::awaitable<http::Response> Api::login_methods(Call) {
-    co_return answer(R"({"methods":["password"]})");
+    // Desktops draw a form from it, and post what was entered to /v1/login (others: /v1/login/<id>).
+    co_return answer(R"({"methods":[{"id":"password","title":"Password","kind":"form","fields":[)"
+                     R"({"name":"username","label":"User","kind":"text","required":true},)"
+                     R"({"name":"password","label":"Password","kind":"secret","required":true}]}]})");
 }
 
 void Api::record_rejected(const http::RejectedConnection& rejected) {

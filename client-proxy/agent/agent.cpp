@@ -1,5 +1,7 @@
 #include "client-proxy/agent/agent.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <thread>
 #include <utility>
@@ -15,7 +17,6 @@
 #include "client-proxy/session/end_to_end_session.hpp"
 #include "client-proxy/session/local_peer.hpp"
 #include "client-proxy/session/passthrough_session.hpp"
-#include "client-proxy/tunnel/service_list.hpp"
 
 namespace postern::client {
 
@@ -25,6 +26,9 @@ namespace {
 
 constexpr auto kGatewayPatience = std::chrono::seconds(5);
 constexpr int kShowings = 5;
+// Descriptors that are looked at to name a local program: milliseconds, and as long as it takes.
+constexpr std::size_t kQuickSearch = 4096;
+constexpr std::size_t kPatientSearch = 200'000;
 
 asio::awaitable<void> return_memory(const LiveTunnels& tunnels) {
     const auto executor = co_await asio::this_coro::executor;
@@ -39,9 +43,9 @@ asio::awaitable<void> return_memory(const LiveTunnels& tunnels) {
 
 // Again until it is seen: a tunnel whose gateway does not hear of the new certificate is cut when the old one
 // ends.
-asio::awaitable<void> show_to_gateways(Agent& agent, LoginPtr login) {
+asio::awaitable<void> show_to_gateways(Agent& agent, std::shared_ptr<LoginSource> logins, LoginPtr login) {
     const auto executor = co_await asio::this_coro::executor;
-    std::vector<GatewayEntry> left = agent.tunnels().gateways();
+    std::vector<GatewayEntry> left = agent.tunnels().gateways(*logins);
     for (int showing = 0; showing < kShowings && !left.empty(); ++showing) {
         std::vector<GatewayEntry> failed;
         for (const auto& entry : left) {
@@ -64,25 +68,6 @@ asio::awaitable<void> show_to_gateways(Agent& agent, LoginPtr login) {
             asio::steady_timer pause(executor, std::chrono::seconds(2));
             co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
         }
-    }
-}
-
-// Until then a client of another protocol, which waits for the server to speak first, would wait for nothing.
-asio::awaitable<void> learn_from_gateways(Agent& agent) {
-    const auto executor = co_await asio::this_coro::executor;
-    for (;;) {
-        LoginPtr login = agent.logins().latest();
-        if (login) {
-            const auto services = co_await fetch_services(std::move(login), kGatewayPatience);
-            if (services) {
-                for (const auto& service : *services) {
-                    agent.set_protocol(service.name, service.protocol == "postgres");
-                }
-                co_return;
-            }
-        }
-        asio::steady_timer pause(executor, std::chrono::seconds(3));
-        co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
     }
 }
 
@@ -116,16 +101,16 @@ std::string text_in(const nlohmann::json& json, const char* key) {
 
 }  // namespace
 
-Agent::Agent(Notes& notes, AgentOptions options)
-    : notes_(notes), options_(options), slots_(options.sessions, 0), loops_(options.loops) {
+Agent::Agent(EventSink& events, AgentOptions options)
+    : events_(events), options_(std::move(options)), slots_(options_.sessions, 0), loops_(options_.loops) {
     for (std::size_t i = 0; i < loops_.size(); ++i) {
         pending_.push_back(std::make_unique<net::PendingConnections>(
-            std::max<std::size_t>(1, options.pending / loops_.size())));
+            std::max<std::size_t>(1, options_.pending / loops_.size())));
     }
 }
 
 Agent::~Agent() {
-    listeners_.clear();
+    ports_.clear();
     loops_.stop();
 }
 
@@ -134,89 +119,141 @@ void Agent::start() {
     loops_.start();
 }
 
-Result<unsigned short> Agent::listen(std::string service, Mode mode, bool is_postgres, unsigned short port) {
-    auto first = net::Listener::bind(net::Address{"127.0.0.1", std::to_string(port)});
+Result<LocalPortPtr> Agent::open(PortOrder order) {
+    auto first = net::Listener::bind(net::Address{"127.0.0.1", std::to_string(order.number)});
     if (!first) {
         return first.error();
     }
-    const unsigned short bound = first->port();
+    const unsigned short number = first->port();
     // "localhost" is ::1 as well: whoever else listened there would be asked for the password first.
-    auto second = net::Listener::bind(net::Address{"::1", std::to_string(bound)});
+    auto second = net::Listener::bind(net::Address{"::1", std::to_string(number)});
     if (!second && second.error().code == Code::already_exists) {
         return second.error();
     }
-    auto made = std::make_unique<PortService>(std::move(service), mode, is_postgres);
-    const PortService& leads_to = *made;
-    {
-        const std::lock_guard lock(services_mutex_);
-        services_.push_back(std::move(made));
-    }
-    const auto serve_one = [this, &leads_to](asio::io_context& loop, std::size_t index,
-                                             net::PlainStream local) {
-        serve(leads_to, loop, index, std::move(local));
-    };
-    first->accept_on(loops_, serve_one);
-    listeners_.push_back(*std::move(first));
+    OpenPort open;
+    open.port = std::make_shared<LocalPort>(std::move(order.service), order.mode, order.is_postgres,
+                                            std::move(order.logins));
+    open.port->number = number;
+    open.port->admits_other_users = order.admits_other_users;
+    open.listeners.push_back(*std::move(first));
     if (second) {
-        second->accept_on(loops_, serve_one);
-        listeners_.push_back(*std::move(second));
+        open.listeners.push_back(*std::move(second));
     }
-    return bound;
-}
-
-void Agent::serve(const PortService& service, asio::io_context& loop, std::size_t index,
-                  net::PlainStream local) {
-    if (!options_.admits_other_users && !is_peer_own_user(local.fd())) {
-        notes_.refused(service.name, Refusal{Code::policy_denied,
-                                             "a process of another user of this machine connected",
-                                             "Each user runs postern for themselves.",
-                                             {}});
-        return;
-    }
-    if (service.mode == Mode::end_to_end) {
-        net::spawn(loop, "end_to_end", serve_end_to_end(*this, service, index, std::move(local)));
-    } else {
-        net::spawn(loop, "passthrough", serve_passthrough(*this, service, index, std::move(local)));
-    }
-}
-
-void Agent::learn_protocols() {
-    net::spawn(loops_.at(0), "learn", learn_from_gateways(*this));
-}
-
-void Agent::set_protocol(const std::string& service, bool is_postgres) {
-    const std::lock_guard lock(services_mutex_);
-    for (const auto& known : services_) {
-        if (known->name == service && known->mode == Mode::passthrough) {
-            known->is_postgres = is_postgres;
+    if (!options_.socket_folder.empty() && order.is_postgres && order.mode == Mode::end_to_end) {
+        const auto path = options_.socket_folder / fmt::format(".s.PGSQL.{}", number);
+        // Whoever has the TCP port of that number has this name; what lies there is a dead agent's.
+        ::unlink(path.c_str());
+        net::Address address;
+        address.host = path.string();
+        address.is_unix = true;
+        if (auto third = net::Listener::bind(address)) {
+            open.listeners.push_back(*std::move(third));
+            open.port->socket_folder = options_.socket_folder.string();
         }
     }
+    const std::size_t own = open.listeners.size();
+    for (const auto& host : options_.unsafe_listen) {
+        auto more = net::Listener::bind(net::Address{host, std::to_string(number)});
+        if (!more) {
+            return more.error();
+        }
+        open.listeners.push_back(*std::move(more));
+    }
+    for (std::size_t i = 0; i < open.listeners.size(); ++i) {
+        const bool is_from_anywhere = i >= own;
+        open.listeners[i].accept_on(
+            loops_, [this, port = open.port, is_from_anywhere](asio::io_context& loop, std::size_t index,
+                                                               net::PlainStream local) {
+                serve(port, is_from_anywhere, loop, index, std::move(local));
+            });
+    }
+    ports_.push_back(std::move(open));
+    return ports_.back().port;
 }
 
-void Agent::show(LoginPtr login) {
+void Agent::close(const LocalPort& port, const Refusal& why) {
+    std::erase_if(ports_, [&](OpenPort& open) { return open.port.get() == &port; });
+    tunnels_.cut(&port, why);
+}
+
+Outcome<LocalProgram> Agent::let_in(const LocalPort& port, int fd) {
+    const auto peer = local_peer(fd);
+    LocalProgram program;
+    if (!peer || (!port.admits_other_users && !is_own_user(*peer))) {
+        if (port.admits_other_users) {
+            return program;
+        }
+        return Refusal{Code::policy_denied,
+                       "a process of another user of this machine connected",
+                       "Each user runs postern for themselves.",
+                       {}};
+    }
+    program.uid = peer->uid;
+    program.pid = peer->pid;
+    const bool must_know = !options_.allow_programs.empty();
+    if (program.pid == 0 && peer->inode != 0) {
+        program.pid = programs_.find(peer->inode, peer->uid, must_know ? kPatientSearch : kQuickSearch);
+    }
+    if (program.pid != 0) {
+        program.path = executable_of(program.pid);
+    }
+    if (must_know && !is_program_named(options_.allow_programs, program.path)) {
+        return Refusal{Code::policy_denied,
+                       fmt::format("{} is not among the programs that may use this port", program.text()),
+                       "They are named by allow_programs in postern's config.toml.",
+                       {}};
+    }
+    return program;
+}
+
+void Agent::serve(const LocalPortPtr& port, bool is_from_anywhere, asio::io_context& loop, std::size_t index,
+                  net::PlainStream local) {
+    LocalProgram program;
+    if (!is_from_anywhere) {
+        auto known = let_in(*port, local.fd());
+        if (!known) {
+            events_.refused(port->service, known.error());
+            return;
+        }
+        program = *std::move(known);
+    }
+    if (port->mode == Mode::end_to_end) {
+        net::spawn(loop, "end_to_end",
+                   serve_end_to_end(*this, port, std::move(program), index, std::move(local)));
+    } else {
+        net::spawn(loop, "passthrough",
+                   serve_passthrough(*this, port, std::move(program), index, std::move(local)));
+    }
+}
+
+void Agent::show(std::shared_ptr<LoginSource> logins, LoginPtr login) {
     if (tunnels_.size() > 0) {
-        net::spawn(loops_.at(0), "show", show_to_gateways(*this, std::move(login)));
+        net::spawn(loops_.at(0), "show", show_to_gateways(*this, std::move(logins), std::move(login)));
     }
 }
 
 void Agent::stop() {
-    for (auto& listener : listeners_) {
-        listener.stop();
+    for (auto& open : ports_) {
+        for (auto& listener : open.listeners) {
+            listener.stop();
+        }
     }
-    tunnels_.cut_all();
+    const Refusal why{Code::shutting_down, "postern is shutting down", "Start it again: postern connect", {}};
+    tunnels_.cut(nullptr, why);
     const auto until = std::chrono::steady_clock::now() + options_.drain_patience;
     while (slots_.size() > 0 && std::chrono::steady_clock::now() < until) {
         std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
-    listeners_.clear();
+    ports_.clear();
     loops_.stop();
 }
 
-asio::awaitable<Refusal> ask_why_cut(Agent& agent, GatewayEntry gateway, std::string connection_id) {
+asio::awaitable<Refusal> ask_why_cut(std::shared_ptr<LoginSource> logins, GatewayEntry gateway,
+                                     std::string connection_id) {
     Refusal unknown{Code::end_of_stream,
                     fmt::format("the tunnel through the gateway {} was cut", gateway.name), "Connect again.",
                     connection_id};
-    LoginPtr login = agent.logins().latest();
+    LoginPtr login = logins->latest();
     if (!login) {
         unknown.message = "this machine is logged out";
         unknown.hint = "Run: postern login, then connect again.";

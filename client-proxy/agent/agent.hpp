@@ -2,20 +2,19 @@
 // of other users, more pending ones than a bound (the oldest goes), and more sessions than a bound.
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <filesystem>
 #include <memory>
-#include <mutex>
 #include <string>
-#include <utility>
 #include <vector>
 
-#include "client-proxy/commands/notes.hpp"
 #include "client-proxy/login/login_source.hpp"
 #include "client-proxy/session/cancel_map.hpp"
+#include "client-proxy/session/events.hpp"
 #include "client-proxy/session/live_tunnels.hpp"
-#include "client-proxy/tunnel/catalogue.hpp"
+#include "client-proxy/session/local_port.hpp"
+#include "client-proxy/session/socket_owner.hpp"
 #include "client-proxy/tunnel/dialer.hpp"
 #include "net/connection_slots.hpp"
 #include "net/event_loops.hpp"
@@ -24,18 +23,15 @@
 
 namespace postern::client {
 
-enum class Mode { end_to_end, passthrough };
-
-/// What one local port leads to.
-struct PortService {
-    PortService(std::string service, Mode way, bool speaks_postgres)
-        : name(std::move(service)), mode(way), is_postgres(speaks_postgres) {}
-
-    const std::string name;
-    const Mode mode;
-    /// passthrough: whether clients speak PostgreSQL, so that nothing is dialled before their first packet is
-    /// whole.
-    std::atomic<bool> is_postgres;
+/// A local port as it is to be opened.
+struct PortOrder {
+    std::string service;
+    Mode mode = Mode::end_to_end;
+    bool is_postgres = true;
+    /// 0: any.
+    unsigned short number = 0;
+    std::shared_ptr<LoginSource> logins;
+    bool admits_other_users = false;
 };
 
 struct AgentOptions {
@@ -50,65 +46,74 @@ struct AgentOptions {
     std::chrono::milliseconds login_patience = std::chrono::seconds(20);
     /// From the first cut tunnel to the last farewell at shutdown.
     std::chrono::milliseconds drain_patience = std::chrono::seconds(2);
-    bool admits_other_users = false;
+    /// Where the Unix sockets of PostgreSQL services go, .s.PGSQL.<number>; empty: nowhere.
+    std::filesystem::path socket_folder;
+    /// Addresses besides the loopback on which ports listen, for other hosts too.
+    std::vector<std::string> unsafe_listen;
+    /// Paths, or names, of the only programs that are let in; empty: all of this user's.
+    std::vector<std::string> allow_programs;
 };
 
 class Agent {
 public:
-    Agent(Notes& notes, AgentOptions options);
+    Agent(EventSink& events, AgentOptions options);
     /// Stops at once.
     ~Agent();
     Agent(const Agent&) = delete;
     Agent& operator=(const Agent&) = delete;
 
-    /// Where sessions get their login; before start(). Not owned.
-    void set_logins(LoginSource& logins) { logins_ = &logins; }
     /// Starts the loops.
     void start();
-    /// Binds 127.0.0.1 and, where there is one, ::1; `port` 0 chooses. Code::already_exists when one of them
-    /// is taken. After start().
-    Result<unsigned short> listen(std::string service, Mode mode, bool is_postgres, unsigned short port);
-    /// Asks the gateways, until one answers, which services of passed-through ports are not PostgreSQL. Any
-    /// thread.
-    void learn_protocols();
+    /// Binds 127.0.0.1 and, where there is one, ::1. Code::already_exists when one of them is taken. After
+    /// start(); like close() and stop() always from the same thread, which is no loop.
+    Result<LocalPortPtr> open(PortOrder order);
+    /// Closes the port and ends what goes through it, with `why` for its clients.
+    void close(const LocalPort& port, const Refusal& why);
+    /// Ends what goes through the port, which stays open. Any thread.
+    void end_tunnels(const LocalPort& port, const Refusal& why) { tunnels_.cut(&port, why); }
     /// Shows a new login to the gateways of live tunnels, so that they live on. Any thread.
-    void show(LoginPtr login);
-    /// Closes the ports, tells the clients of live tunnels, waits for them. From a thread that is no loop.
+    void show(std::shared_ptr<LoginSource> logins, LoginPtr login);
+    /// Closes the ports, tells the clients of live tunnels, waits for them.
     void stop();
+
+    Traffic traffic(const LocalPort& port) const { return tunnels_.traffic(port); }
 
     // For sessions.
     const AgentOptions& options() const noexcept { return options_; }
-    LoginSource& logins() noexcept { return *logins_; }
-    Notes& notes() noexcept { return notes_; }
+    EventSink& events() noexcept { return events_; }
     Dialer& dialer() noexcept { return dialer_; }
     CancelMap& cancels() noexcept { return cancels_; }
     LiveTunnels& tunnels() noexcept { return tunnels_; }
     net::ConnectionSlots& slots() noexcept { return slots_; }
     net::PendingConnections& pending(std::size_t loop) noexcept { return *pending_[loop]; }
-    /// Of a passed-through port.
-    void set_protocol(const std::string& service, bool is_postgres);
 
 private:
-    void serve(const PortService& service, boost::asio::io_context& loop, std::size_t index,
-               net::PlainStream local);
+    struct OpenPort {
+        LocalPortPtr port;
+        std::vector<net::Listener> listeners;
+    };
 
-    Notes& notes_;
+    void serve(const LocalPortPtr& port, bool is_from_anywhere, boost::asio::io_context& loop,
+               std::size_t index, net::PlainStream local);
+    /// Who it is, when it may come in.
+    Outcome<LocalProgram> let_in(const LocalPort& port, int fd);
+
+    EventSink& events_;
     const AgentOptions options_;
-    LoginSource* logins_ = nullptr;
     Dialer dialer_;
     CancelMap cancels_;
     LiveTunnels tunnels_;
     net::ConnectionSlots slots_;
+    ProgramFinder programs_;
     std::vector<std::unique_ptr<net::PendingConnections>> pending_;
-    std::mutex services_mutex_;
-    std::vector<std::unique_ptr<PortService>> services_;
     // After everything that sessions touch, before the doors through which they come.
     net::EventLoops loops_;
-    std::vector<net::Listener> listeners_;
+    std::vector<OpenPort> ports_;
 };
 
 /// Why the gateway says that a tunnel ended: asks for the connection by its id. Also a refusal to answer (the
 /// certificate is revoked, expired) is an answer.
-boost::asio::awaitable<Refusal> ask_why_cut(Agent& agent, GatewayEntry gateway, std::string connection_id);
+boost::asio::awaitable<Refusal> ask_why_cut(std::shared_ptr<LoginSource> logins, GatewayEntry gateway,
+                                            std::string connection_id);
 
 }  // namespace postern::client

@@ -10,11 +10,11 @@ namespace postern::client {
 
 PortBook PortBook::from_json(std::string_view text) {
     PortBook book;
-    const auto json = nlohmann::json::parse(text, nullptr, false);
-    if (!json.is_object()) {
+    const auto read = nlohmann::json::parse(text, nullptr, false);
+    if (!read.is_object()) {
         return book;
     }
-    for (const auto& [name, port] : json.items()) {
+    for (const auto& [name, port] : read.items()) {
         if (port.is_number_unsigned() && port.get<std::uint64_t>() > 0 &&
             port.get<std::uint64_t>() <= 65535) {
             book.ports_[name] = port.get<unsigned short>();
@@ -39,6 +39,23 @@ Result<void> PortBook::save(const ProfileFolder& folder) const {
 unsigned short PortBook::find(std::string_view name) const {
     const auto found = ports_.find(name);
     return found != ports_.end() ? found->second : 0;
+}
+
+std::string PortBook::owner(unsigned short port) const {
+    for (const auto& [name, number] : ports_) {
+        if (number == port) {
+            return name;
+        }
+    }
+    return {};
+}
+
+std::vector<std::string> PortBook::names() const {
+    std::vector<std::string> names;
+    for (const auto& [name, number] : ports_) {
+        names.push_back(name);
+    }
+    return names;
 }
 
 void PortBook::remember(std::string_view name, unsigned short port) {

@@ -24,6 +24,9 @@ public:
 
     /// 0 when the name has none.
     unsigned short find(std::string_view name) const;
+    /// Whose the port is; empty when it is nobody's.
+    std::string owner(unsigned short port) const;
+    std::vector<std::string> names() const;
     void remember(std::string_view name, unsigned short port);
     /// The next port from `after` + 1 up that no other name has; 0 when there is none.
     unsigned short next_free(std::string_view name, unsigned short after) const;

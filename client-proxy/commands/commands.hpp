@@ -7,50 +7,82 @@
 #include <string>
 #include <vector>
 
+#include "client-proxy/login/login_choice.hpp"
+
 namespace postern::client {
 
+/// How the person, or who stands in for one, is asked.
 struct LoginOptions {
     /// Empty: as the last time.
     std::string ca;
     std::string fingerprint;
     std::string user;
     bool takes_password_from_stdin = false;
+    /// Its first line is the password. Empty: $CREDENTIALS_DIRECTORY/postern-password, where that is.
+    std::string password_file;
+    /// Never asks anything.
+    bool is_non_interactive = false;
 };
 int log_in(const LoginOptions& options);
 int log_out();
 int show_status(bool as_json);
 int show_services(bool as_json);
 
-/// Which login a connecting command shows: the profile's, or given files.
-struct LoginChoice {
-    std::string certificate;
-    std::string key;
-    /// With files, and instead of what the profile says: for machines on which nobody logs in.
-    std::string server_ca;
-    std::string trust_domain;
-    /// NAME=HOST:PORT
-    std::vector<std::string> gateways;
-
-    bool has_files() const noexcept { return !certificate.empty() || !key.empty(); }
-};
-
 struct ConnectOptions {
     /// SERVICE or SERVICE:PORT.
     std::vector<std::string> end_to_end;
     std::vector<std::string> passthrough;
-    LoginChoice login;
+    LoginChoice files;
+    LoginOptions login;
     bool as_json = false;
     bool admits_other_users = false;
+    /// Ports stay open after the command.
+    bool is_background = false;
+    /// Also writes libpq's connection service file.
+    bool writes_service_file = false;
+    /// Waits for the CA service and the gateways where they cannot be reached yet.
+    bool is_patient = false;
 };
 int connect(const ConnectOptions& options);
+int disconnect(const std::string& service, bool as_json);
 
-struct PsqlOptions {
+/// A program that finds the service in its environment: psql, or any other.
+struct RunOptions {
     std::string service;
-    std::vector<std::string> arguments;
-    LoginChoice login;
-    /// The umask that psql is to run with.
+    std::vector<std::string> command;
+    LoginChoice files;
+    LoginOptions login;
+    /// The umask that it is to run with.
     mode_t umask = 022;
 };
-int run_psql(const PsqlOptions& options);
+int run_with_service(const RunOptions& options);
+
+struct WaitOptions {
+    std::string service;
+    std::string database = "postgres";
+    /// As parse_duration() takes it.
+    std::string timeout = "60s";
+};
+/// Until the service's port is open and its PostgreSQL answers.
+int wait_for_service(const WaitOptions& options);
+
+struct DoctorOptions {
+    /// Empty: everything but a service.
+    std::string service;
+    /// Asked for in PostgreSQL's start-up.
+    std::string database = "postgres";
+    bool as_json = false;
+};
+int run_doctor(const DoctorOptions& options);
+
+struct AgentCommandOptions {
+    /// Ends when nobody has needed it for a while.
+    bool is_on_demand = false;
+    /// Told when it serves; -1: nobody.
+    int ready_fd = -1;
+    /// Ends the one that runs instead.
+    bool stops = false;
+};
+int run_agent(const AgentCommandOptions& options);
 
 }  // namespace postern::client

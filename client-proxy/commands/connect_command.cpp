@@ -1,40 +1,46 @@
+#include <poll.h>
+#include <pthread.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <array>
 #include <charconv>
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
+#include <map>
 #include <optional>
 #include <set>
+#include <thread>
 #include <utility>
 
 #include <fmt/format.h>
+#include <systemd/sd-daemon.h>
 
-#include "client-proxy/agent/agent.hpp"
-#include "client-proxy/agent/port_book.hpp"
-#include "client-proxy/commands/commands.hpp"
+#include "base/unique_fd.hpp"
+#include "client-proxy/commands/agent_session.hpp"
+#include "client-proxy/commands/notes.hpp"
+#include "client-proxy/commands/service_file.hpp"
 #include "client-proxy/commands/terminal.hpp"
-#include "client-proxy/login/login_choice.hpp"
-#include "client-proxy/tunnel/service_list.hpp"
-#include "pki/device_key.hpp"
 #include "pki/identity.hpp"
 
 namespace postern::client {
 
 namespace {
 
-constexpr auto kListPatience = std::chrono::seconds(3);
+using nlohmann::json;
+
+/// Between two attempts to log in, with --wait.
+constexpr auto kWaitPause = std::chrono::seconds(2);
 
 struct WantedPort {
     std::string service;
-    Mode mode = Mode::end_to_end;
+    /// Empty: whatever fits the service.
+    std::string mode;
     /// Nothing: the remembered one, or the next free one. 0: any, not remembered.
     std::optional<unsigned short> port;
-
-    std::string book_name() const { return mode == Mode::end_to_end ? service : service + "/passthrough"; }
 };
 
-Outcome<WantedPort> parse_wanted(const std::string& text, Mode mode) {
+Outcome<WantedPort> parse_wanted(const std::string& text, const char* mode) {
     const auto colon = text.find(':');
     WantedPort wanted{text.substr(0, colon), mode, std::nullopt};
     if (!pki::is_resource_name(wanted.service)) {
@@ -60,8 +66,8 @@ Outcome<WantedPort> parse_wanted(const std::string& text, Mode mode) {
 
 Outcome<std::vector<WantedPort>> parse_all_wanted(const ConnectOptions& options) {
     std::vector<WantedPort> all;
-    for (const auto& [texts, mode] : {std::pair{&options.end_to_end, Mode::end_to_end},
-                                      std::pair{&options.passthrough, Mode::passthrough}}) {
+    for (const auto& [texts, mode] :
+         {std::pair{&options.end_to_end, "end_to_end"}, std::pair{&options.passthrough, "passthrough"}}) {
         for (const auto& text : *texts) {
             auto wanted = parse_wanted(text, mode);
             if (!wanted) {
@@ -73,134 +79,161 @@ Outcome<std::vector<WantedPort>> parse_all_wanted(const ConnectOptions& options)
     return all;
 }
 
-Refusal port_taken(const WantedPort& wanted, unsigned short port, const Failure& failure) {
-    if (failure.code != Code::already_exists) {
-        return {failure.code, failure.detail, "Choose another port: " + wanted.service + ":PORT", {}};
-    }
-    return {Code::already_exists,
-            fmt::format("port {} is taken by another program", port),
-            fmt::format("Choose another one ({}:PORT), or see who it is: ss -ltnp sport = :{}",
-                        wanted.service, port),
-            {}};
-}
-
-// The same port as the last time; at the first time the first free one from 5432 up.
-Outcome<unsigned short> listen_somewhere(Agent& agent, const WantedPort& wanted, bool is_postgres,
-                                         PortBook& book, Notes& notes) {
-    if (wanted.port) {
-        auto bound = agent.listen(wanted.service, wanted.mode, is_postgres, *wanted.port);
-        if (!bound) {
-            return port_taken(wanted, *wanted.port, bound.error());
-        }
-        if (*wanted.port != 0) {
-            book.remember(wanted.book_name(), *bound);
-        }
-        return *bound;
-    }
-    const unsigned short remembered = book.find(wanted.book_name());
-    unsigned short port =
-        remembered != 0 ? remembered : book.next_free(wanted.book_name(), PortBook::kFirst - 1);
-    while (port != 0) {
-        auto bound = agent.listen(wanted.service, wanted.mode, is_postgres, port);
-        if (bound) {
-            if (remembered == 0) {
-                book.remember(wanted.book_name(), *bound);
-            } else if (port != remembered) {
-                notes.remark(fmt::format("port {}, where {} was the last time, is taken by another program",
-                                         remembered, wanted.service));
-            }
-            return *bound;
-        }
-        if (bound.error().code != Code::already_exists) {
-            return port_taken(wanted, port, bound.error());
-        }
-        port = book.next_free(wanted.book_name(), port);
-    }
-    return Refusal{
-        Code::already_exists, "there is no free port", "Choose one: " + wanted.service + ":PORT", {}};
-}
-
-// What the gateways say of the services: which are not PostgreSQL, which are not there. Ports open all the
-// same when they do not answer now.
-class Offers {
-public:
-    explicit Offers(Outcome<std::vector<OfferedService>> offered) : offered_(std::move(offered)) {}
-
-    /// Whether it is PostgreSQL.
-    Outcome<bool> protocol_of(const WantedPort& wanted, Notes& notes) const {
-        if (!offered_) {
-            return true;
-        }
-        for (const auto& offered : *offered_) {
-            if (offered.name != wanted.service) {
-                continue;
-            }
-            const bool is_postgres = offered.protocol == "postgres";
-            if (!is_postgres && wanted.mode == Mode::end_to_end) {
-                return Refusal{
-                    Code::config_invalid,
-                    fmt::format("{} is not PostgreSQL", wanted.service),
-                    fmt::format("Let its bytes through untouched: postern connect --passthrough {}",
-                                wanted.service),
-                    {}};
-            }
-            return is_postgres;
-        }
-        notes.remark(
-            fmt::format("no gateway offers {} to you now; connections will say why", wanted.service));
-        return true;
-    }
-
-    std::optional<Refusal> refusal() const {
-        return offered_ ? std::nullopt : std::optional(offered_.error());
-    }
-
-private:
-    Outcome<std::vector<OfferedService>> offered_;
-};
-
-// Blocked before the first thread starts, so that every thread inherits it and only wait() takes them.
+// Blocked from the start, so that none is lost before it is waited for.
 class StopSignals {
 public:
     StopSignals() {
-        ::sigemptyset(&signals_);
-        ::sigaddset(&signals_, SIGINT);
-        ::sigaddset(&signals_, SIGTERM);
-        ::sigaddset(&signals_, SIGHUP);
-        ::pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
+        sigset_t signals;
+        ::sigemptyset(&signals);
+        for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+            ::sigaddset(&signals, signal);
+        }
+        ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+        fd_ = UniqueFd(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
     }
-    void wait() const {
-        int which = 0;
-        ::sigwait(&signals_, &which);
-    }
+    int fd() const noexcept { return fd_.get(); }
 
 private:
-    sigset_t signals_{};
+    UniqueFd fd_;
 };
 
-Outcome<void> open_ports(Agent& agent, const std::vector<WantedPort>& all, const Offers& offers,
-                         const ProfileFolder& folder, Notes& notes, const std::string& user) {
-    const auto held = folder.lock("ports.lock");
-    if (!held) {
-        return local_refusal(held.error());
+std::string bytes_text(std::uint64_t bytes) {
+    static constexpr std::array<const char*, 5> kUnits{"B", "kB", "MB", "GB", "TB"};
+    double amount = static_cast<double>(bytes);
+    std::size_t unit = 0;
+    while (amount >= 1000 && unit + 1 < kUnits.size()) {
+        amount /= 1000;
+        ++unit;
     }
-    PortBook book = PortBook::load(folder);
-    for (const auto& wanted : all) {
-        const auto is_postgres = offers.protocol_of(wanted, notes);
-        if (!is_postgres) {
-            return is_postgres.error();
-        }
-        const auto port = listen_somewhere(agent, wanted, *is_postgres, book, notes);
-        if (!port) {
-            return port.error();
-        }
-        notes.listening(wanted.service, wanted.mode == Mode::end_to_end ? "end_to_end" : "passthrough", *port,
-                        user);
+    return unit == 0 ? fmt::format("{} B", bytes) : fmt::format("{:.1f} {}", amount, kUnits[unit]);
+}
+
+/// A `postern connect` in the foreground: its ports stay open while it runs.
+class Foreground {
+public:
+    Foreground(const ConnectOptions& options, std::vector<WantedPort> wanted, Notes& notes)
+        : options_(options), wanted_(std::move(wanted)), notes_(notes) {}
+
+    /// Opens the ports; says which.
+    Outcome<void> open(control::AgentClient& agent);
+    /// Until a signal comes (0), or the agent ends.
+    std::optional<int> watch(control::AgentClient& agent, const StopSignals& signals);
+
+private:
+    void take(const control::Notification& notification);
+    void show_status();
+
+    const ConnectOptions& options_;
+    const std::vector<WantedPort> wanted_;
+    Notes& notes_;
+    std::set<std::string> services_;
+    std::map<std::string, json> traffic_;
+    std::map<std::string, std::string> states_;
+    json login_;
+    bool has_ended_ = false;
+};
+
+Outcome<void> Foreground::open(control::AgentClient& agent) {
+    const auto hello = agent.call("hello", {{"client", "postern connect"}});
+    const auto state = hello ? agent.call("subscribe") : hello;
+    if (!state) {
+        return state.error();
     }
-    if (auto saved = book.save(folder); !saved) {
-        return local_refusal(saved.error());
+    login_ = (*state)["login"];
+    for (const auto& wanted : wanted_) {
+        auto parameters = connect_parameters(wanted.service, options_.files);
+        parameters["hold"] = !options_.is_background;
+        parameters["mode"] = wanted.mode;
+        if (wanted.port) {
+            parameters["port"] = *wanted.port;
+        }
+        if (options_.admits_other_users) {
+            parameters["unsafe_any_local_user"] = true;
+        }
+        const auto service = agent.call("connect", parameters);
+        if (!service) {
+            return service.error();
+        }
+        services_.insert(wanted.service);
+        states_[wanted.service] = (*service)["state"].get<std::string>();
+        const json& opened = (*service)["opened"];
+        notes_.listening(wanted.service, opened, opened["commands"], (*hello)["pid"].get<int>());
+        if (options_.writes_service_file && wanted.mode == "end_to_end") {
+            const auto written = write_service_file(
+                {wanted.service, opened["port"].get<unsigned short>(), opened.value("user", std::string())});
+            if (!written) {
+                return written.error();
+            }
+            notes_.remark(fmt::format("psql service={} works now ({})", wanted.service, written->string()));
+        }
     }
     return {};
+}
+
+void Foreground::take(const control::Notification& notification) {
+    const json& params = notification.params;
+    if (notification.method == "event") {
+        const std::string service = params.value("service", std::string());
+        if (service.empty() || services_.count(service) > 0) {
+            notes_.event(params);
+        }
+    } else if (notification.method == "service") {
+        const std::string service = params.value("name", std::string());
+        if (services_.count(service) > 0) {
+            states_[service] = params.value("state", std::string());
+            has_ended_ = has_ended_ || (params["ports"].empty() && states_[service] == "disconnected");
+        }
+    } else if (notification.method == "traffic") {
+        for (const auto& one : params["services"]) {
+            traffic_[one.value("name", std::string())] = one;
+        }
+    } else if (notification.method == "login") {
+        login_ = params;
+    } else if (notification.method == "shutdown") {
+        has_ended_ = true;
+    }
+}
+
+void Foreground::show_status() {
+    std::string line;
+    for (const auto& [service, state] : states_) {
+        const json& traffic = traffic_[service];
+        const auto count = [&](const char* key) {
+            return traffic.is_object() ? traffic.value(key, std::uint64_t{0}) : 0;
+        };
+        line +=
+            fmt::format("{}{} {}, {} open, {} in, {} out", line.empty() ? "" : "; ", service, state,
+                        count("connections"), bytes_text(count("bytes_in")), bytes_text(count("bytes_out")));
+    }
+    if (login_.is_object()) {
+        if (const auto end = parse_time(login_.value("not_after", std::string()))) {
+            const auto left =
+                std::chrono::duration_cast<std::chrono::minutes>(*end - system_clock()()).count();
+            line += left > 0 ? fmt::format("; certificate {} min", left) : "; certificate expired";
+        }
+    }
+    notes_.status(line);
+}
+
+std::optional<int> Foreground::watch(control::AgentClient& agent, const StopSignals& signals) {
+    for (;;) {
+        while (auto notification = agent.take()) {
+            take(*notification);
+        }
+        if (has_ended_) {
+            notes_.remark("the ports were closed");
+            return 0;
+        }
+        if (agent.is_closed()) {
+            return std::nullopt;
+        }
+        show_status();
+        std::array<pollfd, 2> waiting{pollfd{agent.fd(), POLLIN, 0}, pollfd{signals.fd(), POLLIN, 0}};
+        ::poll(waiting.data(), waiting.size(), 60'000);
+        if (waiting[1].revents != 0) {
+            return 0;
+        }
+    }
 }
 
 }  // namespace
@@ -213,66 +246,59 @@ int connect(const ConnectOptions& options) {
     if (wanted->empty()) {
         return fail_usage("connect to which service?", "See what there is: postern services");
     }
-    const auto path = ProfileFolder::default_path();
-    const auto folder = path ? ProfileFolder::open(*path) : Result<ProfileFolder>(path.error());
-    if (!folder) {
-        return fail(local_refusal(folder.error()));
+    auto agent = control::AgentClient::find_or_start();
+    if (!agent) {
+        return fail(agent.error());
+    }
+    while (!options.files.has_files()) {
+        const auto ready = ensure_login(*agent, options.login);
+        if (ready) {
+            break;
+        }
+        if (!options.is_patient || exit_code_of(ready.error().code) != 5) {
+            return fail(ready.error());
+        }
+        std::this_thread::sleep_for(kWaitPause);
     }
     const StopSignals signals;
-    Notes notes(options.as_json ? Notes::Style::json : Notes::Style::human, has_color(STDERR_FILENO));
-    AgentOptions agent_options;
-    agent_options.admits_other_users = options.admits_other_users;
+    const bool has_status_line = !options.as_json && !options.is_background && ::isatty(STDOUT_FILENO) == 1;
+    Notes notes(options.as_json ? Notes::Style::json : Notes::Style::human, has_color(STDERR_FILENO),
+                has_status_line);
     if (options.admits_other_users) {
         notes.remark(
             "warning: every user of this machine may use these ports with your login "
             "(--unsafe-any-local-user)");
     }
-    Agent agent(notes, agent_options);
-    RenewedLogin::Hooks hooks;
-    hooks.on_change = [&agent, &notes](LoginPtr login) {
-        if (!login) {
-            notes.logged_out();
-            return;
+    Foreground foreground(options, *wanted, notes);
+    for (;;) {
+        if (auto opened = foreground.open(*agent); !opened) {
+            return fail(opened.error());
         }
-        notes.renewed(login->not_after());
-        agent.show(std::move(login));
-    };
-    hooks.on_failure = [&notes](const Refusal& refusal) { notes.not_renewed(refusal); };
-    // Before the agent goes: it posts to the agent's loops, and the sessions that ask it have ended by then.
-    auto logins = open_login(options.login, *folder, std::move(hooks));
-    if (!logins) {
-        return fail(logins.error());
+        ::sd_notify(0, "READY=1");
+        if (options.is_background) {
+            return 0;
+        }
+        if (const auto code = foreground.watch(*agent, signals)) {
+            return *code;
+        }
+        notes.remark("the agent has ended; starting it again");
+        agent = control::AgentClient::find_or_start();
+        if (!agent) {
+            return fail(agent.error());
+        }
     }
-    const std::string user = (*logins)->latest()->user();
-    if (!options.passthrough.empty() && pki::is_on_device((*logins)->latest()->credentials().key)) {
-        notes.remark(
-            "the login's key is in a device: passed-through programs that want a key file for TLS of their "
-            "own "
-            "have none");
+}
+
+int disconnect(const std::string& service, bool as_json) {
+    auto agent = control::AgentClient::find();
+    if (!agent) {
+        return fail(Refusal{Code::not_found, "no agent runs: no port is open", {}, {}});
     }
-    agent.set_logins(**logins);
-    agent.start();
-    const auto login = wait_for_login(**logins, kListPatience);
-    const Offers offers(login ? list_services(*login, kListPatience)
-                              : Outcome<std::vector<OfferedService>>(login.error()));
-    if (const auto refusal = offers.refusal()) {
-        notes.remark(fmt::format("for now, {}", refusal->message));
+    const auto state = agent->call("disconnect", {{"service", service}});
+    if (!state) {
+        return fail(state.error());
     }
-    const auto opened = open_ports(agent, *wanted, offers, *folder, notes, user);
-    if (!opened) {
-        agent.stop();
-        return fail(opened.error());
-    }
-    if (offers.refusal()) {
-        agent.learn_protocols();
-    }
-    signals.wait();
-    agent.stop();
-    if ((*logins)->is_busy()) {
-        // A renewal waits for a CA that does not answer. What it writes it writes whole.
-        std::fflush(nullptr);
-        std::_Exit(0);
-    }
+    std::puts(as_json ? state->dump(2).c_str() : fmt::format("{} is closed.", service).c_str());
     return 0;
 }
 

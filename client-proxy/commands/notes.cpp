@@ -1,11 +1,26 @@
 #include "client-proxy/commands/notes.hpp"
 
 #include <cstdio>
-#include <utility>
 
 #include <fmt/format.h>
 
 namespace postern::client {
+
+using nlohmann::json;
+
+namespace {
+
+std::string member(const json& object, const char* key) {
+    const auto found = object.find(key);
+    return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+// The words of --json, which are older than those of the control protocol.
+std::string spoken(const std::string& kind) {
+    return kind == "renewal_failed" ? "not_renewed" : kind == "logout" ? "logged_out" : kind;
+}
+
+}  // namespace
 
 std::string printable(std::string_view text) {
     std::string out(text);
@@ -17,99 +32,96 @@ std::string printable(std::string_view text) {
     return out;
 }
 
-Notes::Notes(Style style, bool has_color) : style_(style), has_color_(has_color) {}
+Notes::Notes(Style style, bool has_color, bool has_status_line)
+    : style_(style), has_color_(has_color), has_status_line_(has_status_line) {}
 
-void Notes::write(nlohmann::json event, const std::string& line, bool is_output) {
-    if (style_ == Style::silent) {
+Notes::~Notes() {
+    clear_status();
+    std::fflush(stdout);
+}
+
+void Notes::clear_status() {
+    if (!status_.empty()) {
+        std::fputs("\r\x1b[K", stdout);
+    }
+}
+
+void Notes::status(const std::string& line) {
+    if (!has_status_line_ || line == status_) {
         return;
     }
+    clear_status();
+    status_ = line;
+    std::fputs(status_.c_str(), stdout);
+    std::fflush(stdout);
+}
+
+void Notes::write(const json& event, const std::string& line, bool is_output) {
     const bool is_json = style_ == Style::json;
     const std::string text =
-        (is_json ? event.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) : line) + "\n";
+        (is_json ? event.dump(-1, ' ', false, json::error_handler_t::replace) : line) + "\n";
     std::FILE* const to = is_json || is_output ? stdout : stderr;
-    const std::lock_guard lock(mutex_);
+    clear_status();
+    std::fflush(stdout);
     std::fwrite(text.data(), 1, text.size(), to);
     std::fflush(to);
+    if (!status_.empty()) {
+        std::fputs(status_.c_str(), stdout);
+        std::fflush(stdout);
+    }
 }
 
-void Notes::listening(std::string_view service, std::string_view mode, unsigned short port,
-                      std::string_view user) {
+void Notes::listening(const std::string& service, const json& opened, const json& commands, int agent) {
+    const bool passes_through = member(opened, "mode") == "passthrough";
+    const int port = opened.value("port", 0);
     std::string line =
         fmt::format("{} is at localhost:{} ({})", service, port,
-                    mode == "passthrough" ? "passed through: the client brings its own TLS" : "end to end");
-    if (mode != "passthrough") {
-        line += fmt::format("\n    psql -h localhost -p {} -U {}", port, user);
+                    passes_through ? "passed through: the client brings its own TLS" : "end to end");
+    if (!passes_through && commands.is_object()) {
+        line += fmt::format("\n    {}\n    {}\n    {}", member(commands, "psql"), member(commands, "dsn"),
+                            member(commands, "jdbc"));
     }
-    nlohmann::json event = {{"event", "listening"}, {"service", service}, {"mode", mode},
-                            {"host", "localhost"},  {"port", port},       {"user", user}};
-    write(std::move(event), line, true);
+    const json event = {{"event", "listening"}, {"service", service}, {"mode", member(opened, "mode")},
+                        {"host", "localhost"},  {"port", port},       {"user", member(opened, "user")},
+                        {"commands", commands}, {"agent_pid", agent}};
+    write(event, line, true);
 }
 
-void Notes::tell(std::string_view event, std::string_view what, std::string_view service,
-                 const Refusal& refusal) {
-    const char* const red = has_color_ ? "\x1b[31m" : "";
-    const char* const plain = has_color_ ? "\x1b[0m" : "";
-    std::string line = fmt::format("{}{}{} {}: {}", red, what, plain, service, printable(refusal.message));
-    if (!refusal.connection_id.empty()) {
-        line += fmt::format(" (connection {})", refusal.connection_id);
+void Notes::event(const json& event) {
+    const std::string kind = member(event, "kind");
+    const std::string service = member(event, "service");
+    const std::string message = printable(member(event, "message"));
+    const std::string hint = printable(member(event, "hint"));
+    const std::string id = member(event, "connection_id");
+    const json told = {{"event", spoken(kind)},           {"service", service},
+                       {"code", member(event, "reason")}, {"message", member(event, "message")},
+                       {"hint", member(event, "hint")},   {"connection_id", id},
+                       {"time", member(event, "time")}};
+    if (style_ == Style::human && (kind == "accepted" || kind == "closed" || kind == "connected")) {
+        return;
     }
-    if (!refusal.hint.empty()) {
-        line += fmt::format("\n    hint: {}", printable(refusal.hint));
-    }
-    nlohmann::json json = {{"event", event},
-                           {"service", service},
-                           {"code", name(refusal.code)},
-                           {"message", refusal.message},
-                           {"hint", refusal.hint},
-                           {"connection_id", refusal.connection_id}};
-    write(std::move(json), line, false);
-}
-
-void Notes::refused(std::string_view service, const Refusal& refusal) {
-    tell("refused", "refused", service, refusal);
-}
-void Notes::cut(std::string_view service, const Refusal& refusal) {
-    tell("cut", "cut", service, refusal);
-}
-
-void Notes::renewed(SystemTime not_after) {
-    {
-        const std::lock_guard lock(mutex_);
-        complaint_.clear();
-    }
-    nlohmann::json event = {{"event", "renewed"}, {"not_after", format_time(not_after)}};
-    write(std::move(event), fmt::format("the login certificate is renewed until {}", format_time(not_after)),
-          false);
-}
-
-void Notes::not_renewed(const Refusal& refusal) {
-    {
-        const std::lock_guard lock(mutex_);
-        if (complaint_ == refusal.message) {
-            return;
+    std::string line = message;
+    if (kind == "refused" || kind == "cut") {
+        const char* const red = has_color_ ? "\x1b[31m" : "";
+        const char* const plain = has_color_ ? "\x1b[0m" : "";
+        line = fmt::format("{}{}{} {}: {}", red, kind, plain, service, message);
+        if (!id.empty()) {
+            line += fmt::format(" (connection {})", id);
         }
-        complaint_ = refusal.message;
+    } else if (kind == "renewal_failed") {
+        line = fmt::format("the login certificate could not be renewed: {}", message);
+    } else if (kind == "logout") {
+        line = "logged out: new connections are refused until: postern login";
     }
-    nlohmann::json event = {{"event", "not_renewed"},
-                            {"code", name(refusal.code)},
-                            {"message", refusal.message},
-                            {"hint", refusal.hint}};
-    std::string line =
-        fmt::format("the login certificate could not be renewed: {}", printable(refusal.message));
-    if (!refusal.hint.empty()) {
-        line += fmt::format("\n    hint: {}", printable(refusal.hint));
+    if (!hint.empty()) {
+        line += fmt::format("\n    hint: {}", hint);
     }
-    write(std::move(event), line, false);
-}
-
-void Notes::logged_out() {
-    nlohmann::json event = {{"event", "logged_out"}};
-    write(std::move(event), "logged out: new connections are refused until: postern login", false);
+    write(told, line, false);
 }
 
 void Notes::remark(std::string_view text) {
-    nlohmann::json event = {{"event", "remark"}, {"message", text}};
-    write(std::move(event), printable(text), false);
+    const json event = {{"event", "remark"}, {"message", text}};
+    write(event, printable(text), false);
 }
 
 }  // namespace postern::client

@@ -1,14 +1,12 @@
-// What a running `postern connect` says: one line an event for people, or one JSON object for programs.
-// Thread-safe.
+// What a running `postern connect` says: one line an event for people, or one JSON object for programs. On a
+// terminal the last line is a status line that the others push down.
 #pragma once
 
-#include <mutex>
 #include <string>
 #include <string_view>
 
 #include <nlohmann/json.hpp>
 
-#include "base/clock.hpp"
 #include "client-proxy/refusal.hpp"
 
 namespace postern::client {
@@ -20,33 +18,29 @@ public:
         human,
         /// Everything on standard output, an object a line.
         json,
-        /// `postern psql`: the terminal is psql's, and refusals reach it through the protocol.
-        silent,
     };
-    Notes(Style style, bool has_color);
+    Notes(Style style, bool has_color, bool has_status_line);
+    ~Notes();
+    Notes(const Notes&) = delete;
+    Notes& operator=(const Notes&) = delete;
 
-    void listening(std::string_view service, std::string_view mode, unsigned short port,
-                   std::string_view user);
-    /// A connection that was turned away.
-    void refused(std::string_view service, const Refusal& refusal);
-    /// A session that was open and was cut.
-    void cut(std::string_view service, const Refusal& refusal);
-    void renewed(SystemTime not_after);
-    void not_renewed(const Refusal& refusal);
-    void logged_out();
+    /// `opened` is a *port* of the control protocol, `commands` the lines to paste.
+    void listening(const std::string& service, const nlohmann::json& opened, const nlohmann::json& commands,
+                   int agent);
+    /// An *event* of the control protocol.
+    void event(const nlohmann::json& event);
     /// Something that is good to know.
     void remark(std::string_view text);
+    void status(const std::string& line);
 
 private:
-    void write(nlohmann::json event, const std::string& line, bool is_output);
-    void tell(std::string_view event, std::string_view what, std::string_view service,
-              const Refusal& refusal);
+    void write(const nlohmann::json& event, const std::string& line, bool is_output);
+    void clear_status();
 
     const Style style_;
     const bool has_color_;
-    std::mutex mutex_;
-    /// What was last said of a renewal that failed: an outage is told once.
-    std::string complaint_;
+    const bool has_status_line_;
+    std::string status_;
 };
 
 /// Without control characters: what others sent may go to a terminal.

@@ -3,52 +3,41 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "client-proxy/agent/port_book.hpp"
 #include "client-proxy/commands/commands.hpp"
 #include "client-proxy/commands/terminal.hpp"
-#include "client-proxy/login/login_source.hpp"
-#include "client-proxy/tunnel/service_list.hpp"
+#include "client-proxy/control/agent_client.hpp"
 
 namespace postern::client {
 
 int show_services(bool as_json) {
-    const auto path = ProfileFolder::default_path();
-    const auto folder = path ? ProfileFolder::open(*path) : Result<ProfileFolder>(path.error());
-    if (!folder) {
-        return fail(local_refusal(folder.error()));
+    auto agent = control::AgentClient::find_or_start();
+    if (!agent) {
+        return fail(agent.error());
     }
-    const auto login = good_login(*folder, system_clock()());
-    if (!login) {
-        return fail(login.error());
+    const auto answer = agent->call("services.refresh");
+    if (!answer) {
+        return fail(answer.error());
     }
-    const auto services = list_services(*login, std::chrono::seconds(5));
-    if (!services) {
-        return fail(services.error());
-    }
-    const auto ports = PortBook::load(*folder);
     auto list = nlohmann::json::array();
     std::string text;
-    for (const auto& service : *services) {
-        const auto port = ports.find(service.name);
-        nlohmann::json item = {{"name", service.name},
-                               {"protocol", service.protocol},
-                               {"mode", service.mode},
-                               {"gateway", service.gateway},
-                               {"port", nullptr}};
-        if (port != 0) {
-            item["port"] = port;
+    for (const auto& service : (*answer)["services"]) {
+        if (!service.value("allowed", false)) {
+            continue;
         }
-        list.push_back(std::move(item));
-        text += fmt::format("{:<24} {:<9} {:<12} {}\n", service.name, service.protocol, service.mode,
-                            service.gateway);
+        list.push_back(service);
+        const auto word = [&](const char* key) { return service.value(key, std::string()); };
+        text += fmt::format("{:<24} {:<9} {:<12} {:<12} {:<6} {}\n", word("name"), word("protocol"),
+                            word("mode"), word("state"),
+                            service["port"].is_number() ? fmt::format("{}", service["port"].get<int>()) : "-",
+                            word("gateway"));
     }
     if (as_json) {
         std::puts(list.dump(2).c_str());
-    } else if (services->empty()) {
+    } else if (list.empty()) {
         std::puts("There is no service that you may use.");
     } else {
-        std::fputs(fmt::format("{:<24} {:<9} {:<12} {}\n", "SERVICE", "PROTOCOL", "MODE", "GATEWAY").c_str(),
-                   stdout);
+        text.insert(0, fmt::format("{:<24} {:<9} {:<12} {:<12} {:<6} {}\n", "SERVICE", "PROTOCOL", "MODE",
+                                   "STATE", "PORT", "GATEWAY"));
         std::fputs(text.c_str(), stdout);
     }
     return 0;

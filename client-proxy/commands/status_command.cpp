@@ -5,7 +5,9 @@
 #include <nlohmann/json.hpp>
 
 #include "client-proxy/commands/commands.hpp"
+#include "client-proxy/commands/notes.hpp"
 #include "client-proxy/commands/terminal.hpp"
+#include "client-proxy/control/agent_client.hpp"
 #include "client-proxy/login/login.hpp"
 #include "client-proxy/login/login_key.hpp"
 #include "client-proxy/login/profile.hpp"
@@ -15,7 +17,48 @@ namespace postern::client {
 
 namespace {
 
+/// What the agent that runs says; null when none does, which is no reason to start one.
+nlohmann::json ask_agent() {
+    auto agent = control::AgentClient::find();
+    if (!agent) {
+        return nullptr;
+    }
+    const auto hello = agent->call("hello", {{"client", "postern status"}});
+    auto state = agent->call("state");
+    if (!hello || !state) {
+        return nullptr;
+    }
+    (*state)["agent"] = *hello;
+    return *std::move(state);
+}
+
+std::string ports_text(const nlohmann::json& agent) {
+    std::string text;
+    if (!agent.is_object()) {
+        return text;
+    }
+    for (const auto& service : agent["services"]) {
+        if (service["ports"].empty() && !service["error"].is_object()) {
+            continue;
+        }
+        text += fmt::format("{:<12} {}", service.value("name", std::string()),
+                            service.value("state", std::string()));
+        for (const auto& port : service["ports"]) {
+            text +=
+                fmt::format(", localhost:{} ({})", port.value("port", 0), port.value("mode", std::string()));
+        }
+        text += fmt::format(", {} open\n", service.value("connections", 0));
+        if (service["error"].is_object()) {
+            text += fmt::format("             {}\n             hint: {}\n",
+                                printable(service["error"].value("message", std::string())),
+                                printable(service["error"].value("hint", std::string())));
+        }
+    }
+    return text;
+}
+
 int tell_json(const Profile& profile, const LoginPtr& login, bool is_usable, const ProfileFolder& folder) {
+    const auto agent = ask_agent();
     nlohmann::json json = {{"logged_in", is_usable},
                            {"user", profile.user},
                            {"groups", profile.groups},
@@ -24,7 +67,9 @@ int tell_json(const Profile& profile, const LoginPtr& login, bool is_usable, con
                            {"trust_domain", profile.trust_domain},
                            {"profile", folder.path().string()},
                            {"certificate", nullptr},
-                           {"session", nullptr}};
+                           {"session", nullptr},
+                           {"agent", agent.is_object() ? agent["agent"] : agent},
+                           {"services", agent.is_object() ? agent["services"] : nlohmann::json::array()}};
     if (login) {
         const bool has_file = !pki::is_on_device(login->credentials().key);
         json["key_file"] = has_file ? nlohmann::json(folder.login_key().string()) : nlohmann::json();
@@ -82,6 +127,7 @@ int show_status(bool as_json) {
         text += fmt::format("session      {} {}\n", has_session ? "until" : "ended at",
                             local_time(*profile->session_expires, now));
     }
+    text += ports_text(ask_agent());
     std::fputs(text.c_str(), stdout);
     if (!has_session) {
         return fail(Refusal{Code::session_ended, "the login session has ended", "Run: postern login", {}});

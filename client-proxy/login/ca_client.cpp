@@ -6,8 +6,10 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/file.hpp"
 #include "base/file_batch.hpp"
 #include "base/hex.hpp"
+#include "pki/identity.hpp"
 
 namespace postern::client {
 
@@ -17,12 +19,42 @@ Failure senseless(std::string_view what) {
     return {Code::malformed_request, fmt::format("the CA's answer: {}", what)};
 }
 
+constexpr std::size_t kMostMethods = 16;
+constexpr std::size_t kMostFields = 16;
+
+}  // namespace
+
 bool is_signed_by(const pki::Certificate& certificate, const pki::Certificate& issuer) {
     return X509_check_issued(issuer.get(), certificate.get()) == X509_V_OK &&
            X509_verify(certificate.get(), X509_get0_pubkey(issuer.get())) == 1;
 }
 
-}  // namespace
+Result<std::vector<LoginMethod>> login_methods_from_json(std::string_view text) {
+    const auto json = nlohmann::json::parse(text, nullptr, false);
+    try {
+        std::vector<LoginMethod> methods;
+        for (const auto& item : json.at("methods")) {
+            LoginMethod method;
+            method.id = item.at("id").get<std::string>();
+            method.title = item.value("title", method.id);
+            method.kind = item.value("kind", std::string("form"));
+            for (const auto& field : item.value("fields", nlohmann::json::array())) {
+                const std::string named = field.at("name").get<std::string>();
+                method.fields.push_back({named, field.value("label", named),
+                                         field.value("kind", std::string("text")),
+                                         field.value("required", true)});
+            }
+            if (!pki::is_resource_name(method.id) || method.fields.size() > kMostFields ||
+                methods.size() == kMostMethods) {
+                return senseless("a login method");
+            }
+            methods.push_back(std::move(method));
+        }
+        return methods;
+    } catch (const nlohmann::json::exception& error) {
+        return senseless(error.what());
+    }
+}
 
 Result<LoginAnswer> login_answer_from_json(std::string_view text) {
     const auto json = nlohmann::json::parse(text, nullptr, false);
@@ -143,7 +175,7 @@ Outcome<CaClient> CaClient::make(std::string url, pki::TrustBundle server_ca, st
     return CaClient(*std::move(client), std::move(url), route);
 }
 
-Outcome<CaClient> CaClient::make_pinned(const std::string& url, const std::string& pin) {
+Outcome<Trust> claimed_trust(const std::string& url) {
     if (auto wrong = CaRoute::misconfigured()) {
         return *std::move(wrong);
     }
@@ -166,6 +198,14 @@ Outcome<CaClient> CaClient::make_pinned(const std::string& url, const std::strin
     auto claimed = answer->status == 200 ? trust_from_json(answer->body) : senseless("no trust");
     if (!claimed) {
         return ca_refusal(claimed.error(), url);
+    }
+    return *std::move(claimed);
+}
+
+Outcome<CaClient> CaClient::make_pinned(const std::string& url, const std::string& pin) {
+    auto claimed = claimed_trust(url);
+    if (!claimed) {
+        return claimed.error();
     }
     auto vouched = vouched_for(claimed->server_ca.certificates(), pin);
     if (!vouched) {
@@ -206,14 +246,34 @@ Outcome<LoginAnswer> CaClient::login_answer(Result<http::ClientAnswer> answer) c
     return *std::move(read);
 }
 
-Outcome<LoginAnswer> CaClient::login(std::string_view user, const Secret& password,
+Outcome<std::vector<LoginMethod>> CaClient::login_methods() {
+    auto body = body_of(client_.get("/v1/login-methods"));
+    if (!body) {
+        return body.error();
+    }
+    auto read = login_methods_from_json(*body);
+    if (!read) {
+        return ca_refusal(read.error(), url_);
+    }
+    return *std::move(read);
+}
+
+Outcome<LoginAnswer> CaClient::login(std::string_view method,
+                                     const std::vector<std::pair<std::string, Secret>>& fields,
                                      std::string_view csr_pem) {
-    nlohmann::json request = {{"username", user}, {"password", password.reveal()}, {"csr", csr_pem}};
+    nlohmann::json request = {{"csr", csr_pem}};
+    for (const auto& [field, entered] : fields) {
+        request[field] = entered.reveal();
+    }
     std::string text = request.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-    auto answer = client_.post_json("/v1/login", text);
+    const std::string path =
+        method == "password" ? std::string("/v1/login") : fmt::format("/v1/login/{}", method);
+    auto answer = client_.post_json(path, text);
     explicit_bzero(text.data(), text.size());
-    auto& copy = request["password"].get_ref<std::string&>();
-    explicit_bzero(copy.data(), copy.size());
+    for (auto& member : request) {
+        auto& copy = member.get_ref<std::string&>();
+        explicit_bzero(copy.data(), copy.size());
+    }
     return login_answer(std::move(answer));
 }
 
@@ -240,6 +300,13 @@ Outcome<Trust> CaClient::trust() {
         return ca_refusal(read.error(), url_);
     }
     return *std::move(read);
+}
+
+Result<void> keep_trust(const ProfileFolder& folder, const Trust& trust) {
+    if (auto written = write_file(folder.server_ca(), trust.server_ca.pem(), 0600); !written) {
+        return written;
+    }
+    return write_file(folder.user_ca(), trust.user_ca.pem(), 0600);
 }
 
 Result<void> keep_login(const ProfileFolder& folder, const Profile& profile, const LoginAnswer& answer,

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -39,6 +40,28 @@ struct Trust {
     pki::TrustBundle server_ca;
 };
 Result<Trust> trust_from_json(std::string_view text);
+/// What a server says of itself before anything is believed of it: nobody's word until a fingerprint vouches
+/// for it.
+Outcome<Trust> claimed_trust(const std::string& url);
+bool is_signed_by(const pki::Certificate& certificate, const pki::Certificate& issuer);
+
+/// One way in which the CA lets people log in; whoever asks the person draws a form from it.
+struct LoginMethod {
+    struct Field {
+        std::string name;
+        std::string label;
+        /// "text", "secret" or "code".
+        std::string kind;
+        bool is_required = true;
+    };
+    std::string id;
+    std::string title;
+    /// "form"; others are left out by who does not know them.
+    std::string kind;
+    std::vector<Field> fields;
+};
+/// At most 16 methods of 16 fields. Code::malformed_request.
+Result<std::vector<LoginMethod>> login_methods_from_json(std::string_view text);
 
 /// The pin as "sha256:<lower-case hex>"; colons between the bytes and upper case are taken too.
 /// Code::malformed_request.
@@ -54,7 +77,11 @@ public:
     /// First contact: learns the authority from the server itself and believes it by the pin.
     static Outcome<CaClient> make_pinned(const std::string& url, const std::string& pin);
 
-    Outcome<LoginAnswer> login(std::string_view user, const Secret& password, std::string_view csr_pem);
+    Outcome<std::vector<LoginMethod>> login_methods();
+    /// `fields`: what was entered, by the field's name.
+    Outcome<LoginAnswer> login(std::string_view method,
+                               const std::vector<std::pair<std::string, Secret>>& fields,
+                               std::string_view csr_pem);
     Outcome<LoginAnswer> renew(std::string_view csr_pem);
     Outcome<void> logout();
     Outcome<Trust> trust();
@@ -70,8 +97,9 @@ private:
     CaRoute route_;
 };
 
-/// Puts a login into the folder, or leaves the old one there as it was; the caller holds its lock. The key and
-/// the trust only when they are new.
+Result<void> keep_trust(const ProfileFolder& folder, const Trust& trust);
+/// Puts a login into the folder, or leaves the old one there as it was; the caller holds its lock. The key
+/// and the trust only when they are new.
 Result<void> keep_login(const ProfileFolder& folder, const Profile& profile, const LoginAnswer& answer,
                         const Trust* trust, const Secret* key_pem = nullptr);
 /// The profile after that answer.

@@ -79,28 +79,12 @@ Outcome<LoginPtr> login_of_files(const LoginChoice& choice, const ProfileFolder&
 
 }  // namespace
 
-Outcome<std::unique_ptr<LoginSource>> open_login(const LoginChoice& choice, const ProfileFolder& folder,
-                                                 RenewedLogin::Hooks hooks) {
-    if (choice.has_files()) {
-        auto login = login_of_files(choice, folder);
-        if (!login) {
-            return login.error();
-        }
-        return std::unique_ptr<LoginSource>(std::make_unique<FixedLogin>(*std::move(login)));
-    }
-    auto held = folder.lock("login.lock");
-    if (!held) {
-        return local_refusal(held.error());
-    }
-    auto login = Login::load(folder);
-    if (!login && login.error().code == Code::unauthenticated) {
-        return Refusal{Code::unauthenticated, "nobody is logged in", "Run: postern login", {}};
-    }
+Outcome<std::shared_ptr<LoginSource>> open_login(const LoginChoice& choice, const ProfileFolder& folder) {
+    auto login = login_of_files(choice, folder);
     if (!login) {
-        return Refusal{login.error().code, login.error().detail, "Run: postern login", {}};
+        return login.error();
     }
-    return std::unique_ptr<LoginSource>(
-        std::make_unique<RenewedLogin>(folder, *std::move(login), system_clock(), std::move(hooks)));
+    return std::shared_ptr<LoginSource>(std::make_shared<FixedLogin>(*std::move(login)));
 }
 
 }  // namespace postern::client

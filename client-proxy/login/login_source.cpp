@@ -86,6 +86,36 @@ bool RenewedLogin::is_busy() const {
     return is_renewing_;
 }
 
+std::optional<Refusal> RenewedLogin::failure() const {
+    const std::lock_guard lock(mutex_);
+    return failure_;
+}
+
+// With the mutex held.
+bool RenewedLogin::is_worth_asking() const {
+    const bool is_good = login_ && !pki::is_over(login_->not_after(), clock_());
+    return !is_good && failure_ && is_final(failure_->code) && hooks_.can_ask && hooks_.can_ask();
+}
+
+void RenewedLogin::adopt(LoginPtr login) {
+    const std::lock_guard lock(mutex_);
+    login_ = std::move(login);
+    next_try_ = {};
+    failure_.reset();
+    if (!login_) {
+        failure_ = not_logged_in();
+    } else {
+        let_go(waiting_for_person_);
+    }
+    let_go(waiting_);
+}
+
+void RenewedLogin::let_go(std::vector<Timer>& waiting) {
+    for (const auto& timer : std::exchange(waiting, {})) {
+        asio::post(timer->get_executor(), [timer] { timer->cancel(); });
+    }
+}
+
 asio::awaitable<Outcome<LoginPtr>> RenewedLogin::current(std::chrono::milliseconds patience) {
     const auto executor = co_await asio::this_coro::executor;
     Timer timer;
@@ -106,8 +136,23 @@ asio::awaitable<Outcome<LoginPtr>> RenewedLogin::current(std::chrono::millisecon
     // The renewing thread posts the cancellation to this executor, so that it cannot come before the wait.
     co_await timer->async_wait(kAwait);
 
+    bool asks_person = false;
+    {
+        const std::lock_guard lock(mutex_);
+        std::erase(waiting_, timer);
+        asks_person = is_worth_asking();
+        if (asks_person) {
+            timer->expires_after(kPersonPatience);
+            waiting_for_person_.push_back(timer);
+        }
+    }
+    if (asks_person) {
+        // All who wait go on with the one login that is made.
+        co_await timer->async_wait(kAwait);
+    }
+
     const std::lock_guard lock(mutex_);
-    std::erase(waiting_, timer);
+    std::erase(waiting_for_person_, timer);
     if (login_ && !pki::is_over(login_->not_after(), clock_())) {
         co_return login_;
     }
@@ -144,6 +189,8 @@ void RenewedLogin::renew_now(std::unique_lock<std::mutex>& lock) {
     const auto now = clock_();
     is_renewing_ = true;
     lock.unlock();
+    // Before: a login that another process makes meanwhile is seen at the next look.
+    files_seen_ = time_of(folder_.login_certificate());
     const auto on_disk = Login::load(folder_);
     const bool is_dead = on_disk && (*on_disk)->certificate().fingerprint() == dead_fingerprint_;
     auto outcome = is_dead ? Outcome<LoginPtr>(dead_refusal_) : renew_login(folder_, now);
@@ -151,7 +198,6 @@ void RenewedLogin::renew_now(std::unique_lock<std::mutex>& lock) {
         dead_fingerprint_ = (*on_disk)->certificate().fingerprint();
         dead_refusal_ = outcome.error();
     }
-    files_seen_ = time_of(folder_.login_certificate());
     const bool is_new = outcome && (!before || (*outcome)->certificate().fingerprint() !=
                                                    before->certificate().fingerprint());
     lock.lock();
@@ -171,8 +217,9 @@ void RenewedLogin::renew_now(std::unique_lock<std::mutex>& lock) {
         next_try_ = now + std::max<SystemTime::duration>(pause, std::chrono::seconds(1));
     }
     is_wanted_ = false;
-    for (const auto& timer : std::exchange(waiting_, {})) {
-        asio::post(timer->get_executor(), [timer] { timer->cancel(); });
+    let_go(waiting_);
+    if (outcome) {
+        let_go(waiting_for_person_);
     }
     const auto failure = failure_;
     lock.unlock();
@@ -205,6 +252,8 @@ void RenewedLogin::watch_files(std::unique_lock<std::mutex>& lock) {
     failure_.reset();
     if (!on_disk) {
         failure_ = not_logged_in();
+    } else {
+        let_go(waiting_for_person_);
     }
     const bool is_same =
         before && login_ && before->certificate().fingerprint() == login_->certificate().fingerprint();

@@ -55,7 +55,12 @@ public:
         /// Called on the renewing thread, with the new login (null after a logout).
         std::function<void(LoginPtr)> on_change;
         std::function<void(const Refusal&)> on_failure;
+        /// Whether somebody asks the person to log in when only that helps, so that it is worth waiting for.
+        /// Any thread.
+        std::function<bool()> can_ask;
     };
+    /// For how long a session waits for the person.
+    static constexpr std::chrono::milliseconds kPersonPatience = std::chrono::seconds(60);
 
     RenewedLogin(ProfileFolder folder, LoginPtr login, Clock clock, Hooks hooks);
     /// Stops and joins; waits at most for the answer that is under way.
@@ -66,11 +71,18 @@ public:
     boost::asio::awaitable<Outcome<LoginPtr>> current(std::chrono::milliseconds patience) override;
     LoginPtr latest() const override;
     bool is_busy() const override;
+    /// Why the last renewal failed; nothing when it did not.
+    std::optional<Refusal> failure() const;
+    /// What somebody has just put into the profile (null: logged out), so that nobody waits for the next look
+    /// at the files. The hooks are not called.
+    void adopt(LoginPtr login);
 
 private:
     using Timer = std::shared_ptr<boost::asio::steady_timer>;
 
     void run();
+    static void let_go(std::vector<Timer>& waiting);
+    bool is_worth_asking() const;
     bool is_due(SystemTime now) const;
     void renew_now(std::unique_lock<std::mutex>& lock);
     void watch_files(std::unique_lock<std::mutex>& lock);
@@ -89,6 +101,8 @@ private:
     std::optional<Refusal> failure_;
     SystemTime next_try_{};
     std::vector<Timer> waiting_;
+    /// Those whom only a person can help; let go when somebody has logged in.
+    std::vector<Timer> waiting_for_person_;
 
     /// The renewing thread's alone: the certificate that the CA will renew no more, and why.
     std::string dead_fingerprint_;

@@ -46,6 +46,9 @@ Result<Preferences> Preferences::load(const std::filesystem::path& file) {
     auto network = root.table("network");
     preferences.proxy = Secret(network.string("proxy", ""));
     preferences.no_proxy = network.string("no_proxy", "");
+    auto agent = root.table("agent");
+    preferences.unsafe_listen = agent.strings("unsafe_listen");
+    preferences.allow_programs = agent.strings("allow_programs");
     if (auto finished = document->finish(); !finished) {
         return finished.error();
     }

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "base/result.hpp"
 #include "base/secret.hpp"
@@ -24,6 +25,9 @@ struct Preferences {
     /// private then.
     Secret proxy;
     std::string no_proxy;
+    // [agent]
+    std::vector<std::string> unsafe_listen;
+    std::vector<std::string> allow_programs;
 
     /// Empty ones when there is no file. Code::config_invalid with every problem of the file.
     static Result<Preferences> load();

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "client-proxy/session/admission.hpp"
 #include "client-proxy/session/local_client.hpp"
 #include "net/relay.hpp"
 #include "postgres/auth_filter.hpp"
@@ -63,8 +64,13 @@ private:
 
 class EndToEndSession {
 public:
-    EndToEndSession(Agent& agent, const PortService& service, std::size_t loop, net::PlainStream local)
-        : agent_(agent), service_(service), loop_(loop), local_(std::move(local)) {}
+    EndToEndSession(Agent& agent, LocalPortPtr port, LocalProgram program, std::size_t loop,
+                    net::PlainStream local)
+        : agent_(agent),
+          port_(std::move(port)),
+          program_(std::move(program)),
+          loop_(loop),
+          local_(std::move(local)) {}
 
     asio::awaitable<void> run();
 
@@ -79,13 +85,15 @@ private:
     asio::awaitable<void> refuse(Refusal refusal);
 
     Agent& agent_;
-    const PortService& service_;
+    const LocalPortPtr port_;
+    const LocalProgram program_;
     const std::size_t loop_;
     net::PlainStream local_;
     postgres::StartupReader reader_;
     /// What the client seems to speak.
     postgres::Language language_ = postgres::Language::postgres;
-    bool is_shut_down_ = false;
+    /// Why the agent itself ended the session.
+    std::optional<Refusal> cut_;
 };
 
 asio::awaitable<void> EndToEndSession::run() {
@@ -139,21 +147,13 @@ asio::awaitable<EndToEndSession::Start> EndToEndSession::read_start() {
 }
 
 asio::awaitable<void> EndToEndSession::serve(postgres::StartupMessage startup) {
-    const auto slot = agent_.slots().take({});
-    if (!slot) {
-        Refusal full{Code::limit_reached,
-                     "postern carries as many sessions as it may",
-                     "Close some connections, then try again.",
-                     {}};
-        co_return co_await refuse(std::move(full));
-    }
-    auto login = co_await agent_.logins().current(agent_.options().login_patience);
-    if (!login) {
-        Refusal refusal = login.error();
+    auto admitted = co_await admit(agent_, port_);
+    if (!admitted) {
+        Refusal refusal = admitted.error();
         co_return co_await refuse(std::move(refusal));
     }
-    ServiceEntry entry = (*login)->catalogue().service(service_.name);
-    const std::string login_name = (*login)->user();
+    ServiceEntry entry = admitted->login->catalogue().service(port_->service);
+    const std::string login_name = admitted->login->user();
     if (!entry.user_map && !login_name.empty() && startup.user() != login_name) {
         Refusal mismatch{Code::login_name_mismatch,
                          fmt::format("the login is {}'s, the database user that was asked for is \"{}\"",
@@ -161,11 +161,13 @@ asio::awaitable<void> EndToEndSession::serve(postgres::StartupMessage startup) {
                          fmt::format("Connect as {} (psql -U {}), or log in as somebody else. If PostgreSQL "
                                      "maps names (pg_ident.conf), the "
                                      "administrator sets user_map = true for {} in ca.toml.",
-                                     login_name, login_name, service_.name),
+                                     login_name, login_name, port_->service),
                          {}};
         co_return co_await refuse(std::move(mismatch));
     }
-    auto server = co_await agent_.dialer().dial_server(*std::move(login), std::move(entry));
+    LoginPtr login = std::move(admitted->login);
+    std::string claims = program_.claims();
+    auto server = co_await agent_.dialer().dial_server(std::move(login), std::move(entry), std::move(claims));
     if (!server) {
         Refusal refusal = server.error();
         co_return co_await refuse(std::move(refusal));
@@ -178,12 +180,13 @@ asio::awaitable<void> EndToEndSession::serve(postgres::StartupMessage startup) {
 asio::awaitable<void> EndToEndSession::carry(ServerTunnel server, std::string first_bytes) {
     auto* const outer = server.tunnel.stream.get();
     CancelTarget target{server.tunnel.gateway, server.tunnel.connection_id};
-    ServerToClient to_client(agent_.cancels(), service_.name, std::move(target));
-    std::function<void()> cut = [this, outer] {
-        is_shut_down_ = true;
+    ServerToClient to_client(agent_.cancels(), port_->service, std::move(target));
+    LiveTunnels::Cut cut = [this, outer](const Refusal& why) {
+        cut_ = why;
         outer->cancel();
     };
-    const auto live = agent_.tunnels().add(server.tunnel.gateway, local_.executor(), std::move(cut));
+    const auto live = agent_.tunnels().add(port_, server.tunnel.gateway, local_.executor(), std::move(cut));
+    agent_.events().accepted(port_->service, program_, server.tunnel.connection_id);
 
     net::RelayEnd end;
     const auto written = co_await server.tls->write_all(bytes_of(first_bytes));
@@ -192,6 +195,7 @@ asio::awaitable<void> EndToEndSession::carry(ServerTunnel server, std::string fi
     if (written) {
         net::RelayOptions options;
         options.b_to_a = &to_client;
+        options.counters = &live->counters();
         end = co_await net::relay(local_, *server.tls, options);
     } else {
         end.ended_by = net::Side::b;
@@ -205,29 +209,31 @@ asio::awaitable<void> EndToEndSession::carry(ServerTunnel server, std::string fi
 asio::awaitable<void> EndToEndSession::judge_end(net::RelayEnd end, const ServerToClient& to_client,
                                                  const Tunnel& tunnel) {
     if (!end.failure) {
+        agent_.events().closed(port_->service, tunnel.connection_id);
         co_return;
     }
     Refusal refusal;
-    if (is_shut_down_) {
-        refusal = {Code::shutting_down, "postern is shutting down", "Start it again: postern connect", {}};
+    if (cut_) {
+        refusal = *cut_;
     } else if (to_client.failure()) {
         refusal = {to_client.failure()->code,
-                   fmt::format("{} (behind {})", to_client.failure()->detail, service_.name),
+                   fmt::format("{} (behind {})", to_client.failure()->detail, port_->service),
                    "PostgreSQL must offer SCRAM-SHA-256 without channel binding too.",
                    {}};
     } else if (end.ended_by == net::Side::a) {
+        agent_.events().closed(port_->service, tunnel.connection_id);
         co_return;
     } else if (!to_client.has_passed() && end.failure->code != Code::end_of_stream &&
                end.failure->code != Code::cancelled) {
-        refusal = server_verdict(*end.failure, service_.name);
+        refusal = server_verdict(*end.failure, port_->service);
     } else {
         GatewayEntry gateway = tunnel.gateway;
         std::string id = tunnel.connection_id;
-        refusal = co_await ask_why_cut(agent_, std::move(gateway), std::move(id));
+        refusal = co_await ask_why_cut(port_->logins, std::move(gateway), std::move(id));
     }
     refusal.connection_id = tunnel.connection_id;
-    if (!is_shut_down_) {
-        agent_.notes().cut(service_.name, refusal);
+    if (!cut_) {
+        agent_.events().cut(port_->service, refusal);
     }
     if (end.a_is_whole && to_client.is_at_boundary()) {
         const bool was_open = to_client.has_passed();
@@ -240,22 +246,23 @@ asio::awaitable<void> EndToEndSession::judge_end(net::RelayEnd end, const Server
 // PostgreSQL closes when it has acted. The client waits for the same, so that a query it sends next is not
 // the one that is hit.
 asio::awaitable<void> EndToEndSession::cancel(postgres::CancelRequest request) {
-    auto target = agent_.cancels().find(service_.name, request.key);
+    auto target = agent_.cancels().find(port_->service, request.key);
     if (!target) {
-        agent_.notes().remark(
-            fmt::format("a cancel request for {} was dropped: no session here has its key", service_.name));
+        agent_.events().remark(
+            port_->service,
+            fmt::format("a cancel request for {} was dropped: no session here has its key", port_->service));
         co_return;
     }
-    const auto slot = agent_.slots().take({});
-    auto login = co_await agent_.logins().current(agent_.options().login_patience);
-    if (!slot || !login) {
+    auto admitted = co_await admit(agent_, port_);
+    if (!admitted) {
         co_return;
     }
-    ServiceEntry entry = (*login)->catalogue().service(service_.name);
+    ServiceEntry entry = admitted->login->catalogue().service(port_->service);
+    LoginPtr login = std::move(admitted->login);
     auto server =
-        co_await agent_.dialer().dial_server_of(*std::move(login), std::move(entry), *std::move(target));
+        co_await agent_.dialer().dial_server_of(std::move(login), std::move(entry), *std::move(target));
     if (!server) {
-        agent_.notes().refused(service_.name, server.error());
+        agent_.events().refused(port_->service, server.error());
         co_return;
     }
     auto* const outer = server->tunnel.stream.get();
@@ -272,16 +279,16 @@ asio::awaitable<void> EndToEndSession::cancel(postgres::CancelRequest request) {
 }
 
 asio::awaitable<void> EndToEndSession::refuse(Refusal refusal) {
-    agent_.notes().refused(service_.name, refusal);
+    agent_.events().refused(port_->service, refusal);
     std::string last_words = to_farewell(refusal, language_);
     co_await take_leave(local_, std::move(last_words));
 }
 
 }  // namespace
 
-asio::awaitable<void> serve_end_to_end(Agent& agent, const PortService& service, std::size_t loop,
-                                       net::PlainStream local) {
-    EndToEndSession session(agent, service, loop, std::move(local));
+asio::awaitable<void> serve_end_to_end(Agent& agent, LocalPortPtr port, LocalProgram program,
+                                       std::size_t loop, net::PlainStream local) {
+    EndToEndSession session(agent, std::move(port), std::move(program), loop, std::move(local));
     co_await session.run();
 }
 

@@ -12,8 +12,8 @@
 
 namespace postern::client {
 
-/// Runs until the session is over. `agent` and `service` outlive it.
-boost::asio::awaitable<void> serve_end_to_end(Agent& agent, const PortService& service, std::size_t loop,
-                                              net::PlainStream local);
+/// Runs until the session is over. `agent` outlives it.
+boost::asio::awaitable<void> serve_end_to_end(Agent& agent, LocalPortPtr port, LocalProgram program,
+                                              std::size_t loop, net::PlainStream local);
 
 }  // namespace postern::client

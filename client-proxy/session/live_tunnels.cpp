@@ -7,10 +7,12 @@
 namespace postern::client {
 
 struct LiveTunnels::Session {
+    LocalPortPtr port;
     GatewayEntry gateway;
     boost::asio::any_io_executor executor;
     /// Touched on the session's thread alone; empty once the entry is gone.
-    std::function<void()> cut;
+    Cut cut;
+    net::RelayCounters counters;
 };
 
 struct LiveTunnels::State {
@@ -26,15 +28,21 @@ LiveTunnels::Entry::Entry(std::shared_ptr<State> state, std::shared_ptr<Session>
 LiveTunnels::Entry::~Entry() {
     session_->cut = nullptr;
     const std::lock_guard lock(state_->mutex);
+    session_->port->ended_bytes_in += session_->counters.b_to_a;
+    session_->port->ended_bytes_out += session_->counters.a_to_b;
     state_->sessions.erase(number_);
+}
+
+net::RelayCounters& LiveTunnels::Entry::counters() noexcept {
+    return session_->counters;
 }
 
 LiveTunnels::LiveTunnels() : state_(std::make_shared<State>()) {}
 
-std::unique_ptr<LiveTunnels::Entry> LiveTunnels::add(GatewayEntry gateway,
-                                                     boost::asio::any_io_executor executor,
-                                                     std::function<void()> cut) {
+std::unique_ptr<LiveTunnels::Entry> LiveTunnels::add(LocalPortPtr port, GatewayEntry gateway,
+                                                     boost::asio::any_io_executor executor, Cut cut) {
     auto session = std::make_shared<Session>();
+    session->port = std::move(port);
     session->gateway = std::move(gateway);
     session->executor = std::move(executor);
     session->cut = std::move(cut);
@@ -49,11 +57,13 @@ std::size_t LiveTunnels::size() const {
     return state_->sessions.size();
 }
 
-std::vector<GatewayEntry> LiveTunnels::gateways() const {
+std::vector<GatewayEntry> LiveTunnels::gateways(const LoginSource& logins) const {
     std::map<std::string, GatewayEntry> each;
     const std::lock_guard lock(state_->mutex);
     for (const auto& [number, session] : state_->sessions) {
-        each.emplace(session->gateway.name, session->gateway);
+        if (session->port->logins.get() == &logins) {
+            each.emplace(session->gateway.name, session->gateway);
+        }
     }
     std::vector<GatewayEntry> gateways;
     for (auto& [name, gateway] : each) {
@@ -62,12 +72,28 @@ std::vector<GatewayEntry> LiveTunnels::gateways() const {
     return gateways;
 }
 
-void LiveTunnels::cut_all() {
+Traffic LiveTunnels::traffic(const LocalPort& port) const {
+    const std::lock_guard lock(state_->mutex);
+    Traffic traffic{0, port.ended_bytes_in, port.ended_bytes_out};
+    for (const auto& [number, session] : state_->sessions) {
+        if (session->port.get() == &port) {
+            ++traffic.connections;
+            traffic.bytes_in += session->counters.b_to_a;
+            traffic.bytes_out += session->counters.a_to_b;
+        }
+    }
+    return traffic;
+}
+
+void LiveTunnels::cut(const LocalPort* port, const Refusal& why) {
     const std::lock_guard lock(state_->mutex);
     for (const auto& [number, session] : state_->sessions) {
-        boost::asio::post(session->executor, [session = session] {
+        if (port != nullptr && session->port.get() != port) {
+            continue;
+        }
+        boost::asio::post(session->executor, [session = session, why] {
             if (const auto cut = std::exchange(session->cut, nullptr)) {
-                cut();
+                cut(why);
             }
         });
     }

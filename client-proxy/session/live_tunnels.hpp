@@ -1,5 +1,5 @@
-// The tunnels that are open now: which gateways to show a renewed certificate, and what to end at shutdown.
-// Thread-safe.
+// The tunnels that are open now: which gateways to show a renewed certificate, what each port carries, and
+// what to end when a port closes. Thread-safe.
 #pragma once
 
 #include <cstddef>
@@ -12,15 +12,32 @@
 
 #include <boost/asio/any_io_executor.hpp>
 
+#include "client-proxy/refusal.hpp"
+#include "client-proxy/session/local_port.hpp"
 #include "client-proxy/tunnel/catalogue.hpp"
+#include "net/relay.hpp"
 
 namespace postern::client {
+
+/// What goes through one port.
+struct Traffic {
+    std::size_t connections = 0;
+    /// Towards the local programs, and from them; since the port was opened.
+    std::uint64_t bytes_in = 0;
+    std::uint64_t bytes_out = 0;
+
+    bool operator==(const Traffic&) const = default;
+};
 
 class LiveTunnels {
     struct State;
     struct Session;
 
 public:
+    /// Called on the session's executor, at most once, only while the entry lives, with what its client is to
+    /// be told.
+    using Cut = std::function<void(const Refusal& why)>;
+
     /// To be made and destroyed on the session's thread.
     class Entry {
     public:
@@ -29,6 +46,9 @@ public:
         Entry(const Entry&) = delete;
         Entry& operator=(const Entry&) = delete;
 
+        /// For the relay; a is the local end.
+        net::RelayCounters& counters() noexcept;
+
     private:
         std::shared_ptr<State> state_;
         std::shared_ptr<Session> session_;
@@ -36,13 +56,14 @@ public:
     };
 
     LiveTunnels();
-    /// `cut` is called on `executor`, at most once, only while the entry lives.
-    std::unique_ptr<Entry> add(GatewayEntry gateway, boost::asio::any_io_executor executor,
-                               std::function<void()> cut);
+    std::unique_ptr<Entry> add(LocalPortPtr port, GatewayEntry gateway, boost::asio::any_io_executor executor,
+                               Cut cut);
     std::size_t size() const;
-    /// Each gateway once.
-    std::vector<GatewayEntry> gateways() const;
-    void cut_all();
+    /// Each gateway once, of tunnels that show `logins`' certificate.
+    std::vector<GatewayEntry> gateways(const LoginSource& logins) const;
+    Traffic traffic(const LocalPort& port) const;
+    /// Of one port, or (null) all of them.
+    void cut(const LocalPort* port, const Refusal& why);
 
 private:
     std::shared_ptr<State> state_;

@@ -65,7 +65,7 @@ std::optional<Ends> ends_of(int fd) {
 }
 
 // sock_diag(7): one request for exactly this connection, as the peer's socket sees it.
-std::optional<uid_t> ask_kernel(const Ends& ends) {
+std::optional<LocalPeer> ask_kernel(const Ends& ends) {
     const UniqueFd netlink(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
     if (!netlink) {
         return std::nullopt;
@@ -102,7 +102,7 @@ std::optional<uid_t> ask_kernel(const Ends& ends) {
     }
     inet_diag_msg message{};
     std::memcpy(&message, answer.data() + NLMSG_HDRLEN, sizeof message);
-    return message.idiag_uid;
+    return LocalPeer{message.idiag_uid, message.idiag_inode, 0};
 }
 
 std::string proc_form(const Ends& ends, const std::array<std::uint32_t, 4>& address, std::uint16_t port) {
@@ -114,7 +114,7 @@ std::string proc_form(const Ends& ends, const std::array<std::uint32_t, 4>& addr
 }
 
 // proc(5): where sock_diag is not to be had.
-std::optional<uid_t> ask_proc(const Ends& ends) {
+std::optional<LocalPeer> ask_proc(const Ends& ends) {
     const std::string wanted_local = proc_form(ends, ends.peer, ends.peer_port);
     const std::string wanted_remote = proc_form(ends, ends.own, ends.own_port);
     std::ifstream table(ends.family == AF_INET ? "/proc/net/tcp" : "/proc/net/tcp6");
@@ -129,8 +129,9 @@ std::optional<uid_t> ask_proc(const Ends& ends) {
         if (local != wanted_local || remote != wanted_remote) {
             continue;
         }
-        if (fields >> ignored >> ignored >> ignored >> ignored >> uid) {
-            return uid;
+        std::uint64_t inode = 0;
+        if (fields >> ignored >> ignored >> ignored >> ignored >> uid >> ignored >> inode) {
+            return LocalPeer{uid, inode, 0};
         }
     }
     return std::nullopt;
@@ -138,18 +139,27 @@ std::optional<uid_t> ask_proc(const Ends& ends) {
 
 }  // namespace
 
-std::optional<uid_t> owner_of_peer(int fd) {
+std::optional<LocalPeer> local_peer(int fd) {
+    ucred peer{};
+    socklen_t size = sizeof peer;
+    int family = 0;
+    socklen_t family_size = sizeof family;
+    if (::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &family_size) == 0 && family == AF_UNIX) {
+        if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) {
+            return std::nullopt;
+        }
+        return LocalPeer{peer.uid, 0, peer.pid};
+    }
     const auto ends = ends_of(fd);
     if (!ends) {
         return std::nullopt;
     }
-    const auto uid = ask_kernel(*ends);
-    return uid ? uid : ask_proc(*ends);
+    const auto found = ask_kernel(*ends);
+    return found ? found : ask_proc(*ends);
 }
 
-bool is_peer_own_user(int fd) {
-    const auto uid = owner_of_peer(fd);
-    return uid && (*uid == ::geteuid() || *uid == 0);
+bool is_own_user(const LocalPeer& peer) {
+    return peer.uid == ::geteuid() || peer.uid == 0;
 }
 
 }  // namespace postern::client

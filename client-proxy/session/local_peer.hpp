@@ -4,15 +4,24 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <optional>
 
 namespace postern::client {
 
-/// The user that owns the peer's socket, as the kernel says (sock_diag, else /proc/net/tcp); nothing when it
-/// does not say, or when the peer is not on this machine.
-std::optional<uid_t> owner_of_peer(int fd);
+struct LocalPeer {
+    uid_t uid = 0;
+    /// Of its socket; 0 when it is not known.
+    std::uint64_t inode = 0;
+    /// 0 when the kernel does not say (TCP).
+    pid_t pid = 0;
+};
+
+/// Who owns the peer's socket, as the kernel says (SO_PEERCRED for a Unix socket; sock_diag, else
+/// /proc/net/tcp for TCP); nothing when it does not say, or when the peer is not on this machine.
+std::optional<LocalPeer> local_peer(int fd);
 
 /// Whether that is this process's user, or root.
-bool is_peer_own_user(int fd);
+bool is_own_user(const LocalPeer& peer);
 
 }  // namespace postern::client

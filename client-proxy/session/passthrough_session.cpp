@@ -3,6 +3,7 @@
 #include <array>
 #include <utility>
 
+#include "client-proxy/session/admission.hpp"
 #include "client-proxy/session/local_client.hpp"
 #include "net/relay.hpp"
 #include "postgres/farewell.hpp"
@@ -18,8 +19,13 @@ using postgres::FirstPacket;
 
 class PassthroughSession {
 public:
-    PassthroughSession(Agent& agent, const PortService& service, std::size_t loop, net::PlainStream local)
-        : agent_(agent), service_(service), loop_(loop), local_(std::move(local)) {}
+    PassthroughSession(Agent& agent, LocalPortPtr port, LocalProgram program, std::size_t loop,
+                       net::PlainStream local)
+        : agent_(agent),
+          port_(std::move(port)),
+          program_(std::move(program)),
+          loop_(loop),
+          local_(std::move(local)) {}
 
     asio::awaitable<void> run();
 
@@ -29,35 +35,31 @@ private:
     asio::awaitable<void> refuse(Refusal refusal);
 
     Agent& agent_;
-    const PortService& service_;
+    const LocalPortPtr port_;
+    const LocalProgram program_;
     const std::size_t loop_;
     net::PlainStream local_;
     FirstPacket kind_ = FirstPacket::incomplete;
     std::string first_bytes_;
-    bool is_shut_down_ = false;
+    /// The agent itself ended the session.
+    bool is_cut_ = false;
 };
 
 asio::awaitable<void> PassthroughSession::run() {
-    if (service_.is_postgres && !co_await read_first_packet()) {
+    if (port_->is_postgres && !co_await read_first_packet()) {
         local_.close();
         co_return;
     }
-    const auto slot = agent_.slots().take({});
-    if (!slot) {
-        Refusal full{Code::limit_reached,
-                     "postern carries as many sessions as it may",
-                     "Close some connections, then try again.",
-                     {}};
-        co_return co_await refuse(std::move(full));
-    }
-    auto login = co_await agent_.logins().current(agent_.options().login_patience);
-    if (!login) {
-        Refusal refusal = login.error();
+    auto admitted = co_await admit(agent_, port_);
+    if (!admitted) {
+        Refusal refusal = admitted.error();
         co_return co_await refuse(std::move(refusal));
     }
-    std::string service = service_.name;
-    auto tunnel =
-        co_await agent_.dialer().dial(*std::move(login), std::move(service), std::move(first_bytes_));
+    std::string service = port_->service;
+    std::string claims = program_.claims();
+    LoginPtr login = std::move(admitted->login);
+    auto tunnel = co_await agent_.dialer().dial(std::move(login), std::move(service), std::move(first_bytes_),
+                                                std::move(claims));
     if (!tunnel) {
         Refusal refusal = tunnel.error();
         co_return co_await refuse(std::move(refusal));
@@ -85,7 +87,7 @@ asio::awaitable<bool> PassthroughSession::read_first_packet() {
                               "what came is not PostgreSQL's protocol",
                               "Check which program connects to this port.",
                               {}};
-        agent_.notes().refused(service_.name, refusal);
+        agent_.events().refused(port_->service, refusal);
         co_return false;
     }
     co_return true;
@@ -93,26 +95,30 @@ asio::awaitable<bool> PassthroughSession::read_first_packet() {
 
 asio::awaitable<void> PassthroughSession::carry(Tunnel tunnel) {
     auto* const stream = tunnel.stream.get();
-    std::function<void()> cut = [this, stream] {
-        is_shut_down_ = true;
+    LiveTunnels::Cut cut = [this, stream](const Refusal&) {
+        is_cut_ = true;
         stream->cancel();
     };
-    const auto live = agent_.tunnels().add(tunnel.gateway, local_.executor(), std::move(cut));
-    const net::RelayOptions options;
+    const auto live = agent_.tunnels().add(port_, tunnel.gateway, local_.executor(), std::move(cut));
+    agent_.events().accepted(port_->service, program_, tunnel.connection_id);
+    net::RelayOptions options;
+    options.counters = &live->counters();
     const auto end = co_await net::relay(local_, *stream, options);
-    if (end.failure && end.ended_by == net::Side::b && !is_shut_down_) {
+    if (end.failure && end.ended_by == net::Side::b && !is_cut_) {
         // The stream is the client's own TLS: nothing can be said in it, but the terminal can be told.
         GatewayEntry gateway = tunnel.gateway;
         std::string id = tunnel.connection_id;
         local_.close();
-        const auto refusal = co_await ask_why_cut(agent_, std::move(gateway), std::move(id));
-        agent_.notes().cut(service_.name, refusal);
+        const auto refusal = co_await ask_why_cut(port_->logins, std::move(gateway), std::move(id));
+        agent_.events().cut(port_->service, refusal);
+    } else {
+        agent_.events().closed(port_->service, tunnel.connection_id);
     }
     stream->close();
 }
 
 asio::awaitable<void> PassthroughSession::refuse(Refusal refusal) {
-    agent_.notes().refused(service_.name, refusal);
+    agent_.events().refused(port_->service, refusal);
     std::string last_words;
     switch (kind_) {
         case FirstPacket::ssl_request:
@@ -131,9 +137,9 @@ asio::awaitable<void> PassthroughSession::refuse(Refusal refusal) {
 
 }  // namespace
 
-asio::awaitable<void> serve_passthrough(Agent& agent, const PortService& service, std::size_t loop,
-                                        net::PlainStream local) {
-    PassthroughSession session(agent, service, loop, std::move(local));
+asio::awaitable<void> serve_passthrough(Agent& agent, LocalPortPtr port, LocalProgram program,
+                                        std::size_t loop, net::PlainStream local) {
+    PassthroughSession session(agent, std::move(port), std::move(program), loop, std::move(local));
     co_await session.run();
 }
 

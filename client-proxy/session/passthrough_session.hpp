@@ -11,9 +11,9 @@
 
 namespace postern::client {
 
-/// Runs until the session is over. `agent` and `service` outlive it. For PostgreSQL nothing is dialled before
+/// Runs until the session is over. `agent` outlives it. For PostgreSQL nothing is dialled before
 /// the client's first packet (or the first byte of its TLS) has come.
-boost::asio::awaitable<void> serve_passthrough(Agent& agent, const PortService& service, std::size_t loop,
-                                               net::PlainStream local);
+boost::asio::awaitable<void> serve_passthrough(Agent& agent, LocalPortPtr port, LocalProgram program,
+                                               std::size_t loop, net::PlainStream local);
 
 }  // namespace postern::client

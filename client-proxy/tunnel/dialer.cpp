@@ -78,7 +78,8 @@ asio::awaitable<Outcome<Tunnel>> Dialer::try_gateway(GatewayEntry gateway, Login
     co_return std::move(tunnel);
 }
 
-asio::awaitable<Outcome<Tunnel>> Dialer::dial(LoginPtr login, std::string service, std::string first_bytes) {
+asio::awaitable<Outcome<Tunnel>> Dialer::dial(LoginPtr login, std::string service, std::string first_bytes,
+                                              std::string claims) {
     std::optional<Refusal> refused;
     const auto gateways = choice_.order(service, login->catalogue());
     for (const auto& entry : gateways) {
@@ -87,6 +88,7 @@ asio::awaitable<Outcome<Tunnel>> Dialer::dial(LoginPtr login, std::string servic
         TunnelOrder order;
         order.service = service;
         order.first_bytes = first_bytes;
+        order.claims = claims;
         auto tunnel = co_await try_gateway(std::move(gateway), std::move(with), std::move(order));
         if (tunnel) {
             choice_.worked(service, entry.name);
@@ -105,7 +107,8 @@ asio::awaitable<Outcome<Tunnel>> Dialer::dial(LoginPtr login, std::string servic
 }
 
 asio::awaitable<Outcome<ServerTunnel>> Dialer::try_server(GatewayEntry gateway, LoginPtr login,
-                                                          ServiceEntry service, std::string cancel_of) {
+                                                          ServiceEntry service, std::string cancel_of,
+                                                          std::string claims) {
     ServerTunnel made;
     made.tunnel.gateway = gateway;
     LoginPtr with = login;
@@ -124,6 +127,7 @@ asio::awaitable<Outcome<ServerTunnel>> Dialer::try_server(GatewayEntry gateway, 
     order.service = service.name;
     order.starts_postgres_tls = true;
     order.cancel_of = std::move(cancel_of);
+    order.claims = std::move(claims);
     order.first_bytes = *std::move(hello);
     auto connected = co_await made.tunnel.stream->connect(std::move(order), patience_.answer);
     if (!connected) {
@@ -149,7 +153,8 @@ asio::awaitable<Outcome<ServerTunnel>> Dialer::try_server(GatewayEntry gateway, 
     co_return std::move(made);
 }
 
-asio::awaitable<Outcome<ServerTunnel>> Dialer::dial_server(LoginPtr login, ServiceEntry service) {
+asio::awaitable<Outcome<ServerTunnel>> Dialer::dial_server(LoginPtr login, ServiceEntry service,
+                                                           std::string claims) {
     std::optional<Refusal> refused;
     const auto gateways = choice_.order(service.name, login->catalogue());
     for (const auto& entry : gateways) {
@@ -157,8 +162,9 @@ asio::awaitable<Outcome<ServerTunnel>> Dialer::dial_server(LoginPtr login, Servi
         LoginPtr with = login;
         ServiceEntry wanted = service;
         std::string nothing;
-        auto made =
-            co_await try_server(std::move(gateway), std::move(with), std::move(wanted), std::move(nothing));
+        std::string claimed = claims;
+        auto made = co_await try_server(std::move(gateway), std::move(with), std::move(wanted),
+                                        std::move(nothing), std::move(claimed));
         if (made) {
             choice_.worked(service.name, entry.name);
             co_return std::move(made);
@@ -181,7 +187,7 @@ asio::awaitable<Outcome<ServerTunnel>> Dialer::dial_server(LoginPtr login, Servi
 asio::awaitable<Outcome<ServerTunnel>> Dialer::dial_server_of(LoginPtr login, ServiceEntry service,
                                                               CancelTarget target) {
     return try_server(std::move(target.gateway), std::move(login), std::move(service),
-                      std::move(target.connection_id));
+                      std::move(target.connection_id), std::string());
 }
 
 }  // namespace postern::client

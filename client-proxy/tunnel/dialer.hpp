@@ -40,12 +40,13 @@ class Dialer {
 public:
     explicit Dialer(DialPatience patience = {}) : patience_(patience) {}
 
-    /// A tunnel as it is. `first_bytes` travel with the CONNECT.
-    boost::asio::awaitable<Outcome<Tunnel>> dial(LoginPtr login, std::string service,
-                                                 std::string first_bytes);
+    /// A tunnel as it is. `first_bytes` travel with the CONNECT, and `claims` (TunnelOrder).
+    boost::asio::awaitable<Outcome<Tunnel>> dial(LoginPtr login, std::string service, std::string first_bytes,
+                                                 std::string claims = {});
     /// With TLS to PostgreSQL, its certificate verified to be that of the service. CONNECT and ClientHello
     /// leave in one flight.
-    boost::asio::awaitable<Outcome<ServerTunnel>> dial_server(LoginPtr login, ServiceEntry service);
+    boost::asio::awaitable<Outcome<ServerTunnel>> dial_server(LoginPtr login, ServiceEntry service,
+                                                              std::string claims = {});
     /// The same, to the very backend of a live session.
     boost::asio::awaitable<Outcome<ServerTunnel>> dial_server_of(LoginPtr login, ServiceEntry service,
                                                                  CancelTarget target);
@@ -54,7 +55,8 @@ private:
     boost::asio::awaitable<Outcome<Tunnel>> try_gateway(GatewayEntry gateway, LoginPtr login,
                                                         TunnelOrder order);
     boost::asio::awaitable<Outcome<ServerTunnel>> try_server(GatewayEntry gateway, LoginPtr login,
-                                                             ServiceEntry service, std::string cancel_of);
+                                                             ServiceEntry service, std::string cancel_of,
+                                                             std::string claims);
 
     /// One of the gateways, over which nothing has been asked yet.
     boost::asio::awaitable<Outcome<std::unique_ptr<GatewayConnection>>> open(GatewayEntry gateway,

@@ -108,6 +108,9 @@ asio::awaitable<Outcome<std::string>> GatewayConnection::connect(TunnelOrder ord
     if (!order.cancel_of.empty()) {
         request += fmt::format("Postern-Cancel-Of: {}\r\n", order.cancel_of);
     }
+    if (!order.claims.empty()) {
+        request += fmt::format("Postern-Client-Program: {}\r\n", order.claims);
+    }
     request += "\r\n";
     request += order.first_bytes;
     auto answer = co_await ask(std::move(request), true, patience);

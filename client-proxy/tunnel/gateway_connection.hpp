@@ -27,6 +27,8 @@ struct TunnelOrder {
     /// The gateway's id of the live connection to whose very backend this one must go; empty: to the
     /// service's.
     std::string cancel_of;
+    /// What the local program says of itself, for the record; may be empty.
+    std::string claims;
     /// First bytes for the backend; they travel with the CONNECT.
     std::string first_bytes;
 };

@@ -1,11 +1,8 @@
 #include "client-proxy/tunnel/service_list.hpp"
 
-#include <exception>
 #include <optional>
 #include <utility>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
 #include <nlohmann/json.hpp>
 
 #include "client-proxy/tunnel/gateway_connection.hpp"
@@ -36,10 +33,34 @@ Result<std::vector<OfferedService>> offered_services_from_json(std::string_view 
         if (!pki::is_resource_name(service.name)) {
             return malformed;
         }
+        if (item.contains("description") && item["description"].is_string()) {
+            service.description = item["description"].get<std::string>();
+        }
         service.gateway = gateway;
         services.push_back(std::move(service));
     }
     return services;
+}
+
+asio::awaitable<Outcome<std::vector<OfferedService>>> fetch_services_of(GatewayEntry gateway, LoginPtr login,
+                                                                        std::chrono::milliseconds patience) {
+    const std::string name = gateway.name;
+    auto connection = co_await GatewayConnection::open(std::move(gateway), std::move(login), patience);
+    if (!connection) {
+        co_return connection.error();
+    }
+    std::string path = "/v1/services";
+    auto body = co_await (*connection)->get(std::move(path), patience);
+    if (!body) {
+        co_return body.error();
+    }
+    auto offered = offered_services_from_json(*body, name);
+    if (!offered) {
+        Refusal senseless{
+            Code::internal, "the gateway " + name + " gave an answer that makes no sense", {}, {}};
+        co_return std::move(senseless);
+    }
+    co_return *std::move(offered);
 }
 
 asio::awaitable<Outcome<std::vector<OfferedService>>> fetch_services(LoginPtr login,
@@ -51,21 +72,9 @@ asio::awaitable<Outcome<std::vector<OfferedService>>> fetch_services(LoginPtr lo
     for (const auto& entry : gateways) {
         GatewayEntry gateway = entry;
         LoginPtr with = login;
-        auto connection = co_await GatewayConnection::open(std::move(gateway), std::move(with), patience);
-        if (!connection) {
-            refused = connection.error();
-            continue;
-        }
-        std::string path = "/v1/services";
-        auto body = co_await (*connection)->get(std::move(path), patience);
-        if (!body) {
-            refused = body.error();
-            continue;
-        }
-        auto offered = offered_services_from_json(*body, entry.name);
+        auto offered = co_await fetch_services_of(std::move(gateway), std::move(with), patience);
         if (!offered) {
-            refused = Refusal{
-                Code::internal, "the gateway " + entry.name + " gave an answer that makes no sense", {}, {}};
+            refused = offered.error();
             continue;
         }
         has_answer = true;
@@ -84,21 +93,6 @@ asio::awaitable<Outcome<std::vector<OfferedService>>> fetch_services(LoginPtr lo
         co_return *std::move(refused);
     }
     co_return std::move(all);
-}
-
-Outcome<std::vector<OfferedService>> list_services(const LoginPtr& login,
-                                                   std::chrono::milliseconds patience) {
-    asio::io_context loop(1);
-    std::optional<Outcome<std::vector<OfferedService>>> outcome;
-    asio::co_spawn(loop, fetch_services(login, patience),
-                   [&](const std::exception_ptr& exception, Outcome<std::vector<OfferedService>> result) {
-                       if (exception) {
-                           std::rethrow_exception(exception);
-                       }
-                       outcome = std::move(result);
-                   });
-    loop.run();
-    return *std::move(outcome);
 }
 
 }  // namespace postern::client

@@ -20,16 +20,19 @@ struct OfferedService {
     /// The gateway's advice, no more: "end_to_end" or "passthrough".
     std::string mode;
     std::string gateway;
+    /// May be empty.
+    std::string description;
 };
 
 /// Of one gateway's GET /v1/services. Code::malformed_request.
 Result<std::vector<OfferedService>> offered_services_from_json(std::string_view text,
                                                                const std::string& gateway);
 
+/// Asks one gateway.
+boost::asio::awaitable<Outcome<std::vector<OfferedService>>> fetch_services_of(
+    GatewayEntry gateway, LoginPtr login, std::chrono::milliseconds patience);
 /// Asks every gateway of the catalogue, at most `patience` for each. Fails only when none of them answers.
 boost::asio::awaitable<Outcome<std::vector<OfferedService>>> fetch_services(
     LoginPtr login, std::chrono::milliseconds patience);
-/// The same, blocking, for commands.
-Outcome<std::vector<OfferedService>> list_services(const LoginPtr& login, std::chrono::milliseconds patience);
 
 }  // namespace postern::client

@@ -213,7 +213,11 @@ void Listener::accept_on(EventLoops& loops, Serve serve) {
 
 void Listener::stop() {
     if (state_->is_stopped.exchange(true)) return;
+    // The loops close their copies a little later; the port, or the path, is free for another listener now.
+    ::shutdown(state_->fd.get(), SHUT_RDWR);
     state_->fd = UniqueFd();
+    if (!state_->unix_path.empty()) ::unlink(state_->unix_path.c_str());
+    state_->unix_path.clear();
     if (state_->loops == nullptr) return;
     for (std::size_t i = 0; i < state_->loops->size(); ++i) {
         asio::post(state_->loops->at(i), [state = state_, i] {

@@ -155,6 +155,8 @@ TEST_F(CommandLine, ADamagedLoginIsToldAndMendedByTheNext) {
     for (const char* name : {"profile.json", "login.pem", "login.key", "server-ca.pem"}) {
         ASSERT_EQ(alice.login().exit_code, 0) << name;
         for (const char* damage : {"", "{\"ca_url\": 7", "\xff\xfe\x00garbage"}) {
+            // An agent that runs has read them.
+            ASSERT_EQ(alice.postern({"agent", "--stop"}).exit_code, 0);
             std::ofstream(alice.state() / name, std::ios::trunc) << damage;
             const Outcome outcome = alice.postern({"services"});
             EXPECT_NE(outcome.exit_code, 0) << name;
@@ -164,6 +166,7 @@ TEST_F(CommandLine, ADamagedLoginIsToldAndMendedByTheNext) {
         ASSERT_EQ(alice.login().exit_code, 0) << name;
         EXPECT_EQ(alice.postern({"services"}).exit_code, 0) << name;
     }
+    ASSERT_EQ(alice.postern({"agent", "--stop"}).exit_code, 0);
     fs::permissions(alice.key(), fs::perms(0644));
     expect_told(alice.postern({"services"}), kConfigInvalid, "chmod 600");
 }
@@ -172,6 +175,8 @@ TEST_F(CommandLine, AFullDiskLosesNoLogin) {
     const Laptop alice = laptop();
     ASSERT_EQ(alice.login().exit_code, 0);
     const std::string before = content_of(alice.certificate());
+    // The agent is what writes; the next one is to have no room.
+    ASSERT_EQ(alice.postern({"agent", "--stop"}).exit_code, 0);
     ProcessOptions options = alice.options();
     options.input = Stack::password_of("alice") + "\n";
     const Outcome full =

@@ -43,6 +43,8 @@ protected:
     }
     static Outcome login(const Laptop& laptop, ProcessOptions options) {
         options.input = Stack::password_of(laptop.user()) + "\n";
+        // The next agent is of this environment.
+        EXPECT_EQ(laptop.postern({"agent", "--stop"}).exit_code, 0);
         return laptop.postern({"login", "--ca", stack_->ca_url(), "--fingerprint", stack_->fingerprint(),
                                "--user", laptop.user(), "--password-stdin"},
                               options);
@@ -118,6 +120,7 @@ TEST_F(TokenKeys, LogInAndConnect) {
     // Without the token the profile opens nothing.
     ProcessOptions elsewhere;
     write_private(folder_ / "empty.conf", fmt::format("directories.tokendir = {}\n", folder_.string()));
+    ASSERT_EQ(alice.postern({"agent", "--stop"}).exit_code, 0);
     elsewhere.environment = {{"SOFTHSM2_CONF", folder_ / "empty.conf"}};
     const Outcome refused = alice.postern({"services"}, elsewhere);
     EXPECT_NE(refused.exit_code, 0);
@@ -178,6 +181,7 @@ TEST_F(DeviceKeys, InATpmLogInAndConnectThereAndNowhereElse) {
     expect_tunnels(carol, own.options());
 
     const Tpm other(stack_->folder() / "tpm-other");
+    ASSERT_EQ(carol.postern({"agent", "--stop"}).exit_code, 0);
     const Outcome refused = carol.postern({"services"}, other.options());
     EXPECT_NE(refused.exit_code, 0);
     EXPECT_THAT(refused.out, Not(HasSubstr("orders-db")));

@@ -48,6 +48,8 @@ protected:
         ProcessOptions options;
         options.environment = {{"HTTPS_PROXY", proxy}, {"NO_PROXY", no_proxy}};
         options.input = Stack::password_of(laptop.user()) + "\n";
+        // The next agent is of this environment.
+        EXPECT_EQ(laptop.postern({"agent", "--stop"}).exit_code, 0);
         return laptop.postern({"login", "--ca", stack_->ca_url(), "--fingerprint", stack_->fingerprint(),
                                "--user", laptop.user(), "--password-stdin"},
                               options);
@@ -148,6 +150,7 @@ TEST_F(HttpProxy, ThatDoesNotAllowTheGatewayIsNamedInPsql) {
                0;
     }));
     const auto file = write_config(bob, fmt::format("[network]\nproxy = \"{}\"\n", address("", port)));
+    ASSERT_EQ(bob.postern({"agent", "--stop"}).exit_code, 0);
     Agent agent(bob);
     const Outcome outcome = psql(agent.port(), "select 1", "bob");
     EXPECT_EQ(outcome.exit_code, 2);

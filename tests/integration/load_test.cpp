@@ -101,9 +101,10 @@ TEST(Load, TwoThousandIdleAndTwoHundredBusyTunnelsLoseNothingAndLeaveNothing) {
     Laptop alice(stack, "alice");
     ASSERT_EQ(alice.login().exit_code, 0);
     const int port = free_port();
-    Process agent({program("postern"), "connect", "--passthrough", fmt::format("echo:{}", port), "--json"},
-                  alice.options());
-    agent.wait_for_out(std::to_string(port));
+    Process connect({program("postern"), "connect", "--passthrough", fmt::format("echo:{}", port), "--json"},
+                    alice.options());
+    connect.wait_for_out(std::to_string(port));
+    const pid_t agent = agent_pid_in(connect);
     ASSERT_TRUE(eventually([&] {
         const UniqueFd first = connect_to(port);
         return first && echoes(first.get(), "x");
@@ -112,9 +113,9 @@ TEST(Load, TwoThousandIdleAndTwoHundredBusyTunnelsLoseNothingAndLeaveNothing) {
     [[maybe_unused]] constexpr long kSlackKib = 24L * 1024;
     ASSERT_TRUE(eventually([&] { return echo.open() == 0; }));
     const std::size_t files_gateway = open_files(stack.gateway().pid());
-    const std::size_t files_agent = open_files(agent.pid());
+    const std::size_t files_agent = open_files(agent);
     [[maybe_unused]] const long resident_gateway = resident_kib(stack.gateway().pid());
-    [[maybe_unused]] const long resident_agent = resident_kib(agent.pid());
+    [[maybe_unused]] const long resident_agent = resident_kib(agent);
     for (int round = 0; round < 2; ++round) {
         std::vector<UniqueFd> idle;
         for (int i = 0; i < kIdle; ++i) {
@@ -149,16 +150,15 @@ TEST(Load, TwoThousandIdleAndTwoHundredBusyTunnelsLoseNothingAndLeaveNothing) {
         ASSERT_TRUE(eventually([&] { return echo.open() == 0; }, std::chrono::seconds(30)));
         EXPECT_TRUE(eventually([&] { return open_files(stack.gateway().pid()) <= files_gateway + 8; }))
             << open_files(stack.gateway().pid());
-        EXPECT_TRUE(eventually([&] { return open_files(agent.pid()) <= files_agent + 8; }))
-            << open_files(agent.pid());
+        EXPECT_TRUE(eventually([&] { return open_files(agent) <= files_agent + 8; })) << open_files(agent);
 #ifndef __SANITIZE_ADDRESS__  // which keeps freed memory in quarantine
         // The C library keeps a little; thousands of connections would be tens of MiB.
         EXPECT_TRUE(eventually([&] {
             return resident_kib(stack.gateway().pid()) < resident_gateway + kSlackKib;
         })) << resident_kib(stack.gateway().pid())
             << " KiB, before " << resident_gateway;
-        EXPECT_TRUE(eventually([&] { return resident_kib(agent.pid()) < resident_agent + kSlackKib; }))
-            << resident_kib(agent.pid()) << " KiB, before " << resident_agent;
+        EXPECT_TRUE(eventually([&] { return resident_kib(agent) < resident_agent + kSlackKib; }))
+            << resident_kib(agent) << " KiB, before " << resident_agent;
 #endif
     }
     EXPECT_EQ(stack.verify_audit().exit_code, 0);

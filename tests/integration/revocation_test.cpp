@@ -155,9 +155,9 @@ TEST(Expiry, IsOutlivedByATunnelWhoseAgentRenewsSilently) {
 TEST(Expiry, AfterSleepTheFirstConnectionRenews) {
     Connected connected(with_short_lives());
     // A suspended laptop: the agent's process stands still past the certificate's end.
-    connected.agent.process().signal(SIGSTOP);
+    ASSERT_EQ(::kill(connected.agent.agent_pid(), SIGSTOP), 0);
     outlive(connected.alice.certificate());
-    connected.agent.process().signal(SIGCONT);
+    ASSERT_EQ(::kill(connected.agent.agent_pid(), SIGCONT), 0);
     const Outcome outcome = connected.select();
     EXPECT_EQ(outcome.out, "let in\n") << outcome.err;
 }

@@ -88,6 +88,11 @@ Agent::Agent(const Laptop& laptop, std::vector<std::string> arguments, std::stri
     process_.wait_for_out(fmt::format("{}", passthrough_port_));
 }
 
+pid_t agent_pid_in(const Process& connect) {
+    const std::string out = connect.out();
+    return nlohmann::json::parse(out.substr(0, out.find('\n'))).at("agent_pid");
+}
+
 Stack::Stack(const StackOptions& options) : ca_port_(free_port()), gateway_port_(free_port()) {
     run({"true"});
     const std::string listen = fmt::format("127.0.0.1:{}", ca_port_);

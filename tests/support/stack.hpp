@@ -45,6 +45,8 @@ public:
     /// The environment that makes a `postern` of this laptop.
     ProcessOptions options() const;
     std::filesystem::path state() const { return folder_ / "state" / "postern"; }
+    std::filesystem::path config() const { return folder_ / "config" / "postern"; }
+    std::filesystem::path agent_socket() const { return folder_ / "run" / "postern" / "agent.sock"; }
     std::filesystem::path certificate() const { return state() / "login.pem"; }
     std::filesystem::path key() const { return state() / "login.key"; }
     const std::string& user() const noexcept { return user_; }
@@ -55,6 +57,9 @@ private:
     std::filesystem::path folder_;
 };
 
+/// Of the agent that serves the ports of a `postern connect --json` which has told of them.
+pid_t agent_pid_in(const Process& connect);
+
 /// A running `postern connect`.
 class Agent {
 public:
@@ -63,7 +68,10 @@ public:
 
     int port() const noexcept { return port_; }
     int passthrough_port() const noexcept { return passthrough_port_; }
+    /// The command in the foreground, without which the ports close; the agent that serves them is another
+    /// process.
     Process& process() noexcept { return process_; }
+    pid_t agent_pid() const { return agent_pid_in(process_); }
 
 private:
     int port_;

@@ -2,6 +2,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -14,6 +15,7 @@
 #include "base/unique_fd.hpp"
 #include "client-proxy/agent/agent.hpp"
 #include "client-proxy/session/local_peer.hpp"
+#include "client-proxy/session/socket_owner.hpp"
 #include "postgres/error_response.hpp"
 #include "postgres/wire.hpp"
 #include "unit/client_support.hpp"
@@ -25,16 +27,31 @@ using namespace std::chrono_literals;
 using namespace std::string_literals;
 using testing::HasSubstr;
 
+class Unheard final : public EventSink {
+public:
+    void note(Event) override {}
+};
+
 class AgentPort : public testing::Test {
 protected:
-    AgentPort() : login_(people_.login(now() + 30min)), logins_(login_), agent_(notes_, options()) {
-        agent_.set_logins(logins_);
+    AgentPort()
+        : logins_(std::make_shared<FixedLogin>(people_.login(now() + 30min))), agent_(events_, options()) {
         agent_.start();
-        port_ = agent_.listen("orders-db", Mode::end_to_end, true, 0).value();
-        mapped_port_ = agent_.listen("mapped-db", Mode::end_to_end, true, 0).value();
-        passthrough_port_ = agent_.listen("orders-db", Mode::passthrough, true, 0).value();
+        open_ = open("orders-db", Mode::end_to_end).value();
+        port_ = open_->number;
+        mapped_port_ = open("mapped-db", Mode::end_to_end).value()->number;
+        passthrough_port_ = open("orders-db", Mode::passthrough).value()->number;
     }
     ~AgentPort() override { agent_.stop(); }
+
+    Result<LocalPortPtr> open(const std::string& service, Mode mode, unsigned short number = 0) {
+        PortOrder order;
+        order.service = service;
+        order.mode = mode;
+        order.number = number;
+        order.logins = logins_;
+        return agent_.open(order);
+    }
 
     static AgentOptions options() {
         AgentOptions made;
@@ -89,10 +106,10 @@ protected:
     }
 
     People people_;
-    LoginPtr login_;
-    Notes notes_{Notes::Style::silent, false};
-    FixedLogin logins_;
+    std::shared_ptr<LoginSource> logins_;
+    Unheard events_;
     Agent agent_;
+    LocalPortPtr open_;
     unsigned short port_ = 0;
     unsigned short mapped_port_ = 0;
     unsigned short passthrough_port_ = 0;
@@ -198,17 +215,45 @@ TEST_F(AgentPort, DropsWhatIsNotPostgres) {
 }
 
 TEST_F(AgentPort, IsNotGivenTwice) {
-    const auto taken = agent_.listen("other-db", Mode::end_to_end, true, port_);
+    const auto taken = open("other-db", Mode::end_to_end, port_);
     ASSERT_FALSE(taken.has_value());
     EXPECT_EQ(taken.error().code, Code::already_exists);
+}
+
+TEST_F(AgentPort, IsFreeForAnotherServiceOnceItIsClosed) {
+    agent_.close(*open_, Refusal());
+    const auto again = open("other-db", Mode::end_to_end, port_);
+    ASSERT_TRUE(again.has_value()) << again.error().detail;
+    EXPECT_EQ((*again)->number, port_);
+}
+
+TEST_F(AgentPort, SaysWhoListensOnATakenPort) {
+    const auto who = listener_on(port_);
+    ASSERT_TRUE(who.has_value());
+    EXPECT_EQ(who->pid, ::getpid());
+    EXPECT_THAT(who->text(), HasSubstr(std::to_string(::getpid())));
+    agent_.close(*open_, Refusal());
+    EXPECT_FALSE(listener_on(port_).has_value());
+}
+
+TEST_F(AgentPort, FindsTheProgramThatConnects) {
+    const auto client = connect_to(port_);
+    const auto again = connect_to(port_);
+    ProgramFinder finder;
+    struct stat info {};
+    for (const auto* fd : {&client, &again}) {
+        ASSERT_EQ(::fstat(fd->get(), &info), 0);
+        EXPECT_EQ(finder.find(info.st_ino, ::geteuid(), 1'000'000), ::getpid());
+    }
+    EXPECT_EQ(ProgramFinder().find(1, ::geteuid(), 1'000'000), 0);
 }
 
 TEST_F(AgentPort, KnowsWhoseProcessConnects) {
     const auto client = connect_to(port_);
     const UniqueFd listening(::socket(AF_INET, SOCK_STREAM, 0));
-    EXPECT_EQ(owner_of_peer(client.get()), ::geteuid());
-    EXPECT_TRUE(is_peer_own_user(client.get()));
-    EXPECT_FALSE(is_peer_own_user(listening.get()));
+    EXPECT_EQ(local_peer(client.get())->uid, ::geteuid());
+    EXPECT_TRUE(is_own_user(*local_peer(client.get())));
+    EXPECT_FALSE(local_peer(listening.get()).has_value());
 }
 
 }  // namespace

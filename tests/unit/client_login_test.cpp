@@ -1,5 +1,8 @@
 #include <filesystem>
+#include <future>
+#include <mutex>
 #include <string>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -90,6 +93,32 @@ TEST_F(Renewal, RefusesAfterALogout) {
     ASSERT_FALSE(outcome.has_value());
     EXPECT_EQ(outcome.error().code, Code::unauthenticated);
     EXPECT_THAT(outcome.error().hint, HasSubstr("postern login"));
+}
+
+TEST_F(Renewal, ThatNeedsAPersonIsWaitedForWhereSomebodyAsksThem) {
+    const auto login = people_.login(now() - 1s);
+    const auto folder = keep(login);
+    std::filesystem::remove(folder.login_certificate());
+    std::promise<void> asked;
+    std::once_flag once;
+    RenewedLogin::Hooks hooks;
+    hooks.can_ask = [&] {
+        std::call_once(once, [&] { asked.set_value(); });
+        return true;
+    };
+    RenewedLogin source(folder, login, system_clock(), hooks);
+    std::vector<std::future<Outcome<LoginPtr>>> waiting;
+    for (int i = 0; i < 5; ++i) {
+        waiting.push_back(std::async(std::launch::async, [&] { return current(source); }));
+    }
+    asked.get_future().wait();
+    const auto fresh = people_.login(now() + 50min);
+    source.adopt(fresh);
+    for (auto& one : waiting) {
+        const auto outcome = one.get();
+        ASSERT_TRUE(outcome.has_value()) << outcome.error().message;
+        EXPECT_EQ((*outcome)->certificate().fingerprint(), fresh->certificate().fingerprint());
+    }
 }
 
 }  // namespace

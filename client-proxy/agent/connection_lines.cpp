@@ -1,0 +1,71 @@
+#include "client-proxy/agent/connection_lines.hpp"
+
+#include <fmt/format.h>
+
+namespace postern::client {
+
+namespace {
+
+// In single quotes for a shell, only where it is needed.
+std::string shell_word(const std::string& text) {
+    const bool is_plain =
+        text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%_+=:,./-") ==
+        text.npos;
+    if (is_plain && !text.empty()) {
+        return text;
+    }
+    std::string quoted = "'";
+    for (const char character : text) {
+        quoted += character == '\'' ? std::string("'\\''") : std::string(1, character);
+    }
+    return quoted + "'";
+}
+
+// A part of a URL (RFC 3986, section 2.3: what is not unreserved is encoded).
+std::string url_part(const std::string& text) {
+    std::string encoded;
+    for (const char character : text) {
+        const auto byte = static_cast<unsigned char>(character);
+        const bool is_letter_or_digit =
+            (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || (byte >= '0' && byte <= '9');
+        if (is_letter_or_digit || character == '-' || character == '.' || character == '_' ||
+            character == '~') {
+            encoded += character;
+        } else {
+            encoded += fmt::format("%{:02X}", byte);
+        }
+    }
+    return encoded;
+}
+
+}  // namespace
+
+nlohmann::json connection_lines(const ConnectionPlace& place) {
+    if (place.mode == Mode::end_to_end) {
+        return {
+            {"psql", fmt::format("psql -h localhost -p {} -U {}", place.port, shell_word(place.user))},
+            {"jdbc",
+             fmt::format("jdbc:postgresql://localhost:{}/?user={}", place.port, url_part(place.user))},
+            {"dsn", fmt::format("postgresql://{}@localhost:{}/", url_part(place.user), place.port)},
+            {"env", fmt::format("PGHOST=localhost PGPORT={} PGUSER={}", place.port, shell_word(place.user))},
+        };
+    }
+    const std::string conninfo =
+        fmt::format("host=localhost port={} user={} sslmode=verify-full sslrootcert={} sslcert={} sslkey={}",
+                    place.port, place.user, place.server_ca_file, place.certificate_file, place.key_file);
+    return {
+        {"psql", fmt::format("psql {}", shell_word(conninfo))},
+        {"jdbc",
+         fmt::format("jdbc:postgresql://localhost:{}/?user={}&sslmode=verify-full&sslrootcert={}&sslcert={}"
+                     "&sslkey={}",
+                     place.port, url_part(place.user), url_part(place.server_ca_file),
+                     url_part(place.certificate_file), url_part(place.key_file))},
+        {"dsn", conninfo},
+        {"env", fmt::format("PGHOST=localhost PGPORT={} PGUSER={} PGSSLMODE=verify-full PGSSLROOTCERT={} "
+                            "PGSSLCERT={} PGSSLKEY={}",
+                            place.port, shell_word(place.user), shell_word(place.server_ca_file),
+                            shell_word(place.certificate_file), shell_word(place.key_file))},
+    };
+}
+
+}  // namespace postern::client

@@ -1,0 +1,26 @@
+// What a person pastes into a terminal or a program to reach a service at its local port. Pure.
+#pragma once
+
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+#include "client-proxy/session/local_port.hpp"
+
+namespace postern::client {
+
+struct ConnectionPlace {
+    std::string service;
+    Mode mode = Mode::end_to_end;
+    unsigned short port = 0;
+    std::string user;
+    /// The login's files, for a client that does TLS itself (passthrough).
+    std::string certificate_file;
+    std::string key_file;
+    std::string server_ca_file;
+};
+
+/// `psql`, `jdbc`, `dsn`, `env`; null for a service that is not PostgreSQL.
+nlohmann::json connection_lines(const ConnectionPlace& place);
+
+}  // namespace postern::client

@@ -1,0 +1,256 @@
+#include "client-proxy/agent/desk.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <future>
+#include <utility>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "base/process.hpp"
+
+namespace postern::client {
+
+namespace asio = boost::asio;
+using nlohmann::json;
+
+namespace {
+
+constexpr int kProtocol = 1;
+constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
+/// Events that are on their way to the control loop; more are dropped.
+constexpr std::size_t kMostNotes = 4096;
+constexpr auto kRefreshPause = std::chrono::seconds(10);
+
+}  // namespace
+
+Desk::Desk(ProfileFolder folder, net::EventLoops& control, AgentOptions options)
+    : folder_(std::move(folder)),
+      control_(control),
+      agent_(*this, std::move(options)),
+      ports_(agent_, folder_),
+      settings_(AgentSettings::load(folder_)),
+      last_needed_(std::chrono::steady_clock::now().time_since_epoch().count()) {
+    if (auto profile = folder_.load()) {
+        profile_ = *std::move(profile);
+    }
+    LoginPtr login;
+    auto loaded = Login::load(folder_);
+    if (loaded) {
+        login = *std::move(loaded);
+    } else if (loaded.error().code != Code::unauthenticated) {
+        damage_ = local_refusal(loaded.error());
+    }
+    login_ = login;
+    logins_ = std::make_shared<RenewedLogin>(folder_, std::move(login), system_clock(), hooks());
+}
+
+Desk::~Desk() {
+    errands_.join();
+}
+
+void Desk::start(control::Server& server) {
+    server_ = &server;
+    agent_.start();
+    net::spawn(control_.at(0), "desk", tick());
+}
+
+void Desk::stop() {
+    const auto on_loop = [this](const std::function<void()>& work) {
+        std::promise<void> done;
+        asio::post(control_.at(0), [&] {
+            work();
+            done.set_value();
+        });
+        done.get_future().wait();
+    };
+    on_loop([this] {
+        publish("shutdown", json::object());
+        is_stopping_ = true;
+    });
+    agent_.stop();
+    // What was queued for clients goes out first.
+    on_loop([] {});
+}
+
+std::chrono::seconds Desk::idle_for() const {
+    const std::chrono::steady_clock::duration now = std::chrono::steady_clock::now().time_since_epoch();
+    return std::chrono::duration_cast<std::chrono::seconds>(
+        now - std::chrono::steady_clock::duration(last_needed_));
+}
+
+bool Desk::is_busy() const {
+    return errands_under_way_ > 0 || logins_->is_busy();
+}
+
+const std::map<std::string, Desk::Handler, std::less<>>& Desk::handlers() {
+    static const std::map<std::string, Handler, std::less<>> kHandlers{
+        {"hello", &Desk::hello},
+        {"state", &Desk::state},
+        {"subscribe", &Desk::subscribe},
+        {"trust.inspect", &Desk::trust_inspect},
+        {"trust.accept", &Desk::trust_accept},
+        {"login.methods", &Desk::login_methods},
+        {"login", &Desk::login},
+        {"logout", &Desk::logout},
+        {"services.refresh", &Desk::services_refresh},
+        {"connect", &Desk::connect},
+        {"disconnect", &Desk::disconnect},
+        {"port.set", &Desk::port_set},
+        {"settings.get", &Desk::settings_get},
+        {"settings.set", &Desk::settings_set},
+        {"events", &Desk::events},
+        {"shutdown", &Desk::shutdown},
+    };
+    return kHandlers;
+}
+
+Desk::Answering Desk::call(control::ClientId client, std::string method, json params) {
+    const auto found = handlers().find(method);
+    if (found == handlers().end()) {
+        control::Reply unknown =
+            control::Error{control::ErrorCode::unknown_method, "there is no such method", nullptr};
+        co_return std::move(unknown);
+    }
+    if (is_stopping_) {
+        const Refusal refusal{
+            Code::shutting_down, "the agent is shutting down", "Try again in a moment.", {}};
+        control::Reply stopping = control::error_of(refusal);
+        co_return std::move(stopping);
+    }
+    auto handling = (this->*found->second)(client, std::move(params));
+    control::Reply reply = co_await std::move(handling);
+    co_return std::move(reply);
+}
+
+void Desk::gone(control::ClientId client) {
+    askers_.erase(client);
+    askers_count_ = askers_.size();
+    if (is_stopping_) {
+        return;
+    }
+    const Refusal why{Code::shutting_down,
+                      "the command that held this port open has ended",
+                      "Start it again: postern connect",
+                      {}};
+    closed(ports_.release(client, why), "the command that held it open has ended");
+}
+
+Desk::Answering Desk::hello(control::ClientId client, json params) {
+    if (params.value("asks_login", false)) {
+        askers_.insert(client);
+        askers_count_ = askers_.size();
+    }
+    json answer = {{"protocol", kProtocol}, {"version", version()}, {"pid", ::getpid()}};
+    control::Reply reply = std::move(answer);
+    co_return std::move(reply);
+}
+
+json Desk::state_json() const {
+    return {{"trust", trust_json()},
+            {"login", login_json()},
+            {"services", services_json()},
+            {"settings", settings_.to_json()},
+            {"attention", attention_json()}};
+}
+
+Desk::Answering Desk::state(control::ClientId, json) {
+    control::Reply reply = state_json();
+    co_return std::move(reply);
+}
+
+Desk::Answering Desk::subscribe(control::ClientId client, json) {
+    server_->subscribe(client);
+    control::Reply reply = state_json();
+    co_return std::move(reply);
+}
+
+Desk::Answering Desk::settings_get(control::ClientId, json) {
+    control::Reply reply = settings_.to_json();
+    co_return std::move(reply);
+}
+
+Desk::Answering Desk::settings_set(control::ClientId, json params) {
+    const AgentSettings before = settings_;
+    auto done = settings_.take(params);
+    if (done) {
+        done = settings_.save(folder_);
+    }
+    if (!done) {
+        settings_ = before;
+        control::Reply bad =
+            done.error().code == Code::malformed_request
+                ? control::Error{control::ErrorCode::invalid_parameters, done.error().detail, nullptr}
+                : control::error_of(local_refusal(done.error()));
+        co_return std::move(bad);
+    }
+    publish("settings", settings_.to_json());
+    json services = {{"services", services_json()}};
+    publish("services", services);
+    control::Reply reply = settings_.to_json();
+    co_return std::move(reply);
+}
+
+Desk::Answering Desk::events(control::ClientId, json params) {
+    const std::string service = params.value("service", std::string());
+    const auto limit = params.value("limit", std::size_t{100});
+    json answer = {{"events", log_.latest(service, std::min(limit, EventLog::kMost))}};
+    control::Reply reply = std::move(answer);
+    co_return std::move(reply);
+}
+
+Desk::Answering Desk::shutdown(control::ClientId, json) {
+    // Whoever runs the agent waits for it.
+    ::kill(::getpid(), SIGTERM);
+    control::Reply reply = json::object();
+    co_return std::move(reply);
+}
+
+void Desk::publish(std::string_view method, const json& params) {
+    server_->publish(method, params);
+}
+
+void Desk::note(Event event) {
+    if (notes_under_way_.fetch_add(1) >= kMostNotes) {
+        --notes_under_way_;
+        return;
+    }
+    asio::post(control_.at(0), [this, event = std::move(event)] {
+        --notes_under_way_;
+        note_here(event);
+    });
+}
+
+void Desk::note_here(const Event& event) {
+    json told = to_json(event, system_clock()());
+    publish("event", told);
+    log_.add(std::move(told));
+    mark(event);
+}
+
+asio::awaitable<void> Desk::tick() {
+    const auto executor = co_await asio::this_coro::executor;
+    asio::steady_timer timer(executor);
+    connect_at_start();
+    for (;;) {
+        const auto now = std::chrono::steady_clock::now();
+        if (server_->clients() > 0 || !ports_.all().empty()) {
+            last_needed_ = now.time_since_epoch().count();
+        }
+        publish_traffic();
+        publish_login();
+        if (login_ && !has_offers_ && !is_refreshing_ && now >= next_refresh_ &&
+            (server_->subscribers() > 0 || !ports_.all().empty())) {
+            next_refresh_ = now + kRefreshPause;
+            net::spawn(control_.at(0), "refresh", refresh_in_background());
+        }
+        timer.expires_after(std::chrono::seconds(1));
+        co_await timer.async_wait(kAwait);
+    }
+}
+
+}  // namespace postern::client

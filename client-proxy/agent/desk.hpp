@@ -1,0 +1,141 @@
+// What the agent does for its clients: the methods of the control protocol (docs/agent-protocol.md), and what
+// they are told when something changes. All of it on the control loop, but for note().
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <boost/asio/thread_pool.hpp>
+
+#include "client-proxy/agent/agent.hpp"
+#include "client-proxy/agent/agent_settings.hpp"
+#include "client-proxy/agent/event_log.hpp"
+#include "client-proxy/agent/open_ports.hpp"
+#include "client-proxy/control/server.hpp"
+#include "client-proxy/login/profile.hpp"
+#include "client-proxy/session/events.hpp"
+#include "client-proxy/tunnel/service_list.hpp"
+
+namespace postern::client {
+
+class Desk final : public control::Methods, public EventSink {
+public:
+    Desk(ProfileFolder folder, net::EventLoops& control, AgentOptions options);
+    ~Desk() override;
+
+    /// Starts the agent's loops and the desk's own work; before the control loop runs.
+    void start(control::Server& server);
+    /// Takes no more requests, closes the ports, tells the clients of tunnels. From a thread that is no loop,
+    /// while the control loop runs.
+    void stop();
+    /// For how long nobody has needed this agent. Any thread.
+    std::chrono::seconds idle_for() const;
+    /// Whether something waits for a CA that does not answer, so that an orderly end would have to wait too.
+    bool is_busy() const;
+
+    boost::asio::awaitable<control::Reply> call(control::ClientId client, std::string method,
+                                                nlohmann::json params) override;
+    void gone(control::ClientId client) override;
+    void note(Event event) override;
+
+private:
+    using Answering = boost::asio::awaitable<control::Reply>;
+    using Handler = Answering (Desk::*)(control::ClientId, nlohmann::json);
+    static const std::map<std::string, Handler, std::less<>>& handlers();
+
+    // desk.cpp
+    Answering hello(control::ClientId client, nlohmann::json params);
+    Answering state(control::ClientId client, nlohmann::json params);
+    Answering subscribe(control::ClientId client, nlohmann::json params);
+    Answering settings_get(control::ClientId client, nlohmann::json params);
+    Answering settings_set(control::ClientId client, nlohmann::json params);
+    Answering events(control::ClientId client, nlohmann::json params);
+    Answering shutdown(control::ClientId client, nlohmann::json params);
+    nlohmann::json state_json() const;
+    boost::asio::awaitable<void> tick();
+    void note_here(const Event& event);
+    void publish(std::string_view method, const nlohmann::json& params);
+
+    // desk_login.cpp
+    Answering trust_inspect(control::ClientId client, nlohmann::json params);
+    Answering trust_accept(control::ClientId client, nlohmann::json params);
+    Answering login_methods(control::ClientId client, nlohmann::json params);
+    Answering login(control::ClientId client, nlohmann::json params);
+    Answering logout(control::ClientId client, nlohmann::json params);
+    RenewedLogin::Hooks hooks();
+    Refusal no_login() const;
+    void login_changed(const LoginPtr& login);
+    void renewal_failed(const Refusal& refusal);
+    void publish_login();
+    nlohmann::json trust_json() const;
+    nlohmann::json login_json() const;
+    nlohmann::json attention_json() const;
+
+    // desk_services.cpp
+    Answering connect(control::ClientId client, nlohmann::json params);
+    Answering disconnect(control::ClientId client, nlohmann::json params);
+    Answering port_set(control::ClientId client, nlohmann::json params);
+    Answering services_refresh(control::ClientId client, nlohmann::json params);
+    boost::asio::awaitable<Outcome<void>> refresh(std::shared_ptr<LoginSource> logins);
+    boost::asio::awaitable<void> refresh_in_background();
+    boost::asio::awaitable<Outcome<PortWish>> judge_wish(control::ClientId client, nlohmann::json params);
+    Outcome<LocalPortPtr> open_port(PortWish wish);
+    void connect_at_start();
+    void closed(const std::vector<LocalPortPtr>& ports, const std::string& why);
+    void mark(const Event& event);
+    void publish_service(const std::string& service);
+    void publish_traffic();
+    const OfferedService* offer_of(std::string_view service) const;
+    std::vector<std::string> service_names() const;
+    nlohmann::json service_json(const std::string& service) const;
+    nlohmann::json services_json() const;
+    nlohmann::json lines_at(const std::string& service, Mode mode, unsigned short port,
+                            const std::string& user) const;
+    nlohmann::json port_json(const HeldPort& held) const;
+
+    /// What was seen of a service.
+    struct Mark {
+        std::optional<Refusal> error;
+    };
+
+    const ProfileFolder folder_;
+    net::EventLoops& control_;
+    control::Server* server_ = nullptr;
+    Agent agent_;
+    OpenPorts ports_;
+    AgentSettings settings_;
+    EventLog log_;
+    std::optional<Profile> profile_;
+    std::shared_ptr<RenewedLogin> logins_;
+    /// The last one that was told of.
+    LoginPtr login_;
+    std::optional<Refusal> renewal_failure_;
+    /// Why the profile's login cannot be used, until the next one.
+    std::optional<Refusal> damage_;
+    std::vector<OfferedService> offers_;
+    bool has_offers_ = false;
+    bool is_refreshing_ = false;
+    std::chrono::steady_clock::time_point next_refresh_{};
+    std::map<std::string, Mark, std::less<>> marks_;
+    /// Services that clients wait for, once for each.
+    std::multiset<std::string> connecting_;
+    std::map<std::string, Traffic, std::less<>> told_traffic_;
+    nlohmann::json told_login_;
+    nlohmann::json told_attention_;
+    bool is_stopping_ = false;
+    /// Clients that show the person a form when a login is needed.
+    std::set<control::ClientId> askers_;
+    std::atomic<std::size_t> askers_count_ = 0;
+    std::atomic<std::size_t> notes_under_way_ = 0;
+    std::atomic<std::size_t> errands_under_way_ = 0;
+    std::atomic<std::chrono::steady_clock::rep> last_needed_;
+    boost::asio::thread_pool errands_{2};
+};
+
+}  // namespace postern::client

@@ -1,0 +1,267 @@
+#include "client-proxy/commands/agent_session.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/file.hpp"
+#include "client-proxy/commands/terminal.hpp"
+#include "client-proxy/login/ca_client.hpp"
+#include "client-proxy/login/preferences.hpp"
+
+namespace postern::client {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t kMostPasswordFile = 4096;
+
+Refusal usage(std::string message, std::string hint) {
+    return {Code::config_invalid, std::move(message), std::move(hint), {}};
+}
+
+std::string text_in(const json& object, const char* key) {
+    if (!object.is_object()) {
+        return {};
+    }
+    const auto found = object.find(key);
+    return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+// Which file holds the password; empty when none does.
+std::filesystem::path password_file(const LoginOptions& options) {
+    if (!options.password_file.empty()) {
+        return options.password_file;
+    }
+    if (const char* const folder = std::getenv("CREDENTIALS_DIRECTORY")) {
+        const std::filesystem::path file = std::filesystem::path(folder) / "postern-password";
+        std::error_code ignored;
+        if (std::filesystem::exists(file, ignored)) {
+            return file;
+        }
+    }
+    return {};
+}
+
+Result<Secret> password_from(const std::filesystem::path& file) {
+    if (auto checked = check_private(file); !checked) {
+        return checked.error();
+    }
+    auto text = read_file(file, kMostPasswordFile);
+    if (!text) {
+        return text.error();
+    }
+    std::string line = text->substr(0, text->find('\n'));
+    explicit_bzero(text->data(), text->size());
+    if (line.ends_with('\r')) {
+        line.pop_back();
+    }
+    return Secret(std::move(line));
+}
+
+bool can_ask(const LoginOptions& options) {
+    return !options.is_non_interactive && ::isatty(STDIN_FILENO) == 1;
+}
+
+Outcome<std::string> ask_text(const LoginOptions& options, const std::string& label, std::string_view field,
+                              const std::string& fallback) {
+    if (field == "username" && !options.user.empty()) {
+        return options.user;
+    }
+    if (options.is_non_interactive) {
+        if (!fallback.empty()) {
+            return fallback;
+        }
+        return usage(fmt::format("the login needs: {}", label), "Name the user: --user NAME");
+    }
+    auto answer = ask(label, fallback);
+    if (!answer) {
+        if (answer.error().code == Code::config_invalid && !fallback.empty()) {
+            return fallback;
+        }
+        return Refusal{
+            answer.error().code, answer.error().detail, "Name the user: postern login --user NAME", {}};
+    }
+    return *std::move(answer);
+}
+
+Outcome<Secret> ask_secret(const LoginOptions& options, const std::string& label, bool is_password) {
+    const auto file = password_file(options);
+    Result<Secret> secret = Failure{Code::config_invalid, fmt::format("the login needs: {}", label)};
+    if (is_password && options.takes_password_from_stdin) {
+        secret = password_from_stdin();
+    } else if (is_password && !file.empty()) {
+        secret = password_from(file);
+    } else if (!options.is_non_interactive) {
+        secret = ask_password(label);
+    }
+    if (!secret) {
+        return Refusal{secret.error().code,
+                       secret.error().detail,
+                       "Where there is no terminal: postern login --password-stdin, or --password-file FILE",
+                       {}};
+    }
+    return *std::move(secret);
+}
+
+// Which CA to believe: the options', the preferences', or the one that is believed.
+Outcome<void> settle_trust(control::AgentClient& agent, const LoginOptions& options, const json& trust,
+                           bool& is_wrong_use) {
+    const auto preferences = Preferences::load();
+    if (!preferences) {
+        return local_refusal(preferences.error());
+    }
+    std::string url = options.ca;
+    std::string fingerprint = options.fingerprint;
+    if (url.empty() && !preferences->ca_url.empty()) {
+        url = preferences->ca_url;
+        fingerprint = fingerprint.empty() ? preferences->fingerprint : fingerprint;
+    }
+    if (url.empty()) {
+        url = text_in(trust, "ca");
+    }
+    is_wrong_use = true;
+    if (url.empty()) {
+        return usage("which CA service?",
+                     "postern login --ca https://ca.example.org:7444 --fingerprint sha256:HEX");
+    }
+    std::string pin = url == text_in(trust, "ca") ? text_in(trust, "fingerprint") : std::string();
+    if (!fingerprint.empty()) {
+        auto parsed = parse_pin(fingerprint);
+        if (!parsed) {
+            return usage(parsed.error().detail, "The CA's administrator has it from: postern-ca fingerprint");
+        }
+        pin = *std::move(parsed);
+    }
+    if (pin.empty()) {
+        return usage(fmt::format("the CA service {} is not known yet", url),
+                     "Add its fingerprint, which the administrator has from `postern-ca fingerprint`: "
+                     "--fingerprint sha256:HEX");
+    }
+    is_wrong_use = false;
+    auto accepted = agent.call("trust.accept", {{"ca", url}, {"fingerprint", pin}});
+    if (!accepted) {
+        return accepted.error();
+    }
+    return {};
+}
+
+std::string likely_user(const json& trust) {
+    const auto preferences = Preferences::load();
+    if (preferences && !preferences->user.empty()) {
+        return preferences->user;
+    }
+    if (const std::string last = text_in(trust, "user"); !last.empty()) {
+        return last;
+    }
+    const char* const environment = std::getenv("USER");
+    return environment != nullptr ? environment : "";
+}
+
+}  // namespace
+
+Outcome<json> log_in_at(control::AgentClient& agent, const LoginOptions& options, bool* is_usage) {
+    bool unused = false;
+    bool& is_wrong_use = is_usage != nullptr ? *is_usage : unused;
+    auto state = agent.call("state");
+    if (!state) {
+        return state.error();
+    }
+    const json trust = (*state)["trust"];
+    if (auto settled = settle_trust(agent, options, trust, is_wrong_use); !settled) {
+        return settled.error();
+    }
+    const auto methods = agent.call("login.methods");
+    if (!methods) {
+        return methods.error();
+    }
+    const auto& list = (*methods)["methods"];
+    const auto method = std::find_if(list.begin(), list.end(),
+                                     [](const json& one) { return text_in(one, "kind") == "form"; });
+    if (method == list.end()) {
+        return Refusal{Code::unavailable,
+                       "the CA service offers no way to log in that this version knows",
+                       "Install a newer postern.",
+                       {}};
+    }
+    json fields = json::object();
+    std::string user;
+    for (const auto& field : (*method)["fields"]) {
+        const std::string name = text_in(field, "name");
+        const std::string kind = text_in(field, "kind");
+        const std::string label = text_in(field, "label");
+        if (kind == "secret") {
+            auto secret = ask_secret(
+                options, name == "password" && !user.empty() ? fmt::format("Password of {}", user) : label,
+                name == "password");
+            if (!secret) {
+                is_wrong_use = secret.error().code == Code::config_invalid;
+                return secret.error();
+            }
+            fields[name] = secret->reveal();
+        } else {
+            auto text = ask_text(options, label, name, name == "username" ? likely_user(trust) : "");
+            if (!text) {
+                is_wrong_use = text.error().code == Code::config_invalid;
+                return text.error();
+            }
+            user = name == "username" ? *text : user;
+            fields[name] = *text;
+        }
+    }
+    auto login = agent.call("login", {{"method", text_in(*method, "id")}, {"fields", fields}});
+    for (auto& field : fields) {
+        auto& text = field.get_ref<std::string&>();
+        explicit_bzero(text.data(), text.size());
+    }
+    return login;
+}
+
+Outcome<void> ensure_login(control::AgentClient& agent, const LoginOptions& options) {
+    const auto state = agent.call("state");
+    if (!state) {
+        return state.error();
+    }
+    const json& login = (*state)["login"];
+    const std::string standing = text_in(login, "state");
+    if (login.is_object() && standing != "expired" && standing != "revoked") {
+        return {};
+    }
+    const bool has_password = options.takes_password_from_stdin || !password_file(options).empty();
+    if (!can_ask(options) && !has_password) {
+        if (login.is_object()) {
+            // Its port opens, and says to each client what is wrong.
+            return {};
+        }
+        return Refusal{Code::unauthenticated, "nobody is logged in", "Run: postern login", {}};
+    }
+    auto done = log_in_at(agent, options);
+    if (!done) {
+        return done.error();
+    }
+    return {};
+}
+
+json connect_parameters(const std::string& service, const LoginChoice& files) {
+    json parameters = {{"service", service}};
+    if (files.has_files()) {
+        const auto absolute = [](const std::string& path) {
+            std::error_code ignored;
+            return path.empty() ? path : std::filesystem::absolute(path, ignored).string();
+        };
+        parameters["credentials"] = {{"certificate_file", absolute(files.certificate)},
+                                     {"key_file", absolute(files.key)},
+                                     {"server_ca_file", absolute(files.server_ca)},
+                                     {"trust_domain", files.trust_domain},
+                                     {"gateways", files.gateways}};
+    }
+    return parameters;
+}
+
+}  // namespace postern::client

@@ -1,0 +1,76 @@
+#include <cstdio>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "base/duration.hpp"
+#include "client-proxy/commands/agent_session.hpp"
+#include "client-proxy/commands/checkup.hpp"
+#include "client-proxy/commands/database_probe.hpp"
+#include "client-proxy/commands/terminal.hpp"
+
+namespace postern::client {
+
+namespace {
+
+constexpr auto kPause = std::chrono::milliseconds(500);
+
+// Whether the service's port is open and what is behind it answers.
+Outcome<void> is_ready(const std::string& service, const std::string& database) {
+    auto agent = control::AgentClient::find();
+    if (!agent) {
+        return Refusal{Code::unavailable, "no agent runs", "Start it: postern connect " + service, {}};
+    }
+    const auto state = agent->call("state");
+    if (!state) {
+        return state.error();
+    }
+    for (const auto& known : (*state)["services"]) {
+        if (known.value("name", std::string()) != service || known["ports"].empty()) {
+            continue;
+        }
+        const auto& port = known["ports"][0];
+        if (known.value("protocol", std::string()) != "postgres" ||
+            port.value("mode", std::string()) != "end_to_end") {
+            return {};
+        }
+        const std::string user = port.value("user", std::string());
+        const auto answer = probe_database(port["port"].get<unsigned short>(), user, database);
+        if (!answer) {
+            return answer.error();
+        }
+        if (answer->error) {
+            return explain(*answer->error, service, user);
+        }
+        return {};
+    }
+    return Refusal{Code::not_found,
+                   fmt::format("no port of {} is open", service),
+                   "Open one: postern connect " + service,
+                   {}};
+}
+
+}  // namespace
+
+int wait_for_service(const WaitOptions& options) {
+    const auto patience = parse_duration(options.timeout);
+    if (!patience) {
+        return fail_usage(patience.error().detail, "For example: --timeout 30s");
+    }
+    const auto end = std::chrono::steady_clock::now() + *patience;
+    for (;;) {
+        const auto ready = is_ready(options.service, options.database);
+        if (ready) {
+            return 0;
+        }
+        if (std::chrono::steady_clock::now() + kPause >= end) {
+            Refusal late = ready.error();
+            late.message =
+                fmt::format("{} is not ready after {}: {}", options.service, options.timeout, late.message);
+            return fail(late);
+        }
+        std::this_thread::sleep_for(kPause);
+    }
+}
+
+}  // namespace postern::client

@@ -1,0 +1,240 @@
+#include "client-proxy/control/agent_client.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <thread>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "client-proxy/control/runtime_folder.hpp"
+
+namespace postern::client::control {
+
+namespace {
+
+using Moment = std::chrono::steady_clock::time_point;
+
+constexpr auto kStartPatience = std::chrono::seconds(10);
+/// Between two attempts to start an agent that does not come up.
+constexpr auto kStartPause = std::chrono::milliseconds(200);
+constexpr off_t kMostLogBytes = 1 << 20;
+
+int milliseconds_until(Moment end) {
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+    return static_cast<int>(std::max<std::chrono::milliseconds::rep>(0, left.count()));
+}
+
+Result<UniqueFd> connect_to(const RuntimeFolder& folder) {
+    const std::string path = folder.socket().string();
+    sockaddr_un name{};
+    name.sun_family = AF_UNIX;
+    UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    if (!fd || path.size() >= sizeof name.sun_path) {
+        return Failure{Code::config_invalid, fmt::format("{} is too long for a socket", path)};
+    }
+    std::memcpy(name.sun_path, path.data(), path.size());
+    if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) != 0) {
+        return Failure{Code::not_found, "no agent runs"};
+    }
+    return fd;
+}
+
+// In the child: nothing of the terminal is left, and another fork makes it nobody's session leader.
+[[noreturn]] void become_agent(const RuntimeFolder& folder, int ready) {
+    ::setsid();
+    if (::fork() != 0) {
+        ::_exit(0);
+    }
+    const std::string log = (folder.path() / "agent.log").string();
+    struct stat info {};
+    const bool is_long = ::stat(log.c_str(), &info) == 0 && info.st_size > kMostLogBytes;
+    const int output = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | (is_long ? O_TRUNC : 0), 0600);
+    const int nothing = ::open("/dev/null", O_RDWR);
+    ::dup2(nothing, STDIN_FILENO);
+    ::dup2(output >= 0 ? output : nothing, STDOUT_FILENO);
+    ::dup2(output >= 0 ? output : nothing, STDERR_FILENO);
+    // Its number is said on the command line; it stays open there.
+    ::fcntl(ready, F_SETFD, 0);
+    ::umask(077);
+    [[maybe_unused]] const int ignored = ::chdir("/");
+    for (const int signal : {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGPIPE}) {
+        ::signal(signal, SIG_DFL);
+    }
+    sigset_t none;
+    ::sigemptyset(&none);
+    ::sigprocmask(SIG_SETMASK, &none, nullptr);
+    const std::string ready_text = std::to_string(ready);
+    ::execl("/proc/self/exe", "postern", "agent", "--on-demand", "--ready-fd", ready_text.c_str(),
+            static_cast<char*>(nullptr));
+    ::_exit(127);
+}
+
+// Waits until the agent says that it serves, or is gone.
+void start_agent(const RuntimeFolder& folder, Moment end) {
+    std::array<int, 2> ends{};
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
+        return;
+    }
+    UniqueFd reading(ends[0]);
+    UniqueFd writing(ends[1]);
+    const pid_t child = ::fork();
+    if (child == 0) {
+        become_agent(folder, writing.get());
+    }
+    writing = UniqueFd();
+    if (child > 0) {
+        ::waitpid(child, nullptr, 0);
+        pollfd waiting{reading.get(), POLLIN, 0};
+        ::poll(&waiting, 1, milliseconds_until(end));
+    }
+}
+
+}  // namespace
+
+Outcome<AgentClient> AgentClient::find() {
+    const auto folder = RuntimeFolder::open();
+    if (!folder) {
+        return local_refusal(folder.error());
+    }
+    auto fd = connect_to(*folder);
+    if (!fd) {
+        return local_refusal(fd.error());
+    }
+    return AgentClient(*std::move(fd));
+}
+
+Outcome<AgentClient> AgentClient::find_or_start() {
+    const auto folder = RuntimeFolder::open();
+    if (!folder) {
+        return local_refusal(folder.error());
+    }
+    const Moment end = std::chrono::steady_clock::now() + kStartPatience;
+    Moment next_start{};
+    for (;;) {
+        auto fd = connect_to(*folder);
+        if (fd) {
+            return AgentClient(*std::move(fd));
+        }
+        if (fd.error().code != Code::not_found) {
+            return local_refusal(fd.error());
+        }
+        if (std::chrono::steady_clock::now() >= end) {
+            return Refusal{Code::unavailable,
+                           "the agent does not start",
+                           fmt::format("See why: postern agent, or {}/agent.log", folder->path().string()),
+                           {}};
+        }
+        if (std::chrono::steady_clock::now() >= next_start) {
+            start_agent(*folder, end);
+            next_start = std::chrono::steady_clock::now() + kStartPause;
+        }
+        // Another command may have been quicker, and its agent not there yet.
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+}
+
+bool AgentClient::read_more(std::chrono::milliseconds patience) {
+    pollfd waiting{fd_.get(), POLLIN, 0};
+    const int ready = ::poll(&waiting, 1, static_cast<int>(patience.count()));
+    if (ready <= 0) {
+        return false;
+    }
+    std::array<char, 16384> block{};
+    const ssize_t got = ::recv(fd_.get(), block.data(), block.size(), MSG_DONTWAIT);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
+        return true;
+    }
+    if (got <= 0 || !lines_.feed({block.data(), static_cast<std::size_t>(got)})) {
+        is_closed_ = true;
+        return false;
+    }
+    return true;
+}
+
+Outcome<nlohmann::json> AgentClient::call(std::string_view method, const nlohmann::json& params,
+                                          std::chrono::milliseconds patience) {
+    const Refusal gone{
+        Code::unavailable, "the agent has ended", "Try again: the next command starts it anew.", {}};
+    const std::uint64_t id = ++last_id_;
+    std::string line = request_line(id, method, params);
+    for (std::string_view left = line; !left.empty();) {
+        const ssize_t sent = ::send(fd_.get(), left.data(), left.size(), MSG_NOSIGNAL);
+        if (sent < 0 && errno == EINTR) {
+            continue;
+        }
+        if (sent <= 0) {
+            is_closed_ = true;
+            return gone;
+        }
+        left.remove_prefix(static_cast<std::size_t>(sent));
+    }
+    // A password may have been in it.
+    explicit_bzero(line.data(), line.size());
+    const Moment end = std::chrono::steady_clock::now() + patience;
+    for (;;) {
+        while (auto received = lines_.next()) {
+            auto message = read_message(*received);
+            if (auto* notification = std::get_if<Notification>(&message)) {
+                notifications_.push_back(std::move(*notification));
+            } else if (auto* answer = std::get_if<Answer>(&message); answer != nullptr && answer->id == id) {
+                if (const auto* error = std::get_if<Error>(&answer->outcome)) {
+                    return refusal_of(*error);
+                }
+                // JSON converts to nearly everything, so that the result must be told what it is.
+                return Outcome<nlohmann::json>(boost::system::in_place_value,
+                                               std::get<nlohmann::json>(std::move(answer->outcome)));
+            }
+        }
+        if (!read_more(std::chrono::milliseconds(milliseconds_until(end)))) {
+            if (is_closed_) {
+                return gone;
+            }
+            if (std::chrono::steady_clock::now() >= end) {
+                return Refusal{Code::timed_out, "the agent does not answer", "Look into its log.", {}};
+            }
+        }
+    }
+}
+
+void AgentClient::wait_until_closed() {
+    const Moment end = std::chrono::steady_clock::now() + kStartPatience;
+    while (!is_closed_ && std::chrono::steady_clock::now() < end) {
+        read_more(std::chrono::milliseconds(milliseconds_until(end)));
+        while (lines_.next()) {
+        }
+    }
+}
+
+std::optional<Notification> AgentClient::take() {
+    for (;;) {
+        if (!notifications_.empty()) {
+            Notification first = std::move(notifications_.front());
+            notifications_.pop_front();
+            return first;
+        }
+        if (auto received = lines_.next()) {
+            auto message = read_message(*received);
+            if (auto* notification = std::get_if<Notification>(&message)) {
+                return std::move(*notification);
+            }
+            continue;
+        }
+        if (is_closed_ || !read_more(std::chrono::milliseconds(0))) {
+            return std::nullopt;
+        }
+    }
+}
+
+}  // namespace postern::client::control

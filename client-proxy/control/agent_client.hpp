@@ -1,0 +1,50 @@
+// A command's side of the control socket: finds the agent, or starts one in the background, and asks it.
+// Blocking; one thread.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "base/unique_fd.hpp"
+#include "client-proxy/control/json_rpc.hpp"
+#include "client-proxy/refusal.hpp"
+
+namespace postern::client::control {
+
+class AgentClient {
+public:
+    /// To the agent that runs; Code::not_found when none does.
+    static Outcome<AgentClient> find();
+    /// The same, after starting one when none runs. It outlives this process.
+    static Outcome<AgentClient> find_or_start();
+
+    /// The result. Longer than any wait that the agent itself allows.
+    Outcome<nlohmann::json> call(std::string_view method,
+                                 const nlohmann::json& params = nlohmann::json::object(),
+                                 std::chrono::milliseconds patience = std::chrono::seconds(60));
+    /// The next notification that has come; nothing when none has. Call when fd() is readable, until there is
+    /// nothing more.
+    std::optional<Notification> take();
+    /// Until the agent has ended; ten seconds at most.
+    void wait_until_closed();
+    /// Whether the agent has closed the connection.
+    bool is_closed() const noexcept { return is_closed_; }
+    int fd() const noexcept { return fd_.get(); }
+
+private:
+    explicit AgentClient(UniqueFd fd) : fd_(std::move(fd)) {}
+    bool read_more(std::chrono::milliseconds patience);
+
+    UniqueFd fd_;
+    LineReader lines_{kMostAnswerBytes};
+    std::deque<Notification> notifications_;
+    std::uint64_t last_id_ = 0;
+    bool is_closed_ = false;
+};
+
+}  // namespace postern::client::control

@@ -1,0 +1,233 @@
+#include "client-proxy/login/login_session.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "client-proxy/login/login.hpp"
+#include "client-proxy/login/login_key.hpp"
+#include "client-proxy/login/preferences.hpp"
+#include "pki/csr.hpp"
+#include "pki/identity.hpp"
+#include "pki/key.hpp"
+
+namespace postern::client {
+
+namespace {
+
+Refusal no_ca() {
+    return {Code::unauthenticated,
+            "no CA service is known yet",
+            "Run: postern login --ca https://ca.example.org:7444 --fingerprint sha256:HEX",
+            {}};
+}
+
+Outcome<Profile> believed(const ProfileFolder& folder) {
+    auto profile = folder.load();
+    if (!profile) {
+        return profile.error().code == Code::not_found ? no_ca() : local_refusal(profile.error());
+    }
+    if (profile->ca_url.empty() || profile->pin.empty()) {
+        return no_ca();
+    }
+    return *std::move(profile);
+}
+
+// With what an earlier login learnt; where that is of no use any more (the CA was set up anew, or has a new
+// root that the pin is for), as at the first time.
+Outcome<CaClient> reach_ca(const ProfileFolder& folder, const Profile& profile) {
+    if (auto server_ca = pki::TrustBundle::load(folder.server_ca())) {
+        auto ca = CaClient::make(profile.ca_url, *std::move(server_ca), profile.trust_domain, std::nullopt);
+        if (!ca) {
+            return ca;
+        }
+        const auto trust = ca->trust();
+        if (trust || exit_code_of(trust.error().code) == 5) {
+            return ca;
+        }
+    }
+    return CaClient::make_pinned(profile.ca_url, profile.pin);
+}
+
+std::string user_in(const LoginFields& fields) {
+    for (const auto& [field, entered] : fields) {
+        if (field == "username") {
+            return std::string(entered.reveal());
+        }
+    }
+    return {};
+}
+
+void forget_login(const ProfileFolder& folder) {
+    std::error_code ignored;
+    std::filesystem::remove(folder.login_certificate(), ignored);
+    std::filesystem::remove(folder.login_key(), ignored);
+}
+
+// The CA revokes every certificate of the session, so that a copy of one is worth nothing.
+Outcome<void> end_session(const ProfileFolder& folder) {
+    const auto login = Login::load(folder);
+    const auto profile = folder.load();
+    if (!login || !profile) {
+        return {};
+    }
+    auto ca = CaClient::make(profile->ca_url, (*login)->server_ca(), profile->trust_domain,
+                             (*login)->credentials());
+    if (!ca) {
+        return ca.error();
+    }
+    auto ended = ca->logout();
+    if (!ended && (ended.error().code == Code::session_ended || ended.error().code == Code::revoked ||
+                   ended.error().code == Code::user_disabled)) {
+        return {};
+    }
+    return ended;
+}
+
+}  // namespace
+
+Outcome<ClaimedRoot> inspect_ca(const std::string& url) {
+    auto claimed = claimed_trust(url);
+    if (!claimed) {
+        return claimed.error();
+    }
+    const auto certificates = claimed->server_ca.certificates();
+    const auto root = std::find_if(certificates.begin(), certificates.end(), [](const auto& certificate) {
+        return is_signed_by(certificate, certificate);
+    });
+    if (root == certificates.end()) {
+        return ca_refusal({Code::malformed_request, "no root"}, url);
+    }
+    return ClaimedRoot{"sha256:" + root->fingerprint(), root->subject(), root->not_after()};
+}
+
+Outcome<Profile> accept_ca(const ProfileFolder& folder, const std::string& url, const std::string& pin) {
+    const auto known = folder.load();
+    if (known && known->ca_url == url && known->pin == pin) {
+        return *known;
+    }
+    auto ca = CaClient::make_pinned(url, pin);
+    if (!ca) {
+        return ca.error();
+    }
+    const auto trust = ca->trust();
+    if (!trust) {
+        return trust.error();
+    }
+    Profile profile;
+    profile.ca_url = url;
+    profile.pin = pin;
+    profile.trust_domain = trust->trust_domain;
+    // The name is asked for again at the next login, with this one to start from.
+    profile.user = known ? known->user : std::string();
+    const auto held = folder.lock("login.lock");
+    if (!held) {
+        return local_refusal(held.error());
+    }
+    forget_login(folder);
+    auto kept = keep_trust(folder, *trust);
+    if (kept) {
+        kept = folder.save(profile);
+    }
+    if (!kept) {
+        return local_refusal(kept.error());
+    }
+    return profile;
+}
+
+Outcome<std::vector<LoginMethod>> ask_login_methods(const ProfileFolder& folder) {
+    const auto profile = believed(folder);
+    if (!profile) {
+        return profile.error();
+    }
+    auto ca = reach_ca(folder, *profile);
+    if (!ca) {
+        return ca.error();
+    }
+    return ca->login_methods();
+}
+
+Outcome<Profile> log_in(const ProfileFolder& folder, std::string_view method, const LoginFields& fields) {
+    const auto known = believed(folder);
+    if (!known) {
+        return known.error();
+    }
+    const std::string user = user_in(fields);
+    if (!user.empty() && !pki::is_login_name(user)) {
+        return Refusal{Code::config_invalid,
+                       fmt::format("'{}' is no login name", user),
+                       "A login name has 1 to 63 letters, digits, dots, underscores, hyphens and at signs.",
+                       {}};
+    }
+    auto ca = reach_ca(folder, *known);
+    if (!ca) {
+        return ca.error();
+    }
+    const auto preferences = Preferences::load();
+    if (!preferences) {
+        return local_refusal(preferences.error());
+    }
+    const auto made = make_login_key(preferences->key);
+    if (!made) {
+        return Refusal{made.error().code == Code::unavailable ? Code::config_invalid : made.error().code,
+                       made.error().detail,
+                       "Check [key] in config.toml; store = \"file\" needs no device.",
+                       {}};
+    }
+    const auto& key = made->key;
+    const auto csr = pki::make_csr_pem(key, user.empty() ? "login" : user);
+    if (!csr) {
+        return local_refusal(csr.error());
+    }
+    auto answer = ca->login(method, fields, *csr);
+    if (!answer) {
+        Refusal refusal = answer.error();
+        if (exit_code_of(refusal.code) == 4) {
+            refusal.message = fmt::format("the login as {} was refused: {}", user, refusal.message);
+        }
+        return refusal;
+    }
+    if (X509_check_private_key(answer->chain.front().get(), key.get()) != 1) {
+        return Refusal{Code::internal,
+                       "the CA service issued a certificate for another key",
+                       "Tell the administrator.",
+                       {}};
+    }
+    const auto trust = ca->trust();
+    if (!trust) {
+        return trust.error();
+    }
+    const Profile profile = updated(*known, *answer);
+    const auto held = folder.lock("login.lock");
+    const auto kept =
+        held ? keep_login(folder, profile, *answer, &*trust, &made->file) : Result<void>(held.error());
+    if (!kept) {
+        return local_refusal(kept.error());
+    }
+    return profile;
+}
+
+Outcome<bool> log_out(const ProfileFolder& folder) {
+    const auto held = folder.lock("login.lock");
+    if (!held) {
+        return local_refusal(held.error());
+    }
+    const bool was_logged_in = std::filesystem::exists(folder.login_certificate());
+    const auto ended = end_session(folder);
+    forget_login(folder);
+    if (!ended) {
+        Refusal refusal = ended.error();
+        refusal.message =
+            "the key is deleted here, but the session could not be ended at the CA: " + refusal.message;
+        refusal.hint =
+            "Copies of the certificate work until it expires. The administrator can end it: postern-ca cert "
+            "revoke";
+        return refusal;
+    }
+    return was_logged_in;
+}
+
+}  // namespace postern::client

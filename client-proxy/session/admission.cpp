@@ -1,0 +1,26 @@
+#include "client-proxy/session/admission.hpp"
+
+#include <utility>
+
+#include "client-proxy/agent/agent.hpp"
+
+namespace postern::client {
+
+boost::asio::awaitable<Outcome<Admission>> admit(Agent& agent, LocalPortPtr port) {
+    auto slot = agent.slots().take({});
+    if (!slot) {
+        Refusal full{Code::limit_reached,
+                     "postern carries as many sessions as it may",
+                     "Close some connections, then try again.",
+                     {}};
+        co_return std::move(full);
+    }
+    auto login = co_await port->logins->current(agent.options().login_patience);
+    if (!login) {
+        co_return login.error();
+    }
+    Admission admission{*std::move(slot), *std::move(login)};
+    co_return std::move(admission);
+}
+
+}  // namespace postern::client

@@ -1,0 +1,47 @@
+// What one local port leads to, as its sessions see it.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "client-proxy/login/login_source.hpp"
+
+namespace postern::client {
+
+enum class Mode { end_to_end, passthrough };
+
+constexpr std::string_view name(Mode mode) {
+    return mode == Mode::end_to_end ? "end_to_end" : "passthrough";
+}
+
+struct LocalPort {
+    LocalPort(std::string service_name, Mode way, bool speaks_postgres, std::shared_ptr<LoginSource> source)
+        : service(std::move(service_name)),
+          mode(way),
+          is_postgres(speaks_postgres),
+          logins(std::move(source)) {}
+
+    const std::string service;
+    const Mode mode;
+    /// passthrough: whether clients speak PostgreSQL, so that nothing is dialled before their first packet is
+    /// whole.
+    std::atomic<bool> is_postgres;
+    const std::shared_ptr<LoginSource> logins;
+    /// Set before the port opens.
+    unsigned short number = 0;
+    bool admits_other_users = false;
+    /// The folder of its PostgreSQL Unix socket; empty when it has none.
+    std::string socket_folder;
+    /// What sessions moved that have ended: towards the local program, and from it.
+    std::atomic<std::uint64_t> ended_bytes_in = 0;
+    std::atomic<std::uint64_t> ended_bytes_out = 0;
+};
+
+using LocalPortPtr = std::shared_ptr<LocalPort>;
+
+}  // namespace postern::client
