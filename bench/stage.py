@@ -3,6 +3,8 @@
 import contextlib
 import json
 import os
+import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -113,5 +115,6 @@ class Stage:
                            check=True, capture_output=True, env={**os.environ, "PGSSLMODE": "disable"})
             yield port
         finally:
-            server.send_signal(2)
+            server.send_signal(signal.SIGINT)
             server.wait()
+            shutil.rmtree(home, ignore_errors=True)
