@@ -6,6 +6,7 @@
 #include <openssl/err.h>
 
 #include "base/clock.hpp"
+#include "net/tls_algorithms.hpp"
 #include "net/verified_chains.hpp"
 
 namespace postern::net {
@@ -116,7 +117,7 @@ Result<std::shared_ptr<Settings>> make_settings(const SSL_METHOD* method, const 
                                                 MinimumTls minimum, const char* groups) {
     ERR_clear_error();
     auto settings = std::make_shared<Settings>();
-    settings->context.reset(SSL_CTX_new(method));
+    settings->context.reset(SSL_CTX_new_ex(tls_algorithms(), nullptr, method));
     SSL_CTX* context = settings->context.get();
     if (context == nullptr) return failed("making a TLS context");
     const int version = minimum == MinimumTls::v1_2 ? TLS1_2_VERSION : TLS1_3_VERSION;

@@ -2,10 +2,14 @@
 #include <memory>
 
 #include <gtest/gtest.h>
+#include <openssl/ec.h>
 #include <openssl/err.h>
+#include <openssl/rsa.h>
+#include <openssl/x509.h>
 
 #include "net/deadline.hpp"
 #include "net/nested_tls_stream.hpp"
+#include "net/tls_algorithms.hpp"
 #include "net/tls_stream.hpp"
 #include "net/verified_chains.hpp"
 #include "support/net_fixture.hpp"
@@ -284,6 +288,34 @@ TEST(VerifiedChains, KnowsAChainOnlyWhileAllOfItIsValid) {
     EXPECT_FALSE(verified.contains(key, leaf.not_after()));
     EXPECT_TRUE(verified.contains(key, leaf.not_before()));
     EXPECT_FALSE(verified.contains(key, leaf.not_before() - 1s));
+}
+
+/// The public key that this context reads in a certificate with it; null when it does not know such keys.
+bool reads_key(OSSL_LIB_CTX* context, EVP_PKEY* key) {
+    const pki::X509Ptr made(X509_new());
+    X509_set_pubkey(made.get(), key);
+    unsigned char* der = nullptr;
+    const int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(made.get()), &der);
+    const unsigned char* at = der;
+    const std::unique_ptr<X509_PUBKEY, pki::Freer<X509_PUBKEY_free>> read(X509_PUBKEY_new_ex(context, nullptr));
+    X509_PUBKEY* into = read.get();
+    const bool is_parsed = d2i_X509_PUBKEY(&into, &at, size) != nullptr;
+    OPENSSL_free(der);
+    const bool is_read = is_parsed && X509_PUBKEY_get0(read.get()) != nullptr;
+    ERR_clear_error();
+    return is_read;
+}
+
+TEST(TlsAlgorithms, ReadTheKeysThatCertificatesMayHaveAndNoOthers) {
+    ASSERT_NE(tls_algorithms(), nullptr);
+    const auto made = [](EVP_PKEY* key) { return pki::EvpKeyPtr(key); };
+    EXPECT_TRUE(reads_key(tls_algorithms(), made(EVP_EC_gen("P-256")).get()));
+    EXPECT_TRUE(reads_key(tls_algorithms(), made(EVP_EC_gen("P-384")).get()));
+    EXPECT_TRUE(reads_key(tls_algorithms(), made(EVP_RSA_gen(2048)).get()));
+    EXPECT_TRUE(reads_key(tls_algorithms(), made(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519")).get()));
+    const auto exchange = made(EVP_PKEY_Q_keygen(nullptr, nullptr, "X25519"));
+    EXPECT_TRUE(reads_key(nullptr, exchange.get()));
+    EXPECT_FALSE(reads_key(tls_algorithms(), exchange.get()));
 }
 
 TEST(VerifiedChains, TellsChainsApart) {
