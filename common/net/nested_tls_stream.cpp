@@ -24,7 +24,7 @@ public:
         if (!may_read) return std::optional<std::size_t>();
         return outer_.try_read(into);
     }
-    Result<std::optional<std::size_t>> write(Bytes bytes) override {
+    Result<std::optional<std::size_t>> write(Bytes bytes, bool) override {
         out.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
         return std::optional<std::size_t>(bytes.size());
     }

@@ -108,7 +108,7 @@ int TlsEngine::bio_write(BIO* bio, const char* bytes, std::size_t size, std::siz
     BIO_clear_retry_flags(bio);
     *sent = 0;
     Result<std::optional<std::size_t>> outcome =
-        self.wire_.write(Bytes(reinterpret_cast<const unsigned char*>(bytes), size));
+        self.wire_.write(Bytes(reinterpret_cast<const unsigned char*>(bytes), size), self.more_follows_);
     if (outcome.has_error()) {
         self.wire_failure_ = std::move(outcome.error());
         return 0;
@@ -156,6 +156,7 @@ TlsEngine::TlsEngine(TlsContext context, TlsStream::Role role, const std::string
 void TlsEngine::begin() {
     ERR_clear_error();
     reads_left_ = kReadsPerCall;
+    more_follows_ = false;
 }
 
 Result<TlsEngine::Step> TlsEngine::handshake() {
@@ -192,6 +193,8 @@ Result<TlsEngine::Step> TlsEngine::write(Bytes bytes) {
     if (failure_) return *failure_;
     begin();
     std::size_t sent = 0;
+    // One call writes one record (SSL_MODE_ENABLE_PARTIAL_WRITE).
+    more_follows_ = bytes.size() > SSL3_RT_MAX_PLAIN_LENGTH;
     const int returned = SSL_write_ex(ssl_.get(), bytes.data(), bytes.size(), &sent);
     if (returned == 1) return Step{Need::nothing, sent};
     if (wire_failure_) {

@@ -17,7 +17,8 @@ class Wire {
 public:
     virtual ~Wire() = default;
     virtual Result<std::optional<std::size_t>> read(Buffer into) = 0;
-    virtual Result<std::optional<std::size_t>> write(Bytes bytes) = 0;
+    /// `more_follows`: at once, so that the wire may wait for it and send both together.
+    virtual Result<std::optional<std::size_t>> write(Bytes bytes, bool more_follows) = 0;
 };
 
 /// The Code that an SSL_R_* reason of OpenSSL's error queue stands for; nothing for those that only say
@@ -82,6 +83,8 @@ private:
     unsigned char first_[2] = {0, 0};
     std::size_t first_count_ = 0;
     bool is_established_ = false;
+    /// The present call writes one record of several.
+    bool more_follows_ = false;
 };
 
 }  // namespace postern::net
