@@ -69,6 +69,23 @@ int error_for_alert(int error) {
     }
 }
 
+/// Lets the connection hold the very certificates that were verified before instead of its own copies, which are equal to
+/// the last byte: parsed certificates are a third of what an idle connection holds. Here the list of what was presented is
+/// the one that OpenSSL will keep with the session.
+void share_certificates(X509_STORE_CTX* store, const VerifiedChains::Presented& known) {
+    STACK_OF(X509)* const presented = X509_STORE_CTX_get0_untrusted(store);
+    const bool is_same_list = !known.empty() && static_cast<std::size_t>(sk_X509_num(presented)) == known.size() &&
+                              sk_X509_value(presented, 0) == X509_STORE_CTX_get0_cert(store);
+    if (!is_same_list) return;
+    for (std::size_t i = 0; i < known.size(); ++i) {
+        X509* const copy = sk_X509_value(presented, static_cast<int>(i));
+        X509_up_ref(known[i].get());
+        sk_X509_set(presented, static_cast<int>(i), known[i].get());
+        X509_free(copy);
+    }
+    X509_STORE_CTX_set_cert(store, known.front().get());
+}
+
 /// Replaces OpenSSL's own verification of the peer's chain (SSL_CTX_set_cert_verify_callback).
 int verify_chain(X509_STORE_CTX* store, void* argument) {
     const auto& settings = *static_cast<const Settings*>(argument);
@@ -81,7 +98,10 @@ int verify_chain(X509_STORE_CTX* store, void* argument) {
     verdict->presented = pki::Certificate::from_x509(leaf);
     VerifiedChains::Key key{};
     const bool has_key = VerifiedChains::key_of(leaf, X509_STORE_CTX_get0_untrusted(store), key);
-    if (has_key && settings.verified.contains(key, system_clock()())) {
+    const auto known = has_key ? settings.verified.find(key, system_clock()()) : nullptr;
+    if (known != nullptr) {
+        share_certificates(store, *known);
+        verdict->presented = pki::Certificate::from_x509(X509_STORE_CTX_get0_cert(store));
         X509_STORE_CTX_set_error(store, X509_V_OK);
         return 1;
     }
@@ -89,7 +109,7 @@ int verify_chain(X509_STORE_CTX* store, void* argument) {
     const bool is_verified = X509_verify_cert(store) == 1;
     if (is_verified && names_purpose(leaf, settings.purpose)) {
         if (has_key && !verdict->is_expired_leaf)
-            settings.verified.add(key, X509_STORE_CTX_get0_chain(store));
+            settings.verified.add(key, X509_STORE_CTX_get0_chain(store), X509_STORE_CTX_get0_untrusted(store));
         X509_STORE_CTX_set_error(store, verdict->is_expired_leaf ? X509_V_ERR_CERT_HAS_EXPIRED : X509_V_OK);
         return 1;
     }

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
-#include "pki/certificate.hpp"
 #include "pki/openssl.hpp"
 #include "pki/validity.hpp"
 
@@ -33,24 +33,31 @@ bool VerifiedChains::key_of(X509* leaf, const STACK_OF(X509) * others, Key& key)
     return EVP_DigestFinal_ex(digest.get(), key.data(), nullptr) == 1;
 }
 
-bool VerifiedChains::contains(const Key& key, SystemTime now) const {
+std::shared_ptr<const VerifiedChains::Presented> VerifiedChains::find(const Key& key, SystemTime now) const {
     const std::lock_guard lock(mutex_);
     const auto found = chains_.find(key);
-    return found != chains_.end() && !pki::is_too_early(found->second.not_before, now) &&
-           !pki::is_over(found->second.not_after, now);
+    if (found == chains_.end()) return nullptr;
+    const Chain& chain = found->second;
+    const bool is_valid = !pki::is_too_early(chain.not_before, now) && !pki::is_over(chain.not_after, now);
+    return is_valid ? chain.presented : nullptr;
 }
 
-void VerifiedChains::add(const Key& key, const STACK_OF(X509) * chain) {
+void VerifiedChains::add(const Key& key, const STACK_OF(X509) * chain, const STACK_OF(X509) * presented) {
     if (sk_X509_num(chain) <= 0) return;
-    Validity validity{SystemTime::min(), SystemTime::max()};
+    Chain verified{SystemTime::min(), SystemTime::max(), nullptr};
     for (int i = 0; i < sk_X509_num(chain); ++i) {
         const pki::Certificate certificate = pki::Certificate::from_x509(sk_X509_value(chain, i));
-        validity.not_before = std::max(validity.not_before, certificate.not_before());
-        validity.not_after = std::min(validity.not_after, certificate.not_after());
+        verified.not_before = std::max(verified.not_before, certificate.not_before());
+        verified.not_after = std::min(verified.not_after, certificate.not_after());
     }
+    Presented kept;
+    for (int i = 0; i < sk_X509_num(presented); ++i) {
+        kept.push_back(pki::Certificate::from_x509(sk_X509_value(presented, i)));
+    }
+    verified.presented = std::make_shared<const Presented>(std::move(kept));
     const std::lock_guard lock(mutex_);
     if (chains_.size() >= kMost) chains_.clear();
-    chains_.insert_or_assign(key, validity);
+    chains_.insert_or_assign(key, std::move(verified));
 }
 
 std::size_t VerifiedChains::size() const {

@@ -273,6 +273,20 @@ StackPtr stack_of(const std::vector<pki::Certificate>& certificates) {
     return stack;
 }
 
+TEST(Handshake, ConnectionsWithTheSameChainHoldItOnce) {
+    const TlsContext server = gateway();
+    const TlsContext client = agent(shared_pki().login("alice"));
+    const Outcome first = meet(server, client);
+    const Outcome second = meet(server, client);
+    const Outcome other = meet(server, agent(shared_pki().login("bob")));
+    ASSERT_EQ(first.seen_by_server.chain.size(), 2u);
+    ASSERT_EQ(second.seen_by_server.chain.size(), 2u);
+    EXPECT_EQ(first.seen_by_server.chain[0].get(), second.seen_by_server.chain[0].get());
+    EXPECT_EQ(first.seen_by_server.chain[1].get(), second.seen_by_server.chain[1].get());
+    ASSERT_TRUE(other.seen_by_server.certificate);
+    EXPECT_EQ(other.seen_by_server.certificate->common_name(), "bob");
+}
+
 TEST(VerifiedChains, KnowsAChainOnlyWhileAllOfItIsValid) {
     const TlsCredentials alice = shared_pki().login();
     const pki::Certificate& leaf = alice.chain[0];
