@@ -197,8 +197,11 @@ boost::asio::awaitable<std::optional<Asked>> next_tunnel(Visit& visit) {
             co_await refuse(visit, std::move(failure), std::string());
             co_return std::nullopt;
         }
-        auto known = authenticate(**visit.identity, visit.worker.shared.clock(),
-                                  visit.worker.revocations.get(), visit.worker.snapshot->graces());
+        auto known = check_still_trusted(visit);
+        if (known) {
+            known = authenticate(**visit.identity, visit.worker.shared.clock(),
+                                 visit.worker.revocations.get(), visit.worker.snapshot->graces());
+        }
         if (!known) {
             co_await refuse(visit, known.error(), std::string());
             co_return std::nullopt;

@@ -191,6 +191,9 @@ Result<Admission> admit(Visit& visit, const std::string& service) {
     if (worker.is_draining) {
         return Failure{Code::shutting_down, {}};
     }
+    if (auto trusted = check_still_trusted(visit); !trusted) {
+        return trusted.error();
+    }
     const Identity& identity = **visit.identity;
     auto allowed = authorize(identity, service, worker.shared.clock(), worker.revocations.get(),
                              worker.snapshot->settings.policy, worker.snapshot->graces());

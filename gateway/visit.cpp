@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <utility>
+#include <vector>
 
 #include <spdlog/spdlog.h>
 
@@ -22,6 +23,21 @@ boost::asio::awaitable<Result<void>> append(Worker& worker, audit::Record record
                       quoted(appended.error().detail, 512));
     }
     co_return appended;
+}
+
+Result<void> check_still_trusted(Visit& visit) {
+    const Snapshot& in_force = *visit.worker.snapshot;
+    // A snapshot's TLS context and its trust bundle were made together, and the connection keeps its context alive.
+    if (SSL_get_SSL_CTX(visit.client.native()) == in_force.tls.get()) {
+        return {};
+    }
+    const net::TlsPeer peer = visit.client.peer();
+    if (!peer.certificate) {
+        return Failure{Code::no_certificate, {}};
+    }
+    const std::vector<pki::Certificate> others(peer.chain.begin() + 1, peer.chain.end());
+    return in_force.user_ca.verify(*peer.certificate, others, pki::Purpose::client_auth,
+                                   visit.worker.shared.clock());
 }
 
 boost::asio::awaitable<void> refuse(Visit& visit, Failure failure, std::string service) {

@@ -33,6 +33,10 @@ struct Visit {
     std::optional<ProgramClaims> program = std::nullopt;
 };
 
+/// Whether the trust bundle in force vouches for the client's chain, also when the handshake was done under another one:
+/// a connection may have been open for long before it asks for something.
+Result<void> check_still_trusted(Visit& visit);
+
 /// Writes the record connection.rejected, then the refusal, and waits until the client has read it. The
 /// connection is good for nothing else after. With the audit log unavailable the refusal says that.
 boost::asio::awaitable<void> refuse(Visit& visit, Failure failure, std::string service);
