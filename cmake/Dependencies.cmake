@@ -21,4 +21,12 @@ if(NOT POSTERN_FUZZ)
     add_library(soci_sqlite3 INTERFACE)
     target_include_directories(soci_sqlite3 SYSTEM INTERFACE ${SOCI_INCLUDE_DIR} ${SOCI_INCLUDE_DIR}/soci)
     target_link_libraries(soci_sqlite3 INTERFACE ${SOCI_SQLITE3_LIBRARY} ${SOCI_CORE_LIBRARY})
+
+    if(POSTERN_TRAY STREQUAL "AUTO")
+        find_package(Qt6 6.4 QUIET COMPONENTS Widgets DBus Network LinguistTools)
+        # Not cached: Qt may be installed later.
+        set(POSTERN_TRAY ${Qt6_FOUND})
+    elseif(POSTERN_TRAY)
+        find_package(Qt6 6.4 REQUIRED COMPONENTS Widgets DBus Network LinguistTools)
+    endif()
 endif()

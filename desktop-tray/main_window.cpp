@@ -1,0 +1,227 @@
+#include "desktop-tray/main_window.hpp"
+
+#include <QAction>
+#include <QCloseEvent>
+#include <QMenu>
+#include <QMessageBox>
+#include <QPushButton>
+#include <QStackedWidget>
+#include <QVBoxLayout>
+
+#include "desktop-tray/glyphs.hpp"
+#include "desktop-tray/pages.hpp"
+#include "desktop-tray/services_page.hpp"
+#include "desktop-tray/settings_dialog.hpp"
+#include "desktop-tray/terminal_window.hpp"
+#include "desktop-tray/wording.hpp"
+
+namespace postern::tray {
+
+MainWindow::MainWindow(AgentClient* client, Preferences* preferences, Clock clock, QWidget* parent)
+    : QWidget(parent), client_(client), preferences_(preferences), clock_(std::move(clock)) {
+    setWindowTitle(QStringLiteral("Postern"));
+    setWindowIcon(program_icon());
+    menu_ = make_menu();
+    pages_ = new QStackedWidget(this);
+    message_ = new MessagePage(this);
+    set_up_ = new SetUpPage(client_, this);
+    sign_in_ = new SignInPage(client_, this);
+    services_ = new ServicesPage(client_, clock_, menu_, this);
+    for (Page* page : std::initializer_list<Page*>{message_, set_up_, sign_in_}) {
+        page->set_menu(menu_);
+    }
+    for (QWidget* page : std::initializer_list<QWidget*>{message_, set_up_, sign_in_, services_}) {
+        pages_->addWidget(page);
+    }
+    auto* const layout = new QVBoxLayout(this);
+    layout->setContentsMargins(0, 0, 0, 0);
+    layout->addWidget(pages_);
+    const int letter = fontMetrics().averageCharWidth();
+    resize(letter * 128, fontMetrics().height() * 39);
+    if (!preferences_->geometry().isEmpty()) {
+        restoreGeometry(preferences_->geometry());
+        services_->restore_split(preferences_->split());
+    }
+    connect(client_, &AgentClient::state_changed, this, &MainWindow::show_state);
+    connect(client_, &AgentClient::status_changed, this, &MainWindow::show_state);
+    connect(client_, &AgentClient::traffic_changed, services_, &ServicesPage::show_traffic);
+    connect(message_, &MessagePage::try_again, client_, &AgentClient::try_again);
+    connect(services_, &ServicesPage::sign_in_wanted, this, &MainWindow::show_sign_in);
+    connect(services_, &ServicesPage::psql_wanted, this, &MainWindow::show_psql);
+    connect(sign_in_, &SignInPage::go_back, this, [this] {
+        wants_sign_in_ = false;
+        show_state();
+    });
+    connect(sign_in_, &SignInPage::signed_in, this, [this](const QString& user) {
+        wants_sign_in_ = false;
+        if (!user.isEmpty()) {
+            preferences_->set_last_user(user);
+        }
+        show_state();
+    });
+    tick_.setInterval(std::chrono::seconds(10));
+    connect(&tick_, &QTimer::timeout, this, [this] {
+        if (isVisible() && page() == PageKind::services) {
+            services_->show_state();
+        }
+    });
+    tick_.start();
+    show_state();
+}
+
+QAction* MainWindow::add_action(QMenu* menu, const QString& text, const QKeySequence& key,
+                                std::function<void()> act) {
+    QAction* const action = menu->addAction(text);
+    action->setShortcut(key);
+    addAction(action);  // The keys work with the menu closed.
+    connect(action, &QAction::triggered, this, std::move(act));
+    return action;
+}
+
+QMenu* MainWindow::make_menu() {
+    auto* const menu = new QMenu(this);
+    sign_in_action_ = add_action(menu, tr("Sign &in …"), {}, [this] { show_sign_in(); });
+    sign_out_action_ = add_action(menu, tr("Sign &out"), {}, [this] { client_->sign_out(); });
+    refresh_action_ = add_action(menu, tr("&Refresh services"), QKeySequence::Refresh,
+                                 [this] { client_->refresh_services(); });
+    add_action(menu, tr("&Find"), QKeySequence::Find, [this] {
+        if (page() == PageKind::services) {
+            services_->find();
+        }
+    });
+    menu->addSeparator();
+    add_action(menu, tr("&Settings …"), QKeySequence(Qt::CTRL | Qt::Key_Comma), [this] { show_settings(); });
+    menu->addSeparator();
+    add_action(menu, tr("Close &window"), QKeySequence(Qt::CTRL | Qt::Key_W), [this] { close(); });
+    add_action(menu, tr("&Quit (connections stay open)"), QKeySequence(Qt::CTRL | Qt::Key_Q),
+               [this] { emit quit_wanted(); });
+    return menu;
+}
+
+MainWindow::PageKind MainWindow::page() const {
+    return static_cast<PageKind>(pages_->currentIndex());
+}
+
+QString MainWindow::last_user() const {
+    const auto& login = client_->state().login();
+    const auto& trust = client_->state().trust();
+    return login ? login->user : trust && !trust->user.isEmpty() ? trust->user : preferences_->last_user();
+}
+
+void MainWindow::go_to(PageKind page) {
+    if (this->page() == page) {
+        return;
+    }
+    pages_->setCurrentIndex(static_cast<int>(page));
+    if (page == PageKind::services) {
+        services_->focus_list();
+    } else if (page == PageKind::sign_in) {
+        sign_in_->start(last_user(), wants_sign_in_);
+    } else if (page == PageKind::set_up) {
+        set_up_->start();
+    }
+}
+
+void MainWindow::show_state() {
+    const AgentState& state = client_->state();
+    const bool is_in = state.login().has_value();
+    sign_in_action_->setVisible(!is_in || !state.login()->is_usable());
+    sign_in_action_->setEnabled(state.is_known() && state.trust());
+    sign_out_action_->setVisible(is_in);
+    refresh_action_->setEnabled(is_in);
+    if (!state.is_known()) {
+        client_->status() == AgentClient::Status::failed ? message_->show_failure(client_->failure())
+                                                         : message_->show_waiting();
+        go_to(PageKind::message);
+    } else if (!state.trust()) {
+        go_to(PageKind::set_up);
+    } else if (!is_in || wants_sign_in_) {
+        go_to(PageKind::sign_in);
+    } else {
+        services_->show_state();
+        go_to(PageKind::services);
+    }
+}
+
+void MainWindow::bring_up() {
+    show();
+    setWindowState(windowState() & ~Qt::WindowMinimized);
+    raise();
+    activateWindow();
+}
+
+void MainWindow::show_sign_in() {
+    wants_sign_in_ = client_->state().login().has_value();
+    bring_up();
+    show_state();
+}
+
+void MainWindow::show_settings() {
+    SettingsDialog dialog(client_, preferences_, this);
+    connect(&dialog, &SettingsDialog::theme_chosen, this, &MainWindow::theme_chosen);
+    dialog.exec();
+}
+
+void MainWindow::choose(const QString& service) {
+    services_->choose(service);
+}
+
+void MainWindow::ask_to_connect(const QString& service) {
+    bring_up();
+    const Service* const known = client_->state().service(service);
+    auto* const question = new QMessageBox(this);
+    question->setAttribute(Qt::WA_DeleteOnClose);
+    question->setWindowModality(Qt::WindowModal);
+    question->setTextFormat(Qt::PlainText);
+    question->setIconPixmap(program_icon().pixmap(QSize(48, 48)));
+    question->setWindowTitle(tr("A link was opened"));
+    if (known == nullptr || !known->is_allowed) {
+        question->setText(client_->state().login() ? tr("There is no service “%1” for you.").arg(service)
+                                                   : tr("Sign in first, then open the link again."));
+        question->addButton(QMessageBox::Close)->setText(tr("Cl&ose"));
+    } else if (known->is_on()) {
+        choose(service);
+        delete question;
+        return;
+    } else {
+        choose(service);
+        question->setText(tr("Connect to “%1”?").arg(service));
+        question->setInformativeText(tr("A link asks for it. Go on only if you opened that link yourself."));
+        QPushButton* const yes = question->addButton(tr("&Connect"), QMessageBox::AcceptRole);
+        QPushButton* const no = question->addButton(tr("C&ancel"), QMessageBox::RejectRole);
+        question->setDefaultButton(no);
+        question->setEscapeButton(no);
+        connect(yes, &QPushButton::clicked, client_,
+                [client = client_, service] { client->connect_service(service); });
+    }
+    question->open();
+}
+
+void MainWindow::show_psql(const QString& service) {
+    if (open_psql(service)) {
+        return;
+    }
+    auto* const message = new QMessageBox(QMessageBox::Warning, tr("psql"),
+                                          tr("No terminal program was found."), QMessageBox::Close, this);
+    message->setAttribute(Qt::WA_DeleteOnClose);
+    message->setTextFormat(Qt::PlainText);
+    message->setInformativeText(
+        tr("Install one (for example gnome-terminal or xterm), or copy the psql command."));
+    message->open();
+}
+
+void MainWindow::closeEvent(QCloseEvent* event) {
+    preferences_->set_geometry(saveGeometry());
+    preferences_->set_split(services_->save_split());
+    QWidget::closeEvent(event);
+    emit closed();
+}
+
+void MainWindow::changeEvent(QEvent* event) {
+    if (event->type() == QEvent::PaletteChange && page() == PageKind::services) {
+        services_->show_state();
+    }
+    QWidget::changeEvent(event);
+}
+
+}  // namespace postern::tray

@@ -1,0 +1,75 @@
+// The window: which page is right for what the agent told, the menu, the keys.
+#pragma once
+
+#include <QTimer>
+#include <QWidget>
+#include <functional>
+
+#include "desktop-tray/agent_client.hpp"
+#include "desktop-tray/preferences.hpp"
+
+class QAction;
+class QMenu;
+class QStackedWidget;
+
+namespace postern::tray {
+
+class MessagePage;
+class ServicesPage;
+class SetUpPage;
+class SignInPage;
+
+class MainWindow : public QWidget {
+    Q_OBJECT
+
+public:
+    using Clock = std::function<QDateTime()>;
+    enum class PageKind { message, set_up, sign_in, services };
+
+    MainWindow(AgentClient* client, Preferences* preferences, Clock clock, QWidget* parent = nullptr);
+
+    /// In front of the other windows.
+    void bring_up();
+    void show_sign_in();
+    void show_settings();
+    void choose(const QString& service);
+    /// A link asks; a person confirms.
+    void ask_to_connect(const QString& service);
+    void show_psql(const QString& service);
+    PageKind page() const;
+    ServicesPage* services_page() const { return services_; }
+
+signals:
+    void theme_chosen(postern::tray::Theme theme);
+    void quit_wanted();
+    void closed();
+
+protected:
+    void closeEvent(QCloseEvent* event) override;
+    void changeEvent(QEvent* event) override;
+
+private:
+    QMenu* make_menu();
+    QAction* add_action(QMenu* menu, const QString& text, const QKeySequence& key, std::function<void()> act);
+    void show_state();
+    void go_to(PageKind page);
+    QString last_user() const;
+
+    AgentClient* client_;
+    Preferences* preferences_;
+    Clock clock_;
+    QMenu* menu_;
+    QAction* sign_in_action_;
+    QAction* sign_out_action_;
+    QAction* refresh_action_;
+    QStackedWidget* pages_;
+    MessagePage* message_;
+    SetUpPage* set_up_;
+    SignInPage* sign_in_;
+    ServicesPage* services_;
+    QTimer tick_;
+    /// Somebody asked to sign in although the list could be shown.
+    bool wants_sign_in_ = false;
+};
+
+}  // namespace postern::tray

@@ -1,0 +1,39 @@
+// When to disturb a person: only when they must act (sign in again) or lost something (refused, revoked,
+// connection lost and back). Remembers what it has said, so that nothing is said twice. Pure: events and
+// states in, notices out.
+#pragma once
+
+#include <QCoreApplication>
+#include <QHash>
+#include <optional>
+
+#include "desktop-tray/agent_state.hpp"
+
+namespace postern::tray {
+
+struct Notice {
+    QString title;
+    QString text;
+    bool is_warning = true;
+    bool operator==(const Notice&) const = default;
+};
+
+class Notices {
+    Q_DECLARE_TR_FUNCTIONS(Notices)
+
+public:
+    std::optional<Notice> on_event(const Event& event, const AgentState& state, const QDateTime& now);
+    /// After every change of the state, and once a minute.
+    std::optional<Notice> on_state(const AgentState& state, const QDateTime& now);
+
+private:
+    bool may_say(const QString& what, const QDateTime& now);
+
+    QHash<QString, QDateTime> said_;
+    QString attention_;
+    LoginState login_ = LoginState::valid;
+    QDateTime warned_session_;
+    bool has_lost_gateway_ = false;
+};
+
+}  // namespace postern::tray

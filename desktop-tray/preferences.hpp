@@ -1,0 +1,38 @@
+// What is the tray's alone to remember: theme, window, start at login, who signed in last. The services'
+// settings are the agent's.
+#pragma once
+
+#include <QByteArray>
+#include <QSettings>
+
+#include "desktop-tray/appearance.hpp"
+
+namespace postern::tray {
+
+class Preferences {
+public:
+    /// $XDG_CONFIG_HOME/postern/tray.ini
+    Preferences();
+
+    Theme theme() const;
+    void set_theme(Theme theme);
+    /// What the desktop was last, so that the first frame has the right colours.
+    bool system_was_dark() const;
+    void set_system_was_dark(bool is_dark);
+    QByteArray geometry() const;
+    void set_geometry(const QByteArray& geometry);
+    QByteArray split() const;
+    void set_split(const QByteArray& split);
+    QString last_user() const;
+    void set_last_user(const QString& user);
+
+    /// Start at login is an entry in $XDG_CONFIG_HOME/autostart.
+    static bool starts_at_login();
+    /// False when the entry cannot be written or removed.
+    static bool set_starts_at_login(bool is_on);
+
+private:
+    QSettings settings_;
+};
+
+}  // namespace postern::tray

@@ -1,0 +1,88 @@
+// Everything about one service: its state and switch, the local port, what to give to other programs,
+// traffic.
+#pragma once
+
+#include <QWidget>
+
+#include "desktop-tray/agent_client.hpp"
+#include "desktop-tray/notice_box.hpp"
+
+class QCheckBox;
+class QComboBox;
+class QGridLayout;
+class QLabel;
+class QLineEdit;
+class QPushButton;
+class QSpinBox;
+class QToolButton;
+
+namespace postern::tray {
+
+/// A line of text to copy, with its button.
+class CopyLine : public QWidget {
+    Q_OBJECT
+
+public:
+    CopyLine(const QString& what, QWidget* parent = nullptr);
+    void set_text(const QString& text);
+    QString text() const { return text_; }
+    void copy();
+
+private:
+    void show_done(bool is_done);
+
+    QLineEdit* line_;
+    QToolButton* button_;
+    QString what_;
+    QString text_;
+};
+
+class ServicePane : public QWidget {
+    Q_OBJECT
+
+public:
+    explicit ServicePane(AgentClient* client, QWidget* parent = nullptr);
+    /// nullptr: none is chosen.
+    void show_service(const Service* service);
+    void show_traffic(const Service& service);
+    /// What somebody asked for did not work.
+    void show_refusal(const Trouble& trouble);
+    /// As the button does: connects or disconnects.
+    void toggle();
+
+signals:
+    void psql_wanted(const QString& service);
+
+private:
+    int label_width() const;
+    QWidget* make_header();
+    QWidget* make_connection_card();
+    QWidget* make_use_card();
+    void show_modes(const Service& service);
+    void show_commands(const Service& service);
+    void change_port();
+    void change_list(const QString& setting, QStringList names, bool is_in);
+
+    AgentClient* client_;
+    Service service_;
+    Trouble refusal_;
+    QLabel* name_;
+    QLabel* description_;
+    QToolButton* star_;
+    QLabel* dot_;
+    QLabel* state_;
+    QPushButton* toggle_;
+    NoticeBox* trouble_;
+    QSpinBox* port_;
+    QLabel* mode_label_;
+    QComboBox* mode_;
+    QCheckBox* at_start_;
+    QLabel* traffic_;
+    QFrame* use_card_;
+    QMap<QString, CopyLine*> commands_;
+    QMap<QString, QLabel*> command_labels_;
+    QLabel* no_commands_;
+    QPushButton* psql_;
+};
+
+}  // namespace postern::tray

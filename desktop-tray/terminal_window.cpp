@@ -1,0 +1,66 @@
+#include "desktop-tray/terminal_window.hpp"
+
+#include <QProcess>
+#include <QStandardPaths>
+
+#include "desktop-tray/agent_client.hpp"
+
+namespace postern::tray {
+
+namespace {
+
+struct Terminal {
+    const char* program;
+    const char* before_command;
+};
+
+// The first one that is there. What stands between the terminal's name and the command differs.
+constexpr Terminal kTerminals[] = {
+    {"x-terminal-emulator", "-e"}, {"kgx", "--"},   {"gnome-terminal", "--"}, {"konsole", "-e"},
+    {"xfce4-terminal", "-x"},      {"kitty", "--"}, {"alacritty", "-e"},      {"foot", "--"},
+    {"mate-terminal", "-x"},       {"xterm", "-e"},
+};
+
+QString find_program(const QString& program) {
+    return QStandardPaths::findExecutable(program);
+}
+
+}  // namespace
+
+QStringList terminal_command(const QStringList& command, const QString& wanted_terminal,
+                             QString (*find)(const QString& program)) {
+    // The shell gets the command as arguments, never as text to interpret.
+    const QStringList kept_open =
+        QStringList{QStringLiteral("sh"), QStringLiteral("-c"),
+                    QStringLiteral("\"$@\" || { printf '\\n[Enter] '; read -r _; }"), QStringLiteral("sh")} +
+        command;
+    if (!wanted_terminal.isEmpty()) {
+        if (const QString path = find(wanted_terminal); !path.isEmpty()) {
+            const char* before = "-e";
+            for (const Terminal& terminal : kTerminals) {
+                if (path.endsWith(QLatin1Char('/') + QLatin1String(terminal.program))) {
+                    before = terminal.before_command;
+                }
+            }
+            return QStringList{path, QLatin1String(before)} + kept_open;
+        }
+    }
+    for (const Terminal& terminal : kTerminals) {
+        if (const QString path = find(QLatin1String(terminal.program)); !path.isEmpty()) {
+            return QStringList{path, QLatin1String(terminal.before_command)} + kept_open;
+        }
+    }
+    return {};
+}
+
+bool open_psql(const QString& service) {
+    const QStringList agent = AgentClientOptions::from_environment().launch;
+    if (agent.isEmpty()) {
+        return false;
+    }
+    const QStringList command = terminal_command({agent.first(), QStringLiteral("psql"), service},
+                                                 qEnvironmentVariable("TERMINAL"), find_program);
+    return !command.isEmpty() && QProcess::startDetached(command.first(), command.mid(1));
+}
+
+}  // namespace postern::tray

@@ -1,0 +1,164 @@
+#include "desktop-tray/tray_menu.hpp"
+
+#include <QApplication>
+#include <QClipboard>
+#include <QMenu>
+#include <algorithm>
+
+#include "desktop-tray/glyphs.hpp"
+#include "desktop-tray/notices.hpp"
+#include "desktop-tray/wording.hpp"
+
+namespace postern::tray {
+
+namespace {
+
+constexpr qsizetype kMostInMenu = 12;
+
+// In menus an ampersand marks the next letter as a key.
+QString menu_text(QString text) {
+    return text.replace(QLatin1Char('&'), QLatin1String("&&"));
+}
+
+QList<Service> in_menu_order(QList<Service> services) {
+    std::stable_sort(services.begin(), services.end(), [](const Service& a, const Service& b) {
+        return std::pair(!a.is_favourite, !a.is_on()) < std::pair(!b.is_favourite, !b.is_on());
+    });
+    return services;
+}
+
+}  // namespace
+
+TrayMenu::TrayMenu(AgentClient* client, Clock clock, QObject* parent)
+    : QObject(parent), client_(client), clock_(std::move(clock)), menu_(std::make_unique<QMenu>()) {
+    icon_.setContextMenu(menu_.get());
+    connect(&icon_, &QSystemTrayIcon::activated, this, [this](QSystemTrayIcon::ActivationReason reason) {
+        if (reason == QSystemTrayIcon::Trigger || reason == QSystemTrayIcon::DoubleClick) {
+            emit window_wanted();
+        }
+    });
+    connect(&icon_, &QSystemTrayIcon::messageClicked, this, &TrayMenu::window_wanted);
+    connect(client_, &AgentClient::state_changed, this, &TrayMenu::show_state);
+    connect(client_, &AgentClient::status_changed, this, &TrayMenu::show_state);
+    show_state();
+}
+
+TrayMenu::~TrayMenu() {
+    icon_.hide();
+}
+
+bool TrayMenu::show() {
+    if (!QSystemTrayIcon::isSystemTrayAvailable()) {
+        return false;
+    }
+    icon_.show();
+    return true;
+}
+
+void TrayMenu::say(const Notice& notice) {
+    if (icon_.isVisible()) {
+        icon_.showMessage(notice.title, notice.text,
+                          notice.is_warning ? QSystemTrayIcon::Warning : QSystemTrayIcon::Information);
+    }
+}
+
+QString TrayMenu::header() const {
+    const AgentState& state = client_->state();
+    if (state.login() && state.login()->is_usable() && !state.attention()) {
+        const auto left = std::chrono::seconds(clock_().secsTo(state.login()->not_after));
+        return tr("%1 · %2 left").arg(state.login()->user, Wording::duration(left));
+    }
+    return Wording::overview(state);
+}
+
+void TrayMenu::show_state() {
+    const Overview overview = client_->state().overview();
+    if (shown_ != overview) {
+        shown_ = overview;
+        icon_.setIcon(tray_icon(overview));
+    }
+    icon_.setToolTip(QStringLiteral("Postern: ") + Wording::overview(client_->state()));
+    build();
+}
+
+void TrayMenu::build() {
+    const AgentState& state = client_->state();
+    // Rebuilding closes a menu that is open: only when it would say something else.
+    QString content = header();
+    for (const Service& service : state.services()) {
+        content += QStringLiteral("\n%1\t%2\t%3\t%4\t%5")
+                       .arg(service.name)
+                       .arg(static_cast<int>(service.state))
+                       .arg(service.port)
+                       .arg(service.is_allowed)
+                       .arg(service.is_favourite);
+    }
+    content += state.login() ? QStringLiteral("\nin") : QStringLiteral("\nout");
+    if (content == std::exchange(built_, content)) {
+        return;
+    }
+    menu_->clear();
+    menu_->addAction(menu_text(header()))->setEnabled(false);
+    menu_->addSeparator();
+    if (state.login()) {
+        const QList<Service> services = in_menu_order(state.services());
+        for (const Service& service : services.mid(0, kMostInMenu)) {
+            add_service(service);
+        }
+        if (services.size() > kMostInMenu) {
+            connect(menu_->addAction(tr("%n more in the window …", nullptr,
+                                        static_cast<int>(services.size() - kMostInMenu))),
+                    &QAction::triggered, this, &TrayMenu::window_wanted);
+        }
+        menu_->addSeparator();
+    }
+    const bool may_sign_in =
+        state.trust() && (!state.login() || !state.login()->is_usable() || state.attention());
+    if (may_sign_in) {
+        connect(menu_->addAction(tr("Sign &in …")), &QAction::triggered, this, &TrayMenu::sign_in_wanted);
+    }
+    if (state.login()) {
+        connect(menu_->addAction(tr("Sign &out")), &QAction::triggered, client_, &AgentClient::sign_out);
+    }
+    connect(menu_->addAction(tr("&Open Postern")), &QAction::triggered, this, &TrayMenu::window_wanted);
+    menu_->addSeparator();
+    connect(menu_->addAction(tr("&Quit (connections stay open)")), &QAction::triggered, this,
+            &TrayMenu::quit_wanted);
+}
+
+void TrayMenu::add_service(const Service& service) {
+    const QString name = service.name;
+    QString title = name;
+    if (service.state == ServiceState::connected) {
+        title = tr("%1 · localhost:%2").arg(name).arg(service.port);
+    } else if (service.state == ServiceState::error) {
+        title = tr("%1 · failed").arg(name);
+    }
+    QMenu* const sub = menu_->addMenu(menu_text(title));
+    if (service.state == ServiceState::connected) {
+        sub->setIcon(glyph_icon(Glyph::check));
+    }
+    if (service.is_on()) {
+        connect(sub->addAction(tr("&Disconnect")), &QAction::triggered, client_,
+                [client = client_, name] { client->disconnect_service(name); });
+    } else {
+        QAction* const connect_it = sub->addAction(tr("&Connect"));
+        connect_it->setEnabled(service.is_allowed);
+        connect(connect_it, &QAction::triggered, client_,
+                [client = client_, name] { client->connect_service(name); });
+    }
+    if (service.is_postgres()) {
+        QAction* const copy = sub->addAction(tr("Copy &psql command"));
+        copy->setEnabled(!service.commands.value(QStringLiteral("psql")).isEmpty());
+        connect(copy, &QAction::triggered, this, [client = client_, name] {
+            if (const Service* known = client->state().service(name)) {
+                QApplication::clipboard()->setText(known->commands.value(QStringLiteral("psql")));
+            }
+        });
+    }
+    if (service.port > 0) {
+        sub->addAction(tr("Port %1").arg(service.port))->setEnabled(false);
+    }
+}
+
+}  // namespace postern::tray

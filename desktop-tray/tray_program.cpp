@@ -1,0 +1,134 @@
+#include "desktop-tray/tray_program.hpp"
+
+#include <QApplication>
+#include <QLibraryInfo>
+#include <QTranslator>
+
+#include "desktop-tray/connect_link.hpp"
+#include "desktop-tray/glyphs.hpp"
+
+namespace postern::tray {
+
+namespace {
+
+constexpr std::chrono::seconds kSearchTray{2};
+
+}  // namespace
+
+void prepare_application(const QString& language) {
+    QApplication::setApplicationName(QStringLiteral("postern-tray"));
+    QApplication::setApplicationDisplayName(QStringLiteral("Postern"));
+    QApplication::setDesktopFileName(QStringLiteral("postern-tray"));
+    QApplication::setWindowIcon(program_icon());
+    QApplication::setQuitOnLastWindowClosed(false);
+    const QLocale locale = language.isEmpty() ? QLocale() : QLocale(language);
+    if (!language.isEmpty()) {
+        QLocale::setDefault(locale);
+    }
+    auto* const qt_words = new QTranslator(qApp);
+    if (qt_words->load(locale, QStringLiteral("qtbase"), QStringLiteral("_"),
+                       QLibraryInfo::path(QLibraryInfo::TranslationsPath))) {
+        QApplication::installTranslator(qt_words);
+    }
+    auto* const words = new QTranslator(qApp);
+    if (words->load(locale, QStringLiteral("postern"), QStringLiteral("_"), QStringLiteral(":/i18n")) ||
+        words->load(QStringLiteral(":/i18n/postern_en.qm"))) {
+        QApplication::installTranslator(words);
+    }
+}
+
+TrayProgram::TrayProgram(ProgramOptions options, QObject* parent)
+    : QObject(parent),
+      options_(std::move(options)),
+      client_(options_.agent),
+      window_((appearance_.use(preferences_.theme(), preferences_.system_was_dark()), &client_),
+              &preferences_, options_.clock),
+      tray_(&client_, options_.clock) {
+    connect(&window_, &MainWindow::theme_chosen, this,
+            [this](Theme theme) { appearance_.use(theme, appearance_.system_is_dark()); });
+    connect(&appearance_, &Appearance::system_changed, this,
+            [this](bool is_dark) { preferences_.set_system_was_dark(is_dark); });
+    connect(&window_, &MainWindow::quit_wanted, qApp, &QApplication::quit);
+    connect(&window_, &MainWindow::closed, this, [this] {
+        if (!tray_.is_shown()) {
+            qApp->quit();  // Nothing else is left to come back to it by. The connections stay: they are the
+                           // agent's.
+        }
+    });
+    connect(&tray_, &TrayMenu::quit_wanted, qApp, &QApplication::quit);
+    connect(&tray_, &TrayMenu::window_wanted, &window_, &MainWindow::bring_up);
+    connect(&tray_, &TrayMenu::sign_in_wanted, &window_, &MainWindow::show_sign_in);
+    connect(&client_, &AgentClient::event_happened, this, [this](const Event& event) {
+        tell(notices_.on_event(event, client_.state(), options_.clock()));
+    });
+    connect(&client_, &AgentClient::state_changed, this, [this] {
+        if (client_.state().is_known()) {
+            tell(notices_.on_state(client_.state(), options_.clock()));
+            open_link();
+        }
+    });
+    minute_.setInterval(std::chrono::minutes(1));
+    connect(&minute_, &QTimer::timeout, this, [this] {
+        tray_.show_state();
+        tell(notices_.on_state(client_.state(), options_.clock()));
+    });
+    tray_search_.setInterval(kSearchTray);
+    connect(&tray_search_, &QTimer::timeout, this, &TrayProgram::look_for_tray);
+}
+
+TrayProgram::~TrayProgram() {
+    window_.disconnect(this);
+    client_.disconnect(this);
+}
+
+void TrayProgram::start() {
+    client_.start();
+    if (!options_.in_background) {
+        window_.show();
+    }
+    // Asking for the tray waits for the session bus; the first frame must not.
+    QTimer::singleShot(0, this, [this] {
+        appearance_.follow_desktop();
+        look_for_tray();
+        if (!tray_.is_shown() && !window_.isVisible()) {
+            window_.show();
+        }
+        tray_search_.start();
+        minute_.start();
+    });
+}
+
+void TrayProgram::look_for_tray() {
+    if (!tray_.is_shown() && tray_.show()) {
+        tray_search_.stop();
+    }
+}
+
+void TrayProgram::tell(const std::optional<Notice>& notice) {
+    if (!notice) {
+        return;
+    }
+    emit noticed(*notice);
+    if (client_.state().settings().notifications && !window_.isActiveWindow()) {
+        tray_.say(*notice);
+    }
+}
+
+void TrayProgram::fulfil(const QString& wish) {
+    if (const auto service = service_from_link(wish)) {
+        link_ = *service;
+        window_.bring_up();
+        open_link();
+    } else {
+        window_.bring_up();
+    }
+}
+
+// A link may come before the agent has told its services.
+void TrayProgram::open_link() {
+    if (!link_.isEmpty() && client_.state().is_known()) {
+        window_.ask_to_connect(std::exchange(link_, {}));
+    }
+}
+
+}  // namespace postern::tray

@@ -1,0 +1,62 @@
+// The running program: client, window, tray, notifications, links, wired together.
+#pragma once
+
+#include <QObject>
+#include <QTimer>
+#include <functional>
+
+#include "desktop-tray/agent_client.hpp"
+#include "desktop-tray/main_window.hpp"
+#include "desktop-tray/notices.hpp"
+#include "desktop-tray/preferences.hpp"
+#include "desktop-tray/tray_menu.hpp"
+
+namespace postern::tray {
+
+struct ProgramOptions {
+    AgentClientOptions agent = AgentClientOptions::from_environment();
+    std::function<QDateTime()> clock = [] { return QDateTime::currentDateTimeUtc(); };
+    /// No window at the start, if there is a tray.
+    bool in_background = false;
+};
+
+class TrayProgram : public QObject {
+    Q_OBJECT
+
+public:
+    explicit TrayProgram(ProgramOptions options, QObject* parent = nullptr);
+    ~TrayProgram() override;
+
+    void start();
+    /// "show", or a link.
+    void fulfil(const QString& wish);
+
+    AgentClient& client() { return client_; }
+    MainWindow& window() { return window_; }
+    TrayMenu& tray() { return tray_; }
+
+signals:
+    /// What a notification said, shown or not.
+    void noticed(const postern::tray::Notice& notice);
+
+private:
+    void look_for_tray();
+    void tell(const std::optional<Notice>& notice);
+    void open_link();
+
+    ProgramOptions options_;
+    Preferences preferences_;
+    Appearance appearance_;
+    AgentClient client_;
+    MainWindow window_;
+    TrayMenu tray_;
+    Notices notices_;
+    QTimer minute_;
+    QTimer tray_search_;
+    QString link_;
+};
+
+/// Style, colours, translations: once, before the first window.
+void prepare_application(const QString& language = {});
+
+}  // namespace postern::tray

@@ -1,0 +1,221 @@
+#include "desktop-tray/wording.hpp"
+
+#include <QLocale>
+#include <algorithm>
+#include <iterator>
+
+namespace postern::tray {
+
+namespace {
+
+struct Words {
+    const char* reason;
+    const char* headline;
+    const char* next_step;
+    /// The agent's message names what the headline cannot: a port, a rule, an address.
+    bool has_detail = false;
+};
+
+// The reasons are the audit log's (base/result.hpp) and the agent's own.
+constexpr Words kWords[] = {
+    {"login_required", QT_TRANSLATE_NOOP("Wording", "You are not signed in."),
+     QT_TRANSLATE_NOOP("Wording", "Sign in, then try again.")},
+    {"login_expired", QT_TRANSLATE_NOOP("Wording", "Your login has ended."),
+     QT_TRANSLATE_NOOP("Wording", "Sign in again to go on.")},
+    {"login_ends_soon", QT_TRANSLATE_NOOP("Wording", "Your login ends soon."),
+     QT_TRANSLATE_NOOP("Wording", "Sign in again, or open connections will be closed.")},
+    {"session_ended", QT_TRANSLATE_NOOP("Wording", "Your login has ended."),
+     QT_TRANSLATE_NOOP("Wording", "Sign in again to go on.")},
+    {"expired", QT_TRANSLATE_NOOP("Wording", "Your certificate has expired."),
+     QT_TRANSLATE_NOOP("Wording", "Sign in again to get a new one.")},
+    {"bad_credentials", QT_TRANSLATE_NOOP("Wording", "That name or password is not right."),
+     QT_TRANSLATE_NOOP("Wording", "Check both and try again.")},
+    {"revoked", QT_TRANSLATE_NOOP("Wording", "Your certificate was revoked."),
+     QT_TRANSLATE_NOOP("Wording", "Sign in again. If that is refused, ask your administrator.")},
+    {"user_disabled", QT_TRANSLATE_NOOP("Wording", "Your account is disabled."),
+     QT_TRANSLATE_NOOP("Wording", "Ask your administrator.")},
+    {"policy_denied", QT_TRANSLATE_NOOP("Wording", "You may not use this service."),
+     QT_TRANSLATE_NOOP(
+         "Wording", "Ask your administrator for access; the connection id helps them to find the refusal."),
+     true},
+    {"unknown_service", QT_TRANSLATE_NOOP("Wording", "The gateway knows no such service."),
+     QT_TRANSLATE_NOOP("Wording", "Refresh the list of services."), true},
+    {"limit_reached", QT_TRANSLATE_NOOP("Wording", "Too many connections are open."),
+     QT_TRANSLATE_NOOP("Wording", "Close some, then try again."), true},
+    {"login_name_mismatch", QT_TRANSLATE_NOOP("Wording", "The database user is not your login name."),
+     QT_TRANSLATE_NOOP("Wording", "Connect with your own name."), true},
+    {"port_in_use", QT_TRANSLATE_NOOP("Wording", "The local port is taken by another program."),
+     QT_TRANSLATE_NOOP("Wording", "Choose another port, or end that program."), true},
+    {"ca_unreachable", QT_TRANSLATE_NOOP("Wording", "The CA service cannot be reached."),
+     QT_TRANSLATE_NOOP("Wording",
+                       "Check your network or VPN. Your certificate cannot be renewed until then."),
+     true},
+    {"unreachable", QT_TRANSLATE_NOOP("Wording", "The gateway cannot be reached."),
+     QT_TRANSLATE_NOOP("Wording", "Check your network or VPN, then try again."), true},
+    {"backend_unreachable", QT_TRANSLATE_NOOP("Wording", "The database cannot be reached from the gateway."),
+     QT_TRANSLATE_NOOP("Wording", "Try again in a moment; then tell your administrator."), true},
+    {"backend_timed_out", QT_TRANSLATE_NOOP("Wording", "The database did not answer in time."),
+     QT_TRANSLATE_NOOP("Wording", "Try again in a moment; then tell your administrator."), true},
+    {"wrong_server_identity", QT_TRANSLATE_NOOP("Wording", "The server is not the one that it should be."),
+     QT_TRANSLATE_NOOP("Wording", "Do not go on. Tell your administrator."), true},
+    {"crl_stale", QT_TRANSLATE_NOOP("Wording", "The gateway has not heard from the CA for too long."),
+     QT_TRANSLATE_NOOP("Wording", "Try again in a moment; then tell your administrator.")},
+    {"shutting_down", QT_TRANSLATE_NOOP("Wording", "The gateway is shutting down."),
+     QT_TRANSLATE_NOOP("Wording", "Try again in a moment.")},
+};
+
+const Words* words_for(const QString& reason) {
+    const auto found = std::find_if(std::begin(kWords), std::end(kWords), [&](const Words& words) {
+        return reason == QLatin1String(words.reason);
+    });
+    return found == std::end(kWords) ? nullptr : found;
+}
+
+}  // namespace
+
+QString Wording::headline(const Trouble& trouble) {
+    if (const Words* words = words_for(trouble.reason)) {
+        return tr(words->headline);
+    }
+    return trouble.message.isEmpty() ? tr("Something went wrong (%1).").arg(trouble.reason) : trouble.message;
+}
+
+QString Wording::detail(const Trouble& trouble) {
+    const Words* words = words_for(trouble.reason);
+    return words != nullptr && words->has_detail ? trouble.message : QString();
+}
+
+QString Wording::next_step(const Trouble& trouble) {
+    const Words* words = words_for(trouble.reason);
+    return words != nullptr ? tr(words->next_step) : trouble.hint;
+}
+
+QString Wording::event(const Event& event) {
+    const QString program = event.program.isEmpty() ? tr("A program") : event.program;
+    const bool has_why = !event.trouble.is_empty();
+    const QString why = has_why ? headline(event.trouble) : QString();
+    const auto with_why = [&](const QString& text) {
+        return has_why ? text + QLatin1String(": ") + why : text;
+    };
+    const QString& kind = event.kind;
+    if (kind == QLatin1String("connected")) {
+        return tr("Connected");
+    }
+    if (kind == QLatin1String("disconnected")) {
+        return tr("Disconnected");
+    }
+    if (kind == QLatin1String("accepted")) {
+        return tr("%1 opened a connection").arg(program);
+    }
+    if (kind == QLatin1String("closed")) {
+        return tr("%1 closed its connection").arg(program);
+    }
+    if (kind == QLatin1String("refused")) {
+        return with_why(tr("Refused"));
+    }
+    if (kind == QLatin1String("cut")) {
+        return with_why(tr("Connection cut"));
+    }
+    if (kind == QLatin1String("login")) {
+        return tr("Signed in");
+    }
+    if (kind == QLatin1String("logout")) {
+        return tr("Signed out");
+    }
+    if (kind == QLatin1String("renewed")) {
+        return tr("Certificate renewed");
+    }
+    if (kind == QLatin1String("renewal_failed")) {
+        return with_why(tr("Certificate not renewed"));
+    }
+    if (kind == QLatin1String("gateway_lost")) {
+        return tr("Gateway lost");
+    }
+    if (kind == QLatin1String("gateway_back")) {
+        return tr("Gateway is back");
+    }
+    return event.trouble.message.isEmpty() ? kind : event.trouble.message;
+}
+
+QString Wording::state(const Service& service) {
+    switch (service.state) {
+        case ServiceState::connecting:
+            return tr("Connecting …");
+        case ServiceState::connected:
+            return service.port > 0 ? tr("Connected on localhost:%1").arg(service.port) : tr("Connected");
+        case ServiceState::error:
+            return headline(service.error);
+        case ServiceState::disconnected:
+            break;
+    }
+    return service.is_allowed ? tr("Not connected") : tr("No longer allowed for you");
+}
+
+QString Wording::overview(const AgentState& state) {
+    switch (state.overview()) {
+        case Overview::no_agent:
+            return tr("The agent does not run");
+        case Overview::not_set_up:
+            return tr("Not set up yet");
+        case Overview::signed_out:
+            return tr("Signed out");
+        case Overview::needs_attention:
+            if (state.attention()) {
+                return headline(*state.attention());
+            }
+            return tr("Needs attention");
+        case Overview::signed_in:
+            return tr("Signed in as %1").arg(state.login()->user);
+        case Overview::connected:
+            break;
+    }
+    return tr("%n service(s) connected", nullptr, state.connected_count());
+}
+
+QString Wording::connections(int count) {
+    return count == 0 ? tr("no open connections") : tr("%n open connection(s)", nullptr, count);
+}
+
+QString Wording::bytes(qint64 count) {
+    return QLocale().formattedDataSize(count, 1, QLocale::DataSizeSIFormat);
+}
+
+QString Wording::duration(std::chrono::seconds left) {
+    const qint64 seconds = left.count();
+    if (seconds <= 0) {
+        return tr("now");
+    }
+    if (seconds < 60) {
+        return tr("%1 s").arg(seconds);
+    }
+    const qint64 minutes = seconds / 60;
+    if (minutes < 60) {
+        return tr("%1 min").arg(minutes);
+    }
+    return minutes % 60 == 0 ? tr("%1 h").arg(minutes / 60)
+                             : tr("%1 h %2 min").arg(minutes / 60).arg(minutes % 60);
+}
+
+QString Wording::time(const QDateTime& when, const QDateTime& now) {
+    const QDateTime local = when.toLocalTime();
+    const QLocale locale;
+    const QString hour = locale.toString(local.time(), QLocale::ShortFormat);
+    return local.date() == now.toLocalTime().date()
+               ? hour
+               : locale.toString(local.date(), QLocale::ShortFormat) + QLatin1Char(' ') + hour;
+}
+
+QString Wording::fingerprint(const QString& fingerprint) {
+    const QString digits = fingerprint.section(QLatin1Char(':'), -1).toUpper();
+    QStringList groups;
+    for (qsizetype at = 0; at < digits.size(); at += 4) {
+        groups.append(digits.mid(at, 4));
+    }
+    QStringList lines;
+    for (qsizetype at = 0; at < groups.size(); at += 8) {
+        lines.append(groups.mid(at, 8).join(QLatin1Char(' ')));
+    }
+    return lines.join(QLatin1Char('\n'));
+}
+
+}  // namespace postern::tray
