@@ -78,8 +78,6 @@ ServicesPage::ServicesPage(AgentClient* client, Clock clock, QMenu* menu, QWidge
     layout->addWidget(make_header(menu));
     layout->addWidget(attention_);
     layout->addWidget(split_, 1);
-    setTabOrder(filter_text_, list_);
-    setTabOrder(list_, tabs_);
 }
 
 QWidget* ServicesPage::make_header(QMenu* menu) {
@@ -110,6 +108,7 @@ QWidget* ServicesPage::make_header(QMenu* menu) {
 QWidget* ServicesPage::make_list() {
     auto* const side = new QWidget(this);
     filter_text_ = new QLineEdit(side);
+    filter_text_->setObjectName(QStringLiteral("filter"));
     filter_text_->setPlaceholderText(tr("Filter services"));
     filter_text_->setAccessibleName(tr("Filter services"));
     filter_text_->setClearButtonEnabled(true);
@@ -127,6 +126,7 @@ QWidget* ServicesPage::make_list() {
     list_->setVerticalScrollMode(QAbstractItemView::ScrollPerPixel);
     list_->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
     list_->setEditTriggers(QAbstractItemView::NoEditTriggers);
+    list_->setObjectName(QStringLiteral("services"));
     list_->setAccessibleName(tr("Services"));
     list_->installEventFilter(this);
     empty_ = plain_label({}, side);

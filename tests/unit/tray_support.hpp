@@ -1,0 +1,66 @@
+// What the tray's tests share: a home of their own, a scripted agent, a clock that stands still.
+#pragma once
+
+#include <QApplication>
+#include <QTemporaryDir>
+#include <QTest>
+#include <memory>
+
+#include <gtest/gtest.h>
+
+#include "desktop-tray/tray_program.hpp"
+#include "support/scripted_agent.hpp"
+
+namespace postern::test {
+
+inline QDateTime scripted_now() {
+    return QDateTime::fromString(QLatin1String(kScriptedNow), Qt::ISODate);
+}
+
+inline bool soon(const std::function<bool()>& claim) {
+    return QTest::qWaitFor(claim, 10000);
+}
+
+class TrayTest : public testing::Test {
+protected:
+    TrayTest() {
+        qputenv("XDG_CONFIG_HOME", (home_.path() + "/config").toUtf8());
+        qputenv("XDG_RUNTIME_DIR", home_.path().toUtf8());
+    }
+
+    tray::AgentClientOptions client_options() const {
+        tray::AgentClientOptions options;
+        options.socket = socket_;
+        options.retry_every = std::chrono::milliseconds(10);
+        options.patience = std::chrono::milliseconds(200);
+        return options;
+    }
+
+    /// The whole program, with its window shown, and the agent's state in it.
+    tray::TrayProgram& open() {
+        agent_.start();
+        tray::ProgramOptions options;
+        options.agent = client_options();
+        options.clock = [this] { return now_; };
+        program_ = std::make_unique<tray::TrayProgram>(std::move(options));
+        program_->start();
+        EXPECT_TRUE(
+            soon([this] { return program_->client().state().is_known() && program_->window().isVisible(); }));
+        return *program_;
+    }
+
+    tray::MainWindow& window() { return program_->window(); }
+
+    template <class Widget>
+    Widget* find(const char* name = nullptr) {
+        return window().findChild<Widget*>(name == nullptr ? QString() : QString(name));
+    }
+
+    QTemporaryDir home_;
+    QString socket_ = home_.path() + "/agent.sock";
+    ScriptedAgent agent_{socket_};
+    QDateTime now_ = scripted_now();
+    std::unique_ptr<tray::TrayProgram> program_;
+};
+
+}  // namespace postern::test
