@@ -38,7 +38,8 @@ int main(int argc, char** argv) {
                             << "hint: A link looks like postern://connect/orders-db\n";
         return 2;
     }
-    const QString wish = links.value(0, QStringLiteral("show"));
+    const bool is_quiet = parser.isSet(background) && links.isEmpty();
+    const QString wish = links.value(0, is_quiet ? QStringLiteral("stay") : QStringLiteral("show"));
 
     // Without such a folder there is no agent to reach either; the window says so.
     std::optional<SingleInstance> instance;
@@ -49,7 +50,7 @@ int main(int argc, char** argv) {
         }
     }
     ProgramOptions options;
-    options.in_background = parser.isSet(background) && links.isEmpty();
+    options.in_background = is_quiet;
     TrayProgram program(std::move(options));
     if (instance) {
         QObject::connect(&*instance, &SingleInstance::wished, &program, &TrayProgram::fulfil);

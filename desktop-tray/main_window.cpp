@@ -37,7 +37,7 @@ MainWindow::MainWindow(AgentClient* client, Preferences* preferences, Clock cloc
     layout->setContentsMargins(0, 0, 0, 0);
     layout->addWidget(pages_);
     const int letter = fontMetrics().averageCharWidth();
-    resize(letter * 128, fontMetrics().height() * 39);
+    resize(letter * 128, fontMetrics().height() * 41);
     if (!preferences_->geometry().isEmpty()) {
         restoreGeometry(preferences_->geometry());
         services_->restore_split(preferences_->split());

@@ -119,7 +119,7 @@ void TrayProgram::fulfil(const QString& wish) {
         link_ = *service;
         window_.bring_up();
         open_link();
-    } else {
+    } else if (wish != QLatin1String("stay")) {
         window_.bring_up();
     }
 }

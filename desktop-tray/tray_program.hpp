@@ -28,7 +28,7 @@ public:
     ~TrayProgram() override;
 
     void start();
-    /// "show", or a link.
+    /// "show", a link, or "stay" for nothing.
     void fulfil(const QString& wish);
 
     AgentClient& client() { return client_; }

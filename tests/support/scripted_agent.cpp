@@ -152,7 +152,7 @@ QJsonObject scripted_service(const QString& name, const QString& state, int port
         const QString number = QString::number(port);
         service["commands"] =
             QJsonObject{{"psql", "psql -h localhost -p " + number + " -U alice"},
-                        {"jdbc", "jdbc:postgresql://localhost:" + number + "/?user=alice&sslmode=disable"},
+                        {"jdbc", "jdbc:postgresql://localhost:" + number + "/orders?user=alice"},
                         {"dsn", "host=localhost port=" + number + " user=alice sslmode=disable"},
                         {"env", "PGHOST=localhost\nPGPORT=" + number + "\nPGUSER=alice"}};
     }
