@@ -24,11 +24,11 @@ public:
         }
         return *this;
     }
-    Secret(Secret&& other) noexcept : text_(other.text_) { wipe(other.text_); }
+    Secret(Secret&& other) noexcept : text_(std::move(other.text_)) { wipe(other.text_); }
     Secret& operator=(Secret&& other) noexcept {
         if (this != &other) {
             wipe(text_);
-            text_ = other.text_;
+            text_ = std::move(other.text_);
             wipe(other.text_);
         }
         return *this;
@@ -40,7 +40,9 @@ public:
     bool is_empty() const noexcept { return text_.empty(); }
 
 private:
+    /// All of the memory: a short text stays behind, past the end, in the string that it was moved from.
     static void wipe(std::string& text) noexcept {
+        text.resize(text.capacity());
         explicit_bzero(text.data(), text.size());
         text.clear();
     }

@@ -16,6 +16,7 @@
 #include "base/hex.hpp"
 #include "base/log.hpp"
 #include "base/memory.hpp"
+#include "base/secret.hpp"
 #include "base/secret_line.hpp"
 
 namespace postern {
@@ -107,6 +108,25 @@ protected:
     void TearDown() override { std::filesystem::remove_all(folder_); }
     std::filesystem::path folder_;
 };
+
+TEST(SecretTest, AMoveTakesTheTextAndLeavesNoneBehind) {
+    // A short one lives in the string itself, a long one elsewhere.
+    for (const std::string& text : {std::string("short"), std::string(200, 'x')}) {
+        Secret from{std::string_view(text)};
+        const char* const place = from.reveal().data();
+        const bool is_inside = text.size() < sizeof(std::string) / 2;
+        Secret to(std::move(from));
+        EXPECT_EQ(to.reveal(), text);
+        EXPECT_TRUE(from.is_empty());  // NOLINT(bugprone-use-after-move)
+        if (is_inside) {
+            EXPECT_EQ(std::string_view(place, text.size()), std::string(text.size(), '\0'));
+        }
+        Secret assigned(std::string_view("something else"));
+        assigned = std::move(to);
+        EXPECT_EQ(assigned.reveal(), text);
+        EXPECT_TRUE(to.is_empty());  // NOLINT(bugprone-use-after-move)
+    }
+}
 
 TEST_F(FileTest, IsWrittenWholeWithItsMode) {
     const auto path = folder_ / "key";
