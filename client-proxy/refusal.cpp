@@ -222,19 +222,12 @@ std::string to_farewell(const Refusal& refusal, postgres::Language language) {
 }
 
 int exit_code_of(Code code) noexcept {
+    if (is_certificate_verdict(code)) {
+        return 4;
+    }
     switch (code) {
         case Code::config_invalid:
             return 3;
-        case Code::no_certificate:
-        case Code::unknown_issuer:
-        case Code::self_signed:
-        case Code::expired:
-        case Code::not_yet_valid:
-        case Code::wrong_purpose:
-        case Code::malformed_certificate:
-        case Code::revoked:
-        case Code::user_disabled:
-        case Code::session_ended:
         case Code::unauthenticated:
         case Code::policy_denied:
         case Code::limit_reached:

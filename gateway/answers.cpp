@@ -71,6 +71,8 @@ Words words_of(Code code, std::string_view user, std::string_view service) {
                     "Its PostgreSQL must have ssl = on. Tell your platform team."};
         case Code::shutting_down:
             return {"The gateway is shutting down.", "Try again in a moment."};
+        case Code::killed:
+            return {"An administrator ended this connection.", "Ask your platform team why."};
         case Code::audit_unavailable:
             return {"The gateway cannot write its audit log, so it lets nobody in.",
                     "Tell your platform team."};

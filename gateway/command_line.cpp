@@ -12,6 +12,7 @@
 #include "base/log.hpp"
 #include "base/process.hpp"
 #include "base/secret_line.hpp"
+#include "gateway/admin_commands.hpp"
 #include "gateway/complain.hpp"
 #include "gateway/enroll_command.hpp"
 #include "gateway/serve_command.hpp"
@@ -31,6 +32,8 @@ struct Options {
     std::string fingerprint;
     std::string token;
     std::filesystem::path token_file;
+    SessionsQuery sessions;
+    std::string connection_id;
 };
 
 int check_config(const Options& options) {
@@ -94,6 +97,16 @@ int run_command_line(int argc, char** argv) {
                        "The token; other users of this machine can see it in the process list");
     enroll->add_option("--token-file", options.token_file,
                        "The file that holds the token; default: standard input");
+    CLI::App* const sessions = app.add_subcommand("sessions", "List who is connected, to what, since when");
+    sessions->add_option("--user", options.sessions.user, "Only this user's");
+    sessions->add_option("--service", options.sessions.service, "Only those to this service");
+    CLI::App* const kill =
+        app.add_subcommand("kill", "End one connection; the audit log tells who asked for it");
+    kill->add_option("ID", options.connection_id, "The connection's id, from: postern-gateway sessions")
+        ->required();
+    for (CLI::App* const command : {sessions, kill}) {
+        command->add_flag("--json", options.sessions.is_json, "Print JSON");
+    }
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
@@ -110,6 +123,12 @@ int run_command_line(int argc, char** argv) {
     }
     if (serve->parsed()) {
         return serve_command(options.config);
+    }
+    if (sessions->parsed()) {
+        return sessions_command(options.config, options.sessions);
+    }
+    if (kill->parsed()) {
+        return kill_command(options.config, options.connection_id, options.sessions.is_json);
     }
     return check->parsed() ? check_config(options) : enroll_command(options);
 }

@@ -15,6 +15,17 @@ std::array<char, Size> fixed(std::string_view text) noexcept {
     return bytes;
 }
 
+/// A copy that stays good when the tunnel has ended.
+OpenConnection seen(const std::string& id, const ConnectionEntry& entry) {
+    OpenConnection open{id, entry, 0, 0};
+    open.entry.counters = nullptr;
+    if (entry.counters != nullptr) {
+        open.bytes_from_client = entry.counters->a_to_b.load(std::memory_order_relaxed);
+        open.bytes_from_backend = entry.counters->b_to_a.load(std::memory_order_relaxed);
+    }
+    return open;
+}
+
 }  // namespace
 
 void ConnectionDirectory::opened(const std::string& id, ConnectionEntry entry) {
@@ -52,6 +63,22 @@ std::optional<ConnectionEntry> ConnectionDirectory::find(const std::string& id, 
     entry.is_open = false;
     entry.reason = ended->reason;
     return entry;
+}
+
+std::vector<OpenConnection> ConnectionDirectory::all_open() const {
+    const std::lock_guard lock(mutex_);
+    std::vector<OpenConnection> all;
+    all.reserve(open_.size());
+    for (const auto& [id, entry] : open_) {
+        all.push_back(seen(id, entry));
+    }
+    return all;
+}
+
+std::optional<OpenConnection> ConnectionDirectory::find_open(const std::string& id) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = open_.find(id);
+    return found == open_.end() ? std::nullopt : std::optional(seen(id, found->second));
 }
 
 }  // namespace postern::gateway

@@ -12,7 +12,10 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/clock.hpp"
 #include "base/result.hpp"
+#include "gateway/identity.hpp"
+#include "net/relay.hpp"
 
 namespace postern::gateway {
 
@@ -27,6 +30,20 @@ struct ConnectionEntry {
     bool is_open = true;
     /// Why the gateway cut it; nothing when one of the two sides ended it.
     std::optional<Code> reason;
+    /// For the administrator's list; empty for one that has ended. The certificate is the one that opened it.
+    IdentityPtr identity;
+    std::string source;
+    SystemTime opened_at;
+    /// Valid until closed(): the tunnel that counts outlives its entry.
+    const net::RelayCounters* counters = nullptr;
+};
+
+/// A live tunnel as the administrator of the gateway sees it.
+struct OpenConnection {
+    std::string id;
+    ConnectionEntry entry;
+    std::uint64_t bytes_from_client = 0;
+    std::uint64_t bytes_from_backend = 0;
 };
 
 /// Thread-safe. Remembers the last `memory` tunnels that ended.
@@ -39,6 +56,10 @@ public:
     /// Nothing when the id is unknown or belongs to somebody else: who asks must not learn which. Of one that
     /// has ended, the user, the service and the reason.
     std::optional<ConnectionEntry> find(const std::string& id, std::string_view user) const;
+
+    /// For the administrator alone: whoever they belong to.
+    std::vector<OpenConnection> all_open() const;
+    std::optional<OpenConnection> find_open(const std::string& id) const;
 
 private:
     /// One that has ended, without memory of its own: thousands of small blocks, allocated among those of

@@ -6,8 +6,13 @@
 
 namespace postern::gateway {
 
-LiveTunnel::LiveTunnel(LiveConnections& all, IdentityPtr identity, std::string service)
-    : all_(all), opener_(identity), identity_(std::move(identity)), service_(std::move(service)) {
+LiveTunnel::LiveTunnel(LiveConnections& all, IdentityPtr identity, std::string service,
+                       std::string_view connection_id)
+    : all_(all),
+      opener_(identity),
+      identity_(std::move(identity)),
+      service_(std::move(service)),
+      connection_id_(connection_id) {
     all_.tunnels_.insert(this);
 }
 
@@ -80,6 +85,15 @@ std::size_t LiveConnections::judge_all(const Judgement& judgement) {
 void LiveConnections::cut_all(Code reason) {
     for (LiveTunnel* tunnel : tunnels_) {
         tunnel->cut(reason);
+    }
+}
+
+void LiveConnections::cut_one(std::string_view connection_id, Code reason) {
+    for (LiveTunnel* tunnel : tunnels_) {
+        if (tunnel->connection_id_ == connection_id) {
+            tunnel->cut(reason);
+            return;
+        }
     }
 }
 

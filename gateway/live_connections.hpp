@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_set>
 
 #include "base/clock.hpp"
@@ -23,7 +24,9 @@ class LiveConnections;
 /// dials.
 class LiveTunnel {
 public:
-    LiveTunnel(LiveConnections& all, IdentityPtr identity, std::string service);
+    /// `connection_id` is what cut_one() knows it by; it must outlive this object.
+    LiveTunnel(LiveConnections& all, IdentityPtr identity, std::string service,
+               std::string_view connection_id = {});
     ~LiveTunnel();
     LiveTunnel(const LiveTunnel&) = delete;
     LiveTunnel& operator=(const LiveTunnel&) = delete;
@@ -49,6 +52,7 @@ private:
     /// The certificate by which the tunnel lives: the one that opened it, later a newer one of its session.
     IdentityPtr identity_;
     std::string service_;
+    std::string_view connection_id_;
     net::ByteStream* client_ = nullptr;
     net::ByteStream* backend_ = nullptr;
     std::optional<Code> reason_;
@@ -76,6 +80,8 @@ public:
     /// After a change of CRL or settings: judges all.
     std::size_t judge_all(const Judgement& judgement);
     void cut_all(Code reason);
+    /// The one of that connection id, if it is here.
+    void cut_one(std::string_view connection_id, Code reason);
     std::size_t size() const noexcept { return tunnels_.size(); }
 
 private:

@@ -5,17 +5,10 @@
 namespace postern::gateway {
 
 audit::Stage stage_of(Code reason) noexcept {
+    if (is_certificate_verdict(reason)) {
+        return audit::Stage::certificate;
+    }
     switch (reason) {
-        case Code::no_certificate:
-        case Code::unknown_issuer:
-        case Code::self_signed:
-        case Code::expired:
-        case Code::not_yet_valid:
-        case Code::wrong_purpose:
-        case Code::malformed_certificate:
-        case Code::revoked:
-        case Code::user_disabled:
-        case Code::session_ended:
         case Code::crl_stale:
             return audit::Stage::certificate;
         case Code::policy_denied:

@@ -123,6 +123,9 @@ void Server::close() {
     for (net::Listener& listener : listeners_) {
         listener.stop();
     }
+    if (admin_) {
+        admin_->stop();
+    }
     loops_.stop();
     // Records that are being synced wake sessions, for which the loops must still be there.
     audit_.reset();
@@ -161,6 +164,13 @@ Result<void> Server::bind() {
         }
         listeners_.push_back(std::move(*listener));
     }
+    if (const auto& path = snapshot_->settings.admin_socket) {
+        auto admin = AdminSocket::bind(*path);
+        if (!admin) {
+            return admin.error();
+        }
+        admin_.emplace(std::move(*admin));
+    }
     return {};
 }
 
@@ -179,6 +189,14 @@ void Server::accept() {
             loops_, [this](asio::io_context& loop, std::size_t index, net::PlainStream stream) {
                 net::spawn(loop, "connection", serve_connection(*workers_[index], std::move(stream)));
             });
+    }
+    if (admin_) {
+        const AdminSocket::Kill kill = [this](const std::string& id) {
+            for (const auto& worker : workers_) {
+                asio::post(worker->loop, [&worker = *worker, id] { worker.live.cut_one(id, Code::killed); });
+            }
+        };
+        admin_->serve(loops_, shared_, snapshot_->settings.name, kill);
     }
 }
 

@@ -11,6 +11,7 @@
 #include "audit/log.hpp"
 #include "base/clock.hpp"
 #include "base/result.hpp"
+#include "gateway/admin_socket.hpp"
 #include "gateway/crl_watch.hpp"
 #include "gateway/snapshot.hpp"
 #include "gateway/worker.hpp"
@@ -69,6 +70,7 @@ private:
     std::vector<std::unique_ptr<Worker>> workers_;
     net::EventLoops loops_;
     std::vector<net::Listener> listeners_;
+    std::optional<AdminSocket> admin_;
     std::optional<CrlWatch> crl_watch_;
     std::uint64_t beat_ = 0;
 };

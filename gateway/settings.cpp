@@ -45,6 +45,11 @@ void read_gateway(config::Table table, Settings& settings) {
     settings.threads = static_cast<std::size_t>(table.integer("threads", 0, 0, 1024));
     settings.drain_timeout = table.duration("drain_timeout", seconds(30), Milliseconds(0), hours(24));
     settings.expiry_grace = table.duration("expiry_grace", Milliseconds(0), Milliseconds(0), hours(24));
+    settings.admin_socket = table.optional_path("admin_socket");
+    // sockaddr_un holds 107 bytes of a path.
+    if (settings.admin_socket && settings.admin_socket->native().size() > 107) {
+        table.problem("admin_socket", "a Unix socket's path has 107 bytes at most");
+    }
 }
 
 void read_tls(config::Table table, Settings& settings) {
@@ -224,6 +229,7 @@ std::vector<std::string> changes_that_need_restart(const Settings& old, const Se
         }
     };
     note(old.threads != changed.threads, "gateway.threads");
+    note(old.admin_socket != changed.admin_socket, "gateway.admin_socket");
     note(old.limits.pending != changed.limits.pending, "limits.pending");
     note(old.audit.file != changed.audit.file, "audit.file");
     note(old.audit.key != changed.audit.key, "audit.key");

@@ -51,6 +51,8 @@ struct Settings {
     Milliseconds drain_timeout{30'000};
     /// How long a live tunnel may outlive the newest certificate of its login session.
     Milliseconds expiry_grace{0};
+    /// Where `postern-gateway sessions` and `kill` ask; nothing: nowhere.
+    std::optional<std::filesystem::path> admin_socket;
 
     // [tls]
     std::filesystem::path certificate;

@@ -44,6 +44,7 @@ struct Tunnel {
     std::chrono::milliseconds backend_timeout;
     std::optional<net::PlainStream> backend;
     std::optional<FirstAnswer> first_answer;
+    net::RelayCounters counters;
     LiveTunnel live;
 };
 
@@ -107,8 +108,15 @@ boost::asio::awaitable<Result<void>> let_in(Visit& visit, Tunnel& tunnel, std::s
     if (!appended) {
         co_return Failure{Code::audit_unavailable, appended.error().detail};
     }
-    ConnectionEntry entry{
-        tunnel.live.identity().login.name, tunnel.live.service(), remote.address, remote.port, true, {}};
+    ConnectionEntry entry;
+    entry.user = tunnel.live.identity().login.name;
+    entry.service = tunnel.live.service();
+    entry.backend_ip = remote.address;
+    entry.backend_port = remote.port;
+    entry.identity = *visit.identity;
+    entry.source = visit.source.text();
+    entry.opened_at = visit.worker.shared.clock();
+    entry.counters = &tunnel.counters;
     visit.worker.shared.directory.opened(visit.id, std::move(entry));
     spdlog::info("event=tunnel.opened id={} source={} user={} service={} backend={}", visit.id,
                  visit.source.text(), tunnel.live.identity().login.name, tunnel.live.service(),
@@ -169,6 +177,7 @@ boost::asio::awaitable<net::RelayEnd> carry(Visit& visit, Tunnel& tunnel, std::s
         co_return broken(net::Side::b, forwarded.error());
     }
     net::RelayOptions options;
+    options.counters = &tunnel.counters;
     if (tunnel.first_answer) {
         options.a_to_b = tunnel.first_answer->from_client();
         options.b_to_a = tunnel.first_answer->from_backend();
@@ -229,7 +238,8 @@ boost::asio::awaitable<void> serve_tunnel(Visit& visit, TunnelRequest request, s
                   admission->snapshot->settings.limits.backend_timeout,
                   std::nullopt,
                   std::nullopt,
-                  LiveTunnel(visit.worker.live, *visit.identity, request.service)};
+                  {},
+                  LiveTunnel(visit.worker.live, *visit.identity, request.service, visit.id)};
     admission->snapshot.reset();
     std::string destination_text = address->text();
     {

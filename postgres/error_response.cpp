@@ -81,6 +81,7 @@ std::string_view sqlstate_of(Code code) noexcept {
             return "57014";
         // admin_shutdown
         case Code::shutting_down:
+        case Code::killed:
             return kCutSession;
         // cannot_connect_now
         case Code::crl_stale:

@@ -68,6 +68,8 @@ std::string_view name(Code code) noexcept {
             return "backend_refused_tls";
         case Code::shutting_down:
             return "shutting_down";
+        case Code::killed:
+            return "killed";
         case Code::config_invalid:
             return "config_invalid";
         case Code::audit_unavailable:
@@ -84,6 +86,24 @@ std::string_view name(Code code) noexcept {
             return "internal";
     }
     return "internal";
+}
+
+bool is_certificate_verdict(Code code) noexcept {
+    switch (code) {
+        case Code::no_certificate:
+        case Code::unknown_issuer:
+        case Code::self_signed:
+        case Code::expired:
+        case Code::not_yet_valid:
+        case Code::wrong_purpose:
+        case Code::malformed_certificate:
+        case Code::revoked:
+        case Code::user_disabled:
+        case Code::session_ended:
+            return true;
+        default:
+            return false;
+    }
 }
 
 void throw_exception_from_error(const Failure& failure, const boost::source_location& where) {

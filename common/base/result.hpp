@@ -46,6 +46,8 @@ enum class Code {
     backend_timed_out,
     backend_refused_tls,
     shutting_down,
+    /// An administrator ended it.
+    killed,
     // What this machine did.
     config_invalid,
     audit_unavailable,
@@ -58,6 +60,9 @@ enum class Code {
 
 /// The code's name in logs, problem bodies and audit records, for example "policy_denied".
 std::string_view name(Code code) noexcept;
+
+/// Whether the reason is a certificate: none, a wrong one, or one that no longer counts.
+bool is_certificate_verdict(Code code) noexcept;
 
 struct Failure {
     Code code = Code::internal;

@@ -27,6 +27,7 @@ unsigned status_of(Code code) noexcept {
         case Code::session_ended:
         case Code::policy_denied:
         case Code::login_name_mismatch:
+        case Code::killed:
             return 403;
         case Code::unknown_service:
         case Code::not_found:

@@ -134,6 +134,10 @@ ask_held() {
 hold() { eval 'coproc held { as_alice psql -X -A -t -q -h localhost -p 15432 -d orders 2>&1 | tee /tmp/held.out; }' 2>/dev/null; }
 ask_held 'before the reload' || fail 'the held connection does not work'
 
+say 'root sees who is in, and nobody else may ask'
+postern-gateway sessions --json | jq -e 'any(.user == "alice" and .service == "orders-db")' >/dev/null || fail 'sessions does not list alice'
+! as_alice postern-gateway sessions >/dev/null 2>&1 || fail 'alice may list the sessions'
+
 say 'reload keeps the process and the connection, and takes the new configuration'
 pid=$(property postern-gateway MainPID)
 printf '\n[[service]]\nname = "second"\nbackend = "localhost:5432"\n\n[[rule]]\nservices = ["second"]\ngroups = ["analysts"]\n' >>/etc/postern/gateway.toml

@@ -1,0 +1,236 @@
+#include "gateway/admin_commands.hpp"
+
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <stdexcept>
+#include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+#include "gateway/settings.hpp"
+#include "http/problem.hpp"
+
+namespace postern::gateway {
+
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr int kFailed = 1;
+constexpr int kNotConfigured = 3;
+constexpr int kDenied = 4;
+constexpr int kUnreachable = 5;
+constexpr std::size_t kLongestAnswer = 64U << 20;
+
+/// Why it did not work: what and why, what to do next, and the exit code.
+struct Trouble {
+    int exit_code = kFailed;
+    std::string message;
+    std::string hint;
+};
+
+template <class T>
+using Answer = boost::system::result<T, Trouble>;
+
+[[maybe_unused]] [[noreturn]] void throw_exception_from_error(const Trouble& trouble,
+                                                              const boost::source_location&) {
+    throw std::logic_error("value of a trouble: " + trouble.message);
+}
+
+int complain(std::string_view what, const Trouble& trouble) {
+    fmt::print(stderr, "postern-gateway: error: {}: {}\n", what, trouble.message);
+    if (!trouble.hint.empty()) {
+        fmt::print(stderr, "hint: {}\n", trouble.hint);
+    }
+    return trouble.exit_code;
+}
+
+Answer<std::filesystem::path> socket_of(const std::filesystem::path& config) {
+    const auto settings = Settings::load(config);
+    if (!settings) {
+        return Trouble{kNotConfigured, settings.error().detail,
+                       "name the running gateway's configuration with --config"};
+    }
+    if (!settings->admin_socket) {
+        return Trouble{
+            kNotConfigured, fmt::format("{} names no admin_socket", config.string()),
+            "set admin_socket in [gateway], for example \"/run/postern-gateway/admin.sock\", and restart the "
+            "gateway"};
+    }
+    return *settings->admin_socket;
+}
+
+Answer<UniqueFd> connect(const std::filesystem::path& path) {
+    sockaddr_un name{};
+    name.sun_family = AF_UNIX;
+    if (path.native().size() >= sizeof name.sun_path) {
+        return Trouble{
+            kNotConfigured, fmt::format("{}: the path is too long for a socket", path.string()), {}};
+    }
+    std::memcpy(name.sun_path, path.c_str(), path.native().size());
+    UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const timeval patience{10, 0};
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) == 0) {
+        return fd;
+    }
+    const int error = errno;
+    const std::string message = fmt::format("{}: {}", path.string(), std::strerror(error));
+    if (error == EACCES || error == EPERM) {
+        return Trouble{kDenied, message, "only root and the gateway's own user may: try again with sudo"};
+    }
+    return Trouble{kUnreachable, message, "see that the gateway runs: systemctl status postern-gateway"};
+}
+
+/// The body of the answer to one request. HTTP/1.0 in spirit: the gateway closes behind it.
+Answer<Json> ask(const std::filesystem::path& config, std::string_view request_line) {
+    const auto path = socket_of(config);
+    if (!path) {
+        return path.error();
+    }
+    const auto fd = connect(*path);
+    if (!fd) {
+        return fd.error();
+    }
+    std::string request = fmt::format("{} HTTP/1.1\r\nHost: gateway\r\nConnection: close\r\n", request_line);
+    const char* const sudo_user = std::getenv("SUDO_USER");
+    // A login name needs no escaping; anything else is not passed on.
+    if (sudo_user != nullptr && std::string_view(sudo_user).find_first_of("\r\n") == std::string_view::npos) {
+        request += fmt::format("Postern-Sudo-User: {}\r\n", sudo_user);
+    }
+    request += "\r\n";
+    std::string answer;
+    bool is_good = ::send(fd->get(), request.data(), request.size(), MSG_NOSIGNAL) ==
+                   static_cast<ssize_t>(request.size());
+    for (char block[16 * 1024]; is_good;) {
+        const ssize_t got = ::recv(fd->get(), block, sizeof block, 0);
+        if (got == 0) {
+            break;
+        }
+        is_good = got > 0 && answer.size() < kLongestAnswer;
+        answer.append(block, static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+    }
+    const auto body_at = answer.find("\r\n\r\n");
+    if (!is_good || body_at == std::string::npos) {
+        return Trouble{kUnreachable, fmt::format("{}: the gateway did not answer", path->string()),
+                       "see its log: journalctl -u postern-gateway"};
+    }
+    const std::string body = answer.substr(body_at + 4);
+    if (answer.starts_with("HTTP/1.1 200")) {
+        Json document = Json::parse(body, nullptr, false);
+        if (document.is_object()) {
+            // Json takes anything: which of the two this is has to be said.
+            return Answer<Json>(boost::system::in_place_value, std::move(document));
+        }
+    }
+    const auto problem = http::problem_from_json(body);
+    if (!problem) {
+        return Trouble{kFailed, "the answer makes no sense", "is another program listening there?"};
+    }
+    return Trouble{problem->code == Code::policy_denied ? kDenied : kFailed, problem->title, problem->hint};
+}
+
+std::string text_of(const Json& session, const char* key) {
+    return session.value(key, std::string());
+}
+
+/// "2026-11-22T12:30:00.000000Z" to "2026-11-22 12:30:00".
+std::string short_time(std::string time) {
+    time.resize(std::min<std::size_t>(time.size(), 19));
+    if (time.size() > 10) {
+        time[10] = ' ';
+    }
+    return time;
+}
+
+std::string size_text(std::uint64_t bytes) {
+    constexpr std::string_view kUnits = "KMGTP";
+    if (bytes < 1024) {
+        return fmt::format("{} B", bytes);
+    }
+    double value = static_cast<double>(bytes) / 1024;
+    std::size_t unit = 0;
+    while (value >= 1024 && unit + 1 < kUnits.size()) {
+        value /= 1024;
+        ++unit;
+    }
+    return fmt::format("{:.1f} {}iB", value, kUnits[unit]);
+}
+
+void print_table(const Json& sessions) {
+    fmt::print("{:<36}  {:<16} {:<16} {:<22} {:<19}  {:>10} {:>10}\n", "ID", "USER", "SERVICE", "FROM",
+               "SINCE (UTC)", "SENT", "RECEIVED");
+    for (const Json& session : sessions) {
+        fmt::print("{:<36}  {:<16} {:<16} {:<22} {:<19}  {:>10} {:>10}\n", text_of(session, "id"),
+                   text_of(session, "user"), text_of(session, "service"), text_of(session, "source"),
+                   short_time(text_of(session, "opened_at")),
+                   size_text(session.value("bytes_from_client", std::uint64_t{0})),
+                   size_text(session.value("bytes_from_backend", std::uint64_t{0})));
+    }
+}
+
+}  // namespace
+
+int sessions_command(const std::filesystem::path& config, const SessionsQuery& query) {
+    const auto answer = ask(config, "GET /v1/sessions");
+    if (!answer) {
+        return complain("cannot list the connections", answer.error());
+    }
+    Json chosen = Json::array();
+    for (const Json& session : answer->value("sessions", Json::array())) {
+        const bool is_wanted = (query.user.empty() || text_of(session, "user") == query.user) &&
+                               (query.service.empty() || text_of(session, "service") == query.service);
+        if (is_wanted) {
+            chosen.push_back(session);
+        }
+    }
+    if (query.is_json) {
+        fmt::print("{}\n", chosen.dump(2));
+    } else if (chosen.empty()) {
+        fmt::print("Nobody is connected{}.\n",
+                   query.user.empty() && query.service.empty() ? "" : " whom this asks for");
+    } else {
+        print_table(chosen);
+    }
+    return 0;
+}
+
+int kill_command(const std::filesystem::path& config, const std::string& id, bool is_json) {
+    const bool is_id = !id.empty() && id.size() <= 64 &&
+                       id.find_first_not_of("0123456789abcdefABCDEF-") == std::string::npos;
+    if (!is_id) {
+        return complain("cannot end the connection",
+                        Trouble{kFailed, fmt::format("'{}' is no connection id", id),
+                                "see who is in with: postern-gateway sessions"});
+    }
+    const auto answer = ask(config, fmt::format("DELETE /v1/sessions/{}", id));
+    if (!answer) {
+        return complain("cannot end the connection", answer.error());
+    }
+    const Json killed = answer->value("killed", Json::object());
+    if (is_json) {
+        fmt::print("{}\n", killed.dump(2));
+        return 0;
+    }
+    const std::string user = text_of(killed, "user");
+    fmt::print(
+        "Ended the connection of {} to {} ({}). {} may connect again; to keep somebody out: postern-ca user "
+        "disable {}\n",
+        user, text_of(killed, "service"), id, user, user);
+    return 0;
+}
+
+}  // namespace postern::gateway

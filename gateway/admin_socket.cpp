@@ -1,0 +1,227 @@
+#include "gateway/admin_socket.hpp"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <optional>
+#include <string_view>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include <boost/beast/http/verb.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <spdlog/spdlog.h>
+
+#include "base/log.hpp"
+#include "base/unique_fd.hpp"
+#include "http/server.hpp"
+#include "net/linger.hpp"
+
+namespace postern::gateway {
+
+struct AdminSocket::Desk {
+    Desk(Shared& its_shared, std::string its_gateway, Kill its_kill)
+        : shared(its_shared), gateway(std::move(its_gateway)), kill(std::move(its_kill)) {}
+
+    Shared& shared;
+    std::string gateway;
+    Kill kill;
+    std::atomic<int> visitors = 0;
+};
+
+namespace {
+
+constexpr std::chrono::seconds kPatience{5};
+/// Who may connect here may do worse; this only keeps a broken script from using up the gateway's files.
+constexpr int kMostVisitors = 16;
+constexpr std::string_view kSessions = "/v1/sessions";
+/// By which `postern-gateway kill` passes on who called sudo.
+constexpr const char* kSudoUser = "Postern-Sudo-User";
+
+http::Response problem(Code code, std::string title, std::string hint = {}) {
+    return http::problem_response(http::Problem{code, std::move(title), std::move(hint), {}});
+}
+
+nlohmann::json session_of(const OpenConnection& open) {
+    const ConnectionEntry& entry = open.entry;
+    nlohmann::json session{{"id", open.id},
+                           {"user", entry.user},
+                           {"service", entry.service},
+                           {"source", entry.source},
+                           {"opened_at", format_time(entry.opened_at)},
+                           {"bytes_from_client", open.bytes_from_client},
+                           {"bytes_from_backend", open.bytes_from_backend}};
+    session["backend"] = net::Endpoint{entry.backend_ip, entry.backend_port}.text();
+    if (entry.identity != nullptr) {
+        const pki::LoginIdentity& login = entry.identity->login;
+        session["groups"] = login.groups;
+        session["login_session"] = login.session_id;
+        session["certificate"] = {{"serial", login.serial}, {"not_after", format_time(login.not_after)}};
+    }
+    return session;
+}
+
+http::Response list(const Shared& shared, const std::string& gateway) {
+    std::vector<OpenConnection> all = shared.directory.all_open();
+    std::sort(all.begin(), all.end(), [](const OpenConnection& a, const OpenConnection& b) {
+        return std::tie(a.entry.opened_at, a.id) < std::tie(b.entry.opened_at, b.id);
+    });
+    auto sessions = nlohmann::json::array();
+    for (const OpenConnection& open : all) {
+        sessions.push_back(session_of(open));
+    }
+    const nlohmann::json document{{"gateway", gateway}, {"sessions", std::move(sessions)}};
+    return http::json_response(200, document.dump());
+}
+
+/// Who asks, as the record tells it: what the kernel says, and of whom sudo says that it was.
+audit::Record kill_record(const OpenConnection& open, const ucred& peer, std::string_view sudo_user) {
+    audit::Record record;
+    record.action = "admin.connection_killed";
+    record.message = "An administrator ended this connection.";
+    record.connection_id = open.id;
+    record.user = open.entry.user;
+    record.service = open.entry.service;
+    if (open.entry.identity != nullptr) {
+        record.session_id = open.entry.identity->login.session_id;
+        record.certificate_serial = open.entry.identity->login.serial;
+    }
+    record.claims = {{"uid", peer.uid}, {"pid", peer.pid}};
+    // Any other uid is the gateway's own. Its name is not looked up: that may wait for a directory service.
+    if (peer.uid == 0) {
+        record.claims["account"] = "root";
+    }
+    if (!sudo_user.empty()) {
+        record.claims["sudo_user"] = sudo_user;
+    }
+    return record;
+}
+
+/// The record first: nobody is cut off without one.
+boost::asio::awaitable<http::Response> kill(Shared& shared, const AdminSocket::Kill& cut, std::string id,
+                                            ucred peer, std::string sudo_user) {
+    const std::optional<OpenConnection> open = shared.directory.find_open(id);
+    if (!open) {
+        co_return problem(Code::not_found, "There is no live connection with this id.",
+                          "See who is in with: postern-gateway sessions");
+    }
+    audit::Record record = kill_record(*open, peer, sudo_user);
+    const auto appended = co_await shared.audit.async_append(std::move(record));
+    if (!appended) {
+        spdlog::error("event=audit.not_written id={} action=admin.connection_killed detail={}", id,
+                      quoted(appended.error().detail, 512));
+        co_return problem(Code::audit_unavailable,
+                          "The audit log cannot be written, so the connection was not ended.",
+                          "See that the folder of [audit] file can be written.");
+    }
+    spdlog::info("event=admin.connection_killed id={} user={} service={} by_uid={}", id, open->entry.user,
+                 open->entry.service, peer.uid);
+    cut(id);
+    const nlohmann::json document{{"killed", session_of(*open)}};
+    co_return http::json_response(200, document.dump());
+}
+
+boost::asio::awaitable<http::Response> answer(Shared& shared, const std::string& gateway,
+                                              const AdminSocket::Kill& cut, const http::Request& request,
+                                              ucred peer) {
+    if (peer.uid != 0 && peer.uid != ::geteuid()) {
+        spdlog::warn("event=admin.refused uid={} pid={}", peer.uid, peer.pid);
+        co_return problem(Code::policy_denied, "Only root and the gateway's own user may ask here.");
+    }
+    using boost::beast::http::verb;
+    const std::string_view target(request.target().data(), request.target().size());
+    if (target == kSessions && request.method() == verb::get) {
+        co_return list(shared, gateway);
+    }
+    if (target.starts_with(kSessions) && target.size() > kSessions.size() + 1 &&
+        target[kSessions.size()] == '/' && request.method() == verb::delete_) {
+        std::string id(target.substr(kSessions.size() + 1));
+        const auto claimed = request[kSudoUser];
+        std::string sudo_user(claimed.data(), claimed.size());
+        co_return co_await kill(shared, cut, std::move(id), peer, std::move(sudo_user));
+    }
+    co_return problem(Code::not_found, "There is no such thing here.",
+                      "Known are GET /v1/sessions and DELETE /v1/sessions/<id>.");
+}
+
+class Place {
+public:
+    explicit Place(std::atomic<int>& visitors) : visitors_(visitors) { ++visitors_; }
+    ~Place() { --visitors_; }
+    Place(const Place&) = delete;
+    Place& operator=(const Place&) = delete;
+
+private:
+    std::atomic<int>& visitors_;
+};
+
+/// One request, one answer.
+boost::asio::awaitable<void> attend(std::shared_ptr<AdminSocket::Desk> desk, net::PlainStream stream) {
+    const Place place(desk->visitors);
+    ucred peer{};
+    socklen_t size = sizeof peer;
+    const bool is_known = ::getsockopt(stream.fd(), SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0;
+    if (!is_known || desk->visitors > kMostVisitors) {
+        co_return;
+    }
+    http::RequestLimits limits;
+    limits.body_bytes = 0;
+    limits.head_patience = kPatience;
+    http::RequestReader reader(stream, limits);
+    auto request = co_await reader.next(kPatience);
+    if (request) {
+        http::Response response = co_await answer(desk->shared, desk->gateway, desk->kill, *request, peer);
+        response.keep_alive(false);
+        const auto written = co_await http::write_response(stream, std::move(response), kPatience);
+        if (written) {
+            co_await net::linger_and_close(stream, std::chrono::seconds(1));
+        }
+    }
+}
+
+/// Whether somebody listens there; a socket file outlives a process that was killed.
+bool is_listened_on(const std::filesystem::path& path) {
+    sockaddr_un name{};
+    name.sun_family = AF_UNIX;
+    if (path.native().size() >= sizeof name.sun_path) {
+        return false;
+    }
+    std::memcpy(name.sun_path, path.c_str(), path.native().size());
+    const UniqueFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    return !probe || ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) == 0 ||
+           errno != ECONNREFUSED;
+}
+
+}  // namespace
+
+Result<AdminSocket> AdminSocket::bind(const std::filesystem::path& path) {
+    struct stat info {};
+    if (::lstat(path.c_str(), &info) == 0 && S_ISSOCK(info.st_mode) && info.st_uid == ::geteuid() &&
+        !is_listened_on(path)) {
+        ::unlink(path.c_str());
+    }
+    auto listener = net::Listener::bind(net::Address{path.string(), {}, true});
+    if (!listener) {
+        return with_context("[gateway] admin_socket", listener.error());
+    }
+    return AdminSocket(std::move(*listener));
+}
+
+void AdminSocket::serve(net::EventLoops& loops, Shared& shared, std::string gateway, Kill kill) {
+    desk_ = std::make_shared<Desk>(shared, std::move(gateway), std::move(kill));
+    listener_.accept_on(loops,
+                        [desk = desk_](boost::asio::io_context& loop, std::size_t, net::PlainStream stream) {
+                            net::spawn(loop, "admin", attend(desk, std::move(stream)));
+                        });
+}
+
+}  // namespace postern::gateway
