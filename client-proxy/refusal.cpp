@@ -90,6 +90,15 @@ void throw_exception_from_error(const Refusal& refusal, const boost::source_loca
         fmt::format("{}:{}: value of a refusal: {}", where.file_name(), where.line(), refusal.message));
 }
 
+Code code_named(std::string_view reason) {
+    for (int i = 0; i <= static_cast<int>(Code::internal); ++i) {
+        if (name(static_cast<Code>(i)) == reason) {
+            return static_cast<Code>(i);
+        }
+    }
+    return Code::internal;
+}
+
 std::string as_message(std::string_view sentence) {
     std::string message(sentence);
     while (message.ends_with('.')) {

@@ -28,6 +28,9 @@ struct Refusal {
 template <class T>
 using Outcome = boost::system::result<T, Refusal>;
 
+/// The code of a reason's word, as problems and the audit log have it; Code::internal for one that is not
+/// known here.
+Code code_named(std::string_view reason);
 /// A sentence in the form of a message: "The gateway is full." becomes "the gateway is full".
 std::string as_message(std::string_view sentence);
 /// What a gateway or the CA service answered.

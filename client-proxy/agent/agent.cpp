@@ -6,17 +6,17 @@
 #include <thread>
 #include <utility>
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "base/memory.hpp"
+#include "client-proxy/control/json_rpc.hpp"
 #include "client-proxy/session/end_to_end_session.hpp"
 #include "client-proxy/session/local_peer.hpp"
 #include "client-proxy/session/passthrough_session.hpp"
+#include "net/await.hpp"
 
 namespace postern::client {
 
@@ -66,18 +66,9 @@ asio::awaitable<void> show_to_gateways(Agent& agent, std::shared_ptr<LoginSource
         left = std::move(failed);
         if (!left.empty()) {
             asio::steady_timer pause(executor, std::chrono::seconds(2));
-            co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
+            co_await pause.async_wait(net::kAwait);
         }
     }
-}
-
-Code code_named(std::string_view text) {
-    for (int i = 0; i <= static_cast<int>(Code::internal); ++i) {
-        if (name(static_cast<Code>(i)) == text) {
-            return static_cast<Code>(i);
-        }
-    }
-    return Code::internal;
 }
 
 std::string_view next_step(Code reason) {
@@ -92,11 +83,6 @@ std::string_view next_step(Code reason) {
         default:
             return "Connect again.";
     }
-}
-
-std::string text_in(const nlohmann::json& json, const char* key) {
-    const auto found = json.find(key);
-    return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
 }  // namespace
@@ -279,7 +265,7 @@ asio::awaitable<Refusal> ask_why_cut(std::shared_ptr<LoginSource> logins, Gatewa
         co_return std::move(refusal);
     }
     const auto json = nlohmann::json::parse(*answer, nullptr, false);
-    const std::string reason = json.is_object() ? text_in(json, "reason") : std::string();
+    const std::string reason = control::text_in(json, "reason");
     if (reason.empty()) {
         unknown.message = "PostgreSQL, or the network, ended the connection";
         co_return std::move(unknown);
@@ -287,7 +273,7 @@ asio::awaitable<Refusal> ask_why_cut(std::shared_ptr<LoginSource> logins, Gatewa
     Refusal refusal;
     refusal.code = code_named(reason);
     refusal.connection_id = connection_id;
-    const std::string message = as_message(text_in(json, "message"));
+    const std::string message = as_message(control::text_in(json, "message"));
     refusal.message = fmt::format("the gateway {} ended the connection: {}", gateway_name,
                                   message.empty() ? reason : message);
     refusal.hint = next_step(refusal.code);

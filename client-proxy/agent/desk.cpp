@@ -7,11 +7,10 @@
 #include <future>
 #include <utility>
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include "base/process.hpp"
+#include "net/await.hpp"
 
 namespace postern::client {
 
@@ -21,7 +20,7 @@ using nlohmann::json;
 namespace {
 
 constexpr int kProtocol = 1;
-constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
+using net::kAwait;
 /// Events that are on their way to the control loop; more are dropped.
 constexpr std::size_t kMostNotes = 4096;
 constexpr auto kRefreshPause = std::chrono::seconds(10);

@@ -40,13 +40,13 @@ json to_json(const LoginMethod& method) {
 
 // Above this a label or a password is no label and no password.
 constexpr std::size_t kMostFieldBytes = 4096;
-constexpr std::size_t kMostFields = 16;
+constexpr std::size_t kMostLoginFields = 16;
 
 Outcome<LoginFields> fields_in(json& params) {
     LoginFields fields;
     for (auto& [name, value] : params.at("fields").items()) {
         auto& text = value.get_ref<std::string&>();
-        if (text.size() > kMostFieldBytes || fields.size() == kMostFields) {
+        if (text.size() > kMostFieldBytes || fields.size() == kMostLoginFields) {
             return Refusal{Code::malformed_request, "a field of the login is too long", {}, {}};
         }
         fields.emplace_back(name, Secret(std::move(text)));

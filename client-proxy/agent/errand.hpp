@@ -6,13 +6,13 @@
 #include <optional>
 #include <utility>
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/thread_pool.hpp>
-#include <boost/asio/use_awaitable.hpp>
+
+#include "net/await.hpp"
 
 namespace postern::client {
 
@@ -34,7 +34,7 @@ boost::asio::awaitable<T> run_errand(boost::asio::thread_pool& pool, std::functi
         // To this coroutine's own thread, so that it cannot come before the wait.
         asio::post(executor, [state] { state->done.cancel(); });
     });
-    co_await state->done.async_wait(asio::as_tuple(asio::use_awaitable));
+    co_await state->done.async_wait(net::kAwait);
     co_return std::move(*state->result);
 }
 

@@ -11,6 +11,7 @@
 
 #include "base/file.hpp"
 #include "client-proxy/commands/terminal.hpp"
+#include "client-proxy/control/json_rpc.hpp"
 #include "client-proxy/login/ca_client.hpp"
 #include "client-proxy/login/preferences.hpp"
 
@@ -18,20 +19,13 @@ namespace postern::client {
 
 namespace {
 
+using control::text_in;
 using nlohmann::json;
 
 constexpr std::size_t kMostPasswordFile = 4096;
 
 Refusal usage(std::string message, std::string hint) {
     return {Code::config_invalid, std::move(message), std::move(hint), {}};
-}
-
-std::string text_in(const json& object, const char* key) {
-    if (!object.is_object()) {
-        return {};
-    }
-    const auto found = object.find(key);
-    return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
 // Which file holds the password; empty when none does.

@@ -37,6 +37,8 @@ bool is_id(const json& id) {
            (id.is_string() && id.get_ref<const std::string&>().size() <= kMostIdBytes);
 }
 
+}  // namespace
+
 std::string text_in(const json& object, const char* key) {
     if (!object.is_object()) {
         return {};
@@ -44,17 +46,6 @@ std::string text_in(const json& object, const char* key) {
     const auto found = object.find(key);
     return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
-
-Code code_named(std::string_view text) {
-    for (int i = 0; i <= static_cast<int>(Code::internal); ++i) {
-        if (name(static_cast<Code>(i)) == text) {
-            return static_cast<Code>(i);
-        }
-    }
-    return Code::internal;
-}
-
-}  // namespace
 
 bool LineReader::feed(std::string_view bytes) {
     buffer_.append(bytes);

@@ -18,6 +18,9 @@ namespace postern::client::control {
 constexpr std::size_t kMostRequestBytes = 64 * 1024;
 constexpr std::size_t kMostAnswerBytes = 1024 * 1024;
 
+/// A member that is a string; empty otherwise, also when `object` is none.
+std::string text_in(const nlohmann::json& object, const char* key);
+
 /// Cuts what comes in into lines.
 class LineReader {
 public:

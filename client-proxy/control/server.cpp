@@ -8,12 +8,11 @@
 #include <deque>
 #include <utility>
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <spdlog/spdlog.h>
 
 #include "base/log.hpp"
+#include "net/await.hpp"
 
 namespace postern::client::control {
 
@@ -21,7 +20,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
+using net::kAwait;
 
 bool is_own_user(int fd) {
     ucred peer{};

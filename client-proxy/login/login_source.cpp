@@ -4,15 +4,14 @@
 #include <exception>
 #include <utility>
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 
 #include "client-proxy/login/ca_client.hpp"
+#include "net/await.hpp"
 #include "pki/csr.hpp"
 #include "pki/validity.hpp"
 
@@ -22,7 +21,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
+using net::kAwait;
 /// How often the wall clock and the profile's files are looked at: after sleep, or a login by another
 /// process.
 constexpr auto kTick = std::chrono::seconds(2);

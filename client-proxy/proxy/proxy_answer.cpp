@@ -9,7 +9,7 @@ namespace postern::client {
 
 namespace {
 
-constexpr std::size_t kMostHeadBytes = 16 * 1024;
+constexpr std::size_t kMostAnswerHeadBytes = 16 * 1024;
 
 // Three digits behind "HTTP/1.x ", and an end behind them; 0 for anything else.
 unsigned status_of(std::string_view line) {
@@ -46,7 +46,8 @@ bool offers_basic(std::string_view head) {
 }  // namespace
 
 Result<bool> ProxyAnswer::feed(std::string_view bytes) {
-    buffer_.append(bytes.substr(0, kMostHeadBytes + 1 - std::min(buffer_.size(), kMostHeadBytes + 1)));
+    buffer_.append(
+        bytes.substr(0, kMostAnswerHeadBytes + 1 - std::min(buffer_.size(), kMostAnswerHeadBytes + 1)));
     constexpr std::string_view kBeginning = "HTTP/1.";
     for (;;) {
         if (!buffer_.starts_with(kBeginning.substr(0, std::min(buffer_.size(), kBeginning.size())))) {
@@ -54,7 +55,7 @@ Result<bool> ProxyAnswer::feed(std::string_view bytes) {
         }
         const auto end = buffer_.find("\r\n\r\n");
         if (end == buffer_.npos) {
-            if (buffer_.size() > kMostHeadBytes) {
+            if (buffer_.size() > kMostAnswerHeadBytes) {
                 return Failure{Code::unreachable,
                                fmt::format("the proxy {} gave an answer without an end", name_)};
             }

@@ -12,7 +12,6 @@
 #include <cstring>
 #include <utility>
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -20,12 +19,12 @@
 #include <spdlog/spdlog.h>
 
 #include "base/unique_fd.hpp"
+#include "net/await.hpp"
 
 namespace postern::net {
 
 namespace {
 
-constexpr auto kAwaitDoor = asio::as_tuple(asio::use_awaitable);
 constexpr int kBacklog = 4096;
 constexpr auto kPauseWithoutDescriptors = std::chrono::milliseconds(100);
 
@@ -179,7 +178,7 @@ struct Listener::AcceptLoop {
         state->doors[index] = &door;
         while (!state->is_stopped) {
             auto [error] =
-                co_await door.descriptor.async_wait(asio::posix::descriptor_base::wait_read, kAwaitDoor);
+                co_await door.descriptor.async_wait(asio::posix::descriptor_base::wait_read, kAwait);
             if (error || state->is_stopped) break;
             const Accepted accepted = accept_one(door.descriptor.native_handle());
             if (accepted.fd >= 0) {
@@ -188,7 +187,7 @@ struct Listener::AcceptLoop {
             } else if (is_out_of_resources(accepted.error)) {
                 spdlog::warn("event=accept.paused error=\"{}\"", std::strerror(accepted.error));
                 door.pause.expires_after(kPauseWithoutDescriptors);
-                co_await door.pause.async_wait(kAwaitDoor);
+                co_await door.pause.async_wait(kAwait);
             } else if (accepted.error == EBADF || accepted.error == EINVAL) {
                 break;
             }

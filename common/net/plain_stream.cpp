@@ -13,12 +13,11 @@
 #include <utility>
 #include <vector>
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
+#include "net/await.hpp"
 #include "net/deadline.hpp"
 
 namespace postern::net {
@@ -27,8 +26,6 @@ namespace asio = boost::asio;
 using Socket = asio::generic::stream_protocol::socket;
 
 namespace {
-
-constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 
 Failure cancelled() {
     return Failure{Code::cancelled, "the stream was closed on this side"};
