@@ -97,7 +97,8 @@ void Notes::event(const json& event) {
                        {"code", member(event, "reason")}, {"message", member(event, "message")},
                        {"hint", member(event, "hint")},   {"connection_id", id},
                        {"time", member(event, "time")}};
-    if (style_ == Style::human && (kind == "accepted" || kind == "closed" || kind == "connected")) {
+    if (style_ == Style::human &&
+        (kind == "accepted" || kind == "closed" || kind == "connected" || kind == "disconnected")) {
         return;
     }
     std::string line = message;
