@@ -18,13 +18,19 @@ namespace postern::pki {
 
 namespace {
 
+/// And what the token said to it.
+struct RefusedPin {
+    Secret pin;
+    Failure failure;
+};
+
 /// Lives as long as the process: keys use it until the end.
 struct Tokens {
     std::mutex mutex;
     ENGINE* engine = nullptr;
     std::filesystem::path module;
     std::map<std::string, EvpKeyPtr> keys;
-    std::map<std::string, Secret> refused_pins;
+    std::map<std::string, RefusedPin> refused_pins;
 };
 
 Tokens& tokens() {
@@ -130,8 +136,8 @@ Result<EvpKeyPtr> open_token_key(const TokenKeyPlace& place) {
     const auto pin = read_pin(place.pin_file);
     if (!pin) return with_context("the token's PIN", pin.error());
     if (const auto refused = all.refused_pins.find(place.uri);
-        refused != all.refused_pins.end() && refused->second.reveal() == pin->reveal()) {
-        return Failure{Code::unavailable, "the token has refused this PIN and is not asked again"};
+        refused != all.refused_pins.end() && refused->second.pin.reveal() == pin->reveal()) {
+        return refused->second.failure;
     }
     if (const auto opened = open_engine(all, place.module); !opened) return opened.error();
     std::string pin_text(pin->reveal());
@@ -143,10 +149,12 @@ Result<EvpKeyPtr> open_token_key(const TokenKeyPlace& place) {
     EvpKeyPtr key(
         ENGINE_load_private_key(all.engine, place.uri.c_str(), const_cast<UI_METHOD*>(UI_null()), nullptr));
     if (!key) {
-        all.refused_pins.insert_or_assign(place.uri, *pin);
-        return openssl_failure(
-            Code::unavailable,
-            "the token gives no key (is it there, is the PIN right, is there such an object?)");
+        Failure failure = openssl_failure(Code::unavailable, {});
+        const bool is_about_pin = failure.detail.find("PIN ") != std::string::npos;
+        failure.detail.insert(
+            0, "the token gives no key (is it there, is the PIN right, is there such an object?)");
+        if (is_about_pin) all.refused_pins.insert_or_assign(place.uri, RefusedPin{*pin, failure});
+        return failure;
     }
     auto copy = another(key);
     all.keys.emplace(place.uri, std::move(key));
