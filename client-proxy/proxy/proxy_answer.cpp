@@ -82,7 +82,8 @@ Failure ProxyAnswer::judge(unsigned status, std::string_view head) {
     if (status == 0) {
         return {Code::unreachable, fmt::format("what answers at {} is no HTTP proxy", name_)};
     }
-    if (status == 407) {
+    // Some say 401 to credentials that they do not take.
+    if (status == 407 || (status == 401 && has_shown_credentials_)) {
         is_about_credentials_ = true;
         const std::string_view what = !offers_basic(head)
                                           ? "wants another proof than a user name and a password"

@@ -99,6 +99,8 @@ TEST(ProxyAnswer, TellsWhatTheProxyWants) {
         refusal_to("HTTP/1.1 407 x\r\nProxy-Authenticate: Negotiate\r\nproxy-authenticate: NTLM\r\n\r\n",
                    true, true),
         HasSubstr("another proof"));
+    EXPECT_EQ(refusal_to("HTTP/1.1 401 Unauthorized\r\n\r\n", true, true),
+              "the proxy p:3128 does not take this user name and password");
     EXPECT_THAT(refusal_to("HTTP/1.1 403 Filtered\r\n\r\n"), HasSubstr("rules"));
     EXPECT_THAT(refusal_to("HTTP/1.1 502 x\r\n\r\n"), HasSubstr("502"));
     EXPECT_THAT(refusal_to("HTTP/1.1 302 x\r\nLocation: http://login\r\n\r\n"), HasSubstr("302"));
