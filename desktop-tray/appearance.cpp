@@ -92,7 +92,6 @@ QCheckBox:focus { color: @accent@; }
 QTreeView { padding: 4px; }
 QTreeView::item { padding: 5px 6px; }
 QTreeView::item:selected, QListWidget::item:selected { background: @selection@; color: @text@; }
-QListWidget::item { padding: 4px; }
 QHeaderView::section { background: @base@; color: @quiet@; border: none; border-bottom: 1px solid @line@; padding: 6px; }
 QTabBar::tab { background: transparent; color: @quiet@; padding: 9px 4px; margin-right: 20px; border: none;
   border-bottom: 2px solid transparent; }

@@ -90,7 +90,10 @@ void MessagePage::show_waiting() {
 void MessagePage::show_failure(const Trouble& why) {
     title()->setText(Wording::headline(why));
     text()->setText(Wording::next_step(why));
-    again_->show();
+    if (again_->isHidden()) {
+        again_->show();
+        again_->setFocus();
+    }
 }
 
 }  // namespace postern::tray

@@ -33,6 +33,7 @@ SettingsDialog::SettingsDialog(AgentClient* client, Preferences* preferences, QW
     auto* const list_label = new QLabel(tr("&Connect when Postern starts"), this);
     list_label->setBuddy(at_start_);
     at_start_->setAccessibleName(tr("Services to connect when Postern starts"));
+    at_start_->setSpacing(3);
     at_start_->setMinimumHeight(fontMetrics().height() * 6);
     make_quiet(no_services_);
     auto* const quiet = plain_label(tr("Only when you must do something, or lost a connection."), this);
