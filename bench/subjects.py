@@ -187,9 +187,13 @@ groups = ["analysts"]
                    "--cert", self.pki / "login-chain.pem", "--key", self.pki / "login.key",
                    "--server-ca", self.pki / "server-ca.pem", "--trust-domain", "bench.test",
                    "--gateway", f"gw1=127.0.0.1:{gateway}", "--unsafe-any-local-user"]
-        if self.warm is not None:
+        if self.warm is not None and self.knows_warm_tunnels():
             command += ["--warm", str(self.warm)]
         return [word for word in command if word]
+
+    def knows_warm_tunnels(self) -> bool:
+        told = subprocess.run([f"{self.binaries}/postern", "connect", "--help"], capture_output=True, text=True)
+        return "--warm" in told.stdout
 
 
 class PosternCold(Postern):
