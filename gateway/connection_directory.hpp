@@ -31,9 +31,9 @@ struct ConnectionEntry {
     /// Why the gateway cut it; nothing when one of the two sides ended it.
     std::optional<Code> reason;
     /// For the administrator's list; empty for one that has ended. The certificate is the one that opened it.
-    IdentityPtr identity;
-    std::string source;
-    SystemTime opened_at;
+    IdentityPtr identity{};
+    std::string source{};
+    SystemTime opened_at{};
     /// Valid until closed(): the tunnel that counts outlives its entry.
     const net::RelayCounters* counters = nullptr;
 };
