@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -14,9 +15,10 @@ namespace postern::net {
 
 namespace {
 
-/// Keys of certificates and key shares, and what OpenSSL derives keys with.
-constexpr std::array<std::string_view, 9> kKeys = {"EC",    "RSA",  "RSA-PSS",  "ED25519", "ED448",
-                                                   "X25519", "HKDF", "TLS1-PRF", "X448"};
+/// Keys that certificates have.
+constexpr std::array<std::string_view, 5> kCertificateKeys = {"EC", "RSA", "RSA-PSS", "ED25519", "ED448"};
+/// Besides: key shares, and what OpenSSL derives keys with.
+constexpr std::array<std::string_view, 4> kHandshakeKeys = {"X25519", "X448", "HKDF", "TLS1-PRF"};
 
 /// The default provider in a context of its own, whose algorithms are lent on.
 struct Lender {
@@ -32,15 +34,19 @@ Lender& lender() {
 }
 
 /// "EC:id-ecPublicKey:1.2.840.10045.2.1" is one algorithm under three names.
-bool is_wanted_key(const OSSL_ALGORITHM& algorithm) {
+bool is_one_of(std::span<const std::string_view> wanted, const OSSL_ALGORITHM& algorithm) {
     const std::string_view names = algorithm.algorithm_names;
     const std::string_view first = names.substr(0, names.find(':'));
-    return std::find(kKeys.begin(), kKeys.end(), first) != kKeys.end();
+    return std::find(wanted.begin(), wanted.end(), first) != wanted.end();
+}
+
+bool is_wanted_key(const OSSL_ALGORITHM& algorithm) {
+    return is_one_of(kCertificateKeys, algorithm) || is_one_of(kHandshakeKeys, algorithm);
 }
 
 bool is_wanted_decoder(const OSSL_ALGORITHM& algorithm) {
     const std::string_view properties = algorithm.property_definition;
-    return is_wanted_key(algorithm) && properties.find("input=der") != properties.npos &&
+    return is_one_of(kCertificateKeys, algorithm) && properties.find("input=der") != properties.npos &&
            properties.find("structure=SubjectPublicKeyInfo") != properties.npos;
 }
 
@@ -91,8 +97,10 @@ OSSL_LIB_CTX* make() {
     from.provider = OSSL_PROVIDER_load(from.context, "default");
     if (from.provider == nullptr) return nullptr;
     int no_cache = 0;
-    from.decoders = chosen(OSSL_PROVIDER_query_operation(from.provider, OSSL_OP_DECODER, &no_cache), &is_wanted_decoder);
-    from.keys = chosen(OSSL_PROVIDER_query_operation(from.provider, OSSL_OP_KEYMGMT, &no_cache), &is_wanted_key);
+    from.decoders =
+        chosen(OSSL_PROVIDER_query_operation(from.provider, OSSL_OP_DECODER, &no_cache), &is_wanted_decoder);
+    from.keys =
+        chosen(OSSL_PROVIDER_query_operation(from.provider, OSSL_OP_KEYMGMT, &no_cache), &is_wanted_key);
     OSSL_LIB_CTX* const made = OSSL_LIB_CTX_new();
     if (made == nullptr) return nullptr;
     // A context with a provider of its own does not load the default one by itself.
