@@ -176,20 +176,33 @@ Outcome<LocalProgram> Agent::let_in(const LocalPort& port, int fd) {
     }
     program.uid = peer->uid;
     program.pid = peer->pid;
-    const bool must_know = !options_.allow_programs.empty();
-    if (program.pid == 0 && peer->inode != 0) {
-        program.pid = programs_.find(peer->inode, peer->uid, must_know ? kPatientSearch : kQuickSearch);
+    program.inode = peer->inode;
+    if (options_.allow_programs.empty()) {
+        return program;
     }
-    if (program.pid != 0) {
-        program.path = executable_of(program.pid);
-    }
-    if (must_know && !is_program_named(options_.allow_programs, program.path)) {
+    look_for(program, kPatientSearch);
+    if (!is_program_named(options_.allow_programs, program.path)) {
         return Refusal{Code::policy_denied,
                        fmt::format("{} is not among the programs that may use this port", program.text()),
                        "They are named by allow_programs in postern's config.toml.",
                        {}};
     }
     return program;
+}
+
+void Agent::find_program(LocalProgram& program) {
+    if (program.path.empty()) {
+        look_for(program, kQuickSearch);
+    }
+}
+
+void Agent::look_for(LocalProgram& program, std::size_t budget) {
+    if (program.pid == 0 && program.inode != 0) {
+        program.pid = programs_.find(program.inode, program.uid, budget);
+    }
+    if (program.pid != 0) {
+        program.path = executable_of(program.pid);
+    }
 }
 
 void Agent::serve(const LocalPortPtr& port, bool is_from_anywhere, asio::io_context& loop, std::size_t index,

@@ -77,6 +77,9 @@ public:
     void stop();
 
     Traffic traffic(const LocalPort& port) const { return tunnels_.traffic(port); }
+    /// Looks for the process, if it has not been found yet. To be asked for a client that has said what it wants, and not
+    /// before: it may cost thousands of system calls, and silent clients come by the hundred.
+    void find_program(LocalProgram& program);
 
     // For sessions.
     const AgentOptions& options() const noexcept { return options_; }
@@ -97,6 +100,7 @@ private:
                std::size_t index, net::PlainStream local);
     /// Who it is, when it may come in.
     Outcome<LocalProgram> let_in(const LocalPort& port, int fd);
+    void look_for(LocalProgram& program, std::size_t budget);
 
     EventSink& events_;
     const AgentOptions options_;

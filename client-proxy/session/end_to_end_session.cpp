@@ -86,7 +86,7 @@ private:
 
     Agent& agent_;
     const LocalPortPtr port_;
-    const LocalProgram program_;
+    LocalProgram program_;
     const std::size_t loop_;
     net::PlainStream local_;
     postgres::StartupReader reader_;
@@ -166,6 +166,7 @@ asio::awaitable<void> EndToEndSession::serve(postgres::StartupMessage startup) {
         co_return co_await refuse(std::move(mismatch));
     }
     LoginPtr login = std::move(admitted->login);
+    agent_.find_program(program_);
     std::string claims = program_.claims();
     auto server = co_await agent_.dialer().dial_server(std::move(login), std::move(entry), std::move(claims));
     if (!server) {

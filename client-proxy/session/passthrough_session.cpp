@@ -36,7 +36,7 @@ private:
 
     Agent& agent_;
     const LocalPortPtr port_;
-    const LocalProgram program_;
+    LocalProgram program_;
     const std::size_t loop_;
     net::PlainStream local_;
     FirstPacket kind_ = FirstPacket::incomplete;
@@ -56,6 +56,7 @@ asio::awaitable<void> PassthroughSession::run() {
         co_return co_await refuse(std::move(refusal));
     }
     std::string service = port_->service;
+    agent_.find_program(program_);
     std::string claims = program_.claims();
     LoginPtr login = std::move(admitted->login);
     auto tunnel = co_await agent_.dialer().dial(std::move(login), std::move(service), std::move(first_bytes_),

@@ -174,7 +174,8 @@ std::optional<LocalProgram> listener_on(unsigned short port) {
                 inet_diag_msg message{};
                 std::memcpy(&message, answer.data() + at + NLMSG_HDRLEN, sizeof message);
                 if (ntohs(message.id.idiag_sport) == port) {
-                    LocalProgram program{0, message.idiag_uid, {}};
+                    LocalProgram program;
+                    program.uid = message.idiag_uid;
                     ProgramFinder finder;
                     program.pid = finder.find(message.idiag_inode, program.uid, kPatientBudget);
                     if (program.pid != 0) {

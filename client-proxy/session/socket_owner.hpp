@@ -19,6 +19,8 @@ struct LocalProgram {
     uid_t uid = 0;
     /// The executable's path; empty when it is not known.
     std::string path;
+    /// Of its socket, by which the process can be found; 0 when it is not known.
+    std::uint64_t inode = 0;
 
     /// "psql (pid 4711)", "uid 33".
     std::string text() const;

@@ -10,6 +10,8 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 
+#include "base/log.hpp"
+
 namespace postern::gateway {
 
 namespace fs = std::filesystem;
@@ -20,6 +22,8 @@ SystemTime real_now() {
 }
 
 void GatewayFixture::SetUp() {
+    // Standard output belongs to the commands that are tested.
+    ASSERT_TRUE(start_log("gateway_test"));
     std::string pattern = (fs::temp_directory_path() / "postern-gateway-test-XXXXXX").string();
     folder_ = ::mkdtemp(pattern.data());
     user_ca_.emplace(test::make_authority("Users", real_now()));
