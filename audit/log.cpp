@@ -72,7 +72,7 @@ Result<void> Log::append(const Record& record) {
     std::mutex mutex;
     std::condition_variable is_done;
     std::optional<Result<void>> result;
-    const auto written = state_->append_then(record, [&](const Result<void>& synced) {
+    auto written = state_->append_then(record, [&](const Result<void>& synced) {
         const std::lock_guard guard(mutex);
         result = synced;
         is_done.notify_one();

@@ -177,7 +177,7 @@ void Log::State::settle(std::unique_lock<std::mutex>& guard) {
         spdlog::critical("event=audit.broken reason={}", result.error().detail);
         broken = result.error();
     }
-    finish(guard, std::move(served), result);
+    finish(guard, served, result);
 }
 
 /// Signs what is not signed yet. A disk that is full now is tried again after another such time.
@@ -210,7 +210,7 @@ void Log::State::sign_quiet(std::unique_lock<std::mutex>& guard) {
     }
 }
 
-void Log::State::finish(std::unique_lock<std::mutex>& guard, std::vector<Waiter> served,
+void Log::State::finish(std::unique_lock<std::mutex>& guard, const std::vector<Waiter>& served,
                         const Result<void>& result) {
     guard.unlock();
     for (const Waiter& waiter : served) {

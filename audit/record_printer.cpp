@@ -77,7 +77,7 @@ std::string detail_of(const nlohmann::json& record) {
 }
 
 std::string source_of(const nlohmann::json& record) {
-    const std::string ip = text_at(record, "/source/ip");
+    std::string ip = text_at(record, "/source/ip");
     const std::string port = text_at(record, "/source/port");
     if (ip.empty() || port.empty()) {
         return ip;

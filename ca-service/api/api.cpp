@@ -170,7 +170,7 @@ asio::awaitable<http::Response> Api::renewal(Call call) {
         co_return refusal(Asked::renewal, csr.error(), actor.connection_id);
     }
     const pki::Certificate presented = *call.client.peer.certificate;
-    const std::string request = *csr;
+    const std::string& request = *csr;
     std::function<Result<LoginGrant>(store::Database&)> work = [this, actor, presented,
                                                                 request](store::Database& database) {
         return renew(ca_, database, actor, presented, request);

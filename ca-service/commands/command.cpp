@@ -142,7 +142,7 @@ Outcome<Administration> administer(const CommandLine& line) {
                           system_clock()};
 }
 
-Outcome<void> Administration::apply(std::string_view what, audit::Record record,
+Outcome<void> Administration::apply(std::string_view what, const audit::Record& record,
                                     const std::function<Result<void>(store::Database&)>& change) {
     auto transaction = store::Transaction::write(database);
     if (!transaction) {

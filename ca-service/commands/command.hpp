@@ -63,7 +63,7 @@ struct Administration {
     Clock clock;
 
     /// Runs `change` in one transaction and writes `record` before it commits.
-    Outcome<void> apply(std::string_view what, audit::Record record,
+    Outcome<void> apply(std::string_view what, const audit::Record& record,
                         const std::function<Result<void>(store::Database&)>& change);
 };
 Outcome<Administration> administer(const CommandLine& line);
