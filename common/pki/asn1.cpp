@@ -11,6 +11,11 @@
 
 namespace postern::pki {
 
+Asn1TypePtr any_sequence(std::string_view der) {
+    const auto* at = reinterpret_cast<const unsigned char*>(der.data());
+    return Asn1TypePtr(d2i_ASN1_TYPE(nullptr, &at, static_cast<long>(der.size())));
+}
+
 std::string serial_text(const ASN1_INTEGER* serial) {
     // OpenSSL keeps the magnitude without leading zeros, and the sign in the type.
     const unsigned char* bytes = ASN1_STRING_get0_data(serial);

@@ -14,6 +14,10 @@ namespace postern::pki {
 
 using Asn1IntegerPtr = std::unique_ptr<ASN1_INTEGER, Freer<ASN1_INTEGER_free>>;
 using Asn1TimePtr = std::unique_ptr<ASN1_TIME, Freer<ASN1_TIME_free>>;
+using Asn1TypePtr = std::unique_ptr<ASN1_TYPE, Freer<ASN1_TYPE_free>>;
+
+/// A SEQUENCE of anything: OpenSSL signs and verifies it byte by byte as it came. Null when it is none.
+Asn1TypePtr any_sequence(std::string_view der);
 
 /// Lower-case hex with an even number of digits; a negative number, which no CA may issue, begins with "-".
 std::string serial_text(const ASN1_INTEGER* serial);

@@ -1,37 +1,83 @@
 #include "pki/crl.hpp"
 
+#include <string>
+#include <utility>
+
 #include <openssl/pem.h>
 
 #include "pki/asn1.hpp"
+#include "pki/der.hpp"
 #include "pki/pem.hpp"
 
 namespace postern::pki {
 
 namespace {
 
-using EnumeratedPtr = std::unique_ptr<ASN1_ENUMERATED, Freer<ASN1_ENUMERATED_free>>;
-
 Failure refuse(Code code, std::string_view why) {
     return Failure{code, "CRL: " + std::string(why)};
 }
 
-Result<X509CrlPtr> parse(std::string_view bytes) {
-    std::string der_of_pem;
-    if (bytes.starts_with("-----BEGIN")) {
-        Result<std::vector<PemBlock>> blocks = read_pem(bytes, Code::malformed_certificate, 1);
-        if (!blocks) return blocks.error();
-        if (blocks->front().label != PEM_STRING_X509_CRL) {
-            return refuse(Code::malformed_certificate, "the PEM text holds something else");
-        }
-        der_of_pem = std::move(blocks->front().der);
-        bytes = der_of_pem;
+/// A CRL in its parts. OpenSSL would make ten objects of each entry, and look each of them through twice before anybody asks: it
+/// gets all but the entries. What was signed is kept as it came.
+struct Parts {
+    /// The tbsCertList, with the entries.
+    std::string_view signed_bytes;
+    /// The content of revokedCertificates.
+    std::string_view entries;
+    X509CrlPtr without_entries;
+};
+
+Failure not_a_crl() {
+    return openssl_failure(Code::malformed_certificate, "not a CRL");
+}
+
+/// RFC 5280, section 5.1.
+Result<Parts> parse(std::string_view der) {
+    DerReader outside(der);
+    const auto list = outside.next(der::kSequence);
+    if (!list) return not_a_crl();
+    if (!outside.is_at_end()) return refuse(Code::malformed_certificate, "bytes behind it");
+    DerReader inside(list->content);
+    const auto tbs = inside.next(der::kSequence);
+    if (!tbs) return not_a_crl();
+    DerReader fields(tbs->content);
+    std::string kept;
+    const auto keep = [&](std::optional<DerElement> element) {
+        if (element) kept += element->whole;
+        return element.has_value();
+    };
+    const auto is_at_time = [&] { return fields.is_at(der::kUtcTime) || fields.is_at(der::kGeneralizedTime); };
+    if (fields.is_at(der::kInteger)) keep(fields.next());
+    const auto algorithm = fields.next(der::kSequence);
+    const bool has_head = keep(algorithm) && keep(fields.next(der::kSequence)) && is_at_time() && keep(fields.next());
+    if (!has_head || (is_at_time() && !keep(fields.next()))) return not_a_crl();
+    Parts parts;
+    parts.signed_bytes = tbs->whole;
+    if (fields.is_at(der::kSequence)) {
+        const auto entries = fields.next();
+        if (!entries) return not_a_crl();
+        parts.entries = entries->content;
     }
-    const auto* at = reinterpret_cast<const unsigned char*>(bytes.data());
-    const unsigned char* const end = at + bytes.size();
-    X509CrlPtr crl(d2i_X509_CRL(nullptr, &at, static_cast<long>(bytes.size())));
-    if (!crl) return openssl_failure(Code::malformed_certificate, "not a CRL");
-    if (at != end) return refuse(Code::malformed_certificate, "bytes behind it");
-    return crl;
+    if (!fields.is_at_end() && (!keep(fields.next(der::kContext0)) || !fields.is_at_end())) return not_a_crl();
+    const std::string_view algorithm_and_signature = list->content.substr(tbs->whole.size());
+    // Inside and outside the same (section 5.1.1.2).
+    if (!algorithm_and_signature.starts_with(algorithm->whole)) return not_a_crl();
+    const std::string rest = der_encoded(der::kSequence, der_encoded(der::kSequence, kept).append(algorithm_and_signature));
+    const auto* at = reinterpret_cast<const unsigned char*>(rest.data());
+    const unsigned char* const end = at + rest.size();
+    parts.without_entries.reset(d2i_X509_CRL(nullptr, &at, static_cast<long>(rest.size())));
+    if (!parts.without_entries || at != end) return not_a_crl();
+    return parts;
+}
+
+/// The bytes of the only PEM block.
+Result<std::string> der_of(std::string_view pem) {
+    Result<std::vector<PemBlock>> blocks = read_pem(pem, Code::malformed_certificate, 1);
+    if (!blocks) return blocks.error();
+    if (blocks->front().label != PEM_STRING_X509_CRL) {
+        return refuse(Code::malformed_certificate, "the PEM text holds something else");
+    }
+    return std::move(blocks->front().der);
 }
 
 /// Only what changes nothing about the meaning of the entries may be critical. An issuing distribution point
@@ -64,42 +110,17 @@ Result<std::uint64_t> read_number(const X509_CRL* crl) {
     return value;
 }
 
-/// The reason of one entry; the ones that Postern's CA never gives count as unspecified.
-Result<RevocationReason> read_reason(const X509_REVOKED* entry) {
-    for (int i = 0; i < X509_REVOKED_get_ext_count(entry); ++i) {
-        X509_EXTENSION* extension = X509_REVOKED_get_ext(entry, i);
-        const int nid = OBJ_obj2nid(X509_EXTENSION_get_object(extension));
-        if (nid == NID_certificate_issuer) {
-            return refuse(Code::malformed_certificate, "entry of another issuer");
-        }
-        const bool is_known = nid == NID_crl_reason || nid == NID_invalidity_date;
-        if (X509_EXTENSION_get_critical(extension) != 0 && !is_known) {
-            return refuse(Code::malformed_certificate, "entry with a critical extension that is not known");
-        }
-    }
-    int state = 0;
-    const EnumeratedPtr reason(
-        static_cast<ASN1_ENUMERATED*>(X509_REVOKED_get_ext_d2i(entry, NID_crl_reason, &state, nullptr)));
-    // -1: there is none.
-    if (!reason && state != -1) {
-        return openssl_failure(Code::malformed_certificate, "CRL: entry with an unreadable reason");
-    }
-    const long value = reason ? ASN1_ENUMERATED_get(reason.get()) : 0;
-    switch (value) {
-        case 1:
-        case 3:
-        case 4:
-        case 5:
-        case 9:
-            return static_cast<RevocationReason>(value);
-        case 8:
-            return refuse(Code::malformed_certificate, "removeFromCRL outside a delta CRL");
-        default:
-            return RevocationReason::unspecified;
-    }
+/// X509_CRL_verify() for a CRL in its parts.
+bool is_signed_by(const Parts& parts, EVP_PKEY* key) {
+    const ASN1_BIT_STRING* signature = nullptr;
+    const X509_ALGOR* algorithm = nullptr;
+    X509_CRL_get0_signature(parts.without_entries.get(), &signature, &algorithm);
+    const Asn1TypePtr signed_bytes = any_sequence(parts.signed_bytes);
+    return signed_bytes && ASN1_item_verify(ASN1_ITEM_rptr(ASN1_ANY), algorithm, signature, signed_bytes.get(), key) == 1;
 }
 
-Result<void> check_signature(X509_CRL* crl, const Certificate& issuer) {
+Result<void> check_signature(const Parts& parts, const Certificate& issuer) {
+    const X509_CRL* const crl = parts.without_entries.get();
     if (X509_NAME_cmp(X509_CRL_get_issuer(crl), X509_get_subject_name(issuer.get())) != 0) {
         return refuse(Code::unknown_issuer,
                       "issued by " + name_text(X509_CRL_get_issuer(crl)) + ", not by " + issuer.subject());
@@ -110,7 +131,7 @@ Result<void> check_signature(X509_CRL* crl, const Certificate& issuer) {
     if (!is_strong_signature(X509_CRL_get_signature_nid(crl))) {
         return refuse(Code::malformed_certificate, "signed with a weak digest");
     }
-    if (X509_CRL_verify(crl, X509_get0_pubkey(issuer.get())) != 1) {
+    if (!is_signed_by(parts, X509_get0_pubkey(issuer.get()))) {
         return openssl_failure(Code::unknown_issuer, "CRL: not signed by " + issuer.subject());
     }
     return {};
@@ -135,12 +156,19 @@ Code code_of(RevocationReason reason) noexcept {
 
 Result<Crl> Crl::verify(std::string_view bytes, const Certificate& issuer) {
     const ErrorQueueScope errors;
-    const Result<X509CrlPtr> parsed = parse(bytes);
-    if (!parsed) return parsed.error();
-    X509_CRL* const raw = parsed->get();
+    std::string der_of_pem;
+    if (bytes.starts_with("-----BEGIN")) {
+        Result<std::string> der = der_of(bytes);
+        if (!der) return der.error();
+        der_of_pem = std::move(*der);
+        bytes = der_of_pem;
+    }
+    const Result<Parts> parts = parse(bytes);
+    if (!parts) return parts.error();
     // First of all: nothing in an unsigned list is worth a look.
-    const Result<void> is_signed = check_signature(raw, issuer);
+    const Result<void> is_signed = check_signature(*parts, issuer);
     if (!is_signed) return is_signed.error();
+    const X509_CRL* const raw = parts->without_entries.get();
     const Result<void> is_understood = check_extensions(raw);
     if (!is_understood) return is_understood.error();
     const Result<std::uint64_t> number = read_number(raw);
@@ -150,26 +178,14 @@ Result<Crl> Crl::verify(std::string_view bytes, const Certificate& issuer) {
     if (!this_update || !next_update) {
         return refuse(Code::malformed_certificate, "without a time of its issue or of the next one");
     }
+    Result<RevokedSerials> revoked = RevokedSerials::parse(parts->entries);
+    if (!revoked) return revoked.error();
     Crl crl;
     crl.number_ = *number;
     crl.this_update_ = *this_update;
     crl.next_update_ = *next_update;
-    const STACK_OF(X509_REVOKED)* entries = X509_CRL_get_REVOKED(raw);
-    const int count = entries == nullptr ? 0 : sk_X509_REVOKED_num(entries);
-    crl.revoked_.reserve(static_cast<std::size_t>(count));
-    for (int i = 0; i < count; ++i) {
-        const X509_REVOKED* entry = sk_X509_REVOKED_value(entries, i);
-        const Result<RevocationReason> reason = read_reason(entry);
-        if (!reason) return reason.error();
-        crl.revoked_.emplace(serial_text(X509_REVOKED_get0_serialNumber(entry)), *reason);
-    }
+    crl.revoked_ = std::move(*revoked);
     return crl;
-}
-
-std::optional<RevocationReason> Crl::find(std::string_view serial) const {
-    const auto found = revoked_.find(serial);
-    if (found == revoked_.end()) return std::nullopt;
-    return found->second;
 }
 
 }  // namespace postern::pki

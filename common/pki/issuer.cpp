@@ -20,10 +20,6 @@ constexpr std::size_t kMaximumGroups = 256;
 constexpr std::size_t kMaximumNames = 64;
 constexpr std::size_t kMaximumUrlBytes = 2048;
 
-using AuthorityKeyIdPtr = std::unique_ptr<AUTHORITY_KEYID, Freer<AUTHORITY_KEYID_free>>;
-using EnumeratedPtr = std::unique_ptr<ASN1_ENUMERATED, Freer<ASN1_ENUMERATED_free>>;
-using RevokedPtr = std::unique_ptr<X509_REVOKED, Freer<X509_REVOKED_free>>;
-
 Failure malformed(std::string_view what) {
     return Failure{Code::malformed_request, std::string(what)};
 }
@@ -78,42 +74,6 @@ Result<KeyAndCertificate> make_authority(const KeyAndCertificate* parent, const 
     Result<Certificate> certificate = builder.sign(parent != nullptr ? parent->key : *key);
     if (!certificate) return certificate.error();
     return KeyAndCertificate{std::move(*key), std::move(*certificate)};
-}
-
-bool add_number(X509_CRL* crl, std::uint64_t number) {
-    const Asn1IntegerPtr value(ASN1_INTEGER_new());
-    return value && ASN1_INTEGER_set_uint64(value.get(), number) == 1 &&
-           X509_CRL_add1_ext_i2d(crl, NID_crl_number, value.get(), 0, 0) == 1;
-}
-
-bool add_authority_key_identifier(X509_CRL* crl, const Certificate& issuer) {
-    const ASN1_OCTET_STRING* identifier = X509_get0_subject_key_id(issuer.get());
-    if (identifier == nullptr) return true;
-    const AuthorityKeyIdPtr authority(AUTHORITY_KEYID_new());
-    if (!authority) return false;
-    authority->keyid = ASN1_OCTET_STRING_dup(identifier);
-    return authority->keyid != nullptr &&
-           X509_CRL_add1_ext_i2d(crl, NID_authority_key_identifier, authority.get(), 0, 0) == 1;
-}
-
-Result<void> add_revoked(X509_CRL* crl, const RevokedSerial& revoked) {
-    Result<Asn1IntegerPtr> serial = serial_from_text(revoked.serial);
-    if (!serial) return serial.error();
-    const Asn1TimePtr time = time_to_asn1(revoked.revoked_at);
-    RevokedPtr entry(X509_REVOKED_new());
-    bool is_whole = time && entry && X509_REVOKED_set_serialNumber(entry.get(), serial->get()) == 1 &&
-                    X509_REVOKED_set_revocationDate(entry.get(), time.get()) == 1;
-    // "Unspecified" is told by leaving the reason out (RFC 5280, section 5.3.1).
-    if (is_whole && revoked.reason != RevocationReason::unspecified) {
-        const EnumeratedPtr reason(ASN1_ENUMERATED_new());
-        is_whole = reason && ASN1_ENUMERATED_set(reason.get(), static_cast<long>(revoked.reason)) == 1 &&
-                   X509_REVOKED_add1_ext_i2d(entry.get(), NID_crl_reason, reason.get(), 0, 0) == 1;
-    }
-    if (!is_whole || X509_CRL_add0_revoked(crl, entry.get()) != 1) {
-        return openssl_failure(Code::internal, "cannot add an entry to the CRL");
-    }
-    static_cast<void>(entry.release());
-    return {};
 }
 
 }  // namespace
@@ -209,33 +169,7 @@ Result<Certificate> Issuer::issue_server(const PublicKey& subject, const ServerP
 
 Result<std::string> Issuer::issue_crl(std::uint64_t number, SystemTime this_update, SystemTime next_update,
                                       const std::vector<RevokedSerial>& revoked) const {
-    if (next_update <= this_update) return malformed("a CRL must end after it begins");
-    const Certificate& issuer = chain_.front();
-    const ErrorQueueScope errors;
-    const X509CrlPtr crl(X509_CRL_new());
-    const Asn1TimePtr last = time_to_asn1(this_update);
-    const Asn1TimePtr next = time_to_asn1(next_update);
-    if (!crl || !last || !next || X509_CRL_set_version(crl.get(), X509_CRL_VERSION_2) != 1 ||
-        X509_CRL_set_issuer_name(crl.get(), X509_get_subject_name(issuer.get())) != 1 ||
-        X509_CRL_set1_lastUpdate(crl.get(), last.get()) != 1 ||
-        X509_CRL_set1_nextUpdate(crl.get(), next.get()) != 1 ||
-        !add_authority_key_identifier(crl.get(), issuer) || !add_number(crl.get(), number)) {
-        return openssl_failure(Code::internal, "cannot make the CRL");
-    }
-    for (const RevokedSerial& entry : revoked) {
-        const Result<void> added = add_revoked(crl.get(), entry);
-        if (!added) return added.error();
-    }
-    X509_CRL_sort(crl.get());
-    if (X509_CRL_sign(crl.get(), key_.get(), signing_digest(key_.get())) <= 0) {
-        return openssl_failure(Code::internal, "cannot sign the CRL");
-    }
-    unsigned char* bytes = nullptr;
-    const int length = i2d_X509_CRL(crl.get(), &bytes);
-    if (length < 0) return openssl_failure(Code::internal, "cannot encode the CRL");
-    std::string der(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(length));
-    OPENSSL_free(bytes);
-    return der;
+    return build_crl(key_, chain_.front(), CrlProfile{number, this_update, next_update}, revoked);
 }
 
 }  // namespace postern::pki

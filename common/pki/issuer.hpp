@@ -9,7 +9,7 @@
 #include "base/clock.hpp"
 #include "base/result.hpp"
 #include "pki/certificate.hpp"
-#include "pki/crl.hpp"
+#include "pki/crl_builder.hpp"
 #include "pki/key.hpp"
 
 namespace postern::pki {
@@ -49,12 +49,6 @@ struct ServerProfile {
     SystemTime not_after;
 };
 
-struct RevokedSerial {
-    std::string serial;
-    SystemTime revoked_at;
-    RevocationReason reason = RevocationReason::unspecified;
-};
-
 /// A self-signed root (P-256 key made here): keyCertSign, cRLSign, basicConstraints CA.
 Result<KeyAndCertificate> make_root(const AuthorityProfile& profile, SystemTime now);
 /// An issuing intermediate below `root`, pathlen 0.
@@ -76,7 +70,7 @@ public:
     Result<Certificate> issue_login(const PublicKey& subject, const LoginProfile& profile) const;
     /// EKU serverAuth. The URI is required; `common_name` has at most 64 bytes; names take no wildcard.
     Result<Certificate> issue_server(const PublicKey& subject, const ServerProfile& profile) const;
-    /// A version 2 CRL in DER. `number` must grow with every CRL (RFC 5280, section 5.2.3).
+    /// build_crl() with this authority's key and name.
     Result<std::string> issue_crl(std::uint64_t number, SystemTime this_update, SystemTime next_update,
                                   const std::vector<RevokedSerial>& revoked) const;
 

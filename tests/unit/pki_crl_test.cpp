@@ -6,7 +6,9 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 
+#include "pki/asn1.hpp"
 #include "pki/crl.hpp"
+#include "pki/der.hpp"
 #include "pki/digest.hpp"
 #include "pki/issuer.hpp"
 #include "support/odd_certificates.hpp"
@@ -119,8 +121,10 @@ TEST(Crl, OfAHundredThousandEntriesIsReadFast) {
         entry.reason = RevocationReason::cessation_of_operation;
         revoked.push_back(std::move(entry));
     }
+    const auto issuing = std::chrono::steady_clock::now();
     const std::string der = ours().issuer.issue_crl(1, kNow, kNow + 1h, revoked).value();
     const auto begin = std::chrono::steady_clock::now();
+    RecordProperty("milliseconds_to_issue", static_cast<int>((begin - issuing) / 1ms));
     const Crl crl = Crl::verify(der, ours().issuing.certificate).value();
     const auto took = std::chrono::steady_clock::now() - begin;
     EXPECT_EQ(crl.size(), revoked.size());
@@ -226,6 +230,106 @@ TEST(Crl, RefusesAnEntryOfAnotherIssuerOrOfADelta) {
     EXPECT_EQ(refusal(with_entry("2.5.29.21", "DER:0500")), Code::malformed_certificate);
     const Crl held = Crl::verify(with_entry("2.5.29.21", "DER:0A0106"), ours().issuing.certificate).value();
     EXPECT_EQ(held.find(std::string_view(kSerial).substr(2)), RevocationReason::unspecified);
+}
+
+/// An ordinary CRL of our authority whose entries are these bytes, signed.
+std::string with_entries(const std::string& entries) {
+    const std::string der = ours().issuer.issue_crl(1, kNow, kNow + 1h, {}).value();
+    DerReader outside(der);
+    DerReader list(outside.next()->content);
+    std::string content;
+    DerReader fields(list.next()->content);
+    while (!fields.is_at(der::kContext0)) content += fields.next()->whole;
+    content += der_encoded(der::kSequence, entries);
+    content += fields.next()->whole;
+    const std::string algorithm(list.next()->whole);
+    const std::string tbs = der_encoded(der::kSequence, content);
+    const EvpMdCtxPtr context(EVP_MD_CTX_new());
+    std::string signature(128, '\0');
+    std::size_t length = signature.size();
+    EXPECT_EQ(EVP_DigestSignInit(context.get(), nullptr, EVP_sha256(), nullptr, ours().issuing.key.get()), 1);
+    EXPECT_EQ(EVP_DigestSign(context.get(), reinterpret_cast<unsigned char*>(signature.data()), &length,
+                             reinterpret_cast<const unsigned char*>(tbs.data()), tbs.size()),
+              1);
+    signature.resize(length);
+    return der_encoded(der::kSequence, tbs + algorithm + der_encoded(der::kBitString, '\0' + signature));
+}
+
+std::string entry(const std::string& serial, const std::string& rest = {}) {
+    return der_encoded(der::kSequence,
+                       der_encoded(der::kInteger, serial) + der_encoded(der::kUtcTime, "261122120000Z") + rest);
+}
+
+TEST(Crl, ReadsEntriesInAnyOrderAndOddSerialsToo) {
+    const std::string long_serial = "\x7f" + std::string(24, '\x11');
+    const std::string der = with_entries(entry("\x7f\x02") + entry("\x05") + entry(long_serial) + entry("\xff") +
+                                         entry(std::string("\0\x80", 2)) + entry("\x05"));
+    const Crl crl = Crl::verify(der, ours().issuing.certificate).value();
+    EXPECT_EQ(crl.size(), 5U);
+    EXPECT_TRUE(crl.find("05"));
+    EXPECT_TRUE(crl.find("7f02"));
+    EXPECT_TRUE(crl.find("80"));
+    EXPECT_TRUE(crl.find("-01"));
+    EXPECT_TRUE(crl.find("7f111111111111111111111111111111111111111111111111"));
+    EXPECT_FALSE(crl.find("7f1111111111111111111111111111111111111111111111"));
+    EXPECT_FALSE(crl.find("04"));
+    EXPECT_FALSE(crl.find("7f01"));
+    EXPECT_FALSE(crl.find("01"));
+    EXPECT_FALSE(crl.find("not hex"));
+    EXPECT_FALSE(crl.find("7f0211111111111111111111111111111111111111"));
+}
+
+TEST(Crl, RefusesEntriesThatAreNotDer) {
+    EXPECT_TRUE(Crl::verify(with_entries(entry("\x05")), ours().issuing.certificate));
+    const std::string whole = entry("\x05");
+    for (const std::string& bad :
+         {whole.substr(0, whole.size() - 1), whole + "\x30", std::string("\x30\x80\0\0", 4), entry(""),
+          entry(std::string("\0\x05", 2)), entry("\x05", "x"), entry("\x05", der_encoded(der::kSequence, "x")),
+          entry("\x05", der_encoded(der::kInteger, "\x01")), der_encoded(der::kSequence, ""),
+          der_encoded(der::kSequence, der_encoded(der::kInteger, "\x05")),
+          der_encoded(der::kSequence, der_encoded(der::kInteger, "\x05") + der_encoded(der::kInteger, "\x05")),
+          der_encoded(der::kOctetString, whole)}) {
+        EXPECT_EQ(refusal(with_entries(bad)), Code::malformed_certificate) << bad.size();
+    }
+}
+
+TEST(Crl, RefusesAnEntryWithTwoReasons) {
+    const auto reason = [](const char* value) {
+        return der_encoded(der::kSequence, der_encoded(der::kObjectIdentifier, "\x55\x1d\x15") +
+                                               der_encoded(der::kOctetString, std::string("\x0a\x01") + value));
+    };
+    const auto with = [](const std::string& extensions) {
+        return with_entries(entry("\x05", der_encoded(der::kSequence, extensions)));
+    };
+    const Crl one = Crl::verify(with(reason("\x09")), ours().issuing.certificate).value();
+    EXPECT_EQ(one.find("05"), RevocationReason::privilege_withdrawn);
+    EXPECT_EQ(refusal(with(reason("\x09") + reason("\x01"))), Code::malformed_certificate);
+}
+
+TEST(Crl, IsWhatOpenSslReadsToo) {
+    const std::string der =
+        ours()
+            .issuer.issue_crl(7, kNow, kNow + 1h,
+                              {{kSerial, kNow - 24h, RevocationReason::superseded},
+                               {"7f01", kNow, RevocationReason::unspecified},
+                               {"ff", kNow, RevocationReason::key_compromise},
+                               {"00", parse_time("2051-01-01T00:00:00Z").value(), RevocationReason::unspecified}})
+            .value();
+    const auto* at = reinterpret_cast<const unsigned char*>(der.data());
+    const X509CrlPtr crl(d2i_X509_CRL(nullptr, &at, static_cast<long>(der.size())));
+    ASSERT_TRUE(crl);
+    EXPECT_EQ(encoded(crl.get()), der);
+    EXPECT_EQ(X509_CRL_verify(crl.get(), X509_get0_pubkey(ours().issuing.certificate.get())), 1);
+    const STACK_OF(X509_REVOKED)* entries = X509_CRL_get_REVOKED(crl.get());
+    ASSERT_EQ(sk_X509_REVOKED_num(entries), 4);
+    std::string serials;
+    for (int i = 0; i < 4; ++i) {
+        serials += serial_text(X509_REVOKED_get0_serialNumber(sk_X509_REVOKED_value(entries, i))) + " ";
+    }
+    EXPECT_EQ(serials, "00 ff 7f01 " + std::string(kSerial).substr(2) + " ");
+    EXPECT_FALSE(ours().issuer.issue_crl(7, kNow, kNow + 1h, {{"xx", kNow, RevocationReason::unspecified}}));
+    EXPECT_FALSE(ours().issuer.issue_crl(7, kNow, kNow + 1h, {{"", kNow, RevocationReason::unspecified}}));
+    EXPECT_FALSE(ours().issuer.issue_crl(7, kNow, kNow, {}));
 }
 
 TEST(RevocationReason, SaysHowARefusalIsCalled) {

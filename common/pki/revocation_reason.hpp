@@ -1,0 +1,22 @@
+// Why a certificate was revoked.
+#pragma once
+
+#include "base/result.hpp"
+
+namespace postern::pki {
+
+/// RFC 5280, section 5.3.1. The CA's meaning: key_compromise and unspecified for `cert revoke`,
+/// cessation_of_operation for an ended login session, privilege_withdrawn for a disabled user.
+enum class RevocationReason : int {
+    unspecified = 0,
+    key_compromise = 1,
+    affiliation_changed = 3,
+    superseded = 4,
+    cessation_of_operation = 5,
+    privilege_withdrawn = 9,
+};
+
+/// The Code that a refusal for this reason bears: user_disabled, session_ended or revoked.
+Code code_of(RevocationReason reason) noexcept;
+
+}  // namespace postern::pki
