@@ -6,16 +6,21 @@ import subprocess
 import time
 
 import subjects
+from postern import Postern, PosternCold, PosternDatabase, PosternEndToEnd, PosternSynced, PosternUnaudited, variant
 from report import Results
 from stage import POSTGRES, Stage
-from subjects import Direct, Haproxy, Nginx, Postern, PosternCold, PosternDatabase, PosternEndToEnd
+from subjects import Direct, DirectPlain, Haproxy, Nginx
 
 GB = 1e9
+AT_ONCE = 16
+BURST_ROW = f"connections as users get them, {AT_ONCE} at once"
+ONE_BY_ONE_ROW = "connections as users get them, one each 20 ms"
+OWN_TLS = "direct, TLS with certificate"
 
 
 def bulk(stage: Stage, results: Results) -> None:
     """Bytes one way, one and eight connections."""
-    size = 300_000_000 if stage.quick else 1_000_000_000
+    size = stage.of(10_000_000, 200_000_000, 1_000_000_000)
     with stage.running([Direct, Postern, *subjects.peers()]) as running:
         for _ in range(stage.rounds):
             for direction in ("up", "down"):
@@ -38,75 +43,75 @@ def note_cpu(results: Results, row: str, metric: str, name: str, found: dict, sc
 
 def note_connections(results: Results, row: str, name: str, found: dict) -> None:
     if found["failed"]:
-        raise RuntimeError(f"{name}: {found['failed']} connections failed")
+        raise RuntimeError(f"{row}, {name}: {found['failed']} connections failed")
     results.note(row, "connections/s", name, found["connections"] / found["seconds"])
     results.note(row, "first byte p50, ms", name, found["p50_us"] / 1e3)
     results.note(row, "first byte p99, ms", name, found["p99_us"] / 1e3)
 
 
-def cold_connections(stage: Stage, results: Results) -> None:
-    """Eight at a time, each with a full handshake; nothing warm, nothing resumed."""
-    row, count = "cold connections", 600 if stage.quick else 2000
-    with stage.running([PosternCold, *subjects.peers()]) as running:
-        for round_number in range(stage.rounds + 1):
+def take_turns_connecting(stage: Stage, results: Results, row: str, kinds: list, count: int, rounds: int) -> None:
+    """Eight at a time. A first short round warms caches up, and is not counted."""
+    with stage.running(kinds) as running:
+        for subject in running.values():
+            stage.load("connects", subject.port, 50, 8, 0)
+        for _ in range(rounds):
             for name, subject in running.items():
-                found = stage.measured(subject, "connects", count if round_number else 50, 8, 0)
-                if round_number == 0:
-                    continue
+                found = stage.measured(subject, "connects", count, 8, 0)
                 note_connections(results, row, name, found)
                 note_cpu(results, row, "CPU ms per connection", name, found, 1e3 / found["connections"])
+        for name, subject in running.items():
+            if isinstance(subject, Postern) and (subject.records() > 100) == isinstance(subject, PosternUnaudited):
+                raise RuntimeError(f"{name}: {subject.records()} audit records are not what it is to write")
+
+
+def cold_connections(stage: Stage, results: Results) -> None:
+    """Each with a full handshake; nothing warm, nothing resumed."""
+    count = stage.of(60, 600, 2000)
+    take_turns_connecting(stage, results, "cold connections", [PosternCold, *subjects.peers()], count, stage.rounds)
 
 
 def connections_of_users(stage: Stage, results: Results) -> None:
     """Postern with its warm tunnels, the others with their session tickets: 16 at once, then a pause; and one by one."""
-    bursts = 5 if stage.quick else 20
+    bursts = stage.of(1, 3, 15)
     with stage.running([Postern, *subjects.peers()], resumes=True) as running:
-        for round_number in range(stage.rounds + 1):
+        for subject in running.values():
+            burst(stage, Results(), subject.name, subject, 1)
+        for _ in range(stage.rounds):
             for name, subject in running.items():
-                burst(stage, results if round_number else Results(), name, subject, bursts)
+                burst(stage, results, name, subject, bursts)
         for _ in range(stage.rounds):
             for name, subject in running.items():
                 time.sleep(0.3)
-                found = stage.load("connects", subject.port, 50, 1, 20_000)
-                row = "connections as users get them, one each 20 ms"
-                results.note(row, "first byte p50, ms", name, found["p50_us"] / 1e3)
-                results.note(row, "first byte p99, ms", name, found["p99_us"] / 1e3)
+                found = stage.load("connects", subject.port, stage.of(3, 25, 50), 1, 20_000)
+                results.note(ONE_BY_ONE_ROW, "first byte p50, ms", name, found["p50_us"] / 1e3)
+                results.note(ONE_BY_ONE_ROW, "first byte p99, ms", name, found["p99_us"] / 1e3)
 
 
 def burst(stage: Stage, results: Results, name: str, subject, count: int) -> None:
-    row, at_once = "connections as users get them, 16 at once", 16
+    """The pause belongs to what is paid for: what is to be warm is made warm in it."""
     before = subject.gateway.cpu_seconds(), subject.client.cpu_seconds()
     for _ in range(count):
-        found = stage.load("connects", subject.port, at_once, at_once, 0)
-        note_connections(results, row, name, found)
+        found = stage.load("connects", subject.port, AT_ONCE, AT_ONCE, 0)
+        note_connections(results, BURST_ROW, name, found)
         time.sleep(0.4)
     spent = {"gateway_cpu": subject.gateway.cpu_seconds() - before[0], "client_cpu": subject.client.cpu_seconds() - before[1]}
-    note_cpu(results, row, "CPU ms per connection", name, spent, 1e3 / (count * at_once))
+    note_cpu(results, BURST_ROW, "CPU ms per connection", name, spent, 1e3 / (count * AT_ONCE))
 
 
 def round_trips(stage: Stage, results: Results) -> None:
     """One byte to and fro."""
-    count = 5_000 if stage.quick else 20_000
+    count = stage.of(200, 5_000, 20_000)
     with stage.running([Direct, Postern, *subjects.peers()]) as running:
         for _ in range(stage.rounds):
             for name, subject in running.items():
                 note_round_trips(results, "ping-pong, all cores", name, stage.measured(subject, "round-trips", 1, count, 0))
                 many = stage.measured(subject, "round-trips", 64, count * 4, 0)
                 note_round_trips(results, "ping-pong, 64 connections", name, many)
-        pin(stage, running, {0})
-        for _ in range(stage.rounds):
-            for name, subject in running.items():
-                found = stage.measured(subject, "round-trips", 1, count, 0, core=0)
-                note_round_trips(results, "ping-pong, one core", name, found)
-        pin(stage, running, set(range(os.cpu_count())))
-
-
-def pin(stage: Stage, running: dict, cores: set[int]) -> None:
-    for subject in running.values():
-        for side in filter(None, (subject.gateway, subject.client)):
-            side.pin(cores)
-    for helper in stage.helpers:
-        os.sched_setaffinity(helper.pid, cores)
+        with stage.pinned(running):
+            for _ in range(stage.rounds):
+                for name, subject in running.items():
+                    found = stage.measured(subject, "round-trips", 1, count, 0, core=0)
+                    note_round_trips(results, "ping-pong, one core", name, found)
 
 
 def note_round_trips(results: Results, row: str, name: str, found: dict) -> None:
@@ -117,21 +122,43 @@ def note_round_trips(results: Results, row: str, name: str, found: dict) -> None
 
 
 def memory(stage: Stage, results: Results) -> None:
-    """PSS of idle tunnels, over a process that has carried a few."""
-    count = 1000 if stage.quick else 2000
-    for _ in range(1 if stage.quick else 3):
+    """PSS of 2,000 idle tunnels, over a process that has carried a few; and of what stands warm, over one that keeps nothing."""
+    count = stage.of(20, 2000, 2000)
+    for _ in range(stage.of(1, 1, 3)):
         for kind in [PosternCold, *subjects.peers()]:
             with stage.running([kind]) as running:
                 for subject in running.values():
                     stage.load("connects", subject.port, 50, 8, 0)
                     time.sleep(0.5)
-                    before = subject.gateway.pss_kib(), subject.client.pss_kib()
+                    before = pss(subject)
                     with stage.idle(subject.port, count):
                         time.sleep(1.5)
-                        after = subject.gateway.pss_kib(), subject.client.pss_kib()
-                    row = "memory per idle tunnel"
-                    results.note(row, "gateway, KiB", kind.name, (after[0] - before[0]) / count)
-                    results.note(row, "client side, KiB", kind.name, (after[1] - before[1]) / count)
+                        after = pss(subject)
+                    note_memory(results, "memory per idle tunnel", kind.name, before, after, count)
+        if Postern.knows_warm_tunnels():
+            without, with_warm = settled(stage, 0), settled(stage, 128)
+            # Each has one socket at the gateway.
+            note_memory(results, "memory per warm tunnel", Postern.name, without, with_warm, max(with_warm[2] - without[2], 1))
+
+
+def settled(stage: Stage, warm: int) -> tuple[int, int, int]:
+    """PSS of both sides, and open files of the gateway, of a pair that is to keep so many warm and has carried a few connections."""
+    weighed = variant("to be weighed", warm=warm)(stage.folder / f"weighed-{warm}", stage.pki, stage.backend)
+    try:
+        stage.load("connects", weighed.port, 50, 8, 0)
+        time.sleep(3)
+        return *pss(weighed), weighed.gateway.open_files()
+    finally:
+        weighed.stop()
+
+
+def pss(subject) -> tuple[int, int]:
+    return subject.gateway.pss_kib(), subject.client.pss_kib()
+
+
+def note_memory(results: Results, row: str, name: str, before: tuple, after: tuple, count: int) -> None:
+    results.note(row, "gateway, KiB", name, (after[0] - before[0]) / count)
+    results.note(row, "client side, KiB", name, (after[1] - before[1]) / count)
 
 
 PGBENCH = {
@@ -139,31 +166,27 @@ PGBENCH = {
     "pgbench -S, 8 clients": ["-S", "-M", "prepared", "-c", "8", "-j", "2"],
     "pgbench -S -C, 8 clients": ["-S", "-C", "-c", "8", "-j", "2"],
 }
-
-
-class DirectPlain(Direct):
-    name = "direct, no TLS"
+ONE_CORE_ROW = "pgbench -S, 1 client, one core"
 
 
 def pgbench(stage: Stage, results: Results) -> None:
     """Beside psql's own TLS with a client certificate, which is what people do without a proxy."""
-    seconds = 2 if stage.quick else 5
-    own_tls = "direct, TLS with certificate"
+    amount, rounds = stage.of((["-t", "10"], 1), (["-T", "1"], 2), (["-T", "4"], 4))
     kinds = [DirectPlain, PosternDatabase, PosternEndToEnd, *subjects.peers()]
     with stage.postgres() as port, stage.running(kinds, backend=port, resumes=True) as running:
-        for subject in running.values():
-            run_pgbench(subject.port, PGBENCH["pgbench -S, 1 client"], 1, {"PGSSLMODE": "disable"})
         ports = {name: (subject.port, {"PGSSLMODE": "disable"}) for name, subject in running.items()}
-        ports[own_tls] = (port, own_tls_environment(stage))
-        for _ in range(stage.rounds):
+        ports[OWN_TLS] = (port, own_tls_environment(stage))
+        for at, environment in ports.values():
+            run_pgbench(at, PGBENCH["pgbench -S, 1 client"], ["-t", "100"], environment)
+        for _ in range(rounds):
             for row, words in PGBENCH.items():
                 for name, (at, environment) in ports.items():
-                    results.note(row, "transactions/s", name, run_pgbench(at, words, seconds, environment))
-        pin(stage, running, {0})
-        for _ in range(stage.rounds):
-            for name, (at, environment) in ports.items():
-                tps = run_pgbench(at, PGBENCH["pgbench -S, 1 client"], seconds, environment, core=0)
-                results.note("pgbench -S, 1 client, all but the server's own pid on one core", "transactions/s", name, tps)
+                    results.note(row, "transactions/s", name, run_pgbench(at, words, amount, environment))
+        with stage.pinned(running):
+            for _ in range(rounds):
+                for name, (at, environment) in ports.items():
+                    tps = run_pgbench(at, PGBENCH["pgbench -S, 1 client"], amount, environment, core=0)
+                    results.note(ONE_CORE_ROW, "transactions/s", name, tps)
 
 
 def own_tls_environment(stage: Stage) -> dict:
@@ -171,35 +194,37 @@ def own_tls_environment(stage: Stage) -> dict:
             "PGSSLKEY": stage.pki / "login.key", "PGHOST": "localhost"}
 
 
-def run_pgbench(port: int, words: list[str], seconds: int, environment: dict, core: int | None = None) -> float:
+def run_pgbench(port: int, words: list[str], amount: list[str], environment: dict, core: int | None = None) -> float:
     pinned = ["taskset", "-c", str(core)] if core is not None else []
-    done = subprocess.run([*pinned, str(POSTGRES / "pgbench"), "-n", "-T", str(seconds), *words, "-p", str(port), "-U", "alice", "alice"],
-                          check=True, capture_output=True, text=True, env={**os.environ, "PGHOST": "127.0.0.1", **environment})
+    done = subprocess.run([*pinned, str(POSTGRES / "pgbench"), "-n", *amount, *words, "-p", str(port), "-U", "alice", "alice"],
+                          check=True, capture_output=True, text=True, timeout=120, env={**os.environ, "PGHOST": "127.0.0.1", **environment})
     return float(re.search(r"^tps = ([0-9.]+)", done.stdout, re.M).group(1))
 
 
 def distance(stage: Stage, results: Results) -> None:
     """connect() to the first row, the server 50 ms away: 25 each way, and 50 for each TCP handshake over the line."""
-    row, metric, count = "first row at 50 ms round trip", "ms", 5 if stage.quick else 20
+    row, metric, count, rounds = "first row at 50 ms round trip", "ms", *stage.of((1, 1), (5, 1), (15, 3))
 
     def line(port: int) -> int:
         return stage.helper("delay-line", 0, port, 25)
 
     kinds = [DirectPlain, PosternDatabase, PosternEndToEnd, *subjects.peers()]
     with stage.postgres() as port, stage.running(kinds, backend=port, resumes=True, line=line) as running:
-        for name, subject in running.items():
+        own_tls = line(port)
+        for subject in running.values():
             stage.load("first-rows", subject.port, 2, "alice", "alice")
-        for _ in range(2 if stage.quick else 3):
+        for _ in range(rounds):
             for name, subject in running.items():
                 results.note(row, metric, name, stage.load("first-rows", subject.port, count, "alice", "alice")["p50_ms"])
-            results.note(row, metric, "direct, TLS with certificate", psql_first_row(stage, line(port), count))
+            results.note(row, metric, OWN_TLS, psql_first_row(stage, own_tls, count))
 
 
 def psql_first_row(stage: Stage, port: int, count: int) -> float:
     """psql's whole run, less what the same run takes with --version: it does its own TLS, which the load generator has not."""
     def run(*words) -> float:
         start = time.monotonic()
-        subprocess.run(["psql", "-X", *words], check=True, capture_output=True, env={**os.environ, **own_tls_environment(stage)})
+        subprocess.run(["psql", "-X", *words], check=True, capture_output=True, timeout=60,
+                       env={**os.environ, **own_tls_environment(stage)})
         return (time.monotonic() - start) * 1e3
 
     times = sorted(run("-At", "-p", str(port), "-U", "alice", "-d", "alice", "-c", "select 1") for _ in range(count))
@@ -207,42 +232,37 @@ def psql_first_row(stage: Stage, port: int, count: int) -> float:
     return times[count // 2] - starts[count // 2]
 
 
-class PosternSynced(PosternCold):
-    name = "postern, each record fsynced"
-    durability = "sync"
-
-
 def audit(stage: Stage, results: Results) -> None:
-    """What the records cost: written to a file, and synced to the disk before anybody is let in."""
-    count = 400 if stage.quick else 2000
-    with stage.running([PosternCold, PosternSynced]) as running:
-        for _ in range(stage.rounds):
-            for name, subject in running.items():
-                found = stage.measured(subject, "connects", count, 8, 0)
-                note_connections(results, "audit durability, cold connections", name, found)
-
-
-def variant(label: str, **settings) -> type[Postern]:
-    return type("PosternVariant", (PosternCold,), {"name": f"postern, {label}", **settings})
+    """What the records cost: none of them, written to a file, and synced to the disk before anybody is let in."""
+    count, rounds = stage.of((60, 1), (300, 4), (1000, 10))
+    take_turns_connecting(stage, results, "audit, cold connections", [PosternUnaudited, PosternCold, PosternSynced], count, rounds)
 
 
 def growth(stage: Stage, results: Results) -> None:
     """How cost grows with connections that stand, rules, and revoked serials."""
-    count = 400 if stage.quick else 1500
-    beside = (10, 1000) if stage.quick else (10, 100, 1000, 5000)
-    for standing in beside:
+    for standing in stage.of((10,), (10, 1000), (10, 100, 1000, 5000)):
         with stage.running([Postern, Nginx, Haproxy]) as running:
             for name, subject in running.items():
-                found = stage.measured(subject, "round-trips", 8, 8000, 0)
                 with stage.idle(subject.port, standing):
-                    found = stage.measured(subject, "round-trips", 8, 8000, 0)
-                note_round_trips(results, f"ping-pong of 8 beside {standing} idle connections", name, found)
+                    beside_idle(stage, results, f"growth, beside {standing} idle connections", name, subject)
+    count, rounds = stage.of((60, 1), (300, 4), (1000, 10))
     rules = [variant(f"{number} rules", rules=number) for number in (1, 100, 10_000)]
+    take_turns_connecting(stage, results, "growth, connections by number of rules", rules, count, rounds)
     revoked = [variant(f"{number} revoked", revoked=number) for number in (0, 1_000, 100_000)]
-    for row, kinds in (("connections by number of rules", rules), ("connections by number of revoked serials", revoked)):
-        with stage.running(kinds) as running:
-            for _ in range(stage.rounds):
-                for name, subject in running.items():
-                    found = stage.measured(subject, "connects", count, 8, 0)
-                    note_connections(results, row, name, found)
-                    note_cpu(results, row, "CPU ms per connection", name, found, 1e3 / found["connections"])
+    take_turns_connecting(stage, results, "growth, connections by number of revoked serials", revoked, count, rounds)
+
+
+def beside_idle(stage: Stage, results: Results, row: str, name: str, subject) -> None:
+    """What the idle ones cost by themselves, what they cost the busy ones, and newcomers."""
+    seconds = stage.of(1, 1, 4)
+    time.sleep(1)
+    before = subject.gateway.cpu_seconds(), subject.client.cpu_seconds()
+    time.sleep(seconds)
+    results.note(row, "idle CPU ms/s, gateway", name, (subject.gateway.cpu_seconds() - before[0]) * 1e3 / seconds)
+    results.note(row, "idle CPU ms/s, client side", name, (subject.client.cpu_seconds() - before[1]) * 1e3 / seconds)
+    results.note(row, "open files, gateway", name, subject.gateway.open_files())
+    for _ in range(stage.rounds):
+        note_round_trips(results, row, name, stage.measured(subject, "round-trips", 8, stage.of(400, 8000, 8000), 0))
+        found = stage.measured(subject, "connects", stage.of(20, 200, 200), 8, 0)
+        note_connections(results, row, name, found)
+        note_cpu(results, row, "CPU ms per new connection", name, found, 1e3 / found["connections"])

@@ -1,97 +1,26 @@
 """What is measured: each subject is a pair of processes, plain in, mutual TLS 1.3 between, plain out. All of them show and verify
-the same certificates and speak the same cipher suite."""
+the same certificates, speak the same cipher suite, use every core, and log nothing for each connection (Postern alone cannot help it:
+its audit log and its operational log are on)."""
 
-import contextlib
 import os
 import shutil
-import signal
-import socket
-import ssl
-import subprocess
-import time
 from pathlib import Path
 
 from pki import Pki
-
-SUITE = "TLS_AES_128_GCM_SHA256"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def wait_for_port(port: int, process: subprocess.Popen, log: Path) -> None:
-    for _ in range(600):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        if process.poll() is not None:
-            break
-        time.sleep(0.05)
-    raise RuntimeError(f"a subject did not start; its log:\n{log.read_text()}")
-
-
-class Side:
-    """One of the two halves: a process and its children."""
-
-    def __init__(self, command: list[str], folder: Path, name: str, port: int, ends_threads: bool):
-        self.ends_threads = ends_threads
-        self.log = folder / f"{name}.log"
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log.open("w"),
-                                        stderr=subprocess.STDOUT, cwd=folder, start_new_session=True)
-        self.port = port
-        wait_for_port(port, self.process, self.log)
-
-    def pids(self) -> list[int]:
-        found = [self.process.pid]
-        for pid in found:
-            for task in Path(f"/proc/{pid}/task").glob("*/children"):
-                found += [int(child) for child in task.read_text().split()]
-        return found
-
-    def cpu_seconds(self) -> float:
-        """To the nanosecond where threads stay; to a hundredth of a second where each connection is a thread that ends."""
-        if self.ends_threads:
-            times = [Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split() for pid in self.pids()]
-            return sum(int(time[11]) + int(time[12]) for time in times) / os.sysconf("SC_CLK_TCK")
-        total = 0
-        for pid in self.pids():
-            for task in Path(f"/proc/{pid}/task").glob("*/schedstat"):
-                total += int(task.read_text().split()[0])
-        return total / 1e9
-
-    def pss_kib(self) -> int:
-        total = 0
-        for pid in self.pids():
-            for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-                if line.startswith("Pss:"):
-                    total += int(line.split()[1])
-        return total
-
-    def pin(self, cores: set[int]) -> None:
-        for pid in self.pids():
-            for task in os.listdir(f"/proc/{pid}/task"):
-                with contextlib.suppress(ProcessLookupError):
-                    os.sched_setaffinity(int(task), cores)
-
-    def stop(self) -> None:
-        if self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGTERM)
-            try:
-                self.process.wait(5)
-            except subprocess.TimeoutExpired:
-                os.killpg(self.process.pid, signal.SIGKILL)
-                self.process.wait()
+from proof import SUITE
+from side import Side, free_port
 
 
 class Subject:
     """A running pair. `port` takes plain connections."""
 
     name = "?"
+    # What must be installed.
+    program = ""
     is_peer = True
     ends_threads = False
+    # What a stranger without a certificate tries; the load generator's echo order.
+    greeting = b"Ex"
 
     def __init__(self, folder: Path, pki: Pki, backend: int, resumes: bool = False, line=None):
         """`resumes`: with session tickets where the subject has them. `line(port)`: what the client side dials instead of
@@ -102,11 +31,13 @@ class Subject:
         self.port, gateway_port = free_port(), free_port()
         self.gateway = Side(self.gateway_command(gateway_port), folder, "gateway", gateway_port, self.ends_threads)
         try:
-            self.dialled = line(gateway_port) if line else gateway_port
-            self.client = Side(self.client_command(self.port, self.dialled), folder, "client", self.port, self.ends_threads)
-        except Exception:
+            self.client = self.start_client(line(gateway_port) if line else gateway_port)
+        except BaseException:
             self.gateway.stop()
             raise
+
+    def start_client(self, gateway: int) -> Side:
+        return Side(self.client_command(self.port, gateway), self.folder, "client", self.port, self.ends_threads)
 
     def stop(self) -> None:
         self.client.stop()
@@ -129,6 +60,7 @@ class Direct:
     """No proxy at all: the load generator and the backend."""
 
     name = "direct"
+    program = ""
     is_peer = False
     gateway = client = None
 
@@ -139,85 +71,14 @@ class Direct:
         pass
 
 
-class Postern(Subject):
-    name = "postern"
-    is_peer = False
-    binaries = ""
-    service, mode = "bench", "--passthrough"
-    protocol = "tcp"
-    rules, revoked, durability, warm = 1, 0, "write", None
+class DirectPlain(Direct):
+    """PostgreSQL without TLS."""
 
-    def gateway_command(self, port: int) -> list[str]:
-        shutil.copy(self.pki.crl(self.revoked), self.folder / "user.crl")
-        more_rules = "".join(f'[[rule]]\nservices = ["{self.service}"]\nusers = ["user{i}"]\n' for i in range(self.rules - 1))
-        return [f"{self.binaries}/postern-gateway", "serve", "--config", self.write("gateway.toml", f"""
-[gateway]
-name = "gw1"
-listen = ["127.0.0.1:{port}"]
-[tls]
-certificate = "{self.pki / 'gateway-chain.pem'}"
-key = "{self.pki / 'gateway.key'}"
-user_ca = "{self.pki / 'user-ca.pem'}"
-[ca]
-url = "https://127.0.0.1:9"
-server_ca = "{self.pki / 'server-ca.pem'}"
-trust_domain = "bench.test"
-crl_file = "user.crl"
-crl_refresh = "1h"
-[limits]
-connections_per_identity = 16384
-connections_per_address = 16384
-[audit]
-file = "audit.jsonl"
-key = "audit.key"
-durability = "{self.durability}"
-[[service]]
-name = "{self.service}"
-backend = "127.0.0.1:{self.backend}"
-protocol = "{self.protocol}"
-{more_rules}
-[[rule]]
-services = ["{self.service}"]
-groups = ["analysts"]
-""")]
-
-    def client_command(self, port: int, gateway: int) -> list[str]:
-        command = ["env", f"XDG_STATE_HOME={self.folder}", f"XDG_CONFIG_HOME={self.folder}", f"XDG_RUNTIME_DIR={self.folder}",
-                   f"{self.binaries}/postern", "connect", self.mode, f"{self.service}:{port}", "--json",
-                   "--cert", self.pki / "login-chain.pem", "--key", self.pki / "login.key",
-                   "--server-ca", self.pki / "server-ca.pem", "--trust-domain", "bench.test",
-                   "--gateway", f"gw1=127.0.0.1:{gateway}", "--unsafe-any-local-user"]
-        if self.warm is not None and self.knows_warm_tunnels():
-            command += ["--warm", str(self.warm)]
-        return [word for word in command if word]
-
-    def knows_warm_tunnels(self) -> bool:
-        told = subprocess.run([f"{self.binaries}/postern", "connect", "--help"], capture_output=True, text=True)
-        return "--warm" in told.stdout
-
-
-class PosternCold(Postern):
-    """Nothing warm: every connection waits for a handshake of its own."""
-
-    name = "postern, nothing warm"
-    warm = 0
-
-
-class PosternDatabase(Postern):
-    """Pass-through in front of PostgreSQL."""
-
-    service, protocol = "pg", "postgres"
-
-
-class PosternEndToEnd(PosternDatabase):
-    """TLS with PostgreSQL inside the tunnel."""
-
-    name = "postern, end to end"
-    mode = ""
+    name = "direct, no TLS"
 
 
 class Nginx(Subject):
-    name = "nginx"
+    name = program = "nginx"
 
     def gateway_command(self, port: int) -> list[str]:
         return self._nginx("gateway", f"""
@@ -269,7 +130,7 @@ stream {{
 
 
 class Haproxy(Subject):
-    name = "haproxy"
+    name = program = "haproxy"
 
     def gateway_command(self, port: int) -> list[str]:
         tickets = "" if self.resumes else " no-tls-tickets"
@@ -305,7 +166,7 @@ defaults
 class Hitch(Haproxy):
     """As a gateway, behind HAProxy as its client."""
 
-    name = "hitch"
+    name = program = "hitch"
 
     def gateway_command(self, port: int) -> list[str]:
         return ["hitch", "--config", self.write("hitch.conf", f"""
@@ -316,7 +177,7 @@ client-verify = required
 client-verify-ca = "{self.pki / 'user-ca.pem'}"
 tls-protos = TLSv1.3
 ciphersuites = "{SUITE}"
-workers = 2
+workers = {os.cpu_count()}
 backlog = 4096
 keepalive = 3600
 daemon = off
@@ -326,7 +187,7 @@ quiet = on
 
 
 class Stunnel(Subject):
-    name = "stunnel"
+    name, program = "stunnel", "stunnel4"
     ends_threads = True
 
     def gateway_command(self, port: int) -> list[str]:
@@ -384,38 +245,9 @@ class Ghostunnel(Subject):
 
 def peers() -> list[type[Subject]]:
     found = [Nginx, Haproxy, Hitch, Stunnel]
-    return found + [Ghostunnel] if os.environ.get("GHOSTUNNEL") else found
-
-
-def echoes(sock: socket.socket) -> bool:
-    """Whether a byte comes back. The greeting is the load generator's echo order; a CONNECT for Postern's gateway is not needed:
-    with it or without, who has no certificate hears nothing but an alert."""
-    try:
-        sock.settimeout(3)
-        sock.sendall(b"Ex")
-        return sock.recv(1) == b"x"
-    except OSError:
-        return False
-
-
-def check_refuses_strangers(subject: Subject) -> None:
-    """Raises unless the pair echoes and its gateway turns a client without a certificate away."""
-    with socket.create_connection(("127.0.0.1", subject.port)) as plain:
-        if not echoes(plain):
-            logs = subject.gateway.log.read_text()[-2000:] + subject.client.log.read_text()[-2000:]
-            raise RuntimeError(f"{subject.name}: the pair does not carry a byte:\n{logs}")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.load_verify_locations(subject.pki / "server-ca.pem")
-    context.set_alpn_protocols(["http/1.1"])
-    connect = b"CONNECT bench:5432 HTTP/1.1\r\nHost: bench:5432\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", subject.gateway.port)) as raw:
-        try:
-            with context.wrap_socket(raw, server_hostname="localhost") as stranger:
-                if not subject.is_peer:
-                    stranger.sendall(connect)
-                    if stranger.recv(12) == b"HTTP/1.1 200":
-                        raise RuntimeError(f"{subject.name} lets in a client without a certificate")
-                if echoes(stranger):
-                    raise RuntimeError(f"{subject.name} lets in a client without a certificate")
-        except (ssl.SSLError, ConnectionError):
-            pass
+    given = os.environ.get("GHOSTUNNEL")
+    if not given:
+        return found
+    if not os.access(given, os.X_OK):
+        raise RuntimeError(f"$GHOSTUNNEL names {given}, which is no program")
+    return [*found, Ghostunnel]

@@ -13,8 +13,6 @@ namespace postern::bench {
 
 namespace {
 
-constexpr std::size_t kBlock = 256 * 1024;
-
 /// One connection of the backend. It writes only what fits at once or waits until it does.
 struct Served {
     std::string head;

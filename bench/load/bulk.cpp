@@ -11,8 +11,6 @@ namespace postern::bench {
 
 namespace {
 
-constexpr std::size_t kBlock = 256 * 1024;
-
 class Bulk {
 public:
     Bulk(bool is_upload, std::uint64_t share) : is_upload_(is_upload), share_(share), block_(new char[kBlock]()) {}

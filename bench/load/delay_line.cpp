@@ -48,7 +48,7 @@ public:
         std::printf("%u\n", port_of(listening_));
         std::fflush(stdout);
         while (!is_over_) {
-            poller_.poll(lines_.empty() ? -1 : 1);
+            wait();
             for (const auto& line : lines_) {
                 deliver(*line, line->there);
                 deliver(*line, line->back);
@@ -58,6 +58,20 @@ public:
     }
 
 private:
+    /// Until something comes or is due. A socket that takes no more is tried again after a millisecond.
+    void wait() {
+        const auto never = Clock::time_point::max();
+        auto next = never;
+        for (const auto& line : lines_) {
+            for (const Way* way : {&line->there, &line->back}) {
+                if (!way->parcels.empty()) next = std::min(next, way->parcels.front().due);
+            }
+        }
+        if (next == never) return poller_.poll(-1);
+        const auto now = Clock::now();
+        poller_.poll_until(next > now ? next : now + std::chrono::milliseconds(1));
+    }
+
     void accept_all() {
         for (int fd = accept_from(listening_); fd >= 0; fd = accept_from(listening_)) {
             auto line = std::make_shared<Line>();

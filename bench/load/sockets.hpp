@@ -3,6 +3,7 @@
 #pragma once
 
 #include <sys/epoll.h>
+#include <time.h>
 
 #include <chrono>
 #include <cstddef>
@@ -14,6 +15,9 @@
 namespace postern::bench {
 
 using Clock = std::chrono::steady_clock;
+
+/// What one call moves at most.
+inline constexpr std::size_t kBlock = 256 * 1024;
 
 /// Prints `what`, and errno's text when it is set, and exits with 1.
 [[noreturn]] void die(const std::string& what);
@@ -53,8 +57,12 @@ public:
     void remove(int fd);
     /// One round; waits at most `milliseconds` (-1: for ever).
     void poll(int milliseconds);
+    /// One round; waits until that moment at the latest, to the microsecond.
+    void poll_until(Clock::time_point end);
 
 private:
+    void wait(const timespec* patience);
+
     int epoll_;
     /// By descriptor. A handler may remove itself and add others.
     std::vector<Handler> handlers_;
