@@ -12,6 +12,7 @@
 
 #include "base/duration.hpp"
 #include "base/file.hpp"
+#include "base/spelling.hpp"
 
 namespace postern::config {
 
@@ -20,24 +21,6 @@ namespace {
 /// The folders and files that systemd hands to a unit, and nothing else: a configuration is not a shell.
 constexpr std::array kVariables{"CREDENTIALS_DIRECTORY", "STATE_DIRECTORY", "LOGS_DIRECTORY",
                                 "CONFIGURATION_DIRECTORY", "RUNTIME_DIRECTORY"};
-
-/// Levenshtein's distance, for "did you mean". Keys are short.
-std::size_t distance(std::string_view a, std::string_view b) {
-    std::vector<std::size_t> row(b.size() + 1);
-    for (std::size_t j = 0; j <= b.size(); ++j) {
-        row[j] = j;
-    }
-    for (std::size_t i = 1; i <= a.size(); ++i) {
-        std::size_t diagonal = row[0];
-        row[0] = i;
-        for (std::size_t j = 1; j <= b.size(); ++j) {
-            const std::size_t above = row[j];
-            row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0U : 1U)});
-            diagonal = above;
-        }
-    }
-    return row[b.size()];
-}
 
 std::string_view kind_of(const toml::node& node) {
     switch (node.type()) {
@@ -348,15 +331,9 @@ Result<void> Document::finish() {
             if (!table_name.empty()) {
                 text += fmt::format(" in [{}]", table_name);
             }
-            // Named, for clang before 16 lets no lambda capture a structured binding.
-            const std::string_view unknown = key.str();
-            const auto nearest =
-                std::min_element(keys.begin(), keys.end(), [unknown](const auto& a, const auto& b) {
-                    return distance(a, unknown) < distance(b, unknown);
-                });
-            if (nearest != keys.end() &&
-                distance(*nearest, unknown) <= std::max<std::size_t>(2, nearest->size() / 3)) {
-                text += fmt::format("; did you mean '{}'?", *nearest);
+            const std::string nearest = nearest_word(key.str(), {keys.begin(), keys.end()});
+            if (!nearest.empty()) {
+                text += fmt::format("; did you mean '{}'?", nearest);
             } else if (!keys.empty()) {
                 text += fmt::format("; known here: {}", fmt::join(keys, ", "));
             }
