@@ -213,9 +213,32 @@ Refusal local_refusal(const Failure& failure) {
         case Code::malformed_request:
             return {
                 failure.code, failure.detail, "Mend it, or let a new login write it anew: postern login", {}};
+        case Code::unavailable:
+            return {failure.code,
+                    failure.detail,
+                    "The login's key is kept there: unlock it or plug it in, or keep the next one elsewhere "
+                    "([key] in "
+                    "config.toml, then postern login).",
+                    {}};
         default:
             return {failure.code, failure.detail, {}, {}};
     }
+}
+
+Refusal folder_refusal(const Failure& failure) {
+    return {failure.code,
+            failure.detail,
+            "Set XDG_STATE_HOME and XDG_RUNTIME_DIR to folders that only you may use and that can be "
+            "written; in a "
+            "container a tmpfs is enough.",
+            {}};
+}
+
+Refusal settings_refusal(const Failure& failure) {
+    if (failure.code != Code::config_invalid) {
+        return local_refusal(failure);
+    }
+    return {failure.code, failure.detail, "Mend the file, then try again. What it may hold: man postern", {}};
 }
 
 std::string to_error_response(const Refusal& refusal, std::string_view sqlstate) {

@@ -48,6 +48,10 @@ Refusal server_refusal(const Failure& failure, std::string_view service);
 Refusal server_verdict(const Failure& failure, std::string_view service);
 /// Something on this machine.
 Refusal local_refusal(const Failure& failure);
+/// The folders of the profile or of the running agent.
+Refusal folder_refusal(const Failure& failure);
+/// The person's own settings, config.toml.
+Refusal settings_refusal(const Failure& failure);
 
 /// The whole as an ErrorResponse. `sqlstate` empty: that of the code.
 std::string to_error_response(const Refusal& refusal, std::string_view sqlstate = {});

@@ -16,6 +16,7 @@
 #include "client-proxy/session/end_to_end_session.hpp"
 #include "client-proxy/session/local_peer.hpp"
 #include "client-proxy/session/passthrough_session.hpp"
+#include "client-proxy/session/turned_away.hpp"
 #include "net/await.hpp"
 
 namespace postern::client {
@@ -26,6 +27,10 @@ namespace {
 
 constexpr auto kGatewayPatience = std::chrono::seconds(5);
 constexpr int kShowings = 5;
+/// Local connections on each loop that are told why they may not come in.
+constexpr std::size_t kMostStrangers = 16;
+/// Where libpq looks when it is given a folder and no port.
+constexpr unsigned short kPostgresPort = 5432;
 // Descriptors that are looked at to name a local program: milliseconds, and as long as it takes.
 constexpr std::size_t kQuickSearch = 4096;
 constexpr std::size_t kPatientSearch = 200'000;
@@ -90,12 +95,14 @@ std::string_view next_step(Code reason) {
 Agent::Agent(EventSink& events, AgentOptions options)
     : events_(events), options_(std::move(options)), slots_(options_.sessions, 0), loops_(options_.loops) {
     for (std::size_t i = 0; i < loops_.size(); ++i) {
+        strangers_.push_back(std::make_unique<net::PendingConnections>(kMostStrangers));
         pending_.push_back(std::make_unique<net::PendingConnections>(
             std::max<std::size_t>(1, options_.pending / loops_.size())));
     }
 }
 
 Agent::~Agent() {
+    default_socket_.reset();
     ports_.clear();
     loops_.stop();
 }
@@ -126,13 +133,11 @@ Result<LocalPortPtr> Agent::open(PortOrder order) {
         open.listeners.push_back(*std::move(second));
     }
     if (!options_.socket_folder.empty() && order.is_postgres && order.mode == Mode::end_to_end) {
-        const auto path = options_.socket_folder / fmt::format(".s.PGSQL.{}", number);
-        // Whoever has the TCP port of that number has this name; what lies there is a dead agent's.
-        ::unlink(path.c_str());
-        net::Address address;
-        address.host = path.string();
-        address.is_unix = true;
-        if (auto third = net::Listener::bind(address)) {
+        if (number == kPostgresPort) {
+            default_socket_.reset();
+        }
+        // Whoever has the TCP port of that number has this name.
+        if (auto third = bind_socket(number)) {
             open.listeners.push_back(*std::move(third));
             open.port->socket_folder = options_.socket_folder.string();
         }
@@ -146,19 +151,55 @@ Result<LocalPortPtr> Agent::open(PortOrder order) {
         open.listeners.push_back(*std::move(more));
     }
     for (std::size_t i = 0; i < open.listeners.size(); ++i) {
-        const bool is_from_anywhere = i >= own;
-        open.listeners[i].accept_on(
-            loops_, [this, port = open.port, is_from_anywhere](asio::io_context& loop, std::size_t index,
-                                                               net::PlainStream local) {
-                serve(port, is_from_anywhere, loop, index, std::move(local));
-            });
+        accept_on(open.listeners[i], open.port, i >= own);
     }
+    open.is_for_one_program = order.number == 0;
     ports_.push_back(std::move(open));
+    settle_default_socket();
     return ports_.back().port;
 }
 
+Result<net::Listener> Agent::bind_socket(unsigned short number) const {
+    const auto path = options_.socket_folder / fmt::format(".s.PGSQL.{}", number);
+    // What lies there is a dead agent's.
+    ::unlink(path.c_str());
+    net::Address address;
+    address.host = path.string();
+    address.is_unix = true;
+    return net::Listener::bind(address);
+}
+
+void Agent::accept_on(net::Listener& listener, const LocalPortPtr& port, bool is_from_anywhere) {
+    listener.accept_on(loops_, [this, port, is_from_anywhere](asio::io_context& loop, std::size_t index,
+                                                              net::PlainStream local) {
+        serve(port, is_from_anywhere, loop, index, std::move(local));
+    });
+}
+
+// A PostgreSQL of this machine's own may have the port 5432, and the first service another one.
+void Agent::settle_default_socket() {
+    const auto has_socket = [](const OpenPort& open) { return !open.port->socket_folder.empty(); };
+    const bool is_taken = std::any_of(ports_.begin(), ports_.end(), [&](const OpenPort& open) {
+        return has_socket(open) && open.port->number == kPostgresPort;
+    });
+    const auto first = std::find_if(ports_.begin(), ports_.end(), [&](const OpenPort& open) {
+        return has_socket(open) && !open.is_for_one_program;
+    });
+    if (default_socket_ || is_taken || first == ports_.end()) {
+        return;
+    }
+    if (auto bound = bind_socket(kPostgresPort)) {
+        default_socket_.emplace(DefaultSocket{first->port, *std::move(bound)});
+        accept_on(default_socket_->listener, first->port, false);
+    }
+}
+
 void Agent::close(const LocalPort& port, const Refusal& why) {
+    if (default_socket_ && default_socket_->port.get() == &port) {
+        default_socket_.reset();
+    }
     std::erase_if(ports_, [&](OpenPort& open) { return open.port.get() == &port; });
+    settle_default_socket();
     tunnels_.cut(&port, why);
 }
 
@@ -169,10 +210,16 @@ Outcome<LocalProgram> Agent::let_in(const LocalPort& port, int fd) {
         if (port.admits_other_users) {
             return program;
         }
-        return Refusal{Code::policy_denied,
-                       "a process of another user of this machine connected",
-                       "Each user runs postern for themselves.",
-                       {}};
+        return Refusal{
+            Code::policy_denied,
+            peer ? fmt::format(
+                       "a process of another user of this machine (uid {}) connected to a port that is "
+                       "for its owner alone (uid {})",
+                       peer->uid, ::geteuid())
+                 : std::string("it cannot be told which user's process connected to a port that is for its "
+                               "owner alone"),
+            "Each user runs postern for themselves.",
+            {}};
     }
     program.uid = peer->uid;
     program.pid = peer->pid;
@@ -211,7 +258,13 @@ void Agent::serve(const LocalPortPtr& port, bool is_from_anywhere, asio::io_cont
     if (!is_from_anywhere) {
         auto known = let_in(*port, local.fd());
         if (!known) {
-            events_.refused(port->service, known.error());
+            Refusal refusal = known.error();
+            events_.refused(port->service, refusal);
+            // Passed-through bytes are in a language that is not known here.
+            if (port->mode == Mode::end_to_end) {
+                net::spawn(loop, "turned_away",
+                           turn_away(*strangers_[index], std::move(refusal), std::move(local)));
+            }
             return;
         }
         program = *std::move(known);
@@ -232,6 +285,7 @@ void Agent::show(std::shared_ptr<LoginSource> logins, LoginPtr login) {
 }
 
 void Agent::stop() {
+    default_socket_.reset();
     for (auto& open : ports_) {
         for (auto& listener : open.listeners) {
             listener.stop();

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -46,7 +47,8 @@ struct AgentOptions {
     std::chrono::milliseconds login_patience = std::chrono::seconds(20);
     /// From the first cut tunnel to the last farewell at shutdown.
     std::chrono::milliseconds drain_patience = std::chrono::seconds(2);
-    /// Where the Unix sockets of PostgreSQL services go, .s.PGSQL.<number>; empty: nowhere.
+    /// Where the Unix sockets of PostgreSQL services go, .s.PGSQL.<number>; empty: nowhere. The first is also
+    /// .s.PGSQL.5432, while no service has that number.
     std::filesystem::path socket_folder;
     /// Addresses besides the loopback on which ports listen, for other hosts too.
     std::vector<std::string> unsafe_listen;
@@ -94,8 +96,17 @@ private:
     struct OpenPort {
         LocalPortPtr port;
         std::vector<net::Listener> listeners;
+        /// `postern psql`: nobody else is to find it.
+        bool is_for_one_program = false;
+    };
+    struct DefaultSocket {
+        LocalPortPtr port;
+        net::Listener listener;
     };
 
+    Result<net::Listener> bind_socket(unsigned short number) const;
+    void accept_on(net::Listener& listener, const LocalPortPtr& port, bool is_from_anywhere);
+    void settle_default_socket();
     void serve(const LocalPortPtr& port, bool is_from_anywhere, boost::asio::io_context& loop,
                std::size_t index, net::PlainStream local);
     /// Who it is, when it may come in.
@@ -110,9 +121,12 @@ private:
     net::ConnectionSlots slots_;
     ProgramFinder programs_;
     std::vector<std::unique_ptr<net::PendingConnections>> pending_;
+    std::vector<std::unique_ptr<net::PendingConnections>> strangers_;
     // After everything that sessions touch, before the doors through which they come.
     net::EventLoops loops_;
     std::vector<OpenPort> ports_;
+    /// .s.PGSQL.5432 for the first of them, while none has that number.
+    std::optional<DefaultSocket> default_socket_;
 };
 
 /// Why the gateway says that a tunnel ended: asks for the connection by its id. Also a refusal to answer (the

@@ -1,5 +1,8 @@
 #include "client-proxy/agent/agent_settings.hpp"
 
+#include <algorithm>
+#include <utility>
+
 #include "base/file.hpp"
 #include "pki/identity.hpp"
 
@@ -31,7 +34,39 @@ Result<void> take_names(const nlohmann::json& members, const char* key, std::set
     return {};
 }
 
+// What a database may be called (NAMEDATALEN), and what can stand in a service file.
+bool is_database_name(const std::string& name) {
+    return !name.empty() && name.size() < 64 &&
+           std::none_of(name.begin(), name.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+}
+
+Result<void> take_databases(const nlohmann::json& members, decltype(AgentSettings::databases)& into) {
+    if (!members.contains("databases")) {
+        return {};
+    }
+    const Failure malformed{Code::malformed_request, "databases is an object: service name to database name"};
+    const auto& given = members["databases"];
+    if (!given.is_object() || given.size() > AgentSettings::kMostNames) {
+        return malformed;
+    }
+    decltype(AgentSettings::databases) databases;
+    for (const auto& [service, database] : given.items()) {
+        if (!pki::is_resource_name(service) || !database.is_string() ||
+            !is_database_name(database.get_ref<const std::string&>())) {
+            return malformed;
+        }
+        databases[service] = database.get<std::string>();
+    }
+    into = std::move(databases);
+    return {};
+}
+
 }  // namespace
+
+std::string AgentSettings::database(std::string_view service) const {
+    const auto found = databases.find(service);
+    return found != databases.end() ? found->second : std::string();
+}
 
 AgentSettings AgentSettings::load(const ProfileFolder& folder) {
     AgentSettings settings;
@@ -49,8 +84,10 @@ Result<void> AgentSettings::save(const ProfileFolder& folder) const {
 }
 
 nlohmann::json AgentSettings::to_json() const {
-    return {
-        {"connect_at_start", connect_at_start}, {"favourites", favourites}, {"notifications", notifications}};
+    return {{"connect_at_start", connect_at_start},
+            {"favourites", favourites},
+            {"databases", databases},
+            {"notifications", notifications}};
 }
 
 Result<void> AgentSettings::take(const nlohmann::json& members) {
@@ -59,6 +96,9 @@ Result<void> AgentSettings::take(const nlohmann::json& members) {
         return taken;
     }
     if (auto taken = take_names(members, "favourites", changed.favourites); !taken) {
+        return taken;
+    }
+    if (auto taken = take_databases(members, changed.databases); !taken) {
         return taken;
     }
     if (members.contains("notifications")) {

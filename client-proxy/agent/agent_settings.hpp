@@ -3,6 +3,8 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <functional>
+#include <map>
 #include <set>
 #include <string>
 #include <string_view>
@@ -19,7 +21,12 @@ struct AgentSettings {
 
     std::set<std::string> connect_at_start;
     std::set<std::string> favourites;
+    /// The database that the lines to paste name, for each service that has one.
+    std::map<std::string, std::string, std::less<>> databases;
     bool notifications = true;
+
+    /// Empty when none is known.
+    std::string database(std::string_view service) const;
 
     /// The defaults when there is no file, or a damaged one: these are conveniences.
     static AgentSettings load(const ProfileFolder& folder);

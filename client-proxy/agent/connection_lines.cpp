@@ -21,6 +21,21 @@ std::string shell_word(const std::string& text) {
     return quoted + "'";
 }
 
+// A value of a libpq connection string, in quotes only where it is needed.
+std::string conninfo_value(const std::string& text) {
+    if (!text.empty() && text.find_first_of(" '\\") == text.npos) {
+        return text;
+    }
+    std::string quoted = "'";
+    for (const char character : text) {
+        if (character == '\'' || character == '\\') {
+            quoted += '\\';
+        }
+        quoted += character;
+    }
+    return quoted + "'";
+}
+
 // A part of a URL (RFC 3986, section 2.3: what is not unreserved is encoded).
 std::string url_part(const std::string& text) {
     std::string encoded;
@@ -41,30 +56,48 @@ std::string url_part(const std::string& text) {
 }  // namespace
 
 nlohmann::json connection_lines(const ConnectionPlace& place) {
+    const bool has_database = !place.database.empty();
     if (place.mode == Mode::end_to_end) {
-        return {
-            {"psql", fmt::format("psql -h localhost -p {} -U {}", place.port, shell_word(place.user))},
-            {"jdbc",
-             fmt::format("jdbc:postgresql://localhost:{}/?user={}", place.port, url_part(place.user))},
-            {"dsn", fmt::format("postgresql://{}@localhost:{}/", url_part(place.user), place.port)},
-            {"env", fmt::format("PGHOST=localhost PGPORT={} PGUSER={}", place.port, shell_word(place.user))},
+        const std::string user = shell_word(place.user);
+        const std::string option = has_database ? " -d " + shell_word(place.database) : std::string();
+        nlohmann::json lines = {
+            {"psql", fmt::format("psql -h localhost -p {} -U {}{}", place.port, user, option)},
+            {"jdbc", fmt::format("jdbc:postgresql://localhost:{}/{}?user={}", place.port,
+                                 url_part(place.database), url_part(place.user))},
+            {"dsn", fmt::format("postgresql://{}@localhost:{}/{}", url_part(place.user), place.port,
+                                url_part(place.database))},
+            {"env", fmt::format("PGHOST=localhost PGPORT={} PGUSER={}{}", place.port, user,
+                                has_database ? " PGDATABASE=" + shell_word(place.database) : std::string())},
         };
+        if (!place.socket_folder.empty()) {
+            // libpq's own default needs no option.
+            const std::string port = place.port == 5432 ? "" : fmt::format(" -p {}", place.port);
+            lines["socket"] =
+                fmt::format("psql -h {}{} -U {}{}", shell_word(place.socket_folder), port, user, option);
+        }
+        return lines;
     }
-    const std::string conninfo =
-        fmt::format("host=localhost port={} user={} sslmode=verify-full sslrootcert={} sslcert={} sslkey={}",
-                    place.port, place.user, place.server_ca_file, place.certificate_file, place.key_file);
+    const std::string conninfo = fmt::format(
+        "host=localhost port={} user={}{} sslmode=verify-full sslrootcert={} sslcert={} sslkey={}",
+        place.port, conninfo_value(place.user),
+        has_database ? " dbname=" + conninfo_value(place.database) : std::string(),
+        conninfo_value(place.server_ca_file), conninfo_value(place.certificate_file),
+        conninfo_value(place.key_file));
     return {
         {"psql", fmt::format("psql {}", shell_word(conninfo))},
         {"jdbc",
-         fmt::format("jdbc:postgresql://localhost:{}/?user={}&sslmode=verify-full&sslrootcert={}&sslcert={}"
+         fmt::format("jdbc:postgresql://localhost:{}/{}?user={}&sslmode=verify-full&sslrootcert={}&sslcert={}"
                      "&sslkey={}",
-                     place.port, url_part(place.user), url_part(place.server_ca_file),
-                     url_part(place.certificate_file), url_part(place.key_file))},
+                     place.port, url_part(place.database), url_part(place.user),
+                     url_part(place.server_ca_file), url_part(place.certificate_file),
+                     url_part(place.key_file))},
         {"dsn", conninfo},
-        {"env", fmt::format("PGHOST=localhost PGPORT={} PGUSER={} PGSSLMODE=verify-full PGSSLROOTCERT={} "
+        {"env", fmt::format("PGHOST=localhost PGPORT={} PGUSER={}{} PGSSLMODE=verify-full PGSSLROOTCERT={} "
                             "PGSSLCERT={} PGSSLKEY={}",
-                            place.port, shell_word(place.user), shell_word(place.server_ca_file),
-                            shell_word(place.certificate_file), shell_word(place.key_file))},
+                            place.port, shell_word(place.user),
+                            has_database ? " PGDATABASE=" + shell_word(place.database) : std::string(),
+                            shell_word(place.server_ca_file), shell_word(place.certificate_file),
+                            shell_word(place.key_file))},
     };
 }
 

@@ -18,9 +18,13 @@ struct ConnectionPlace {
     std::string certificate_file;
     std::string key_file;
     std::string server_ca_file;
+    /// Empty: the program's own default, which is the user's name.
+    std::string database = {};
+    /// Of PostgreSQL's Unix socket; empty where there is none.
+    std::string socket_folder = {};
 };
 
-/// `psql`, `jdbc`, `dsn`, `env`; null for a service that is not PostgreSQL.
+/// `psql`, `jdbc`, `dsn`, `env`; `socket`, where there is one, is psql through the Unix socket.
 nlohmann::json connection_lines(const ConnectionPlace& place);
 
 }  // namespace postern::client

@@ -10,6 +10,7 @@
 #include <boost/asio/post.hpp>
 
 #include "base/process.hpp"
+#include "client-proxy/agent/kept_ports.hpp"
 #include "net/await.hpp"
 
 namespace postern::client {
@@ -127,8 +128,7 @@ Desk::Answering Desk::call(control::ClientId client, std::string method, json pa
 }
 
 void Desk::gone(control::ClientId client) {
-    askers_.erase(client);
-    askers_count_ = askers_.size();
+    no_longer_asks(client);
     if (is_stopping_) {
         return;
     }
@@ -139,10 +139,20 @@ void Desk::gone(control::ClientId client) {
     closed(ports_.release(client, why), "the command that held it open has ended");
 }
 
+void Desk::no_longer_asks(control::ClientId client) {
+    const bool was_asking = askers_.erase(client) > 0;
+    askers_count_ = askers_.size();
+    if (was_asking && askers_.empty()) {
+        logins_->give_up_on_person();
+    }
+}
+
 Desk::Answering Desk::hello(control::ClientId client, json params) {
     if (params.value("asks_login", false)) {
         askers_.insert(client);
         askers_count_ = askers_.size();
+    } else if (params.contains("asks_login")) {
+        no_longer_asks(client);
     }
     json answer = {{"protocol", kProtocol}, {"version", version()}, {"pid", ::getpid()}};
     control::Reply reply = std::move(answer);
@@ -203,6 +213,10 @@ Desk::Answering Desk::events(control::ClientId, json params) {
 }
 
 Desk::Answering Desk::shutdown(control::ClientId, json) {
+    // It is meant to end: what it had open stays closed.
+    if (!agent_.options().socket_folder.empty()) {
+        [[maybe_unused]] const auto ignored = save_kept_ports(kept_file(), {});
+    }
     // Whoever runs the agent waits for it.
     ::kill(::getpid(), SIGTERM);
     control::Reply reply = json::object();
@@ -234,6 +248,7 @@ void Desk::note_here(const Event& event) {
 asio::awaitable<void> Desk::tick() {
     const auto executor = co_await asio::this_coro::executor;
     asio::steady_timer timer(executor);
+    reopen_kept_ports();
     connect_at_start();
     for (;;) {
         const auto now = std::chrono::steady_clock::now();

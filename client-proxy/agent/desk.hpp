@@ -57,6 +57,7 @@ private:
     Answering settings_set(control::ClientId client, nlohmann::json params);
     Answering events(control::ClientId client, nlohmann::json params);
     Answering shutdown(control::ClientId client, nlohmann::json params);
+    void no_longer_asks(control::ClientId client);
     nlohmann::json state_json() const;
     boost::asio::awaitable<void> tick();
     void note_here(const Event& event);
@@ -87,6 +88,9 @@ private:
     boost::asio::awaitable<Outcome<PortWish>> judge_wish(control::ClientId client, nlohmann::json params);
     Outcome<LocalPortPtr> open_port(PortWish wish);
     void connect_at_start();
+    std::filesystem::path kept_file() const;
+    void write_kept_ports() const;
+    void reopen_kept_ports();
     void closed(const std::vector<LocalPortPtr>& ports, const std::string& why);
     void mark(const Event& event);
     void publish_service(const std::string& service);
@@ -95,8 +99,9 @@ private:
     std::vector<std::string> service_names() const;
     nlohmann::json service_json(const std::string& service) const;
     nlohmann::json services_json() const;
+    Outcome<void> remember_database(const std::string& service, const std::string& database);
     nlohmann::json lines_at(const std::string& service, Mode mode, unsigned short port,
-                            const std::string& user) const;
+                            const std::string& user, const std::string& socket) const;
     nlohmann::json port_json(const HeldPort& held) const;
 
     /// What was seen of a service.

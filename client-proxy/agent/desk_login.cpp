@@ -6,6 +6,7 @@
 
 #include "client-proxy/agent/desk.hpp"
 #include "client-proxy/agent/errand.hpp"
+#include "client-proxy/login/login_key.hpp"
 #include "client-proxy/login/login_session.hpp"
 
 namespace postern::client {
@@ -301,7 +302,7 @@ json Desk::login_json() const {
                  {"remaining_seconds", std::max<std::int64_t>(0, left)},
                  {"session_ends", nullptr},
                  {"certificate_file", folder_.login_certificate().string()},
-                 {"key_file", folder_.login_key().string()},
+                 {"key_file", has_key_file(folder_) ? json(folder_.login_key().string()) : json()},
                  {"server_ca_file", folder_.server_ca().string()},
                  {"state", state}};
     if (profile_ && profile_->session_expires) {

@@ -6,11 +6,15 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
+#include "base/log.hpp"
+#include "base/spelling.hpp"
 #include "client-proxy/agent/connection_lines.hpp"
 #include "client-proxy/agent/desk.hpp"
+#include "client-proxy/agent/kept_ports.hpp"
 #include "client-proxy/login/login_choice.hpp"
-#include "pki/device_key.hpp"
+#include "client-proxy/login/login_key.hpp"
 #include "pki/identity.hpp"
 
 namespace postern::client {
@@ -171,11 +175,10 @@ asio::awaitable<Outcome<PortWish>> Desk::judge_wish(control::ClientId client, js
 
     std::vector<OfferedService> offered = offers_;
     bool is_known = has_offers_ && offer_of(wish.order.service) != nullptr;
-    const LoginPtr shown_login = wish.order.logins->latest();
-    if (wish.order.mode == Mode::passthrough && shown_login &&
-        pki::is_on_device(shown_login->credentials().key)) {
+    const bool is_profiles = wish.order.logins == logins_;
+    if (wish.order.mode == Mode::passthrough && is_profiles && login_ && !has_key_file(folder_)) {
         remark(wish.order.service,
-               "the login's key is in a device: passed-through programs that want a key file for TLS of their "
+               "the login's key is in no file: passed-through programs that want a key file for TLS of their "
                "own have none");
     }
     // For one program, which says itself what it gets, that is not worth a round trip.
@@ -218,8 +221,14 @@ asio::awaitable<Outcome<PortWish>> Desk::judge_wish(control::ClientId client, js
             }
         }
     } else if (is_known) {
+        std::vector<std::string> names;
+        for (const auto& one : offered) {
+            names.push_back(one.name);
+        }
+        const std::string near = nearest_word(wish.order.service, names);
         remark(wish.order.service,
-               fmt::format("no gateway offers {} to you now; connections will say why", wish.order.service));
+               fmt::format("no gateway offers {} to you now{}; connections will say why", wish.order.service,
+                           near.empty() ? "" : fmt::format(" (did you mean {}?)", near)));
     }
     co_return std::move(wish);
 }
@@ -246,13 +255,73 @@ Outcome<LocalPortPtr> Desk::open_port(PortWish wish) {
             event.told.message = fmt::format("{} is at localhost:{}", service, (*opened)->number);
             note_here(event);
         }
+        write_kept_ports();
     }
     publish_service(service);
     return opened;
 }
 
+std::filesystem::path Desk::kept_file() const {
+    return agent_.options().socket_folder / "kept-ports.json";
+}
+
+// Certificate files that somebody else looks after are not written down: where they are is the command's to
+// say.
+void Desk::write_kept_ports() const {
+    if (agent_.options().socket_folder.empty()) {
+        return;
+    }
+    std::vector<KeptPort> kept;
+    for (const auto& held : ports_.all()) {
+        if (held.is_kept && held.is_remembered && held.port->logins == logins_) {
+            kept.push_back({held.port->service, held.port->mode, held.port->is_postgres, held.port->number,
+                            held.port->admits_other_users});
+        }
+    }
+    if (auto saved = save_kept_ports(kept_file(), kept); !saved) {
+        spdlog::warn("event=kept_ports.unsaved error={}", postern::quoted(saved.error().detail));
+    }
+}
+
+void Desk::reopen_kept_ports() {
+    if (agent_.options().socket_folder.empty()) {
+        return;
+    }
+    for (const auto& kept : load_kept_ports(kept_file())) {
+        PortWish wish;
+        wish.order.service = kept.service;
+        wish.order.mode = kept.mode;
+        wish.order.is_postgres = kept.is_postgres;
+        wish.order.logins = logins_;
+        wish.order.admits_other_users = kept.admits_other_users;
+        wish.number = kept.number;
+        if (const auto opened = open_port(std::move(wish)); !opened) {
+            EventSink::refused(kept.service, opened.error());
+        }
+    }
+}
+
+Outcome<void> Desk::remember_database(const std::string& service, const std::string& database) {
+    if (database.empty() || settings_.database(service) == database) {
+        return {};
+    }
+    AgentSettings changed = settings_;
+    json databases = changed.databases;
+    databases[service] = database;
+    if (auto taken = changed.take({{"databases", databases}}); !taken) {
+        return Refusal{Code::config_invalid, fmt::format("'{}' is no database's name", database), {}, {}};
+    }
+    if (auto saved = changed.save(folder_); !saved) {
+        return local_refusal(saved.error());
+    }
+    settings_ = std::move(changed);
+    publish("settings", settings_.to_json());
+    return {};
+}
+
 Desk::Answering Desk::connect(control::ClientId client, json params) {
     const std::string service = params.at("service").get<std::string>();
+    const std::string database = params.value("database", std::string());
     connecting_.insert(service);
     publish_service(service);
     Outcome<PortWish> wish = Refusal{Code::malformed_request, "a parameter is of the wrong type", {}, {}};
@@ -271,6 +340,10 @@ Desk::Answering Desk::connect(control::ClientId client, json params) {
     if (is_stopping_) {
         const Refusal stopping{Code::shutting_down, "the agent is shutting down", "Try again.", {}};
         control::Reply bad = control::refusal_reply(stopping);
+        co_return std::move(bad);
+    }
+    if (auto kept = remember_database(service, database); !kept) {
+        control::Reply bad = control::refusal_reply(kept.error());
         co_return std::move(bad);
     }
     const auto opened = open_port(*std::move(wish));
@@ -295,8 +368,10 @@ Desk::Answering Desk::disconnect(control::ClientId, json params) {
                       fmt::format("the port of {} was closed", service),
                       fmt::format("Open it again: postern connect {}", service),
                       {}};
-    closed(ports_.close(service, static_cast<unsigned short>(number), why), "it was closed");
+    const auto ports = ports_.close(service, static_cast<unsigned short>(number), why);
+    closed(ports, "it was closed");
     json answer = service_json(service);
+    answer["closed"] = ports.size();
     control::Reply reply = std::move(answer);
     co_return std::move(reply);
 }
@@ -362,6 +437,7 @@ void Desk::connect_at_start() {
 }
 
 void Desk::closed(const std::vector<LocalPortPtr>& ports, const std::string& why) {
+    write_kept_ports();
     for (const auto& port : ports) {
         Event event;
         event.kind = EventKind::disconnected;
@@ -444,10 +520,11 @@ std::vector<std::string> Desk::service_names() const {
     return {names.begin(), names.end()};
 }
 
-json Desk::lines_at(const std::string& service, Mode mode, unsigned short port,
-                    const std::string& user) const {
+json Desk::lines_at(const std::string& service, Mode mode, unsigned short port, const std::string& user,
+                    const std::string& socket) const {
     return connection_lines({service, mode, port, user, folder_.login_certificate().string(),
-                             folder_.login_key().string(), folder_.server_ca().string()});
+                             folder_.login_key().string(), folder_.server_ca().string(),
+                             settings_.database(service), socket});
 }
 
 json Desk::port_json(const HeldPort& held) const {
@@ -457,8 +534,10 @@ json Desk::port_json(const HeldPort& held) const {
             {"kept", held.is_kept},
             {"socket", held.port->socket_folder.empty() ? json() : json(held.port->socket_folder)},
             {"user", login ? login->user() : std::string()},
+            {"database", settings_.database(held.port->service)},
             {"commands", login && held.port->is_postgres
-                             ? lines_at(held.port->service, held.port->mode, held.port->number, login->user())
+                             ? lines_at(held.port->service, held.port->mode, held.port->number, login->user(),
+                                        held.port->socket_folder)
                              : json()},
             {"user_map", login && login->catalogue().service(held.port->service).user_map}};
 }
@@ -530,7 +609,8 @@ json Desk::service_json(const std::string& service) const {
     told["bytes_out"] = sum.bytes_out;
     const LoginPtr shown = open != nullptr ? open->port->logins->latest() : login_;
     if (is_postgres && port != 0 && shown) {
-        told["commands"] = lines_at(service, mode, port, shown->user());
+        told["commands"] =
+            lines_at(service, mode, port, shown->user(), open != nullptr ? open->port->socket_folder : "");
     }
     return told;
 }

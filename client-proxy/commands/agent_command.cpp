@@ -69,27 +69,39 @@ int run_agent(const AgentCommandOptions& options) {
         return stop_agent();
     }
     UniqueFd ready(options.ready_fd);
+    // Whoever started it has no terminal to look at the error on.
+    const auto report = [&](const std::optional<Refusal>& refusal) {
+        if (ready) {
+            const std::string text = control::start_report(refusal);
+            [[maybe_unused]] const ssize_t ignored = ::write(ready.get(), text.data(), text.size());
+            ready = UniqueFd();
+        }
+    };
+    const auto give_up = [&](const Refusal& refusal) {
+        report(refusal);
+        return fail(refusal);
+    };
     const auto path = ProfileFolder::default_path();
     const auto folder = path ? ProfileFolder::open(*path) : Result<ProfileFolder>(path.error());
     if (!folder) {
-        return fail(local_refusal(folder.error()));
+        return give_up(folder_refusal(folder.error()));
     }
     const auto preferences = Preferences::load();
     if (!preferences) {
-        return fail(local_refusal(preferences.error()));
+        return give_up(settings_refusal(preferences.error()));
     }
     const auto runtime = control::RuntimeFolder::open();
     if (!runtime) {
-        return fail(local_refusal(runtime.error()));
+        return give_up(folder_refusal(runtime.error()));
     }
     auto seat = control::AgentSeat::take(*runtime);
     if (!seat) {
-        return fail(Refusal{seat.error().code, seat.error().detail, "See what it does: postern status", {}});
+        return give_up({seat.error().code, seat.error().detail, "See what it does: postern status", {}});
     }
     const EndSignals signals;
     auto listener = seat->listen();
     if (!listener) {
-        return fail(local_refusal(listener.error()));
+        return give_up(local_refusal(listener.error()));
     }
     net::EventLoops control(1);
     {
@@ -106,10 +118,7 @@ int run_agent(const AgentCommandOptions& options) {
         server.serve(*std::move(listener));
         control.start();
         ::sd_notify(0, "READY=1\nSTATUS=Serving");
-        if (ready) {
-            [[maybe_unused]] const ssize_t ignored = ::write(ready.get(), "1", 1);
-            ready = UniqueFd();
-        }
+        report(std::nullopt);
         while (!signals.wait_a_second()) {
             // Whoever comes after could not find it, and would start another one.
             if (!seat->is_reachable() || (options.is_on_demand && desk.idle_for() >= kIdle)) {

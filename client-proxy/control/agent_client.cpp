@@ -18,6 +18,7 @@
 #include <fmt/format.h>
 
 #include "client-proxy/control/runtime_folder.hpp"
+#include "client-proxy/login/preferences.hpp"
 
 namespace postern::client::control {
 
@@ -81,11 +82,12 @@ Result<UniqueFd> connect_to(const RuntimeFolder& folder) {
     ::_exit(127);
 }
 
-// Waits until the agent says that it serves, or is gone.
-void start_agent(const RuntimeFolder& folder, Moment end) {
+// Waits until the agent says that it serves, says why it cannot, or is gone. That there is one already is no
+// reason: another command was quicker.
+std::optional<Refusal> start_agent(const RuntimeFolder& folder, Moment end) {
     std::array<int, 2> ends{};
     if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
-        return;
+        return std::nullopt;
     }
     UniqueFd reading(ends[0]);
     UniqueFd writing(ends[1]);
@@ -97,20 +99,47 @@ void start_agent(const RuntimeFolder& folder, Moment end) {
     if (child > 0) {
         ::waitpid(child, nullptr, 0);
         pollfd waiting{reading.get(), POLLIN, 0};
-        ::poll(&waiting, 1, milliseconds_until(end));
+        std::array<char, 4096> block{};
+        if (::poll(&waiting, 1, milliseconds_until(end)) > 0) {
+            const ssize_t got = ::read(reading.get(), block.data(), block.size());
+            return got > 0 ? told_at_start({block.data(), static_cast<std::size_t>(got)}) : std::nullopt;
+        }
     }
+    return std::nullopt;
+}
+
+// Why an agent that was there is gone, as far as this process can know.
+Refusal why_gone() {
+    if (const auto preferences = Preferences::load(); !preferences) {
+        return settings_refusal(preferences.error());
+    }
+    return {Code::unavailable, "the agent has ended", "Try again: the next command starts it anew.", {}};
 }
 
 }  // namespace
 
+std::string start_report(const std::optional<Refusal>& refusal) {
+    return refusal ? error_line(0U, error_of(*refusal)) : result_line(0U, true);
+}
+
+std::optional<Refusal> told_at_start(std::string_view report) {
+    const auto message = read_message(report.substr(0, report.find('\n')));
+    const auto* const answer = std::get_if<Answer>(&message);
+    const auto* const error = answer != nullptr ? std::get_if<Error>(&answer->outcome) : nullptr;
+    if (error == nullptr || refusal_of(*error).code == Code::already_exists) {
+        return std::nullopt;
+    }
+    return refusal_of(*error);
+}
+
 Outcome<AgentClient> AgentClient::find() {
     const auto folder = RuntimeFolder::open();
     if (!folder) {
-        return local_refusal(folder.error());
+        return folder_refusal(folder.error());
     }
     auto fd = connect_to(*folder);
     if (!fd) {
-        return local_refusal(fd.error());
+        return fd.error().code == Code::not_found ? local_refusal(fd.error()) : folder_refusal(fd.error());
     }
     return AgentClient(*std::move(fd));
 }
@@ -118,7 +147,7 @@ Outcome<AgentClient> AgentClient::find() {
 Outcome<AgentClient> AgentClient::find_or_start() {
     const auto folder = RuntimeFolder::open();
     if (!folder) {
-        return local_refusal(folder.error());
+        return folder_refusal(folder.error());
     }
     const Moment end = std::chrono::steady_clock::now() + kStartPatience;
     Moment next_start{};
@@ -128,7 +157,7 @@ Outcome<AgentClient> AgentClient::find_or_start() {
             return AgentClient(*std::move(fd));
         }
         if (fd.error().code != Code::not_found) {
-            return local_refusal(fd.error());
+            return folder_refusal(fd.error());
         }
         if (std::chrono::steady_clock::now() >= end) {
             return Refusal{Code::unavailable,
@@ -137,7 +166,9 @@ Outcome<AgentClient> AgentClient::find_or_start() {
                            {}};
         }
         if (std::chrono::steady_clock::now() >= next_start) {
-            start_agent(*folder, end);
+            if (auto refusal = start_agent(*folder, end)) {
+                return *std::move(refusal);
+            }
             next_start = std::chrono::steady_clock::now() + kStartPause;
         }
         // Another command may have been quicker, and its agent not there yet.
@@ -146,9 +177,11 @@ Outcome<AgentClient> AgentClient::find_or_start() {
 }
 
 bool AgentClient::read_more(std::chrono::milliseconds patience) {
-    pollfd waiting{fd_.get(), POLLIN, 0};
-    const int ready = ::poll(&waiting, 1, static_cast<int>(patience.count()));
-    if (ready <= 0) {
+    // poll() leaves out a negative descriptor.
+    std::array<pollfd, 2> waiting{pollfd{fd_.get(), POLLIN, 0}, pollfd{interruption_, POLLIN, 0}};
+    const int ready = ::poll(waiting.data(), waiting.size(), static_cast<int>(patience.count()));
+    is_interrupted_ = ready > 0 && waiting[1].revents != 0;
+    if (ready <= 0 || waiting[0].revents == 0) {
         return false;
     }
     std::array<char, 16384> block{};
@@ -165,8 +198,6 @@ bool AgentClient::read_more(std::chrono::milliseconds patience) {
 
 Outcome<nlohmann::json> AgentClient::call(std::string_view method, const nlohmann::json& params,
                                           std::chrono::milliseconds patience) {
-    const Refusal gone{
-        Code::unavailable, "the agent has ended", "Try again: the next command starts it anew.", {}};
     const std::uint64_t id = ++last_id_;
     std::string line = request_line(id, method, params);
     for (std::string_view left = line; !left.empty();) {
@@ -176,7 +207,7 @@ Outcome<nlohmann::json> AgentClient::call(std::string_view method, const nlohman
         }
         if (sent <= 0) {
             is_closed_ = true;
-            return gone;
+            return why_gone();
         }
         left.remove_prefix(static_cast<std::size_t>(sent));
     }
@@ -199,7 +230,10 @@ Outcome<nlohmann::json> AgentClient::call(std::string_view method, const nlohman
         }
         if (!read_more(std::chrono::milliseconds(milliseconds_until(end)))) {
             if (is_closed_) {
-                return gone;
+                return why_gone();
+            }
+            if (is_interrupted_) {
+                return Refusal{Code::cancelled, "interrupted", {}, {}};
             }
             if (std::chrono::steady_clock::now() >= end) {
                 return Refusal{Code::timed_out, "the agent does not answer", "Look into its log.", {}};

@@ -16,6 +16,11 @@
 
 namespace postern::client::control {
 
+/// What an agent that a command started says to it, once: that it serves, or why it cannot.
+std::string start_report(const std::optional<Refusal>& refusal);
+/// The reason in it; nothing when it serves, or another agent does.
+std::optional<Refusal> told_at_start(std::string_view report);
+
 class AgentClient {
 public:
     /// To the agent that runs; Code::not_found when none does.
@@ -35,6 +40,8 @@ public:
     /// Whether the agent has closed the connection.
     bool is_closed() const noexcept { return is_closed_; }
     int fd() const noexcept { return fd_.get(); }
+    /// From now on call() ends with Code::cancelled as soon as the descriptor can be read.
+    void interrupt_when_readable(int fd) noexcept { interruption_ = fd; }
 
 private:
     explicit AgentClient(UniqueFd fd) : fd_(std::move(fd)) {}
@@ -45,6 +52,8 @@ private:
     std::deque<Notification> notifications_;
     std::uint64_t last_id_ = 0;
     bool is_closed_ = false;
+    int interruption_ = -1;
+    bool is_interrupted_ = false;
 };
 
 }  // namespace postern::client::control

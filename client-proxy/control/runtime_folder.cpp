@@ -31,6 +31,11 @@ Result<fs::path> where() {
     if (fs::is_directory(usual, ignored)) {
         return usual / "postern";
     }
+    // Of a system service; the folder in it is for this user alone whatever RuntimeDirectoryMode= says.
+    const char* const service = std::getenv("RUNTIME_DIRECTORY");
+    if (service != nullptr && fs::path(service).is_absolute()) {
+        return fs::path(std::string_view(service).substr(0, std::string_view(service).find(':'))) / "postern";
+    }
     auto state = ProfileFolder::default_path();
     if (!state) {
         return state.error();

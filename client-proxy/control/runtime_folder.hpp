@@ -14,8 +14,9 @@ namespace postern::client::control {
 
 class RuntimeFolder {
 public:
-    /// $XDG_RUNTIME_DIR/postern; without one /run/user/<uid>/postern where that is, else the folder `run` of
-    /// the profile. Makes it. Code::config_invalid when it is another user's or others may look into it.
+    /// $XDG_RUNTIME_DIR/postern; without one /run/user/<uid>/postern where that is, else
+    /// $RUNTIME_DIRECTORY/postern, else the folder `run` of the profile. Makes it. Code::config_invalid when
+    /// it is another user's or others may look into it.
     static Result<RuntimeFolder> open();
 
     const std::filesystem::path& path() const noexcept { return path_; }

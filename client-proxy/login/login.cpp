@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "client-proxy/login/login_key.hpp"
 #include "pki/openssl.hpp"
 
 namespace postern::client {
@@ -66,7 +67,7 @@ Result<LoginPtr> Login::load(const ProfileFolder& folder) {
     if (!chain) {
         return logged_out(chain.error());
     }
-    auto key = pki::PrivateKey::load(folder.login_key());
+    auto key = load_login_key(folder);
     if (!key) {
         return logged_out(key.error());
     }

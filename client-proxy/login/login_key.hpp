@@ -1,5 +1,5 @@
-// The key of a login: made in a file, in a TPM, or named on a token, as config.toml wants it; and what stands
-// for it in the profile. Reading it back is PrivateKey::load().
+// The key of a login: made in a file, in the desktop's keyring, in a TPM, or named on a token, as config.toml
+// wants it; and what stands for it in the profile.
 #pragma once
 
 #include <filesystem>
@@ -8,13 +8,14 @@
 
 #include "base/result.hpp"
 #include "base/secret.hpp"
+#include "client-proxy/login/profile.hpp"
 #include "pki/key.hpp"
 
 namespace postern::client {
 
 /// [key] of config.toml.
 struct KeyPreferences {
-    /// "file", "tpm2" or "pkcs11".
+    /// "file", "keyring", "tpm2" or "pkcs11".
     std::string store = "file";
     // pkcs11
     std::string uri;
@@ -24,14 +25,27 @@ struct KeyPreferences {
 
 struct NewLoginKey {
     pki::PrivateKey key;
-    /// For login.key: the key itself, the key wrapped by the TPM, or where the token has it.
+    /// For login.key: the key itself, its name in the keyring, the key wrapped by the TPM, or where the token
+    /// has it.
     Secret file;
 };
 
-/// A new key; for pkcs11 the one that is on the token.
-Result<NewLoginKey> make_login_key(const KeyPreferences& wanted);
+/// A new key; for pkcs11 the one that is on the token. One in the keyring is there from now on:
+/// forget_login_key() for a login that came to nothing.
+Result<NewLoginKey> make_login_key(const KeyPreferences& wanted, const std::string& user);
 
-/// Where a key is, for people: "in a file", "in the TPM or on a token; it cannot be copied".
-std::string_view place_of(const pki::PrivateKey& key);
+/// The profile's key, from wherever it is. Code::not_found without one; Code::unavailable when what keeps it
+/// is not there.
+Result<pki::PrivateKey> load_login_key(const ProfileFolder& folder);
+
+/// Removes what `file` (the content of a login.key) names from the keyring; nothing to do for other keys.
+void forget_login_key(std::string_view file);
+/// The profile's, with its file.
+void forget_login_key(const ProfileFolder& folder);
+
+/// Whether login.key is a key that other programs can read too.
+bool has_key_file(const ProfileFolder& folder);
+/// For people: the file, or what else keeps it.
+std::string place_of_key(const ProfileFolder& folder);
 
 }  // namespace postern::client

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "base/file.hpp"
 #include "client-proxy/login/login.hpp"
 #include "client-proxy/login/login_key.hpp"
 #include "client-proxy/login/preferences.hpp"
@@ -64,8 +65,26 @@ std::string user_in(const LoginFields& fields) {
 void forget_login(const ProfileFolder& folder) {
     std::error_code ignored;
     std::filesystem::remove(folder.login_certificate(), ignored);
-    std::filesystem::remove(folder.login_key(), ignored);
+    forget_login_key(folder);
 }
+
+/// A key in the keyring is worth nothing without the certificate that it was made for: it goes when no login
+/// came of it.
+class KeyOnTrial {
+public:
+    explicit KeyOnTrial(const Secret& file) : file_(&file) {}
+    ~KeyOnTrial() {
+        if (file_ != nullptr) {
+            forget_login_key(file_->reveal());
+        }
+    }
+    KeyOnTrial(const KeyOnTrial&) = delete;
+    KeyOnTrial& operator=(const KeyOnTrial&) = delete;
+    void passed() noexcept { file_ = nullptr; }
+
+private:
+    const Secret* file_;
+};
 
 // The CA revokes every certificate of the session, so that a copy of one is worth nothing.
 Outcome<void> end_session(const ProfileFolder& folder) {
@@ -168,15 +187,16 @@ Outcome<Profile> log_in(const ProfileFolder& folder, std::string_view method, co
     }
     const auto preferences = Preferences::load();
     if (!preferences) {
-        return local_refusal(preferences.error());
+        return settings_refusal(preferences.error());
     }
-    const auto made = make_login_key(preferences->key);
+    const auto made = make_login_key(preferences->key, user);
     if (!made) {
         return Refusal{made.error().code == Code::unavailable ? Code::config_invalid : made.error().code,
                        made.error().detail,
-                       "Check [key] in config.toml; store = \"file\" needs no device.",
+                       "Check [key] in config.toml; store = \"file\" needs neither device nor keyring.",
                        {}};
     }
+    KeyOnTrial on_trial(made->file);
     const auto& key = made->key;
     const auto csr = pki::make_csr_pem(key, user.empty() ? "login" : user);
     if (!csr) {
@@ -202,10 +222,15 @@ Outcome<Profile> log_in(const ProfileFolder& folder, std::string_view method, co
     }
     const Profile profile = updated(*known, *answer);
     const auto held = folder.lock("login.lock");
+    const auto before = read_file(folder.login_key());
     const auto kept =
         held ? keep_login(folder, profile, *answer, &*trust, &made->file) : Result<void>(held.error());
     if (!kept) {
         return local_refusal(kept.error());
+    }
+    on_trial.passed();
+    if (before) {
+        forget_login_key(*before);
     }
     return profile;
 }

@@ -109,6 +109,11 @@ void RenewedLogin::adopt(LoginPtr login) {
     let_go(waiting_);
 }
 
+void RenewedLogin::give_up_on_person() {
+    const std::lock_guard lock(mutex_);
+    let_go(waiting_for_person_);
+}
+
 void RenewedLogin::let_go(std::vector<Timer>& waiting) {
     for (const auto& timer : std::exchange(waiting, {})) {
         asio::post(timer->get_executor(), [timer] { timer->cancel(); });

@@ -76,6 +76,8 @@ public:
     /// What somebody has just put into the profile (null: logged out), so that nobody waits for the next look
     /// at the files. The hooks are not called.
     void adopt(LoginPtr login);
+    /// Nobody asks the person any more: who waits for them is told what is wrong.
+    void give_up_on_person();
 
 private:
     using Timer = std::shared_ptr<boost::asio::steady_timer>;

@@ -36,7 +36,7 @@ Result<Preferences> Preferences::load(const std::filesystem::path& file) {
     auto login = root.table("login");
     preferences.user = login.string("user", "");
     auto key = root.table("key");
-    preferences.key.store = key.choice("store", "file", {"file", "tpm2", "pkcs11"});
+    preferences.key.store = key.choice("store", "file", {"file", "keyring", "tpm2", "pkcs11"});
     preferences.key.uri = key.string("uri", "");
     preferences.key.module = key.optional_path("module").value_or("");
     preferences.key.pin_file = key.optional_path("pin_file").value_or("");

@@ -18,9 +18,11 @@ namespace postern::client {
 
 namespace {
 
+// The first of them: systemd separates several folders by colons.
 std::filesystem::path from_environment(const char* variable) {
     const char* value = std::getenv(variable);
-    return value != nullptr ? std::filesystem::path(value) : std::filesystem::path();
+    const std::string_view all = value != nullptr ? value : "";
+    return all.substr(0, all.find(':'));
 }
 
 }  // namespace
@@ -87,7 +89,13 @@ Result<std::filesystem::path> ProfileFolder::default_path() {
     if (const auto home = from_environment("HOME"); home.is_absolute()) {
         return home / ".local" / "state" / "postern";
     }
-    return Failure{Code::config_invalid, "neither XDG_STATE_HOME nor HOME is set"};
+    // A system service has neither.
+    if (const auto state = from_environment("STATE_DIRECTORY"); state.is_absolute()) {
+        return state / "postern";
+    }
+    return Failure{
+        Code::config_invalid,
+        "there is no folder for the login: neither XDG_STATE_HOME nor HOME nor STATE_DIRECTORY is set"};
 }
 
 Result<ProfileFolder> ProfileFolder::open(const std::filesystem::path& path) {

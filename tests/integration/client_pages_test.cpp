@@ -44,9 +44,12 @@ protected:
         write_program(home / "programs" / "javac", "exec ecj -11 \"$@\"");
         // Where npm is not installed, Debian's node-pg is.
         write_program(home / "programs" / "npm", "test -d /usr/share/nodejs/pg");
-        write_program(home / ".pgpass",
-                      fmt::format("localhost:{}:*:alice:alice-password\nlocalhost:{}:*:alice:alice-password",
-                                  agent_->port(), agent_->passthrough_port()));
+        write_program(
+            home / ".pgpass",
+            fmt::format("localhost:{0}:*:alice:alice-password\nlocalhost:{1}:*:alice:alice-password\n"
+                        "{2}:{0}:*:alice:alice-password",
+                        agent_->port(), agent_->passthrough_port(),
+                        alice_->agent_socket().parent_path().string()));
         fs::permissions(home / ".pgpass", fs::perms(0600));
 
         const char* const own_home = std::getenv("HOME");

@@ -115,7 +115,7 @@ TEST_F(TokenKeys, LogInAndConnect) {
     EXPECT_THAT(content_of(alice.key()), Not(HasSubstr("5678")));
     expect_tunnels(alice, with_token_);
     const Outcome status = alice.postern({"status"}, with_token_);
-    EXPECT_THAT(status.out, HasSubstr("key          in a device")) << status.err;
+    EXPECT_THAT(status.out, HasSubstr("key          on a token")) << status.err;
 
     // Without the token the profile opens nothing.
     ProcessOptions elsewhere;

@@ -203,6 +203,41 @@ postern-audit query $gateway_log --action connection.closed | grep -q alice || f
 systemctl start postern-gateway
 expect_answer
 
+say 'the agent as a user service: started through its socket, ready when it says so, back after kill -9 with its ports'
+useradd --create-home erin
+loginctl enable-linger erin
+erin_run=/run/user/$(id -u erin)
+as_erin() { setpriv --reuid=erin --regid=erin --init-groups env HOME=/home/erin XDG_RUNTIME_DIR="$erin_run" PGPASSWORD=alice-database PGCONNECT_TIMEOUT=10 "$@"; }
+agent_property() { as_erin systemctl --user show -P "$1" postern-agent.service; }
+agent_is() { [ "$(agent_property "$1")" = "$2" ]; }
+erin_asks() { [ "$(as_erin psql -X -A -t -h "$1" -p 15433 -U alice -d orders -c "select 'let in'" 2>&1)" = 'let in' ]; }
+eventually 20 test -S "$erin_run/systemd/private" || fail 'erin has no user manager'
+for file in /usr/local/lib/systemd/user/postern-agent.*; do
+    errors=$(as_erin systemd-analyze --user verify --man=no "$file" 2>&1) && [ -z "$errors" ] || fail "systemd-analyze verify: $errors"
+done
+as_erin systemctl --user enable --now postern-agent.socket 2>/dev/null
+[ "$(stat -c %a:%U "$erin_run/postern/agent.sock")" = 600:erin ] || fail "the socket is $(stat -c %a:%U "$erin_run/postern/agent.sock")"
+[ "$(stat -c %a:%U "$erin_run/postern")" = 700:erin ] || fail 'others may look into the folder of the socket'
+agent_is ActiveState inactive || fail 'the agent runs before anybody asked for it'
+echo alice-login | as_erin postern login $ca --user alice --password-stdin >/dev/null
+agent_is ActiveState active || fail 'the first command did not start the agent through its socket'
+agent_is Type notify || fail 'the agent does not tell when it is ready'
+as_erin postern connect orders-db:15433 --background >/dev/null 2>&1
+for host in localhost ::1 "$erin_run/postern"; do
+    erin_asks "$host" || fail "nothing answers at $host"
+done
+! as_alice psql -X -h localhost -p 15433 -U alice -d orders -c 'select 1' >/tmp/other.out 2>&1 || fail 'another user was let in'
+grep -q 'FATAL:  a process of another user' /tmp/other.out || fail "alice was not told: $(cat /tmp/other.out)"
+pid=$(agent_property MainPID)
+kill -KILL "$pid"
+eventually 10 agent_is NRestarts 1 || fail 'systemd does not start the agent again'
+eventually 10 erin_asks localhost || fail 'the port is not open again'
+[ "$(agent_property MainPID)" != "$pid" ] || fail 'it is the same process'
+as_erin systemctl --user restart postern-agent.service
+eventually 10 erin_asks localhost || fail 'the port is not open after a restart'
+as_erin systemctl --user stop postern-agent.service postern-agent.socket
+[ ! -e "$erin_run/postern/agent.sock" ] || fail 'the socket is left behind'
+
 say 'CA service: reload, kill -9, stop'
 pid=$(property postern-ca MainPID)
 systemctl reload postern-ca

@@ -1,0 +1,64 @@
+#include "client-proxy/agent/kept_ports.hpp"
+
+#include <system_error>
+
+#include <nlohmann/json.hpp>
+
+#include "base/file.hpp"
+#include "pki/identity.hpp"
+
+namespace postern::client {
+
+std::string to_json_text(const std::vector<KeptPort>& ports) {
+    auto list = nlohmann::json::array();
+    for (const auto& port : ports) {
+        list.push_back({{"service", port.service},
+                        {"mode", name(port.mode)},
+                        {"postgres", port.is_postgres},
+                        {"port", port.number},
+                        {"unsafe_any_local_user", port.admits_other_users}});
+    }
+    return list.dump(2) + "\n";
+}
+
+std::vector<KeptPort> kept_ports_from_json(std::string_view text) {
+    std::vector<KeptPort> ports;
+    const auto list = nlohmann::json::parse(text, nullptr, false);
+    if (!list.is_array()) {
+        return ports;
+    }
+    for (const auto& item : list) {
+        try {
+            KeptPort port;
+            port.service = item.at("service").get<std::string>();
+            port.mode =
+                item.at("mode").get<std::string>() == "passthrough" ? Mode::passthrough : Mode::end_to_end;
+            port.is_postgres = item.at("postgres").get<bool>();
+            const auto number = item.at("port").get<std::int64_t>();
+            port.admits_other_users = item.at("unsafe_any_local_user").get<bool>();
+            if (pki::is_resource_name(port.service) && number > 0 && number <= 65535) {
+                port.number = static_cast<unsigned short>(number);
+                ports.push_back(std::move(port));
+            }
+        } catch (const nlohmann::json::exception&) {
+            continue;
+        }
+    }
+    return ports;
+}
+
+std::vector<KeptPort> load_kept_ports(const std::filesystem::path& file) {
+    const auto text = read_file(file);
+    return text ? kept_ports_from_json(*text) : std::vector<KeptPort>();
+}
+
+Result<void> save_kept_ports(const std::filesystem::path& file, const std::vector<KeptPort>& ports) {
+    if (ports.empty()) {
+        std::error_code ignored;
+        std::filesystem::remove(file, ignored);
+        return {};
+    }
+    return write_file(file, to_json_text(ports), 0600);
+}
+
+}  // namespace postern::client

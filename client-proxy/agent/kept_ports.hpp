@@ -1,0 +1,32 @@
+// The ports that stay open without anybody who holds them, written down while they are open: an agent that
+// was killed, or is updated, opens them again when it comes back. In the runtime folder, so that a restart of
+// the machine forgets them.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+#include "client-proxy/session/local_port.hpp"
+
+namespace postern::client {
+
+struct KeptPort {
+    std::string service;
+    Mode mode = Mode::end_to_end;
+    bool is_postgres = true;
+    unsigned short number = 0;
+    bool admits_other_users = false;
+};
+
+std::string to_json_text(const std::vector<KeptPort>& ports);
+/// What is damaged is left out: these are conveniences.
+std::vector<KeptPort> kept_ports_from_json(std::string_view text);
+
+std::vector<KeptPort> load_kept_ports(const std::filesystem::path& file);
+/// Removes the file when there are none.
+Result<void> save_kept_ports(const std::filesystem::path& file, const std::vector<KeptPort>& ports);
+
+}  // namespace postern::client

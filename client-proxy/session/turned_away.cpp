@@ -1,0 +1,67 @@
+#include "client-proxy/session/turned_away.hpp"
+
+#include <array>
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "client-proxy/session/local_client.hpp"
+#include "net/deadline.hpp"
+#include "postgres/startup.hpp"
+
+namespace postern::client {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr auto kStrangerPatience = std::chrono::seconds(5);
+
+// Which language the last words are to be in; nothing for a peer that needs none.
+asio::awaitable<std::optional<postgres::Language>> hear_out(net::PlainStream& local) {
+    postgres::StartupReader reader;
+    std::array<unsigned char, 4096> block{};
+    const net::Buffer into(block);
+    for (;;) {
+        const auto got = co_await local.read_some(into);
+        if (!got || *got == 0) {
+            co_return std::nullopt;
+        }
+        const auto outcome = reader.feed(net::Bytes(block).first(*got));
+        if (std::holds_alternative<postgres::AnswerNo>(outcome)) {
+            const std::array<unsigned char, 1> no{'N'};
+            const net::Bytes bytes(no);
+            const auto written = co_await local.write_all(bytes);
+            if (!written) {
+                co_return std::nullopt;
+            }
+        } else if (std::holds_alternative<postgres::StartupMessage>(outcome)) {
+            co_return postgres::Language::postgres;
+        } else if (std::holds_alternative<postgres::CancelRequest>(outcome)) {
+            co_return std::nullopt;
+        } else if (const auto* refused = std::get_if<postgres::StartupRefusal>(&outcome)) {
+            co_return refused->language;
+        }
+    }
+}
+
+}  // namespace
+
+asio::awaitable<void> turn_away(net::PendingConnections& strangers, Refusal refusal, net::PlainStream local) {
+    std::function<void()> cut = [&local] { local.cancel(); };
+    const auto place = strangers.enter(cut);
+    std::optional<postgres::Language> language;
+    {
+        const net::Deadline deadline(local.executor(), kStrangerPatience, std::move(cut));
+        language = co_await hear_out(local);
+    }
+    if (language) {
+        std::string last_words = to_farewell(refusal, *language);
+        co_await take_leave(local, std::move(last_words));
+    }
+    local.close();
+}
+
+}  // namespace postern::client

@@ -1,0 +1,17 @@
+// A local connection that may not come in, of another user or by a program that is not allowed: it reads why,
+// in PostgreSQL's own protocol, and nothing is dialled for it.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+
+#include "client-proxy/refusal.hpp"
+#include "net/pending_connections.hpp"
+#include "net/plain_stream.hpp"
+
+namespace postern::client {
+
+/// `strangers` bounds how many are told at a time; beyond that the oldest is cut without a word.
+boost::asio::awaitable<void> turn_away(net::PendingConnections& strangers, Refusal refusal,
+                                       net::PlainStream local);
+
+}  // namespace postern::client
