@@ -104,12 +104,47 @@ Outcome<Secret> ask_secret(const LoginOptions& options, const std::string& label
     return *std::move(secret);
 }
 
-// Which CA to believe: the options', the preferences', or the one that is believed.
+std::string with_scheme(std::string address) {
+    return address.find("://") == address.npos ? "https://" + address : address;
+}
+
+// At the first contact: the person compares, as with a new host of ssh. Only the whole word counts.
+Outcome<std::string> ask_fingerprint(control::AgentClient& agent, const std::string& url) {
+    const auto root = agent.call("trust.inspect", {{"ca", url}});
+    if (!root) {
+        return root.error();
+    }
+    const std::string shown = text_in(*root, "fingerprint");
+    const auto told = tell_on_terminal(
+        fmt::format("This is the first contact with the CA service {}.\n"
+                    "Its fingerprint is\n\n    {}\n\n"
+                    "Compare it with the one that its administrator gave you (postern-ca fingerprint).\n",
+                    url, shown));
+    auto answer = ask("Is it the same? yes, or the fingerprint that you were given", "no");
+    if (!told || !answer) {
+        return Refusal{Code::config_invalid, "the fingerprint was not compared", {}, {}};
+    }
+    if (*answer == "yes") {
+        return shown;
+    }
+    const auto given = parse_pin(*answer);
+    if (given && *given == shown) {
+        return shown;
+    }
+    return Refusal{
+        Code::unknown_issuer,
+        given ? fmt::format("the CA service {} has another fingerprint than the one you were given", url)
+              : "the fingerprint was not confirmed; nothing was sent",
+        "Ask the administrator for it. If it differs, somebody may be in between.",
+        {}};
+}
+
+// Which CA to believe: the options', the preferences', the one that is believed, or what the person says.
 Outcome<void> settle_trust(control::AgentClient& agent, const LoginOptions& options, const json& trust,
                            bool& is_wrong_use) {
     const auto preferences = Preferences::load();
     if (!preferences) {
-        return local_refusal(preferences.error());
+        return settings_refusal(preferences.error());
     }
     std::string url = options.ca;
     std::string fingerprint = options.fingerprint;
@@ -121,10 +156,16 @@ Outcome<void> settle_trust(control::AgentClient& agent, const LoginOptions& opti
         url = text_in(trust, "ca");
     }
     is_wrong_use = true;
+    if (url.empty() && can_ask(options)) {
+        auto answer = ask("Address of the CA service, for example https://ca.example.org:7444", "");
+        url = answer ? *answer : "";
+    }
     if (url.empty()) {
         return usage("which CA service?",
-                     "postern login --ca https://ca.example.org:7444 --fingerprint sha256:HEX");
+                     "Name it, as its administrator told you: --ca https://ca.example.org:7444 --fingerprint "
+                     "sha256:HEX");
     }
+    url = with_scheme(std::move(url));
     std::string pin = url == text_in(trust, "ca") ? text_in(trust, "fingerprint") : std::string();
     if (!fingerprint.empty()) {
         auto parsed = parse_pin(fingerprint);
@@ -132,6 +173,14 @@ Outcome<void> settle_trust(control::AgentClient& agent, const LoginOptions& opti
             return usage(parsed.error().detail, "The CA's administrator has it from: postern-ca fingerprint");
         }
         pin = *std::move(parsed);
+    }
+    if (pin.empty() && can_ask(options)) {
+        auto compared = ask_fingerprint(agent, url);
+        is_wrong_use = !compared && compared.error().code == Code::config_invalid;
+        if (!compared) {
+            return compared.error();
+        }
+        pin = *std::move(compared);
     }
     if (pin.empty()) {
         return usage(fmt::format("the CA service {} is not known yet", url),
@@ -224,22 +273,33 @@ Outcome<void> ensure_login(control::AgentClient& agent, const LoginOptions& opti
     }
     const json& login = (*state)["login"];
     const std::string standing = text_in(login, "state");
-    if (login.is_object() && standing != "expired" && standing != "revoked") {
+    const bool is_elsewhere =
+        !options.ca.empty() && with_scheme(options.ca) != text_in((*state)["trust"], "ca");
+    if (login.is_object() && standing != "expired" && standing != "revoked" && !is_elsewhere) {
         return {};
     }
-    const bool has_password = options.takes_password_from_stdin || !password_file(options).empty();
+    const bool has_password = options.takes_password_from_stdin || has_password_file(options);
     if (!can_ask(options) && !has_password) {
-        if (login.is_object()) {
+        if (login.is_object() && !is_elsewhere) {
             // Its port opens, and says to each client what is wrong.
             return {};
         }
-        return Refusal{Code::unauthenticated, "nobody is logged in", "Run: postern login", {}};
+        return Refusal{
+            Code::unauthenticated,
+            "nobody is logged in",
+            "Run: postern login. Without a terminal: --password-file FILE, or the systemd credential "
+            "postern-password",
+            {}};
     }
     auto done = log_in_at(agent, options);
     if (!done) {
         return done.error();
     }
     return {};
+}
+
+bool has_password_file(const LoginOptions& options) {
+    return !password_file(options).empty();
 }
 
 json connect_parameters(const std::string& service, const LoginChoice& files) {

@@ -18,6 +18,9 @@ Outcome<nlohmann::json> log_in_at(control::AgentClient& agent, const LoginOption
 /// be asked.
 Outcome<void> ensure_login(control::AgentClient& agent, const LoginOptions& options);
 
+/// Whether a password is at hand in a file (or as the systemd credential), again and again.
+bool has_password_file(const LoginOptions& options);
+
 /// The parameters of `connect`.
 nlohmann::json connect_parameters(const std::string& service, const LoginChoice& files);
 

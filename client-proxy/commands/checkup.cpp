@@ -1,5 +1,6 @@
 #include "client-proxy/commands/checkup.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -54,31 +55,56 @@ nlohmann::json Checkup::to_json() const {
     return {{"is_well", exit_code_ == 0}, {"steps", steps}};
 }
 
-std::string to_text(const Finding& finding, bool has_color) {
+std::string to_text(const std::vector<Finding>& findings, bool has_color, bool has_unicode) {
+    std::size_t width = 0;
+    for (const auto& finding : findings) {
+        width = std::max(width, finding.step.size());
+    }
     const auto colored = [&](const char* color, const char* sign) {
         return has_color ? fmt::format("\x1b[{}m{}\x1b[0m", color, sign) : std::string(sign);
     };
-    const std::string sign = finding.state == Finding::State::good  ? colored("32", "✓")
-                             : finding.state == Finding::State::bad ? colored("31", "✗")
-                                                                    : std::string("-");
-    std::string text = fmt::format("{} {:<24} {}\n", sign, finding.step, printable(finding.detail));
-    if (!finding.remedy.empty()) {
-        text += fmt::format("  {:<24} → {}\n", "", printable(finding.remedy));
+    std::string text;
+    for (const auto& finding : findings) {
+        const std::string sign =
+            finding.state == Finding::State::good  ? colored("32", has_unicode ? "✓" : "+")
+            : finding.state == Finding::State::bad ? colored("31", has_unicode ? "✗" : "!")
+                                                   : std::string("-");
+        // A settings file may have several faults.
+        for (std::string_view left = finding.detail; !left.empty();) {
+            const auto end = std::min(left.find('\n'), left.size());
+            text += fmt::format("{} {:<{}}  {}\n", sign, finding.step, width, printable(left.substr(0, end)));
+            left.remove_prefix(std::min(end + 1, left.size()));
+        }
+        if (!finding.remedy.empty()) {
+            text += fmt::format("  {:<{}}  {} {}\n", "", width, has_unicode ? "→" : "->",
+                                printable(finding.remedy));
+        }
     }
     return text;
 }
 
+bool is_told_by_postern(const postgres::ErrorFields& error) {
+    return error.detail.starts_with("Postern connection") || !error.hint.empty();
+}
+
 Refusal explain(const postgres::ErrorFields& error, std::string_view service, std::string_view user) {
-    if (error.detail.starts_with("Postern connection") || !error.hint.empty()) {
-        const Code code = has(error.message, "PostgreSQL") ? Code::backend_unreachable : Code::policy_denied;
-        return {code, error.message, error.hint, {}};
+    if (is_told_by_postern(error)) {
+        const bool is_away = error.sqlstate.starts_with("08") || has(error.message, "PostgreSQL");
+        return {is_away ? Code::backend_unreachable : Code::policy_denied, error.message, error.hint, {}};
+    }
+    if (has(error.message, "pg_hba.conf rejects")) {
+        return {Code::policy_denied,
+                error.message,
+                "On the database's host a line of pg_hba.conf with \"reject\" stands before the one for the "
+                "gateway's address: move that one up, then: select pg_reload_conf()",
+                {}};
     }
     if (has(error.message, "pg_hba.conf")) {
         return {Code::policy_denied,
                 error.message,
                 "On the database's host: add \"hostssl all all GATEWAY/32 scram-sha-256 "
-                "clientcert=verify-full\" to "
-                "pg_hba.conf with the gateway's address, then: select pg_reload_conf()",
+                "clientcert=verify-full\" to pg_hba.conf with the gateway's address, then: select "
+                "pg_reload_conf()",
                 {}};
     }
     if (has(error.message, "certificate")) {
@@ -86,18 +112,37 @@ Refusal explain(const postgres::ErrorFields& error, std::string_view service, st
                 error.message,
                 fmt::format(
                     "PostgreSQL must trust the user CA (ssl_ca_file), and the database user must be the "
-                    "certificate's name, {}; else map names in pg_ident.conf and set user_map = true for {} "
-                    "in ca.toml.",
+                    "certificate's name, {}; else map names (map=… in pg_hba.conf, pg_ident.conf) and set "
+                    "user_map = true for {} in ca.toml.",
                     user, service),
                 {}};
     }
-    if (error.sqlstate == "28000" || error.sqlstate == "28P01") {
+    if (has(error.message, "password authentication failed")) {
         return {Code::policy_denied,
                 error.message,
-                fmt::format("Make the role: create role {} login password '…'", user),
+                fmt::format("The password is the one in PostgreSQL, not the login's: check PGPASSWORD and "
+                            "~/.pgpass. A new one: alter role {} password '…'",
+                            user),
                 {}};
     }
-    if (error.sqlstate == "53300") {
+    if (has(error.message, "database \"") && has(error.message, "does not exist")) {
+        return {Code::not_found, error.message, "Name the database: --database NAME", {}};
+    }
+    if (has(error.message, "permission denied for database")) {
+        return {Code::policy_denied,
+                error.message,
+                fmt::format("Name another database (--database NAME), or let the owner: grant connect on "
+                            "database … to {}",
+                            user),
+                {}};
+    }
+    if (error.sqlstate == "28000" || error.sqlstate == "28P01" || has(error.message, "role \"")) {
+        return {Code::policy_denied,
+                error.message,
+                fmt::format("On the database's host: create role {} login password '…'", user),
+                {}};
+    }
+    if (error.sqlstate == "53300" || has(error.message, "too many")) {
         return {Code::limit_reached, error.message, "Close sessions, or raise max_connections.", {}};
     }
     if (error.sqlstate == "57P03") {

@@ -43,8 +43,11 @@ private:
     int exit_code_ = 0;
 };
 
-/// One line for people; with its remedy on the next.
-std::string to_text(const Finding& finding, bool has_color);
+/// For people: one line for each finding, with its remedy on the next.
+std::string to_text(const std::vector<Finding>& findings, bool has_color, bool has_unicode);
+
+/// Whether the agent or a gateway refused, and not PostgreSQL.
+bool is_told_by_postern(const postgres::ErrorFields& error);
 
 /// What PostgreSQL's own refusal means, and what to do about it. What the agent or a gateway refused is told
 /// as they told it.

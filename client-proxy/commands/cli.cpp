@@ -1,12 +1,16 @@
 #include "client-proxy/commands/cli.hpp"
 
 #include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
+#include <fmt/format.h>
 
 #include "base/log.hpp"
 #include "base/process.hpp"
+#include "base/spelling.hpp"
 #include "client-proxy/commands/commands.hpp"
+#include "client-proxy/commands/terminal.hpp"
 
 namespace postern::client {
 
@@ -29,6 +33,10 @@ void add_login_choice(CLI::App& command, LoginChoice& choice) {
 }
 
 void add_login_options(CLI::App& command, LoginOptions& login) {
+    command.add_option("--ca", login.ca,
+                       "https://HOST:PORT of the CA service (remembered; asked for otherwise)");
+    command.add_option("--fingerprint", login.fingerprint,
+                       "sha256:HEX of its server CA (remembered; shown, to be compared, otherwise)");
     command.add_option("--user", login.user, "Login name (remembered; asked for otherwise)");
     command.add_flag("--password-stdin", login.takes_password_from_stdin,
                      "Read the password from standard input");
@@ -36,6 +44,53 @@ void add_login_options(CLI::App& command, LoginOptions& login) {
                        "Read the password from this file, mode 0600 (else from the systemd credential "
                        "postern-password, where there is one)");
     command.add_flag("--non-interactive", login.is_non_interactive, "Never ask anything");
+}
+
+/// The words that a person may have meant: commands, or the options of one.
+std::vector<std::string> commands_of(const CLI::App& app) {
+    std::vector<std::string> names;
+    for (const auto* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+        names.push_back(command->get_name());
+    }
+    return names;
+}
+std::vector<std::string> options_of(const CLI::App& command) {
+    std::vector<std::string> names;
+    for (const auto* option : command.get_options()) {
+        for (const auto& name : option->get_lnames()) {
+            names.push_back("--" + name);
+        }
+    }
+    return names;
+}
+
+/// What was wrong with the command line, in the words of the other errors.
+int tell_wrong_use(const CLI::App& app, const CLI::ParseError& error, int argc, char** argv) {
+    const auto chosen = app.get_subcommands();
+    const auto meant = [](const std::string& word, const std::vector<std::string>& known) {
+        const std::string near = nearest_word(word, known);
+        return near.empty() ? std::string() : fmt::format("; did you mean '{}'?", near);
+    };
+    if (chosen.empty()) {
+        const std::string first = argc > 1 ? argv[1] : "";
+        if (first.empty()) {
+            return fail_usage("what is to be done?", "See the commands: postern --help");
+        }
+        const bool is_option = first.starts_with('-');
+        return fail_usage(fmt::format("there is no {} '{}'{}", is_option ? "option" : "command", first,
+                                      meant(first, is_option ? options_of(app) : commands_of(app))),
+                          "See what there is: postern --help");
+    }
+    const std::string& command = chosen.front()->get_name();
+    const std::string hint = fmt::format("See how it is used: postern {} --help", command);
+    for (const auto& left : chosen.front()->remaining()) {
+        if (left.starts_with("--") && left != "--") {
+            return fail_usage(
+                fmt::format("{} has no option {}{}", command, left, meant(left, options_of(*chosen.front()))),
+                hint);
+        }
+    }
+    return fail_usage(fmt::format("postern {}: {}", command, error.what()), hint);
 }
 
 }  // namespace
@@ -55,16 +110,16 @@ int run_cli(int argc, char** argv, mode_t umask) {
     LoginOptions login;
     CLI::App* const login_command =
         app.add_subcommand("login", "Log in at the CA service; keeps a certificate that renews itself");
-    login_command->add_option("--ca", login.ca, "https://HOST:PORT of the CA service (remembered)");
-    login_command->add_option("--fingerprint", login.fingerprint, "sha256:HEX of its server CA (remembered)");
     add_login_options(*login_command, login);
-    login_command->callback([&] { code = log_in(login); });
+    bool as_json = false;
+    login_command->add_flag("--json", as_json, "As JSON");
+    login_command->callback([&] { code = log_in(login, as_json); });
 
     CLI::App* const logout_command =
         app.add_subcommand("logout", "End the login session; its certificates are worth nothing after");
-    logout_command->callback([&] { code = log_out(); });
+    logout_command->add_flag("--json", as_json, "As JSON");
+    logout_command->callback([&] { code = log_out(as_json); });
 
-    bool as_json = false;
     CLI::App* const status_command = app.add_subcommand(
         "status", "Who is logged in, until when, and which ports are open (exit code 4: nobody)");
     status_command->add_flag("--json", as_json, "As JSON");
@@ -72,14 +127,17 @@ int run_cli(int argc, char** argv, mode_t umask) {
 
     CLI::App* const services_command = app.add_subcommand("services", "What you may connect to");
     services_command->add_flag("--json", as_json, "As JSON");
-    services_command->callback([&] { code = show_services(as_json); });
+    bool names_alone = false;
+    services_command->add_flag("--names", names_alone,
+                               "The names alone, as far as they are known here; asks nobody");
+    services_command->callback([&] { code = names_alone ? name_services() : show_services(as_json); });
 
     ConnectOptions connect_options;
     CLI::App* const connect_command =
         app.add_subcommand("connect", "Open local ports to services, until Ctrl-C");
-    connect_command->add_option(
-        "service", connect_options.end_to_end,
-        "SERVICE or SERVICE:PORT; PostgreSQL end to end, for clients without certificates");
+    connect_command->add_option("service", connect_options.services,
+                                "SERVICE or SERVICE:PORT; PostgreSQL end to end, for clients without "
+                                "certificates, else passed through");
     connect_command
         ->add_option(
             "--passthrough", connect_options.passthrough,
@@ -90,6 +148,10 @@ int run_cli(int argc, char** argv, mode_t umask) {
                               "Leave the ports open and return; see: postern disconnect");
     connect_command->add_flag("--service-file", connect_options.writes_service_file,
                               "Also write ~/.pg_service.conf, so that psql service=SERVICE works");
+    connect_command->add_option("--database", connect_options.database,
+                                "Database for the lines to paste and the service file (remembered)");
+    connect_command->add_flag("--own-agent", connect_options.owns_agent,
+                              "End the agent with this command: in a container, where nothing else needs it");
     connect_command->add_flag("--wait", connect_options.is_patient,
                               "Wait for the CA service where it cannot be reached yet");
     connect_command->add_flag("--json", connect_options.as_json, "One JSON object a line");
@@ -134,7 +196,9 @@ int run_cli(int argc, char** argv, mode_t umask) {
         app.add_subcommand("wait", "Until a service's port is open and its PostgreSQL answers");
     wait_command->add_option("service", wait.service, "SERVICE")->required();
     wait_command->add_option("--timeout", wait.timeout, "How long, for example 30s (60s)");
-    wait_command->add_option("--database", wait.database, "Database to ask it for (postgres)");
+    wait_command->add_option("--database", wait.database,
+                             "Database to ask it for (the one used last, else postgres)");
+    wait_command->add_flag("--json", wait.as_json, "As JSON");
     wait_command->callback([&] { code = wait_for_service(wait); });
 
     DoctorOptions doctor;
@@ -142,7 +206,8 @@ int run_cli(int argc, char** argv, mode_t umask) {
         app.add_subcommand("doctor", "Look for what is wrong, step by step, and say what to do about it");
     doctor_command->add_option("service", doctor.service,
                                "Also look whether this service's PostgreSQL answers");
-    doctor_command->add_option("--database", doctor.database, "Database to ask it for (postgres)");
+    doctor_command->add_option("--database", doctor.database,
+                               "Database to ask it for (the one used last, else postgres)");
     doctor_command->add_flag("--json", doctor.as_json, "As JSON");
     doctor_command->callback([&] { code = run_doctor(doctor); });
 
@@ -160,7 +225,8 @@ int run_cli(int argc, char** argv, mode_t umask) {
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
-        return app.exit(error) == 0 ? 0 : 2;
+        // --help and --version come this way too.
+        return error.get_exit_code() == 0 ? app.exit(error) : tell_wrong_use(app, error, argc, argv);
     }
     return code;
 }

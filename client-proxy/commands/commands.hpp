@@ -13,7 +13,7 @@ namespace postern::client {
 
 /// How the person, or who stands in for one, is asked.
 struct LoginOptions {
-    /// Empty: as the last time.
+    /// Empty: as the last time; the first time the person is asked, and compares the fingerprint.
     std::string ca;
     std::string fingerprint;
     std::string user;
@@ -23,14 +23,16 @@ struct LoginOptions {
     /// Never asks anything.
     bool is_non_interactive = false;
 };
-int log_in(const LoginOptions& options);
-int log_out();
+int log_in(const LoginOptions& options, bool as_json);
+int log_out(bool as_json);
 int show_status(bool as_json);
 int show_services(bool as_json);
+/// The names alone, as far as this machine knows them: for shells. Asks nothing over the network.
+int name_services();
 
 struct ConnectOptions {
-    /// SERVICE or SERVICE:PORT.
-    std::vector<std::string> end_to_end;
+    /// SERVICE or SERVICE:PORT: end to end where it is PostgreSQL, else passed through.
+    std::vector<std::string> services;
     std::vector<std::string> passthrough;
     LoginChoice files;
     LoginOptions login;
@@ -40,6 +42,10 @@ struct ConnectOptions {
     bool is_background = false;
     /// Also writes libpq's connection service file.
     bool writes_service_file = false;
+    /// Ends the agent with itself: the agent is there for this command alone.
+    bool owns_agent = false;
+    /// Of libpq, for the lines to paste; empty: as the last time.
+    std::string database;
     /// Waits for the CA service and the gateways where they cannot be reached yet.
     bool is_patient = false;
 };
@@ -59,9 +65,11 @@ int run_with_service(const RunOptions& options);
 
 struct WaitOptions {
     std::string service;
-    std::string database = "postgres";
+    /// Empty: the one that was used last, else postgres.
+    std::string database;
     /// As parse_duration() takes it.
     std::string timeout = "60s";
+    bool as_json = false;
 };
 /// Until the service's port is open and its PostgreSQL answers.
 int wait_for_service(const WaitOptions& options);
@@ -69,8 +77,8 @@ int wait_for_service(const WaitOptions& options);
 struct DoctorOptions {
     /// Empty: everything but a service.
     std::string service;
-    /// Asked for in PostgreSQL's start-up.
-    std::string database = "postgres";
+    /// Asked for in PostgreSQL's start-up; empty: the one that was used last, else postgres.
+    std::string database;
     bool as_json = false;
 };
 int run_doctor(const DoctorOptions& options);

@@ -29,8 +29,12 @@ namespace {
 
 using nlohmann::json;
 
+/// As a shell says it of a program that Ctrl-C ended.
+constexpr int kInterrupted = 130;
 /// Between two attempts to log in, with --wait.
 constexpr auto kWaitPause = std::chrono::seconds(2);
+/// The same once the login session has ended.
+constexpr auto kLoginPause = std::chrono::seconds(5);
 
 struct WantedPort {
     std::string service;
@@ -67,7 +71,7 @@ Outcome<WantedPort> parse_wanted(const std::string& text, const char* mode) {
 Outcome<std::vector<WantedPort>> parse_all_wanted(const ConnectOptions& options) {
     std::vector<WantedPort> all;
     for (const auto& [texts, mode] :
-         {std::pair{&options.end_to_end, "end_to_end"}, std::pair{&options.passthrough, "passthrough"}}) {
+         {std::pair{&options.services, ""}, std::pair{&options.passthrough, "passthrough"}}) {
         for (const auto& text : *texts) {
             auto wanted = parse_wanted(text, mode);
             if (!wanted) {
@@ -97,15 +101,10 @@ private:
     UniqueFd fd_;
 };
 
-std::string bytes_text(std::uint64_t bytes) {
-    static constexpr std::array<const char*, 5> kUnits{"B", "kB", "MB", "GB", "TB"};
-    double amount = static_cast<double>(bytes);
-    std::size_t unit = 0;
-    while (amount >= 1000 && unit + 1 < kUnits.size()) {
-        amount /= 1000;
-        ++unit;
-    }
-    return unit == 0 ? fmt::format("{} B", bytes) : fmt::format("{:.1f} {}", amount, kUnits[unit]);
+// Of a *state*, or of the notification `attention`.
+std::string reason_of_attention(const json& told) {
+    const auto found = told.find("attention");
+    return found != told.end() ? control::text_in(*found, "reason") : std::string();
 }
 
 /// A `postern connect` in the foreground: its ports stay open while it runs.
@@ -121,6 +120,9 @@ public:
 
 private:
     void take(const control::Notification& notification);
+    void note_attention(const std::string& reason);
+    void take_all(control::AgentClient& agent);
+    void log_in_again(control::AgentClient& agent);
     void show_status();
 
     const ConnectOptions& options_;
@@ -131,21 +133,32 @@ private:
     std::map<std::string, std::string> states_;
     json login_;
     bool has_ended_ = false;
+    /// When to log in anew with the password that is on this machine; nothing while the login is good.
+    std::optional<std::chrono::steady_clock::time_point> next_login_;
+    bool was_expired_ = false;
 };
 
 Outcome<void> Foreground::open(control::AgentClient& agent) {
-    const auto hello = agent.call("hello", {{"client", "postern connect"}});
+    // Where the password is at hand, local connections wait for the new login instead of being refused.
+    const auto hello = agent.call(
+        "hello", {{"client", "postern connect"}, {"asks_login", has_password_file(options_.login)}});
     const auto state = hello ? agent.call("subscribe") : hello;
     if (!state) {
         return state.error();
     }
     login_ = (*state)["login"];
+    note_attention(reason_of_attention(*state));
     for (const auto& wanted : wanted_) {
         auto parameters = connect_parameters(wanted.service, options_.files);
         parameters["hold"] = !options_.is_background;
-        parameters["mode"] = wanted.mode;
+        if (!wanted.mode.empty()) {
+            parameters["mode"] = wanted.mode;
+        }
         if (wanted.port) {
             parameters["port"] = *wanted.port;
+        }
+        if (!options_.database.empty()) {
+            parameters["database"] = options_.database;
         }
         if (options_.admits_other_users) {
             parameters["unsafe_any_local_user"] = true;
@@ -156,17 +169,24 @@ Outcome<void> Foreground::open(control::AgentClient& agent) {
         }
         services_.insert(wanted.service);
         states_[wanted.service] = (*service)["state"].get<std::string>();
+        traffic_[wanted.service] = *service;
         const json& opened = (*service)["opened"];
         notes_.listening(wanted.service, opened, opened["commands"], (*hello)["pid"].get<int>());
-        if (options_.writes_service_file && wanted.mode == "end_to_end") {
-            const auto written = write_service_file(
-                {wanted.service, opened["port"].get<unsigned short>(), opened.value("user", std::string())});
+        if (options_.writes_service_file && opened.value("mode", std::string()) == "end_to_end") {
+            const auto written = write_service_file({wanted.service, opened["port"].get<unsigned short>(),
+                                                     opened.value("user", std::string()),
+                                                     opened.value("database", std::string())});
             if (!written) {
                 return written.error();
             }
             notes_.remark(fmt::format("psql service={} works now ({})", wanted.service, written->string()));
         }
     }
+    // What the agent had to remark comes before the answer to this.
+    if (const auto last = agent.call("settings.get"); !last) {
+        return last.error();
+    }
+    take_all(agent);
     return {};
 }
 
@@ -189,37 +209,76 @@ void Foreground::take(const control::Notification& notification) {
         }
     } else if (notification.method == "login") {
         login_ = params;
+    } else if (notification.method == "attention") {
+        note_attention(reason_of_attention(params));
     } else if (notification.method == "shutdown") {
         has_ended_ = true;
     }
 }
 
+// Told again while it stays so: that is no reason to try again what failed.
+void Foreground::note_attention(const std::string& reason) {
+    const bool is_expired = reason == "login_expired";
+    if (is_expired != was_expired_) {
+        was_expired_ = is_expired;
+        next_login_.reset();
+        if (is_expired) {
+            next_login_ = std::chrono::steady_clock::now();
+        }
+    }
+}
+
+void Foreground::take_all(control::AgentClient& agent) {
+    while (auto notification = agent.take()) {
+        take(*notification);
+    }
+}
+
+// Of a machine that nobody sits at: a login session ends after some hours whatever is renewed.
+void Foreground::log_in_again(control::AgentClient& agent) {
+    if (!next_login_ || std::chrono::steady_clock::now() < *next_login_ ||
+        !has_password_file(options_.login)) {
+        return;
+    }
+    LoginOptions login = options_.login;
+    login.is_non_interactive = true;
+    const auto done = log_in_at(agent, login);
+    next_login_.reset();
+    if (!done && done.error().code != Code::cancelled) {
+        notes_.remark(fmt::format("the login has ended, and a new one failed: {}", done.error().message));
+        // A password that was refused is not tried again: it would only lock the account.
+        if (exit_code_of(done.error().code) == 5) {
+            next_login_ = std::chrono::steady_clock::now() + kLoginPause;
+        } else {
+            [[maybe_unused]] const auto told =
+                agent.call("hello", {{"client", "postern connect"}, {"asks_login", false}});
+        }
+    }
+}
+
 void Foreground::show_status() {
-    std::string line;
+    ShownStatus shown;
     for (const auto& [service, state] : states_) {
         const json& traffic = traffic_[service];
         const auto count = [&](const char* key) {
             return traffic.is_object() ? traffic.value(key, std::uint64_t{0}) : 0;
         };
-        line +=
-            fmt::format("{}{} {}, {} open, {} in, {} out", line.empty() ? "" : "; ", service, state,
-                        count("connections"), bytes_text(count("bytes_in")), bytes_text(count("bytes_out")));
+        shown.services.push_back(
+            {service, state, count("connections"), count("bytes_in"), count("bytes_out")});
     }
-    if (login_.is_object()) {
+    if (login_.is_object() && !options_.files.has_files()) {
+        shown.login_state = login_.value("state", std::string());
         if (const auto end = parse_time(login_.value("not_after", std::string()))) {
-            const auto left =
-                std::chrono::duration_cast<std::chrono::minutes>(*end - system_clock()()).count();
-            line += left > 0 ? fmt::format("; certificate {} min", left) : "; certificate expired";
+            shown.certificate_left =
+                std::chrono::duration_cast<std::chrono::seconds>(*end - system_clock()());
         }
     }
-    notes_.status(line);
+    notes_.status(shown);
 }
 
 std::optional<int> Foreground::watch(control::AgentClient& agent, const StopSignals& signals) {
     for (;;) {
-        while (auto notification = agent.take()) {
-            take(*notification);
-        }
+        take_all(agent);
         if (has_ended_) {
             notes_.remark("the ports were closed");
             return 0;
@@ -227,12 +286,21 @@ std::optional<int> Foreground::watch(control::AgentClient& agent, const StopSign
         if (agent.is_closed()) {
             return std::nullopt;
         }
+        log_in_again(agent);
         show_status();
         std::array<pollfd, 2> waiting{pollfd{agent.fd(), POLLIN, 0}, pollfd{signals.fd(), POLLIN, 0}};
-        ::poll(waiting.data(), waiting.size(), 60'000);
+        ::poll(waiting.data(), waiting.size(), 1000);
         if (waiting[1].revents != 0) {
             return 0;
         }
+    }
+}
+
+// The clients of its tunnels are told before it goes.
+void end_agent(control::AgentClient& agent) {
+    agent.interrupt_when_readable(-1);
+    if (agent.call("shutdown")) {
+        agent.wait_until_closed();
     }
 }
 
@@ -245,6 +313,11 @@ int connect(const ConnectOptions& options) {
     }
     if (wanted->empty()) {
         return fail_usage("connect to which service?", "See what there is: postern services");
+    }
+    // In a container there is nobody else to bury what ends.
+    const bool is_first_process = ::getpid() == 1;
+    if (is_first_process) {
+        std::signal(SIGCHLD, SIG_IGN);
     }
     auto agent = control::AgentClient::find_or_start();
     if (!agent) {
@@ -260,8 +333,10 @@ int connect(const ConnectOptions& options) {
         }
         std::this_thread::sleep_for(kWaitPause);
     }
+    const bool owns_agent = options.owns_agent || is_first_process;
     const StopSignals signals;
-    const bool has_status_line = !options.as_json && !options.is_background && ::isatty(STDOUT_FILENO) == 1;
+    agent->interrupt_when_readable(signals.fd());
+    const bool has_status_line = !options.as_json && !options.is_background && is_drawable(STDOUT_FILENO);
     Notes notes(options.as_json ? Notes::Style::json : Notes::Style::human, has_color(STDERR_FILENO),
                 has_status_line);
     if (options.admits_other_users) {
@@ -272,13 +347,20 @@ int connect(const ConnectOptions& options) {
     Foreground foreground(options, *wanted, notes);
     for (;;) {
         if (auto opened = foreground.open(*agent); !opened) {
-            return fail(opened.error());
+            return opened.error().code == Code::cancelled ? kInterrupted : fail(opened.error());
         }
         ::sd_notify(0, "READY=1");
         if (options.is_background) {
+            if (!options.as_json) {
+                std::fprintf(stderr, "It stays open in the background. Close it: postern disconnect %s\n",
+                             wanted->front().service.c_str());
+            }
             return 0;
         }
         if (const auto code = foreground.watch(*agent, signals)) {
+            if (owns_agent) {
+                end_agent(*agent);
+            }
             return *code;
         }
         notes.remark("the agent has ended; starting it again");
@@ -286,6 +368,7 @@ int connect(const ConnectOptions& options) {
         if (!agent) {
             return fail(agent.error());
         }
+        agent->interrupt_when_readable(signals.fd());
     }
 }
 
@@ -298,7 +381,10 @@ int disconnect(const std::string& service, bool as_json) {
     if (!state) {
         return fail(state.error());
     }
-    std::puts(as_json ? state->dump(2).c_str() : fmt::format("{} is closed.", service).c_str());
+    const bool was_open = state->value("closed", 1) > 0;
+    const std::string text =
+        was_open ? fmt::format("{} is closed.", service) : fmt::format("No port of {} was open.", service);
+    std::puts(as_json ? state->dump(2).c_str() : text.c_str());
     return 0;
 }
 

@@ -71,6 +71,8 @@ Outcome<ProbeAnswer> probe_database(unsigned short port, const std::string& user
             return local_refusal(error.error());
         }
         probed.error = *std::move(error);
+    } else if (answer[0] == 'R' && answer.size() >= postgres::kHeaderBytes + 4) {
+        probed.authentication = postgres::read_u32(answer, postgres::kHeaderBytes);
     }
     return probed;
 }

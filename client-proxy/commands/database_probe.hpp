@@ -2,6 +2,7 @@
 // first answer.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -13,6 +14,9 @@ namespace postern::client {
 struct ProbeAnswer {
     /// What PostgreSQL, the gateway or the agent refused with; nothing when it goes on to authentication.
     std::optional<postgres::ErrorFields> error;
+    /// The code of PostgreSQL's AuthenticationRequest (its manual, "Message Formats"): 0 nothing is asked
+    /// for, 3 a password, 5 its MD5, 10 SASL.
+    std::uint32_t authentication = 0;
 };
 
 /// Code::backend_timed_out when nothing comes back. Blocking, half a minute at most.

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <exception>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include <boost/asio/co_spawn.hpp>
@@ -17,11 +18,15 @@
 
 #include "client-proxy/commands/agent_session.hpp"
 #include "client-proxy/commands/checkup.hpp"
-#include "client-proxy/commands/database_probe.hpp"
+#include "client-proxy/commands/doctor_service.hpp"
 #include "client-proxy/commands/terminal.hpp"
+#include "client-proxy/login/ca_client.hpp"
 #include "client-proxy/login/login_source.hpp"
+#include "client-proxy/login/preferences.hpp"
+#include "client-proxy/proxy/proxied_dial.hpp"
 #include "client-proxy/tunnel/service_list.hpp"
 #include "http/client.hpp"
+#include "pki/validity.hpp"
 
 namespace postern::client {
 
@@ -54,8 +59,23 @@ asio::awaitable<Result<void>> try_dial(net::Address address) {
     co_return Result<void>();
 }
 
-// Whether the steps behind it are worth taking.
+bool check_direct(Checkup& checkup, const std::string& what, const net::Address& address);
+
+// Whether the steps behind it are worth taking. What goes through a proxy is looked up by the proxy.
 bool check_network(Checkup& checkup, const std::string& what, const net::Address& address) {
+    const auto& rules = proxy_rules();
+    const HttpProxy* const proxy = rules ? rules->proxy_for(address.host) : nullptr;
+    if (proxy == nullptr) {
+        return check_direct(checkup, what, address);
+    }
+    if (!check_direct(checkup, what + ".proxy", proxy->address)) {
+        return false;
+    }
+    checkup.skip(what + ".dns", fmt::format("the proxy {} looks it up", proxy->text()));
+    return true;
+}
+
+bool check_direct(Checkup& checkup, const std::string& what, const net::Address& address) {
     addrinfo hints{};
     hints.ai_socktype = SOCK_STREAM;
     addrinfo* found = nullptr;
@@ -109,6 +129,27 @@ void check_clock(Checkup& checkup, http::Client& client) {
     checkup.good("ca.clock", fmt::format("the clocks differ by {} s", std::abs(skew.count())));
 }
 
+// Why a CA service is not trusted: another one, or the same one set up anew.
+void check_pin(Checkup& checkup, const Profile& profile) {
+    const auto claimed = claimed_trust(profile.ca_url);
+    if (!claimed) {
+        checkup.skip("ca.pin", "it does not show its root");
+        return;
+    }
+    if (vouched_for(claimed->server_ca.certificates(), profile.pin)) {
+        checkup.good("ca.pin", fmt::format("its root is {}", profile.pin));
+        return;
+    }
+    checkup.bad("ca.pin",
+                Refusal{Code::unknown_issuer,
+                        fmt::format("it shows another root than {}, which you compared at first contact",
+                                    profile.pin),
+                        "Compare with `postern-ca fingerprint` on the CA's host. If the CA was set up "
+                        "anew: postern login --ca URL --fingerprint sha256:HEX. If not, somebody may "
+                        "be in between.",
+                        {}});
+}
+
 void check_ca(Checkup& checkup, const ProfileFolder& folder, const Profile& profile) {
     std::string text = profile.ca_url;
     text.erase(0, text.find("//") == text.npos ? 0 : text.find("//") + 2);
@@ -133,26 +174,56 @@ void check_ca(Checkup& checkup, const ProfileFolder& folder, const Profile& prof
     options.url = profile.ca_url;
     options.server_ca = *std::move(server_ca);
     options.trust_domain = profile.trust_domain;
+    const CaRoute route;
+    options.detour = route.detour();
     auto client = http::Client::make(std::move(options));
     const auto answer = client ? client->get("/v1/trust") : Result<http::ClientAnswer>(client.error());
     if (!answer) {
-        checkup.bad("ca.tls", ca_refusal(answer.error(), profile.ca_url));
-        checkup.skip("ca.clock", "it is not trusted");
+        const auto on_the_way = route.refusal(profile.ca_url);
+        checkup.bad("ca.tls", on_the_way ? *on_the_way : ca_refusal(answer.error(), profile.ca_url));
+        if (!on_the_way) {
+            check_pin(checkup, profile);
+        }
+        checkup.skip("ca.clock", on_the_way ? "it cannot be reached" : "it is not trusted");
         return;
     }
     checkup.good("ca.tls", fmt::format("it is the CA service of {}", profile.trust_domain));
+    const auto trust = trust_from_json(answer->body);
+    const bool is_pinned = trust && vouched_for(trust->server_ca.certificates(), profile.pin);
+    checkup.good("ca.pin",
+                 is_pinned ? fmt::format("its root is {}", profile.pin)
+                           : "its root is a later one than the one you compared; that one vouched for it");
     check_clock(checkup, *client);
 }
 
-std::optional<LoginPtr> check_login(Checkup& checkup, const ProfileFolder& folder) {
+std::optional<LoginPtr> check_login(Checkup& checkup, const ProfileFolder& folder, const Profile& profile) {
     const auto now = system_clock()();
     auto login = good_login(folder, now);
     if (!login) {
         checkup.bad("login", login.error());
         return std::nullopt;
     }
-    checkup.good("login", fmt::format("{}, certificate until {}", (*login)->user(),
-                                      local_time((*login)->not_after(), now)));
+    const std::string session = profile.session_expires
+                                    ? ", the session lasts until " + local_time(*profile.session_expires, now)
+                                    : "";
+    checkup.good("login", (*login)->user() + session);
+    const auto& certificate = (*login)->certificate();
+    const std::string until = local_time((*login)->not_after(), now);
+    if (now < certificate.not_before()) {
+        checkup.bad("certificate", Refusal{Code::not_yet_valid,
+                                           fmt::format("it is valid only from {} on",
+                                                       local_time(certificate.not_before(), now)),
+                                           "Set the clock: timedatectl set-ntp true",
+                                           {}});
+    } else if (pki::is_over((*login)->not_after(), now)) {
+        checkup.bad("certificate", Refusal{Code::expired,
+                                           fmt::format("it expired at {}", until),
+                                           "Run: postern login. If it is new, check this machine's clock.",
+                                           {}});
+    } else {
+        checkup.good("certificate", fmt::format("of {}, until {}, serial {}", certificate.common_name(),
+                                                until, certificate.serial()));
+    }
     return *std::move(login);
 }
 
@@ -177,45 +248,56 @@ std::optional<std::vector<std::string>> check_gateway(Checkup& checkup, const Ga
         names.push_back(service.name);
     }
     checkup.good(what + ".tls", fmt::format("it is the gateway {}, and takes the login", entry.name));
-    checkup.good(what + ".policy", names.empty() ? std::string("it offers you nothing")
-                                                 : fmt::format("it offers you {}", fmt::join(names, ", ")));
+    if (names.empty()) {
+        checkup.bad(
+            what + ".policy",
+            Refusal{Code::policy_denied,
+                    fmt::format("it offers {} nothing", login->user()),
+                    "Ask the administrator for a rule in gateway.toml that names you, or one of your groups.",
+                    {}});
+    } else {
+        checkup.good(what + ".policy", fmt::format("it offers you {}", fmt::join(names, ", ")));
+    }
     return names;
 }
 
-void check_database(Checkup& checkup, const std::string& service, const std::string& user,
-                    const std::string& database) {
-    const std::string step = "service." + service;
-    auto agent = control::AgentClient::find_or_start();
-    if (!agent) {
-        checkup.bad("agent", agent.error());
-        return;
+// What they offer together; nothing when none answers.
+std::optional<std::set<std::string>> check_gateways(Checkup& checkup, const LoginPtr& login) {
+    std::optional<std::set<std::string>> offered;
+    for (const auto& gateway : login->catalogue().gateways) {
+        if (const auto names = check_gateway(checkup, gateway, login)) {
+            offered = offered ? offered : std::set<std::string>();
+            offered->insert(names->begin(), names->end());
+        }
     }
-    checkup.good("agent", "it answers");
-    const auto opened =
-        agent->call("connect", {{"service", service}, {"mode", "end_to_end"}, {"port", 0}, {"hold", true}});
-    if (!opened) {
-        checkup.bad(step, opened.error());
-        return;
+    if (login->catalogue().gateways.empty()) {
+        checkup.bad("gateway",
+                    Refusal{Code::unreachable,
+                            "the CA's catalogue names no gateway",
+                            "The administrator adds a [[gateway]] to ca.toml; then run: postern login",
+                            {}});
     }
-    const auto answer = probe_database((*opened)["opened"]["port"].get<unsigned short>(), user, database);
-    if (!answer) {
-        checkup.bad(step, answer.error());
-        return;
-    }
-    if (answer->error) {
-        checkup.bad(step, explain(*answer->error, service, user));
-        return;
-    }
-    checkup.good(step, "PostgreSQL took the certificate, and goes on to ask for the password");
+    return offered;
 }
 
-}  // namespace
+// Nothing that is reached through wrong settings says anything.
+bool check_settings(Checkup& checkup) {
+    if (const auto preferences = Preferences::load(); !preferences) {
+        checkup.bad("settings", settings_refusal(preferences.error()));
+    } else if (const auto& rules = proxy_rules(); !rules) {
+        checkup.bad("settings", settings_refusal(rules.error()));
+    }
+    return checkup.exit_code() == 0;
+}
 
-int run_doctor(const DoctorOptions& options) {
-    Checkup checkup;
+void check_all(Checkup& checkup, const DoctorOptions& options) {
     const auto path = ProfileFolder::default_path();
     const auto folder = path ? ProfileFolder::open(*path) : Result<ProfileFolder>(path.error());
-    const auto profile = folder ? folder->load() : Result<Profile>(folder.error());
+    if (!folder) {
+        checkup.bad("profile", folder_refusal(folder.error()));
+        return;
+    }
+    const auto profile = folder->load();
     if (!profile) {
         const bool is_new = profile.error().code == Code::not_found;
         const Refusal nobody{Code::unauthenticated,
@@ -223,44 +305,45 @@ int run_doctor(const DoctorOptions& options) {
                              "Run: postern login --ca https://ca.example.org:7444 --fingerprint sha256:HEX",
                              {}};
         checkup.bad("profile", is_new ? nobody : local_refusal(profile.error()));
-    } else {
-        checkup.good("profile", folder->path().string());
-        check_ca(checkup, *folder, *profile);
-        if (const auto login = check_login(checkup, *folder)) {
-            bool is_offered = false;
-            for (const auto& gateway : (*login)->catalogue().gateways) {
-                if (const auto names = check_gateway(checkup, gateway, *login)) {
-                    for (const auto& name : *names) {
-                        is_offered = is_offered || name == options.service;
-                    }
-                }
-            }
-            if ((*login)->catalogue().gateways.empty()) {
-                checkup.bad(
-                    "gateway",
-                    Refusal{Code::unreachable,
-                            "the CA's catalogue names no gateway",
-                            "The administrator adds a [[gateway]] to ca.toml; then run: postern login",
-                            {}});
-            }
-            if (!options.service.empty() && !is_offered) {
-                checkup.bad(
-                    "service." + options.service,
+        return;
+    }
+    checkup.good("profile", folder->path().string());
+    check_ca(checkup, *folder, *profile);
+    const auto login = check_login(checkup, *folder, *profile);
+    if (!login) {
+        return;
+    }
+    const auto offered = check_gateways(checkup, *login);
+    if (options.service.empty()) {
+        return;
+    }
+    const std::string step = "service." + options.service;
+    if (!offered) {
+        checkup.skip(step, "no gateway answers");
+    } else if (offered->count(options.service) == 0) {
+        checkup.bad(step + ".policy",
                     Refusal{Code::policy_denied,
                             fmt::format("no gateway offers {} to {}", options.service, (*login)->user()),
                             "See what there is (postern services), or ask the administrator for a rule.",
                             {}});
-            } else if (!options.service.empty()) {
-                check_database(checkup, options.service, (*login)->user(), options.database);
-            }
-        }
+    } else {
+        checkup.good(step + ".policy", fmt::format("{} may use it", (*login)->user()));
+        check_service(checkup, options.service, (*login)->user(), options.database);
+    }
+}
+
+}  // namespace
+
+int run_doctor(const DoctorOptions& options) {
+    Checkup checkup;
+    if (check_settings(checkup)) {
+        check_all(checkup, options);
     }
     if (options.as_json) {
         std::puts(checkup.to_json().dump(2).c_str());
     } else {
-        for (const auto& finding : checkup.findings()) {
-            std::fputs(to_text(finding, has_color(STDOUT_FILENO)).c_str(), stdout);
-        }
+        const std::string text = to_text(checkup.findings(), has_color(STDOUT_FILENO), has_unicode());
+        std::fputs(text.c_str(), stdout);
     }
     return checkup.exit_code();
 }

@@ -8,7 +8,7 @@
 
 namespace postern::client {
 
-int log_in(const LoginOptions& options) {
+int log_in(const LoginOptions& options, bool as_json) {
     auto agent = control::AgentClient::find_or_start();
     if (!agent) {
         return fail(agent.error());
@@ -18,6 +18,10 @@ int log_in(const LoginOptions& options) {
     if (!login) {
         const Refusal& refusal = login.error();
         return is_usage ? fail_usage(refusal.message, refusal.hint) : fail(refusal);
+    }
+    if (as_json) {
+        std::puts(login->dump(2).c_str());
+        return 0;
     }
     const auto state = agent->call("state");
     const auto groups = login->value("groups", std::vector<std::string>());
@@ -35,7 +39,7 @@ int log_in(const LoginOptions& options) {
     return 0;
 }
 
-int log_out() {
+int log_out(bool as_json) {
     auto agent = control::AgentClient::find_or_start();
     if (!agent) {
         return fail(agent.error());
@@ -43,6 +47,10 @@ int log_out() {
     const auto ended = agent->call("logout");
     if (!ended) {
         return fail(ended.error());
+    }
+    if (as_json) {
+        std::puts(ended->dump(2).c_str());
+        return 0;
     }
     std::puts(ended->value("was_logged_in", false)
                   ? "Logged out. The session and its certificates are worth nothing any more."

@@ -1,8 +1,13 @@
 #include "client-proxy/commands/notes.hpp"
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <cstdio>
 
 #include <fmt/format.h>
+
+#include "client-proxy/commands/terminal.hpp"
 
 namespace postern::client {
 
@@ -41,19 +46,35 @@ Notes::~Notes() {
 }
 
 void Notes::clear_status() {
-    if (!status_.empty()) {
-        std::fputs("\r\x1b[K", stdout);
+    if (drawn_.empty()) {
+        return;
     }
+    // A terminal that has become narrower has wrapped the line.
+    const std::size_t rows = (drawn_columns_ - 1) / (terminal_width(STDOUT_FILENO) + 1);
+    std::fputs((rows > 0 ? fmt::format("\x1b[{}A\r\x1b[J", rows) : std::string("\r\x1b[K")).c_str(), stdout);
+    drawn_.clear();
 }
 
-void Notes::status(const std::string& line) {
-    if (!has_status_line_ || line == status_) {
+void Notes::draw_status() {
+    const std::size_t width = terminal_width(STDOUT_FILENO);
+    const LineStyle plain{width, false, has_unicode()};
+    const LineStyle style{width, has_color(STDOUT_FILENO), has_unicode()};
+    const std::string line = status_line(status_, style);
+    if (line == drawn_) {
         return;
     }
     clear_status();
-    status_ = line;
-    std::fputs(status_.c_str(), stdout);
+    drawn_ = line;
+    drawn_columns_ = std::max<std::size_t>(1, columns_of(status_line(status_, plain)));
+    std::fputs(drawn_.c_str(), stdout);
     std::fflush(stdout);
+}
+
+void Notes::status(const ShownStatus& status) {
+    if (has_status_line_) {
+        status_ = status;
+        draw_status();
+    }
 }
 
 void Notes::write(const json& event, const std::string& line, bool is_output) {
@@ -61,13 +82,13 @@ void Notes::write(const json& event, const std::string& line, bool is_output) {
     const std::string text =
         (is_json ? event.dump(-1, ' ', false, json::error_handler_t::replace) : line) + "\n";
     std::FILE* const to = is_json || is_output ? stdout : stderr;
+    const bool was_drawn = !drawn_.empty();
     clear_status();
     std::fflush(stdout);
     std::fwrite(text.data(), 1, text.size(), to);
     std::fflush(to);
-    if (!status_.empty()) {
-        std::fputs(status_.c_str(), stdout);
-        std::fflush(stdout);
+    if (was_drawn) {
+        draw_status();
     }
 }
 
@@ -78,8 +99,11 @@ void Notes::listening(const std::string& service, const json& opened, const json
         fmt::format("{} is at localhost:{} ({})", service, port,
                     passes_through ? "passed through: the client brings its own TLS" : "end to end");
     if (!passes_through && commands.is_object()) {
-        line += fmt::format("\n    {}\n    {}\n    {}", member(commands, "psql"), member(commands, "dsn"),
-                            member(commands, "jdbc"));
+        for (const char* kind : {"psql", "socket", "dsn", "jdbc"}) {
+            if (const std::string command = member(commands, kind); !command.empty()) {
+                line += "\n    " + command;
+            }
+        }
     }
     const json event = {{"event", "listening"}, {"service", service}, {"mode", member(opened, "mode")},
                         {"host", "localhost"},  {"port", port},       {"user", member(opened, "user")},

@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "client-proxy/commands/status_line.hpp"
 #include "client-proxy/refusal.hpp"
 
 namespace postern::client {
@@ -19,6 +20,7 @@ public:
         /// Everything on standard output, an object a line.
         json,
     };
+    /// `has_status_line`: standard output is a terminal that status() may draw on.
     Notes(Style style, bool has_color, bool has_status_line);
     ~Notes();
     Notes(const Notes&) = delete;
@@ -31,16 +33,20 @@ public:
     void event(const nlohmann::json& event);
     /// Something that is good to know.
     void remark(std::string_view text);
-    void status(const std::string& line);
+    void status(const ShownStatus& status);
 
 private:
     void write(const nlohmann::json& event, const std::string& line, bool is_output);
     void clear_status();
+    void draw_status();
 
     const Style style_;
     const bool has_color_;
     const bool has_status_line_;
-    std::string status_;
+    ShownStatus status_;
+    /// The line that stands there; empty when none does.
+    std::string drawn_;
+    std::size_t drawn_columns_ = 0;
 };
 
 /// Without control characters: what others sent may go to a terminal.

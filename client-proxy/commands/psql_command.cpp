@@ -13,7 +13,10 @@ namespace postern::client {
 namespace {
 
 // What a program must not take from elsewhere: where to connect, and TLS, which ends in the agent.
-void set_environment(unsigned short port, const std::string& user, bool may_name_another) {
+void set_environment(const nlohmann::json& opened) {
+    const auto user = opened.value("user", std::string());
+    const auto database = opened.value("database", std::string());
+    const bool may_name_another = opened.value("user_map", false);
     for (const char* variable :
          {"PGSERVICE", "PGSERVICEFILE", "PGREQUIRESSL", "PGREQUIREPEER", "PGREQUIREAUTH", "PGSSLNEGOTIATION",
           "PGCHANNELBINDING", "PGTARGETSESSIONATTRS"}) {
@@ -21,11 +24,14 @@ void set_environment(unsigned short port, const std::string& user, bool may_name
     }
     ::setenv("PGHOST", "localhost", 1);
     ::setenv("PGHOSTADDR", "127.0.0.1", 1);
-    ::setenv("PGPORT", std::to_string(port).c_str(), 1);
+    ::setenv("PGPORT", std::to_string(opened["port"].get<int>()).c_str(), 1);
     ::setenv("PGSSLMODE", "disable", 1);
     ::setenv("PGGSSENCMODE", "disable", 1);
     if (!user.empty() && (!may_name_another || std::getenv("PGUSER") == nullptr)) {
         ::setenv("PGUSER", user.c_str(), 1);
+    }
+    if (!database.empty()) {
+        ::setenv("PGDATABASE", database.c_str(), 0);
     }
 }
 
@@ -54,9 +60,7 @@ int run_with_service(const RunOptions& options) {
     if (!service) {
         return fail(service.error());
     }
-    set_environment((*service)["opened"]["port"].get<unsigned short>(),
-                    (*service)["opened"].value("user", std::string()),
-                    (*service)["opened"].value("user_map", false));
+    set_environment((*service)["opened"]);
     return run_child(options.command, options.umask);
 }
 

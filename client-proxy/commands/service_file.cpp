@@ -14,8 +14,9 @@ namespace {
 constexpr std::string_view kMark = "# written by postern; replaced when it connects again";
 
 std::string section_of(const ServiceFileEntry& entry) {
-    return fmt::format("[{}]\n{}\nhost=localhost\nport={}\nuser={}\nsslmode=disable\ngssencmode=disable\n",
-                       entry.service, kMark, entry.port, entry.user);
+    const std::string database = entry.database.empty() ? "" : fmt::format("dbname={}\n", entry.database);
+    return fmt::format("[{}]\n{}\nhost=localhost\nport={}\nuser={}\n{}sslmode=disable\ngssencmode=disable\n",
+                       entry.service, kMark, entry.port, entry.user, database);
 }
 
 std::vector<std::string_view> lines_of(std::string_view text) {

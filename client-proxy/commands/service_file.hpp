@@ -14,6 +14,8 @@ struct ServiceFileEntry {
     std::string service;
     unsigned short port = 0;
     std::string user;
+    /// Empty: libpq's default, the user's name.
+    std::string database = {};
 };
 
 /// The file's text with the entry, in place of an older one of Postern's. Code::already_exists when somebody

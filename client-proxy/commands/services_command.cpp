@@ -1,11 +1,15 @@
 #include <cstdio>
+#include <set>
+#include <string>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "client-proxy/agent/port_book.hpp"
 #include "client-proxy/commands/commands.hpp"
 #include "client-proxy/commands/terminal.hpp"
 #include "client-proxy/control/agent_client.hpp"
+#include "client-proxy/login/profile.hpp"
 
 namespace postern::client {
 
@@ -39,6 +43,27 @@ int show_services(bool as_json) {
         text.insert(0, fmt::format("{:<24} {:<9} {:<12} {:<12} {:<6} {}\n", "SERVICE", "PROTOCOL", "MODE",
                                    "STATE", "PORT", "GATEWAY"));
         std::fputs(text.c_str(), stdout);
+    }
+    return 0;
+}
+
+int name_services() {
+    std::set<std::string> names;
+    auto agent = control::AgentClient::find();
+    const auto state = agent ? agent->call("state") : Outcome<nlohmann::json>(agent.error());
+    if (state) {
+        for (const auto& service : (*state)["services"]) {
+            names.insert(service.value("name", std::string()));
+        }
+    } else if (const auto path = ProfileFolder::default_path()) {
+        if (const auto folder = ProfileFolder::open(*path)) {
+            for (const auto& name : PortBook::load(*folder).names()) {
+                names.insert(name.substr(0, name.find('/')));
+            }
+        }
+    }
+    for (const auto& name : names) {
+        std::puts(name.c_str());
     }
     return 0;
 }

@@ -1,9 +1,11 @@
 #include "client-proxy/commands/terminal.hpp"
 
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -109,7 +111,14 @@ Result<UniqueFd> open_terminal() {
 }  // namespace
 
 int fail(const Refusal& refusal) {
-    std::string text = fmt::format("postern: error: {}\n", printable(refusal.message));
+    std::fflush(stdout);
+    std::string text;
+    // A configuration may have several faults, each on a line of its own.
+    for (std::string_view left = refusal.message; !left.empty() || text.empty();) {
+        const auto end = std::min(left.find('\n'), left.size());
+        text += fmt::format("postern: error: {}\n", printable(left.substr(0, end)));
+        left.remove_prefix(std::min(end + 1, left.size()));
+    }
     if (!refusal.hint.empty()) {
         text += fmt::format("hint: {}\n", printable(refusal.hint));
     }
@@ -123,8 +132,41 @@ int fail_usage(std::string_view message, std::string_view hint) {
     return 2;
 }
 
+bool is_drawable(int fd) {
+    const char* const kind = std::getenv("TERM");
+    return ::isatty(fd) == 1 && kind != nullptr && *kind != '\0' && std::string_view(kind) != "dumb";
+}
+
+// no-color.org: set to anything but nothing.
 bool has_color(int fd) {
-    return ::isatty(fd) == 1 && std::getenv("NO_COLOR") == nullptr;
+    const char* const unwanted = std::getenv("NO_COLOR");
+    return is_drawable(fd) && (unwanted == nullptr || *unwanted == '\0');
+}
+
+bool has_unicode() {
+    for (const char* variable : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+        const char* const value = std::getenv(variable);
+        if (value != nullptr && *value != '\0') {
+            const std::string_view locale(value);
+            return locale.find("UTF-8") != locale.npos || locale.find("utf8") != locale.npos;
+        }
+    }
+    return false;
+}
+
+std::size_t terminal_width(int fd) {
+    winsize size{};
+    const bool is_known = ::ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+    return is_known ? size.ws_col - 1U : 79U;
+}
+
+Result<void> tell_on_terminal(std::string_view text) {
+    auto terminal = open_terminal();
+    if (!terminal) {
+        return terminal.error();
+    }
+    write_all(terminal->get(), text);
+    return {};
 }
 
 Result<std::string> ask(std::string_view question, std::string_view fallback) {

@@ -17,9 +17,17 @@ int fail(const Refusal& refusal);
 /// For a command that was used wrongly: exit code 2.
 int fail_usage(std::string_view message, std::string_view hint);
 
-/// Whether colours may be used on the descriptor (a terminal, NO_COLOR not set).
+/// Whether the descriptor is a terminal on which a line can be drawn anew.
+bool is_drawable(int fd);
+/// Whether colours may be used on the descriptor (such a terminal, NO_COLOR not set).
 bool has_color(int fd);
+/// Whether the person's terminal takes more than ASCII, by the locale that it is set to.
+bool has_unicode();
+/// Columns that a line may fill without wrapping.
+std::size_t terminal_width(int fd);
 
+/// Something that the next question is about. Code::config_invalid without a terminal.
+Result<void> tell_on_terminal(std::string_view text);
 /// One line from the terminal, without its newline; `fallback` for an empty one. Code::config_invalid without
 /// a terminal.
 Result<std::string> ask(std::string_view question, std::string_view fallback);

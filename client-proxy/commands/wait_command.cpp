@@ -35,7 +35,9 @@ Outcome<void> is_ready(const std::string& service, const std::string& database) 
             return {};
         }
         const std::string user = port.value("user", std::string());
-        const auto answer = probe_database(port["port"].get<unsigned short>(), user, database);
+        const std::string last = port.value("database", std::string());
+        const std::string wanted = !database.empty() ? database : last.empty() ? "postgres" : last;
+        const auto answer = probe_database(port["port"].get<unsigned short>(), user, wanted);
         if (!answer) {
             return answer.error();
         }
@@ -61,6 +63,10 @@ int wait_for_service(const WaitOptions& options) {
     for (;;) {
         const auto ready = is_ready(options.service, options.database);
         if (ready) {
+            if (options.as_json) {
+                const nlohmann::json told = {{"service", options.service}, {"is_ready", true}};
+                std::puts(told.dump().c_str());
+            }
             return 0;
         }
         if (std::chrono::steady_clock::now() + kPause >= end) {

@@ -1,0 +1,126 @@
+#include "client-proxy/commands/doctor_service.hpp"
+
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "client-proxy/commands/database_probe.hpp"
+#include "client-proxy/commands/psql_probe.hpp"
+#include "client-proxy/control/agent_client.hpp"
+
+namespace postern::client {
+
+namespace {
+
+using nlohmann::json;
+
+// The port that the person's programs use, where there is one: ~/.pgpass may name it.
+bool has_port(control::AgentClient& agent, const std::string& service) {
+    const auto state = agent.call("state");
+    if (!state) {
+        return false;
+    }
+    for (const auto& known : (*state)["services"]) {
+        if (known.value("name", std::string()) == service) {
+            return known["port"].is_number() && known.value("mode", std::string()) == "end_to_end";
+        }
+    }
+    return false;
+}
+
+// What PostgreSQL says only to who knows the password: that the certificate is of somebody else.
+void check_query(Checkup& checkup, const std::string& step, unsigned short port, const std::string& service,
+                 const std::string& user, const std::string& database) {
+    const PsqlAnswer answer = ask_psql(port, user, database);
+    switch (answer.kind) {
+        case PsqlAnswer::Kind::answered:
+            checkup.good(step, fmt::format("a query ran as {} in the database {}", user, database));
+            return;
+        case PsqlAnswer::Kind::no_psql:
+            checkup.skip(step, "there is no psql here to run a query with");
+            return;
+        case PsqlAnswer::Kind::no_password:
+            checkup.skip(
+                step, "your database password is not at hand: with PGPASSWORD or ~/.pgpass a query is tried");
+            return;
+        case PsqlAnswer::Kind::refused:
+            break;
+    }
+    postgres::ErrorFields error;
+    error.message = answer.message;
+    checkup.bad(step, explain(error, service, user));
+}
+
+}  // namespace
+
+void judge_authentication(Checkup& checkup, const std::string& step, std::uint32_t code,
+                          const std::string& user) {
+    switch (code) {
+        case 0:
+            return checkup.good(step, fmt::format("it lets {} in without a password", user));
+        case 3:
+            return checkup.good(step, "it goes on to ask for the password (method password, inside TLS)");
+        case 5:
+            return checkup.good(step,
+                                "it goes on to ask for the password (method md5; scram-sha-256 is safer)");
+        case 10:
+            return checkup.good(step, "it goes on to ask for the password (method scram-sha-256)");
+        default:
+            checkup.bad(step,
+                        Refusal{Code::policy_denied,
+                                fmt::format("it asks for a kind of login that needs more than a password "
+                                            "(code {}: Kerberos or SSPI)",
+                                            code),
+                                "On the database's host: let the line in pg_hba.conf say \"scram-sha-256 "
+                                "clientcert=verify-full\", then: select pg_reload_conf()",
+                                {}});
+    }
+}
+
+void check_service(Checkup& checkup, const std::string& service, const std::string& user,
+                   const std::string& database) {
+    const std::string name = "service." + service;
+    auto agent = control::AgentClient::find_or_start();
+    if (!agent) {
+        checkup.bad("agent", agent.error());
+        return;
+    }
+    checkup.good("agent", "it answers");
+    json parameters = {{"service", service}, {"hold", true}};
+    if (!has_port(*agent, service)) {
+        parameters["port"] = 0;
+    }
+    const auto opened = agent->call("connect", parameters);
+    if (!opened) {
+        checkup.bad(name + ".port", opened.error());
+        return;
+    }
+    const json& place = (*opened)["opened"];
+    const auto port = place["port"].get<unsigned short>();
+    checkup.good(name + ".port", fmt::format("localhost:{}", port));
+    if (place.value("mode", std::string()) != "end_to_end") {
+        checkup.skip(name + ".backend", "it is not PostgreSQL: only its own program can tell");
+        return;
+    }
+    const std::string known = place.value("database", std::string());
+    const std::string wanted = !database.empty() ? database : known.empty() ? "postgres" : known;
+    const auto answer = probe_database(port, user, wanted);
+    if (!answer) {
+        checkup.bad(name + ".backend", answer.error());
+        return;
+    }
+    if (answer->error && is_told_by_postern(*answer->error)) {
+        checkup.bad(name + ".backend", explain(*answer->error, service, user));
+        checkup.skip(name + ".postgres", "it is not reached");
+        return;
+    }
+    checkup.good(name + ".backend", fmt::format("the gateway reaches PostgreSQL, and that is {}", service));
+    if (answer->error) {
+        checkup.bad(name + ".postgres", explain(*answer->error, service, user));
+        return;
+    }
+    judge_authentication(checkup, name + ".postgres", answer->authentication, user);
+    check_query(checkup, name + ".query", port, service, user, wanted);
+}
+
+}  // namespace postern::client

@@ -1,0 +1,283 @@
+// Each thing that can be wrong between a laptop and its database, broken on purpose: doctor names it, and
+// what to do about it.
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <string>
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "support/stack.hpp"
+
+namespace postern::test {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using testing::HasSubstr;
+
+std::string content_of(const fs::path& file) {
+    std::ifstream in(file, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
+
+class Doctor : public testing::Test {
+protected:
+    static void SetUpTestSuite() { stack_ = std::make_unique<Stack>(); }
+    static void TearDownTestSuite() { stack_.reset(); }
+
+    static Laptop logged_in(const std::string& user = "alice") {
+        Laptop laptop(*stack_, user, std::to_string(++laptops_));
+        const Outcome login = laptop.login();
+        EXPECT_EQ(login.exit_code, 0) << login.err;
+        return laptop;
+    }
+
+    struct Report {
+        int exit_code = -1;
+        json steps;
+
+        /// "good", "bad", "skipped"; empty when it was not looked at.
+        std::string state(const std::string& step) const { return member(step, "state"); }
+        std::string detail(const std::string& step) const { return member(step, "detail"); }
+        std::string remedy(const std::string& step) const { return member(step, "remedy"); }
+        std::string member(const std::string& step, const char* key) const {
+            for (const auto& one : steps) {
+                if (one["step"] == step) {
+                    return one[key];
+                }
+            }
+            return {};
+        }
+    };
+    static Report examine(const Laptop& laptop, const std::string& password = {},
+                          std::map<std::string, std::string> environment = {}) {
+        ProcessOptions options;
+        options.environment = std::move(environment);
+        options.environment["PGPASSWORD"] = password;
+        const Outcome outcome =
+            laptop.postern({"doctor", "orders-db", "--database", "orders", "--json"}, options);
+        const auto told = json::parse(outcome.out, nullptr, false);
+        EXPECT_TRUE(told.is_object()) << outcome.out << outcome.err;
+        Report report{outcome.exit_code, told["steps"]};
+        EXPECT_EQ(told["is_well"].get<bool>(), outcome.exit_code == 0) << told.dump(2);
+        for (const auto& step : report.steps) {
+            if (step["state"] == "bad") {
+                EXPECT_NE(step["remedy"], "") << step.dump();
+            }
+        }
+        return report;
+    }
+
+    /// PostgreSQL's rules for as long as this lives.
+    class Hba {
+    public:
+        explicit Hba(const std::string& lines) : before_(content_of(file())) {
+            put("local all postgres trust\n" + lines);
+        }
+        ~Hba() { put(before_); }
+        Hba(const Hba&) = delete;
+        Hba& operator=(const Hba&) = delete;
+
+    private:
+        static fs::path file() { return stack_->folder() / "postgres" / "data" / "pg_hba.conf"; }
+        static void put(const std::string& text) {
+            std::ofstream(file(), std::ios::trunc) << text;
+            stack_->postgres().sql("select pg_reload_conf()");
+            // The postmaster reads it when it gets the signal.
+            EXPECT_TRUE(eventually([&] {
+                return stack_->postgres().sql("select count(*) from pg_hba_file_rules") ==
+                       std::to_string(std::count(text.begin(), text.end(), '\n'));
+            }));
+        }
+        std::string before_;
+    };
+
+    static std::unique_ptr<Stack> stack_;
+    /// Each has a name of its own, and a short one: a socket's path has a bound.
+    static int laptops_;
+};
+
+std::unique_ptr<Stack> Doctor::stack_;
+int Doctor::laptops_ = 0;
+
+TEST_F(Doctor, TicksEveryStepOfAGoodWay) {
+    const Laptop alice = logged_in();
+    const Report report = examine(alice, "alice-password");
+    EXPECT_EQ(report.exit_code, 0);
+    for (const char* step :
+         {"profile", "ca.dns", "ca.tcp", "ca.tls", "ca.pin", "ca.clock", "login", "certificate",
+          "gateway.gw1.dns", "gateway.gw1.tcp", "gateway.gw1.tls", "gateway.gw1.policy",
+          "service.orders-db.policy", "agent", "service.orders-db.port", "service.orders-db.backend",
+          "service.orders-db.postgres", "service.orders-db.query"}) {
+        EXPECT_EQ(report.state(step), "good") << step << ": " << report.detail(step);
+    }
+    // Without the database password the last step cannot be taken, which is no trouble.
+    const Report without = examine(alice);
+    EXPECT_EQ(without.exit_code, 0);
+    EXPECT_EQ(without.state("service.orders-db.query"), "skipped");
+    ProcessOptions options;
+    options.environment["LC_ALL"] = "C.UTF-8";
+    EXPECT_THAT(alice.postern({"doctor", "orders-db"}, options).out, HasSubstr("✓ ca.pin"));
+    options.environment["LC_ALL"] = "C";
+    EXPECT_THAT(alice.postern({"doctor", "orders-db"}, options).out, HasSubstr("+ ca.pin"));
+}
+
+TEST_F(Doctor, NamesTheWrongDatabasePassword) {
+    const Report report = examine(logged_in(), "not-hers");
+    EXPECT_EQ(report.exit_code, 4);
+    EXPECT_THAT(report.detail("service.orders-db.query"), HasSubstr("password authentication failed"));
+    EXPECT_THAT(report.remedy("service.orders-db.query"), HasSubstr(".pgpass"));
+}
+
+TEST_F(Doctor, NamesAMissingLineInPgHba) {
+    const Laptop alice = logged_in();
+    const Hba hba("hostssl all all 10.9.9.9/32 scram-sha-256 clientcert=verify-full\n");
+    const Report report = examine(alice, "alice-password");
+    EXPECT_EQ(report.exit_code, 4);
+    EXPECT_THAT(report.detail("service.orders-db.postgres"), HasSubstr("no pg_hba.conf entry"));
+    EXPECT_THAT(report.remedy("service.orders-db.postgres"), HasSubstr("hostssl"));
+    EXPECT_EQ(report.state("service.orders-db.backend"), "good");
+}
+
+TEST_F(Doctor, NamesALineThatRejects) {
+    const Laptop alice = logged_in();
+    const Hba hba("hostssl all all all reject\n");
+    const Report report = examine(alice, "alice-password");
+    EXPECT_THAT(report.detail("service.orders-db.postgres"), HasSubstr("pg_hba.conf rejects"));
+    EXPECT_THAT(report.remedy("service.orders-db.postgres"), HasSubstr("move that one up"));
+}
+
+TEST_F(Doctor, NamesACertificateOfAnotherNameThanTheUsers) {
+    const Laptop alice = logged_in();
+    // The map names nobody.
+    const Hba hba("hostssl all all all cert map=nobody\n");
+    const Report report = examine(alice);
+    EXPECT_EQ(report.exit_code, 4) << report.steps.dump(2);
+    EXPECT_EQ(report.state("service.orders-db.backend"), "good");
+    EXPECT_THAT(report.detail("service.orders-db.postgres"), HasSubstr("certificate authentication failed"));
+    EXPECT_THAT(report.remedy("service.orders-db.postgres"), HasSubstr("pg_ident.conf"));
+}
+
+TEST_F(Doctor, NamesARoleThatIsMissing) {
+    const Laptop alice = logged_in();
+    stack_->postgres().sql("alter role alice rename to alice_was");
+    const Report report = examine(alice, "alice-password");
+    stack_->postgres().sql("alter role alice_was rename to alice");
+    stack_->postgres().sql("alter role alice password 'alice-password'");
+    EXPECT_EQ(report.exit_code, 4);
+    // PostgreSQL asks for the password of a role that is not there, so as not to tell.
+    EXPECT_EQ(report.state("service.orders-db.postgres"), "good");
+    EXPECT_THAT(report.detail("service.orders-db.query"), HasSubstr("password authentication failed"));
+}
+
+TEST_F(Doctor, TellsTheMethodsApart) {
+    const Laptop alice = logged_in();
+    {
+        const Hba hba("hostssl all all all cert\n");
+        const Report report = examine(alice);
+        EXPECT_EQ(report.exit_code, 0);
+        EXPECT_THAT(report.detail("service.orders-db.postgres"), HasSubstr("without a password"));
+        EXPECT_EQ(report.state("service.orders-db.query"), "good");
+    }
+    const Hba hba("hostssl all all all password clientcert=verify-full\n");
+    EXPECT_THAT(examine(alice, "alice-password").detail("service.orders-db.postgres"),
+                HasSubstr("method password"));
+}
+
+TEST_F(Doctor, NamesAPolicyThatAllowsNothing) {
+    const Report report = examine(logged_in("mallory"));
+    EXPECT_EQ(report.exit_code, 4);
+    EXPECT_EQ(report.state("gateway.gw1.tls"), "good");
+    EXPECT_EQ(report.state("gateway.gw1.policy"), "bad");
+    EXPECT_THAT(report.remedy("service.orders-db.policy"), HasSubstr("administrator"));
+}
+
+TEST_F(Doctor, NamesAPostgresThatIsDown) {
+    const Laptop alice = logged_in();
+    stack_->postgres().stop();
+    const Report report = examine(alice);
+    stack_->postgres().start();
+    EXPECT_EQ(report.exit_code, 5) << report.steps.dump(2);
+    EXPECT_EQ(report.state("service.orders-db.backend"), "bad");
+    EXPECT_EQ(report.state("gateway.gw1.policy"), "good");
+}
+
+TEST_F(Doctor, NamesAGatewayThatIsDown) {
+    const Laptop alice = logged_in();
+    stack_->kill_gateway();
+    const Report report = examine(alice);
+    stack_->start_gateway();
+    EXPECT_EQ(report.exit_code, 5);
+    EXPECT_EQ(report.state("gateway.gw1.dns"), "good");
+    EXPECT_EQ(report.state("gateway.gw1.tcp"), "bad");
+    EXPECT_EQ(report.state("gateway.gw1.tls"), "skipped");
+    EXPECT_EQ(report.state("service.orders-db"), "skipped");
+}
+
+TEST_F(Doctor, NamesACaThatIsDownAndGoesOnWithTheCertificate) {
+    const Laptop alice = logged_in();
+    stack_->kill_ca();
+    const Report report = examine(alice, "alice-password");
+    stack_->start_ca();
+    EXPECT_EQ(report.exit_code, 5);
+    EXPECT_EQ(report.state("ca.tcp"), "bad");
+    EXPECT_EQ(report.state("ca.tls"), "skipped");
+    EXPECT_EQ(report.state("certificate"), "good");
+    EXPECT_EQ(report.state("service.orders-db.query"), "good");
+}
+
+TEST_F(Doctor, NamesANameThatDoesNotResolve) {
+    const Laptop alice = logged_in();
+    ASSERT_EQ(alice.postern({"agent", "--stop"}).exit_code, 0);
+    auto profile = json::parse(content_of(alice.state() / "profile.json"));
+    profile["ca_url"] = "https://ca.invalid:7444";
+    std::ofstream(alice.state() / "profile.json") << profile;
+    const Report report = examine(alice);
+    EXPECT_EQ(report.exit_code, 5);
+    EXPECT_EQ(report.state("ca.dns"), "bad");
+    EXPECT_THAT(report.detail("ca.dns"), HasSubstr("ca.invalid"));
+}
+
+TEST_F(Doctor, NamesACaThatIsAnother) {
+    const Laptop alice = logged_in();
+    StackOptions options;
+    options.with_postgres = false;
+    const Stack other(options);
+    ASSERT_EQ(alice.postern({"agent", "--stop"}).exit_code, 0);
+    auto profile = json::parse(content_of(alice.state() / "profile.json"));
+    profile["ca_url"] = other.ca_url();
+    std::ofstream(alice.state() / "profile.json") << profile;
+    const Report report = examine(alice);
+    EXPECT_EQ(report.exit_code, 4) << report.steps.dump(2);
+    EXPECT_EQ(report.state("ca.tls"), "bad");
+    EXPECT_THAT(report.detail("ca.pin"), HasSubstr("it shows another root than " + stack_->fingerprint()));
+    EXPECT_THAT(report.remedy("ca.pin"), HasSubstr("postern-ca fingerprint"));
+}
+
+TEST_F(Doctor, GoesThroughTheProxyThatEverythingElseGoesThrough) {
+    const Laptop alice = logged_in();
+    ASSERT_EQ(alice.postern({"agent", "--stop"}).exit_code, 0);
+    const std::string away = fmt::format("http://127.0.0.1:{}", free_port());
+    const Report report = examine(alice, {}, {{"HTTPS_PROXY", away}});
+    EXPECT_EQ(report.exit_code, 5);
+    EXPECT_EQ(report.state("ca.proxy.tcp"), "bad") << report.steps.dump(2);
+    EXPECT_EQ(report.state("gateway.gw1.proxy.tcp"), "bad");
+    const Report round = examine(alice, "alice-password", {{"HTTPS_PROXY", away}, {"NO_PROXY", "localhost"}});
+    EXPECT_EQ(round.exit_code, 0) << round.steps.dump(2);
+    EXPECT_EQ(round.state("ca.dns"), "good");
+}
+
+TEST_F(Doctor, NamesALoginThatNobodyHas) {
+    const Laptop nobody(*stack_, "alice", "nobody");
+    const Report report = examine(nobody);
+    EXPECT_EQ(report.exit_code, 4);
+    EXPECT_THAT(report.remedy("profile"), HasSubstr("postern login"));
+}
+
+}  // namespace
+}  // namespace postern::test

@@ -1,0 +1,175 @@
+// A newcomer at a terminal: what is asked, what is shown, and how it ends.
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <string>
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "client-proxy/commands/status_line.hpp"
+#include "support/at_terminal.hpp"
+#include "support/stack.hpp"
+
+namespace postern::test {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+using testing::Not;
+
+class FirstUse : public testing::Test {
+protected:
+    static void SetUpTestSuite() { stack_ = std::make_unique<Stack>(); }
+    static void TearDownTestSuite() { stack_.reset(); }
+
+    static Laptop laptop() { return Laptop(*stack_, "alice", std::to_string(++laptops_)); }
+    static Outcome psql_of(const Laptop& laptop, const Steps& steps) {
+        ProcessOptions options = laptop.options();
+        options.environment["PGPASSWORD"] = "alice-password";
+        return at_terminal(steps,
+                           {program("postern"), "psql", "orders-db", "--", "-X", "-d", "orders", "-Atc",
+                            "select 'let' || ' in'"},
+                           options);
+    }
+
+    static std::unique_ptr<Stack> stack_;
+    /// Each has a name of its own, and a short one: a socket's path has a bound.
+    static int laptops_;
+};
+
+std::unique_ptr<Stack> FirstUse::stack_;
+int FirstUse::laptops_ = 0;
+
+TEST_F(FirstUse, PsqlAsTheFirstCommandEverAsksForWhatItNeedsAndRuns) {
+    const Laptop alice = laptop();
+    const Outcome outcome = psql_of(alice, {{"Address of the CA service", stack_->ca_url() + "\n"},
+                                            {"Is it the same?", "yes\n"},
+                                            {"[alice]", "\n"},
+                                            {"Password of alice", Stack::password_of("alice") + "\n"}});
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.out;
+    EXPECT_THAT(outcome.out, HasSubstr(stack_->fingerprint()));
+    EXPECT_THAT(outcome.out, HasSubstr("let in"));
+    EXPECT_THAT(outcome.out, Not(HasSubstr(Stack::password_of("alice")))) << "the password was echoed";
+    // From now on nothing is asked.
+    EXPECT_THAT(psql_of(alice, {}).out, HasSubstr("let in"));
+}
+
+TEST_F(FirstUse, AFingerprintThatDiffersEndsItBeforeAnythingIsSent) {
+    const std::string other = "sha256:" + std::string(64, 'a');
+    for (const auto& answer : {other, std::string("no"), std::string()}) {
+        const Laptop alice = laptop();
+        const Outcome outcome = psql_of(alice, {{"Address of the CA service", stack_->ca_url() + "\n"},
+                                                {"Is it the same?", answer + "\n"}});
+        EXPECT_EQ(outcome.exit_code, 4) << outcome.out;
+        EXPECT_THAT(outcome.out, HasSubstr("fingerprint"));
+        EXPECT_THAT(outcome.out, Not(HasSubstr("Password")));
+        EXPECT_FALSE(std::filesystem::exists(alice.state() / "profile.json"));
+    }
+    const Laptop alice = laptop();
+    const Outcome pasted = psql_of(alice, {{"Address of the CA service", stack_->ca_url() + "\n"},
+                                           {"Is it the same?", stack_->fingerprint() + "\n"},
+                                           {"[alice]", "\n"},
+                                           {"Password of alice", Stack::password_of("alice") + "\n"}});
+    EXPECT_EQ(pasted.exit_code, 0) << pasted.out;
+}
+
+TEST_F(FirstUse, NothingIsAskedWithoutATerminalOrWhenToldSo) {
+    const Laptop alice = laptop();
+    const Outcome without = alice.postern({"psql", "orders-db"});
+    EXPECT_EQ(without.exit_code, 4) << without.err;
+    const Outcome told = at_terminal(
+        {}, {program("postern"), "login", "--non-interactive", "--ca", stack_->ca_url()}, alice.options());
+    EXPECT_EQ(told.exit_code, 2) << told.out;
+    EXPECT_THAT(told.out, HasSubstr("--fingerprint"));
+}
+
+TEST_F(FirstUse, ConnectShowsWhatToPasteAndALineThatFitsTheTerminal) {
+    const Laptop alice = laptop();
+    ASSERT_EQ(alice.login().exit_code, 0);
+    const int port = free_port();
+    for (const int columns : {100, 44}) {
+        const Outcome outcome = at_terminal(
+            {{"certificate", "\x03"}},
+            {program("postern"), "connect", fmt::format("orders-db:{}", port), "--database", "orders"},
+            alice.options(), columns);
+        EXPECT_EQ(outcome.exit_code, 0) << outcome.out;
+        EXPECT_THAT(outcome.out, HasSubstr(fmt::format("psql -h localhost -p {} -U alice -d orders", port)));
+        EXPECT_THAT(outcome.out,
+                    HasSubstr(fmt::format("jdbc:postgresql://localhost:{}/orders?user=alice", port)));
+        EXPECT_THAT(outcome.out, HasSubstr(fmt::format("postgresql://alice@localhost:{}/orders", port)));
+        const auto line = outcome.out.substr(outcome.out.rfind("●"));
+        EXPECT_THAT(line, HasSubstr("orders-db"));
+        EXPECT_LE(client::columns_of(line.substr(0, line.find("certificate"))),
+                  static_cast<unsigned>(columns));
+        EXPECT_EQ(line.find("↓") != line.npos, columns == 100);
+    }
+    ProcessOptions plain = alice.options();
+    plain.environment["NO_COLOR"] = "1";
+    plain.environment["LC_ALL"] = "C";
+    const Outcome outcome = at_terminal(
+        {{"certificate", "\x03"}}, {program("postern"), "connect", fmt::format("orders-db:{}", port)}, plain);
+    EXPECT_THAT(outcome.out, HasSubstr("* orders-db connected | 0 open"));
+    EXPECT_THAT(outcome.out, Not(HasSubstr("\x1b[3")));
+    // The database is remembered.
+    EXPECT_THAT(outcome.out, HasSubstr("-U alice -d orders"));
+    // No terminal, no line that is drawn anew.
+    Process piped({program("postern"), "connect", fmt::format("orders-db:{}", port)}, alice.options());
+    piped.wait_for_out("jdbc:");
+    EXPECT_EQ(piped.stop(), 0);
+    EXPECT_THAT(piped.out() + piped.err(), Not(HasSubstr("\x1b")));
+    EXPECT_THAT(piped.out(), Not(HasSubstr("open")));
+}
+
+TEST_F(FirstUse, CtrlCEndsAConnectThatStillWaitsForItsGateway) {
+    const Laptop alice = laptop();
+    ASSERT_EQ(alice.login().exit_code, 0);
+    const std::string wanted = fmt::format("orders-db:{}", free_port());
+    ASSERT_EQ(alice.postern({"connect", wanted, "--background"}).exit_code, 0);
+    ASSERT_EQ(alice.postern({"disconnect", "orders-db"}).exit_code, 0);
+    stack_->gateway().signal(SIGSTOP);
+    // With certificate files the gateway is asked each time.
+    Process connect(
+        {program("postern"), "connect", wanted, "--cert", alice.certificate(), "--key", alice.key()},
+        alice.options());
+    EXPECT_TRUE(eventually([&] {
+        const auto services = nlohmann::json::parse(alice.postern({"status", "--json"}).out)["services"];
+        return !services.empty() && services[0]["state"] == "connecting";
+    }));
+    connect.signal(SIGINT);
+    EXPECT_EQ(connect.wait(1s), 130) << connect.err();
+    stack_->gateway().signal(SIGCONT);
+}
+
+TEST_F(FirstUse, AWrongWordIsAnsweredWithTheRightOne) {
+    const Laptop alice = laptop();
+    const auto told = [&](std::vector<std::string> arguments) {
+        const Outcome outcome = alice.postern(std::move(arguments));
+        EXPECT_EQ(outcome.exit_code, 2) << outcome.err;
+        EXPECT_THAT(outcome.err, testing::StartsWith("postern: error: "));
+        EXPECT_THAT(outcome.err, HasSubstr("\nhint: "));
+        return outcome.err;
+    };
+    EXPECT_THAT(told({"conect", "orders-db"}), HasSubstr("did you mean 'connect'?"));
+    EXPECT_THAT(told({"connect", "--bakground", "orders-db"}), HasSubstr("did you mean '--background'?"));
+    EXPECT_THAT(told({"psql"}), HasSubstr("service is required"));
+    EXPECT_THAT(told({}), HasSubstr("postern --help"));
+    std::filesystem::create_directories(alice.config());
+    std::ofstream(alice.config() / "config.toml")
+        << "[netwrok]\nproxy = \"x\"\n\n[agent]\nalow_programs = []\n";
+    const auto began = std::chrono::steady_clock::now();
+    for (const char* command : {"doctor", "connect"}) {
+        const Outcome outcome = alice.postern({command, "orders-db"});
+        const std::string text = outcome.out + outcome.err;
+        EXPECT_EQ(outcome.exit_code, 3) << text;
+        EXPECT_THAT(text, HasSubstr("config.toml:1: unknown key 'netwrok'; did you mean 'network'?"));
+        EXPECT_THAT(text, HasSubstr("config.toml:5: unknown key 'alow_programs' in [agent]; did you mean "
+                                    "'allow_programs'?"));
+    }
+    EXPECT_LT(std::chrono::steady_clock::now() - began, 5s) << "nobody waits for an agent that cannot start";
+}
+
+}  // namespace
+}  // namespace postern::test

@@ -1,0 +1,196 @@
+// Machines that nobody sits at: a password from a file, a login that is made anew when its session ends, no
+// home, a disk that cannot be written, a container whose first process it is.
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <string>
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "support/stack.hpp"
+
+namespace postern::test {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+
+class Headless : public testing::Test {
+protected:
+    static void SetUpTestSuite() {
+        StackOptions options;
+        options.ca = "session_lifetime = \"14s\"\ncertificate_lifetime = \"6s\"\n";
+        stack_ = std::make_unique<Stack>(options);
+    }
+    static void TearDownTestSuite() { stack_.reset(); }
+
+    static fs::path password_file(const std::string& password, const std::string& name = "postern-password") {
+        const fs::path folder = stack_->folder() / ("credentials-" + name);
+        fs::create_directories(folder);
+        std::ofstream(folder / name) << password << "\n";
+        fs::permissions(folder / name, fs::perms::owner_read | fs::perms::owner_write);
+        return folder / name;
+    }
+    static std::size_t logins(const std::string& user) {
+        const Outcome outcome = run({program("postern-audit"), "query", stack_->ca_folder() / "audit.jsonl",
+                                     "--action", "login.succeeded", "--user", user, "--json"});
+        return static_cast<std::size_t>(std::count(outcome.out.begin(), outcome.out.end(), '\n'));
+    }
+    /// Of a laptop without anything: what a service manager or a container gives.
+    static ProcessOptions bare() {
+        ProcessOptions options;
+        for (const char* variable :
+             {"HOME", "USER", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR", "PGPASSWORD"}) {
+            options.environment[variable] = "";
+        }
+        return options;
+    }
+    static std::vector<std::string> connect_command(int port, const std::string& user) {
+        return {program("postern"),
+                "connect",
+                fmt::format("orders-db:{}", port),
+                "--json",
+                "--ca",
+                stack_->ca_url(),
+                "--fingerprint",
+                stack_->fingerprint(),
+                "--user",
+                user,
+                "--non-interactive",
+                "--wait"};
+    }
+
+    static std::unique_ptr<Stack> stack_;
+};
+
+std::unique_ptr<Stack> Headless::stack_;
+
+TEST_F(Headless, LogsInAnewWhenTheSessionEndsAndClientsWaitForIt) {
+    const Laptop alice(*stack_, "alice");
+    ProcessOptions options = alice.options();
+    options.environment["CREDENTIALS_DIRECTORY"] = password_file(Stack::password_of("alice")).parent_path();
+    const int port = free_port();
+    Process connect(connect_command(port, "alice"), options);
+    connect.wait_for_out("listening");
+    EXPECT_EQ(psql(port, "select 'let in'").out, "let in\n");
+    EXPECT_EQ(logins("alice"), 1U);
+    // Whoever comes, comes through: before, while and after the login is made anew.
+    const auto end = std::chrono::steady_clock::now() + 40s;
+    while (logins("alice") < 3 && std::chrono::steady_clock::now() < end) {
+        const Outcome outcome = psql(port, "select 'let in'");
+        EXPECT_EQ(outcome.out, "let in\n") << outcome.err << connect.out();
+    }
+    EXPECT_GE(logins("alice"), 3U) << connect.out();
+    EXPECT_EQ(connect.stop(), 0);
+}
+
+TEST_F(Headless, DoesNotTryARefusedPasswordAgain) {
+    const Laptop bob(*stack_, "bob");
+    const auto file = password_file(Stack::password_of("bob"), "bobs-password");
+    const int port = free_port();
+    auto command = connect_command(port, "bob");
+    command.insert(command.end(), {"--password-file", file});
+    Process connect(command, bob.options());
+    connect.wait_for_out("listening");
+    std::ofstream(file, std::ios::trunc) << "not his\n";
+    connect.wait_for_out("a new one failed", 40s);
+    const auto refused = [] {
+        const Outcome outcome = run({program("postern-audit"), "query", stack_->ca_folder() / "audit.jsonl",
+                                     "--action", "login.failed", "--json"});
+        return std::count(outcome.out.begin(), outcome.out.end(), '\n');
+    };
+    EXPECT_EQ(refused(), 1);
+    EXPECT_THAT(psql(port, "select 1", "bob").err, HasSubstr("FATAL"));
+    EXPECT_EQ(refused(), 1) << "whoever connects makes no new attempt";
+}
+
+TEST_F(Headless, NeedsNoHomeWhereASystemServiceHasItsFolders) {
+    ProcessOptions options = bare();
+    const Outcome nowhere = run(connect_command(free_port(), "carol"), options);
+    EXPECT_EQ(nowhere.exit_code, 3) << nowhere.err;
+    EXPECT_THAT(nowhere.err, HasSubstr("hint: Set XDG_STATE_HOME and XDG_RUNTIME_DIR"));
+    for (const char* name : {"STATE_DIRECTORY", "RUNTIME_DIRECTORY"}) {
+        const fs::path folder = stack_->folder() / name;
+        fs::create_directories(folder);
+        options.environment[name] = folder;
+    }
+    options.environment["CREDENTIALS_DIRECTORY"] = password_file(Stack::password_of("carol")).parent_path();
+    const int port = free_port();
+    Process connect(connect_command(port, "carol"), options);
+    connect.wait_for_out("listening");
+    EXPECT_EQ(psql(port, "select 'let in'", "carol").out, "let in\n");
+    struct stat info {};
+    ASSERT_EQ(::stat((stack_->folder() / "STATE_DIRECTORY" / "postern").c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 0777U, 0700U);
+    EXPECT_EQ(connect.stop(), 0);
+    options.environment["CREDENTIALS_DIRECTORY"] = "";
+    EXPECT_EQ(run({program("postern"), "agent", "--stop"}, options).exit_code, 0);
+}
+
+TEST_F(Headless, IsASidecarAsTheFirstProcessOfAContainerThatCannotBeWritten) {
+    if (::geteuid() != 0) {
+        GTEST_SKIP() << "only root may make namespaces everywhere";
+    }
+    const int port = free_port();
+    const auto file = password_file(Stack::password_of("alice"), "sidecars-password");
+    // A read-only root, a tmpfs, processes of its own; the network is the pod's.
+    std::string script =
+        "mount --make-rprivate / && mkdir -p \"$1\" && mount -t tmpfs -o mode=0700 tmpfs \"$1\" && "
+        "mount -o remount,bind,ro / && ! touch /written 2>/dev/null && shift && exec env -i "
+        "PATH=/usr/bin:/bin "
+        "XDG_STATE_HOME=$0/state XDG_RUNTIME_DIR=$0/run \"$@\"";
+    const std::string place = stack_->folder() / "container";
+    std::vector<std::string> command{"unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
+                                     "bash",    "-c",      script,  place,    place};
+    auto connect = connect_command(port, "alice");
+    connect.insert(connect.end(), {"--password-file", file});
+    command.insert(command.end(), connect.begin(), connect.end());
+    Process sidecar(command);
+    sidecar.wait_for_out("listening");
+    EXPECT_EQ(psql(port, "select 'let in'").out, "let in\n");
+    // The end of the container is told to who is connected.
+    ProcessOptions options;
+    options.environment["PGPASSWORD"] = "alice-password";
+    Process held({"psql", "-X", "-h", "localhost", "-p", std::to_string(port), "-U", "alice", "-d", "orders",
+                  "-c", "select 'begun'", "-c", "select pg_sleep(60)"},
+                 options);
+    EXPECT_TRUE(eventually([&] {
+        return stack_->postgres().sql(
+                   "select count(*) from pg_stat_activity where query like '%pg_sleep(60)%' and "
+                   "usename = 'alice'") == "1";
+    }));
+    const Outcome children = run({"pgrep", "-P", std::to_string(sidecar.pid())});
+    ASSERT_EQ(::kill(std::stoi(children.out), SIGTERM), 0);
+    EXPECT_EQ(sidecar.wait(10s), 0) << sidecar.err();
+    EXPECT_NE(held.wait(10s).value_or(0), 0);
+    EXPECT_THAT(held.err(), HasSubstr("FATAL:  postern is shutting down"));
+}
+
+TEST_F(Headless, WaitsForACaThatComesLater) {
+    const Laptop carol(*stack_, "carol", "later");
+    stack_->kill_ca();
+    ProcessOptions options = carol.options();
+    options.environment["CREDENTIALS_DIRECTORY"] = password_file(Stack::password_of("carol")).parent_path();
+    const int port = free_port();
+    auto impatient = connect_command(port, "carol");
+    impatient.pop_back();
+    const Outcome at_once = run(impatient, options);
+    EXPECT_EQ(at_once.exit_code, 5) << at_once.err;
+    EXPECT_THAT(at_once.err, HasSubstr("cannot be reached"));
+    Process patient(connect_command(port, "carol"), options);
+    EXPECT_FALSE(patient.wait(1s).has_value());
+    stack_->start_ca();
+    patient.wait_for_out("listening");
+    EXPECT_EQ(carol.postern({"wait", "orders-db", "--database", "orders", "--timeout", "20s"}).exit_code, 0);
+    EXPECT_EQ(patient.stop(), 0);
+}
+
+}  // namespace
+}  // namespace postern::test
