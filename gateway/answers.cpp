@@ -152,8 +152,11 @@ http::Response services_answer(const Policy& policy, const Identity& identity) {
     auto services = nlohmann::json::array();
     for (const Service& service : policy.services()) {
         if (policy.allows(service.name, login.name, login.groups)) {
-            services.push_back(
-                {{"name", service.name}, {"protocol", name(service.protocol)}, {"mode", name(service.mode)}});
+            services.push_back({{"name", service.name},
+                                {"protocol", name(service.protocol)},
+                                {"mode", name(service.mode)},
+                                {"description", service.description},
+                                {"database", service.database}});
         }
     }
     const nlohmann::json document{

@@ -28,6 +28,9 @@ struct Service {
     net::Address backend;
     Protocol protocol = Protocol::postgres;
     Mode mode = Mode::end_to_end;
+    /// For people: what it is, and the database that their programs are to name. May be empty.
+    std::string description = {};
+    std::string database = {};
 };
 
 /// Lets each of `users` and each member of one of `groups` use each of `services`.

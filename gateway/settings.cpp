@@ -106,6 +106,21 @@ void read_audit(config::Table table, AuditSettings& audit) {
         "rotate_bytes", static_cast<std::int64_t>(audit.rotate_bytes), 64 * 1024, std::int64_t{1} << 40));
 }
 
+constexpr std::size_t kMostDescription = 200;
+/// NAMEDATALEN.
+constexpr std::size_t kMostDatabaseName = 63;
+
+// Texts that go to a person's terminal and into their programs' settings.
+std::string read_line(config::Table& table, std::string_view key, std::size_t most) {
+    std::string text = table.string(key, "");
+    const bool is_line =
+        std::none_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+    if (!is_line || text.size() > most) {
+        table.problem(key, fmt::format("this is one line of at most {} bytes", most));
+    }
+    return text;
+}
+
 std::vector<Service> read_services(std::vector<config::Table> tables) {
     std::vector<Service> services;
     std::unordered_set<std::string> names;
@@ -134,6 +149,8 @@ std::vector<Service> read_services(std::vector<config::Table> tables) {
         if (service.protocol == Protocol::tcp && service.mode == Mode::end_to_end) {
             table.problem("mode", "end_to_end needs protocol = \"postgres\"");
         }
+        service.description = read_line(table, "description", kMostDescription);
+        service.database = read_line(table, "database", kMostDatabaseName);
         if (!service.name.empty() && !names.insert(service.name).second) {
             table.problem("name", fmt::format("there is another service named '{}'", service.name));
             continue;

@@ -99,6 +99,7 @@ private:
     std::vector<std::string> service_names() const;
     nlohmann::json service_json(const std::string& service) const;
     nlohmann::json services_json() const;
+    std::string database_of(const std::string& service) const;
     Outcome<void> remember_database(const std::string& service, const std::string& database);
     nlohmann::json lines_at(const std::string& service, Mode mode, unsigned short port,
                             const std::string& user, const std::string& socket) const;

@@ -181,9 +181,10 @@ asio::awaitable<Outcome<PortWish>> Desk::judge_wish(control::ClientId client, js
                "the login's key is in no file: passed-through programs that want a key file for TLS of their "
                "own have none");
     }
-    // For one program, which says itself what it gets, that is not worth a round trip.
+    // For one program, which says itself what it gets, that is not worth a round trip each time.
     const bool is_for_one = wish.number && *wish.number == 0;
-    if (!is_for_one && (choice.has_files() || !is_known)) {
+    const bool is_stale = choice.has_files() || !is_known;
+    if (is_for_one ? !choice.has_files() && !has_offers_ : is_stale) {
         const auto login = co_await wish.order.logins->current(kListPatience);
         Outcome<std::vector<OfferedService>> asked = Refusal();
         if (login) {
@@ -299,6 +300,13 @@ void Desk::reopen_kept_ports() {
             EventSink::refused(kept.service, opened.error());
         }
     }
+}
+
+// The person's own word goes before the gateway's.
+std::string Desk::database_of(const std::string& service) const {
+    const std::string remembered = settings_.database(service);
+    const OfferedService* const offer = offer_of(service);
+    return remembered.empty() && offer != nullptr ? offer->database : remembered;
 }
 
 Outcome<void> Desk::remember_database(const std::string& service, const std::string& database) {
@@ -523,8 +531,8 @@ std::vector<std::string> Desk::service_names() const {
 json Desk::lines_at(const std::string& service, Mode mode, unsigned short port, const std::string& user,
                     const std::string& socket) const {
     return connection_lines({service, mode, port, user, folder_.login_certificate().string(),
-                             folder_.login_key().string(), folder_.server_ca().string(),
-                             settings_.database(service), socket});
+                             folder_.login_key().string(), folder_.server_ca().string(), database_of(service),
+                             socket});
 }
 
 json Desk::port_json(const HeldPort& held) const {
@@ -534,7 +542,7 @@ json Desk::port_json(const HeldPort& held) const {
             {"kept", held.is_kept},
             {"socket", held.port->socket_folder.empty() ? json() : json(held.port->socket_folder)},
             {"user", login ? login->user() : std::string()},
-            {"database", settings_.database(held.port->service)},
+            {"database", database_of(held.port->service)},
             {"commands", login && held.port->is_postgres
                              ? lines_at(held.port->service, held.port->mode, held.port->number, login->user(),
                                         held.port->socket_folder)

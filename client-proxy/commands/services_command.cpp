@@ -7,6 +7,7 @@
 
 #include "client-proxy/agent/port_book.hpp"
 #include "client-proxy/commands/commands.hpp"
+#include "client-proxy/commands/notes.hpp"
 #include "client-proxy/commands/terminal.hpp"
 #include "client-proxy/control/agent_client.hpp"
 #include "client-proxy/login/profile.hpp"
@@ -30,18 +31,20 @@ int show_services(bool as_json) {
         }
         list.push_back(service);
         const auto word = [&](const char* key) { return service.value(key, std::string()); };
-        text += fmt::format("{:<24} {:<9} {:<12} {:<12} {:<6} {}\n", word("name"), word("protocol"),
-                            word("mode"), word("state"),
-                            service["port"].is_number() ? fmt::format("{}", service["port"].get<int>()) : "-",
-                            word("gateway"));
+        std::string line = fmt::format(
+            "{:<24} {:<9} {:<12} {:<12} {:<6} {:<12} {}", word("name"), word("protocol"), word("mode"),
+            word("state"), service["port"].is_number() ? fmt::format("{}", service["port"].get<int>()) : "-",
+            word("gateway"), printable(word("description")));
+        line.erase(line.find_last_not_of(' ') + 1);
+        text += line + "\n";
     }
     if (as_json) {
         std::puts(list.dump(2).c_str());
     } else if (list.empty()) {
         std::puts("There is no service that you may use.");
     } else {
-        text.insert(0, fmt::format("{:<24} {:<9} {:<12} {:<12} {:<6} {}\n", "SERVICE", "PROTOCOL", "MODE",
-                                   "STATE", "PORT", "GATEWAY"));
+        text.insert(0, fmt::format("{:<24} {:<9} {:<12} {:<12} {:<6} {:<12} {}\n", "SERVICE", "PROTOCOL",
+                                   "MODE", "STATE", "PORT", "GATEWAY", "DESCRIPTION"));
         std::fputs(text.c_str(), stdout);
     }
     return 0;

@@ -1,5 +1,6 @@
 #include "client-proxy/tunnel/service_list.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -35,6 +36,13 @@ Result<std::vector<OfferedService>> offered_services_from_json(std::string_view 
         }
         if (item.contains("description") && item["description"].is_string()) {
             service.description = item["description"].get<std::string>();
+        }
+        if (item.contains("database") && item["database"].is_string()) {
+            // It goes into commands that people paste.
+            const auto& name = item["database"].get_ref<const std::string&>();
+            const bool is_line =
+                std::none_of(name.begin(), name.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+            service.database = is_line && name.size() < 64 ? name : std::string();
         }
         service.gateway = gateway;
         services.push_back(std::move(service));

@@ -22,6 +22,8 @@ struct OfferedService {
     std::string gateway;
     /// May be empty.
     std::string description;
+    /// The database that people's programs are to name; may be empty.
+    std::string database = {};
 };
 
 /// Of one gateway's GET /v1/services. Code::malformed_request.

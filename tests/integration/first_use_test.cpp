@@ -86,6 +86,26 @@ TEST_F(FirstUse, NothingIsAskedWithoutATerminalOrWhenToldSo) {
     EXPECT_THAT(told.out, HasSubstr("--fingerprint"));
 }
 
+TEST_F(FirstUse, TheDatabaseIsTheOneThatTheGatewayNames) {
+    std::ifstream in(stack_->gateway_config());
+    std::string config((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+    const std::string name = "name = \"orders-db\"\n";
+    config.insert(config.find(name) + name.size(), "database = \"orders\"\ndescription = \"Orders\"\n");
+    std::ofstream(stack_->gateway_config(), std::ios::trunc) << config;
+    stack_->gateway().signal(SIGHUP);
+    stack_->gateway().wait_for_err("event=config.reloaded");
+    const Laptop alice = laptop();
+    ASSERT_EQ(alice.login().exit_code, 0);
+    ProcessOptions options;
+    options.environment["PGPASSWORD"] = "alice-password";
+    const std::vector<std::string> psql{"psql", "orders-db", "--", "-X", "-Atc", "select current_database()"};
+    EXPECT_EQ(alice.postern(psql, options).out, "orders\n");
+    options.environment["PGDATABASE"] = "postgres";
+    EXPECT_EQ(alice.postern(psql, options).out, "postgres\n");
+    const auto services = nlohmann::json::parse(alice.postern({"services", "--json"}).out);
+    EXPECT_EQ(services[0]["description"], "Orders");
+}
+
 TEST_F(FirstUse, ConnectShowsWhatToPasteAndALineThatFitsTheTerminal) {
     const Laptop alice = laptop();
     ASSERT_EQ(alice.login().exit_code, 0);
