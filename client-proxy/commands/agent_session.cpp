@@ -59,10 +59,6 @@ Result<Secret> password_from(const std::filesystem::path& file) {
     return Secret(std::move(line));
 }
 
-bool can_ask(const LoginOptions& options) {
-    return !options.is_non_interactive && ::isatty(STDIN_FILENO) == 1;
-}
-
 Outcome<std::string> ask_text(const LoginOptions& options, const std::string& label, std::string_view field,
                               const std::string& fallback) {
     if (field == "username" && !options.user.empty()) {
@@ -208,6 +204,10 @@ std::string likely_user(const json& trust) {
 }
 
 }  // namespace
+
+bool can_ask(const LoginOptions& options) {
+    return !options.is_non_interactive && ::isatty(STDIN_FILENO) == 1;
+}
 
 Outcome<json> log_in_at(control::AgentClient& agent, const LoginOptions& options, bool* is_usage) {
     bool unused = false;

@@ -18,6 +18,8 @@ Outcome<nlohmann::json> log_in_at(control::AgentClient& agent, const LoginOption
 /// be asked.
 Outcome<void> ensure_login(control::AgentClient& agent, const LoginOptions& options);
 
+/// Whether there is a person at a terminal who may be asked.
+bool can_ask(const LoginOptions& options);
 /// Whether a password is at hand in a file (or as the systemd credential), again and again.
 bool has_password_file(const LoginOptions& options);
 

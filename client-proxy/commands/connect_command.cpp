@@ -35,6 +35,8 @@ constexpr int kInterrupted = 130;
 constexpr auto kWaitPause = std::chrono::seconds(2);
 /// The same once the login session has ended.
 constexpr auto kLoginPause = std::chrono::seconds(5);
+/// Before a person is asked once more.
+constexpr auto kQuestionPause = std::chrono::seconds(1);
 
 struct WantedPort {
     std::string service;
@@ -111,7 +113,11 @@ std::string reason_of_attention(const json& told) {
 class Foreground {
 public:
     Foreground(const ConnectOptions& options, std::vector<WantedPort> wanted, Notes& notes)
-        : options_(options), wanted_(std::move(wanted)), notes_(notes) {}
+        : options_(options),
+          wanted_(std::move(wanted)),
+          notes_(notes),
+          asks_login_(!options.is_background &&
+                      (has_password_file(options.login) || can_ask(options.login))) {}
 
     /// Opens the ports; says which.
     Outcome<void> open(control::AgentClient& agent);
@@ -136,12 +142,14 @@ private:
     /// When to log in anew with the password that is on this machine; nothing while the login is good.
     std::optional<std::chrono::steady_clock::time_point> next_login_;
     bool was_expired_ = false;
+    /// A new login can be made from here. Local connections wait for it.
+    bool asks_login_;
+    /// Ctrl-C at the question.
+    bool was_cancelled_ = false;
 };
 
 Outcome<void> Foreground::open(control::AgentClient& agent) {
-    // Where the password is at hand, local connections wait for the new login instead of being refused.
-    const auto hello = agent.call(
-        "hello", {{"client", "postern connect"}, {"asks_login", has_password_file(options_.login)}});
+    const auto hello = agent.call("hello", {{"client", "postern connect"}, {"asks_login", asks_login_}});
     const auto state = hello ? agent.call("subscribe") : hello;
     if (!state) {
         return state.error();
@@ -234,25 +242,33 @@ void Foreground::take_all(control::AgentClient& agent) {
     }
 }
 
-// Of a machine that nobody sits at: a login session ends after some hours whatever is renewed.
+// A login session ends after some hours whatever is renewed. Where nobody sits the password is in a file.
 void Foreground::log_in_again(control::AgentClient& agent) {
-    if (!next_login_ || std::chrono::steady_clock::now() < *next_login_ ||
-        !has_password_file(options_.login)) {
+    if (!next_login_ || std::chrono::steady_clock::now() < *next_login_ || !asks_login_) {
         return;
     }
-    LoginOptions login = options_.login;
-    login.is_non_interactive = true;
-    const auto done = log_in_at(agent, login);
     next_login_.reset();
-    if (!done && done.error().code != Code::cancelled) {
-        notes_.remark(fmt::format("the login has ended, and a new one failed: {}", done.error().message));
-        // A password that was refused is not tried again: it would only lock the account.
-        if (exit_code_of(done.error().code) == 5) {
-            next_login_ = std::chrono::steady_clock::now() + kLoginPause;
-        } else {
-            [[maybe_unused]] const auto told =
-                agent.call("hello", {{"client", "postern connect"}, {"asks_login", false}});
-        }
+    LoginOptions login = options_.login;
+    const bool asks_person = !has_password_file(login);
+    login.is_non_interactive = !asks_person;
+    login.user = login.user.empty() ? control::text_in(login_, "user") : login.user;
+    if (asks_person) {
+        notes_.remark("your login has ended; connections wait a minute for the next one");
+    }
+    const auto done = log_in_at(agent, login);
+    if (done || done.error().code == Code::cancelled) {
+        was_cancelled_ = !done;
+        return;
+    }
+    notes_.remark(fmt::format("the login has ended, and a new one failed: {}", done.error().message));
+    // A password that was refused is not tried again: it would only lock the account. A person may know a
+    // better one.
+    if (asks_person || exit_code_of(done.error().code) == 5) {
+        next_login_ = std::chrono::steady_clock::now() + (asks_person ? kQuestionPause : kLoginPause);
+    } else {
+        asks_login_ = false;
+        [[maybe_unused]] const auto told =
+            agent.call("hello", {{"client", "postern connect"}, {"asks_login", false}});
     }
 }
 
@@ -287,6 +303,9 @@ std::optional<int> Foreground::watch(control::AgentClient& agent, const StopSign
             return std::nullopt;
         }
         log_in_again(agent);
+        if (was_cancelled_) {
+            return 0;
+        }
         show_status();
         std::array<pollfd, 2> waiting{pollfd{agent.fd(), POLLIN, 0}, pollfd{signals.fd(), POLLIN, 0}};
         ::poll(waiting.data(), waiting.size(), 1000);

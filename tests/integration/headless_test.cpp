@@ -8,11 +8,13 @@
 #include <fstream>
 #include <memory>
 #include <string>
+#include <thread>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "support/at_terminal.hpp"
 #include "support/stack.hpp"
 
 namespace postern::test {
@@ -89,6 +91,31 @@ TEST_F(Headless, LogsInAnewWhenTheSessionEndsAndClientsWaitForIt) {
     }
     EXPECT_GE(logins("alice"), 3U) << connect.out();
     EXPECT_EQ(connect.stop(), 0);
+}
+
+TEST_F(Headless, APersonAtATerminalIsAskedOnceAndConnectionsWaitForTheAnswer) {
+    const Laptop carol(*stack_, "carol", "2");
+    ASSERT_EQ(carol.login().exit_code, 0);
+    const std::size_t before = logins("carol");
+    const int port = free_port();
+    Outcome shown;
+    std::thread person([&] {
+        shown =
+            at_terminal({{"Password of carol: ", Stack::password_of("carol") + "\n"}},
+                        {program("postern"), "connect", fmt::format("orders-db:{}", port)}, carol.options());
+    });
+    EXPECT_TRUE(eventually([&] { return psql(port, "select 'let in'", "carol").out == "let in\n"; }));
+    const auto end = std::chrono::steady_clock::now() + 40s;
+    while (logins("carol") == before && std::chrono::steady_clock::now() < end) {
+        const Outcome outcome = psql(port, "select 'let in'", "carol");
+        EXPECT_EQ(outcome.out, "let in\n") << outcome.err;
+    }
+    EXPECT_EQ(psql(port, "select 'let in'", "carol").out, "let in\n");
+    EXPECT_EQ(carol.postern({"agent", "--stop"}).exit_code, 0);
+    person.join();
+    EXPECT_EQ(shown.exit_code, 0) << shown.out;
+    EXPECT_EQ(shown.out.find("Password of carol"), shown.out.rfind("Password of carol")) << shown.out;
+    EXPECT_EQ(logins("carol"), before + 1);
 }
 
 TEST_F(Headless, DoesNotTryARefusedPasswordAgain) {
