@@ -205,8 +205,12 @@ expect_answer
 
 say 'the agent as a user service: started through its socket, ready when it says so, back after kill -9 with its ports'
 useradd --create-home erin
-loginctl enable-linger erin
 erin_run=/run/user/$(id -u erin)
+# What pam_systemd does at a login; this small tree is without it.
+mkdir -p /run/systemd/system/user@.service.d
+printf '[Service]\nEnvironment=XDG_RUNTIME_DIR=/run/user/%%i\n' >/run/systemd/system/user@.service.d/runtime.conf
+systemctl daemon-reload
+systemctl start "user@$(id -u erin)"
 as_erin() { setpriv --reuid=erin --regid=erin --init-groups env HOME=/home/erin XDG_RUNTIME_DIR="$erin_run" PGPASSWORD=alice-database PGCONNECT_TIMEOUT=10 "$@"; }
 agent_property() { as_erin systemctl --user show -P "$1" postern-agent.service; }
 agent_is() { [ "$(agent_property "$1")" = "$2" ]; }
