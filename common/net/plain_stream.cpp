@@ -19,6 +19,7 @@
 
 #include "net/await.hpp"
 #include "net/deadline.hpp"
+#include "net/happy_eyeballs.hpp"
 
 namespace postern::net {
 
@@ -159,6 +160,19 @@ asio::any_io_executor PlainStream::executor() {
     return socket_.get_executor();
 }
 
+void PlainStream::expect(const Liveness& liveness) noexcept {
+    const int silence = static_cast<int>(liveness.silence.count());
+    const int interval = static_cast<int>(liveness.interval.count());
+    ::setsockopt(fd(), IPPROTO_TCP, TCP_KEEPIDLE, &silence, sizeof silence);
+    ::setsockopt(fd(), IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
+    expect_confirmation_within(liveness.unconfirmed);
+}
+
+void PlainStream::expect_confirmation_within(std::chrono::milliseconds patience) noexcept {
+    const auto timeout = static_cast<unsigned>(patience.count());
+    ::setsockopt(fd(), IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof timeout);
+}
+
 Endpoint PlainStream::local() const {
     boost::system::error_code error;
     const auto endpoint = socket_.local_endpoint(error);
@@ -294,24 +308,18 @@ asio::awaitable<Result<PlainStream>> dial(Address address, std::chrono::millisec
     const auto start = std::chrono::steady_clock::now();
     Result<std::vector<asio::ip::tcp::endpoint>> found = co_await resolve(address, patience);
     if (found.has_error()) co_return found.error();
-    Failure last{Code::unreachable, "no address"};
-    std::size_t left = found.value().size();
-    for (const asio::ip::tcp::endpoint& candidate : found.value()) {
-        const auto gone =
-            std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start);
-        if (gone >= patience) {
-            last.code = Code::timed_out;
-            break;
-        }
-        // A share for each, so that a dead first address leaves time for the next.
-        const auto share = (patience - gone) / static_cast<int>(left--);
-        const asio::generic::stream_protocol::endpoint endpoint(candidate);
-        Result<PlainStream> connected = co_await connect(endpoint, share);
-        if (connected.has_value()) co_return connected;
-        last = connected.error();
-        if (last.code == Code::cancelled) break;
+    const auto gone =
+        std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start);
+    const auto left = std::max(patience - gone, std::chrono::milliseconds(1));
+    Result<PlainStream> connected = Failure{Code::unreachable, "no address"};
+    if (found.value().size() == 1) {
+        const asio::generic::stream_protocol::endpoint endpoint(found.value().front());
+        connected = co_await connect(endpoint, left);
+    } else {
+        connected = co_await connect_to_any(std::move(found.value()), left);
     }
-    co_return with_context(address.text(), std::move(last));
+    if (connected.has_error()) co_return with_context(address.text(), connected.error());
+    co_return connected;
 }
 
 }  // namespace postern::net

@@ -39,6 +39,18 @@ public:
     Result<std::optional<std::size_t>> try_write(Bytes bytes);
     boost::asio::awaitable<Result<void>> wait_writable();
 
+    /// When a peer across a network is to be taken for gone that does not say so: after such a silence it is
+    /// asked (TCP keepalive), again after each interval; and what was sent may stay unconfirmed for so long.
+    /// Reading then fails with end_of_stream.
+    struct Liveness {
+        std::chrono::seconds silence;
+        std::chrono::seconds interval;
+        std::chrono::milliseconds unconfirmed;
+    };
+    void expect(const Liveness& liveness) noexcept;
+    /// The last of these alone.
+    void expect_confirmation_within(std::chrono::milliseconds patience) noexcept;
+
     /// Empty addresses once the connection is gone.
     Endpoint local() const;
     Endpoint remote() const;
@@ -62,7 +74,7 @@ struct Address {
 };
 Result<Address> parse_address(std::string_view text);
 
-/// Resolves and connects, trying each resolved address in turn, until `patience` ends. Code::unreachable or
+/// Resolves and connects, to whichever address answers first, until `patience` ends. Code::unreachable or
 /// Code::timed_out. Must be awaited on the loop that will own the stream.
 boost::asio::awaitable<Result<PlainStream>> dial(Address address, std::chrono::milliseconds patience);
 

@@ -1,0 +1,126 @@
+#include "net/happy_eyeballs.hpp"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include "net/await.hpp"
+
+namespace postern::net {
+
+namespace asio = boost::asio;
+
+namespace {
+
+using TcpSocket = asio::ip::tcp::socket;
+using TcpEndpoint = asio::ip::tcp::endpoint;
+using Steady = std::chrono::steady_clock;
+
+constexpr std::chrono::milliseconds kAddressHeadStart{250};
+
+/// Shared with the attempts' handlers, which may come after the race is over.
+struct AddressRace {
+    explicit AddressRace(const asio::any_io_executor& executor) : bell(executor) {}
+
+    asio::steady_timer bell;
+    std::vector<std::shared_ptr<TcpSocket>> running;
+    std::optional<TcpSocket> winner;
+    Failure last{Code::unreachable, "no address"};
+    bool has_news = false;
+    bool is_over = false;
+
+    void fail(const boost::system::error_code& error) {
+        last = Failure{Code::unreachable, error.message()};
+        has_news = true;
+        bell.cancel();
+    }
+    void end() {
+        is_over = true;
+        for (const auto& socket : running) {
+            boost::system::error_code ignored;
+            socket->close(ignored);
+        }
+    }
+};
+
+void start(const std::shared_ptr<AddressRace>& race, const TcpEndpoint& endpoint) {
+    auto socket = std::make_shared<TcpSocket>(race->bell.get_executor());
+    boost::system::error_code error;
+    socket->open(endpoint.protocol(), error);
+    if (error) {
+        race->fail(error);
+        return;
+    }
+    ::fcntl(socket->native_handle(), F_SETFD, FD_CLOEXEC);
+    race->running.push_back(socket);
+    socket->async_connect(endpoint, [race, socket](const boost::system::error_code& failed) {
+        std::erase(race->running, socket);
+        if (race->is_over) return;
+        if (failed) {
+            race->fail(failed);
+            return;
+        }
+        race->winner = std::move(*socket);
+        race->is_over = true;
+        race->bell.cancel();
+    });
+}
+
+}  // namespace
+
+std::vector<TcpEndpoint> take_turns(std::vector<TcpEndpoint> endpoints) {
+    if (endpoints.empty()) return endpoints;
+    const bool is_v6_first = endpoints.front().address().is_v6();
+    const auto others = std::stable_partition(
+        endpoints.begin(), endpoints.end(),
+        [&](const TcpEndpoint& endpoint) { return endpoint.address().is_v6() == is_v6_first; });
+    std::vector<TcpEndpoint> turns;
+    auto first = endpoints.begin();
+    auto second = others;
+    while (first != others || second != endpoints.end()) {
+        if (first != others) turns.push_back(*first++);
+        if (second != endpoints.end()) turns.push_back(*second++);
+    }
+    return turns;
+}
+
+asio::awaitable<Result<PlainStream>> connect_to_any(std::vector<TcpEndpoint> endpoints,
+                                                    std::chrono::milliseconds patience) {
+    const auto executor = co_await asio::this_coro::executor;
+    const auto race = std::make_shared<AddressRace>(executor);
+    const auto until = Steady::now() + patience;
+    std::vector<TcpEndpoint> waiting = take_turns(std::move(endpoints));
+    std::reverse(waiting.begin(), waiting.end());
+    for (;;) {
+        race->has_news = false;
+        if (!waiting.empty()) {
+            start(race, waiting.back());
+            waiting.pop_back();
+        }
+        while (!race->has_news && !race->is_over && !race->running.empty()) {
+            const auto next = waiting.empty() ? until : std::min(until, Steady::now() + kAddressHeadStart);
+            race->bell.expires_at(next);
+            const auto [rung] = co_await race->bell.async_wait(kAwait);
+            if (!rung) break;
+        }
+        if (race->winner) {
+            race->end();
+            PlainStream stream(*std::move(race->winner));
+            co_return std::move(stream);
+        }
+        if (Steady::now() >= until) {
+            race->end();
+            co_return Failure{Code::timed_out, "connecting took too long"};
+        }
+        if (race->running.empty() && waiting.empty()) co_return race->last;
+    }
+}
+
+}  // namespace postern::net

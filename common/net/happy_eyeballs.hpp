@@ -1,0 +1,23 @@
+// Connecting to a host that has several addresses (RFC 8305): they are tried one beside the other, so that
+// one that is dead, or a family of addresses that leads nowhere, costs a quarter of a second and no more.
+#pragma once
+
+#include <chrono>
+#include <vector>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/tcp.hpp>
+
+#include "net/plain_stream.hpp"
+
+namespace postern::net {
+
+/// In the order in which to try them: the two families take turns, the first address first (section 4).
+std::vector<boost::asio::ip::tcp::endpoint> take_turns(std::vector<boost::asio::ip::tcp::endpoint> endpoints);
+
+/// The first that answers. The next one is tried when one has failed, and when none has answered for 250 ms
+/// (section 5). Code::unreachable, Code::timed_out.
+boost::asio::awaitable<Result<PlainStream>> connect_to_any(
+    std::vector<boost::asio::ip::tcp::endpoint> endpoints, std::chrono::milliseconds patience);
+
+}  // namespace postern::net

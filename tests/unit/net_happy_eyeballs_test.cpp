@@ -1,0 +1,122 @@
+// A host with several addresses, of which some are dead.
+#include <sys/socket.h>
+
+#include <chrono>
+#include <optional>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "base/unique_fd.hpp"
+#include "net/happy_eyeballs.hpp"
+#include "net/listener.hpp"
+#include "support/net_fixture.hpp"
+
+namespace postern::net {
+namespace {
+
+using namespace std::chrono_literals;
+using boost::asio::awaitable;
+using Tcp = boost::asio::ip::tcp::endpoint;
+
+Tcp at(const char* address, unsigned short port) {
+    return Tcp(boost::asio::ip::make_address(address), port);
+}
+
+/// A port whose queue is full: who dials it hears nothing.
+class SilentPort {
+public:
+    SilentPort() : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        socklen_t size = sizeof address;
+        EXPECT_EQ(::bind(listener_.get(), reinterpret_cast<const sockaddr*>(&address), size), 0);
+        EXPECT_EQ(::listen(listener_.get(), 0), 0);
+        ::getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&address), &size);
+        port_ = ntohs(address.sin_port);
+        for (int i = 0; i < 8; ++i) {
+            waiting_.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+            ::connect(waiting_.back().get(), reinterpret_cast<const sockaddr*>(&address), size);
+        }
+    }
+    unsigned short port() const { return port_; }
+
+private:
+    UniqueFd listener_;
+    unsigned short port_ = 0;
+    std::vector<UniqueFd> waiting_;
+};
+
+awaitable<void> connect_and_keep(std::vector<Tcp> endpoints, std::chrono::milliseconds patience,
+                                 std::optional<Result<PlainStream>>& out) {
+    Result<PlainStream> connected = co_await connect_to_any(std::move(endpoints), patience);
+    out.emplace(std::move(connected));
+}
+
+/// The port that answered, 0 for none.
+unsigned short answering(std::vector<Tcp> endpoints, std::chrono::milliseconds patience,
+                         Code* why = nullptr) {
+    boost::asio::io_context loop;
+    std::optional<Result<PlainStream>> out;
+    test::run(loop, connect_and_keep(std::move(endpoints), patience, out));
+    if (out->has_error()) {
+        if (why != nullptr) *why = out->error().code;
+        return 0;
+    }
+    return out->value().remote().port;
+}
+
+TEST(HappyEyeballs, FamiliesTakeTurnsAndTheFirstGoesFirst) {
+    const auto turns = take_turns({at("::1", 1), at("::1", 2), at("::1", 3), at("127.0.0.1", 4)});
+    ASSERT_EQ(turns.size(), 4U);
+    EXPECT_EQ(turns[0].port(), 1);
+    EXPECT_EQ(turns[1].port(), 4);
+    EXPECT_EQ(turns[2].port(), 2);
+    EXPECT_EQ(turns[3].port(), 3);
+    EXPECT_EQ(take_turns({at("127.0.0.1", 4), at("::1", 1)})[0].port(), 4);
+    EXPECT_TRUE(take_turns({}).empty());
+}
+
+TEST(HappyEyeballs, ASilentAddressCostsAQuarterOfASecond) {
+    const SilentPort silent;
+    const Listener good = Listener::bind(parse_address("127.0.0.1:0").value()).value();
+    const auto began = std::chrono::steady_clock::now();
+    EXPECT_EQ(answering({at("127.0.0.1", silent.port()), at("127.0.0.1", good.port())}, 30s), good.port());
+    const auto took = std::chrono::steady_clock::now() - began;
+    EXPECT_GE(took, 240ms);
+    EXPECT_LT(took, 5s);
+}
+
+TEST(HappyEyeballs, AnAddressThatRefusesCostsNothing) {
+    unsigned short closed = 0;
+    {
+        const Listener gone = Listener::bind(parse_address("127.0.0.1:0").value()).value();
+        closed = gone.port();
+    }
+    const Listener good = Listener::bind(parse_address("127.0.0.1:0").value()).value();
+    const auto began = std::chrono::steady_clock::now();
+    EXPECT_EQ(
+        answering({at("127.0.0.1", closed), at("127.0.0.1", closed), at("127.0.0.1", good.port())}, 30s),
+        good.port());
+    EXPECT_LT(std::chrono::steady_clock::now() - began, 200ms);
+}
+
+TEST(HappyEyeballs, TellsWhyWhenNoneAnswers) {
+    const SilentPort silent;
+    Code why = Code::internal;
+    EXPECT_EQ(answering({at("127.0.0.1", silent.port()), at("127.0.0.1", silent.port())}, 600ms, &why), 0);
+    EXPECT_EQ(why, Code::timed_out);
+    unsigned short closed = 0;
+    {
+        const Listener gone = Listener::bind(parse_address("127.0.0.1:0").value()).value();
+        closed = gone.port();
+    }
+    EXPECT_EQ(answering({at("127.0.0.1", closed), at("127.0.0.1", closed)}, 30s, &why), 0);
+    EXPECT_EQ(why, Code::unreachable);
+    EXPECT_EQ(answering({}, 30s, &why), 0);
+    EXPECT_EQ(why, Code::unreachable);
+}
+
+}  // namespace
+}  // namespace postern::net
