@@ -25,6 +25,9 @@ namespace postern::gateway {
 namespace {
 
 constexpr std::string_view kConnections = "/v1/connections/";
+/// A laptop may sleep for a quarter of an hour and find its tunnels as they were.
+constexpr net::PlainStream::Liveness kLiveness{std::chrono::seconds(60), std::chrono::seconds(60),
+                                               std::chrono::minutes(15)};
 
 /// A CONNECT, ready to be judged.
 struct Asked {
@@ -151,6 +154,29 @@ Result<TunnelRequest> tunnel_request_of(const http::Request& request) {
                                            view(request["Postern-Client-Program"])});
 }
 
+/// How long the first request may take to begin. Whoever has proven who they are, and may be talked to, may
+/// stay warm for long where there is a place for it, though not beyond their certificate; everybody else has
+/// as long as for a handshake.
+std::chrono::milliseconds wait_warm(Visit& visit) {
+    Worker& worker = visit.worker;
+    const LimitSettings& limits = worker.snapshot->settings.limits;
+    const SystemTime now = worker.shared.clock();
+    if (!visit.identity || worker.is_draining ||
+        !authenticate(**visit.identity, now, worker.revocations.get(), worker.snapshot->graces())) {
+        return limits.request_timeout;
+    }
+    const pki::LoginIdentity& login = (*visit.identity)->login;
+    auto place = worker.shared.limits.enter_warm(login.name);
+    if (!place) {
+        return limits.request_timeout;
+    }
+    visit.warm_place.emplace(std::move(*place));
+    const std::function<void()> cut = [&visit] { visit.client.cancel(); };
+    visit.ticket = worker.warm.enter(cut);
+    const auto valid_for = std::chrono::duration_cast<std::chrono::milliseconds>(login.not_after - now);
+    return std::max(std::min(limits.warm_timeout, valid_for), limits.request_timeout);
+}
+
 /// Reads requests and answers those that are no CONNECT. Nothing when the connection has ended.
 boost::asio::awaitable<std::optional<Asked>> next_tunnel(Visit& visit) {
     const std::chrono::milliseconds patience = visit.worker.snapshot->settings.limits.request_timeout;
@@ -161,15 +187,17 @@ boost::asio::awaitable<std::optional<Asked>> next_tunnel(Visit& visit) {
     limits.idle_patience = patience;
     http::RequestReader reader(visit.client, limits);
     bool is_first = true;
+    std::chrono::milliseconds begins_within = wait_warm(visit);
     while (true) {
-        auto request = co_await reader.next(patience);
+        auto request = co_await reader.next(begins_within);
         if (!request) {
             Failure failure = request_failure(visit, request.error());
             // A warm connection that nobody needed, or one that is kept alive and has no more to ask, or
             // either when the gateway shuts down.
             const bool is_quiet_end = failure.code == Code::end_of_stream ||
                                       failure.code == Code::cancelled ||
-                                      (failure.code == Code::timed_out && !is_first);
+                                      (failure.code == Code::timed_out &&
+                                       (!is_first || (visit.warm_place && reader.is_between_requests())));
             if (is_quiet_end) {
                 spdlog::debug("event=connection.ended id={} reason={}", visit.id, name(failure.code));
             } else {
@@ -178,6 +206,7 @@ boost::asio::awaitable<std::optional<Asked>> next_tunnel(Visit& visit) {
             co_return std::nullopt;
         }
         is_first = false;
+        begins_within = patience;
         if (!visit.identity) {
             co_await refuse(visit, visit.identity.error(), std::string());
             co_return std::nullopt;
@@ -226,6 +255,7 @@ boost::asio::awaitable<std::optional<Asked>> next_tunnel(Visit& visit) {
 
 boost::asio::awaitable<void> serve_connection(Worker& worker, net::PlainStream socket) {
     net::Endpoint source = socket.remote();
+    socket.expect(kLiveness);
     Visit visit{worker,
                 new_connection_id(),
                 std::move(source),

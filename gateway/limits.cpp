@@ -16,12 +16,15 @@ Capacity fit_to_files(Capacity wanted, std::size_t most_files) noexcept {
     const std::size_t files = std::max(most_files, kReservedFiles + 8) - kReservedFiles;
     Capacity fitting;
     fitting.pending = std::min(wanted.pending, files / 4);
-    fitting.connections = std::min(wanted.connections, (files - fitting.pending) / 2);
+    fitting.warm = std::min(wanted.warm, files / 8);
+    fitting.connections = std::min(wanted.connections, (files - fitting.pending - fitting.warm) / 2);
     return fitting;
 }
 
 Limits::Limits(LimitBounds bounds)
-    : addresses_(bounds.connections, bounds.per_address), identities_(0, bounds.per_identity) {}
+    : addresses_(bounds.connections, bounds.per_address),
+      identities_(0, bounds.per_identity),
+      warm_(bounds.warm, bounds.warm_per_identity) {}
 
 Result<Permit> Limits::enter(const std::string& address, const std::string& identity) {
     auto address_slot = addresses_.take(net::address_key(address));
@@ -35,9 +38,14 @@ Result<Permit> Limits::enter(const std::string& address, const std::string& iden
     return Permit{std::move(*address_slot), std::move(*identity_slot)};
 }
 
+Result<net::ConnectionSlots::Slot> Limits::enter_warm(const std::string& identity) {
+    return warm_.take(identity);
+}
+
 void Limits::set(LimitBounds bounds) {
     addresses_.set_bounds(bounds.connections, bounds.per_address);
     identities_.set_bounds(0, bounds.per_identity);
+    warm_.set_bounds(bounds.warm, bounds.warm_per_identity);
 }
 
 }  // namespace postern::gateway

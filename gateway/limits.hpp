@@ -1,5 +1,5 @@
 // How many tunnels there may be: in all, from one source address, of one identity. A tunnel holds a permit
-// for as long as it lives.
+// for as long as it lives. And how many warm connections: in all, of one identity.
 #pragma once
 
 #include <cstddef>
@@ -14,13 +14,17 @@ struct LimitBounds {
     std::size_t connections = 0;
     std::size_t per_address = 0;
     std::size_t per_identity = 0;
+    std::size_t warm = 0;
+    std::size_t warm_per_identity = 0;
 };
 
-/// What of the wanted bounds this process can keep: a tunnel takes two file descriptors, a pending connection
-/// one, and the audit log, the CRL and look-ups must always find one. Running out would stop them all.
+/// What of the wanted bounds this process can keep: a tunnel takes two file descriptors, a pending or warm
+/// connection one, and the audit log, the CRL and look-ups must always find one. Running out would stop them
+/// all.
 struct Capacity {
     std::size_t connections = 0;
     std::size_t pending = 0;
+    std::size_t warm = 0;
 };
 Capacity fit_to_files(Capacity wanted, std::size_t most_files) noexcept;
 
@@ -37,6 +41,8 @@ public:
 
     /// Code::limit_reached with the bound that is full.
     Result<Permit> enter(const std::string& address, const std::string& identity);
+    /// A place among the warm connections; Code::limit_reached when there is none.
+    Result<net::ConnectionSlots::Slot> enter_warm(const std::string& identity);
     /// From now on; those who are in stay in.
     void set(LimitBounds bounds);
     std::size_t count() const { return addresses_.size(); }
@@ -44,6 +50,7 @@ public:
 private:
     net::ConnectionSlots addresses_;
     net::ConnectionSlots identities_;
+    net::ConnectionSlots warm_;
 };
 
 }  // namespace postern::gateway

@@ -29,20 +29,22 @@ constexpr std::chrono::seconds kSweepEvery{1};
 Capacity capacity_of(const LimitSettings& limits) {
     rlimit files{};
     const bool is_known = ::getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur != RLIM_INFINITY;
-    const Capacity wanted{limits.connections, limits.pending};
+    const Capacity wanted{limits.connections, limits.pending, limits.warm};
     return is_known ? fit_to_files(wanted, files.rlim_cur) : wanted;
 }
 
 LimitBounds bounds_of(const LimitSettings& limits) {
-    return LimitBounds{capacity_of(limits).connections, limits.connections_per_address,
-                       limits.connections_per_identity};
+    const Capacity fitting = capacity_of(limits);
+    return LimitBounds{fitting.connections, limits.connections_per_address, limits.connections_per_identity,
+                       fitting.warm, limits.warm_per_identity};
 }
 
 void log_capacity(const LimitSettings& limits) {
     const Capacity fitting = capacity_of(limits);
-    if (fitting.connections < limits.connections || fitting.pending < limits.pending) {
-        spdlog::warn("event=limits.reduced connections={} pending={} hint={}", fitting.connections,
-                     fitting.pending, quoted("raise the limit of open files (LimitNOFILE)"));
+    if (fitting.connections < limits.connections || fitting.pending < limits.pending ||
+        fitting.warm < limits.warm) {
+        spdlog::warn("event=limits.reduced connections={} pending={} warm={} hint={}", fitting.connections,
+                     fitting.pending, fitting.warm, quoted("raise the limit of open files (LimitNOFILE)"));
     }
 }
 
@@ -271,6 +273,7 @@ void Server::stop_accepting() {
         asio::post(worker->loop, [&worker = *worker] {
             worker.is_draining = true;
             worker.pending.cut_all();
+            worker.warm.cut_all();
         });
     }
 }

@@ -82,12 +82,15 @@ void read_limits(config::Table table, LimitSettings& limits) {
     count("connections_per_address", limits.connections_per_address);
     count("connections_per_identity", limits.connections_per_identity);
     count("pending", limits.pending);
+    count("warm", limits.warm);
+    count("warm_per_identity", limits.warm_per_identity);
     const auto patience = [&](std::string_view key, Milliseconds& value) {
         value = table.duration(key, value, Milliseconds(100), seconds(600));
     };
     patience("handshake_timeout", limits.handshake_timeout);
     patience("request_timeout", limits.request_timeout);
     patience("backend_timeout", limits.backend_timeout);
+    limits.warm_timeout = table.duration("warm_timeout", limits.warm_timeout, Milliseconds(100), hours(24));
 }
 
 void read_audit(config::Table table, AuditSettings& audit) {

@@ -28,9 +28,15 @@ struct LimitSettings {
     /// Connections that are not let in yet. At the bound the oldest of them is cut, so that silent peers lock
     /// nobody out.
     std::size_t pending = 4096;
+    /// Connections of proven identities that have not asked for a tunnel yet, which desktops keep warm: in
+    /// all, of one identity. Beyond these they wait among the pending, no longer than a stranger may.
+    std::size_t warm = 4096;
+    std::size_t warm_per_identity = 64;
     Milliseconds handshake_timeout{10'000};
     /// From the handshake (or the answer before) to the last byte of a request head.
     Milliseconds request_timeout{10'000};
+    /// From the handshake to the first byte of a request head, for those that are warm.
+    Milliseconds warm_timeout{600'000};
     /// The dial, and the first answer of a PostgreSQL backend.
     Milliseconds backend_timeout{5'000};
 };

@@ -225,6 +225,7 @@ boost::asio::awaitable<void> serve_tunnel(Visit& visit, TunnelRequest request, s
         co_return;
     }
     visit.ticket.leave();
+    visit.warm_place.reset();
     visit.identity = visit.worker.shared.sessions.note(*visit.identity);
     auto address = destination(visit, request, *admission->service);
     if (!address) {

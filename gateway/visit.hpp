@@ -12,6 +12,7 @@
 #include "gateway/identity.hpp"
 #include "gateway/program_claims.hpp"
 #include "gateway/worker.hpp"
+#include "net/connection_slots.hpp"
 #include "net/pending_connections.hpp"
 #include "net/plain_stream.hpp"
 #include "net/tls_stream.hpp"
@@ -26,15 +27,18 @@ struct Visit {
     std::string id;
     net::Endpoint source;
     net::TlsStream client;
+    /// Among the pending, or the warm.
     net::PendingConnections::Ticket ticket;
+    /// While it is warm.
+    std::optional<net::ConnectionSlots::Slot> warm_place = std::nullopt;
     /// Why the certificate, although its chain is good, names nobody.
     Result<IdentityPtr> identity = Failure{Code::no_certificate, {}};
     /// What the desktop says of the local program, once it has asked for a tunnel.
     std::optional<ProgramClaims> program = std::nullopt;
 };
 
-/// Whether the trust bundle in force vouches for the client's chain, also when the handshake was done under another one:
-/// a connection may have been open for long before it asks for something.
+/// Whether the trust bundle in force vouches for the client's chain, also when the handshake was done under
+/// another one: a connection may have been open for long before it asks for something.
 Result<void> check_still_trusted(Visit& visit);
 
 /// Writes the record connection.rejected, then the refusal, and waits until the client has read it. The

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <limits>
 
 #include <boost/asio/io_context.hpp>
 
@@ -48,6 +49,8 @@ struct Worker {
     /// No new tunnels: the gateway is shutting down.
     bool is_draining = false;
     net::PendingConnections pending;
+    /// Those that are warm. Their bound is that of Limits: here nobody is cut for a newer one.
+    net::PendingConnections warm{std::numeric_limits<std::size_t>::max()};
     LiveConnections live;
     /// Records of tunnels that ended while the audit log could not be written; tried again every second.
     /// Bounded by the tunnels that were open then: without an audit log nobody is let in.

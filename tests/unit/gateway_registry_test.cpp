@@ -63,16 +63,18 @@ TEST(LimitsTest, ARefusalOfTheIdentityKeepsNoPlaceOfTheAddress) {
 }
 
 TEST(LimitsTest, AreKeptWithinTheFilesThatTheProcessMayOpen) {
-    const Capacity wanted{16384, 4096};
+    const Capacity wanted{16384, 4096, 4096};
     const Capacity roomy = fit_to_files(wanted, 524288);
     EXPECT_EQ(roomy.connections, wanted.connections);
     EXPECT_EQ(roomy.pending, wanted.pending);
+    EXPECT_EQ(roomy.warm, wanted.warm);
     for (const std::size_t files : {0U, 64U, 80U, 1024U, 20000U}) {
         const Capacity fitting = fit_to_files(wanted, files);
         EXPECT_GT(fitting.connections, 0U) << files;
         EXPECT_GT(fitting.pending, 0U) << files;
+        EXPECT_GT(fitting.warm, 0U) << files;
         if (files > 72) {
-            EXPECT_LE(2 * fitting.connections + fitting.pending + 64, files);
+            EXPECT_LE(2 * fitting.connections + fitting.pending + fitting.warm + 64, files);
         }
     }
 }

@@ -53,6 +53,8 @@ TEST(GatewaySettings, TheLeastFileGivesTheDefaults) {
     EXPECT_EQ(settings->limits.connections, 16384U);
     EXPECT_EQ(settings->limits.handshake_timeout, 10s);
     EXPECT_EQ(settings->limits.backend_timeout, 5s);
+    EXPECT_EQ(settings->limits.warm_per_identity, 64U);
+    EXPECT_EQ(settings->limits.warm_timeout, 10min);
     EXPECT_EQ(settings->audit.durability, audit::Durability::write);
     EXPECT_FALSE(settings->crl_file);
     EXPECT_TRUE(settings->policy.services().empty());
