@@ -3,15 +3,18 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <future>
 #include <thread>
 #include <utility>
 
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "base/memory.hpp"
+#include "client-proxy/agent/network_watch.hpp"
 #include "client-proxy/control/json_rpc.hpp"
 #include "client-proxy/session/end_to_end_session.hpp"
 #include "client-proxy/session/local_peer.hpp"
@@ -94,8 +97,13 @@ std::string_view next_step(Code reason) {
 
 Agent::Agent(EventSink& events, AgentOptions options)
     : events_(events), options_(std::move(options)), slots_(options_.sessions, 0), loops_(options_.loops) {
+    programs_.resize(loops_.size());
+    const WarmPool::Open open = [this](GatewayEntry gateway, LoginPtr login) {
+        return dialer_.open(std::move(gateway), std::move(login));
+    };
     for (std::size_t i = 0; i < loops_.size(); ++i) {
         strangers_.push_back(std::make_unique<net::PendingConnections>(kMostStrangers));
+        warm_.push_back(std::make_unique<WarmPool>(loops_.at(i), options_.warm, open));
         pending_.push_back(std::make_unique<net::PendingConnections>(
             std::max<std::size_t>(1, options_.pending / loops_.size())));
     }
@@ -109,6 +117,11 @@ Agent::~Agent() {
 
 void Agent::start() {
     net::spawn(loops_.at(0), "memory", return_memory(tunnels_));
+    // Without them a change is noticed when something fails.
+    if (auto messages = open_network_messages()) {
+        std::function<void()> changed = [this] { network_changed(); };
+        net::spawn(loops_.at(0), "network", watch_network(*std::move(messages), std::move(changed)));
+    }
     loops_.start();
 }
 
@@ -128,6 +141,7 @@ Result<LocalPortPtr> Agent::open(PortOrder order) {
                                             std::move(order.logins));
     open.port->number = number;
     open.port->admits_other_users = order.admits_other_users;
+    open.port->warm = order.warm.value_or(options_.warm.few);
     open.listeners.push_back(*std::move(first));
     if (second) {
         open.listeners.push_back(*std::move(second));
@@ -156,6 +170,7 @@ Result<LocalPortPtr> Agent::open(PortOrder order) {
     open.is_for_one_program = order.number == 0;
     ports_.push_back(std::move(open));
     settle_default_socket();
+    warm_up(ports_.back().port);
     return ports_.back().port;
 }
 
@@ -194,16 +209,54 @@ void Agent::settle_default_socket() {
     }
 }
 
+void Agent::warm_up(const LocalPortPtr& port) {
+    const LoginPtr login = port->logins->latest();
+    const auto gateway = login ? dialer_.preferred(port->service, login->catalogue()) : std::nullopt;
+    if (!gateway) {
+        return;
+    }
+    for (std::size_t i = 0; i < loops_.size(); ++i) {
+        asio::post(loops_.at(i),
+                   [this, i, port, login, gateway] { warm_[i]->expect(port, *gateway, login); });
+    }
+}
+
+std::size_t Agent::warm_connections() {
+    std::size_t sum = 0;
+    for (std::size_t i = 0; i < loops_.size(); ++i) {
+        std::promise<std::size_t> count;
+        asio::post(loops_.at(i), [&] { count.set_value(warm_[i]->ready()); });
+        sum += count.get_future().get();
+    }
+    return sum;
+}
+
+void Agent::network_changed() {
+    dialer_.forget_failures();
+    for (std::size_t i = 0; i < loops_.size(); ++i) {
+        asio::post(loops_.at(i), [this, i] { warm_[i]->start_over(); });
+    }
+}
+
 void Agent::close(const LocalPort& port, const Refusal& why) {
     if (default_socket_ && default_socket_->port.get() == &port) {
         default_socket_.reset();
     }
-    std::erase_if(ports_, [&](OpenPort& open) { return open.port.get() == &port; });
+    const auto found = std::find_if(ports_.begin(), ports_.end(),
+                                    [&](const OpenPort& open) { return open.port.get() == &port; });
+    if (found != ports_.end()) {
+        const LocalPortPtr closed = found->port;
+        closed->is_closed = true;
+        ports_.erase(found);
+        for (std::size_t i = 0; i < loops_.size(); ++i) {
+            asio::post(loops_.at(i), [this, i, closed] { warm_[i]->close(*closed); });
+        }
+    }
     settle_default_socket();
     tunnels_.cut(&port, why);
 }
 
-Outcome<LocalProgram> Agent::let_in(const LocalPort& port, int fd) {
+Outcome<LocalProgram> Agent::let_in(const LocalPort& port, std::size_t loop, int fd) {
     const auto peer = local_peer(fd);
     LocalProgram program;
     if (!peer || (!port.admits_other_users && !is_own_user(*peer))) {
@@ -227,7 +280,7 @@ Outcome<LocalProgram> Agent::let_in(const LocalPort& port, int fd) {
     if (options_.allow_programs.empty()) {
         return program;
     }
-    look_for(program, kPatientSearch);
+    look_for(program, loop, kPatientSearch);
     if (!is_program_named(options_.allow_programs, program.path)) {
         return Refusal{Code::policy_denied,
                        fmt::format("{} is not among the programs that may use this port", program.text()),
@@ -237,15 +290,15 @@ Outcome<LocalProgram> Agent::let_in(const LocalPort& port, int fd) {
     return program;
 }
 
-void Agent::find_program(LocalProgram& program) {
+void Agent::find_program(LocalProgram& program, std::size_t loop) {
     if (program.path.empty()) {
-        look_for(program, kQuickSearch);
+        look_for(program, loop, kQuickSearch);
     }
 }
 
-void Agent::look_for(LocalProgram& program, std::size_t budget) {
+void Agent::look_for(LocalProgram& program, std::size_t loop, std::size_t budget) {
     if (program.pid == 0 && program.inode != 0) {
-        program.pid = programs_.find(program.inode, program.uid, budget);
+        program.pid = programs_[loop].find(program.inode, program.uid, budget);
     }
     if (program.pid != 0) {
         program.path = executable_of(program.pid);
@@ -256,7 +309,7 @@ void Agent::serve(const LocalPortPtr& port, bool is_from_anywhere, asio::io_cont
                   net::PlainStream local) {
     LocalProgram program;
     if (!is_from_anywhere) {
-        auto known = let_in(*port, local.fd());
+        auto known = let_in(*port, index, local.fd());
         if (!known) {
             Refusal refusal = known.error();
             events_.refused(port->service, refusal);

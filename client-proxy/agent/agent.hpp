@@ -17,6 +17,7 @@
 #include "client-proxy/session/local_port.hpp"
 #include "client-proxy/session/socket_owner.hpp"
 #include "client-proxy/tunnel/dialer.hpp"
+#include "client-proxy/tunnel/warm_pool.hpp"
 #include "net/connection_slots.hpp"
 #include "net/event_loops.hpp"
 #include "net/listener.hpp"
@@ -33,6 +34,8 @@ struct PortOrder {
     unsigned short number = 0;
     std::shared_ptr<LoginSource> logins;
     bool admits_other_users = false;
+    /// How many warm connections each event loop keeps for it; nothing: as many as the options say.
+    std::optional<std::size_t> warm;
 };
 
 struct AgentOptions {
@@ -54,6 +57,7 @@ struct AgentOptions {
     std::vector<std::string> unsafe_listen;
     /// Paths, or names, of the only programs that are let in; empty: all of this user's.
     std::vector<std::string> allow_programs;
+    WarmOptions warm;
 };
 
 class Agent {
@@ -73,6 +77,9 @@ public:
     void close(const LocalPort& port, const Refusal& why);
     /// Ends what goes through the port, which stays open. Any thread.
     void end_tunnels(const LocalPort& port, const Refusal& why) { tunnels_.cut(&port, why); }
+    /// The network is another one: warm connections are replaced, and gateways that could not be reached are
+    /// tried again. Any thread.
+    void network_changed();
     /// Shows a new login to the gateways of live tunnels, so that they live on. Any thread.
     void show(std::shared_ptr<LoginSource> logins, LoginPtr login);
     /// Closes the ports, tells the clients of live tunnels, waits for them.
@@ -81,7 +88,9 @@ public:
     Traffic traffic(const LocalPort& port) const { return tunnels_.traffic(port); }
     /// Looks for the process, if it has not been found yet. To be asked for a client that has said what it wants, and not
     /// before: it may cost thousands of system calls, and silent clients come by the hundred.
-    void find_program(LocalProgram& program);
+    void find_program(LocalProgram& program, std::size_t loop);
+    /// How many stand ready. From a thread that is no loop.
+    std::size_t warm_connections();
 
     // For sessions.
     const AgentOptions& options() const noexcept { return options_; }
@@ -91,6 +100,8 @@ public:
     LiveTunnels& tunnels() noexcept { return tunnels_; }
     net::ConnectionSlots& slots() noexcept { return slots_; }
     net::PendingConnections& pending(std::size_t loop) noexcept { return *pending_[loop]; }
+    /// To be used on that loop alone.
+    WarmPool& warm(std::size_t loop) noexcept { return *warm_[loop]; }
 
 private:
     struct OpenPort {
@@ -107,11 +118,13 @@ private:
     Result<net::Listener> bind_socket(unsigned short number) const;
     void accept_on(net::Listener& listener, const LocalPortPtr& port, bool is_from_anywhere);
     void settle_default_socket();
+    /// Has the port's next connections find something ready.
+    void warm_up(const LocalPortPtr& port);
     void serve(const LocalPortPtr& port, bool is_from_anywhere, boost::asio::io_context& loop,
                std::size_t index, net::PlainStream local);
     /// Who it is, when it may come in.
-    Outcome<LocalProgram> let_in(const LocalPort& port, int fd);
-    void look_for(LocalProgram& program, std::size_t budget);
+    Outcome<LocalProgram> let_in(const LocalPort& port, std::size_t loop, int fd);
+    void look_for(LocalProgram& program, std::size_t loop, std::size_t budget);
 
     EventSink& events_;
     const AgentOptions options_;
@@ -119,11 +132,13 @@ private:
     CancelMap cancels_;
     LiveTunnels tunnels_;
     net::ConnectionSlots slots_;
-    ProgramFinder programs_;
+    std::vector<ProgramFinder> programs_;
     std::vector<std::unique_ptr<net::PendingConnections>> pending_;
     std::vector<std::unique_ptr<net::PendingConnections>> strangers_;
     // After everything that sessions touch, before the doors through which they come.
     net::EventLoops loops_;
+    // Their sockets must go before the loops do.
+    std::vector<std::unique_ptr<WarmPool>> warm_;
     std::vector<OpenPort> ports_;
     /// .s.PGSQL.5432 for the first of them, while none has that number.
     std::optional<DefaultSocket> default_socket_;

@@ -160,6 +160,14 @@ asio::awaitable<Outcome<PortWish>> Desk::judge_wish(control::ClientId client, js
         }
         wish.number = static_cast<unsigned short>(port);
     }
+    if (params.contains("warm") && !params["warm"].is_null()) {
+        const auto warm = params["warm"].get<std::int64_t>();
+        if (warm < 0 || warm > 256) {
+            Refusal bad{Code::config_invalid, "warm is a number up to 256", {}, {}};
+            co_return std::move(bad);
+        }
+        wish.order.warm = static_cast<std::size_t>(warm);
+    }
     wish.holder = params.value("hold", false) ? client : 0;
     wish.order.logins = logins_;
     const LoginChoice choice = credentials_in(params);

@@ -81,6 +81,7 @@ Outcome<LocalPortPtr> OpenPorts::open(PortWish wish, std::string& remark) {
         return !is_any && held.is_remembered && held.port->service == wish.order.service &&
                held.port->mode == wish.order.mode && held.port->logins == wish.order.logins &&
                held.port->admits_other_users == wish.order.admits_other_users &&
+               (!wish.order.warm || held.port->warm == *wish.order.warm) &&
                (!wish.number || *wish.number == held.port->number);
     });
     if (found == ports_.end()) {

@@ -109,6 +109,7 @@ int run_agent(const AgentCommandOptions& options) {
         agent_options.socket_folder = runtime->path();
         agent_options.unsafe_listen = preferences->unsafe_listen;
         agent_options.allow_programs = preferences->allow_programs;
+        agent_options.warm = preferences->warm;
         if (!agent_options.unsafe_listen.empty()) {
             spdlog::warn("event=unsafe_listen detail=\"other hosts may use the ports with this login\"");
         }

@@ -154,6 +154,10 @@ int run_cli(int argc, char** argv, mode_t umask) {
                               "End the agent with this command: in a container, where nothing else needs it");
     connect_command->add_flag("--wait", connect_options.is_patient,
                               "Wait for the CA service where it cannot be reached yet");
+    connect_command
+        ->add_option("--warm", connect_options.warm,
+                     "How many connections to the gateway to keep ready (0: none)")
+        ->check(CLI::Range(0, 256));
     connect_command->add_flag("--json", connect_options.as_json, "One JSON object a line");
     connect_command->add_flag("--unsafe-any-local-user", connect_options.admits_other_users,
                               "Let other users of this machine use the ports, with your login");

@@ -48,6 +48,8 @@ struct ConnectOptions {
     std::string database;
     /// Waits for the CA service and the gateways where they cannot be reached yet.
     bool is_patient = false;
+    /// Connections to the gateway that are kept ready for it, on each event loop; less than 0: as configured.
+    int warm = -1;
 };
 int connect(const ConnectOptions& options);
 int disconnect(const std::string& service, bool as_json);

@@ -168,6 +168,9 @@ Outcome<void> Foreground::open(control::AgentClient& agent) {
         if (!options_.database.empty()) {
             parameters["database"] = options_.database;
         }
+        if (options_.warm >= 0) {
+            parameters["warm"] = options_.warm;
+        }
         if (options_.admits_other_users) {
             parameters["unsafe_any_local_user"] = true;
         }

@@ -49,6 +49,15 @@ Result<Preferences> Preferences::load(const std::filesystem::path& file) {
     auto agent = root.table("agent");
     preferences.unsafe_listen = agent.strings("unsafe_listen");
     preferences.allow_programs = agent.strings("allow_programs");
+    auto& warm = preferences.warm;
+    const auto count = [&](std::string_view name, std::size_t& number) {
+        number = static_cast<std::size_t>(agent.integer(name, static_cast<std::int64_t>(number), 0, 256));
+    };
+    count("warm", warm.few);
+    count("warm_most", warm.most);
+    warm.rest = agent.duration("warm_rest", warm.rest, std::chrono::seconds(1), std::chrono::hours(24));
+    warm.lifetime =
+        agent.duration("warm_lifetime", warm.lifetime, std::chrono::seconds(1), std::chrono::hours(24));
     if (auto finished = document->finish(); !finished) {
         return finished.error();
     }

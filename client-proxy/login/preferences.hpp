@@ -9,6 +9,7 @@
 #include "base/result.hpp"
 #include "base/secret.hpp"
 #include "client-proxy/login/login_key.hpp"
+#include "client-proxy/tunnel/warm_plan.hpp"
 
 namespace postern::client {
 
@@ -28,6 +29,7 @@ struct Preferences {
     // [agent]
     std::vector<std::string> unsafe_listen;
     std::vector<std::string> allow_programs;
+    WarmOptions warm;
 
     /// Empty ones when there is no file. Code::config_invalid with every problem of the file.
     static Result<Preferences> load();

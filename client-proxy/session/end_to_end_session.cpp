@@ -165,10 +165,11 @@ asio::awaitable<void> EndToEndSession::serve(postgres::StartupMessage startup) {
                          {}};
         co_return co_await refuse(std::move(mismatch));
     }
-    LoginPtr login = std::move(admitted->login);
-    agent_.find_program(program_);
+    agent_.find_program(program_, loop_);
+    Caller caller{agent_.warm(loop_), port_, std::move(admitted->login)};
     std::string claims = program_.claims();
-    auto server = co_await agent_.dialer().dial_server(std::move(login), std::move(entry), std::move(claims));
+    auto server =
+        co_await agent_.dialer().dial_server(std::move(caller), std::move(entry), std::move(claims));
     if (!server) {
         Refusal refusal = server.error();
         co_return co_await refuse(std::move(refusal));
@@ -259,9 +260,9 @@ asio::awaitable<void> EndToEndSession::cancel(postgres::CancelRequest request) {
         co_return;
     }
     ServiceEntry entry = admitted->login->catalogue().service(port_->service);
-    LoginPtr login = std::move(admitted->login);
+    Caller caller{agent_.warm(loop_), port_, std::move(admitted->login)};
     auto server =
-        co_await agent_.dialer().dial_server_of(std::move(login), std::move(entry), *std::move(target));
+        co_await agent_.dialer().dial_server_of(std::move(caller), std::move(entry), *std::move(target));
     if (!server) {
         agent_.events().refused(port_->service, server.error());
         co_return;

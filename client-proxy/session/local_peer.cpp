@@ -64,9 +64,14 @@ std::optional<Ends> ends_of(int fd) {
     return ends;
 }
 
-// sock_diag(7): one request for exactly this connection, as the peer's socket sees it.
+// sock_diag(7): one request for exactly this connection, as the peer's socket sees it. Each event loop's
+// thread keeps its socket: making one takes longer than the question.
 std::optional<LocalPeer> ask_kernel(const Ends& ends) {
-    const UniqueFd netlink(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
+    thread_local UniqueFd netlink;
+    thread_local std::uint32_t number = 0;
+    if (!netlink) {
+        netlink = UniqueFd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
+    }
     if (!netlink) {
         return std::nullopt;
     }
@@ -75,6 +80,7 @@ std::optional<LocalPeer> ask_kernel(const Ends& ends) {
         inet_diag_req_v2 request;
     } question{};
     question.header.nlmsg_len = sizeof question;
+    question.header.nlmsg_seq = ++number;
     question.header.nlmsg_type = SOCK_DIAG_BY_FAMILY;
     question.header.nlmsg_flags = NLM_F_REQUEST;
     question.request.sdiag_family = static_cast<std::uint8_t>(ends.family);
@@ -86,18 +92,23 @@ std::optional<LocalPeer> ask_kernel(const Ends& ends) {
     std::memcpy(question.request.id.idiag_dst, ends.own.data(), sizeof ends.own);
     question.request.id.idiag_cookie[0] = INET_DIAG_NOCOOKIE;
     question.request.id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
-    if (::send(netlink.get(), &question, sizeof question, 0) != static_cast<ssize_t>(sizeof question)) {
-        return std::nullopt;
-    }
     // The kernel has answered by the time send() returns.
     alignas(nlmsghdr) std::array<char, 4096> answer{};
-    const ssize_t got = ::recv(netlink.get(), answer.data(), answer.size(), MSG_DONTWAIT);
-    if (got < static_cast<ssize_t>(NLMSG_LENGTH(sizeof(inet_diag_msg)))) {
+    nlmsghdr header{};
+    ssize_t got = 0;
+    const bool is_asked =
+        ::send(netlink.get(), &question, sizeof question, 0) == static_cast<ssize_t>(sizeof question);
+    if (is_asked) {
+        got = ::recv(netlink.get(), answer.data(), answer.size(), MSG_DONTWAIT);
+        std::memcpy(&header, answer.data(), sizeof header);
+    }
+    // An answer to another question must never stand for this one's.
+    if (!is_asked || got < static_cast<ssize_t>(sizeof header) || header.nlmsg_seq != number) {
+        netlink = UniqueFd();
         return std::nullopt;
     }
-    nlmsghdr header{};
-    std::memcpy(&header, answer.data(), sizeof header);
-    if (header.nlmsg_type != SOCK_DIAG_BY_FAMILY) {
+    if (header.nlmsg_type != SOCK_DIAG_BY_FAMILY ||
+        got < static_cast<ssize_t>(NLMSG_LENGTH(sizeof(inet_diag_msg)))) {
         return std::nullopt;
     }
     inet_diag_msg message{};

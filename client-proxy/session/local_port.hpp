@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -35,8 +36,12 @@ struct LocalPort {
     /// Set before the port opens.
     unsigned short number = 0;
     bool admits_other_users = false;
+    /// How many warm connections each event loop keeps for it; 0: none.
+    std::size_t warm = 0;
     /// The folder of its PostgreSQL Unix socket; empty when it has none.
     std::string socket_folder;
+    /// Nobody comes any more.
+    std::atomic<bool> is_closed = false;
     /// What sessions moved that have ended: towards the local program, and from it.
     std::atomic<std::uint64_t> ended_bytes_in = 0;
     std::atomic<std::uint64_t> ended_bytes_out = 0;

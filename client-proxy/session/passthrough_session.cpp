@@ -55,12 +55,11 @@ asio::awaitable<void> PassthroughSession::run() {
         Refusal refusal = admitted.error();
         co_return co_await refuse(std::move(refusal));
     }
-    std::string service = port_->service;
-    agent_.find_program(program_);
+    agent_.find_program(program_, loop_);
     std::string claims = program_.claims();
-    LoginPtr login = std::move(admitted->login);
-    auto tunnel = co_await agent_.dialer().dial(std::move(login), std::move(service), std::move(first_bytes_),
-                                                std::move(claims));
+    Caller caller{agent_.warm(loop_), port_, std::move(admitted->login)};
+    auto tunnel =
+        co_await agent_.dialer().dial(std::move(caller), std::move(first_bytes_), std::move(claims));
     if (!tunnel) {
         Refusal refusal = tunnel.error();
         co_return co_await refuse(std::move(refusal));

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <dirent.h>
+#include <fcntl.h>
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
@@ -16,8 +17,10 @@
 #include <array>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <functional>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include <fmt/format.h>
@@ -28,8 +31,10 @@ namespace postern::client {
 
 namespace {
 
-/// Descriptors behind the last one found that are looked at before anything else.
+/// Descriptors around the last one found that are looked at before anything else.
 constexpr int kNextFew = 8;
+/// Process numbers, threads included, that are tried before all processes are listed.
+constexpr pid_t kNewest = 16;
 constexpr std::size_t kMostClaimedPath = 256;
 /// For a question that a person asked.
 constexpr std::size_t kPatientBudget = 200'000;
@@ -74,6 +79,26 @@ std::vector<pid_t> processes_of(uid_t uid) {
     return pids;
 }
 
+/// proc(5): the number that was given out last; 0 when it is not to be had.
+pid_t newest_process() {
+    const UniqueFd file(::open("/proc/loadavg", O_RDONLY | O_CLOEXEC));
+    std::array<char, 128> text{};
+    const ssize_t size = file ? ::read(file.get(), text.data(), text.size() - 1) : 0;
+    const std::string_view line(text.data(), size > 0 ? static_cast<std::size_t>(size) : 0);
+    return line.empty() ? 0 : static_cast<pid_t>(std::strtol(text.data() + line.rfind(' ') + 1, nullptr, 10));
+}
+
+/// proc(5): whose thread that is; threads are found under their own numbers, too.
+pid_t process_of(pid_t thread) {
+    std::ifstream status(fmt::format("/proc/{}/status", thread));
+    for (std::string line; std::getline(status, line);) {
+        if (line.starts_with("Tgid:")) {
+            return static_cast<pid_t>(std::strtol(line.data() + 5, nullptr, 10));
+        }
+    }
+    return thread;
+}
+
 }  // namespace
 
 std::string executable_of(pid_t pid) {
@@ -111,30 +136,51 @@ bool is_program_named(const std::vector<std::string>& names, const std::string& 
     });
 }
 
+bool ProgramFinder::look_near(Found& place, const std::string& wanted) {
+    // A pool opens one after another; who opens and closes gets the lowest number that is free.
+    for (int step = 0; step < kNextFew; ++step) {
+        for (const int fd : {place.fd + step, place.fd - step}) {
+            if (fd >= 0 && link_of(fmt::format("/proc/{}/fd/{}", place.pid, fd)) == wanted) {
+                place.fd = fd;
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+bool ProgramFinder::look_into(pid_t pid, const std::string& wanted, std::size_t& budget) {
+    const Folder descriptors = open_folder(fmt::format("/proc/{}/fd", pid));
+    while (const dirent* entry = descriptors && budget > 0 ? ::readdir(descriptors.get()) : nullptr) {
+        const auto fd = number_in(entry->d_name);
+        if (!fd) {
+            continue;
+        }
+        --budget;
+        if (link_of(fmt::format("/proc/{}/fd/{}", pid, *fd)) == wanted) {
+            last_ = {pid, *fd};
+            return true;
+        }
+    }
+    return false;
+}
+
 pid_t ProgramFinder::find(std::uint64_t inode, uid_t uid, std::size_t budget) {
     const std::string wanted = fmt::format("socket:[{}]", inode);
-    const std::lock_guard lock(mutex_);
-    for (int fd = last_fd_; last_pid_ != 0 && fd < last_fd_ + kNextFew; ++fd) {
-        if (link_of(fmt::format("/proc/{}/fd/{}", last_pid_, fd)) == wanted) {
-            last_fd_ = fd;
-            return last_pid_;
+    if (last_.pid != 0 && look_near(last_, wanted)) {
+        return last_.pid;
+    }
+    // Who has just begun to run connects first of all.
+    const pid_t newest = newest_process();
+    for (pid_t pid = newest; pid > 0 && pid > newest - kNewest; --pid) {
+        if (pid != last_.pid && look_into(pid, wanted, budget)) {
+            last_.pid = process_of(pid);
+            return last_.pid;
         }
     }
     for (const pid_t pid : processes_of(uid)) {
-        const Folder descriptors = open_folder(fmt::format("/proc/{}/fd", pid));
-        while (const dirent* entry = descriptors ? ::readdir(descriptors.get()) : nullptr) {
-            const auto fd = number_in(entry->d_name);
-            if (!fd) {
-                continue;
-            }
-            if (budget-- == 0) {
-                return 0;
-            }
-            if (link_of(fmt::format("/proc/{}/fd/{}", pid, *fd)) == wanted) {
-                last_pid_ = pid;
-                last_fd_ = *fd;
-                return pid;
-            }
+        if (look_into(pid, wanted, budget)) {
+            return pid;
         }
     }
     return 0;

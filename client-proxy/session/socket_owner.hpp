@@ -6,7 +6,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -36,16 +35,21 @@ std::string executable_of(pid_t pid);
 bool is_program_named(const std::vector<std::string>& names, const std::string& path);
 
 /// Finds the process that has a socket by its inode. Looks first where it found one before: a connection pool
-/// opens one socket after another. Thread-safe.
+/// opens one socket after another. Not thread-safe.
 class ProgramFinder {
 public:
     /// Looks at no more than `budget` descriptors of processes.
     pid_t find(std::uint64_t inode, uid_t uid, std::size_t budget);
 
 private:
-    std::mutex mutex_;
-    pid_t last_pid_ = 0;
-    int last_fd_ = 0;
+    struct Found {
+        pid_t pid = 0;
+        int fd = 0;
+    };
+    static bool look_near(Found& place, const std::string& wanted);
+    bool look_into(pid_t pid, const std::string& wanted, std::size_t& budget);
+
+    Found last_;
 };
 
 /// Who listens on the TCP port of the loopback (or of every address); nothing when nobody does.

@@ -3,8 +3,13 @@
 #include <algorithm>
 #include <utility>
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <fmt/format.h>
 
+#include "net/await.hpp"
 #include "net/deadline.hpp"
 #include "pki/identity.hpp"
 
@@ -61,43 +66,155 @@ asio::awaitable<Outcome<std::unique_ptr<GatewayConnection>>> Dialer::open(Gatewa
     co_return co_await GatewayConnection::open(std::move(gateway), std::move(login), patience_.gateway);
 }
 
-asio::awaitable<Outcome<Tunnel>> Dialer::try_gateway(GatewayEntry gateway, LoginPtr login,
-                                                     TunnelOrder order) {
-    Tunnel tunnel;
-    tunnel.gateway = gateway;
+std::optional<GatewayEntry> Dialer::preferred(std::string_view service, const Catalogue& catalogue) const {
+    auto gateways = choice_.order(service, catalogue, std::chrono::steady_clock::now());
+    return gateways.empty() ? std::nullopt : std::optional(std::move(gateways.front()));
+}
+
+/// Gateways that are being opened side by side. Those that lose end by themselves, and find nobody.
+struct Dialer::Race {
+    explicit Race(const asio::any_io_executor& executor) : bell(executor) {}
+
+    struct Lost {
+        std::string gateway;
+        Refusal why;
+    };
+    asio::steady_timer bell;
+    bool is_over = false;
+    std::optional<Reached> winner;
+    std::vector<Lost> lost;
+    std::size_t running = 0;
+
+    /// One that takes part, until it leaves however it leaves.
+    class Runner {
+    public:
+        explicit Runner(std::shared_ptr<Race> race) : race_(std::move(race)) {}
+        ~Runner() {
+            --race_->running;
+            race_->bell.cancel();
+        }
+        Runner(const Runner&) = delete;
+        Runner& operator=(const Runner&) = delete;
+
+    private:
+        std::shared_ptr<Race> race_;
+    };
+};
+
+asio::awaitable<void> Dialer::run_in(std::shared_ptr<Race> race, GatewayEntry gateway, LoginPtr login) {
+    const Race::Runner runner(race);
+    GatewayEntry entry = gateway;
     auto opened = co_await open(std::move(gateway), std::move(login));
+    if (race->is_over) {
+        co_return;
+    }
+    if (opened) {
+        race->is_over = true;
+        race->winner.emplace(Reached{*std::move(opened), std::move(entry), false});
+    } else {
+        race->lost.push_back({std::move(entry.name), opened.error()});
+    }
+}
+
+asio::awaitable<Outcome<Dialer::Reached>> Dialer::race(LoginPtr login, std::vector<GatewayEntry>& gateways) {
+    const auto executor = co_await asio::this_coro::executor;
+    const auto race = std::make_shared<Race>(executor);
+    std::vector<GatewayEntry> waiting(gateways.rbegin(), gateways.rend());
+    std::optional<Refusal> refused;
+    for (;;) {
+        // The next one has its turn when one has failed, and when none has answered for a while.
+        if (!waiting.empty()) {
+            ++race->running;
+            GatewayEntry next = std::move(waiting.back());
+            waiting.pop_back();
+            asio::co_spawn(executor, run_in(race, std::move(next), login), asio::detached);
+        }
+        while (race->lost.empty() && !race->is_over && race->running > 0) {
+            // Each of them ends by its own patience.
+            const auto pause = waiting.empty() ? patience_.turn + patience_.gateway : patience_.head_start;
+            race->bell.expires_after(pause);
+            const auto [rung] = co_await race->bell.async_wait(net::kAwait);
+            if (!rung && !waiting.empty()) {
+                break;
+            }
+        }
+        for (auto& lost : race->lost) {
+            choice_.failed(lost.gateway, std::chrono::steady_clock::now());
+            std::erase_if(gateways, [&](const GatewayEntry& one) { return one.name == lost.gateway; });
+            refused = more_telling(std::move(refused), std::move(lost.why));
+        }
+        race->lost.clear();
+        if (race->winner) {
+            Reached reached = *std::move(race->winner);
+            std::erase_if(gateways,
+                          [&](const GatewayEntry& one) { return one.name == reached.gateway.name; });
+            co_return std::move(reached);
+        }
+        if (race->running == 0 && waiting.empty()) {
+            gateways.clear();
+            co_return refused ? *std::move(refused) : no_gateways();
+        }
+    }
+}
+
+asio::awaitable<Outcome<Dialer::Reached>> Dialer::reach(Caller caller, std::vector<GatewayEntry>& gateways,
+                                                        bool may_be_warm) {
+    if (may_be_warm) {
+        if (auto warm = caller.warm.take(caller.port, gateways.front(), caller.login)) {
+            Reached reached{std::move(warm), std::move(gateways.front()), true};
+            gateways.erase(gateways.begin());
+            co_return std::move(reached);
+        }
+    }
+    if (gateways.size() > 1) {
+        co_return co_await race(std::move(caller.login), gateways);
+    }
+    Reached reached;
+    reached.gateway = std::move(gateways.front());
+    gateways.clear();
+    GatewayEntry gateway = reached.gateway;
+    auto opened = co_await open(std::move(gateway), std::move(caller.login));
     if (!opened) {
         co_return opened.error();
     }
-    tunnel.stream = *std::move(opened);
-    auto connected = co_await tunnel.stream->connect(std::move(order), patience_.answer);
-    if (!connected) {
-        co_return connected.error();
-    }
-    tunnel.connection_id = *std::move(connected);
-    co_return std::move(tunnel);
+    reached.connection = *std::move(opened);
+    co_return std::move(reached);
 }
 
-asio::awaitable<Outcome<Tunnel>> Dialer::dial(LoginPtr login, std::string service, std::string first_bytes,
-                                              std::string claims) {
+template <class Made>
+asio::awaitable<Outcome<Made>> Dialer::ask_in_turn(Caller caller, std::vector<GatewayEntry> gateways,
+                                                   Ask<Made> ask) {
     std::optional<Refusal> refused;
-    const auto gateways = choice_.order(service, login->catalogue());
-    for (const auto& entry : gateways) {
-        GatewayEntry gateway = entry;
-        LoginPtr with = login;
-        TunnelOrder order;
-        order.service = service;
-        order.first_bytes = first_bytes;
-        order.claims = claims;
-        auto tunnel = co_await try_gateway(std::move(gateway), std::move(with), std::move(order));
-        if (tunnel) {
-            choice_.worked(service, entry.name);
-            co_return std::move(tunnel);
+    bool may_be_warm = true;
+    while (!gateways.empty()) {
+        Caller again = caller;
+        auto reached = co_await reach(std::move(again), gateways, may_be_warm);
+        if (!reached) {
+            refused = more_telling(std::move(refused), std::move(reached).error());
+            continue;
         }
-        const Code code = tunnel.error().code;
-        refused = more_telling(std::move(refused), std::move(tunnel).error());
-        if (!GatewayChoice::may_try_another(code)) {
+        const GatewayEntry gateway = reached->gateway;
+        const bool is_warm = reached->is_warm;
+        auto asking = ask(*std::move(reached));
+        Asked<Made> asked = co_await std::move(asking);
+        if (asked.made) {
+            choice_.worked(caller.port->service, gateway.name);
+            caller.warm.worked(caller.port, gateway);
+            co_return std::move(asked.made);
+        }
+        const Code code = asked.made.error().code;
+        // It had ended unnoticed, or the gateway's patience ended as it was asked.
+        if (is_warm && !asked.was_let_in && asked.has_heard == (code == Code::timed_out)) {
+            gateways.insert(gateways.begin(), gateway);
+            may_be_warm = false;
+            continue;
+        }
+        refused = more_telling(std::move(refused), std::move(asked.made).error());
+        if (asked.was_let_in || !GatewayChoice::may_try_another(code)) {
             break;
+        }
+        if (code != Code::unknown_service) {
+            choice_.failed(gateway.name, std::chrono::steady_clock::now());
         }
     }
     if (!refused) {
@@ -106,38 +223,58 @@ asio::awaitable<Outcome<Tunnel>> Dialer::dial(LoginPtr login, std::string servic
     co_return *std::move(refused);
 }
 
-asio::awaitable<Outcome<ServerTunnel>> Dialer::try_server(GatewayEntry gateway, LoginPtr login,
-                                                          ServiceEntry service, std::string cancel_of,
-                                                          std::string claims) {
-    ServerTunnel made;
-    made.tunnel.gateway = gateway;
-    LoginPtr with = login;
-    auto opened = co_await open(std::move(gateway), std::move(with));
-    if (!opened) {
-        co_return opened.error();
-    }
-    made.tunnel.stream = *std::move(opened);
-    made.tls =
-        std::make_unique<net::NestedTlsStream>(*made.tunnel.stream, login->server_tls(), service.server_name);
-    auto hello = made.tls->take_client_hello();
-    if (!hello) {
-        co_return server_refusal(hello.error(), service.name);
-    }
-    TunnelOrder order;
-    order.service = service.name;
-    order.starts_postgres_tls = true;
-    order.cancel_of = std::move(cancel_of);
-    order.claims = std::move(claims);
-    order.first_bytes = *std::move(hello);
-    auto connected = co_await made.tunnel.stream->connect(std::move(order), patience_.answer);
+asio::awaitable<Dialer::Asked<Tunnel>> Dialer::ask(Reached reached, TunnelOrder order) {
+    Asked<Tunnel> asked;
+    auto& connection = *reached.connection;
+    auto connected = co_await connection.connect(std::move(order), patience_.answer);
+    asked.has_heard = connection.has_heard();
     if (!connected) {
-        co_return connected.error();
+        asked.made = connected.error();
+        co_return std::move(asked);
     }
-    made.tunnel.connection_id = *std::move(connected);
+    asked.was_let_in = true;
+    asked.made = Tunnel{std::move(reached.connection), *std::move(connected), std::move(reached.gateway)};
+    co_return std::move(asked);
+}
 
-    auto* const stream = made.tunnel.stream.get();
-    std::function<void()> cut = [stream] { stream->cancel(); };
-    const net::Deadline deadline(stream->executor(), patience_.server, std::move(cut));
+asio::awaitable<Outcome<Tunnel>> Dialer::dial(Caller caller, std::string first_bytes, std::string claims) {
+    TunnelOrder order;
+    order.service = caller.port->service;
+    order.first_bytes = std::move(first_bytes);
+    order.claims = std::move(claims);
+    auto gateways = choice_.order(order.service, caller.login->catalogue(), std::chrono::steady_clock::now());
+    Ask<Tunnel> put = [this, order = std::move(order)](Reached reached) {
+        return ask(std::move(reached), order);
+    };
+    co_return co_await ask_in_turn(std::move(caller), std::move(gateways), std::move(put));
+}
+
+asio::awaitable<Dialer::Asked<ServerTunnel>> Dialer::ask_server(Reached reached, LoginPtr login,
+                                                                ServiceEntry service, TunnelOrder order) {
+    Asked<ServerTunnel> asked;
+    auto& connection = *reached.connection;
+    // To go before the connection does.
+    auto tls = std::make_unique<net::NestedTlsStream>(connection, login->server_tls(), service.server_name);
+    auto hello = tls->take_client_hello();
+    if (!hello) {
+        asked.made = server_refusal(hello.error(), service.name);
+        // Nothing that another gateway could do better.
+        asked.was_let_in = true;
+        co_return std::move(asked);
+    }
+    order.first_bytes = *std::move(hello);
+    auto connected = co_await connection.connect(std::move(order), patience_.answer);
+    asked.has_heard = connection.has_heard();
+    if (!connected) {
+        asked.made = connected.error();
+        co_return std::move(asked);
+    }
+    asked.was_let_in = true;
+    ServerTunnel made;
+    made.tunnel = Tunnel{std::move(reached.connection), *std::move(connected), std::move(reached.gateway)};
+    made.tls = std::move(tls);
+    std::function<void()> cut = [&connection] { connection.cancel(); };
+    const net::Deadline deadline(connection.executor(), patience_.server, std::move(cut));
     const auto done = co_await made.tls->handshake();
     const auto peer = done ? made.tls->peer() : net::TlsPeer();
     Result<void> is_it = done;
@@ -148,46 +285,39 @@ asio::awaitable<Outcome<ServerTunnel>> Dialer::try_server(GatewayEntry gateway, 
     if (!is_it) {
         Refusal refusal = server_refusal(is_it.error(), service.name);
         refusal.connection_id = made.tunnel.connection_id;
-        co_return std::move(refusal);
+        asked.made = std::move(refusal);
+        co_return std::move(asked);
     }
-    co_return std::move(made);
+    asked.made = std::move(made);
+    co_return std::move(asked);
 }
 
-asio::awaitable<Outcome<ServerTunnel>> Dialer::dial_server(LoginPtr login, ServiceEntry service,
+asio::awaitable<Outcome<ServerTunnel>> Dialer::dial_servers(Caller caller, ServiceEntry service,
+                                                            std::vector<GatewayEntry> gateways,
+                                                            TunnelOrder order) {
+    order.service = service.name;
+    order.starts_postgres_tls = true;
+    Ask<ServerTunnel> put = [this, login = caller.login, service = std::move(service),
+                             order = std::move(order)](Reached reached) {
+        return ask_server(std::move(reached), login, service, order);
+    };
+    co_return co_await ask_in_turn(std::move(caller), std::move(gateways), std::move(put));
+}
+
+asio::awaitable<Outcome<ServerTunnel>> Dialer::dial_server(Caller caller, ServiceEntry service,
                                                            std::string claims) {
-    std::optional<Refusal> refused;
-    const auto gateways = choice_.order(service.name, login->catalogue());
-    for (const auto& entry : gateways) {
-        GatewayEntry gateway = entry;
-        LoginPtr with = login;
-        ServiceEntry wanted = service;
-        std::string nothing;
-        std::string claimed = claims;
-        auto made = co_await try_server(std::move(gateway), std::move(with), std::move(wanted),
-                                        std::move(nothing), std::move(claimed));
-        if (made) {
-            choice_.worked(service.name, entry.name);
-            co_return std::move(made);
-        }
-        const Refusal now = made.error();
-        const Code code = now.code;
-        // Once a gateway has let the connection in, PostgreSQL's troubles are no reason to ask another one.
-        const bool is_gateways = now.connection_id.empty() || code == Code::unknown_service;
-        refused = more_telling(std::move(refused), now);
-        if (!is_gateways || !GatewayChoice::may_try_another(code)) {
-            break;
-        }
-    }
-    if (!refused) {
-        refused = no_gateways();
-    }
-    co_return *std::move(refused);
+    TunnelOrder order;
+    order.claims = std::move(claims);
+    auto gateways = choice_.order(service.name, caller.login->catalogue(), std::chrono::steady_clock::now());
+    return dial_servers(std::move(caller), std::move(service), std::move(gateways), std::move(order));
 }
 
-asio::awaitable<Outcome<ServerTunnel>> Dialer::dial_server_of(LoginPtr login, ServiceEntry service,
+asio::awaitable<Outcome<ServerTunnel>> Dialer::dial_server_of(Caller caller, ServiceEntry service,
                                                               CancelTarget target) {
-    return try_server(std::move(target.gateway), std::move(login), std::move(service),
-                      std::move(target.connection_id), std::string());
+    TunnelOrder order;
+    order.cancel_of = std::move(target.connection_id);
+    std::vector<GatewayEntry> gateways{std::move(target.gateway)};
+    return dial_servers(std::move(caller), std::move(service), std::move(gateways), std::move(order));
 }
 
 }  // namespace postern::client

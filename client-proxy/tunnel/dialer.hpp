@@ -1,17 +1,23 @@
-// Tunnels to services: the gateways of the catalogue in turn, and for PostgreSQL end to end the TLS inside
-// the tunnel, with the server's identity checked. One object for all sessions.
+// Tunnels to services: over a warm connection where one is ready, else through the gateways of the catalogue,
+// raced when the preferred one is slow; and for PostgreSQL end to end the TLS inside the tunnel, with the
+// server's identity checked. One object for all sessions.
 #pragma once
 
+#include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <boost/asio/awaitable.hpp>
 
 #include "client-proxy/login/login.hpp"
 #include "client-proxy/session/cancel_map.hpp"
+#include "client-proxy/session/local_port.hpp"
 #include "client-proxy/tunnel/gateway_choice.hpp"
 #include "client-proxy/tunnel/gateway_connection.hpp"
+#include "client-proxy/tunnel/warm_pool.hpp"
 #include "net/nested_tls_stream.hpp"
 #include "net/turnstile.hpp"
 
@@ -29,10 +35,19 @@ struct DialPatience {
     std::chrono::milliseconds turn = std::chrono::seconds(30);
     /// TCP and TLS with a gateway.
     std::chrono::milliseconds gateway = std::chrono::seconds(10);
+    /// For the preferred gateway, before the next one is tried beside it.
+    std::chrono::milliseconds head_start = std::chrono::milliseconds(300);
     /// The answer to CONNECT. The gateway's own bounds on the backend lie below it.
     std::chrono::milliseconds answer = std::chrono::seconds(20);
     /// TLS with PostgreSQL.
     std::chrono::milliseconds server = std::chrono::seconds(10);
+};
+
+/// Who wants a tunnel: a session, on its own event loop.
+struct Caller {
+    WarmPool& warm;
+    LocalPortPtr port;
+    LoginPtr login;
 };
 
 /// Thread-safe.
@@ -40,27 +55,63 @@ class Dialer {
 public:
     explicit Dialer(DialPatience patience = {}) : patience_(patience) {}
 
-    /// A tunnel as it is. `first_bytes` travel with the CONNECT, and `claims` (TunnelOrder).
-    boost::asio::awaitable<Outcome<Tunnel>> dial(LoginPtr login, std::string service, std::string first_bytes,
+    /// A tunnel as it is, to the port's service. `first_bytes` travel with the CONNECT, and `claims`
+    /// (TunnelOrder). When a warm connection turns out to be dead they are sent a second time.
+    boost::asio::awaitable<Outcome<Tunnel>> dial(Caller caller, std::string first_bytes,
                                                  std::string claims = {});
     /// With TLS to PostgreSQL, its certificate verified to be that of the service. CONNECT and ClientHello
     /// leave in one flight.
-    boost::asio::awaitable<Outcome<ServerTunnel>> dial_server(LoginPtr login, ServiceEntry service,
+    boost::asio::awaitable<Outcome<ServerTunnel>> dial_server(Caller caller, ServiceEntry service,
                                                               std::string claims = {});
     /// The same, to the very backend of a live session.
-    boost::asio::awaitable<Outcome<ServerTunnel>> dial_server_of(LoginPtr login, ServiceEntry service,
+    boost::asio::awaitable<Outcome<ServerTunnel>> dial_server_of(Caller caller, ServiceEntry service,
                                                                  CancelTarget target);
-
-private:
-    boost::asio::awaitable<Outcome<Tunnel>> try_gateway(GatewayEntry gateway, LoginPtr login,
-                                                        TunnelOrder order);
-    boost::asio::awaitable<Outcome<ServerTunnel>> try_server(GatewayEntry gateway, LoginPtr login,
-                                                             ServiceEntry service, std::string cancel_of,
-                                                             std::string claims);
 
     /// One of the gateways, over which nothing has been asked yet.
     boost::asio::awaitable<Outcome<std::unique_ptr<GatewayConnection>>> open(GatewayEntry gateway,
                                                                              LoginPtr login);
+    /// The one that a service's next connection goes to first; nothing when the catalogue names none.
+    std::optional<GatewayEntry> preferred(std::string_view service, const Catalogue& catalogue) const;
+    /// The network is another one.
+    void forget_failures() { choice_.forget_failures(); }
+
+private:
+    struct Race;
+    /// A connection over which a tunnel may be asked for.
+    struct Reached {
+        std::unique_ptr<GatewayConnection> connection;
+        GatewayEntry gateway;
+        bool is_warm = false;
+    };
+
+    /// The first of the gateways that answers. Those that failed, and the one that answered, leave the list.
+    boost::asio::awaitable<Outcome<Reached>> reach(Caller caller, std::vector<GatewayEntry>& gateways,
+                                                   bool may_be_warm);
+    boost::asio::awaitable<Outcome<Reached>> race(LoginPtr login, std::vector<GatewayEntry>& gateways);
+    boost::asio::awaitable<void> run_in(std::shared_ptr<Race> race, GatewayEntry gateway, LoginPtr login);
+
+    /// What came of a CONNECT.
+    template <class Made>
+    struct Asked {
+        Outcome<Made> made = Refusal();
+        /// Whether a byte of the answer came; whether it let the connection in.
+        bool has_heard = false;
+        bool was_let_in = false;
+    };
+    template <class Made>
+    using Ask = std::function<boost::asio::awaitable<Asked<Made>>(Reached)>;
+
+    /// Asks one of the gateways after the other until there is an answer that is none about the gateway
+    /// itself.
+    template <class Made>
+    boost::asio::awaitable<Outcome<Made>> ask_in_turn(Caller caller, std::vector<GatewayEntry> gateways,
+                                                      Ask<Made> ask);
+    boost::asio::awaitable<Asked<Tunnel>> ask(Reached reached, TunnelOrder order);
+    boost::asio::awaitable<Asked<ServerTunnel>> ask_server(Reached reached, LoginPtr login,
+                                                           ServiceEntry service, TunnelOrder order);
+    boost::asio::awaitable<Outcome<ServerTunnel>> dial_servers(Caller caller, ServiceEntry service,
+                                                               std::vector<GatewayEntry> gateways,
+                                                               TunnelOrder order);
 
     /// A burst of local connections is not to drown its own handshakes.
     static constexpr std::size_t kHandshakesAtOnce = 64;

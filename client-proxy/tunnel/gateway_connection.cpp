@@ -1,9 +1,11 @@
 #include "client-proxy/tunnel/gateway_connection.hpp"
 
 #include <arpa/inet.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstring>
 #include <utility>
 
@@ -28,6 +30,11 @@ namespace {
 
 constexpr std::size_t kMostHeadBytes = 8 * 1024;
 constexpr std::size_t kMostBodyBytes = 256 * 1024;
+/// A network that comes back within a minute has carried its tunnels over.
+constexpr net::PlainStream::Liveness kLiveness{std::chrono::seconds(30), std::chrono::seconds(10),
+                                               std::chrono::seconds(60)};
+/// What goes out over a connection that has stood unused is confirmed sooner, or it stands no more.
+constexpr std::chrono::milliseconds kWarmConfirmation{1500};
 
 // SNI is for names alone (RFC 6066, section 3).
 std::string server_name_of(const std::string& host) {
@@ -73,6 +80,7 @@ asio::awaitable<Outcome<std::unique_ptr<GatewayConnection>>> GatewayConnection::
     if (!dialled) {
         co_return dialled.error();
     }
+    dialled->expect(kLiveness);
     net::TlsStream tls(*std::move(dialled), login->gateway_tls(), net::TlsStream::Role::client, server_name);
     std::unique_ptr<GatewayConnection> connection(
         new GatewayConnection(std::move(gateway), std::move(login), std::move(tls)));
@@ -140,6 +148,9 @@ asio::awaitable<Outcome<std::string>> GatewayConnection::get(std::string path,
 
 asio::awaitable<Outcome<GatewayConnection::Answer>> GatewayConnection::ask(
     std::string request, bool opens_tunnel, std::chrono::milliseconds patience) {
+    if (is_warm_) {
+        tls_.socket().expect_confirmation_within(kWarmConfirmation);
+    }
     std::function<void()> cut = [this] { cancel(); };
     const net::Deadline deadline(executor(), patience, std::move(cut));
     const net::Bytes bytes(reinterpret_cast<const unsigned char*>(request.data()), request.size());
@@ -150,6 +161,9 @@ asio::awaitable<Outcome<GatewayConnection::Answer>> GatewayConnection::ask(
         const bool is_reading_to_blame = written || answer.error().code != Code::cancelled;
         const Failure failure = is_reading_to_blame ? answer.error() : written.error();
         co_return verdict(deadline.has_passed() ? Failure{Code::timed_out, {}} : failure);
+    }
+    if (is_warm_) {
+        tls_.socket().expect_confirmation_within(kLiveness.unconfirmed);
     }
     co_return *std::move(answer);
 }
@@ -208,8 +222,15 @@ asio::awaitable<Result<void>> GatewayConnection::read_more() {
     if (*got == 0) {
         co_return Failure{Code::end_of_stream, "the gateway closed before its answer was whole"};
     }
+    has_heard_ = true;
     rest_.append(reinterpret_cast<const char*>(block.data()), *got);
     co_return Result<void>();
+}
+
+bool GatewayConnection::is_quiet() noexcept {
+    char byte = 0;
+    const ssize_t got = ::recv(tls_.fd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return got < 0 && errno == EAGAIN && SSL_has_pending(tls_.native()) == 0;
 }
 
 Refusal GatewayConnection::verdict(Failure failure) const {

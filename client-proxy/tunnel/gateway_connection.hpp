@@ -46,6 +46,13 @@ public:
     boost::asio::awaitable<Outcome<std::string>> get(std::string path, std::chrono::milliseconds patience);
 
     const std::string& gateway() const noexcept { return gateway_.name; }
+    /// Whether nothing has come that nobody asked for: a connection that was kept warm and has ended, or was
+    /// refused, is not quiet.
+    bool is_quiet() noexcept;
+    /// It has stood unused: that its path has died shows when it is asked, and soon then.
+    void note_warm() noexcept { is_warm_ = true; }
+    /// Whether a byte of an answer has come: until then a request may be put again over another connection.
+    bool has_heard() const noexcept { return has_heard_; }
 
     boost::asio::awaitable<Result<void>> wait_readable() override;
     Result<std::optional<std::size_t>> try_read(net::Buffer into) override;
@@ -76,6 +83,8 @@ private:
     net::TlsStream tls_;
     /// Read from the gateway, not yet used: what came behind an answer.
     std::string rest_;
+    bool has_heard_ = false;
+    bool is_warm_ = false;
 };
 
 /// A gateway that lets the tunnel in, and the tunnel.

@@ -1,5 +1,7 @@
 #include "base/clock.hpp"
 
+#include <time.h>
+
 #include <cstdio>
 
 #include <fmt/format.h>
@@ -10,6 +12,15 @@ namespace chr = std::chrono;
 
 Clock system_clock() {
     return [] { return chr::time_point_cast<chr::microseconds>(chr::system_clock::now()); };
+}
+
+chr::nanoseconds time_asleep() {
+    const auto read = [](clockid_t clock) {
+        timespec time{};
+        ::clock_gettime(clock, &time);
+        return chr::seconds(time.tv_sec) + chr::nanoseconds(time.tv_nsec);
+    };
+    return read(CLOCK_BOOTTIME) - read(CLOCK_MONOTONIC);
 }
 
 std::string format_time(SystemTime time) {

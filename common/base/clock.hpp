@@ -19,6 +19,9 @@ using Clock = std::function<SystemTime()>;
 /// The machine's real-time clock.
 Clock system_clock();
 
+/// How long this machine has been suspended since it started: it jumps when the machine wakes up.
+std::chrono::nanoseconds time_asleep();
+
 /// "2026-11-22T12:30:00.000000Z" (RFC 3339, always UTC, always six digits).
 std::string format_time(SystemTime time);
 

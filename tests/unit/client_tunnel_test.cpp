@@ -47,11 +47,29 @@ TEST(GatewayChoice, TriesTheOneThatWorkedFirst) {
     Catalogue catalogue;
     catalogue.gateways = {{"gw1", "a:1"}, {"gw2", "b:1"}, {"gw3", "c:1"}};
     GatewayChoice choice;
-    EXPECT_EQ(choice.order("orders-db", catalogue)[0].name, "gw1");
+    const GatewayChoice::Time now{};
+    EXPECT_EQ(choice.order("orders-db", catalogue, now)[0].name, "gw1");
     choice.worked("orders-db", "gw2");
-    EXPECT_EQ(choice.order("orders-db", catalogue)[0].name, "gw2");
-    EXPECT_EQ(choice.order("orders-db", catalogue)[1].name, "gw1");
-    EXPECT_EQ(choice.order("other-db", catalogue)[0].name, "gw1");
+    EXPECT_EQ(choice.order("orders-db", catalogue, now)[0].name, "gw2");
+    EXPECT_EQ(choice.order("orders-db", catalogue, now)[1].name, "gw1");
+    EXPECT_EQ(choice.order("other-db", catalogue, now)[0].name, "gw1");
+}
+
+TEST(GatewayChoice, TriesOneThatFailedLastForAWhile) {
+    Catalogue catalogue;
+    catalogue.gateways = {{"gw1", "a:1"}, {"gw2", "b:1"}, {"gw3", "c:1"}};
+    GatewayChoice choice;
+    const GatewayChoice::Time now{};
+    choice.worked("orders-db", "gw2");
+    choice.failed("gw2", now);
+    EXPECT_EQ(choice.order("orders-db", catalogue, now)[0].name, "gw1");
+    EXPECT_EQ(choice.order("orders-db", catalogue, now)[2].name, "gw2");
+    EXPECT_EQ(choice.order("orders-db", catalogue, now + GatewayChoice::kShunned)[0].name, "gw2");
+    choice.forget_failures();
+    EXPECT_EQ(choice.order("orders-db", catalogue, now)[0].name, "gw2");
+    choice.failed("gw1", now);
+    choice.worked("other-db", "gw1");
+    EXPECT_EQ(choice.order("other-db", catalogue, now)[0].name, "gw1");
 }
 
 TEST(GatewayChoice, AsksNoOtherAfterAVerdict) {

@@ -1,0 +1,301 @@
+// The agent's warm connections before a real gateway, with a line between them that can be cut.
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include <boost/asio/post.hpp>
+#include <fmt/format.h>
+
+#include "client-proxy/agent/agent.hpp"
+#include "support/relay.hpp"
+#include "unit/gateway_fixture.hpp"
+
+namespace postern::client {
+namespace {
+
+using namespace std::chrono_literals;
+using gateway::connect_to;
+using gateway::eventually;
+using gateway::real_now;
+using test::Relay;
+
+class Heard final : public EventSink {
+public:
+    void note(Event event) override {
+        const std::lock_guard lock(mutex_);
+        events_.push_back(std::move(event));
+    }
+    std::size_t refusals(Code code) const {
+        const std::lock_guard lock(mutex_);
+        return static_cast<std::size_t>(std::count_if(
+            events_.begin(), events_.end(),
+            [&](const Event& event) { return event.kind == EventKind::refused && event.told.code == code; }));
+    }
+
+private:
+    mutable std::mutex mutex_;
+    std::vector<Event> events_;
+};
+
+/// A login that tests replace, as a renewal or a logout does.
+class ChangingLogin final : public LoginSource {
+public:
+    explicit ChangingLogin(LoginPtr login) : login_(std::move(login)) {}
+    boost::asio::awaitable<Outcome<LoginPtr>> current(std::chrono::milliseconds) override {
+        LoginPtr login = latest();
+        if (!login) {
+            Refusal nobody{Code::unauthenticated, "logged out", {}, {}};
+            co_return std::move(nobody);
+        }
+        co_return std::move(login);
+    }
+    LoginPtr latest() const override {
+        const std::lock_guard lock(mutex_);
+        return login_;
+    }
+    void change(LoginPtr login) {
+        const std::lock_guard lock(mutex_);
+        login_ = std::move(login);
+    }
+
+private:
+    mutable std::mutex mutex_;
+    LoginPtr login_;
+};
+
+class WarmConnections : public gateway::GatewayFixture {
+protected:
+    void TearDown() override {
+        agent_.reset();
+        GatewayFixture::TearDown();
+    }
+
+    void run(WarmOptions warm = {}, const std::string& limits = {}) {
+        start(service("echo", echo_port()) + rule("echo"), limits);
+        line_.emplace(port());
+        alice_ = mint("alice");
+        logins_ = std::make_shared<ChangingLogin>(login(*alice_, {{"gw1", at(line_->port())}}));
+        begin(warm);
+    }
+    void begin(WarmOptions warm) {
+        AgentOptions options;
+        options.loops = 1;
+        options.warm = warm;
+        agent_ = std::make_unique<Agent>(heard_, options);
+        agent_->start();
+        PortOrder order;
+        order.service = "echo";
+        order.mode = Mode::passthrough;
+        order.is_postgres = false;
+        order.logins = logins_;
+        port_ = agent_->open(order).value();
+    }
+    static std::string at(int port) { return fmt::format("127.0.0.1:{}", port); }
+    LoginPtr login(const pki::KeyAndCertificate& leaf, std::vector<GatewayEntry> gateways) const {
+        Catalogue catalogue;
+        catalogue.gateways = std::move(gateways);
+        net::TlsCredentials credentials{leaf.key, {leaf.certificate, user_ca_->issuing.certificate}};
+        return Login::make(credentials, server_ca_->bundle, "test.internal", catalogue).value();
+    }
+
+    bool has_ready(std::size_t number) {
+        return eventually([&] { return agent_->warm_connections() == number; });
+    }
+
+    /// Whether a byte comes back through a new local connection.
+    bool echoes() { return !hello().empty(); }
+    std::string hello() {
+        const UniqueFd local = connect_to(port_->number);
+        return say(local);
+    }
+    static std::string say(const UniqueFd& local) {
+        if (::send(local.get(), "x", 1, MSG_NOSIGNAL) != 1) {
+            return {};
+        }
+        char byte = 0;
+        return ::recv(local.get(), &byte, 1, 0) == 1 ? std::string(1, byte) : std::string();
+    }
+
+    Heard heard_;
+    std::optional<Relay> line_;
+    std::optional<pki::KeyAndCertificate> alice_;
+    std::shared_ptr<ChangingLogin> logins_;
+    std::unique_ptr<Agent> agent_;
+    LocalPortPtr port_;
+};
+
+TEST_F(WarmConnections, StandReadyOnceAPortIsOpenAndAreReplacedAsTheyAreTaken) {
+    run();
+    EXPECT_TRUE(has_ready(2));
+    EXPECT_EQ(line_->accepted(), 2);
+    EXPECT_EQ(echo_.accepted(), 0) << "nothing is dialled for them";
+    EXPECT_TRUE(echoes());
+    EXPECT_TRUE(has_ready(2));
+    EXPECT_EQ(line_->accepted(), 3) << "the connection had one of them, and one took its place";
+}
+
+TEST_F(WarmConnections, AreNotKeptWhereNoneAreWanted) {
+    run(WarmOptions{0, 16, 5min, 4min});
+    EXPECT_TRUE(echoes());
+    EXPECT_TRUE(echoes());
+    EXPECT_EQ(agent_->warm_connections(), 0U);
+    EXPECT_EQ(line_->accepted(), 2);
+}
+
+TEST_F(WarmConnections, AreMoreAfterABurstThatTookAllOfThem) {
+    run(WarmOptions{2, 8, 5min, 4min});
+    ASSERT_TRUE(has_ready(2));
+    {
+        std::vector<UniqueFd> burst;
+        for (int i = 0; i < 12; ++i) {
+            burst.push_back(connect_to(port_->number));
+        }
+        for (const auto& one : burst) {
+            EXPECT_EQ(say(one), "x");
+        }
+    }
+    EXPECT_TRUE(has_ready(8));
+}
+
+TEST_F(WarmConnections, GoWithThePortThatTheyWereFor) {
+    run();
+    ASSERT_TRUE(has_ready(2));
+    agent_->close(*port_, Refusal());
+    EXPECT_TRUE(has_ready(0));
+    EXPECT_TRUE(eventually([&] { return line_->open() == 0; }));
+}
+
+TEST_F(WarmConnections, GoWhenTheServiceRestsAndTheNextConnectionWorks) {
+    run(WarmOptions{2, 16, 1s, 4min});
+    ASSERT_TRUE(has_ready(2));
+    EXPECT_TRUE(has_ready(0));
+    EXPECT_TRUE(echoes());
+    EXPECT_TRUE(has_ready(2));
+}
+
+TEST_F(WarmConnections, ThatTheGatewayClosedAreNotNoticed) {
+    run({}, "warm_timeout = \"100ms\"\nrequest_timeout = \"100ms\"\n");
+    ASSERT_TRUE(has_ready(2));
+    ASSERT_TRUE(eventually([&] { return line_->open() == 0; }));
+    for (int i = 0; i < 5; ++i) {
+        EXPECT_TRUE(echoes());
+    }
+}
+
+TEST_F(WarmConnections, ThatDieAsTheyAreAskedAreNotNoticed) {
+    run();
+    ASSERT_TRUE(has_ready(2));
+    line_->close_at_next_word();
+    EXPECT_TRUE(echoes());
+    EXPECT_EQ(echo_.accepted(), 1);
+    EXPECT_EQ(line_->accepted(), 3) << "a fresh one in place of the dead one";
+}
+
+TEST_F(WarmConnections, AreJudgedWhenTheyAreUsed) {
+    run();
+    ASSERT_TRUE(has_ready(2));
+    revoke(alice_->certificate, pki::RevocationReason::privilege_withdrawn);
+    ASSERT_TRUE(eventually(
+        [&] { return gateway::Visitor(port(), client(*alice_)).ask("GET /v1/services").status == 403U; }));
+    EXPECT_FALSE(echoes());
+    EXPECT_TRUE(eventually([&] { return heard_.refusals(Code::user_disabled) == 1; }));
+    EXPECT_EQ(wait_for("connection.rejected", "user_disabled")["user"]["name"], "alice");
+    EXPECT_EQ(echo_.accepted(), 0);
+}
+
+TEST_F(WarmConnections, AreThoseOfTheNewestLoginAndNoneAfterALogout) {
+    run();
+    ASSERT_TRUE(has_ready(2));
+    const auto renewed =
+        mint("alice", [](test::OddProfile& profile) { profile.not_after = real_now() + 3h; });
+    logins_->change(login(renewed, {{"gw1", at(line_->port())}}));
+    EXPECT_TRUE(eventually([&] { return line_->accepted() == 4 && line_->open() == 2; }));
+    EXPECT_TRUE(has_ready(2));
+    // Only the new certificate counts now.
+    revoke(alice_->certificate, pki::RevocationReason::superseded);
+    ASSERT_TRUE(eventually(
+        [&] { return gateway::Visitor(port(), client(*alice_)).ask("GET /v1/services").status == 403U; }));
+    EXPECT_TRUE(echoes());
+    logins_->change(nullptr);
+    EXPECT_TRUE(has_ready(0));
+    EXPECT_FALSE(echoes());
+}
+
+TEST_F(WarmConnections, AreNewOnesOnAnotherNetwork) {
+    run();
+    ASSERT_TRUE(has_ready(2));
+    agent_->network_changed();
+    EXPECT_TRUE(eventually([&] { return line_->accepted() == 4 && line_->open() == 2; }));
+    EXPECT_TRUE(has_ready(2));
+    EXPECT_TRUE(echoes());
+}
+
+TEST_F(WarmConnections, AreNewOnesAfterTheMachineHasSlept) {
+    run(WarmOptions{0, 16, 5min, 4min});
+    net::EventLoops loops(1);
+    std::atomic<int> opened = 0;
+    std::atomic<std::int64_t> asleep_s = 0;
+    const WarmPool::Open open = [&](GatewayEntry gateway, LoginPtr login) {
+        ++opened;
+        return GatewayConnection::open(std::move(gateway), std::move(login), 10s);
+    };
+    WarmPool pool(loops.at(0), WarmOptions{}, open, [&] { return std::chrono::seconds(asleep_s); });
+    const auto port = std::make_shared<LocalPort>("echo", Mode::passthrough, false, logins_);
+    port->warm = 2;
+    const LoginPtr login = logins_->latest();
+    boost::asio::post(loops.at(0), [&] { pool.expect(port, login->catalogue().gateways.front(), login); });
+    loops.start();
+    ASSERT_TRUE(eventually([&] { return opened == 2; }));
+    asleep_s = 600;
+    EXPECT_TRUE(eventually([&] { return opened == 4; }, 3s));
+    loops.stop();
+}
+
+TEST_F(WarmConnections, OfAGatewayThatTurnsThemAwayAreNotOpenedAgainAndAgain) {
+    run();
+    ASSERT_TRUE(has_ready(2));
+    write_config(service("echo", echo_port()) + rule("echo"),
+                 "warm_timeout = \"100ms\"\nrequest_timeout = \"100ms\"\n");
+    ASSERT_TRUE(server_->reload());
+    const int before = line_->accepted();
+    const auto began = std::chrono::steady_clock::now();
+    agent_->network_changed();
+    ASSERT_TRUE(eventually([&] { return line_->accepted() >= before + 4; }, 60s));
+    EXPECT_GT(std::chrono::steady_clock::now() - began, 1s);
+}
+
+TEST_F(WarmConnections, AnotherGatewayIsTriedBesideOneThatDoesNotAnswer) {
+    run(WarmOptions{0, 16, 5min, 4min});
+    const gateway::SmallBackend silent;
+    logins_->change(login(*alice_, {{"gw0", at(silent.port())}, {"gw1", at(line_->port())}}));
+    const auto began = std::chrono::steady_clock::now();
+    EXPECT_TRUE(echoes());
+    EXPECT_LT(std::chrono::steady_clock::now() - began, 2s) << "not the ten seconds that a gateway has";
+    // From now on the other one goes first.
+    const auto again = std::chrono::steady_clock::now();
+    EXPECT_TRUE(echoes());
+    EXPECT_LT(std::chrono::steady_clock::now() - again, 300ms);
+}
+
+TEST_F(WarmConnections, AGatewayThatIsDownCostsTheNextOnesNothing) {
+    run(WarmOptions{0, 16, 5min, 4min});
+    auto down = std::make_unique<Relay>(port());
+    const int closed = down->port();
+    down.reset();
+    logins_->change(login(*alice_, {{"gw0", at(closed)}, {"gw1", at(line_->port())}}));
+    for (int i = 0; i < 3; ++i) {
+        const auto began = std::chrono::steady_clock::now();
+        EXPECT_TRUE(echoes());
+        EXPECT_LT(std::chrono::steady_clock::now() - began, 1s);
+    }
+}
+
+}  // namespace
+}  // namespace postern::client
