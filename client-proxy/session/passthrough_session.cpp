@@ -17,6 +17,9 @@ namespace {
 
 using postgres::FirstPacket;
 
+/// The gateway takes as much behind a CONNECT, and more.
+constexpr std::size_t kMostFirstBytes = 4096;
+
 class PassthroughSession {
 public:
     PassthroughSession(Agent& agent, LocalPortPtr port, LocalProgram program, std::size_t loop,
@@ -31,6 +34,7 @@ public:
 
 private:
     asio::awaitable<bool> read_first_packet();
+    void take_what_is_there();
     asio::awaitable<void> carry(Tunnel tunnel);
     asio::awaitable<void> refuse(Refusal refusal);
 
@@ -41,6 +45,7 @@ private:
     net::PlainStream local_;
     FirstPacket kind_ = FirstPacket::incomplete;
     std::string first_bytes_;
+    std::size_t first_bytes_count_ = 0;
     /// The agent itself ended the session.
     bool is_cut_ = false;
 };
@@ -56,7 +61,11 @@ asio::awaitable<void> PassthroughSession::run() {
         co_return co_await refuse(std::move(refusal));
     }
     agent_.find_program(program_, loop_);
+    if (!port_->is_postgres) {
+        take_what_is_there();
+    }
     std::string claims = program_.claims();
+    first_bytes_count_ = first_bytes_.size();
     Caller caller{agent_.warm(loop_), port_, std::move(admitted->login)};
     auto tunnel =
         co_await agent_.dialer().dial(std::move(caller), std::move(first_bytes_), std::move(claims));
@@ -66,6 +75,19 @@ asio::awaitable<void> PassthroughSession::run() {
     }
     co_await carry(*std::move(tunnel));
     local_.close();
+}
+
+// A client that speaks first has often spoken by now: its words travel with the CONNECT. Whatever comes
+// later, or the end, is the relay's.
+void PassthroughSession::take_what_is_there() {
+    if (!has_unread(local_)) {
+        return;
+    }
+    std::array<unsigned char, kMostFirstBytes> block{};
+    const auto got = local_.try_read(net::Buffer(block));
+    if (got && *got) {
+        first_bytes_.assign(reinterpret_cast<const char*>(block.data()), **got);
+    }
 }
 
 // Whether there is one to pass on. A client that sends none, or something else, is not worth a backend's
@@ -101,6 +123,7 @@ asio::awaitable<void> PassthroughSession::carry(Tunnel tunnel) {
     };
     const auto live = agent_.tunnels().add(port_, tunnel.gateway, local_.executor(), std::move(cut));
     agent_.events().accepted(port_->service, program_, tunnel.connection_id);
+    port_->ended_bytes_out += first_bytes_count_;
     net::RelayOptions options;
     options.counters = &live->counters();
     const auto end = co_await net::relay(local_, *stream, options);

@@ -194,7 +194,6 @@ asio::awaitable<Outcome<Made>> Dialer::ask_in_turn(Caller caller, std::vector<Ga
             continue;
         }
         const GatewayEntry gateway = reached->gateway;
-        const bool is_warm = reached->is_warm;
         auto asking = ask(*std::move(reached));
         Asked<Made> asked = co_await std::move(asking);
         if (asked.made) {
@@ -203,8 +202,7 @@ asio::awaitable<Outcome<Made>> Dialer::ask_in_turn(Caller caller, std::vector<Ga
             co_return std::move(asked.made);
         }
         const Code code = asked.made.error().code;
-        // It had ended unnoticed, or the gateway's patience ended as it was asked.
-        if (is_warm && !asked.was_let_in && asked.has_heard == (code == Code::timed_out)) {
+        if (asked.is_to_be_repeated) {
             gateways.insert(gateways.begin(), gateway);
             may_be_warm = false;
             continue;
@@ -223,17 +221,32 @@ asio::awaitable<Outcome<Made>> Dialer::ask_in_turn(Caller caller, std::vector<Ga
     co_return *std::move(refused);
 }
 
+template <class Made>
+asio::awaitable<std::optional<std::string>> Dialer::connect(Reached& reached, TunnelOrder order,
+                                                            Asked<Made>& asked) {
+    auto& connection = *reached.connection;
+    const bool is_repeatable = order.is_repeatable || order.first_bytes.empty();
+    auto connected = co_await connection.connect(std::move(order), patience_.answer);
+    if (connected) {
+        asked.was_let_in = true;
+        co_return *std::move(connected);
+    }
+    asked.made = connected.error();
+    const bool has_timed_out = connected.error().code == Code::timed_out;
+    // An answer that says "timed out" is the end of the gateway's patience with a connection that asked
+    // nothing.
+    const bool has_not_been_asked = connection.has_heard() ? has_timed_out : !connection.was_delivered();
+    const bool is_lost = !connection.has_heard() && !has_timed_out;
+    asked.is_to_be_repeated = reached.is_warm && (has_not_been_asked || (is_lost && is_repeatable));
+    co_return std::nullopt;
+}
+
 asio::awaitable<Dialer::Asked<Tunnel>> Dialer::ask(Reached reached, TunnelOrder order) {
     Asked<Tunnel> asked;
-    auto& connection = *reached.connection;
-    auto connected = co_await connection.connect(std::move(order), patience_.answer);
-    asked.has_heard = connection.has_heard();
-    if (!connected) {
-        asked.made = connected.error();
-        co_return std::move(asked);
+    auto id = co_await connect(reached, std::move(order), asked);
+    if (id) {
+        asked.made = Tunnel{std::move(reached.connection), *std::move(id), std::move(reached.gateway)};
     }
-    asked.was_let_in = true;
-    asked.made = Tunnel{std::move(reached.connection), *std::move(connected), std::move(reached.gateway)};
     co_return std::move(asked);
 }
 
@@ -241,6 +254,7 @@ asio::awaitable<Outcome<Tunnel>> Dialer::dial(Caller caller, std::string first_b
     TunnelOrder order;
     order.service = caller.port->service;
     order.first_bytes = std::move(first_bytes);
+    order.is_repeatable = caller.port->is_postgres;
     order.claims = std::move(claims);
     auto gateways = choice_.order(order.service, caller.login->catalogue(), std::chrono::steady_clock::now());
     Ask<Tunnel> put = [this, order = std::move(order)](Reached reached) {
@@ -263,15 +277,12 @@ asio::awaitable<Dialer::Asked<ServerTunnel>> Dialer::ask_server(Reached reached,
         co_return std::move(asked);
     }
     order.first_bytes = *std::move(hello);
-    auto connected = co_await connection.connect(std::move(order), patience_.answer);
-    asked.has_heard = connection.has_heard();
-    if (!connected) {
-        asked.made = connected.error();
+    auto id = co_await connect(reached, std::move(order), asked);
+    if (!id) {
         co_return std::move(asked);
     }
-    asked.was_let_in = true;
     ServerTunnel made;
-    made.tunnel = Tunnel{std::move(reached.connection), *std::move(connected), std::move(reached.gateway)};
+    made.tunnel = Tunnel{std::move(reached.connection), *std::move(id), std::move(reached.gateway)};
     made.tls = std::move(tls);
     std::function<void()> cut = [&connection] { connection.cancel(); };
     const net::Deadline deadline(connection.executor(), patience_.server, std::move(cut));

@@ -94,9 +94,10 @@ private:
     template <class Made>
     struct Asked {
         Outcome<Made> made = Refusal();
-        /// Whether a byte of the answer came; whether it let the connection in.
-        bool has_heard = false;
         bool was_let_in = false;
+        /// A warm connection had ended, or ended as it was asked: nothing speaks against asking over a fresh
+        /// one.
+        bool is_to_be_repeated = false;
     };
     template <class Made>
     using Ask = std::function<boost::asio::awaitable<Asked<Made>>(Reached)>;
@@ -106,6 +107,10 @@ private:
     template <class Made>
     boost::asio::awaitable<Outcome<Made>> ask_in_turn(Caller caller, std::vector<GatewayEntry> gateways,
                                                       Ask<Made> ask);
+    /// The connection's id.
+    template <class Made>
+    boost::asio::awaitable<std::optional<std::string>> connect(Reached& reached, TunnelOrder order,
+                                                               Asked<Made>& asked);
     boost::asio::awaitable<Asked<Tunnel>> ask(Reached reached, TunnelOrder order);
     boost::asio::awaitable<Asked<ServerTunnel>> ask_server(Reached reached, LoginPtr login,
                                                            ServiceEntry service, TunnelOrder order);

@@ -150,6 +150,7 @@ asio::awaitable<Outcome<GatewayConnection::Answer>> GatewayConnection::ask(
     std::string request, bool opens_tunnel, std::chrono::milliseconds patience) {
     if (is_warm_) {
         tls_.socket().expect_confirmation_within(kWarmConfirmation);
+        confirmed_before_ = tls_.socket().confirmed_bytes();
     }
     std::function<void()> cut = [this] { cancel(); };
     const net::Deadline deadline(executor(), patience, std::move(cut));
@@ -231,6 +232,10 @@ bool GatewayConnection::is_quiet() noexcept {
     char byte = 0;
     const ssize_t got = ::recv(tls_.fd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     return got < 0 && errno == EAGAIN && SSL_has_pending(tls_.native()) == 0;
+}
+
+bool GatewayConnection::was_delivered() noexcept {
+    return tls_.socket().confirmed_bytes() != confirmed_before_;
 }
 
 Refusal GatewayConnection::verdict(Failure failure) const {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -31,6 +32,9 @@ struct TunnelOrder {
     std::string claims;
     /// First bytes for the backend; they travel with the CONNECT.
     std::string first_bytes;
+    /// Whether it does no harm when the backend gets the first bytes twice, over two connections: so with
+    /// PostgreSQL's start-up.
+    bool is_repeatable = true;
 };
 
 class GatewayConnection final : public net::ByteStream {
@@ -51,8 +55,11 @@ public:
     bool is_quiet() noexcept;
     /// It has stood unused: that its path has died shows when it is asked, and soon then.
     void note_warm() noexcept { is_warm_ = true; }
-    /// Whether a byte of an answer has come: until then a request may be put again over another connection.
+    /// Whether a byte of an answer has come.
     bool has_heard() const noexcept { return has_heard_; }
+    /// Whether the gateway's machine has taken anything of what was last asked: if not, asking again over
+    /// another connection cannot mean asking twice.
+    bool was_delivered() noexcept;
 
     boost::asio::awaitable<Result<void>> wait_readable() override;
     Result<std::optional<std::size_t>> try_read(net::Buffer into) override;
@@ -85,6 +92,8 @@ private:
     std::string rest_;
     bool has_heard_ = false;
     bool is_warm_ = false;
+    /// What the gateway's machine had confirmed before the request.
+    std::uint64_t confirmed_before_ = 0;
 };
 
 /// A gateway that lets the tunnel in, and the tunnel.

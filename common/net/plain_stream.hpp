@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -50,6 +51,9 @@ public:
     void expect(const Liveness& liveness) noexcept;
     /// The last of these alone.
     void expect_confirmation_within(std::chrono::milliseconds patience) noexcept;
+    /// How many of the bytes that were sent the peer's machine has confirmed, also after the connection was
+    /// lost.
+    std::uint64_t confirmed_bytes() noexcept;
 
     /// Empty addresses once the connection is gone.
     Endpoint local() const;

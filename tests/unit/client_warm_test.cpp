@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <functional>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -29,8 +31,22 @@ using test::Relay;
 class Heard final : public EventSink {
 public:
     void note(Event event) override {
+        std::function<void()> work;
+        {
+            const std::lock_guard lock(mutex_);
+            if (event.kind == EventKind::accepted) {
+                std::swap(work, at_accepted_);
+            }
+            events_.push_back(std::move(event));
+        }
+        if (work) {
+            work();
+        }
+    }
+    /// Once, on the loop's thread.
+    void at_accepted(std::function<void()> work) {
         const std::lock_guard lock(mutex_);
-        events_.push_back(std::move(event));
+        at_accepted_ = std::move(work);
     }
     std::size_t refusals(Code code) const {
         const std::lock_guard lock(mutex_);
@@ -42,6 +58,7 @@ public:
 private:
     mutable std::mutex mutex_;
     std::vector<Event> events_;
+    std::function<void()> at_accepted_;
 };
 
 /// A login that tests replace, as a renewal or a logout does.
@@ -90,12 +107,15 @@ protected:
         options.warm = warm;
         agent_ = std::make_unique<Agent>(heard_, options);
         agent_->start();
+        port_ = open(false);
+    }
+    LocalPortPtr open(bool is_postgres) {
         PortOrder order;
         order.service = "echo";
         order.mode = Mode::passthrough;
-        order.is_postgres = false;
+        order.is_postgres = is_postgres;
         order.logins = logins_;
-        port_ = agent_->open(order).value();
+        return agent_->open(order).value();
     }
     static std::string at(int port) { return fmt::format("127.0.0.1:{}", port); }
     LoginPtr login(const pki::KeyAndCertificate& leaf, std::vector<GatewayEntry> gateways) const {
@@ -192,10 +212,37 @@ TEST_F(WarmConnections, ThatTheGatewayClosedAreNotNoticed) {
 TEST_F(WarmConnections, ThatDieAsTheyAreAskedAreNotNoticed) {
     run();
     ASSERT_TRUE(has_ready(2));
+    const auto postgres = open(true);
     line_->close_at_next_word();
-    EXPECT_TRUE(echoes());
+    const UniqueFd local = connect_to(postgres->number);
+    const std::string request("\0\0\0\x08\x04\xd2\x16\x2f", 8);
+    ASSERT_EQ(::send(local.get(), request.data(), request.size(), MSG_NOSIGNAL), 8);
+    std::string heard(8, '\0');
+    EXPECT_EQ(::recv(local.get(), heard.data(), heard.size(), MSG_WAITALL), 8);
+    EXPECT_EQ(heard, request);
     EXPECT_EQ(echo_.accepted(), 1);
-    EXPECT_EQ(line_->accepted(), 3) << "a fresh one in place of the dead one";
+    EXPECT_GE(line_->accepted(), 3) << "a fresh one in place of the dead one";
+}
+
+TEST_F(WarmConnections, AreNotAskedTwiceForWhatMayNotBeSaidTwice) {
+    run();
+    ASSERT_TRUE(has_ready(2));
+    // The loop waits, so that the second client has spoken before it is served.
+    std::promise<void> is_held;
+    std::promise<void> goes_on;
+    heard_.at_accepted([&] {
+        is_held.set_value();
+        goes_on.get_future().wait();
+    });
+    const UniqueFd first = connect_to(port_->number);
+    is_held.get_future().wait();
+    line_->close_at_next_word();
+    const UniqueFd second = connect_to(port_->number);
+    ASSERT_EQ(::send(second.get(), "x", 1, MSG_NOSIGNAL), 1);
+    goes_on.set_value();
+    char byte = 0;
+    EXPECT_LE(::recv(second.get(), &byte, 1, 0), 0);
+    EXPECT_EQ(echo_.accepted(), 1) << "the first one's alone";
 }
 
 TEST_F(WarmConnections, AreJudgedWhenTheyAreUsed) {
