@@ -118,22 +118,38 @@ boost::asio::awaitable<Result<void>> let_in(Visit& visit, Tunnel& tunnel, std::s
     entry.opened_at = visit.worker.shared.clock();
     entry.counters = &tunnel.counters;
     visit.worker.shared.directory.opened(visit.id, std::move(entry));
-    spdlog::info("event=tunnel.opened id={} source={} user={} service={} backend={}", visit.id,
-                 visit.source.text(), tunnel.live.identity().login.name, tunnel.live.service(),
-                 remote.text());
     co_return Result<void>();
 }
 
-/// Hands on what the client sent behind its CONNECT.
-boost::asio::awaitable<Result<void>> forward_early(Tunnel& tunnel, std::string early) {
+void log_opened(const Visit& visit, const Tunnel& tunnel) {
+    spdlog::info("event=tunnel.opened id={} source={} user={} service={} backend={}", visit.id,
+                 visit.source.text(), tunnel.live.identity().login.name, tunnel.live.service(),
+                 tunnel.backend->remote().text());
+}
+
+/// Of what the client sent behind its CONNECT, as much as goes without waiting: the backend works on it while the
+/// client is told that it may. A failure shows again at the next write.
+void forward_at_once(Tunnel& tunnel, std::string& early) {
+    if (early.empty()) {
+        return;
+    }
+    if (tunnel.first_answer) {
+        tunnel.first_answer->asked();
+    }
+    const net::Bytes bytes(reinterpret_cast<const unsigned char*>(early.data()), early.size());
+    const auto sent = tunnel.backend->try_write(bytes);
+    if (sent && *sent) {
+        early.erase(0, **sent);
+    }
+}
+
+/// Hands on the rest of it.
+boost::asio::awaitable<Result<void>> forward_rest(Tunnel& tunnel, std::string early) {
     if (early.empty()) {
         co_return Result<void>();
     }
     const std::function<void()> cut = [&tunnel] { tunnel.live.cut(Code::backend_timed_out); };
     const net::Deadline deadline(tunnel.backend->executor(), tunnel.backend_timeout, cut);
-    if (tunnel.first_answer) {
-        tunnel.first_answer->asked();
-    }
     const net::Bytes bytes(reinterpret_cast<const unsigned char*>(early.data()), early.size());
     co_return co_await tunnel.backend->write_all(bytes);
 }
@@ -168,11 +184,15 @@ net::RelayEnd broken(net::Side side, const Failure& failure) {
 /// From the client's 200 to the end of both directions.
 boost::asio::awaitable<net::RelayEnd> carry(Visit& visit, Tunnel& tunnel, std::string early) {
     const std::uint64_t early_bytes = early.size();
+    if (!tunnel.live.cut_reason()) {
+        forward_at_once(tunnel, early);
+    }
     auto answered = co_await http::write_connected(visit.client, visit.id);
+    log_opened(visit, tunnel);
     if (!answered) {
         co_return broken(net::Side::a, answered.error());
     }
-    auto forwarded = co_await forward_early(tunnel, std::move(early));
+    auto forwarded = co_await forward_rest(tunnel, std::move(early));
     if (!forwarded) {
         co_return broken(net::Side::b, forwarded.error());
     }

@@ -188,7 +188,7 @@ asio::awaitable<void> EndToEndSession::carry(ServerTunnel server, std::string fi
         outer->cancel();
     };
     const auto live = agent_.tunnels().add(port_, server.tunnel.gateway, local_.executor(), std::move(cut));
-    agent_.events().accepted(port_->service, program_, server.tunnel.connection_id);
+    tell_accepted(agent_, local_, port_->service, program_, server.tunnel.connection_id);
 
     net::RelayEnd end;
     const auto written = co_await server.tls->write_all(bytes_of(first_bytes));

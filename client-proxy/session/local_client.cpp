@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include <boost/asio/post.hpp>
+
 #include "client-proxy/agent/agent.hpp"
 #include "net/linger.hpp"
 
@@ -32,6 +34,14 @@ asio::awaitable<Result<std::size_t>> FirstWords::read(net::Buffer into) {
         co_return late;
     }
     co_return std::move(got);
+}
+
+void tell_accepted(Agent& agent, net::PlainStream& local, std::string service, LocalProgram program,
+                   std::string connection_id) {
+    asio::post(local.executor(), [&events = agent.events(), service = std::move(service),
+                                  program = std::move(program), id = std::move(connection_id)] {
+        events.accepted(service, program, id);
+    });
 }
 
 asio::awaitable<void> take_leave(net::PlainStream& local, std::string last_words) {

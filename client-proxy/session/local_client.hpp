@@ -13,6 +13,7 @@
 #include <boost/asio/awaitable.hpp>
 
 #include "client-proxy/refusal.hpp"
+#include "client-proxy/session/socket_owner.hpp"
 #include "net/deadline.hpp"
 #include "net/pending_connections.hpp"
 #include "net/plain_stream.hpp"
@@ -36,6 +37,10 @@ private:
     net::PendingConnections::Ticket place_;
     net::Deadline deadline_;
 };
+
+/// Tells of the client's tunnel, once the bytes that are there have gone on: nobody waits for the news.
+void tell_accepted(Agent& agent, net::PlainStream& local, std::string service, LocalProgram program,
+                   std::string connection_id);
 
 /// Writes the last words and closes, after the client had time to read them.
 boost::asio::awaitable<void> take_leave(net::PlainStream& local, std::string last_words);

@@ -122,7 +122,7 @@ asio::awaitable<void> PassthroughSession::carry(Tunnel tunnel) {
         stream->cancel();
     };
     const auto live = agent_.tunnels().add(port_, tunnel.gateway, local_.executor(), std::move(cut));
-    agent_.events().accepted(port_->service, program_, tunnel.connection_id);
+    tell_accepted(agent_, local_, port_->service, program_, tunnel.connection_id);
     port_->ended_bytes_out += first_bytes_count_;
     net::RelayOptions options;
     options.counters = &live->counters();
