@@ -17,15 +17,24 @@ namespace {
 
 /// Keys that certificates have.
 constexpr std::array<std::string_view, 5> kCertificateKeys = {"EC", "RSA", "RSA-PSS", "ED25519", "ED448"};
-/// Besides: key shares, and what OpenSSL derives keys with.
-constexpr std::array<std::string_view, 4> kHandshakeKeys = {"X25519", "X448", "HKDF", "TLS1-PRF"};
+/// What TLS 1.2 and 1.3 work with besides; the last line is the generator of random numbers.
+constexpr auto kHandshakeAlgorithms = std::to_array<std::string_view>({
+    "X25519", "ECDH", "ECDSA", "HKDF", "TLS13-KDF", "TLS1-PRF", "HMAC",
+    "SHA1", "SHA2-224", "SHA2-256", "SHA2-384", "SHA2-512",
+    "AES-128-GCM", "AES-256-GCM", "ChaCha20-Poly1305",
+    "CTR-DRBG", "SEED-SRC", "AES-256-CTR", "AES-256-ECB",
+});
+
+using Algorithms = std::vector<OSSL_ALGORITHM>;
 
 /// The default provider in a context of its own, whose algorithms are lent on.
 struct Lender {
     OSSL_LIB_CTX* context = nullptr;
     OSSL_PROVIDER* provider = nullptr;
-    std::vector<OSSL_ALGORITHM> decoders;
-    std::vector<OSSL_ALGORITHM> keys;
+    Algorithms decoders;
+    Algorithms keys;
+    /// By operation; those from here on read and write keys.
+    std::array<Algorithms, OSSL_OP_ENCODER> handshake;
 };
 
 Lender& lender() {
@@ -40,18 +49,24 @@ bool is_one_of(std::span<const std::string_view> wanted, const OSSL_ALGORITHM& a
     return std::find(wanted.begin(), wanted.end(), first) != wanted.end();
 }
 
-bool is_wanted_key(const OSSL_ALGORITHM& algorithm) {
-    return is_one_of(kCertificateKeys, algorithm) || is_one_of(kHandshakeKeys, algorithm);
+bool is_certificate_key(const OSSL_ALGORITHM& algorithm) {
+    return is_one_of(kCertificateKeys, algorithm);
 }
 
 bool is_wanted_decoder(const OSSL_ALGORITHM& algorithm) {
     const std::string_view properties = algorithm.property_definition;
-    return is_one_of(kCertificateKeys, algorithm) && properties.find("input=der") != properties.npos &&
+    return is_certificate_key(algorithm) && properties.find("input=der") != properties.npos &&
            properties.find("structure=SubjectPublicKeyInfo") != properties.npos;
 }
 
-std::vector<OSSL_ALGORITHM> chosen(const OSSL_ALGORITHM* all, bool (*is_wanted)(const OSSL_ALGORITHM&)) {
-    std::vector<OSSL_ALGORITHM> some;
+bool is_wanted_in_handshake(const OSSL_ALGORITHM& algorithm) {
+    return is_one_of(kHandshakeAlgorithms, algorithm) || is_certificate_key(algorithm);
+}
+
+Algorithms chosen(int operation, bool (*is_wanted)(const OSSL_ALGORITHM&)) {
+    Algorithms some;
+    int no_cache = 0;
+    const OSSL_ALGORITHM* all = OSSL_PROVIDER_query_operation(lender().provider, operation, &no_cache);
     for (; all != nullptr && all->algorithm_names != nullptr; ++all) {
         if (is_wanted(*all)) some.push_back(*all);
     }
@@ -59,7 +74,8 @@ std::vector<OSSL_ALGORITHM> chosen(const OSSL_ALGORITHM* all, bool (*is_wanted)(
     return some;
 }
 
-const OSSL_ALGORITHM* query(void*, int operation, int* no_cache) {
+/// OSSL_FUNC_provider_query_operation_fn of certificate_algorithms().
+const OSSL_ALGORITHM* query_for_certificates(void*, int operation, int* no_cache) {
     *no_cache = 0;
     switch (operation) {
         case OSSL_OP_DECODER:
@@ -74,14 +90,23 @@ const OSSL_ALGORITHM* query(void*, int operation, int* no_cache) {
     }
 }
 
+/// OSSL_FUNC_provider_query_operation_fn of handshake_algorithms().
+const OSSL_ALGORITHM* query_for_handshakes(void*, int operation, int* no_cache) {
+    *no_cache = 0;
+    const auto& known = lender().handshake;
+    const auto index = static_cast<std::size_t>(operation);
+    return index < known.size() ? known[index].data() : nullptr;
+}
+
 int capabilities(void*, const char* capability, OSSL_CALLBACK* callback, void* argument) {
     return OSSL_PROVIDER_get_capabilities(lender().provider, capability, callback, argument);
 }
 
-/// OSSL_provider_init_fn of the provider that lends.
+/// OSSL_provider_init_fn of a provider that lends.
+template <auto Query>
 int start(const OSSL_CORE_HANDLE*, const OSSL_DISPATCH*, const OSSL_DISPATCH** functions, void** context) {
     static const OSSL_DISPATCH table[] = {
-        {OSSL_FUNC_PROVIDER_QUERY_OPERATION, reinterpret_cast<void (*)()>(&query)},
+        {OSSL_FUNC_PROVIDER_QUERY_OPERATION, reinterpret_cast<void (*)()>(Query)},
         {OSSL_FUNC_PROVIDER_GET_CAPABILITIES, reinterpret_cast<void (*)()>(&capabilities)},
         {0, nullptr},
     };
@@ -90,21 +115,28 @@ int start(const OSSL_CORE_HANDLE*, const OSSL_DISPATCH*, const OSSL_DISPATCH** f
     return *context != nullptr ? 1 : 0;
 }
 
-OSSL_LIB_CTX* make() {
-    Lender& from = lender();
-    from.context = OSSL_LIB_CTX_new();
-    if (from.context == nullptr) return nullptr;
-    from.provider = OSSL_PROVIDER_load(from.context, "default");
-    if (from.provider == nullptr) return nullptr;
-    int no_cache = 0;
-    from.decoders =
-        chosen(OSSL_PROVIDER_query_operation(from.provider, OSSL_OP_DECODER, &no_cache), &is_wanted_decoder);
-    from.keys =
-        chosen(OSSL_PROVIDER_query_operation(from.provider, OSSL_OP_KEYMGMT, &no_cache), &is_wanted_key);
-    OSSL_LIB_CTX* const made = OSSL_LIB_CTX_new();
+bool is_lending() {
+    static const bool is_ready = [] {
+        Lender& from = lender();
+        from.context = OSSL_LIB_CTX_new();
+        if (from.context == nullptr) return false;
+        from.provider = OSSL_PROVIDER_load(from.context, "default");
+        if (from.provider == nullptr) return false;
+        from.decoders = chosen(OSSL_OP_DECODER, &is_wanted_decoder);
+        from.keys = chosen(OSSL_OP_KEYMGMT, &is_certificate_key);
+        for (std::size_t operation = 0; operation < from.handshake.size(); ++operation) {
+            from.handshake[operation] = chosen(static_cast<int>(operation), &is_wanted_in_handshake);
+        }
+        return true;
+    }();
+    return is_ready;
+}
+
+OSSL_LIB_CTX* make(OSSL_provider_init_fn* start_provider) {
+    OSSL_LIB_CTX* const made = is_lending() ? OSSL_LIB_CTX_new() : nullptr;
     if (made == nullptr) return nullptr;
     // A context with a provider of its own does not load the default one by itself.
-    const bool is_loaded = OSSL_PROVIDER_add_builtin(made, "postern-tls", &start) == 1 &&
+    const bool is_loaded = OSSL_PROVIDER_add_builtin(made, "postern-tls", start_provider) == 1 &&
                            OSSL_PROVIDER_load(made, "postern-tls") != nullptr;
     if (is_loaded) return made;
     OSSL_LIB_CTX_free(made);
@@ -113,8 +145,13 @@ OSSL_LIB_CTX* make() {
 
 }  // namespace
 
-OSSL_LIB_CTX* tls_algorithms() noexcept {
-    static OSSL_LIB_CTX* const context = make();
+OSSL_LIB_CTX* handshake_algorithms() noexcept {
+    static OSSL_LIB_CTX* const context = make(&start<&query_for_handshakes>);
+    return context;
+}
+
+OSSL_LIB_CTX* certificate_algorithms() noexcept {
+    static OSSL_LIB_CTX* const context = make(&start<&query_for_certificates>);
     return context;
 }
 

@@ -69,54 +69,75 @@ int error_for_alert(int error) {
     }
 }
 
-/// Lets the connection hold the very certificates that were verified before instead of its own copies, which are equal to
-/// the last byte: parsed certificates are a third of what an idle connection holds. Here the list of what was presented is
-/// the one that OpenSSL will keep with the session.
-void share_certificates(X509_STORE_CTX* store, const VerifiedChains::Presented& known) {
+/// Reads again what OpenSSL read without its public keys (handshake_algorithms). Empty when that fails.
+VerifiedChains::Presented read_with_keys(const STACK_OF(X509) * presented) {
+    VerifiedChains::Presented read;
+    for (int i = 0; i < sk_X509_num(presented); ++i) {
+        unsigned char* der = nullptr;
+        const int size = i2d_X509(sk_X509_value(presented, i), &der);
+        const unsigned char* at = der;
+        X509* made = X509_new_ex(certificate_algorithms(), nullptr);
+        // Frees what it cannot fill.
+        if (size > 0 && made != nullptr) d2i_X509(&made, &at, size);
+        const pki::X509Ptr certificate(made);
+        OPENSSL_free(der);
+        if (certificate == nullptr) return {};
+        read.push_back(pki::Certificate::from_x509(certificate.get()));
+    }
+    return read;
+}
+
+/// Lets the connection hold these certificates, equal to the last byte, instead of those that OpenSSL read for it. They have
+/// their public keys; and connections with the same chain hold it once, a third of what an idle one needs otherwise.
+void hold(X509_STORE_CTX* store, const VerifiedChains::Presented& same) {
+    // The list that OpenSSL will keep with the session.
     STACK_OF(X509)* const presented = X509_STORE_CTX_get0_untrusted(store);
-    const bool is_same_list = !known.empty() && static_cast<std::size_t>(sk_X509_num(presented)) == known.size() &&
-                              sk_X509_value(presented, 0) == X509_STORE_CTX_get0_cert(store);
-    if (!is_same_list) return;
-    for (std::size_t i = 0; i < known.size(); ++i) {
+    for (std::size_t i = 0; i < same.size(); ++i) {
         X509* const copy = sk_X509_value(presented, static_cast<int>(i));
-        X509_up_ref(known[i].get());
-        sk_X509_set(presented, static_cast<int>(i), known[i].get());
+        X509_up_ref(same[i].get());
+        sk_X509_set(presented, static_cast<int>(i), same[i].get());
         X509_free(copy);
     }
-    X509_STORE_CTX_set_cert(store, known.front().get());
+    X509_STORE_CTX_set_cert(store, same.front().get());
+}
+
+int refuse_chain(X509_STORE_CTX* store, int error) {
+    X509_STORE_CTX_set_error(store, error);
+    return 0;
 }
 
 /// Replaces OpenSSL's own verification of the peer's chain (SSL_CTX_set_cert_verify_callback).
 int verify_chain(X509_STORE_CTX* store, void* argument) {
     const auto& settings = *static_cast<const Settings*>(argument);
     TlsVerdict* verdict = verdict_of(store);
-    X509* leaf = X509_STORE_CTX_get0_cert(store);
-    if (verdict == nullptr || leaf == nullptr) {
-        X509_STORE_CTX_set_error(store, X509_V_ERR_UNSPECIFIED);
-        return 0;
-    }
-    verdict->presented = pki::Certificate::from_x509(leaf);
+    const STACK_OF(X509)* const presented = X509_STORE_CTX_get0_untrusted(store);
+    X509* const leaf = X509_STORE_CTX_get0_cert(store);
     VerifiedChains::Key key{};
-    const bool has_key = VerifiedChains::key_of(leaf, X509_STORE_CTX_get0_untrusted(store), key);
-    const auto known = has_key ? settings.verified.find(key, system_clock()()) : nullptr;
-    if (known != nullptr) {
-        share_certificates(store, *known);
-        verdict->presented = pki::Certificate::from_x509(X509_STORE_CTX_get0_cert(store));
+    if (verdict == nullptr || leaf == nullptr || sk_X509_value(presented, 0) != leaf ||
+        !VerifiedChains::key_of(leaf, presented, key)) {
+        return refuse_chain(store, X509_V_ERR_UNSPECIFIED);
+    }
+    if (const auto known = settings.verified.find(key, system_clock()())) {
+        hold(store, *known);
+        verdict->presented = known->front();
         X509_STORE_CTX_set_error(store, X509_V_OK);
         return 1;
     }
+    VerifiedChains::Presented chain = read_with_keys(presented);
+    if (chain.empty()) return refuse_chain(store, X509_V_ERR_OUT_OF_MEM);
+    hold(store, chain);
+    verdict->presented = chain.front();
     if (settings.lets_expired_leaf_pass) X509_STORE_CTX_set_verify_cb(store, &let_expired_leaf_pass);
     const bool is_verified = X509_verify_cert(store) == 1;
-    if (is_verified && names_purpose(leaf, settings.purpose)) {
-        if (has_key && !verdict->is_expired_leaf)
-            settings.verified.add(key, X509_STORE_CTX_get0_chain(store), X509_STORE_CTX_get0_untrusted(store));
+    if (is_verified && names_purpose(chain.front().get(), settings.purpose)) {
+        if (!verdict->is_expired_leaf)
+            settings.verified.add(key, X509_STORE_CTX_get0_chain(store), std::move(chain));
         X509_STORE_CTX_set_error(store, verdict->is_expired_leaf ? X509_V_ERR_CERT_HAS_EXPIRED : X509_V_OK);
         return 1;
     }
     const int error = is_verified ? X509_V_ERR_INVALID_PURPOSE : X509_STORE_CTX_get_error(store);
     verdict->error = error == X509_V_OK ? X509_V_ERR_UNSPECIFIED : error;
-    X509_STORE_CTX_set_error(store, error_for_alert(verdict->error));
-    return 0;
+    return refuse_chain(store, error_for_alert(verdict->error));
 }
 
 int select_alpn(SSL*, const unsigned char** out, unsigned char* out_size, const unsigned char* in,
@@ -137,7 +158,7 @@ Result<std::shared_ptr<Settings>> make_settings(const SSL_METHOD* method, const 
                                                 MinimumTls minimum, const char* groups) {
     ERR_clear_error();
     auto settings = std::make_shared<Settings>();
-    settings->context.reset(SSL_CTX_new_ex(tls_algorithms(), nullptr, method));
+    settings->context.reset(SSL_CTX_new_ex(handshake_algorithms(), nullptr, method));
     SSL_CTX* context = settings->context.get();
     if (context == nullptr) return failed("making a TLS context");
     const int version = minimum == MinimumTls::v1_2 ? TLS1_2_VERSION : TLS1_3_VERSION;

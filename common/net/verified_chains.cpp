@@ -42,7 +42,7 @@ std::shared_ptr<const VerifiedChains::Presented> VerifiedChains::find(const Key&
     return is_valid ? chain.presented : nullptr;
 }
 
-void VerifiedChains::add(const Key& key, const STACK_OF(X509) * chain, const STACK_OF(X509) * presented) {
+void VerifiedChains::add(const Key& key, const STACK_OF(X509) * chain, Presented presented) {
     if (sk_X509_num(chain) <= 0) return;
     Chain verified{SystemTime::min(), SystemTime::max(), nullptr};
     for (int i = 0; i < sk_X509_num(chain); ++i) {
@@ -50,11 +50,7 @@ void VerifiedChains::add(const Key& key, const STACK_OF(X509) * chain, const STA
         verified.not_before = std::max(verified.not_before, certificate.not_before());
         verified.not_after = std::min(verified.not_after, certificate.not_after());
     }
-    Presented kept;
-    for (int i = 0; i < sk_X509_num(presented); ++i) {
-        kept.push_back(pki::Certificate::from_x509(sk_X509_value(presented, i)));
-    }
-    verified.presented = std::make_shared<const Presented>(std::move(kept));
+    verified.presented = std::make_shared<const Presented>(std::move(presented));
     const std::lock_guard lock(mutex_);
     if (chains_.size() >= kMost) chains_.clear();
     chains_.insert_or_assign(key, std::move(verified));

@@ -36,7 +36,7 @@ public:
     std::shared_ptr<const Presented> find(const Key& key, SystemTime now) const;
     bool contains(const Key& key, SystemTime now) const { return find(key, now) != nullptr; }
     /// The whole verified chain, up to the root: its narrowest validity counts.
-    void add(const Key& key, const STACK_OF(X509) * chain, const STACK_OF(X509) * presented = nullptr);
+    void add(const Key& key, const STACK_OF(X509) * chain, Presented presented = {});
     std::size_t size() const;
 
 private:

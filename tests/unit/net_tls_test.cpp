@@ -321,15 +321,15 @@ bool reads_key(OSSL_LIB_CTX* context, EVP_PKEY* key) {
 }
 
 TEST(TlsAlgorithms, ReadTheKeysThatCertificatesMayHaveAndNoOthers) {
-    ASSERT_NE(tls_algorithms(), nullptr);
+    ASSERT_NE(certificate_algorithms(), nullptr);
     const auto made = [](EVP_PKEY* key) { return pki::EvpKeyPtr(key); };
-    EXPECT_TRUE(reads_key(tls_algorithms(), made(EVP_EC_gen("P-256")).get()));
-    EXPECT_TRUE(reads_key(tls_algorithms(), made(EVP_EC_gen("P-384")).get()));
-    EXPECT_TRUE(reads_key(tls_algorithms(), made(EVP_RSA_gen(2048)).get()));
-    EXPECT_TRUE(reads_key(tls_algorithms(), made(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519")).get()));
+    EXPECT_TRUE(reads_key(certificate_algorithms(), made(EVP_EC_gen("P-256")).get()));
+    EXPECT_TRUE(reads_key(certificate_algorithms(), made(EVP_EC_gen("P-384")).get()));
+    EXPECT_TRUE(reads_key(certificate_algorithms(), made(EVP_RSA_gen(2048)).get()));
+    EXPECT_TRUE(reads_key(certificate_algorithms(), made(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519")).get()));
     const auto exchange = made(EVP_PKEY_Q_keygen(nullptr, nullptr, "X25519"));
     EXPECT_TRUE(reads_key(nullptr, exchange.get()));
-    EXPECT_FALSE(reads_key(tls_algorithms(), exchange.get()));
+    EXPECT_FALSE(reads_key(certificate_algorithms(), exchange.get()));
 }
 
 TEST(VerifiedChains, TellsChainsApart) {
