@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "audit/json_line.hpp"
+
 namespace postern::audit {
 
 namespace {
@@ -63,36 +65,27 @@ Json bounded(const nlohmann::json& value, const Bounds& bounds, std::size_t dept
     return copy;
 }
 
-/// Adds what `target` does not have yet; objects are merged, what is there stays.
-void merge_absent(Json& target, const Json& source) {
-    for (auto item = source.begin(); item != source.end(); ++item) {
-        const auto found = target.find(item.key());
-        if (found == target.end()) {
-            target[item.key()] = item.value();
-        } else if (found->is_object() && item->is_object()) {
-            merge_absent(*found, *item);
-        }
-    }
-}
-
-/// ECS event.category and event.type, which have closed lists of values; left out where none fits.
+/// ECS event.category and event.type, which have closed lists of values, as JSON; left out where none fits.
 struct Classes {
-    std::vector<std::string_view> categories;
-    std::vector<std::string_view> types;
+    std::string_view categories;
+    std::string_view types;
 };
 
 Classes classes_of(std::string_view action) {
-    if (action == "connection.accepted") return {{"network"}, {"connection", "start", "allowed"}};
-    if (action == "connection.rejected") return {{"network"}, {"connection", "denied"}};
-    if (action == "connection.closed") return {{"network"}, {"connection", "end"}};
-    if (action.starts_with("login.")) return {{"authentication"}, {"start"}};
-    if (action == "session.ended") return {{"authentication", "session"}, {"end"}};
-    if (action == "certificate.issued") return {{"iam"}, {"creation"}};
-    if (action == "certificate.revoked") return {{"iam"}, {"deletion"}};
-    if (action.starts_with("certificate.")) return {{"iam"}, {"change"}};
-    if (action.starts_with("admin.")) return {{"iam"}, {"admin", "change"}};
-    if (action.starts_with("config.")) return {{"configuration"}, {"change"}};
-    return {{}, {"info"}};
+    constexpr std::string_view kNetwork = R"(["network"])";
+    constexpr std::string_view kIam = R"(["iam"])";
+    constexpr std::string_view kChange = R"(["change"])";
+    if (action == "connection.accepted") return {kNetwork, R"(["connection","start","allowed"])"};
+    if (action == "connection.rejected") return {kNetwork, R"(["connection","denied"])"};
+    if (action == "connection.closed") return {kNetwork, R"(["connection","end"])"};
+    if (action.starts_with("login.")) return {R"(["authentication"])", R"(["start"])"};
+    if (action == "session.ended") return {R"(["authentication","session"])", R"(["end"])"};
+    if (action == "certificate.issued") return {kIam, R"(["creation"])"};
+    if (action == "certificate.revoked") return {kIam, R"(["deletion"])"};
+    if (action.starts_with("certificate.")) return {kIam, kChange};
+    if (action.starts_with("admin.")) return {kIam, R"(["admin","change"])"};
+    if (action.starts_with("config.")) return {R"(["configuration"])", kChange};
+    return {{}, R"(["info"])"};
 }
 
 /// An action is a word of ours; whatever else is in it must not reach the line's head unescaped.
@@ -106,134 +99,132 @@ std::string action_word(std::string_view action) {
     return word;
 }
 
-class Builder {
+/// The line of one record within one set of bounds.
+class Line {
 public:
-    explicit Builder(const Bounds& bounds) : bounds_(bounds) {}
+    explicit Line(const Record& record, const Bounds& bounds)
+        : record_(record), bounds_(bounds), claims_(claims_of(record, bounds)), extra_(extra_of(record, bounds)) {}
 
-    Json build(const Record& record, SystemTime time, std::uint64_t sequence, std::string_view previous_hash,
-               std::string_view host_name, std::string_view program) {
+    std::string build(SystemTime time, std::uint64_t sequence, std::string_view previous_hash,
+                      std::string_view host_name, std::string_view program) {
         // chain.cpp reads the head of the line up to `previous` without parsing JSON: this order is part of
         // the format.
-        root_["@timestamp"] = format_time(time);
-        add_event(record, sequence, program);
-        add_postern(record, previous_hash);
-        put("message", record.message);
-        add_peer(record);
-        add_certificate(record);
-        put("service.name", record.service);
+        line_.text("@timestamp", format_time(time));
+        add_event(sequence, program);
+        add_postern(previous_hash);
+        put("message", record_.message);
+        add_peer();
+        add_certificate();
+        put("service.name", record_.service);
         put("host.name", host_name);
-        root_["ecs"]["version"] = "8.11.0";
-        if (record.extra.is_object()) {
-            merge_absent(root_, bounded(record.extra, bounds_, bounds_.depth));
-        }
-        return std::move(root_);
+        line_.text("ecs.version", "8.11.0");
+        return line_.finish();
     }
 
 private:
-    /// `path` is a field's name with dots; an empty text is left out.
+    static Json claims_of(const Record& record, const Bounds& bounds) {
+        Json claims = Json::object();
+        if (record.claims.is_object()) {
+            claims["postern"]["claimed"] = bounded(record.claims, bounds, bounds.depth);
+        }
+        return claims;
+    }
+    static Json extra_of(const Record& record, const Bounds& bounds) {
+        return record.extra.is_object() ? bounded(record.extra, bounds, bounds.depth) : Json::object();
+    }
+
+    /// An empty text is left out.
     void put(std::string_view path, std::string_view text) {
-        if (!text.empty()) {
-            at(path) = cut(text, bounds_.string_bytes);
+        if (text.size() > bounds_.string_bytes) {
+            line_.text(path, cut(text, bounds_.string_bytes));
+        } else if (!text.empty()) {
+            line_.text(path, text);
         }
     }
-    template <class Number>
-    void put_number(std::string_view path, Number number, bool is_present) {
-        if (is_present) {
-            at(path) = number;
+    /// A port that is not known is left out, and so is a count that was not taken.
+    void put_port(std::string_view path, std::uint16_t port) {
+        if (port != 0) {
+            line_.number(path, port);
         }
     }
-    Json& at(std::string_view path) {
-        Json* node = &root_;
-        while (true) {
-            const std::size_t dot = path.find('.');
-            node = &(*node)[std::string(path.substr(0, dot))];
-            if (dot == std::string_view::npos) {
-                return *node;
-            }
-            path.remove_prefix(dot + 1);
+    void put_count(std::string_view path, const std::optional<std::uint64_t>& count) {
+        if (count) {
+            line_.number(path, *count);
         }
     }
 
-    void add_event(const Record& record, std::uint64_t sequence, std::string_view program) {
-        Json& event = root_["event"];
-        event["sequence"] = sequence;
-        event["action"] = action_word(record.action);
-        event["outcome"] = record.is_success ? "success" : "failure";
-        if (record.reason) {
-            event["reason"] = name(*record.reason);
+    void add_event(std::uint64_t sequence, std::string_view program) {
+        line_.number("event.sequence", sequence);
+        line_.text("event.action", action_word(record_.action));
+        line_.text("event.outcome", record_.is_success ? "success" : "failure");
+        if (record_.reason) {
+            line_.text("event.reason", name(*record_.reason));
         }
-        event["kind"] = "event";
-        const Classes classes = classes_of(record.action);
+        line_.text("event.kind", "event");
+        const Classes classes = classes_of(record_.action);
         if (!classes.categories.empty()) {
-            event["category"] = classes.categories;
+            line_.json("event.category", classes.categories);
         }
-        event["type"] = classes.types;
-        if (record.duration) {
-            event["duration"] = record.duration->count();
+        line_.json("event.type", classes.types);
+        if (record_.duration) {
+            line_.number("event.duration", static_cast<std::uint64_t>(std::max<std::int64_t>(record_.duration->count(), 0)));
         }
         put("event.provider", program);
     }
 
-    void add_postern(const Record& record, std::string_view previous_hash) {
-        root_["postern"]["audit"]["previous"] = previous_hash;
-        if (record.stage) {
-            put("postern.stage", name(*record.stage));
+    void add_postern(std::string_view previous_hash) {
+        line_.text("postern.audit.previous", previous_hash);
+        if (record_.stage) {
+            line_.text("postern.stage", name(*record_.stage));
         }
-        put("postern.connection.id", record.connection_id);
-        put("postern.session.id", record.session_id);
-        put_number("postern.backend.local_port", record.backend_local_port, record.backend_local_port != 0);
-        put("postern.closed_by", record.closed_by);
-        put("postern.claimed.user", record.claimed_user);
-        if (record.claims.is_object()) {
-            merge_absent(at("postern.claimed"), bounded(record.claims, bounds_, bounds_.depth));
+        put("postern.connection.id", record_.connection_id);
+        put("postern.session.id", record_.session_id);
+        put_port("postern.backend.local_port", record_.backend_local_port);
+        put("postern.closed_by", record_.closed_by);
+        put("postern.claimed.user", record_.claimed_user);
+        if (record_.claims.is_object()) {
+            line_.object("postern.claimed");
         }
     }
 
-    void add_peer(const Record& record) {
-        put("user.name", record.user);
-        if (!record.groups.empty()) {
-            Json& names = at("user.group.name");
-            names = Json::array();
-            for (const std::string& group : record.groups) {
+    void add_peer() {
+        put("user.name", record_.user);
+        if (!record_.groups.empty()) {
+            std::vector<std::string> names;
+            for (const std::string& group : record_.groups) {
                 if (names.size() == bounds_.array_items) {
-                    names.push_back("...(cut)");
+                    names.emplace_back("...(cut)");
                     break;
                 }
                 names.push_back(cut(group, bounds_.string_bytes));
             }
+            line_.texts("user.group.name", names);
         }
-        put("source.ip", record.source_ip);
-        put_number("source.port", record.source_port, record.source_port != 0);
-        put_number("source.bytes", record.bytes_from_client.value_or(0),
-                   record.bytes_from_client.has_value());
-        put("destination.address", record.destination_address);
-        put("destination.ip", record.destination_ip);
-        put_number("destination.port", record.destination_port, record.destination_port != 0);
-        put_number("destination.bytes", record.bytes_from_backend.value_or(0),
-                   record.bytes_from_backend.has_value());
+        put("source.ip", record_.source_ip);
+        put_port("source.port", record_.source_port);
+        put_count("source.bytes", record_.bytes_from_client);
+        put("destination.address", record_.destination_address);
+        put("destination.ip", record_.destination_ip);
+        put_port("destination.port", record_.destination_port);
+        put_count("destination.bytes", record_.bytes_from_backend);
     }
 
-    void add_certificate(const Record& record) {
-        put("tls.client.x509.serial_number", record.certificate_serial);
-        put("tls.client.x509.subject.distinguished_name", record.certificate_subject);
-        put("tls.client.x509.issuer.distinguished_name", record.certificate_issuer);
-        if (record.certificate_not_after) {
-            put("tls.client.x509.not_after", format_time(*record.certificate_not_after));
+    void add_certificate() {
+        put("tls.client.x509.serial_number", record_.certificate_serial);
+        put("tls.client.x509.subject.distinguished_name", record_.certificate_subject);
+        put("tls.client.x509.issuer.distinguished_name", record_.certificate_issuer);
+        if (record_.certificate_not_after) {
+            line_.text("tls.client.x509.not_after", format_time(*record_.certificate_not_after));
         }
-        put("tls.client.hash.sha256", record.certificate_sha256);
+        put("tls.client.hash.sha256", record_.certificate_sha256);
     }
 
+    const Record& record_;
     const Bounds& bounds_;
-    Json root_ = Json::object();
+    const Json claims_;
+    const Json extra_;
+    JsonLine line_{{&claims_, &extra_}};
 };
-
-/// ASCII alone: what a peer wrote cannot play tricks on a terminal (bidirectional text, C1 controls) or a log
-/// shipper.
-std::string dump(const Json& json) {
-    std::string line = json.dump(-1, ' ', true, Json::error_handler_t::replace);
-    std::replace(line.begin(), line.end(), '\x7f', '?');
-    return line;
-}
 
 }  // namespace
 
@@ -261,8 +252,7 @@ std::string format_line(const Record& record, SystemTime time, std::uint64_t seq
                         std::string_view previous_hash, std::string_view host_name,
                         std::string_view program) {
     for (const Bounds& bounds : kBounds) {
-        std::string line =
-            dump(Builder(bounds).build(record, time, sequence, previous_hash, host_name, program));
+        std::string line = Line(record, bounds).build(time, sequence, previous_hash, host_name, program);
         if (line.size() < kLongestLine) {
             return line;
         }
@@ -270,7 +260,7 @@ std::string format_line(const Record& record, SystemTime time, std::uint64_t seq
     Record bare = record;
     bare.claims = nullptr;
     bare.extra = {{"postern", {{"cut", "claims and extra fields"}}}};
-    return dump(Builder(kBounds.back()).build(bare, time, sequence, previous_hash, host_name, program));
+    return Line(bare, kBounds.back()).build(time, sequence, previous_hash, host_name, program);
 }
 
 }  // namespace postern::audit
