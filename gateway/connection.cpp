@@ -110,7 +110,7 @@ boost::asio::awaitable<bool> greet(Visit& visit) {
     }
     const net::TlsPeer peer = visit.client.peer();
     if (peer.certificate) {
-        visit.identity = identity_of(*peer.certificate, snapshot->settings.trust_domain);
+        visit.identity = visit.worker.identities.of(*peer.certificate, snapshot->settings.trust_domain);
     }
     co_return true;
 }

@@ -24,4 +24,19 @@ Result<IdentityPtr> identity_of(const pki::Certificate& certificate, std::string
     return IdentityPtr(std::move(identity));
 }
 
+Result<IdentityPtr> KnownIdentities::of(const pki::Certificate& certificate, std::string_view trust_domain) {
+    const auto found = known_.find(certificate.get());
+    if (found != known_.end() && found->second.identity->login.trust_domain == trust_domain) {
+        return found->second.identity;
+    }
+    auto identity = identity_of(certificate, trust_domain);
+    if (identity) {
+        if (known_.size() >= kMost) {
+            known_.clear();
+        }
+        known_.insert_or_assign(certificate.get(), Known{certificate, *identity});
+    }
+    return identity;
+}
+
 }  // namespace postern::gateway

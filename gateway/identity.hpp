@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 
 #include "base/result.hpp"
 #include "pki/certificate.hpp"
@@ -24,5 +25,25 @@ using IdentityPtr = std::shared_ptr<const Identity>;
 
 /// Code::malformed_certificate when the certificate is no login certificate of `trust_domain`.
 Result<IdentityPtr> identity_of(const pki::Certificate& certificate, std::string_view trust_domain);
+
+/// Remembers what the certificates that were shown last say, for connections that share one (net::VerifiedChains). Reading
+/// is not judging: validity, revocation and rules are looked at each time. To be used on one thread.
+class KnownIdentities {
+public:
+    /// As identity_of().
+    Result<IdentityPtr> of(const pki::Certificate& certificate, std::string_view trust_domain);
+    std::size_t size() const noexcept { return known_.size(); }
+
+    /// When there are so many, all is forgotten.
+    static constexpr std::size_t kMost = 1024;
+
+private:
+    struct Known {
+        /// Keeps the address, by which it is found, from being another one's.
+        pki::Certificate certificate;
+        IdentityPtr identity;
+    };
+    std::unordered_map<const X509*, Known> known_;
+};
 
 }  // namespace postern::gateway

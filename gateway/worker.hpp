@@ -12,6 +12,7 @@
 #include "audit/log.hpp"
 #include "base/clock.hpp"
 #include "gateway/connection_directory.hpp"
+#include "gateway/identity.hpp"
 #include "gateway/limits.hpp"
 #include "gateway/live_connections.hpp"
 #include "gateway/login_sessions.hpp"
@@ -52,6 +53,7 @@ struct Worker {
     /// Those that are warm. Their bound is that of Limits: here nobody is cut for a newer one.
     net::PendingConnections warm{std::numeric_limits<std::size_t>::max()};
     LiveConnections live;
+    KnownIdentities identities;
     /// Records of tunnels that ended while the audit log could not be written; tried again every second.
     /// Bounded by the tunnels that were open then: without an audit log nobody is let in.
     std::deque<audit::Record> unwritten;

@@ -205,6 +205,31 @@ TEST_F(Authorize, RefusesACertificateOfAnotherTrustDomain) {
     EXPECT_EQ(foreign.error().code, Code::malformed_certificate);
 }
 
+TEST_F(Authorize, ReadsACertificateOnceForEachTrustDomain) {
+    const auto alice = test::mint(test::login_profile("alice", kNow), authority_->issuing).value().certificate;
+    const auto bob = test::mint(test::login_profile("bob", kNow), authority_->issuing).value().certificate;
+    KnownIdentities known;
+    const auto first = known.of(alice, "test.internal");
+    ASSERT_TRUE(first);
+    EXPECT_EQ(known.of(alice, "test.internal").value(), first.value());
+    EXPECT_EQ(known.of(bob, "test.internal").value()->login.name, "bob");
+    const auto foreign = known.of(alice, "elsewhere.internal");
+    ASSERT_FALSE(foreign);
+    EXPECT_EQ(foreign.error().code, Code::malformed_certificate);
+    EXPECT_EQ(known.size(), 2U);
+}
+
+TEST_F(Authorize, RemembersNoMoreCertificatesThanItMay) {
+    const auto minted = test::mint(test::login_profile("alice", kNow), authority_->issuing).value().certificate;
+    KnownIdentities known;
+    for (std::size_t i = 0; i < KnownIdentities::kMost + 10; ++i) {
+        const pki::X509Ptr copy(X509_dup(minted.get()));
+        ASSERT_TRUE(known.of(pki::Certificate::from_x509(copy.get()), "test.internal"));
+        ASSERT_LE(known.size(), KnownIdentities::kMost);
+    }
+    EXPECT_LT(known.size(), 20U);
+}
+
 TEST_F(Authorize, TenThousandRulesCostNoMoreThanOne) {
     std::vector<Rule> many;
     for (int i = 0; i < 10'000; ++i) {
