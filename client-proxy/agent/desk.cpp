@@ -25,6 +25,8 @@ using net::kAwait;
 /// Events that are on their way to the control loop; more are dropped.
 constexpr std::size_t kMostNotes = 4096;
 constexpr auto kRefreshPause = std::chrono::seconds(10);
+/// With ports open somebody waits for an answer.
+constexpr auto kLostPause = std::chrono::seconds(2);
 
 }  // namespace
 
@@ -240,9 +242,13 @@ void Desk::note(Event event) {
 
 void Desk::note_here(const Event& event) {
     json told = to_json(event, system_clock()());
+    if (event.has_reason) {
+        told["reason"] = reason_of(event.told);
+    }
     publish("event", told);
     log_.add(std::move(told));
     mark(event);
+    suspect(event);
 }
 
 asio::awaitable<void> Desk::tick() {
@@ -257,9 +263,9 @@ asio::awaitable<void> Desk::tick() {
         }
         publish_traffic();
         publish_login();
-        if (login_ && !has_offers_ && !is_refreshing_ && now >= next_refresh_ &&
+        if (must_ask_gateways() && !is_refreshing_ && now >= next_refresh_ &&
             (server_->subscribers() > 0 || !ports_.all().empty())) {
-            next_refresh_ = now + kRefreshPause;
+            next_refresh_ = now + (ports_.all().empty() ? kRefreshPause : kLostPause);
             net::spawn(control_.at(0), "refresh", refresh_in_background());
         }
         timer.expires_after(std::chrono::seconds(1));

@@ -84,7 +84,6 @@ private:
     Answering port_set(control::ClientId client, nlohmann::json params);
     Answering services_refresh(control::ClientId client, nlohmann::json params);
     boost::asio::awaitable<Outcome<void>> refresh(std::shared_ptr<LoginSource> logins);
-    boost::asio::awaitable<void> refresh_in_background();
     boost::asio::awaitable<Outcome<PortWish>> judge_wish(control::ClientId client, nlohmann::json params);
     Outcome<LocalPortPtr> open_port(PortWish wish);
     void connect_at_start();
@@ -105,9 +104,18 @@ private:
                             const std::string& user, const std::string& socket) const;
     nlohmann::json port_json(const HeldPort& held) const;
 
+    // desk_watch.cpp
+    void suspect(const Event& event);
+    bool must_ask_gateways() const;
+    boost::asio::awaitable<void> refresh_in_background();
+    void gateways_answered(const Outcome<void>& answer);
+    std::string reason_of(const Refusal& refusal) const;
+
     /// What was seen of a service.
     struct Mark {
         std::optional<Refusal> error;
+        /// As clients are told it.
+        std::string reason;
     };
 
     const ProfileFolder folder_;
@@ -127,6 +135,9 @@ private:
     std::vector<OfferedService> offers_;
     bool has_offers_ = false;
     bool is_refreshing_ = false;
+    /// A connection ended as if there was no gateway any more; no gateway answered.
+    bool is_gateway_doubted_ = false;
+    bool is_gateway_lost_ = false;
     std::chrono::steady_clock::time_point next_refresh_{};
     std::map<std::string, Mark, std::less<>> marks_;
     /// Services that clients wait for, once for each.

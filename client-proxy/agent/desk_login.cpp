@@ -220,10 +220,13 @@ void Desk::login_changed(const LoginPtr& login) {
                              format_time(login->not_after());
         note_here(event);
         agent_.show(logins_, login);
+        // What was wrong with the old one says nothing of the new one.
+        for (auto& [service, mark] : marks_) {
+            mark = Mark();
+        }
         if (!is_renewal) {
             has_offers_ = false;
             next_refresh_ = {};
-            marks_.clear();
             publish("trust", trust_json());
             connect_at_start();
         }
@@ -312,8 +315,13 @@ json Desk::login_json() const {
 }
 
 json Desk::attention_json() const {
-    const auto tell = [](std::string_view reason, std::string_view message, std::string_view hint) {
-        return json{{"reason", reason}, {"message", message}, {"hint", hint}};
+    const auto tell = [](std::string_view reason, std::string_view message, std::string_view hint,
+                         bool is_waited_for = false) {
+        json told{{"reason", reason}, {"message", message}, {"hint", hint}};
+        if (is_waited_for) {
+            told["waiting"] = true;
+        }
+        return told;
     };
     if (trust_json().is_null()) {
         return tell("trust_required", "No CA service is known yet.",
@@ -321,18 +329,21 @@ json Desk::attention_json() const {
                     "--fingerprint sha256:HEX");
     }
     const json login = login_json();
+    // Whoever shows a form shows it now.
+    const bool is_waited_for = logins_->is_awaited();
     if (login.is_null()) {
-        return tell("login_required", "Nobody is logged in.", "Log in: postern login");
+        return tell("login_required", "Nobody is logged in.", "Log in: postern login", is_waited_for);
     }
     if (login["state"] == "revoked") {
-        return tell("revoked", "The login has been revoked.", "Log in again, or ask the administrator why.");
+        return tell("revoked", "The login has been revoked.", "Log in again, or ask the administrator why.",
+                    is_waited_for);
     }
     if (login["state"] == "expired") {
         const auto failure = logins_->failure();
         if (failure && exit_code_of(failure->code) == 5) {
             return tell("ca_unreachable", failure->message, failure->hint);
         }
-        return tell("login_expired", "The login has ended.", "Log in again: postern login");
+        return tell("login_expired", "The login has ended.", "Log in again: postern login", is_waited_for);
     }
     return nullptr;
 }

@@ -111,13 +111,6 @@ asio::awaitable<Outcome<void>> Desk::refresh(std::shared_ptr<LoginSource> logins
     co_return Outcome<void>();
 }
 
-asio::awaitable<void> Desk::refresh_in_background() {
-    is_refreshing_ = true;
-    auto refreshing = refresh(logins_);
-    const auto done = co_await std::move(refreshing);
-    is_refreshing_ = false;
-}
-
 Desk::Answering Desk::services_refresh(control::ClientId, json) {
     if (!login_) {
         control::Reply bad = refused_port(no_login());
@@ -253,10 +246,11 @@ Outcome<LocalPortPtr> Desk::open_port(PortWish wish) {
     Mark& mark = marks_[service];
     if (!opened) {
         if (!was_open) {
-            mark.error = opened.error();
+            const bool is_taken = opened.error().code == Code::already_exists;
+            mark = Mark{opened.error(), is_taken ? "port_in_use" : reason_of(opened.error())};
         }
     } else {
-        mark.error.reset();
+        mark = Mark();
         if (!was_open) {
             Event event;
             event.kind = EventKind::connected;
@@ -476,13 +470,14 @@ void Desk::mark(const Event& event) {
     if (found == marks_.end()) {
         return;
     }
-    auto& error = found->second.error;
+    auto& [error, reason] = found->second;
     if (event.kind == EventKind::accepted && error) {
         error.reset();
         publish_service(event.service);
     } else if ((event.kind == EventKind::refused || event.kind == EventKind::cut) && event.has_reason &&
                is_about_service(event.told) && (!error || error->message != event.told.message)) {
         error = event.told;
+        reason = reason_of(event.told);
         publish_service(event.service);
     }
 }
@@ -605,7 +600,7 @@ json Desk::service_json(const std::string& service) const {
         told["socket"] = open->port->socket_folder;
     }
     if (mark.error) {
-        told["error"] = {{"reason", postern::name(mark.error->code)},
+        told["error"] = {{"reason", mark.reason},
                          {"message", mark.error->message},
                          {"hint", mark.error->hint},
                          {"connection_id", mark.error->connection_id}};

@@ -26,6 +26,8 @@ using net::kAwait;
 /// process.
 constexpr auto kTick = std::chrono::seconds(2);
 constexpr auto kMostPause = std::chrono::seconds(30);
+/// Between two questions to the CA that gateways gave rise to.
+constexpr auto kDoubtPause = std::chrono::seconds(5);
 
 bool is_final(Code code) {
     return code == Code::session_ended || code == Code::user_disabled || code == Code::revoked ||
@@ -88,6 +90,23 @@ bool RenewedLogin::is_busy() const {
 std::optional<Refusal> RenewedLogin::failure() const {
     const std::lock_guard lock(mutex_);
     return failure_;
+}
+
+bool RenewedLogin::is_awaited() const {
+    const std::lock_guard lock(mutex_);
+    return !waiting_for_person_.empty();
+}
+
+void RenewedLogin::doubt() {
+    const std::lock_guard lock(mutex_);
+    const auto now = clock_();
+    if (!login_ || (now < next_doubt_ && now + kDoubtPause >= next_doubt_)) {
+        return;
+    }
+    next_doubt_ = now + kDoubtPause;
+    is_doubted_ = true;
+    is_wanted_ = true;
+    wake_.notify_all();
 }
 
 // With the mutex held.
@@ -191,13 +210,14 @@ void RenewedLogin::run() {
 void RenewedLogin::renew_now(std::unique_lock<std::mutex>& lock) {
     const LoginPtr before = login_;
     const auto now = clock_();
+    const bool is_doubted = std::exchange(is_doubted_, false);
     is_renewing_ = true;
     lock.unlock();
     // Before: a login that another process makes meanwhile is seen at the next look.
     files_seen_ = time_of(folder_.login_certificate());
     const auto on_disk = Login::load(folder_);
     const bool is_dead = on_disk && (*on_disk)->certificate().fingerprint() == dead_fingerprint_;
-    auto outcome = is_dead ? Outcome<LoginPtr>(dead_refusal_) : renew_login(folder_, now);
+    auto outcome = is_dead ? Outcome<LoginPtr>(dead_refusal_) : renew_login(folder_, now, is_doubted);
     if (!outcome && !is_dead && on_disk && is_final(outcome.error().code)) {
         dead_fingerprint_ = (*on_disk)->certificate().fingerprint();
         dead_refusal_ = outcome.error();
@@ -283,7 +303,7 @@ Outcome<LoginPtr> wait_for_login(LoginSource& source, std::chrono::milliseconds 
     return *std::move(outcome);
 }
 
-Outcome<LoginPtr> renew_login(const ProfileFolder& folder, SystemTime now) {
+Outcome<LoginPtr> renew_login(const ProfileFolder& folder, SystemTime now, bool is_doubted) {
     auto held = folder.lock("login.lock");
     if (!held) {
         return local_refusal(held.error());
@@ -292,7 +312,7 @@ Outcome<LoginPtr> renew_login(const ProfileFolder& folder, SystemTime now) {
     if (!login) {
         return login.error().code == Code::unauthenticated ? not_logged_in() : local_refusal(login.error());
     }
-    if (now < (*login)->renew_after()) {
+    if (now < (*login)->renew_after() && !is_doubted) {
         return *login;
     }
     auto profile = folder.load();

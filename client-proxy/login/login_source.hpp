@@ -73,6 +73,11 @@ public:
     bool is_busy() const override;
     /// Why the last renewal failed; nothing when it did not.
     std::optional<Refusal> failure() const;
+    /// Whether sessions wait for the person to log in.
+    bool is_awaited() const;
+    /// A gateway says that the login is no longer good. That alone ends none: the CA is asked, not more often
+    /// than every few seconds.
+    void doubt();
     /// What somebody has just put into the profile (null: logged out), so that nobody waits for the next look
     /// at the files. The hooks are not called.
     void adopt(LoginPtr login);
@@ -98,6 +103,9 @@ private:
     bool is_stopping_ = false;
     /// Somebody waits for a round.
     bool is_wanted_ = false;
+    /// The CA is to be asked even though the certificate is not due.
+    bool is_doubted_ = false;
+    SystemTime next_doubt_{};
     bool is_renewing_ = false;
     LoginPtr login_;
     std::optional<Refusal> failure_;
@@ -117,8 +125,8 @@ private:
 Outcome<LoginPtr> wait_for_login(LoginSource& source, std::chrono::milliseconds patience);
 
 /// One renewal, by whoever is first among the processes that share the folder: what is on the disk when that
-/// is still good, or a new one from the CA, kept on the disk. Blocking.
-Outcome<LoginPtr> renew_login(const ProfileFolder& folder, SystemTime now);
+/// is still good and not doubted, or a new one from the CA, kept on the disk. Blocking.
+Outcome<LoginPtr> renew_login(const ProfileFolder& folder, SystemTime now, bool is_doubted = false);
 
 /// For commands that need a good login once: the profile's, renewed when it is due. Blocking.
 Outcome<LoginPtr> good_login(const ProfileFolder& folder, SystemTime now);

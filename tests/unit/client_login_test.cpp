@@ -112,6 +112,7 @@ TEST_F(Renewal, ThatNeedsAPersonIsWaitedForWhereSomebodyAsksThem) {
         waiting.push_back(std::async(std::launch::async, [&] { return current(source); }));
     }
     asked.get_future().wait();
+    EXPECT_TRUE(source.is_awaited());
     const auto fresh = people_.login(now() + 50min);
     source.adopt(fresh);
     for (auto& one : waiting) {
@@ -119,6 +120,21 @@ TEST_F(Renewal, ThatNeedsAPersonIsWaitedForWhereSomebodyAsksThem) {
         ASSERT_TRUE(outcome.has_value()) << outcome.error().message;
         EXPECT_EQ((*outcome)->certificate().fingerprint(), fresh->certificate().fingerprint());
     }
+    EXPECT_FALSE(source.is_awaited());
+}
+
+TEST_F(Renewal, IsAskedForAtOnceWhenAGatewayDoubtsTheLoginWhichThatAloneDoesNotEnd) {
+    const auto login = people_.login(now() + 50min);
+    std::promise<Refusal> failed;
+    RenewedLogin::Hooks hooks;
+    hooks.on_failure = [&](const Refusal& refusal) { failed.set_value(refusal); };
+    RenewedLogin source(keep(login), login, system_clock(), hooks);
+    auto asked = failed.get_future();
+    source.doubt();
+    source.doubt();
+    ASSERT_EQ(asked.wait_for(30s), std::future_status::ready);
+    EXPECT_EQ(asked.get().code, Code::unreachable);
+    EXPECT_TRUE(current(source).has_value());
 }
 
 }  // namespace

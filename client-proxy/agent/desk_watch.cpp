@@ -1,0 +1,98 @@
+// The part of the desk that notices, from how connections end, that the login or the gateways are not what
+// they were, and asks those who know.
+#include <algorithm>
+
+#include "client-proxy/agent/desk.hpp"
+
+namespace postern::client {
+
+namespace asio = boost::asio;
+
+namespace {
+
+bool is_about_login(Code code) {
+    return code == Code::revoked || code == Code::user_disabled || code == Code::session_ended;
+}
+
+// None of them is proof: PostgreSQL and the local network end connections too.
+bool may_be_gateway(Code code) {
+    return code == Code::unreachable || code == Code::end_of_stream || code == Code::timed_out ||
+           code == Code::shutting_down;
+}
+
+}  // namespace
+
+void Desk::suspect(const Event& event) {
+    const bool is_trouble = event.kind == EventKind::refused || event.kind == EventKind::cut;
+    if (!is_trouble || !event.has_reason || is_stopping_) {
+        return;
+    }
+    // What happened to other people's certificates says nothing of this login.
+    const auto& ports = ports_.all();
+    const bool is_ours = std::any_of(ports.begin(), ports.end(), [&](const HeldPort& held) {
+        return held.port->service == event.service && held.port->logins == logins_;
+    });
+    if (!is_ours) {
+        return;
+    }
+    if (is_about_login(event.told.code)) {
+        logins_->doubt();
+    } else if (may_be_gateway(event.told.code) && reason_of(event.told) != "ca_unreachable" &&
+               !is_gateway_lost_) {
+        is_gateway_doubted_ = true;
+        next_refresh_ = {};
+    }
+}
+
+// A CA that does not answer has a word of its own: what helps is another thing than for a gateway.
+std::string Desk::reason_of(const Refusal& refusal) const {
+    const auto failure = logins_->failure();
+    const bool is_ca = failure && failure->message == refusal.message && may_be_gateway(refusal.code);
+    return is_ca ? "ca_unreachable" : std::string(postern::name(refusal.code));
+}
+
+bool Desk::must_ask_gateways() const {
+    return login_ && (!has_offers_ || is_gateway_doubted_ || is_gateway_lost_);
+}
+
+asio::awaitable<void> Desk::refresh_in_background() {
+    is_refreshing_ = true;
+    is_gateway_doubted_ = false;
+    auto refreshing = refresh(logins_);
+    const auto done = co_await std::move(refreshing);
+    is_refreshing_ = false;
+    if (!is_stopping_) {
+        gateways_answered(done);
+    }
+}
+
+// Only the loss and the return are told, not each question between them; and the ports say how it is now.
+void Desk::gateways_answered(const Outcome<void>& answer) {
+    const bool has_asked = login_ && !login_->is_used_up(system_clock()());
+    const bool is_lost = !answer && has_asked && may_be_gateway(answer.error().code);
+    if (!answer && !is_lost) {
+        return;
+    }
+    for (const auto& held : ports_.all()) {
+        Mark& mark = marks_[held.port->service];
+        const bool was_gateway = mark.error && may_be_gateway(mark.error->code);
+        const bool is_news = is_lost ? !is_gateway_lost_ : was_gateway;
+        if (held.port->logins == logins_ && is_news) {
+            mark = is_lost ? Mark{answer.error(), reason_of(answer.error())} : Mark();
+            publish_service(held.port->service);
+        }
+    }
+    if (is_lost == is_gateway_lost_) {
+        return;
+    }
+    is_gateway_lost_ = is_lost;
+    Event event;
+    event.kind = is_lost ? EventKind::gateway_lost : EventKind::gateway_back;
+    if (is_lost) {
+        event.told = answer.error();
+        event.has_reason = true;
+    }
+    note_here(event);
+}
+
+}  // namespace postern::client
