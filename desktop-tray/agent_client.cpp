@@ -129,7 +129,8 @@ void AgentClient::on_connected() {
 void AgentClient::introduce() {
     ask(QStringLiteral("hello"),
         {{QStringLiteral("client"), QStringLiteral("postern-tray")},
-         {QStringLiteral("version"), QCoreApplication::applicationVersion()}},
+         {QStringLiteral("version"), QCoreApplication::applicationVersion()},
+         {QStringLiteral("asks_login"), true}},
         this, [this](const Answer& answer) {
             if (answer.is_ok() && answer.result[QLatin1String("protocol")].toInt() != kProtocol) {
                 give_up({QStringLiteral("other_protocol"),
@@ -141,8 +142,10 @@ void AgentClient::introduce() {
     ask(QStringLiteral("subscribe"), {}, this, [this](const Answer& answer) {
         if (answer.is_ok()) {
             state_.replace(answer.result);
+            has_said_goodbye_ = false;
             set_status(Status::ready);
             emit state_changed();
+            open_what_was_lost();
         } else if (socket_.state() == QLocalSocket::ConnectedState) {
             give_up(*answer.error);
         }
@@ -159,8 +162,35 @@ void AgentClient::introduce() {
     });
 }
 
+// Whoever ends the agent on purpose ends its ports too. One that was killed loses what people count on.
+void AgentClient::note_what_is_lost() {
+    if (has_said_goodbye_ || !state_.is_known()) {
+        return;
+    }
+    lost_.clear();
+    for (const Service& service : state_.services()) {
+        if (service.is_on()) {
+            lost_.insert(service.name, service.mode);
+        }
+    }
+    if (!lost_.isEmpty()) {
+        emit connections_lost();
+    }
+}
+
+void AgentClient::open_what_was_lost() {
+    const QMap<QString, QString> lost = std::exchange(lost_, {});
+    for (auto open = lost.cbegin(); open != lost.cend(); ++open) {
+        const Service* const service = state_.service(open.key());
+        if (state_.is_signed_in() && (service == nullptr || !service->is_on())) {
+            connect_service(open.key(), open.value());
+        }
+    }
+}
+
 void AgentClient::on_lost() {
     const bool was_known = state_.is_known();
+    note_what_is_lost();
     state_.forget();
     answer_all(
         {QStringLiteral("agent_gone"), tr("The agent does not answer."), tr("Try again in a moment."), {}});
@@ -173,8 +203,9 @@ void AgentClient::on_lost() {
     } else if (status_ == Status::connecting && wants_launch_) {
         launch_agent();
     }
-    if (status_ == Status::connecting && trying_.hasExpired(options_.patience.count())) {
-        const bool can_start = !options_.launch.isEmpty();
+    const bool can_start = !options_.launch.isEmpty();
+    const bool is_hopeless = !can_start && !was_known;
+    if (status_ == Status::connecting && (is_hopeless || trying_.hasExpired(options_.patience.count()))) {
         set_status(
             Status::failed,
             {QStringLiteral("agent_unreachable"),
@@ -226,6 +257,7 @@ void AgentClient::on_line(const QByteArray& line) {
     const QJsonObject message = QJsonDocument::fromJson(line).object();
     if (const QString method = message[QLatin1String("method")].toString(); !method.isEmpty()) {
         const QJsonObject params = message[QLatin1String("params")].toObject();
+        has_said_goodbye_ = has_said_goodbye_ || method == QLatin1String("shutdown");
         if (!state_.is_known() || !state_.apply(method, params)) {
             return;
         }
@@ -321,7 +353,7 @@ void AgentClient::change_setting(const QString& name, const QJsonValue& value) {
 void AgentClient::sign_out() {
     ask(QStringLiteral("logout"), {}, this, [this](const Answer& answer) {
         if (!answer.is_ok()) {
-            emit refused({}, *answer.error);
+            emit refused({}, about_ca(*answer.error));
         }
     });
 }

@@ -9,6 +9,7 @@
 #include <QElapsedTimer>
 #include <QHash>
 #include <QLocalSocket>
+#include <QMap>
 #include <QObject>
 #include <QPointer>
 #include <QTimer>
@@ -81,6 +82,8 @@ signals:
     /// The numbers moved, nothing else did.
     void traffic_changed();
     void event_happened(const postern::tray::Event& event);
+    /// The agent went without a word while ports were open. They are opened again when it is back.
+    void connections_lost();
     /// What somebody asked for with one click did not work.
     void refused(const QString& service, const postern::tray::Trouble& trouble);
 
@@ -97,6 +100,8 @@ private:
     void on_bytes();
     void on_line(const QByteArray& line);
     void introduce();
+    void note_what_is_lost();
+    void open_what_was_lost();
     void launch_agent();
     void set_status(Status status, Trouble failure = {});
     void give_up(Trouble why);
@@ -118,6 +123,10 @@ private:
     QElapsedTimer trying_;
     QElapsedTimer launched_;
     bool wants_launch_ = true;
+    /// The agent said that it ends: somebody wanted that.
+    bool has_said_goodbye_ = false;
+    /// Service and mode of what was open when the agent went without a word.
+    QMap<QString, QString> lost_;
 };
 
 }  // namespace postern::tray

@@ -12,6 +12,7 @@ constexpr int kLongestCommand = 2000;
 constexpr int kMostEvents = 200;
 constexpr int kMostServices = 2000;
 constexpr int kMostMethods = 8;
+constexpr qint64 kSoonSeconds = 600;
 
 QString clean(const QJsonValue& value, int longest = kLongestText) {
     QString text = value.toString().left(longest);
@@ -58,6 +59,11 @@ std::optional<Value> optional_from(const QJsonValue& json, From from) {
 }
 
 }  // namespace
+
+bool Login::ends_soon(const QDateTime& now) const {
+    const qint64 left = session_ends.isValid() ? now.secsTo(session_ends) : 0;
+    return is_usable() && left > 0 && left <= kSoonSeconds;
+}
 
 Trust trust_from(const QJsonObject& json) {
     return {clean(json["ca"]), clean(json["trust_domain"]), clean(json["fingerprint"]),
@@ -121,8 +127,12 @@ Service service_from(const QJsonObject& json) {
 }
 
 Event event_from(const QJsonObject& json) {
-    return {time_from(json["time"]), clean(json["kind"]), clean(json["service"]), clean(json["program"]),
-            trouble_of(json)};
+    Event event{time_from(json["time"]), clean(json["kind"]), clean(json["service"]), clean(json["program"]),
+                trouble_of(json)};
+    if (event.kind == QLatin1String("renewal_failed")) {
+        event.trouble = about_ca(std::move(event.trouble));
+    }
+    return event;
 }
 
 AgentSettings settings_from(const QJsonObject& json) {
@@ -164,6 +174,16 @@ Trouble trouble_from_error(const QJsonObject& error) {
     return trouble;
 }
 
+Trouble about_ca(Trouble trouble) {
+    for (const char* reason : {"unreachable", "timed_out", "end_of_stream"}) {
+        if (trouble.reason == QLatin1String(reason)) {
+            trouble.reason = QStringLiteral("ca_unreachable");
+            break;
+        }
+    }
+    return trouble;
+}
+
 void AgentState::set_services(const QJsonArray& array) {
     services_.clear();
     for (const QJsonValue& value : array) {
@@ -176,6 +196,7 @@ void AgentState::set_services(const QJsonArray& array) {
 
 void AgentState::set_attention(const QJsonValue& value) {
     attention_ = optional_from<Trouble>(value, trouble_of);
+    is_sign_in_awaited_ = value[QLatin1String("waiting")].toBool();
     if (attention_ && attention_->is_empty()) {
         attention_.reset();
     }
@@ -260,6 +281,11 @@ int AgentState::connected_count() const {
     return static_cast<int>(std::count_if(services_.begin(), services_.end(), [](const Service& service) {
         return service.state == ServiceState::connected;
     }));
+}
+
+int AgentState::open_count() const {
+    return static_cast<int>(std::count_if(services_.begin(), services_.end(),
+                                          [](const Service& service) { return service.is_on(); }));
 }
 
 Overview AgentState::overview() const {

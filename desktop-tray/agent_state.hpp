@@ -38,6 +38,8 @@ struct Login {
     LoginState state = LoginState::valid;
     /// May be used: neither expired nor revoked.
     bool is_usable() const { return state == LoginState::valid || state == LoginState::renewing; }
+    /// The person should sign in again before the session ends by itself.
+    bool ends_soon(const QDateTime& now) const;
     bool operator==(const Login&) const = default;
 };
 
@@ -128,6 +130,8 @@ InspectedCa inspected_ca_from(const QJsonObject& json);
 QList<LoginMethod> login_methods_from(const QJsonObject& result);
 /// An error object of JSON-RPC.
 Trouble trouble_from_error(const QJsonObject& error);
+/// Of something that only the CA service could do: what cannot be reached then is that, not a gateway.
+Trouble about_ca(Trouble trouble);
 
 /// What the icon and the header tell at a glance.
 enum class Overview { no_agent, not_set_up, signed_out, signed_in, connected, needs_attention };
@@ -151,9 +155,15 @@ public:
     const Service* service(const QString& name) const;
     const AgentSettings& settings() const { return settings_; }
     const std::optional<Trouble>& attention() const { return attention_; }
+    /// Local connections wait for somebody to sign in.
+    bool is_sign_in_awaited() const { return is_sign_in_awaited_; }
+    /// Somebody is signed in, and may use what is open.
+    bool is_signed_in() const { return login_ && login_->is_usable(); }
     /// Newest first; at most 200.
     const QList<Event>& events() const { return events_; }
     int connected_count() const;
+    /// Services with an open local port, whatever became of their last connection.
+    int open_count() const;
     Overview overview() const;
 
 private:
@@ -166,6 +176,7 @@ private:
     QList<Service> services_;
     AgentSettings settings_;
     std::optional<Trouble> attention_;
+    bool is_sign_in_awaited_ = false;
     QList<Event> events_;
 };
 

@@ -86,11 +86,11 @@ QListView, QTreeView { background: @base@; border: 1px solid @line@; border-radi
 QListView[plain="true"] { background: transparent; border: none; }
 QCheckBox { spacing: 8px; }
 QCheckBox::indicator, QListView::indicator { width: 14px; height: 14px; border: 1px solid @edge@; border-radius: 4px; background: @base@; }
-QCheckBox::indicator:focus { border-color: @accent@; }
+QCheckBox::indicator:focus { border: 2px solid @accent@; width: 12px; height: 12px; }
 QCheckBox::indicator:checked, QListView::indicator:checked { background: @accent@; border-color: @accent@; image: url(@check@); }
-QCheckBox:focus { color: @accent@; }
+QCheckBox::indicator:checked:focus { border-color: @text@; }
 QTreeView { padding: 4px; }
-QTreeView::item { padding: 5px 6px; }
+QTreeView::item { padding: 5px 6px; border: none; background: transparent; }
 QTreeView::item:selected, QListWidget::item:selected { background: @selection@; color: @text@; }
 QHeaderView::section { background: @base@; color: @quiet@; border: none; border-bottom: 1px solid @line@; padding: 6px; }
 QTabBar::tab { background: transparent; color: @quiet@; padding: 9px 4px; margin-right: 20px; border: none;

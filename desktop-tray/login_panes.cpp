@@ -9,8 +9,8 @@
 #include <QTreeWidget>
 
 #include "desktop-tray/appearance.hpp"
+#include "desktop-tray/copy_line.hpp"
 #include "desktop-tray/notice_box.hpp"
-#include "desktop-tray/service_pane.hpp"
 #include "desktop-tray/wording.hpp"
 
 namespace postern::tray {
@@ -47,7 +47,7 @@ CertificatePane::CertificatePane(QWidget* parent) : QWidget(parent) {
     serial_ = add_row(form, tr("Serial number"), true);
     issuer_ = add_row(form, tr("Issuer"));
     ca_ = add_row(form, tr("CA service"));
-    fingerprint_ = add_row(form, tr("Its fingerprint"), true);
+    fingerprint_ = add_row(form, tr("CA fingerprint"), true);
     file_ = new CopyLine(tr("path of the certificate"), card);
     auto* const file_label = new QLabel(tr("File"), card);
     make_quiet(file_label);

@@ -5,6 +5,7 @@
 #include <QMenu>
 #include <QMessageBox>
 #include <QPushButton>
+#include <QScreen>
 #include <QStackedWidget>
 #include <QVBoxLayout>
 
@@ -16,6 +17,18 @@
 #include "desktop-tray/wording.hpp"
 
 namespace postern::tray {
+
+namespace {
+
+// A message box is as narrow as its first line.
+void widen(QMessageBox* box) {
+    if (auto* const grid = qobject_cast<QGridLayout*>(box->layout())) {
+        grid->addItem(new QSpacerItem(box->fontMetrics().averageCharWidth() * 52, 0), grid->rowCount(), 0, 1,
+                      grid->columnCount());
+    }
+}
+
+}  // namespace
 
 MainWindow::MainWindow(AgentClient* client, Preferences* preferences, Clock clock, QWidget* parent)
     : QWidget(parent), client_(client), preferences_(preferences), clock_(std::move(clock)) {
@@ -36,8 +49,9 @@ MainWindow::MainWindow(AgentClient* client, Preferences* preferences, Clock cloc
     auto* const layout = new QVBoxLayout(this);
     layout->setContentsMargins(0, 0, 0, 0);
     layout->addWidget(pages_);
-    const int letter = fontMetrics().averageCharWidth();
-    resize(letter * 128, fontMetrics().height() * 41);
+    const int line = fontMetrics().height();
+    // Large letters on a small screen: the window stays inside, its parts scroll.
+    resize(QSize(line * 64, line * 43).boundedTo(screen()->availableSize() * 0.92));
     if (!preferences_->geometry().isEmpty()) {
         restoreGeometry(preferences_->geometry());
         services_->restore_split(preferences_->split());
@@ -125,10 +139,15 @@ void MainWindow::go_to(PageKind page) {
 void MainWindow::show_state() {
     const AgentState& state = client_->state();
     const bool is_in = state.login().has_value();
-    sign_in_action_->setVisible(!is_in || !state.login()->is_usable());
+    sign_in_action_->setVisible(!state.is_signed_in() || state.login()->ends_soon(clock_()));
     sign_in_action_->setEnabled(state.is_known() && state.trust());
     sign_out_action_->setVisible(is_in);
     refresh_action_->setEnabled(is_in);
+    const bool was_awaited = std::exchange(is_sign_in_awaited_, state.is_sign_in_awaited());
+    if (is_sign_in_awaited_ && !was_awaited) {
+        wants_sign_in_ = is_in;
+        bring_up();
+    }
     if (!state.is_known()) {
         client_->status() == AgentClient::Status::failed ? message_->show_failure(client_->failure())
                                                          : message_->show_waiting();
@@ -187,6 +206,7 @@ void MainWindow::ask_to_connect(const QString& service) {
         choose(service);
         question->setText(tr("Connect to “%1”?").arg(service));
         question->setInformativeText(tr("A link asks for it. Go on only if you opened that link yourself."));
+        widen(question);
         QPushButton* const yes = question->addButton(tr("&Connect"), QMessageBox::AcceptRole);
         QPushButton* const no = question->addButton(tr("C&ancel"), QMessageBox::RejectRole);
         question->setDefaultButton(no);
@@ -207,6 +227,7 @@ void MainWindow::show_psql(const QString& service) {
     message->setTextFormat(Qt::PlainText);
     message->setInformativeText(
         tr("Install one (for example gnome-terminal or xterm), or copy the psql command."));
+    widen(message);
     message->open();
 }
 

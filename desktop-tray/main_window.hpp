@@ -70,6 +70,7 @@ private:
     QTimer tick_;
     /// Somebody asked to sign in although the list could be shown.
     bool wants_sign_in_ = false;
+    bool is_sign_in_awaited_ = false;
 };
 
 }  // namespace postern::tray

@@ -7,6 +7,7 @@
 #include <QPushButton>
 
 #include "desktop-tray/appearance.hpp"
+#include "desktop-tray/copy_line.hpp"
 #include "desktop-tray/wording.hpp"
 
 namespace postern::tray {
@@ -27,6 +28,7 @@ NoticeBox::NoticeBox(Tone tone, QWidget* parent)
       headline_(plain_label({}, this)),
       detail_(plain_label({}, this, true)),
       next_step_(plain_label({}, this)),
+      connection_id_(new CopyLine(tr("connection id"), this)),
       button_(new QPushButton(this)) {
     scale_font(headline_, 1.0, true);
     detail_->setFocusPolicy(Qt::NoFocus);
@@ -35,6 +37,8 @@ NoticeBox::NoticeBox(Tone tone, QWidget* parent)
     for (QLabel* label : {headline_, detail_, next_step_}) {
         texts->addWidget(label);
     }
+    texts->addSpacing(4);
+    texts->addWidget(connection_id_);
     auto* const layout = new QHBoxLayout(this);
     layout->setContentsMargins(18, 10, 12, 10);
     layout->setSpacing(16);
@@ -62,6 +66,8 @@ void NoticeBox::show_trouble(const Trouble& trouble) {
         label->setText(text);
         label->setVisible(!text.isEmpty());
     }
+    connection_id_->set_text(trouble.connection_id);
+    connection_id_->setVisible(!trouble.connection_id.isEmpty());
     setAccessibleName(text());
     const bool is_new = isHidden();
     show();

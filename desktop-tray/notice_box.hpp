@@ -1,4 +1,5 @@
-// A framed message inside the window: what happened, why, what to do next, and perhaps one button.
+// A framed message inside the window: what happened, why, what to do next, the id of the connection to ask
+// about, and perhaps one button.
 #pragma once
 
 #include <QFrame>
@@ -9,6 +10,8 @@ class QLabel;
 class QPushButton;
 
 namespace postern::tray {
+
+class CopyLine;
 
 class NoticeBox : public QFrame {
     Q_OBJECT
@@ -35,6 +38,7 @@ private:
     QLabel* headline_;
     QLabel* detail_;
     QLabel* next_step_;
+    CopyLine* connection_id_;
     QPushButton* button_;
 };
 

@@ -7,19 +7,34 @@ namespace postern::tray {
 namespace {
 
 constexpr qint64 kQuietSeconds = 60;
-constexpr qint64 kWarnBeforeSeconds = 600;
 constexpr qsizetype kMostRemembered = 256;
 
 // Reasons that mean the whole login, however many services notice it.
 bool is_about_login(const QString& reason) {
-    for (const char* known :
-         {"revoked", "user_disabled", "session_ended", "expired", "login_expired", "login_required"}) {
+    for (const char* known : {"revoked", "user_disabled", "session_ended", "expired", "login_expired",
+                              "login_required", "ca_unreachable"}) {
         if (reason == QLatin1String(known)) {
             return true;
         }
     }
     return false;
 }
+
+bool can_sign_in_help(const QString& reason) {
+    return reason != QLatin1String("user_disabled") && reason != QLatin1String("ca_unreachable");
+}
+
+// Reasons that may mean that there is no way to the gateway any more; one notice for all of them.
+bool is_loss(const QString& reason) {
+    for (const char* known : {"unreachable", "end_of_stream", "timed_out", "shutting_down"}) {
+        if (reason == QLatin1String(known)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+constexpr QLatin1String kLoss("connection lost");
 
 }  // namespace
 
@@ -36,20 +51,26 @@ bool Notices::may_say(const QString& what, const QDateTime& now) {
 
 std::optional<Notice> Notices::on_event(const Event& event, const AgentState& state, const QDateTime& now) {
     const QString& reason = event.trouble.reason;
-    const QString subject = is_about_login(reason) ? reason : event.service + QLatin1Char('/') + reason;
+    const QString subject = is_about_login(reason) ? reason
+                            : is_loss(reason)      ? QString(kLoss)
+                                                   : event.service + QLatin1Char('/') + reason;
     if (event.kind == QLatin1String("refused") || event.kind == QLatin1String("cut")) {
         if (!may_say(subject, now)) {
             return std::nullopt;
         }
-        const QString title = event.kind == QLatin1String("cut")
-                                  ? tr("%1: connection closed").arg(event.service)
-                                  : tr("%1: access refused").arg(event.service);
+        const QString title = is_loss(reason)                      ? tr("%1: connection lost")
+                              : event.kind == QLatin1String("cut") ? tr("%1: connection closed")
+                                                                   : tr("%1: access refused");
         const QString next = Wording::next_step(event.trouble);
-        return Notice{title,
-                      Wording::headline(event.trouble) + (next.isEmpty() ? next : QLatin1Char('\n') + next)};
+        return Notice{title.arg(event.service),
+                      Wording::headline(event.trouble) + (next.isEmpty() ? next : QLatin1Char('\n') + next),
+                      true, is_about_login(reason) && can_sign_in_help(reason)};
     }
-    if (event.kind == QLatin1String("gateway_lost") && !has_lost_gateway_ && state.connected_count() > 0) {
+    if (event.kind == QLatin1String("gateway_lost") && !has_lost_gateway_ && state.open_count() > 0) {
         has_lost_gateway_ = true;
+        if (!may_say(kLoss, now)) {
+            return std::nullopt;
+        }
         return Notice{tr("Connection lost"),
                       tr("The gateway cannot be reached. Postern goes on trying and says when it is back.")};
     }
@@ -68,7 +89,13 @@ std::optional<Notice> Notices::on_state(const AgentState& state, const QDateTime
     const QString attention = state.attention() && !is_asked_for ? state.attention()->reason : QString();
     const bool is_new = attention != std::exchange(attention_, attention);
     if (is_new && !attention.isEmpty() && may_say(attention, now)) {
-        return Notice{Wording::headline(*state.attention()), Wording::next_step(*state.attention())};
+        return Notice{Wording::headline(*state.attention()), Wording::next_step(*state.attention()), true,
+                      can_sign_in_help(attention)};
+    }
+    const bool was_awaited = std::exchange(is_awaited_, state.is_sign_in_awaited());
+    if (is_awaited_ && !was_awaited) {
+        return Notice{tr("A program waits for you to sign in"), tr("It goes on as soon as you have."), true,
+                      true};
     }
     if (!state.login()) {
         login_ = LoginState::valid;
@@ -83,17 +110,16 @@ std::optional<Notice> Notices::on_state(const AgentState& state, const QDateTime
             {},
             {}};
         if (before != login.state && attention.isEmpty() && may_say(why.reason, now)) {
-            return Notice{Wording::headline(why), Wording::next_step(why)};
+            return Notice{Wording::headline(why), Wording::next_step(why), true, true};
         }
         return std::nullopt;
     }
     const qint64 left = now.secsTo(login.session_ends);
-    if (login.session_ends.isValid() && left > 0 && left <= kWarnBeforeSeconds &&
-        login.session_ends != warned_session_) {
+    if (login.ends_soon(now) && login.session_ends != warned_session_) {
         warned_session_ = login.session_ends;
         if (attention.isEmpty()) {
             return Notice{tr("Your login ends in %1").arg(Wording::duration(std::chrono::seconds(left))),
-                          tr("Sign in again, or open connections will be closed.")};
+                          tr("Sign in again before then to go on without a break."), true, true};
         }
     }
     return std::nullopt;

@@ -15,6 +15,8 @@ struct Notice {
     QString title;
     QString text;
     bool is_warning = true;
+    /// To sign in is what the person should do about it.
+    bool wants_sign_in = false;
     bool operator==(const Notice&) const = default;
 };
 
@@ -32,6 +34,7 @@ private:
     QHash<QString, QDateTime> said_;
     QString attention_;
     LoginState login_ = LoginState::valid;
+    bool is_awaited_ = false;
     QDateTime warned_session_;
     bool has_lost_gateway_ = false;
 };

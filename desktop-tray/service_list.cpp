@@ -12,8 +12,8 @@ namespace postern::tray {
 
 namespace {
 
-QString second_line(const Service& service) {
-    if (service.state == ServiceState::connected && service.port > 0) {
+QString second_line(const Service& service, bool is_signed_in) {
+    if (service.state == ServiceState::connected && service.port > 0 && is_signed_in) {
         return service.connections > 0 ? QStringLiteral("localhost:%1 · %2")
                                              .arg(service.port)
                                              .arg(Wording::connections(service.connections))
@@ -22,13 +22,13 @@ QString second_line(const Service& service) {
     if (service.state == ServiceState::disconnected && service.is_allowed && !service.description.isEmpty()) {
         return service.description;
     }
-    return Wording::state(service);
+    return Wording::state(service, is_signed_in);
 }
 
-QColor dot_color(const Service& service, const Tones& tones) {
+QColor dot_color(const Service& service, bool is_signed_in, const Tones& tones) {
     switch (service.state) {
         case ServiceState::connected:
-            return tones.good;
+            return is_signed_in ? tones.good : tones.warning;
         case ServiceState::connecting:
             return tones.warning;
         case ServiceState::error:
@@ -41,7 +41,8 @@ QColor dot_color(const Service& service, const Tones& tones) {
 
 }  // namespace
 
-void ServiceRows::show(const QList<Service>& services) {
+void ServiceRows::show(const QList<Service>& services, bool is_signed_in) {
+    const bool has_same_login = std::exchange(is_signed_in_, is_signed_in) == is_signed_in;
     bool has_same_names = services.size() == services_.size();
     for (qsizetype row = 0; has_same_names && row < services.size(); ++row) {
         has_same_names = services[row].name == services_[row].name;
@@ -53,7 +54,7 @@ void ServiceRows::show(const QList<Service>& services) {
         return;
     }
     for (qsizetype row = 0; row < services.size(); ++row) {
-        if (services_[row] != services[row]) {
+        if (services_[row] != services[row] || !has_same_login) {
             services_[row] = services[row];
             const QModelIndex changed = index(static_cast<int>(row));
             emit dataChanged(changed, changed);
@@ -79,7 +80,7 @@ QVariant ServiceRows::data(const QModelIndex& index, int role) const {
         case kNameRole:
             return service->name;
         case Qt::AccessibleTextRole:
-            return service->name + QLatin1String(", ") + Wording::state(*service);
+            return service->name + QLatin1String(", ") + Wording::state(*service, is_signed_in_);
         case Qt::AccessibleDescriptionRole:
             return service->description;
         case Qt::CheckStateRole:
@@ -175,7 +176,7 @@ void ServicePainter::paint(QPainter* painter, const QStyleOptionViewItem& option
                       QFontMetrics(bold).elidedText(service->name, Qt::ElideRight, name_right - left));
     painter->setFont(option.font);
     int text_left = left;
-    if (const QColor dot = dot_color(*service, tones); dot.isValid()) {
+    if (const QColor dot = dot_color(*service, filter_->is_signed_in(), tones); dot.isValid()) {
         const double side = line * 0.42;
         painter->setPen(Qt::NoPen);
         painter->setBrush(dot);
@@ -183,9 +184,10 @@ void ServicePainter::paint(QPainter* painter, const QStyleOptionViewItem& option
         text_left += static_cast<int>(side) + 7;
     }
     painter->setPen(service->state == ServiceState::error ? tones.danger : tones.quiet_text);
-    painter->drawText(
-        QRect(text_left, top + line + 3, right - text_left, line), Qt::AlignVCenter | Qt::AlignLeft,
-        option.fontMetrics.elidedText(second_line(*service), Qt::ElideRight, right - text_left));
+    painter->drawText(QRect(text_left, top + line + 3, right - text_left, line),
+                      Qt::AlignVCenter | Qt::AlignLeft,
+                      option.fontMetrics.elidedText(second_line(*service, filter_->is_signed_in()),
+                                                    Qt::ElideRight, right - text_left));
     painter->restore();
 }
 

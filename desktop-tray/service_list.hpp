@@ -18,7 +18,8 @@ public:
     static constexpr int kNameRole = Qt::UserRole;
 
     /// Keeps rows (and so the selection) where the names are the same.
-    void show(const QList<Service>& services);
+    void show(const QList<Service>& services, bool is_signed_in);
+    bool is_signed_in() const { return is_signed_in_; }
     const Service* at(const QModelIndex& index) const;
 
     int rowCount(const QModelIndex& parent = {}) const override;
@@ -26,6 +27,7 @@ public:
 
 private:
     QList<Service> services_;
+    bool is_signed_in_ = true;
 };
 
 /// Favourites first, then by name; the filter looks into names and descriptions.
@@ -36,6 +38,7 @@ public:
     explicit ServiceFilter(ServiceRows* rows, QObject* parent = nullptr);
     void set_text(const QString& text);
     const Service* at(const QModelIndex& index) const;
+    bool is_signed_in() const { return rows_->is_signed_in(); }
 
 protected:
     bool filterAcceptsRow(int row, const QModelIndex& parent) const override;

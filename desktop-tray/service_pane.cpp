@@ -1,10 +1,7 @@
 #include "desktop-tray/service_pane.hpp"
 
-#include <QApplication>
 #include <QCheckBox>
-#include <QClipboard>
 #include <QComboBox>
-#include <QFontDatabase>
 #include <QGridLayout>
 #include <QJsonArray>
 #include <QLabel>
@@ -15,14 +12,13 @@
 #include <QToolButton>
 
 #include "desktop-tray/appearance.hpp"
+#include "desktop-tray/copy_line.hpp"
 #include "desktop-tray/glyphs.hpp"
 #include "desktop-tray/wording.hpp"
 
 namespace postern::tray {
 
 namespace {
-
-constexpr std::chrono::milliseconds kShowCopied{1500};
 
 QFrame* make_card(QWidget* parent) {
     auto* const card = new QFrame(parent);
@@ -44,42 +40,6 @@ QPixmap dot_pixmap(const QColor& color, int side, double ratio) {
 
 }  // namespace
 
-CopyLine::CopyLine(const QString& what, QWidget* parent)
-    : QWidget(parent), line_(new QLineEdit(this)), button_(new QToolButton(this)), what_(what) {
-    line_->setReadOnly(true);
-    line_->setFont(QFontDatabase::systemFont(QFontDatabase::FixedFont));
-    line_->setAccessibleName(what);
-    auto* const layout = new QHBoxLayout(this);
-    layout->setContentsMargins(0, 0, 0, 0);
-    layout->setSpacing(4);
-    layout->addWidget(line_, 1);
-    layout->addWidget(button_);
-    connect(button_, &QToolButton::clicked, this, &CopyLine::copy);
-    show_done(false);
-}
-
-void CopyLine::set_text(const QString& text) {
-    if (text == text_) {
-        return;
-    }
-    text_ = text;
-    line_->setText(QString(text).replace(QLatin1Char('\n'), QLatin1Char(' ')));
-    line_->setCursorPosition(0);
-}
-
-void CopyLine::copy() {
-    QApplication::clipboard()->setText(text_);
-    show_done(true);
-    QTimer::singleShot(kShowCopied, this, [this] { show_done(false); });
-}
-
-void CopyLine::show_done(bool is_done) {
-    button_->setIcon(glyph_icon(is_done ? Glyph::check : Glyph::copy));
-    const QString text = is_done ? tr("Copied") : tr("Copy %1").arg(what_);
-    button_->setToolTip(text);
-    button_->setAccessibleName(text);
-}
-
 ServicePane::ServicePane(AgentClient* client, QWidget* parent) : QWidget(parent), client_(client) {
     auto* const layout = new QVBoxLayout(this);
     layout->setContentsMargins(2, 14, 2, 14);
@@ -89,12 +49,19 @@ ServicePane::ServicePane(AgentClient* client, QWidget* parent) : QWidget(parent)
     layout->addWidget(trouble_);
     layout->addWidget(make_connection_card());
     layout->addWidget(make_use_card());
+    align_labels();
     layout->addStretch();
 }
 
 // Both cards begin their values at the same column.
-int ServicePane::label_width() const {
-    return fontMetrics().averageCharWidth() * 15;
+void ServicePane::align_labels() {
+    int width = 0;
+    for (const QLabel* label : labels_) {
+        width = std::max(width, label->sizeHint().width());
+    }
+    for (QLabel* label : labels_) {
+        label->setMinimumWidth(width);
+    }
 }
 
 QWidget* ServicePane::make_header() {
@@ -122,7 +89,9 @@ QWidget* ServicePane::make_header() {
     title->addStretch(1);
     auto* const line = new QHBoxLayout;
     line->setSpacing(7);
-    line->addWidget(dot_);
+    // Beside the first line of what may be two.
+    dot_->setFixedHeight(state_->fontMetrics().height());
+    line->addWidget(dot_, 0, Qt::AlignTop);
     line->addWidget(state_, 1);
     grid->addLayout(title, 0, 0);
     grid->addWidget(description_, 1, 0);
@@ -142,7 +111,6 @@ QWidget* ServicePane::make_connection_card() {
     grid->setContentsMargins(16, 14, 16, 14);
     grid->setHorizontalSpacing(16);
     grid->setVerticalSpacing(10);
-    grid->setColumnMinimumWidth(0, label_width());
     auto* const port_label = new QLabel(tr("Local &port"), card);
     port_ = new QSpinBox(card);
     port_->setRange(0, 65535);
@@ -154,12 +122,15 @@ QWidget* ServicePane::make_connection_card() {
     port_label->setBuddy(port_);
     mode_label_ = new QLabel(tr("&Encryption"), card);
     mode_ = new QComboBox(card);
+    // In a narrow window it is the first to give way.
+    mode_->setMinimumWidth(fontMetrics().averageCharWidth() * 16);
     mode_label_->setBuddy(mode_);
     at_start_ = new QCheckBox(tr("Connect when Postern starts"), card);
     auto* const traffic_label = new QLabel(tr("Traffic"), card);
     traffic_ = plain_label({}, card);
     for (QLabel* label : {port_label, mode_label_, traffic_label}) {
         make_quiet(label);
+        labels_.append(label);
     }
     grid->addWidget(port_label, 0, 0);
     grid->addWidget(port_, 0, 1, Qt::AlignLeft);
@@ -182,7 +153,6 @@ QWidget* ServicePane::make_use_card() {
     grid->setContentsMargins(16, 14, 16, 14);
     grid->setHorizontalSpacing(16);
     grid->setVerticalSpacing(6);
-    grid->setColumnMinimumWidth(0, label_width());
     const std::pair<const char*, QString> lines[] = {{"psql", tr("psql command")},
                                                      {"jdbc", tr("JDBC URL")},
                                                      {"dsn", tr("DSN")},
@@ -196,6 +166,7 @@ QWidget* ServicePane::make_use_card() {
         grid->addWidget(line, row, 1);
         commands_.insert(QLatin1String(name), line);
         command_labels_.insert(QLatin1String(name), label);
+        labels_.append(label);
         ++row;
     }
     no_commands_ = plain_label(tr("Commands to copy appear here once it is connected."), use_card_);
@@ -230,7 +201,10 @@ void ServicePane::show_service(const Service* service) {
     star_->setAccessibleName(star_->toolTip());
 
     const Tones tones = Tones::of(palette());
-    const QColor color = service_.state == ServiceState::connected    ? tones.good
+    const bool is_signed_in = client_->state().is_signed_in();
+    const bool is_good = service_.state == ServiceState::connected && is_signed_in;
+    const QColor color = is_good                                      ? tones.good
+                         : service_.state == ServiceState::connected  ? tones.warning
                          : service_.state == ServiceState::connecting ? tones.warning
                          : service_.state == ServiceState::error      ? tones.danger
                                                                       : tones.quiet_text;
@@ -239,7 +213,7 @@ void ServicePane::show_service(const Service* service) {
                         ? (service_.is_on()
                                ? tr("Open on localhost:%1, last connection refused").arg(service_.port)
                                : tr("Not connected"))
-                        : Wording::state(service_));
+                        : Wording::state(service_, is_signed_in));
     const bool is_primary = !service_.is_on();
     toggle_->setText(service_.is_on()                        ? tr("&Disconnect")
                      : service_.state == ServiceState::error ? tr("&Connect again")

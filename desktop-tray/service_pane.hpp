@@ -18,24 +18,7 @@ class QToolButton;
 
 namespace postern::tray {
 
-/// A line of text to copy, with its button.
-class CopyLine : public QWidget {
-    Q_OBJECT
-
-public:
-    CopyLine(const QString& what, QWidget* parent = nullptr);
-    void set_text(const QString& text);
-    QString text() const { return text_; }
-    void copy();
-
-private:
-    void show_done(bool is_done);
-
-    QLineEdit* line_;
-    QToolButton* button_;
-    QString what_;
-    QString text_;
-};
+class CopyLine;
 
 class ServicePane : public QWidget {
     Q_OBJECT
@@ -54,7 +37,7 @@ signals:
     void psql_wanted(const QString& service);
 
 private:
-    int label_width() const;
+    void align_labels();
     QWidget* make_header();
     QWidget* make_connection_card();
     QWidget* make_use_card();
@@ -81,6 +64,7 @@ private:
     QFrame* use_card_;
     QMap<QString, CopyLine*> commands_;
     QMap<QString, QLabel*> command_labels_;
+    QList<QLabel*> labels_;
     QLabel* no_commands_;
     QPushButton* psql_;
 };

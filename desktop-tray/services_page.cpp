@@ -27,6 +27,8 @@ namespace postern::tray {
 
 namespace {
 
+constexpr QLatin1String kCaUnreachable("ca_unreachable");
+
 QPixmap avatar_pixmap(const QString& user, int side, double ratio, const Tones& tones, const QFont& font) {
     QPixmap pixmap(QSize(side, side) * ratio);
     pixmap.setDevicePixelRatio(ratio);
@@ -70,8 +72,8 @@ ServicesPage::ServicesPage(AgentClient* client, Clock clock, QMenu* menu, QWidge
     split_->addWidget(make_panes());
     split_->setStretchFactor(0, 0);
     split_->setStretchFactor(1, 1);
-    const int letter = fontMetrics().averageCharWidth();
-    split_->setSizes({letter * 46, letter * 80});
+    const int line = fontMetrics().height();
+    split_->setSizes({line * 22, line * 40});
     auto* const layout = new QVBoxLayout(this);
     layout->setContentsMargins(18, 14, 18, 14);
     layout->setSpacing(12);
@@ -142,7 +144,7 @@ QWidget* ServicesPage::make_list() {
     layout->setSpacing(10);
     layout->addWidget(filter_text_);
     layout->addWidget(list_or_empty_, 1);
-    side->setMinimumWidth(fontMetrics().averageCharWidth() * 30);
+    side->setMinimumWidth(fontMetrics().averageCharWidth() * 24);
     connect(filter_text_, &QLineEdit::textChanged, this, [this](const QString& text) {
         filter_->set_text(text);
         show_empty_text();
@@ -183,7 +185,7 @@ QWidget* ServicesPage::make_panes() {
 }
 
 void ServicesPage::show_state() {
-    rows_->show(client_->state().services());
+    rows_->show(client_->state().services(), client_->state().is_signed_in());
     show_header();
     show_empty_text();
     const QString wanted = chosen_;
@@ -198,7 +200,7 @@ void ServicesPage::show_state() {
 }
 
 void ServicesPage::show_traffic() {
-    rows_->show(client_->state().services());
+    rows_->show(client_->state().services(), client_->state().is_signed_in());
     if (const Service* service = client_->state().service(chosen_)) {
         service_pane_->show_traffic(*service);
     }
@@ -214,18 +216,26 @@ void ServicesPage::show_header() {
     if (is_in && state.login()->is_usable()) {
         const QDateTime now = clock_();
         const auto left = std::chrono::seconds(now.secsTo(state.login()->not_after));
-        until_->setText(tr("Certificate valid for %1 · signed in until %2")
-                            .arg(Wording::duration(left), Wording::time(state.login()->session_ends, now)));
+        until_->setText(left.count() > 0 ? tr("Certificate valid for %1 · signed in until %2")
+                                               .arg(Wording::duration(left),
+                                                    Wording::time(state.login()->session_ends, now))
+                                         : tr("Certificate is being renewed …"));
     } else {
-        until_->setText(is_in ? tr("Not signed in any more") : tr("Signed out"));
+        const bool has_expired = state.attention() && state.attention()->reason == kCaUnreachable;
+        until_->setText(has_expired ? tr("Certificate has expired")
+                        : is_in     ? tr("Not signed in any more")
+                                    : tr("Signed out"));
     }
     Trouble trouble = state.attention().value_or(Trouble());
+    if (trouble.is_empty() && is_in && state.login()->ends_soon(clock_())) {
+        trouble.reason = QStringLiteral("login_ends_soon");
+    }
     if (trouble.is_empty() && is_in && !state.login()->is_usable()) {
         trouble.reason = state.login()->state == LoginState::revoked ? QStringLiteral("revoked")
                                                                      : QStringLiteral("login_expired");
     }
     attention_->show_trouble(trouble);
-    const bool needs_network = trouble.reason == QLatin1String("ca_unreachable");
+    const bool needs_network = trouble.reason == kCaUnreachable;
     attention_->set_button(trouble.is_empty() || needs_network ? QString() : tr("Sign &in again"));
 }
 

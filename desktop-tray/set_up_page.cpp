@@ -163,7 +163,7 @@ void SetUpPage::inspect() {
                      if (answer.is_ok()) {
                          show_inspected(inspected_ca_from(answer.result));
                      } else {
-                         refusal_->show_trouble(*answer.error);
+                         refusal_->show_trouble(about_ca(*answer.error));
                      }
                  });
 }
@@ -210,7 +210,7 @@ void SetUpPage::accept() {
             set_busy(false);
             judge();
             if (!answer.is_ok()) {
-                refusal_->show_trouble(*answer.error);
+                refusal_->show_trouble(about_ca(*answer.error));
             }
         });
 }

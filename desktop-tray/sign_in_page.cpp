@@ -30,6 +30,17 @@ QLineEdit* make_edit(const LoginField& field, QWidget* parent) {
     return edit;
 }
 
+// The fields that every CA has are named in the person's language; others as the CA calls them.
+QString title_of(const LoginField& field) {
+    if (field.name == QLatin1String("username") || field.name == QLatin1String("user")) {
+        return SignInPage::tr("Login name");
+    }
+    if (field.name == QLatin1String("password")) {
+        return SignInPage::tr("Password");
+    }
+    return field.label.isEmpty() ? field.name : field.label;
+}
+
 bool is_user_field(const LoginField& field) {
     return field.kind == QLatin1String("text") &&
            (field.name == QLatin1String("user") || field.name == QLatin1String("username"));
@@ -81,11 +92,11 @@ void SignInPage::start(const QString& user, bool may_go_back) {
             show_methods(login_methods_from(answer.result));
         }
         if (!answer.is_ok() || methods_.isEmpty()) {
-            refusal_->show_trouble(
+            refusal_->show_trouble(about_ca(
                 answer.error.value_or(Trouble{QStringLiteral("no_method"),
                                               tr("The CA offers no way to sign in that this window knows."),
                                               tr("Update postern-tray, or sign in with “postern login”."),
-                                              {}}));
+                                              {}})));
             submit_->setText(tr("&Try again"));
             submit_->setEnabled(true);
             submit_->setFocus();
@@ -119,7 +130,7 @@ void SignInPage::draw_fields() {
         return;
     }
     for (const LoginField& field : methods_[chosen].fields) {
-        auto* const label = plain_label(field.label.isEmpty() ? field.name : field.label, fields_);
+        auto* const label = plain_label(title_of(field), fields_);
         auto* const edit = make_edit(field, fields_);
         edit->setAccessibleName(label->text());
         if (is_user_field(field)) {
@@ -193,7 +204,7 @@ void SignInPage::submit() {
                 emit signed_in(user);
                 return;
             }
-            refusal_->show_trouble(*answer.error);
+            refusal_->show_trouble(about_ca(*answer.error));
             if (first_secret != nullptr) {
                 first_secret->setFocus();
             }

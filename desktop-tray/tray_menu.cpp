@@ -37,7 +37,8 @@ TrayMenu::TrayMenu(AgentClient* client, Clock clock, QObject* parent)
             emit window_wanted();
         }
     });
-    connect(&icon_, &QSystemTrayIcon::messageClicked, this, &TrayMenu::window_wanted);
+    connect(&icon_, &QSystemTrayIcon::messageClicked, this,
+            [this] { said_wants_sign_in_ ? emit sign_in_wanted() : emit window_wanted(); });
     connect(client_, &AgentClient::state_changed, this, &TrayMenu::show_state);
     connect(client_, &AgentClient::status_changed, this, &TrayMenu::show_state);
     show_state();
@@ -57,6 +58,7 @@ bool TrayMenu::show() {
 
 void TrayMenu::say(const Notice& notice) {
     if (icon_.isVisible()) {
+        said_wants_sign_in_ = notice.wants_sign_in;
         icon_.showMessage(notice.title, notice.text,
                           notice.is_warning ? QSystemTrayIcon::Warning : QSystemTrayIcon::Information);
     }
@@ -64,9 +66,11 @@ void TrayMenu::say(const Notice& notice) {
 
 QString TrayMenu::header() const {
     const AgentState& state = client_->state();
-    if (state.login() && state.login()->is_usable() && !state.attention()) {
+    if (state.is_signed_in() && !state.attention()) {
         const auto left = std::chrono::seconds(clock_().secsTo(state.login()->not_after));
-        return tr("%1 · %2 left").arg(state.login()->user, Wording::duration(left));
+        if (left.count() > 0) {
+            return tr("%1 · %2 left").arg(state.login()->user, Wording::duration(left));
+        }
     }
     return Wording::overview(state);
 }
@@ -93,7 +97,8 @@ void TrayMenu::build() {
                        .arg(service.is_allowed)
                        .arg(service.is_favourite);
     }
-    content += state.login() ? QStringLiteral("\nin") : QStringLiteral("\nout");
+    const bool ends_soon = state.login() && state.login()->ends_soon(clock_());
+    content += QStringLiteral("\n%1 %2").arg(state.login().has_value()).arg(ends_soon);
     if (content == std::exchange(built_, content)) {
         return;
     }
@@ -112,8 +117,7 @@ void TrayMenu::build() {
         }
         menu_->addSeparator();
     }
-    const bool may_sign_in =
-        state.trust() && (!state.login() || !state.login()->is_usable() || state.attention());
+    const bool may_sign_in = state.trust() && (!state.is_signed_in() || state.attention() || ends_soon);
     if (may_sign_in) {
         connect(menu_->addAction(tr("Sign &in …")), &QAction::triggered, this, &TrayMenu::sign_in_wanted);
     }

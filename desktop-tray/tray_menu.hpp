@@ -49,6 +49,7 @@ private:
     QSystemTrayIcon icon_;
     QString built_;
     std::optional<Overview> shown_;
+    bool said_wants_sign_in_ = false;
 };
 
 }  // namespace postern::tray

@@ -67,6 +67,11 @@ TrayProgram::TrayProgram(ProgramOptions options, QObject* parent)
             open_link();
         }
     });
+    connect(&client_, &AgentClient::connections_lost, this, [this] {
+        tell(Notice{tr("Connections lost"),
+                    tr("Postern's agent ended unexpectedly. It is started again, and the "
+                       "ports are opened anew.")});
+    });
     minute_.setInterval(std::chrono::minutes(1));
     connect(&minute_, &QTimer::timeout, this, [this] {
         tray_.show_state();

@@ -23,7 +23,7 @@ constexpr Words kWords[] = {
     {"login_expired", QT_TRANSLATE_NOOP("Wording", "Your login has ended."),
      QT_TRANSLATE_NOOP("Wording", "Sign in again to go on.")},
     {"login_ends_soon", QT_TRANSLATE_NOOP("Wording", "Your login ends soon."),
-     QT_TRANSLATE_NOOP("Wording", "Sign in again, or open connections will be closed.")},
+     QT_TRANSLATE_NOOP("Wording", "Sign in again now to go on without a break.")},
     {"session_ended", QT_TRANSLATE_NOOP("Wording", "Your login has ended."),
      QT_TRANSLATE_NOOP("Wording", "Sign in again to go on.")},
     {"expired", QT_TRANSLATE_NOOP("Wording", "Your certificate has expired."),
@@ -47,9 +47,7 @@ constexpr Words kWords[] = {
     {"port_in_use", QT_TRANSLATE_NOOP("Wording", "The local port is taken by another program."),
      QT_TRANSLATE_NOOP("Wording", "Choose another port, or end that program."), true},
     {"ca_unreachable", QT_TRANSLATE_NOOP("Wording", "The CA service cannot be reached."),
-     QT_TRANSLATE_NOOP("Wording",
-                       "Check your network or VPN. Your certificate cannot be renewed until then."),
-     true},
+     QT_TRANSLATE_NOOP("Wording", "Check your network or VPN, then try again."), true},
     {"unreachable", QT_TRANSLATE_NOOP("Wording", "The gateway cannot be reached."),
      QT_TRANSLATE_NOOP("Wording", "Check your network or VPN, then try again."), true},
     {"backend_unreachable", QT_TRANSLATE_NOOP("Wording", "The database cannot be reached from the gateway."),
@@ -60,6 +58,18 @@ constexpr Words kWords[] = {
      QT_TRANSLATE_NOOP("Wording", "Do not go on. Tell your administrator."), true},
     {"crl_stale", QT_TRANSLATE_NOOP("Wording", "The gateway has not heard from the CA for too long."),
      QT_TRANSLATE_NOOP("Wording", "Try again in a moment; then tell your administrator.")},
+    {"end_of_stream", QT_TRANSLATE_NOOP("Wording", "The connection was lost."),
+     QT_TRANSLATE_NOOP("Wording", "Connect again in your program."), true},
+    {"timed_out", QT_TRANSLATE_NOOP("Wording", "The gateway did not answer in time."),
+     QT_TRANSLATE_NOOP("Wording", "Check your network or VPN, then try again."), true},
+    {"killed", QT_TRANSLATE_NOOP("Wording", "An administrator ended the connection."),
+     QT_TRANSLATE_NOOP("Wording", "Ask why before you connect again."), true},
+    {"not_yet_valid", QT_TRANSLATE_NOOP("Wording", "Your certificate is not valid yet."),
+     QT_TRANSLATE_NOOP("Wording", "Check the clock of this computer.")},
+    {"audit_unavailable", QT_TRANSLATE_NOOP("Wording", "The gateway lets nobody in now."),
+     QT_TRANSLATE_NOOP("Wording", "Try again in a moment; then tell your administrator.")},
+    {"tls_failed", QT_TRANSLATE_NOOP("Wording", "No secure connection could be made."),
+     QT_TRANSLATE_NOOP("Wording", "Check your network or VPN, then try again."), true},
     {"shutting_down", QT_TRANSLATE_NOOP("Wording", "The gateway is shutting down."),
      QT_TRANSLATE_NOOP("Wording", "Try again in a moment.")},
 };
@@ -71,18 +81,35 @@ const Words* words_for(const QString& reason) {
     return found == std::end(kWords) ? nullptr : found;
 }
 
+// What the agent says is a part of a sentence.
+QString as_sentence(QString text) {
+    if (!text.isEmpty()) {
+        // Names stay as they are.
+        for (const char* word : {"the ", "this ", "no ", "nobody ", "a ", "an ", "you "}) {
+            if (text.startsWith(QLatin1String(word))) {
+                text[0] = text[0].toUpper();
+            }
+        }
+        if (text.back().isLetterOrNumber() || text.back() == QLatin1Char('"')) {
+            text += QLatin1Char('.');
+        }
+    }
+    return text;
+}
+
 }  // namespace
 
 QString Wording::headline(const Trouble& trouble) {
     if (const Words* words = words_for(trouble.reason)) {
         return tr(words->headline);
     }
-    return trouble.message.isEmpty() ? tr("Something went wrong (%1).").arg(trouble.reason) : trouble.message;
+    return trouble.message.isEmpty() ? tr("Something went wrong (%1).").arg(trouble.reason)
+                                     : as_sentence(trouble.message);
 }
 
 QString Wording::detail(const Trouble& trouble) {
     const Words* words = words_for(trouble.reason);
-    return words != nullptr && words->has_detail ? trouble.message : QString();
+    return words != nullptr && words->has_detail ? as_sentence(trouble.message) : QString();
 }
 
 QString Wording::next_step(const Trouble& trouble) {
@@ -91,7 +118,8 @@ QString Wording::next_step(const Trouble& trouble) {
 }
 
 QString Wording::event(const Event& event) {
-    const QString program = event.program.isEmpty() ? tr("A program") : event.program;
+    const QString name = event.program.section(QLatin1Char('/'), -1);
+    const QString program = name.isEmpty() ? tr("A program") : name;
     const bool has_why = !event.trouble.is_empty();
     const QString why = has_why ? headline(event.trouble) : QString();
     const auto with_why = [&](const QString& text) {
@@ -108,7 +136,7 @@ QString Wording::event(const Event& event) {
         return tr("%1 opened a connection").arg(program);
     }
     if (kind == QLatin1String("closed")) {
-        return tr("%1 closed its connection").arg(program);
+        return name.isEmpty() ? tr("A connection was closed") : tr("%1 closed its connection").arg(name);
     }
     if (kind == QLatin1String("refused")) {
         return with_why(tr("Refused"));
@@ -137,7 +165,10 @@ QString Wording::event(const Event& event) {
     return event.trouble.message.isEmpty() ? kind : event.trouble.message;
 }
 
-QString Wording::state(const Service& service) {
+QString Wording::state(const Service& service, bool is_signed_in) {
+    if (!is_signed_in && service.state == ServiceState::connected && service.port > 0) {
+        return tr("Port %1 is open, certificate not valid").arg(service.port);
+    }
     switch (service.state) {
         case ServiceState::connecting:
             return tr("Connecting …");
@@ -199,7 +230,9 @@ QString Wording::duration(std::chrono::seconds left) {
 QString Wording::time(const QDateTime& when, const QDateTime& now) {
     const QDateTime local = when.toLocalTime();
     const QLocale locale;
-    const QString hour = locale.toString(local.time(), QLocale::ShortFormat);
+    // Seconds, which the plain locale has, say nothing here.
+    const QString hour =
+        locale.toString(local.time(), locale.timeFormat(QLocale::ShortFormat).remove(QLatin1String(":ss")));
     return local.date() == now.toLocalTime().date()
                ? hour
                : locale.toString(local.date(), QLocale::ShortFormat) + QLatin1Char(' ') + hour;

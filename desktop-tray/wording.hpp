@@ -22,7 +22,8 @@ public:
     static QString next_step(const Trouble& trouble);
 
     static QString event(const Event& event);
-    static QString state(const Service& service);
+    /// An open port is worth nothing to somebody whose certificate is not valid.
+    static QString state(const Service& service, bool is_signed_in = true);
     static QString overview(const AgentState& state);
     /// "2 open connections"
     static QString connections(int count);

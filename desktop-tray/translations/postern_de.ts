@@ -32,8 +32,20 @@
         <translation>Ihre Anmeldung endet in %1</translation>
     </message>
     <message>
-        <source>Sign in again, or open connections will be closed.</source>
-        <translation>Melden Sie sich neu an, sonst werden offene Verbindungen beendet.</translation>
+        <source>%1: connection lost</source>
+        <translation>%1: Verbindung verloren</translation>
+    </message>
+    <message>
+        <source>A program waits for you to sign in</source>
+        <translation>Ein Programm wartet auf Ihre Anmeldung</translation>
+    </message>
+    <message>
+        <source>It goes on as soon as you have.</source>
+        <translation>Es geht weiter, sobald Sie angemeldet sind.</translation>
+    </message>
+    <message>
+        <source>Sign in again before then to go on without a break.</source>
+        <translation>Melden Sie sich vorher neu an, um ohne Unterbrechung weiterzuarbeiten.</translation>
     </message>
 </context>
 <context>
@@ -57,10 +69,6 @@
     <message>
         <source>Your login ends soon.</source>
         <translation>Ihre Anmeldung endet bald.</translation>
-    </message>
-    <message>
-        <source>Sign in again, or open connections will be closed.</source>
-        <translation>Melden Sie sich neu an, sonst werden offene Verbindungen beendet.</translation>
     </message>
     <message>
         <source>Your certificate has expired.</source>
@@ -305,8 +313,52 @@
         <translation>Der CA-Dienst ist nicht zu erreichen.</translation>
     </message>
     <message>
-        <source>Check your network or VPN. Your certificate cannot be renewed until then.</source>
-        <translation>Prüfen Sie Netz oder VPN. Bis dahin lässt sich Ihr Zertifikat nicht erneuern.</translation>
+        <source>Sign in again now to go on without a break.</source>
+        <translation>Melden Sie sich jetzt neu an, um ohne Unterbrechung weiterzuarbeiten.</translation>
+    </message>
+    <message>
+        <source>The connection was lost.</source>
+        <translation>Die Verbindung ging verloren.</translation>
+    </message>
+    <message>
+        <source>Connect again in your program.</source>
+        <translation>Verbinden Sie sich in Ihrem Programm neu.</translation>
+    </message>
+    <message>
+        <source>The gateway did not answer in time.</source>
+        <translation>Das Gateway hat nicht rechtzeitig geantwortet.</translation>
+    </message>
+    <message>
+        <source>Port %1 is open, certificate not valid</source>
+        <translation>Port %1 ist offen, Zertifikat nicht gültig</translation>
+    </message>
+    <message>
+        <source>A connection was closed</source>
+        <translation>Eine Verbindung wurde geschlossen</translation>
+    </message>
+    <message>
+        <source>An administrator ended the connection.</source>
+        <translation>Ein Administrator hat die Verbindung beendet.</translation>
+    </message>
+    <message>
+        <source>Ask why before you connect again.</source>
+        <translation>Fragen Sie nach dem Grund, bevor Sie sich neu verbinden.</translation>
+    </message>
+    <message>
+        <source>Your certificate is not valid yet.</source>
+        <translation>Ihr Zertifikat gilt noch nicht.</translation>
+    </message>
+    <message>
+        <source>Check the clock of this computer.</source>
+        <translation>Prüfen Sie die Uhr dieses Rechners.</translation>
+    </message>
+    <message>
+        <source>The gateway lets nobody in now.</source>
+        <translation>Das Gateway lässt zurzeit niemanden ein.</translation>
+    </message>
+    <message>
+        <source>No secure connection could be made.</source>
+        <translation>Es kam keine sichere Verbindung zustande.</translation>
     </message>
 </context>
 <context>
@@ -331,7 +383,7 @@
         <translation>Melden Sie sich über den Anmeldebildschirm am Desktop an oder setzen Sie XDG_RUNTIME_DIR.</translation>
     </message>
     <message>
-        <source>Another user's program answers on the agent's socket.</source>
+        <source>Another user&apos;s program answers on the agent&apos;s socket.</source>
         <translation>Am Socket des Agenten antwortet das Programm eines anderen Benutzers.</translation>
     </message>
     <message>
@@ -355,11 +407,11 @@
         <translation>Versuchen Sie es gleich noch einmal.</translation>
     </message>
     <message>
-        <source>Postern's agent could not be started.</source>
+        <source>Postern&apos;s agent could not be started.</source>
         <translation>Der Agent von Postern ließ sich nicht starten.</translation>
     </message>
     <message>
-        <source>Postern's agent does not run.</source>
+        <source>Postern&apos;s agent does not run.</source>
         <translation>Der Agent von Postern läuft nicht.</translation>
     </message>
     <message>
@@ -379,7 +431,7 @@
         <translation>Versuchen Sie es noch einmal; „postern status“ im Terminal sagt mehr.</translation>
     </message>
     <message>
-        <source>Neither XDG_RUNTIME_DIR nor HOME is set: there is no place for the agent's socket.</source>
+        <source>Neither XDG_RUNTIME_DIR nor HOME is set: there is no place for the agent&apos;s socket.</source>
         <translation>Weder XDG_RUNTIME_DIR noch HOME ist gesetzt: Für den Socket des Agenten fehlt der Platz.</translation>
     </message>
 </context>
@@ -422,8 +474,8 @@
         <translation>CA-Dienst</translation>
     </message>
     <message>
-        <source>Its fingerprint</source>
-        <translation>Sein Fingerabdruck</translation>
+        <source>CA fingerprint</source>
+        <translation>Fingerabdruck der CA</translation>
     </message>
     <message>
         <source>path of the certificate</source>
@@ -590,8 +642,15 @@
         <translation>Postern startet …</translation>
     </message>
     <message>
-        <source>Postern's agent keeps your connections. It is being started.</source>
+        <source>Postern&apos;s agent keeps your connections. It is being started.</source>
         <translation>Der Agent von Postern hält Ihre Verbindungen. Er wird gerade gestartet.</translation>
+    </message>
+</context>
+<context>
+    <name>postern::tray::NoticeBox</name>
+    <message>
+        <source>connection id</source>
+        <translation>Verbindungsnummer</translation>
     </message>
 </context>
 <context>
@@ -756,6 +815,14 @@ Bitten Sie Ihre Administration um Zugang.</translation>
         <source>Nothing matches “%1”.</source>
         <translation>Nichts passt zu „%1“.</translation>
     </message>
+    <message>
+        <source>Certificate is being renewed …</source>
+        <translation>Zertifikat wird erneuert …</translation>
+    </message>
+    <message>
+        <source>Certificate has expired</source>
+        <translation>Zertifikat ist abgelaufen</translation>
+    </message>
 </context>
 <context>
     <name>postern::tray::SetUpPage</name>
@@ -792,7 +859,7 @@ Bitten Sie Ihre Administration um Zugang.</translation>
         <translation>Willkommen bei Postern</translation>
     </message>
     <message>
-        <source>Postern opens your company's databases on this computer. Your administrator has told you the address of the CA service and its fingerprint.</source>
+        <source>Postern opens your company&apos;s databases on this computer. Your administrator has told you the address of the CA service and its fingerprint.</source>
         <translation>Postern öffnet die Datenbanken Ihrer Firma auf diesem Rechner. Ihre Administration hat Ihnen die Adresse des CA-Dienstes und seinen Fingerabdruck genannt.</translation>
     </message>
     <message>
@@ -820,7 +887,7 @@ Bitten Sie Ihre Administration um Zugang.</translation>
         <translation>Sie sind gleich.</translation>
     </message>
     <message>
-        <source>They differ. Do not go on: this may be somebody else's server.</source>
+        <source>They differ. Do not go on: this may be somebody else&apos;s server.</source>
         <translation>Sie sind verschieden. Fahren Sie nicht fort: Das kann ein fremder Server sein.</translation>
     </message>
     <message>
@@ -917,6 +984,14 @@ Bitten Sie Ihre Administration um Zugang.</translation>
         <source>Signing in …</source>
         <translation>Anmeldung läuft …</translation>
     </message>
+    <message>
+        <source>Login name</source>
+        <translation>Anmeldename</translation>
+    </message>
+    <message>
+        <source>Password</source>
+        <translation>Passwort</translation>
+    </message>
 </context>
 <context>
     <name>postern::tray::TrayMenu</name>
@@ -970,6 +1045,17 @@ Bitten Sie Ihre Administration um Zugang.</translation>
     <message>
         <source>Port %1</source>
         <translation>Port %1</translation>
+    </message>
+</context>
+<context>
+    <name>postern::tray::TrayProgram</name>
+    <message>
+        <source>Connections lost</source>
+        <translation>Verbindungen verloren</translation>
+    </message>
+    <message>
+        <source>Postern&apos;s agent ended unexpectedly. It is started again, and the ports are opened anew.</source>
+        <translation>Posterns Agent wurde unerwartet beendet. Er wird neu gestartet, und die Ports werden wieder geöffnet.</translation>
     </message>
 </context>
 </TS>

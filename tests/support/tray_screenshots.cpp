@@ -47,6 +47,9 @@ public:
         options.clock = scripted_clock;
         program_ = std::make_unique<TrayProgram>(std::move(options));
         program_->start();
+        // The offscreen platform's screen is smaller than what people have.
+        const int line = program_->window().fontMetrics().height();
+        program_->window().resize(line * 64, line * 43);
         wait_for([this] { return program_->client().state().is_known() && agent_.count("events") > 0; });
         settle();
         return *program_;
@@ -130,6 +133,21 @@ void take_troubles(const QString& folder, const QString& suffix, Theme theme) {
         TrayProgram& program = studio.open();
         program.window().choose("billing-db");
         studio.take("service-error");
+    }
+    {
+        Studio studio(folder, suffix, theme);
+        QJsonObject payroll = scripted_service("payroll-db", "error", 5450);
+        payroll["description"] = "Salaries";
+        payroll["ports"] = QJsonArray{QJsonObject{{"port", 5450}}};
+        payroll["error"] = QJsonObject{{"reason", "policy_denied"},
+                                       {"message", "No rule lets alice use payroll-db."},
+                                       {"connection_id", "01a21224-db1c-7def-ad79-30bc9cab4752"}};
+        QJsonArray services = studio.agent().state["services"].toArray();
+        services.append(payroll);
+        studio.agent().state["services"] = services;
+        TrayProgram& program = studio.open();
+        program.window().choose("payroll-db");
+        studio.take("refused");
     }
     {
         Studio studio(folder, suffix, theme);

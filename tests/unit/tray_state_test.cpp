@@ -224,6 +224,29 @@ TEST(Notices, TellALostGatewayOnlyToWhoWasConnectedAndThatItIsBack) {
     EXPECT_FALSE(back->is_warning);
 }
 
+TEST(Notices, TellALossOnceAlthoughConnectionAndGatewayBothReportIt) {
+    Notices notices;
+    const auto lost = notices.on_event(event_of("cut", "orders-db", "end_of_stream"), told(), scripted_now());
+    ASSERT_TRUE(lost);
+    EXPECT_EQ(lost->title, "orders-db: connection lost");
+    EXPECT_FALSE(notices.on_event(event_of("refused", "orders-db", "unreachable"), told(), scripted_now()));
+    EXPECT_FALSE(notices.on_event(event_of("gateway_lost", "", ""), told(), scripted_now()));
+    EXPECT_TRUE(notices.on_event(event_of("gateway_back", "", ""), told(), scripted_now()));
+}
+
+TEST(Notices, TellThatAProgramWaitsForThePersonToSignIn) {
+    Notices notices;
+    QJsonObject json = changed(scripted_state(), "login", changed(scripted_login(), "state", "expired"));
+    json["attention"] = QJsonObject{{"reason", "login_expired"}, {"message", "x"}};
+    ASSERT_TRUE(notices.on_state(told(json), scripted_now()));
+    EXPECT_FALSE(notices.on_state(told(json), scripted_now().addSecs(1)));
+    json["attention"] = QJsonObject{{"reason", "login_expired"}, {"message", "x"}, {"waiting", true}};
+    const auto notice = notices.on_state(told(json), scripted_now().addSecs(2));
+    ASSERT_TRUE(notice);
+    EXPECT_TRUE(notice->wants_sign_in);
+    EXPECT_FALSE(notices.on_state(told(json), scripted_now().addSecs(3)));
+}
+
 TEST(Wording, SaysKnownReasonsPlainlyAndOthersAsTheAgentDid) {
     const Trouble known{"port_in_use", "Port 5433 is used by postgres (pid 7).", "Use another.", {}};
     EXPECT_EQ(Wording::headline(known), "The local port is taken by another program.");
@@ -232,6 +255,29 @@ TEST(Wording, SaysKnownReasonsPlainlyAndOthersAsTheAgentDid) {
     EXPECT_EQ(Wording::headline(other), "The moon is full.");
     EXPECT_EQ(Wording::detail(other), "");
     EXPECT_EQ(Wording::next_step(other), "Wait a week.");
+}
+
+TEST(Wording, NamesTheCaAndNoGatewayWhereOnlyTheCaWasAsked) {
+    const Trouble away{"unreachable", "the CA service does not answer", {}, {}};
+    EXPECT_EQ(Wording::headline(about_ca(away)), "The CA service cannot be reached.");
+    EXPECT_EQ(Wording::headline(away), "The gateway cannot be reached.");
+    EXPECT_EQ(Wording::detail(about_ca(away)), "The CA service does not answer.");
+    EXPECT_EQ(about_ca({"bad_credentials", {}, {}, {}}).reason, "bad_credentials");
+    EXPECT_EQ(Wording::event(event_of("renewal_failed", "", "unreachable")),
+              "Certificate not renewed: The CA service cannot be reached.");
+}
+
+TEST(Wording, AnOpenPortIsNotCalledConnectedWithoutAValidCertificate) {
+    const Service open = service_from(scripted_service("orders-db", "connected", 5432));
+    EXPECT_EQ(Wording::state(open), "Connected on localhost:5432");
+    EXPECT_EQ(Wording::state(open, false), "Port 5432 is open, certificate not valid");
+}
+
+TEST(Wording, NamesAProgramWithoutItsFolder) {
+    Event event = event_of("accepted", "orders-db", "");
+    event.program = "/usr/lib/postgresql/15/bin/psql";
+    EXPECT_EQ(Wording::event(event), "psql opened a connection");
+    EXPECT_EQ(Wording::event(event_of("closed", "orders-db", "")), "A connection was closed");
 }
 
 TEST(Wording, CountsAndMeasures) {

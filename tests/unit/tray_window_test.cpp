@@ -17,6 +17,7 @@
 #include <QTranslator>
 #include <QTreeWidget>
 
+#include "desktop-tray/copy_line.hpp"
 #include "desktop-tray/notice_box.hpp"
 #include "desktop-tray/pages.hpp"
 #include "desktop-tray/service_pane.hpp"
@@ -228,6 +229,58 @@ TEST_F(WindowTest, ShowsTheErrorOfAService) {
     EXPECT_TRUE(shows("gw1 does not answer."));
     put_service(scripted_service("stock-db", "connected", 5500));
     EXPECT_FALSE(shows("The gateway cannot be reached."));
+}
+
+TEST_F(WindowTest, ARefusalShowsTheIdOfTheConnectionToAskAbout) {
+    open();
+    QJsonObject failed = scripted_service("stock-db", "error", 5500);
+    failed["error"] =
+        QJsonObject{{"reason", "policy_denied"}, {"message", "No rule."}, {"connection_id", "01hq7v2f6c4d"}};
+    put_service(failed);
+    window().choose("stock-db");
+    bool has_id = false;
+    for (const CopyLine* line : window().findChildren<CopyLine*>()) {
+        has_id = has_id || (line->isVisible() && line->text() == "01hq7v2f6c4d");
+    }
+    EXPECT_TRUE(has_id);
+}
+
+TEST_F(WindowTest, AnOpenPortIsNotCalledConnectedWhenTheCertificateIsNotValid) {
+    open();
+    window().choose("orders-db");
+    QJsonObject revoked = scripted_login();
+    revoked["state"] = "revoked";
+    agent_.notify("login", revoked);
+    EXPECT_TRUE(soon([&] { return shows("Port 5432 is open, certificate not valid"); }));
+    EXPECT_FALSE(shows("Connected on localhost:5432"));
+}
+
+TEST_F(WindowTest, ShowsTheSignInFormWhenAProgramWaitsForIt) {
+    open();
+    QJsonObject expired = scripted_login();
+    expired["state"] = "expired";
+    agent_.notify("login", expired);
+    agent_.notify("attention", QJsonObject{{"attention", QJsonObject{{"reason", "login_expired"}}}});
+    ASSERT_TRUE(soon([&] { return shows("Your login has ended."); }));
+    EXPECT_EQ(window().page(), Page::services);
+    window().hide();
+    const QJsonObject waiting{{"reason", "login_expired"}, {"waiting", true}};
+    agent_.notify("attention", QJsonObject{{"attention", waiting}});
+    ASSERT_TRUE(soon([&] { return window().page() == Page::sign_in; }));
+    EXPECT_TRUE(window().isVisible());
+}
+
+TEST_F(WindowTest, OffersToSignInAgainBeforeTheLoginEnds) {
+    TrayProgram& program = open();
+    EXPECT_EQ(menu_action(program.tray().menu(), "Sign in …"), nullptr);
+    now_ = QDateTime::fromString("2026-11-23T19:25:00Z", Qt::ISODate);
+    QJsonObject renewed = scripted_login();
+    renewed["not_after"] = "2026-11-23T19:30:00Z";
+    agent_.notify("login", renewed);
+    ASSERT_TRUE(soon([&] { return shows("Your login ends soon."); }));
+    EXPECT_NE(menu_action(program.tray().menu(), "Sign in …"), nullptr);
+    QTest::mouseClick(button("Sign in again"), Qt::LeftButton);
+    EXPECT_EQ(window().page(), Page::sign_in);
 }
 
 TEST_F(WindowTest, MarkupInNamesIsShownAsItIs) {
