@@ -145,7 +145,6 @@ void AgentClient::introduce() {
             has_said_goodbye_ = false;
             set_status(Status::ready);
             emit state_changed();
-            open_what_was_lost();
         } else if (socket_.state() == QLocalSocket::ConnectedState) {
             give_up(*answer.error);
         }
@@ -162,35 +161,12 @@ void AgentClient::introduce() {
     });
 }
 
-// Whoever ends the agent on purpose ends its ports too. One that was killed loses what people count on.
-void AgentClient::note_what_is_lost() {
-    if (has_said_goodbye_ || !state_.is_known()) {
-        return;
-    }
-    lost_.clear();
-    for (const Service& service : state_.services()) {
-        if (service.is_on()) {
-            lost_.insert(service.name, service.mode);
-        }
-    }
-    if (!lost_.isEmpty()) {
-        emit connections_lost();
-    }
-}
-
-void AgentClient::open_what_was_lost() {
-    const QMap<QString, QString> lost = std::exchange(lost_, {});
-    for (auto open = lost.cbegin(); open != lost.cend(); ++open) {
-        const Service* const service = state_.service(open.key());
-        if (state_.is_signed_in() && (service == nullptr || !service->is_on())) {
-            connect_service(open.key(), open.value());
-        }
-    }
-}
-
 void AgentClient::on_lost() {
     const bool was_known = state_.is_known();
-    note_what_is_lost();
+    // Whoever ends the agent on purpose ends its ports too. One that was killed cuts what people count on.
+    if (was_known && !has_said_goodbye_ && state_.open_count() > 0) {
+        emit connections_lost();
+    }
     state_.forget();
     answer_all(
         {QStringLiteral("agent_gone"), tr("The agent does not answer."), tr("Try again in a moment."), {}});

@@ -9,7 +9,6 @@
 #include <QElapsedTimer>
 #include <QHash>
 #include <QLocalSocket>
-#include <QMap>
 #include <QObject>
 #include <QPointer>
 #include <QTimer>
@@ -82,7 +81,7 @@ signals:
     /// The numbers moved, nothing else did.
     void traffic_changed();
     void event_happened(const postern::tray::Event& event);
-    /// The agent went without a word while ports were open. They are opened again when it is back.
+    /// The agent went without a word while ports were open. The next one opens them again.
     void connections_lost();
     /// What somebody asked for with one click did not work.
     void refused(const QString& service, const postern::tray::Trouble& trouble);
@@ -100,8 +99,6 @@ private:
     void on_bytes();
     void on_line(const QByteArray& line);
     void introduce();
-    void note_what_is_lost();
-    void open_what_was_lost();
     void launch_agent();
     void set_status(Status status, Trouble failure = {});
     void give_up(Trouble why);
@@ -125,8 +122,6 @@ private:
     bool wants_launch_ = true;
     /// The agent said that it ends: somebody wanted that.
     bool has_said_goodbye_ = false;
-    /// Service and mode of what was open when the agent went without a word.
-    QMap<QString, QString> lost_;
 };
 
 }  // namespace postern::tray
