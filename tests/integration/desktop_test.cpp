@@ -264,6 +264,23 @@ TEST_F(DesktopTest, TellsThatTheGatewayIsLostAndThatItIsBack) {
     EXPECT_TRUE(alice->gets_in(port));
 }
 
+TEST_F(DesktopTest, FollowsTheDesktopIntoTheDark) {
+    const Desktop desktop(Desktop::Tray::status_notifier);
+    Person alice(*stack_, "alice", desktop, "-dark");
+    alice.start_tray();
+    ASSERT_TRUE(desktop.shows("Welcome to Postern"));
+    // Kept so that the next first frame has the right colours; what dark looks like is the unit tests'
+    // matter.
+    const auto knows_dark = [&] {
+        std::ifstream kept(alice.laptop().config() / "tray.ini");
+        const std::string text{std::istreambuf_iterator<char>(kept), std::istreambuf_iterator<char>()};
+        return text.find("system_is_dark=true") != std::string::npos;
+    };
+    EXPECT_FALSE(knows_dark());
+    desktop.turn_dark();
+    EXPECT_TRUE(eventually(knows_dark, kPatience));
+}
+
 TEST_F(DesktopTest, ALinkOpensTheWindowThatIsThereAndAsks) {
     const auto alice = at_work("alice", "-link");
     ProcessOptions options = alice->options();

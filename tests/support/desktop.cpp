@@ -1,6 +1,7 @@
 #include "support/desktop.hpp"
 
 #include <algorithm>
+#include <csignal>
 #include <cstdlib>
 #include <sstream>
 
@@ -221,6 +222,10 @@ bool Desktop::offers(std::string_view label) const {
             });
         },
         kPatience);
+}
+
+void Desktop::turn_dark() const {
+    host_->signal(SIGUSR1);
 }
 
 std::string Desktop::notifications() const {

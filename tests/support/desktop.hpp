@@ -54,6 +54,8 @@ public:
     nlohmann::json icon() const;
     /// Whether the menu comes to hold an entry that begins so, at its top.
     bool offers(std::string_view label) const;
+    /// As when somebody chooses it in the desktop's settings.
+    void turn_dark() const;
     /// Every notification so far, a line each.
     std::string notifications() const;
     bool notifies(std::string_view text) const;

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """A desktop and the person at it, over D-Bus: what a panel, a notification server and a screen reader do.
 
-  desktop.py host            is the tray (StatusNotifier) and shows notifications; says each as a line of JSON
+  desktop.py host            is the tray (StatusNotifier) and shows notifications; says each as a line of JSON. The desktop
+                             is light, and dark from SIGUSR1 on
   desktop.py item            the icon in the tray as JSON: tool tip, menu (labels; of those that open more, a pair)
   desktop.py choose LABEL…   the menu's entry at the end of those labels; a label may be cut short
   desktop.py activate        a click on the icon
@@ -10,6 +11,7 @@
   desktop.py type NAME       into the field of that name, what standard input holds
 """
 import json
+import signal
 import sys
 
 import dbus
@@ -22,6 +24,9 @@ ITEM = 'org.kde.StatusNotifierItem'
 MENU = 'com.canonical.dbusmenu'
 WATCHER = 'org.kde.StatusNotifierWatcher'
 NOTIFICATIONS = 'org.freedesktop.Notifications'
+PORTAL = 'org.freedesktop.portal.Desktop'
+SETTINGS = 'org.freedesktop.portal.Settings'
+COLOR_SCHEME = 'org.freedesktop.appearance', 'color-scheme'
 ACCESSIBLE = 'org.a11y.atspi.Accessible'
 ENABLED, SHOWING = 8, 25  # AtspiStateType
 PATIENCE = 10
@@ -92,11 +97,36 @@ class Notifications(dbus.service.Object):
         return 'desktop.py', 'Postern', '1', '1.2'
 
 
+class Portal(dbus.service.Object):
+    """Whether the desktop is light or dark."""
+
+    def __init__(self, bus):
+        super().__init__(bus, '/org/freedesktop/portal/desktop')
+        self.scheme = 2
+
+    @dbus.service.method(SETTINGS, in_signature='ss', out_signature='v')
+    def Read(self, space, key):
+        if (space, key) != COLOR_SCHEME:
+            raise dbus.DBusException(name='org.freedesktop.portal.Error.NotFound')
+        return dbus.UInt32(self.scheme, variant_level=1)
+
+    @dbus.service.signal(SETTINGS, signature='ssv')
+    def SettingChanged(self, space, key, value):
+        pass
+
+    def turn_dark(self):
+        self.scheme = 1
+        self.SettingChanged(*COLOR_SCHEME, dbus.UInt32(self.scheme))
+        return True
+
+
 def host():
     DBusGMainLoop(set_as_default=True)
     bus = dbus.SessionBus()
-    kept = [Watcher(bus), Notifications(bus), dbus.service.BusName(WATCHER, bus),
-            dbus.service.BusName(NOTIFICATIONS, bus)]
+    portal = Portal(bus)
+    GLib.unix_signal_add(GLib.PRIORITY_DEFAULT, signal.SIGUSR1, portal.turn_dark)
+    kept = [Watcher(bus), Notifications(bus), portal]
+    kept += [dbus.service.BusName(name, bus) for name in (WATCHER, NOTIFICATIONS, PORTAL)]
     print('hosting', flush=True)
     GLib.MainLoop().run()
     return kept
