@@ -65,9 +65,12 @@ std::size_t LiveConnections::judge_all(const Judgement& judgement) {
         // carries it now, and the newest of the session. The CA revokes a session's certificates together; a
         // list that comes from elsewhere may name one alone, and may leave out what has expired.
         const IdentityPtr newest = judgement.sessions.newest(tunnel->identity_);
-        auto allowed = check_not_revoked(*tunnel->opener_, judgement.revocations);
-        if (allowed) {
-            allowed = check_not_revoked(*newest, judgement.revocations);
+        // Mostly they are one and the same, which is looked up once.
+        Result<void> allowed;
+        for (const IdentityPtr* other : {&tunnel->opener_, &newest}) {
+            if (allowed && *other != tunnel->identity_) {
+                allowed = check_not_revoked(**other, judgement.revocations);
+            }
         }
         if (allowed) {
             allowed = check_still_allowed(*tunnel->identity_, tunnel->service_, judgement.now,
