@@ -75,6 +75,7 @@ void GatewayFixture::start_ca() {
 }
 
 boost::asio::awaitable<http::Response> GatewayFixture::answer_ca(GatewayFixture* test) {
+    ++test->crl_questions_;
     if (test->is_ca_holding_) {
         ++test->held_;
         boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor);

@@ -70,6 +70,8 @@ protected:
     std::atomic<bool> is_ca_holding_ = false;
     /// How many requests wait for their answer.
     std::atomic<int> held_ = 0;
+    /// How often the gateway has asked the CA for its CRL.
+    std::atomic<int> crl_questions_ = 0;
     /// Lines for [gateway], to be set before start().
     std::string more_gateway_;
 

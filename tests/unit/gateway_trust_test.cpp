@@ -5,8 +5,14 @@
 #include <csignal>
 #include <fstream>
 #include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
 #include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include <gmock/gmock.h>
 
@@ -37,42 +43,157 @@ TEST_F(GatewayTrust, AWarmConnectionIsJudgedByTheTrustBundleInForce) {
     EXPECT_EQ(echo_.accepted(), 1);
 }
 
-TEST_F(GatewayTrust, UnderLoadAChainThatIsKnownIsStillJudgedEachTime) {
-    ::signal(SIGPIPE, SIG_IGN);
-    start(service("echo", echo_port()) + rule("echo"));
-    const Authority other = test::make_authority("Others", real_now());
-    const auto revoked = mint("alice");
-    const auto expiring = mint("bob", [](OddProfile& profile) { profile.not_after = real_now() + 1h; });
-    const auto distrusted = mint("carol", [](OddProfile& profile) { profile.not_after = real_now() + 9h; });
-    std::atomic<int> let_in = 0;
-    // What each reads in the end; empty when the handshake already failed.
-    const auto until_refused = [&](const pki::KeyAndCertificate& own, std::string& code) {
-        const ClientContext context = client(own);
-        const auto end = std::chrono::steady_clock::now() + 20s;
-        while (std::chrono::steady_clock::now() < end) {
-            const auto answer = Visitor(port(), context).ask("CONNECT echo:7");
-            if (answer.status != 200) {
-                code = answer.status == 0 ? std::string() : answer.json().value("code", "");
-                return;
-            }
-            ++let_in;
+/// Clients that connect and ask for a tunnel without a pause, each with a full handshake; and some that shook hands before and
+/// ask later.
+class Crowd {
+public:
+    static constexpr int kThreads = 4;
+    static constexpr std::size_t kWarm = 24;
+
+    Crowd(unsigned short port, ClientContext context) : port_(port), context_(std::move(context)) {
+        ::signal(SIGPIPE, SIG_IGN);
+        for (std::size_t i = 0; i < kWarm; ++i) {
+            warm_.push_back(std::make_unique<Visitor>(port_, context_));
+            EXPECT_TRUE(warm_.back()->is_greeted());
         }
+        for (std::thread& thread : threads_) thread = std::thread([this] { hurry(); });
+    }
+    ~Crowd() { stop(); }
+
+    int let_in() const { return let_in_; }
+    int turned_away() const { return turned_away_; }
+    /// From now on the change may be in force, and one may be let in or not.
+    void begins_to_change() { phase_ = Phase::changing; }
+    /// From now on it is: nobody who comes, or asks, after this may be let in.
+    void has_changed() { phase_ = Phase::changed; }
+    /// Of those who came after has_changed().
+    int turned_away_since() const { return turned_away_since_; }
+    void stop() {
+        is_over_ = true;
+        for (std::thread& thread : threads_) {
+            if (thread.joinable()) thread.join();
+        }
+    }
+    /// What went wrong, and every reason that was given; after stop().
+    int let_in_since() const { return let_in_since_; }
+    const std::set<std::string>& reasons() const { return reasons_; }
+    /// What those who had shaken hands before are told.
+    std::multiset<std::string> ask_warm() {
+        std::multiset<std::string> told;
+        for (const auto& visitor : warm_) told.insert(verdict(visitor->ask("CONNECT echo:7")));
+        return told;
+    }
+
+private:
+    enum class Phase { before, changing, changed };
+
+    /// "200", or the reason; "" when the connection ended without one.
+    static std::string verdict(const Visitor::Answer& answer) {
+        if (answer.status == 200) return "200";
+        return answer.status == 0 ? std::string() : answer.json().value("code", "");
+    }
+
+    void hurry() {
+        while (!is_over_) {
+            const Phase began_in = phase_;
+            const std::string told = verdict(Visitor(port_, context_).ask("CONNECT echo:7"));
+            const bool is_in = told == "200";
+            ++(is_in ? let_in_ : turned_away_);
+            if (began_in == Phase::changed) ++(is_in ? let_in_since_ : turned_away_since_);
+            if (is_in) continue;
+            const std::lock_guard lock(mutex_);
+            reasons_.insert(told);
+        }
+    }
+
+    unsigned short port_;
+    ClientContext context_;
+    std::vector<std::unique_ptr<Visitor>> warm_;
+    std::atomic<Phase> phase_ = Phase::before;
+    std::atomic<bool> is_over_ = false;
+    std::atomic<int> let_in_ = 0;
+    std::atomic<int> turned_away_ = 0;
+    std::atomic<int> let_in_since_ = 0;
+    std::atomic<int> turned_away_since_ = 0;
+    std::mutex mutex_;
+    std::set<std::string> reasons_;
+    std::array<std::thread, kThreads> threads_;
+};
+
+/// A change that bars the crowd's certificate, while hundreds a second are let in with it.
+class GatewayTrustUnderLoad : public GatewayFixture {
+protected:
+    static constexpr int kMany = 200;
+    /// Who has shaken hands may wait until the crowd has been turned away.
+    static constexpr const char* kPatient = "request_timeout = \"60s\"\n";
+
+    /// `change` returns when it is in force at every loop.
+    void bar(Crowd& crowd, const std::function<void()>& change, const std::string& reason) {
+        const auto began = std::chrono::steady_clock::now();
+        ASSERT_TRUE(eventually([&] { return crowd.let_in() >= kMany; }));
+        const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
+        RecordProperty("connections_per_second", static_cast<int>(kMany / took.count()));
+        ASSERT_EQ(crowd.turned_away(), 0);
+        crowd.begins_to_change();
+        change();
+        crowd.has_changed();
+        EXPECT_TRUE(eventually([&] { return crowd.turned_away_since() >= kMany; }));
+        crowd.stop();
+        EXPECT_EQ(crowd.let_in_since(), 0);
+        EXPECT_THAT(crowd.ask_warm(), testing::Each(reason));
+        // An alert of the handshake is as good as an answer.
+        EXPECT_THAT(crowd.reasons(), testing::IsSubsetOf({reason, meanwhile_, std::string()}));
+        Visitor other(port(), client(*bystander_));
+        EXPECT_EQ(other.ask("CONNECT echo:7").status, other_status_);
+    }
+
+    pki::KeyAndCertificate of_life(const std::string& name, std::chrono::hours life) const {
+        return mint(name, [&](OddProfile& profile) { profile.not_after = real_now() + life; });
+    }
+
+    /// Somebody whom the change does not concern.
+    std::optional<pki::KeyAndCertificate> bystander_;
+    unsigned other_status_ = 200;
+    /// What else may be the reason while the change is on its way.
+    std::string meanwhile_;
+};
+
+TEST_F(GatewayTrustUnderLoad, NobodyIsLetInOnceTheCertificateHasExpired) {
+    start(service("echo", echo_port()) + rule("echo"), kPatient);
+    bystander_ = of_life("bob", 9h);
+    Crowd crowd(port(), client(of_life("alice", 1h)));
+    bar(crowd, [&] { clock_ahead_ = 2 * 3600; }, "expired");
+}
+
+TEST_F(GatewayTrustUnderLoad, NobodyIsLetInOnceANewCrlNamesTheCertificate) {
+    start(service("echo", echo_port()) + rule("echo"), kPatient);
+    bystander_ = mint("bob");
+    const auto stolen = mint("alice");
+    Crowd crowd(port(), client(stolen));
+    const auto change = [&] {
+        revoke(stolen.certificate, pki::RevocationReason::key_compromise);
+        // One thread asks for the CRL, publishes it, and asks again: with the second question after the revocation the answer to
+        // the first is in force.
+        const int asked = crl_questions_;
+        ASSERT_TRUE(eventually([&] { return crl_questions_ >= asked + 2; }));
     };
-    std::array<std::string, 3> codes{"none", "none", "none"};
-    std::array<std::thread, 3> threads{std::thread(until_refused, std::cref(revoked), std::ref(codes[0])),
-                                       std::thread(until_refused, std::cref(expiring), std::ref(codes[1])),
-                                       std::thread(until_refused, std::cref(distrusted), std::ref(codes[2]))};
-    EXPECT_TRUE(eventually([&] { return let_in > 30; }));
-    revoke(revoked.certificate, pki::RevocationReason::key_compromise);
-    threads[0].join();
-    EXPECT_EQ(codes[0], "revoked");
-    clock_ahead_ = 2 * 3600;
-    threads[1].join();
-    EXPECT_EQ(codes[1], "expired");
-    std::ofstream(folder_ / "user-ca.pem") << other.bundle.pem();
-    EXPECT_TRUE(server_->reload());
-    threads[2].join();
-    EXPECT_THAT(codes[2], testing::AnyOf("", "unknown_issuer", "crl_stale"));
+    bar(crowd, change, "revoked");
+}
+
+TEST_F(GatewayTrustUnderLoad, NobodyIsLetInOnceTheTrustBundleNoLongerHoldsTheIssuer) {
+    start(service("echo", echo_port()) + rule("echo"), kPatient);
+    const Authority other = test::make_authority("Others", real_now());
+    bystander_ = mint("bob");
+    // Nobody else of that issuer is let in either.
+    other_status_ = 0;
+    // The watch of the CRL drops the one that the new bundle does not vouch for.
+    meanwhile_ = "crl_stale";
+    Crowd crowd(port(), client("alice"));
+    const auto change = [&] {
+        std::ofstream(folder_ / "user-ca.pem") << other.bundle.pem();
+        ASSERT_TRUE(server_->reload());
+    };
+    bar(crowd, change, "unknown_issuer");
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "unit/gateway_visitor.hpp"
 
 #include <arpa/inet.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -38,7 +39,9 @@ UniqueFd connect_to(unsigned short port, const char* from) {
     const sockaddr_in own = loopback(0, from);
     const sockaddr_in address = loopback(port);
     const timeval patience{20, 0};
+    const int on = 1;
     ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     EXPECT_EQ(::bind(fd.get(), reinterpret_cast<const sockaddr*>(&own), sizeof own), 0);
     EXPECT_EQ(::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
     return fd;
