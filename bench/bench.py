@@ -17,6 +17,7 @@ from postern import Postern
 from stage import Stage
 
 ROWS = {
+    "floors": rows.floors,
     "bulk": rows.bulk,
     "cold": rows.cold_connections,
     "users": rows.connections_of_users,
@@ -77,7 +78,7 @@ def main() -> int:
     if build != "Release" and not options.any_build:
         sys.exit(f"bench: {options.binaries} is a {build} build: its figures say nothing about what is installed.\n"
                  "Run scripts/bench without --no-build, or with --any-build to measure it all the same.")
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, end_in_order)
     kind = "smoke" if options.smoke else "quick" if options.quick else "full"
     rounds = options.rounds or {"smoke": 1, "quick": 2, "full": 5}[kind]

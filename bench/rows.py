@@ -18,6 +18,26 @@ ONE_BY_ONE_ROW = "connections as users get them, one each 20 ms"
 OWN_TLS = "direct, TLS with certificate"
 
 
+def floors(stage: Stage, results: Results) -> None:
+    """What no proxy that uses OpenSSL can go below: each byte is encrypted on one side and decrypted on the other, each side signs
+    once for a handshake, verifies once, and makes and uses one key share."""
+    row = "floors, one core, OpenSSL"
+
+    def speed(*words: str) -> list[str]:
+        """The fields of the last line of figures."""
+        done = subprocess.run(["openssl", "speed", "-mr", "-seconds", str(stage.of(1, 1, 3)), *words], check=True, capture_output=True,
+                              text=True, timeout=120)
+        return re.findall(r"^\+F.*$", done.stdout, re.M)[-1].split(":")
+
+    for _ in range(stage.of(1, 1, 3)):
+        bytes_a_second = float(speed("-evp", "aes-128-gcm", "-bytes", "16384")[-1])
+        results.note(row, "AES-128-GCM in blocks of 16 KiB, s per GB", "this machine", GB / bytes_a_second)
+        signs, verifies = map(float, speed("ecdsap256")[3:5])
+        results.note(row, "ECDSA P-256 signature, µs", "this machine", 1e6 / signs)
+        results.note(row, "ECDSA P-256 verification, µs", "this machine", 1e6 / verifies)
+        results.note(row, "X25519 exchange, µs", "this machine", 1e6 / float(speed("ecdhx25519")[3]))
+
+
 def bulk(stage: Stage, results: Results) -> None:
     """Bytes one way, one and eight connections."""
     size = stage.of(10_000_000, 200_000_000, 1_000_000_000)

@@ -40,6 +40,14 @@ def line_of(process: subprocess.Popen, seconds: float = 180) -> str:
     return process.stdout.readline() if ready else ""
 
 
+def told(path: Path) -> str:
+    """What /proc says; nothing of a thread that has just ended."""
+    try:
+        return path.read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
 class Side:
     def __init__(self, command: list[str], folder: Path, name: str, port: int, ends_threads: bool = False, environment: dict | None = None,
                  open_port=None):
@@ -63,7 +71,7 @@ class Side:
         found = [self.process.pid]
         for pid in found:
             for task in Path(f"/proc/{pid}/task").glob("*/children"):
-                found += [int(child) for child in task.read_text().split()]
+                found += [int(child) for child in told(task).split()]
         return found
 
     def cpu_seconds(self) -> float:
@@ -74,7 +82,7 @@ class Side:
         total = 0
         for pid in self.pids():
             for task in Path(f"/proc/{pid}/task").glob("*/schedstat"):
-                total += int(task.read_text().split()[0])
+                total += int((told(task) or "0").split()[0])
         return total / 1e9
 
     def pss_kib(self) -> int:
@@ -104,5 +112,5 @@ class Side:
 
 def pin_process(pid: int, cores: set[int]) -> None:
     for task in os.listdir(f"/proc/{pid}/task"):
-        with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(ProcessLookupError, FileNotFoundError):
             os.sched_setaffinity(int(task), cores)
