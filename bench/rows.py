@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import subprocess
 import time
 
@@ -19,9 +20,9 @@ OWN_TLS = "direct, TLS with certificate"
 
 
 def floors(stage: Stage, results: Results) -> None:
-    """What no proxy that uses OpenSSL can go below: each byte is encrypted on one side and decrypted on the other, each side signs
-    once for a handshake, verifies once, and makes and uses one key share."""
-    row = "floors, one core, OpenSSL"
+    """What no proxy that uses OpenSSL can go below: each byte is encrypted on one side and decrypted on the other, and received and
+    sent on both; for a handshake each side signs once, verifies once, and makes and uses one key share."""
+    row = "floors, on one core"
 
     def speed(*words: str) -> list[str]:
         """The fields of the last line of figures."""
@@ -36,6 +37,18 @@ def floors(stage: Stage, results: Results) -> None:
         results.note(row, "ECDSA P-256 signature, µs", "this machine", 1e6 / signs)
         results.note(row, "ECDSA P-256 verification, µs", "this machine", 1e6 / verifies)
         results.note(row, "X25519 exchange, µs", "this machine", 1e6 / float(speed("ecdhx25519")[3]))
+        results.note(row, "one send and one receive over the loopback, s per GB", "this machine", loopback(stage))
+
+
+def loopback(stage: Stage) -> float:
+    """CPU seconds per GB from the load generator to its backend without anything between."""
+    def spent() -> float:
+        children = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return children.ru_utime + children.ru_stime + stage.backend_cpu_seconds()
+
+    before = spent()
+    found = stage.load("bulk", stage.backend, 1, stage.of(50_000_000, 1_000_000_000, 4_000_000_000), "up")
+    return (spent() - before) * GB / found["bytes"]
 
 
 def bulk(stage: Stage, results: Results) -> None:

@@ -51,6 +51,9 @@ class Stage:
         self.helpers.append(process)
         return int(line_of(process) or 0)
 
+    def backend_cpu_seconds(self) -> float:
+        return int(Path(f"/proc/{self.helpers[0].pid}/schedstat").read_text().split()[0]) / 1e9
+
     def load(self, *words, core: int | None = None) -> dict:
         pin = ["taskset", "-c", str(core)] if core is not None else []
         done = subprocess.run([*pin, str(self.binaries / "postern-load"), *map(str, words)], check=True, capture_output=True,
