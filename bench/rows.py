@@ -54,7 +54,8 @@ def loopback(stage: Stage) -> float:
 def bulk(stage: Stage, results: Results) -> None:
     """Bytes one way, one and eight connections."""
     size = stage.of(10_000_000, 200_000_000, 1_000_000_000)
-    with stage.running([Direct, Postern, *subjects.peers()]) as running:
+    tuned = stage.of([], [], [subjects.NginxLarge, subjects.HaproxyLarge])
+    with stage.running([Direct, Postern, *subjects.peers(), *tuned]) as running:
         for _ in range(stage.rounds):
             for direction in ("up", "down"):
                 for connections in (1, 8):

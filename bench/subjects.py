@@ -79,6 +79,8 @@ class DirectPlain(Direct):
 
 class Nginx(Subject):
     name = program = "nginx"
+    # Directives that its packages do without.
+    tuning = ""
 
     def gateway_command(self, port: int) -> list[str]:
         return self._nginx("gateway", f"""
@@ -124,13 +126,15 @@ pid {self.folder}/{name}.pid;
 error_log stderr error;
 events {{ worker_connections 30000; }}
 stream {{
-    tcp_nodelay on;{server}
+    tcp_nodelay on;
+    {self.tuning}{server}
 }}
 """)]
 
 
 class Haproxy(Subject):
     name = program = "haproxy"
+    tuning = ""
 
     def gateway_command(self, port: int) -> list[str]:
         tickets = "" if self.resumes else " no-tls-tickets"
@@ -153,6 +157,7 @@ listen bench
 global
     maxconn 8000
     tune.ssl.cachesize {'20000' if self.resumes else '0'}
+    {self.tuning}
 defaults
     mode tcp
     maxconn 8000
@@ -241,6 +246,18 @@ class Ghostunnel(Subject):
         return [os.environ["GHOSTUNNEL"], "client", "--listen", f"127.0.0.1:{port}", "--target", f"localhost:{gateway}",
                 "--cert", self.pki / "login-chain.pem", "--key", self.pki / "login.key", "--cacert", self.pki / "server-ca.pem",
                 "--quiet", "all"]
+
+
+class NginxLarge(Nginx):
+    """Moves bytes for less, and holds four times the memory for each connection."""
+
+    name = "nginx, 64 KiB buffers"
+    tuning = "proxy_buffer_size 64k;"
+
+
+class HaproxyLarge(Haproxy):
+    name = "haproxy, 64 KiB buffers"
+    tuning = "tune.bufsize 65536"
 
 
 def peers() -> list[type[Subject]]:
