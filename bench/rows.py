@@ -108,8 +108,9 @@ def connections_of_users(stage: Stage, results: Results) -> None:
     """Postern with its warm tunnels, the others with their session tickets: 16 at once, then a pause; and one by one."""
     bursts = stage.of(1, 3, 15)
     with stage.running([Postern, *subjects.peers()], resumes=True) as running:
+        # Who keeps connections warm learns how many, who resumes sessions gets its first ones.
         for subject in running.values():
-            burst(stage, Results(), subject.name, subject, 1)
+            burst(stage, Results(), subject.name, subject, stage.of(1, 4, 4))
         for _ in range(stage.rounds):
             for name, subject in running.items():
                 burst(stage, results, name, subject, bursts)
