@@ -1,11 +1,16 @@
 """What is to be reached, and whether it was: each a figure of a row against the best peer in that row, or against a number."""
 
+import statistics
 from dataclasses import dataclass
 
 from postern import PosternCold, PosternDatabase, PosternEndToEnd, PosternUnaudited
 from rows import BURST_ROW, ONE_BY_ONE_ROW, ONE_CORE_ROW, OWN_TLS
 
 LINES = [f"bulk, {direction}, {connections}" for direction in ("up", "down") for connections in ("1 connection", "8 connections")]
+
+ONE_RULE, NONE_REVOKED = "postern, 1 rules", "postern, 0 revoked"
+# Postern with something less.
+VARIANTS = {PosternUnaudited.name, ONE_RULE, NONE_REVOKED}
 
 
 @dataclass(frozen=True)
@@ -31,8 +36,8 @@ def at_least(what: str, row: str, metric: str, limit: float, **more) -> Target:
 def all_targets() -> list[Target]:
     cold = {"subject": PosternCold.name}
     unaudited = {"subject": PosternCold.name, "against": PosternUnaudited.name}
-    rules = {"subject": "postern, 10000 rules", "against": "postern, 1 rules"}
-    revoked = {"subject": "postern, 100000 revoked", "against": "postern, 0 revoked"}
+    rules = {"subject": "postern, 10000 rules", "against": ONE_RULE}
+    revoked = {"subject": "postern, 100000 revoked", "against": NONE_REVOKED}
     audit_row, per = "audit, cold connections", "CPU ms per connection"
     by_rules, by_revoked = "growth, connections by number of rules", "growth, connections by number of revoked serials"
     return [
@@ -79,6 +84,10 @@ def judge(target: Target, summary: dict) -> dict | None:
     if other == 0 or own == 0:
         return None
     figure = own / other if other is not None else own
+    if target.against in VARIANTS:
+        # They differ by less than the machine does from minute to minute: compared within each round, where one follows the other.
+        pairs = zip(*(found["subjects"][name]["rounds"] for name in (target.subject, against)))
+        figure = statistics.median(one / another for one, another in pairs)
     missed_by = target.limit / figure - 1 if target.at_least else figure / target.limit - 1
     return {"what": target.what, "wanted": target.limit, "at_least": target.at_least, "is_ratio": against is not None, "figure": figure,
             "own": own, "against": against, "other": other, "is_met": missed_by <= 0, "missed_by": max(missed_by, 0.0)}
