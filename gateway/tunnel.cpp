@@ -138,8 +138,8 @@ void forward_at_once(Tunnel& tunnel, std::string& early) {
     }
     const net::Bytes bytes(reinterpret_cast<const unsigned char*>(early.data()), early.size());
     const auto sent = tunnel.backend->try_write(bytes);
-    if (sent && *sent) {
-        early.erase(0, **sent);
+    if (sent) {
+        early.erase(0, *sent);
     }
 }
 

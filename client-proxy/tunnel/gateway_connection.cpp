@@ -44,10 +44,6 @@ std::string server_name_of(const std::string& host) {
     return is_address ? std::string() : host;
 }
 
-asio::awaitable<Result<void>> ready() {
-    co_return Result<void>();
-}
-
 // What the two clocks of this machine and of the one who issued the certificate make of it. TLS alerts tell
 // less.
 Code judged_here(const Login& login, Code alert) {
@@ -259,11 +255,12 @@ Refusal GatewayConnection::refusal_in(const Answer& answer) const {
     return refusal;
 }
 
-asio::awaitable<Result<void>> GatewayConnection::wait_readable() {
+void GatewayConnection::when_readable(net::ReadyListenerPtr listener) {
     if (rest_.empty()) {
-        return tls_.wait_readable();
+        tls_.when_readable(std::move(listener));
+    } else {
+        tell_soon(std::move(listener), Result<void>());
     }
-    return ready();
 }
 
 Result<std::optional<std::size_t>> GatewayConnection::try_read(net::Buffer into) {
@@ -279,9 +276,6 @@ Result<std::optional<std::size_t>> GatewayConnection::try_read(net::Buffer into)
     return std::optional<std::size_t>(count);
 }
 
-asio::awaitable<Result<void>> GatewayConnection::write_all(net::Bytes bytes) {
-    return tls_.write_all(bytes);
-}
 asio::awaitable<Result<void>> GatewayConnection::shutdown_send() {
     return tls_.shutdown_send();
 }

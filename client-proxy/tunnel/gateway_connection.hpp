@@ -61,9 +61,10 @@ public:
     /// another connection cannot mean asking twice.
     bool was_delivered() noexcept;
 
-    boost::asio::awaitable<Result<void>> wait_readable() override;
+    void when_readable(net::ReadyListenerPtr listener) override;
     Result<std::optional<std::size_t>> try_read(net::Buffer into) override;
-    boost::asio::awaitable<Result<void>> write_all(net::Bytes bytes) override;
+    void when_writable(net::ReadyListenerPtr listener) override { tls_.when_writable(std::move(listener)); }
+    Result<std::size_t> try_write(net::Bytes bytes) override { return tls_.try_write(bytes); }
     boost::asio::awaitable<Result<void>> shutdown_send() override;
     void wake() noexcept override { tls_.wake(); }
     void cancel() noexcept override { tls_.cancel(); }

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <utility>
@@ -18,24 +19,41 @@ namespace postern::net {
 using Bytes = std::span<const unsigned char>;
 using Buffer = std::span<unsigned char>;
 
+/// Hears that a wait is over. Who waits holds it, so that nothing else needs to.
+class ReadyListener {
+public:
+    virtual ~ReadyListener() = default;
+    /// On the stream's loop, and never from within the call that began the wait.
+    virtual void on_ready(Result<void> ready) = 0;
+};
+using ReadyListenerPtr = std::shared_ptr<ReadyListener>;
+
 class ByteStream {
 public:
     virtual ~ByteStream() = default;
 
-    /// Waits until try_read() is likely to have something, without holding a buffer. Idle sessions wait here.
-    virtual boost::asio::awaitable<Result<void>> wait_readable() = 0;
+    /// Tells when try_read() is likely to have something. Holds no buffer: idle sessions wait here.
+    virtual void when_readable(ReadyListenerPtr listener) = 0;
     /// Never waits: nothing when no byte is there yet; else at least one byte, or 0 at the orderly end (FIN,
     /// close_notify). Code::end_of_stream when the peer vanished mid-stream (reset, or FIN without
     /// close_notify on TLS).
     virtual Result<std::optional<std::size_t>> try_read(Buffer into) = 0;
+    /// Tells when try_write() is likely to take more. For who has just been told that it does not take all.
+    virtual void when_writable(ReadyListenerPtr listener) = 0;
+    /// Never waits: how much it took, for most messages all of it. The rest is to be offered again before anything else.
+    /// After a failure the stream is good for nothing but close().
+    virtual Result<std::size_t> try_write(Bytes bytes) = 0;
+
+    boost::asio::awaitable<Result<void>> wait_readable();
+    boost::asio::awaitable<Result<void>> wait_writable();
     /// try_read() and wait_readable() until there is something: at least one byte, or 0 at the orderly end.
     boost::asio::awaitable<Result<std::size_t>> read_some(Buffer into);
-    /// All of it, or a failure, after which the stream is good for nothing but close().
-    virtual boost::asio::awaitable<Result<void>> write_all(Bytes bytes) = 0;
+    /// All of it, or a failure.
+    boost::asio::awaitable<Result<void>> write_all(Bytes bytes);
     /// Tells the peer that no more bytes come (FIN; close_notify and FIN). Reading goes on.
     virtual boost::asio::awaitable<Result<void>> shutdown_send() = 0;
 
-    /// Makes a pending wait_readable() or read_some() fail with Code::cancelled, and nothing else: the stream
+    /// Makes a pending wait for bytes fail with Code::cancelled, and nothing else: the stream
     /// stays good. Not to be called while a write is under way. No effect when none is pending, or when it is
     /// about to succeed.
     virtual void wake() noexcept = 0;
@@ -54,6 +72,8 @@ protected:
     ByteStream() = default;
     ByteStream(ByteStream&&) = default;
     ByteStream& operator=(ByteStream&&) = default;
+    /// For a wait that is over when it begins.
+    void tell_soon(ReadyListenerPtr listener, Result<void> ready);
     /// For cancel() and close().
     void tell_cancelled() noexcept {
         if (const auto listener = std::exchange(on_cancelled_, nullptr)) listener();

@@ -24,9 +24,9 @@ public:
         if (!may_read) return std::optional<std::size_t>();
         return outer_.try_read(into);
     }
-    Result<std::optional<std::size_t>> write(Bytes bytes, bool) override {
+    Result<std::size_t> write(Bytes bytes, bool) override {
         out.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-        return std::optional<std::size_t>(bytes.size());
+        return bytes.size();
     }
 
     bool may_read = true;
@@ -46,21 +46,42 @@ struct NestedTlsStream::State {
     State(ByteStream& stream, const TlsContext& context, const std::string& server_name)
         : outer(stream), wire(stream), engine(context, TlsStream::Role::client, server_name, wire) {}
 
+    /// Sends of the records that were made what goes at once. Whether nothing is left.
+    Result<bool> flush_some() {
+        while (flushed < wire.out.size()) {
+            const Result<std::size_t> sent = outer.try_write(as_bytes(wire.out).subspan(flushed));
+            if (sent.has_error()) return sent.error();
+            if (sent.value() == 0) return false;
+            flushed += sent.value();
+        }
+        flushed = 0;
+        if (wire.out.capacity() > kKeptBytes) {
+            wire.out = std::string();
+        } else {
+            wire.out.clear();
+        }
+        return true;
+    }
+
     /// Sends the records that were made. One writer at a time, as ByteStream has it.
     asio::awaitable<Result<void>> flush() {
-        Result<void> sent = Result<void>();
-        while (!wire.out.empty() && sent.has_value()) {
-            std::string flight = std::exchange(wire.out, std::string());
-            sent = co_await outer.write_all(as_bytes(flight));
-            flight.clear();
-            if (wire.out.empty() && flight.capacity() <= kKeptBytes) wire.out.swap(flight);
+        for (;;) {
+            const Result<bool> is_done = flush_some();
+            if (is_done.has_error()) co_return is_done.error();
+            if (is_done.value()) co_return Result<void>();
+            Result<void> ready = co_await outer.wait_writable();
+            if (ready.has_error()) co_return ready.error();
         }
-        co_return sent;
     }
 
     ByteStream& outer;
     OuterWire wire;
     TlsEngine engine;
+    /// Of the records in wire.out.
+    std::size_t flushed = 0;
+    /// Bytes that are in records but not said to be written, since those are not all sent: the first ones that the next
+    /// write will offer.
+    std::size_t encrypted = 0;
 };
 
 NestedTlsStream::NestedTlsStream(ByteStream& outer, const TlsContext& context, const std::string& server_name)
@@ -98,10 +119,10 @@ TlsPeer NestedTlsStream::peer() const {
     return state_->engine.peer();
 }
 
-asio::awaitable<Result<void>> NestedTlsStream::wait_readable() {
+void NestedTlsStream::when_readable(ReadyListenerPtr listener) {
     const Result<bool> has_readable = state_->engine.has_readable();
-    if (has_readable.has_error() || has_readable.value()) co_return Result<void>();
-    co_return co_await state_->outer.wait_readable();
+    if (has_readable.has_error() || has_readable.value()) return tell_soon(std::move(listener), Result<void>());
+    state_->outer.when_readable(std::move(listener));
 }
 
 Result<std::optional<std::size_t>> NestedTlsStream::try_read(Buffer into) {
@@ -111,21 +132,29 @@ Result<std::optional<std::size_t>> NestedTlsStream::try_read(Buffer into) {
     return std::optional<std::size_t>(step.value().bytes);
 }
 
-asio::awaitable<Result<void>> NestedTlsStream::write_all(Bytes bytes) {
-    while (!bytes.empty()) {
-        while (!bytes.empty() && state_->wire.out.size() < kBatchBytes) {
-            const Result<TlsEngine::Step> step = state_->engine.write(bytes);
-            if (step.has_error()) co_return step.error();
-            bytes = bytes.subspan(step.value().bytes);
+void NestedTlsStream::when_writable(ReadyListenerPtr listener) {
+    state_->outer.when_writable(std::move(listener));
+}
+
+Result<std::size_t> NestedTlsStream::try_write(Bytes bytes) {
+    std::size_t taken = 0;
+    for (;;) {
+        const Result<bool> is_flushed = state_->flush_some();
+        if (is_flushed.has_error()) return is_flushed.error();
+        if (!is_flushed.value()) return taken;
+        taken += std::exchange(state_->encrypted, 0);
+        if (taken == bytes.size()) return taken;
+        const Bytes left = bytes.subspan(taken);
+        while (state_->encrypted < left.size() && state_->wire.out.size() < kBatchBytes) {
+            const Result<TlsEngine::Step> step = state_->engine.write(left.subspan(state_->encrypted));
+            if (step.has_error()) return step.error();
             if (step.value().need != TlsEngine::Need::nothing) {
                 // Only a handshake that is not done asks for bytes from the peer here.
-                co_return Failure{Code::internal, "writing before the handshake of the inner TLS"};
+                return Failure{Code::internal, "writing before the handshake of the inner TLS"};
             }
+            state_->encrypted += step.value().bytes;
         }
-        Result<void> sent = co_await state_->flush();
-        if (sent.has_error()) co_return sent.error();
     }
-    co_return Result<void>();
 }
 
 asio::awaitable<Result<void>> NestedTlsStream::shutdown_send() {

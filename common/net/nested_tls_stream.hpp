@@ -22,9 +22,10 @@ public:
     boost::asio::awaitable<Result<void>> handshake();
     TlsPeer peer() const;
 
-    boost::asio::awaitable<Result<void>> wait_readable() override;
+    void when_readable(ReadyListenerPtr listener) override;
     Result<std::optional<std::size_t>> try_read(Buffer into) override;
-    boost::asio::awaitable<Result<void>> write_all(Bytes bytes) override;
+    void when_writable(ReadyListenerPtr listener) override;
+    Result<std::size_t> try_write(Bytes bytes) override;
     boost::asio::awaitable<Result<void>> shutdown_send() override;
     void wake() noexcept override;
     void cancel() noexcept override;

@@ -80,11 +80,16 @@ PlainStream::PlainStream(Socket socket) : socket_(std::move(socket)) {
     }
 }
 
-asio::awaitable<Result<void>> PlainStream::wait_readable() {
-    if (is_cancelled_) co_return cancelled();
-    auto [error] = co_await socket_.async_wait(asio::socket_base::wait_read, kAwait);
-    if (error || is_cancelled_) co_return cancelled();
-    co_return Result<void>();
+void PlainStream::when(asio::socket_base::wait_type what, ReadyListenerPtr listener) {
+    if (is_cancelled_) return tell_soon(std::move(listener), cancelled());
+    socket_.async_wait(what, [this, listener = std::move(listener)](const boost::system::error_code& error) {
+        const bool is_ready = !error && !is_cancelled_;
+        listener->on_ready(is_ready ? Result<void>() : Result<void>(cancelled()));
+    });
+}
+
+void PlainStream::when_readable(ReadyListenerPtr listener) {
+    when(asio::socket_base::wait_read, std::move(listener));
 }
 
 Result<std::optional<std::size_t>> PlainStream::try_read(Buffer into) {
@@ -98,36 +103,27 @@ Result<std::optional<std::size_t>> PlainStream::try_read(Buffer into) {
     }
 }
 
-asio::awaitable<Result<void>> PlainStream::write_all(Bytes bytes) {
-    while (!bytes.empty()) {
-        const Result<std::optional<std::size_t>> sent = try_write(bytes);
-        if (sent.has_error()) co_return sent.error();
-        if (sent.value()) {
-            bytes = bytes.subspan(*sent.value());
-            continue;
-        }
-        Result<void> ready = co_await wait_writable();
-        if (ready.has_error()) co_return ready.error();
-    }
-    co_return Result<void>();
+void PlainStream::when_writable(ReadyListenerPtr listener) {
+    when(asio::socket_base::wait_write, std::move(listener));
 }
 
-Result<std::optional<std::size_t>> PlainStream::try_write(Bytes bytes) {
+Result<std::size_t> PlainStream::try_write(Bytes bytes) {
+    return send(bytes, 0);
+}
+
+Result<std::size_t> PlainStream::try_write_more(Bytes bytes) {
+    return send(bytes, MSG_MORE);
+}
+
+Result<std::size_t> PlainStream::send(Bytes bytes, int flags) {
     if (is_cancelled_) return cancelled();
     for (;;) {
-        const ssize_t sent = ::send(socket_.native_handle(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
-        if (sent >= 0) return std::optional<std::size_t>(static_cast<std::size_t>(sent));
+        const ssize_t sent = ::send(socket_.native_handle(), bytes.data(), bytes.size(), MSG_NOSIGNAL | flags);
+        if (sent >= 0) return static_cast<std::size_t>(sent);
         if (errno == EINTR) continue;
-        if (errno == EAGAIN) return std::optional<std::size_t>();
+        if (errno == EAGAIN) return std::size_t{0};
         return lost(errno, "writing");
     }
-}
-
-asio::awaitable<Result<void>> PlainStream::wait_writable() {
-    if (is_cancelled_) co_return cancelled();
-    auto [error] = co_await socket_.async_wait(asio::socket_base::wait_write, kAwait);
-    if (error || is_cancelled_) co_return cancelled();
-    co_return Result<void>();
 }
 
 asio::awaitable<Result<void>> PlainStream::shutdown_send() {

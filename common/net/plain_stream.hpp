@@ -27,18 +27,18 @@ public:
     /// Any stream socket; sets non-blocking mode, and TCP_NODELAY and SO_KEEPALIVE where it is TCP.
     explicit PlainStream(boost::asio::generic::stream_protocol::socket socket);
 
-    boost::asio::awaitable<Result<void>> wait_readable() override;
+    void when_readable(ReadyListenerPtr listener) override;
     Result<std::optional<std::size_t>> try_read(Buffer into) override;
-    boost::asio::awaitable<Result<void>> write_all(Bytes bytes) override;
+    void when_writable(ReadyListenerPtr listener) override;
+    Result<std::size_t> try_write(Bytes bytes) override;
     boost::asio::awaitable<Result<void>> shutdown_send() override;
     void wake() noexcept override;
     void cancel() noexcept override;
     void close() noexcept override;
     boost::asio::any_io_executor executor() override;
 
-    /// As many bytes as go without waiting; nothing when none does.
-    Result<std::optional<std::size_t>> try_write(Bytes bytes);
-    boost::asio::awaitable<Result<void>> wait_writable();
+    /// At once rather than with try_write() when more bytes follow that may leave in the same segment.
+    Result<std::size_t> try_write_more(Bytes bytes);
 
     /// When a peer across a network is to be taken for gone that does not say so: after such a silence it is
     /// asked (TCP keepalive), again after each interval; and what was sent may stay unconfirmed for so long.
@@ -63,6 +63,9 @@ public:
     boost::asio::generic::stream_protocol::socket& socket() noexcept { return socket_; }
 
 private:
+    void when(boost::asio::socket_base::wait_type what, ReadyListenerPtr listener);
+    Result<std::size_t> send(Bytes bytes, int flags);
+
     boost::asio::generic::stream_protocol::socket socket_;
     bool is_cancelled_ = false;
 };

@@ -1,11 +1,12 @@
 #include "net/relay.hpp"
 
-#include <array>
+#include <exception>
 #include <memory>
 #include <utility>
 
-#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include "net/buffer_pool.hpp"
 
@@ -17,41 +18,99 @@ namespace {
 
 enum class Phase { reading, writing, ended };
 
-/// One of the two directions, named by the side that it reads from.
-struct Direction {
-    ByteStream* in = nullptr;
-    ByteStream* out = nullptr;
-    Side from = Side::a;
-    RelayFilter* filter = nullptr;
-    std::atomic<std::uint64_t>* counter = nullptr;
-    std::uint64_t bytes = 0;
-    Phase phase = Phase::reading;
-};
-
 Side opposite(Side side) {
     return side == Side::a ? Side::b : Side::a;
 }
 
-/// What the two directions share. Lives in relay()'s frame, which both have left before it ends.
-class Run {
+/// Goes on with the coroutine that waits for the end.
+class Finish {
 public:
-    Run(ByteStream& a, ByteStream& b, const RelayOptions& options) {
-        RelayCounters* counters = options.counters;
-        directions_[0] = Direction{&a, &b, Side::a, options.a_to_b, counters ? &counters->a_to_b : nullptr};
-        directions_[1] = Direction{&b, &a, Side::b, options.b_to_a, counters ? &counters->b_to_a : nullptr};
-        a.on_cancelled([this] { fail(Side::a, Failure{Code::cancelled, "closed on this side"}); });
-        b.on_cancelled([this] { fail(Side::b, Failure{Code::cancelled, "closed on this side"}); });
+    virtual ~Finish() = default;
+    virtual void call(std::exception_ptr exception, RelayEnd end) = 0;
+};
+
+template <class Handler>
+class FinishOf final : public Finish {
+public:
+    explicit FinishOf(Handler handler) : handler_(std::move(handler)) {}
+    void call(std::exception_ptr exception, RelayEnd end) override {
+        std::move(handler_)(std::move(exception), std::move(end));
     }
-    ~Run() {
-        directions_[0].in->on_cancelled(nullptr);
-        directions_[1].in->on_cancelled(nullptr);
+
+private:
+    Handler handler_;
+};
+
+class Run;
+
+/// One of the two directions, named by the side that it reads from. No coroutine: most messages are read and written without a
+/// wait between, and an idle tunnel holds no frame for them.
+class Direction final : public ReadyListener {
+public:
+    Direction(Run& run, ByteStream& in, ByteStream& out, Side from) : run_(run), in_(in), out_(out), from_(from) {}
+    void on_ready(Result<void> ready) override;
+
+    void start();
+
+    ByteStream& in() const { return in_; }
+    ByteStream& out() const { return out_; }
+    Phase phase() const { return phase_; }
+    std::uint64_t bytes() const { return bytes_; }
+
+    RelayFilter* filter = nullptr;
+    std::atomic<std::uint64_t>* counter = nullptr;
+
+private:
+    void proceed(Result<void> ready);
+    void read();
+    void write();
+    void pass_end();
+    void end_passed(Result<void> told);
+    void end();
+    void end_by(std::exception_ptr exception);
+    ReadyListenerPtr self();
+
+    Run& run_;
+    ByteStream& in_;
+    ByteStream& out_;
+    Side from_;
+    Phase phase_ = Phase::reading;
+    std::uint64_t bytes_ = 0;
+    /// Only while bytes are on their way, and those of them that have to wait.
+    std::optional<BorrowedBuffer> buffer_;
+    Bytes rest_;
+};
+
+/// What the two directions share. Their waits keep it alive.
+class Run : public std::enable_shared_from_this<Run> {
+public:
+    Run(ByteStream& a, ByteStream& b, const RelayOptions& options, std::unique_ptr<Finish> finish)
+        : a_(*this, a, b, Side::a),
+          b_(*this, b, a, Side::b),
+          patience_(options.half_close_patience),
+          finish_(std::move(finish)) {
+        a_.filter = options.a_to_b;
+        b_.filter = options.b_to_a;
+        if (options.counters != nullptr) {
+            a_.counter = &options.counters->a_to_b;
+            b_.counter = &options.counters->b_to_a;
+        }
     }
     Run(const Run&) = delete;
     Run& operator=(const Run&) = delete;
 
-    Direction& from(Side side) { return directions_[side == Side::a ? 0 : 1]; }
+    void start() {
+        for (const Side side : {Side::a, Side::b}) {
+            from(side).in().on_cancelled([weak = weak_from_this(), side] {
+                if (const auto run = weak.lock()) run->fail(side, Failure{Code::cancelled, "closed on this side"});
+            });
+            from(side).start();
+        }
+    }
+
+    Direction& from(Side side) { return side == Side::a ? a_ : b_; }
     bool is_stopping() const { return is_stopping_; }
-    std::uint64_t bytes() const { return directions_[0].bytes + directions_[1].bytes; }
+    bool has_ended(Side side) { return from(side).phase() == Phase::ended; }
 
     /// The first failure ends both directions: the side's stream is cancelled, the other one is only woken
     /// unless bytes are half-way out on it.
@@ -66,7 +125,7 @@ public:
             end_.failure = std::move(failure);
         }
         set_not_whole(side);
-        from(side).in->cancel();
+        from(side).in().cancel();
         release(opposite(side));
     }
 
@@ -79,12 +138,17 @@ public:
         // Bytes were read for the other side that it never got.
         set_not_whole(opposite(side));
         Direction& other = from(opposite(side));
-        if (other.phase == Phase::writing) {
+        if (other.phase() == Phase::writing) {
             set_not_whole(side);
-            other.out->cancel();
+            other.out().cancel();
         } else {
-            other.in->wake();
+            other.in().wake();
         }
+    }
+
+    void fail_by(Side side, std::exception_ptr exception) {
+        if (!exception_) exception_ = std::move(exception);
+        fail(side, Failure{Code::internal, "an exception"});
     }
 
     /// The side has sent its last byte, in order.
@@ -94,22 +158,42 @@ public:
             end_.ended_by = side;
         }
     }
-    void end(Direction& direction) { direction.phase = Phase::ended; }
-    bool has_ended(Side side) { return from(side).phase == Phase::ended; }
 
-    RelayEnd result() {
+    /// One direction has ended in order and the other one is open: ends the run when that moves nothing for a while. One
+    /// timer, looked at once a period.
+    void watch_half_close(Side open) {
+        if (timer_ == nullptr) timer_ = std::make_unique<asio::steady_timer>(a_.in().executor());
+        const std::uint64_t seen = bytes();
+        timer_->expires_after(patience_);
+        timer_->async_wait([weak = weak_from_this(), open, seen](const boost::system::error_code& error) {
+            const auto run = weak.lock();
+            if (error || run == nullptr || run->finish_ == nullptr) return;
+            if (run->bytes() != seen) {
+                run->watch_half_close(open);
+            } else {
+                run->fail(open, Failure{Code::timed_out, "silent after the other side had ended"});
+            }
+        });
+    }
+
+    void finish_if_ended() {
+        if (!has_ended(Side::a) || !has_ended(Side::b) || finish_ == nullptr) return;
+        a_.in().on_cancelled(nullptr);
+        b_.in().on_cancelled(nullptr);
+        timer_.reset();
         end_.is_complete = !is_stopping_;
-        end_.bytes_a_to_b = directions_[0].bytes;
-        end_.bytes_b_to_a = directions_[1].bytes;
-        return std::move(end_);
+        end_.bytes_a_to_b = a_.bytes();
+        end_.bytes_b_to_a = b_.bytes();
+        const auto finish = std::move(finish_);
+        finish->call(std::move(exception_), std::move(end_));
     }
 
 private:
-    /// Frees whichever direction waits on the stream of `side`: a wait for bytes is woken, a write is given
-    /// up.
+    std::uint64_t bytes() const { return a_.bytes() + b_.bytes(); }
+    /// Frees whichever direction waits on the stream of `side`.
     void release(Side side) {
-        ByteStream& stream = *from(side).in;
-        if (from(opposite(side)).phase == Phase::writing) {
+        ByteStream& stream = from(side).in();
+        if (from(opposite(side)).phase() == Phase::writing) {
             set_not_whole(side);
             stream.cancel();
         } else {
@@ -118,131 +202,134 @@ private:
     }
     void set_not_whole(Side side) { (side == Side::a ? end_.a_is_whole : end_.b_is_whole) = false; }
 
-    std::array<Direction, 2> directions_;
+    Direction a_;
+    Direction b_;
+    std::chrono::milliseconds patience_;
+    /// Null once the end has been told.
+    std::unique_ptr<Finish> finish_;
+    std::unique_ptr<asio::steady_timer> timer_;
     RelayEnd end_;
+    std::exception_ptr exception_;
     bool is_stopping_ = false;
     std::optional<Side> closed_first_;
 };
 
-/// Ends the run when, after one direction has ended, the other one moves nothing for a while. One timer,
-/// looked at once a period.
-class HalfCloseWatch {
-public:
-    HalfCloseWatch(Run& run, const asio::any_io_executor& executor, std::chrono::milliseconds patience)
-        : state_(std::make_shared<State>(run, executor, patience)) {}
-    ~HalfCloseWatch() {
-        state_->run = nullptr;
-        state_->timer.cancel();
-    }
-    HalfCloseWatch(const HalfCloseWatch&) = delete;
-    HalfCloseWatch& operator=(const HalfCloseWatch&) = delete;
-
-    void start(Side open) {
-        state_->open = open;
-        arm(state_);
-    }
-
-private:
-    struct State {
-        State(Run& watched, const asio::any_io_executor& executor, std::chrono::milliseconds period)
-            : run(&watched), timer(executor), patience(period) {}
-        Run* run;
-        asio::steady_timer timer;
-        std::chrono::milliseconds patience;
-        Side open = Side::a;
-        std::uint64_t seen = 0;
-    };
-
-    static void arm(const std::shared_ptr<State>& state) {
-        state->seen = state->run->bytes();
-        state->timer.expires_after(state->patience);
-        state->timer.async_wait([state](const boost::system::error_code& error) {
-            if (error || state->run == nullptr) return;
-            if (state->run->bytes() != state->seen) {
-                arm(state);
-            } else {
-                state->run->fail(state->open,
-                                 Failure{Code::timed_out, "silent after the other side had ended"});
-            }
-        });
-    }
-
-    std::shared_ptr<State> state_;
-};
-
-/// Passes on that the reading side has ended. Whether both sides still stand.
-asio::awaitable<bool> pass_end(Run& run, Direction& direction) {
-    direction.phase = Phase::writing;
-    Result<void> told = co_await direction.out->shutdown_send();
-    direction.phase = Phase::reading;
-    const Side to = opposite(direction.from);
-    // A side that had ended before may be gone altogether by now.
-    if (told.has_error() && !run.has_ended(to)) {
-        run.fail(to, std::move(told.error()));
-        co_return false;
-    }
-    co_return !run.is_stopping();
+ReadyListenerPtr Direction::self() {
+    return ReadyListenerPtr(run_.shared_from_this(), this);
 }
 
-asio::awaitable<void> carry(Run& run, Direction& direction, HalfCloseWatch& watch) {
-    const Side to = opposite(direction.from);
-    while (!run.is_stopping()) {
-        Result<void> ready = co_await direction.in->wait_readable();
-        if (run.is_stopping()) break;
-        if (ready.has_error()) {
-            run.fail(direction.from, std::move(ready.error()));
-            break;
-        }
-        BorrowedBuffer buffer;
-        Result<std::optional<std::size_t>> got = direction.in->try_read(buffer.bytes());
-        if (got.has_error()) {
-            run.fail(direction.from, std::move(got.error()));
-            break;
-        }
-        if (!got.value()) continue;
-        if (*got.value() == 0) {
-            run.note_close(direction.from);
-            const bool stands = co_await pass_end(run, direction);
-            if (!stands) break;
-            run.end(direction);
-            if (!run.has_ended(to)) watch.start(to);
-            co_return;
-        }
-        Bytes chunk = buffer.bytes().first(*got.value());
-        if (direction.filter != nullptr) {
-            Result<Bytes> passed = direction.filter->pass(buffer.bytes().first(*got.value()));
-            if (passed.has_error()) {
-                run.refuse(direction.from, std::move(passed.error()));
-                break;
-            }
-            chunk = passed.value();
-            if (chunk.empty()) continue;
-        }
-        direction.phase = Phase::writing;
-        Result<void> written = co_await direction.out->write_all(chunk);
-        direction.phase = Phase::reading;
-        if (written.has_error()) {
-            run.fail(to, std::move(written.error()));
-            break;
-        }
-        direction.bytes += chunk.size();
-        if (direction.counter != nullptr)
-            direction.counter->store(direction.bytes, std::memory_order_relaxed);
+void Direction::start() {
+    in_.when_readable(self());
+}
+
+void Direction::on_ready(Result<void> ready) {
+    try {
+        proceed(std::move(ready));
+    } catch (...) {
+        end_by(std::current_exception());
     }
-    run.end(direction);
+    run_.finish_if_ended();
+}
+
+void Direction::proceed(Result<void> ready) {
+    const bool was_writing = phase_ == Phase::writing;
+    phase_ = Phase::reading;
+    if (ready.has_error()) run_.fail(was_writing ? opposite(from_) : from_, std::move(ready.error()));
+    if (run_.is_stopping()) return end();
+    if (was_writing) {
+        write();
+    } else {
+        read();
+    }
+}
+
+void Direction::read() {
+    buffer_.emplace();
+    Result<std::optional<std::size_t>> got = in_.try_read(buffer_->bytes());
+    if (got.has_error()) {
+        run_.fail(from_, std::move(got.error()));
+        return end();
+    }
+    if (got.value() && *got.value() == 0) return pass_end();
+    const Buffer chunk = buffer_->bytes().first(got.value().value_or(0));
+    rest_ = chunk;
+    if (filter != nullptr && !chunk.empty()) {
+        Result<Bytes> passed = filter->pass(chunk);
+        if (passed.has_error()) {
+            run_.refuse(from_, std::move(passed.error()));
+            return end();
+        }
+        rest_ = passed.value();
+    }
+    write();
+}
+
+/// Writes what goes at once of what was read; then waits to write the rest, or to read more.
+void Direction::write() {
+    if (!rest_.empty()) {
+        Result<std::size_t> sent = out_.try_write(rest_);
+        if (sent.has_error()) {
+            run_.fail(opposite(from_), std::move(sent.error()));
+            return end();
+        }
+        rest_ = rest_.subspan(sent.value());
+        bytes_ += sent.value();
+        if (counter != nullptr) counter->store(bytes_, std::memory_order_relaxed);
+    }
+    if (rest_.empty()) {
+        buffer_.reset();
+        in_.when_readable(self());
+    } else {
+        phase_ = Phase::writing;
+        out_.when_writable(self());
+    }
+}
+
+/// Passes on that the reading side has ended.
+void Direction::pass_end() {
+    buffer_.reset();
+    run_.note_close(from_);
+    phase_ = Phase::writing;
+    auto passed = [this, run = run_.shared_from_this()](std::exception_ptr exception, Result<void> told) {
+        phase_ = Phase::reading;
+        if (exception) {
+            end_by(std::move(exception));
+        } else {
+            end_passed(std::move(told));
+        }
+        run->finish_if_ended();
+    };
+    asio::co_spawn(out_.executor(), out_.shutdown_send(), std::move(passed));
+}
+
+void Direction::end_passed(Result<void> told) {
+    const Side to = opposite(from_);
+    // A side that had ended before may be gone altogether by now.
+    if (told.has_error() && !run_.has_ended(to)) run_.fail(to, std::move(told.error()));
+    end();
+    if (!run_.is_stopping() && !run_.has_ended(to)) run_.watch_half_close(to);
+}
+
+void Direction::end() {
+    buffer_.reset();
+    phase_ = Phase::ended;
+}
+
+/// A bug, or the end of memory. The other direction would wait for ever.
+void Direction::end_by(std::exception_ptr exception) {
+    run_.fail_by(from_, std::move(exception));
+    end();
 }
 
 }  // namespace
 
 asio::awaitable<RelayEnd> relay(ByteStream& a, ByteStream& b, RelayOptions options) {
-    using asio::experimental::awaitable_operators::operator&&;
-    Run run(a, b, options);
-    HalfCloseWatch watch(run, a.executor(), options.half_close_patience);
-    asio::awaitable<void> forth = carry(run, run.from(Side::a), watch);
-    asio::awaitable<void> back = carry(run, run.from(Side::b), watch);
-    asio::awaitable<void> both = std::move(forth) && std::move(back);
-    co_await std::move(both);
-    co_return run.result();
+    auto initiate = [&a, &b, options](auto handler) {
+        auto finish = std::make_unique<FinishOf<decltype(handler)>>(std::move(handler));
+        std::make_shared<Run>(a, b, options, std::move(finish))->start();
+    };
+    return asio::async_initiate<const asio::use_awaitable_t<>, void(std::exception_ptr, RelayEnd)>(
+        std::move(initiate), asio::use_awaitable);
 }
 
 }  // namespace postern::net

@@ -106,18 +106,22 @@ int TlsEngine::bio_read(BIO* bio, char* into, std::size_t size, std::size_t* got
 int TlsEngine::bio_write(BIO* bio, const char* bytes, std::size_t size, std::size_t* sent) {
     auto& self = *static_cast<TlsEngine*>(BIO_get_data(bio));
     BIO_clear_retry_flags(bio);
+    if (self.has_said_goodbye_) {
+        *sent = size;
+        return 1;
+    }
     *sent = 0;
-    Result<std::optional<std::size_t>> outcome =
+    Result<std::size_t> outcome =
         self.wire_.write(Bytes(reinterpret_cast<const unsigned char*>(bytes), size), self.more_follows_);
     if (outcome.has_error()) {
         self.wire_failure_ = std::move(outcome.error());
         return 0;
     }
-    if (!outcome.value()) {
+    if (outcome.value() == 0) {
         BIO_set_retry_write(bio);
         return 0;
     }
-    *sent = *outcome.value();
+    *sent = outcome.value();
     return 1;
 }
 
@@ -154,7 +158,8 @@ TlsEngine::TlsEngine(TlsContext context, TlsStream::Role role, const std::string
 }
 
 void TlsEngine::begin() {
-    ERR_clear_error();
+    // Clearing goes through the whole queue, looking does not.
+    if (ERR_peek_error() != 0) ERR_clear_error();
     reads_left_ = kReadsPerCall;
     more_follows_ = false;
 }
@@ -219,8 +224,9 @@ Result<TlsEngine::Step> TlsEngine::shut_down() {
     if (failure_) return *failure_;
     begin();
     const int returned = SSL_shutdown(ssl_.get());
-    if (returned >= 0) return Step{};
-    return outcome(returned);
+    if (returned < 0) return outcome(returned);
+    has_said_goodbye_ = true;
+    return Step{};
 }
 
 Result<bool> TlsEngine::has_readable() {

@@ -12,13 +12,14 @@
 
 namespace postern::net {
 
-/// What TLS records travel on. Neither call waits; nothing means "would have to".
+/// What TLS records travel on. Neither call waits.
 class Wire {
 public:
     virtual ~Wire() = default;
+    /// Nothing when it would have to wait.
     virtual Result<std::optional<std::size_t>> read(Buffer into) = 0;
-    /// `more_follows`: at once, so that the wire may wait for it and send both together.
-    virtual Result<std::optional<std::size_t>> write(Bytes bytes, bool more_follows) = 0;
+    /// How much it took. `more_follows`: at once, so that the wire may wait for it and send both together.
+    virtual Result<std::size_t> write(Bytes bytes, bool more_follows) = 0;
 };
 
 /// The Code that an SSL_R_* reason of OpenSSL's error queue stands for; nothing for those that only say
@@ -83,6 +84,9 @@ private:
     unsigned char first_[2] = {0, 0};
     std::size_t first_count_ = 0;
     bool is_established_ = false;
+    /// close_notify is sent, and nothing may follow it. OpenSSL would still answer a KeyUpdate of the peer, which goes on
+    /// sending, on a socket that is shut down.
+    bool has_said_goodbye_ = false;
     /// The present call writes one record of several.
     bool more_follows_ = false;
 };

@@ -1,7 +1,5 @@
 #include "net/tls_stream.hpp"
 
-#include <sys/socket.h>
-
 #include <utility>
 
 #include "net/linger.hpp"
@@ -21,21 +19,13 @@ public:
     Result<std::optional<std::size_t>> read(Buffer into) override { return socket_.try_read(into); }
     /// The records of one block leave in one segment (MSG_MORE): each passing of the network stack costs as much as
     /// encrypting some of them.
-    Result<std::optional<std::size_t>> write(Bytes bytes, bool more_follows) override {
-        if (more_follows) {
-            const ssize_t sent = ::send(socket_.fd(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_MORE);
-            if (sent >= 0) return std::optional<std::size_t>(static_cast<std::size_t>(sent));
-        }
-        return socket_.try_write(bytes);
+    Result<std::size_t> write(Bytes bytes, bool more_follows) override {
+        return more_follows ? socket_.try_write_more(bytes) : socket_.try_write(bytes);
     }
 
 private:
     PlainStream& socket_;
 };
-
-asio::awaitable<Result<void>> ready() {
-    co_return Result<void>();
-}
 
 }  // namespace
 
@@ -54,8 +44,18 @@ struct TlsStream::State {
     SocketWire wire;
     Role role;
     TlsEngine engine;
-    /// A read that could not go on until something was written (it takes a handshake message to get there).
-    bool read_needs_writable = false;
+    /// What the last read, and the last write, could not go on without. It takes a handshake message for a read to need to
+    /// write and the other way round.
+    TlsEngine::Need read_needs = TlsEngine::Need::readable;
+    TlsEngine::Need write_needs = TlsEngine::Need::writable;
+
+    void when(TlsEngine::Need need, ReadyListenerPtr listener) {
+        if (need == TlsEngine::Need::writable) {
+            socket.when_writable(std::move(listener));
+        } else {
+            socket.when_readable(std::move(listener));
+        }
+    }
 };
 
 TlsStream::TlsStream(PlainStream socket, const TlsContext& context, Role role, const std::string& server_name)
@@ -88,32 +88,38 @@ std::optional<pki::Certificate> TlsStream::rejected_certificate() const {
     return state_->engine.presented();
 }
 
-asio::awaitable<Result<void>> TlsStream::wait_readable() {
-    // No coroutine of its own: each message passes here.
-    if (std::exchange(state_->read_needs_writable, false)) return state_->socket.wait_writable();
-    const Result<bool> has_readable = state_->engine.has_readable();
-    if (has_readable.has_error() || has_readable.value()) return ready();
-    return state_->socket.wait_readable();
+void TlsStream::when_readable(ReadyListenerPtr listener) {
+    const TlsEngine::Need need = std::exchange(state_->read_needs, TlsEngine::Need::readable);
+    if (need == TlsEngine::Need::readable) {
+        const Result<bool> has_readable = state_->engine.has_readable();
+        if (has_readable.has_error() || has_readable.value()) return tell_soon(std::move(listener), Result<void>());
+    }
+    state_->when(need, std::move(listener));
 }
 
 Result<std::optional<std::size_t>> TlsStream::try_read(Buffer into) {
-    Result<TlsEngine::Step> step = state_->engine.read(into);
+    const Result<TlsEngine::Step> step = state_->engine.read(into);
     if (step.has_error()) return step.error();
     if (step.value().need == TlsEngine::Need::nothing) return std::optional<std::size_t>(step.value().bytes);
-    state_->read_needs_writable = step.value().need == TlsEngine::Need::writable;
+    state_->read_needs = step.value().need;
     return std::optional<std::size_t>();
 }
 
-asio::awaitable<Result<void>> TlsStream::write_all(Bytes bytes) {
-    while (!bytes.empty()) {
-        Result<TlsEngine::Step> step = state_->engine.write(bytes);
-        if (step.has_error()) co_return step.error();
-        bytes = bytes.subspan(step.value().bytes);
+void TlsStream::when_writable(ReadyListenerPtr listener) {
+    state_->when(state_->write_needs, std::move(listener));
+}
+
+Result<std::size_t> TlsStream::try_write(Bytes bytes) {
+    std::size_t taken = 0;
+    while (taken < bytes.size()) {
+        const Result<TlsEngine::Step> step = state_->engine.write(bytes.subspan(taken));
+        if (step.has_error()) return step.error();
+        taken += step.value().bytes;
         if (step.value().need == TlsEngine::Need::nothing) continue;
-        Result<void> ready = co_await state_->wait(step.value().need);
-        if (ready.has_error()) co_return ready.error();
+        state_->write_needs = step.value().need;
+        break;
     }
-    co_return Result<void>();
+    return taken;
 }
 
 asio::awaitable<Result<void>> TlsStream::shutdown_send() {

@@ -45,11 +45,12 @@ public:
     /// only.
     std::optional<pki::Certificate> rejected_certificate() const;
 
-    boost::asio::awaitable<Result<void>> wait_readable() override;
+    void when_readable(ReadyListenerPtr listener) override;
     /// A TLS alert from the peer is told as the Code it means: in TLS 1.3 a server refuses a client's
     /// certificate only after the client's handshake is done.
     Result<std::optional<std::size_t>> try_read(Buffer into) override;
-    boost::asio::awaitable<Result<void>> write_all(Bytes bytes) override;
+    void when_writable(ReadyListenerPtr listener) override;
+    Result<std::size_t> try_write(Bytes bytes) override;
     boost::asio::awaitable<Result<void>> shutdown_send() override;
     void wake() noexcept override;
     void cancel() noexcept override;

@@ -147,11 +147,10 @@ TEST(ConnectionDirectoryTest, RemembersABoundedNumberOfTheEnded) {
 /// A stream that only notes that it was closed.
 class ClosableStream final : public net::ByteStream {
 public:
-    boost::asio::awaitable<Result<void>> wait_readable() override { co_return Failure{Code::cancelled, {}}; }
+    void when_readable(net::ReadyListenerPtr) override {}
     Result<std::optional<std::size_t>> try_read(net::Buffer) override { return Failure{Code::cancelled, {}}; }
-    boost::asio::awaitable<Result<void>> write_all(net::Bytes) override {
-        co_return Failure{Code::cancelled, {}};
-    }
+    void when_writable(net::ReadyListenerPtr) override {}
+    Result<std::size_t> try_write(net::Bytes) override { return Failure{Code::cancelled, {}}; }
     boost::asio::awaitable<Result<void>> shutdown_send() override { co_return Failure{Code::cancelled, {}}; }
     void wake() noexcept override {}
     void cancel() noexcept override {}

@@ -326,6 +326,32 @@ TEST(Relay, EndsWhenTheFilterRefuses) {
     EXPECT_TRUE(line.end.a_is_whole);
 }
 
+class Thrower final : public RelayFilter {
+public:
+    Result<Bytes> pass(Buffer) override { throw std::runtime_error("a bug"); }
+};
+
+awaitable<void> relay_that_throws(ByteStream& a, ByteStream& b, RelayOptions options, bool& has_thrown) {
+    try {
+        co_await relay(a, b, options);
+    } catch (const std::runtime_error&) {
+        has_thrown = true;
+    }
+    a.close();
+    b.close();
+}
+
+TEST(Relay, ADirectionThatThrowsTakesTheOtherOneAlong) {
+    Line line;
+    Thrower thrower;
+    RelayOptions options;
+    options.a_to_b = &thrower;
+    bool has_thrown = false;
+    // The backend says nothing and stays: the other direction would wait for it.
+    test::run_both(line.loop, send_all(line.client, "x"), relay_that_throws(line.a, line.b, options, has_thrown));
+    EXPECT_TRUE(has_thrown);
+}
+
 /// agent: TLS client; gateway: TLS server relaying to a plain backend.
 awaitable<void> gateway(PlainStream socket, TlsContext context, PlainStream& backend, RelayEnd& end) {
     TlsStream tls(std::move(socket), context, TlsStream::Role::server);
@@ -392,6 +418,32 @@ void carry_over_tls(bool with_key_updates) {
 
 TEST(TlsRelay, CarriesMuchBothWaysAtOnceUnchanged) {
     carry_over_tls(false);
+}
+
+awaitable<void> say_goodbye_and_listen(PlainStream socket, TlsContext context, std::string& got) {
+    TlsStream tls(std::move(socket), context, TlsStream::Role::server);
+    const auto done = co_await tls.handshake();
+    EXPECT_TRUE(done.has_value());
+    co_await tls.shutdown_send();
+    got = co_await test::read_to_end(tls);
+}
+
+awaitable<void> hear_goodbye_and_send(TlsStream& tls, std::string bytes) {
+    const auto done = co_await tls.handshake();
+    EXPECT_TRUE(done.has_value());
+    co_await test::read_to_end(tls);
+    co_await send_with_key_updates(tls, tls.native(), std::move(bytes));
+}
+
+TEST(TlsStream, AKeyUpdateAfterItsOwnGoodbyeHurtsNothing) {
+    Line line;
+    const TlsContext client_context = agent_tls();
+    TlsStream tls(std::move(line.client), client_context, TlsStream::Role::client, "localhost");
+    const std::string bytes = noise(3'000'000, 5);
+    std::string got;
+    test::run_both(line.loop, say_goodbye_and_listen(std::move(line.a), gateway_tls(), got),
+                   hear_goodbye_and_send(tls, bytes));
+    EXPECT_EQ(pki::sha256_hex(got), pki::sha256_hex(bytes));
 }
 
 TEST(TlsRelay, SurvivesKeyUpdatesInMidTransfer) {

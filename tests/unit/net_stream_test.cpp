@@ -136,6 +136,37 @@ TEST(Listener, MakesAUnixSocketForItsOwnerAlone) {
     EXPECT_FALSE(std::filesystem::exists(path));
 }
 
+awaitable<void> wait_for_bytes(ByteStream& stream, std::optional<Code>& failure) {
+    const auto ready = co_await stream.wait_readable();
+    if (ready.has_error()) failure = ready.error().code;
+}
+
+TEST(PlainStream, AWaitThatBeginsAfterACancelFails) {
+    boost::asio::io_context loop;
+    test::Pair pair = test::connected_pair(loop);
+    std::optional<Code> cancelled;
+    pair.a.cancel();
+    test::run(loop, wait_for_bytes(pair.a, cancelled));
+    EXPECT_EQ(cancelled, Code::cancelled);
+    std::optional<Code> closed;
+    pair.b.close();
+    test::run(loop, wait_for_bytes(pair.b, closed));
+    EXPECT_EQ(closed, Code::cancelled);
+    EXPECT_EQ(pair.a.try_write(test::as_bytes(std::string("x"))).error().code, Code::cancelled);
+}
+
+TEST(PlainStream, WritesAtOnceWhatFitsAndSaysHowMuch) {
+    boost::asio::io_context loop;
+    test::Pair pair = test::connected_pair(loop);
+    const std::string much(64 << 20, 'x');
+    const auto sent = pair.a.try_write(test::as_bytes(much));
+    ASSERT_TRUE(sent.has_value());
+    EXPECT_GT(sent.value(), 0U);
+    EXPECT_LT(sent.value(), much.size());
+    const std::string more(1 << 20, 'y');
+    EXPECT_EQ(pair.a.try_write(test::as_bytes(more)).value(), 0U);
+}
+
 awaitable<void> read_until_cut(PlainStream& stream, std::chrono::milliseconds patience, bool& has_passed,
                                Code& code) {
     const Deadline deadline(stream.executor(), patience, [&stream] { stream.close(); });
