@@ -85,11 +85,22 @@ Result<void> Log::append(const Record& record) {
     return *result;
 }
 
+namespace {
+
+asio::awaitable<Result<void>> known(Result<void> result) {
+    co_return result;
+}
+
+}  // namespace
+
 asio::awaitable<Result<void>> Log::async_append(Record record) {
+    // Done by the time that somebody waits: the usual case needs no frame with a record in it.
+    if (!state_->is_shared() && state_->options.durability == Durability::write) return known(append(record));
+    return append_elsewhere(std::move(record));
+}
+
+asio::awaitable<Result<void>> Log::append_elsewhere(Record record) {
     State* state = state_.get();
-    if (!state->is_shared() && state->options.durability == Durability::write) {
-        co_return append(record);
-    }
     auto initiate = [state](auto handler, Record moved) {
         using Handler = std::decay_t<decltype(handler)>;
         const auto executor = asio::get_associated_executor(handler);

@@ -71,6 +71,7 @@ public:
 private:
     struct State;
     explicit Log(std::unique_ptr<State> state);
+    boost::asio::awaitable<Result<void>> append_elsewhere(Record record);
     std::unique_ptr<State> state_;
 };
 
