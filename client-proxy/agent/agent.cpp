@@ -30,6 +30,8 @@ namespace {
 
 constexpr auto kGatewayPatience = std::chrono::seconds(5);
 constexpr int kShowings = 5;
+constexpr int kQuestions = 3;
+constexpr auto kBetweenQuestions = std::chrono::milliseconds(200);
 /// Local connections on each loop that are told why they may not come in.
 constexpr std::size_t kMostStrangers = 16;
 /// Where libpq looks when it is given a folder and no port.
@@ -366,26 +368,38 @@ asio::awaitable<Refusal> ask_why_cut(std::shared_ptr<LoginSource> logins, Gatewa
         co_return std::move(unknown);
     }
     const std::string gateway_name = gateway.name;
-    auto connection =
-        co_await GatewayConnection::open(std::move(gateway), std::move(login), kGatewayPatience);
-    if (!connection) {
-        unknown.hint = "The gateway cannot be asked why; connect again when it is back.";
-        co_return std::move(unknown);
-    }
-    std::string path = "/v1/connections/" + connection_id;
-    auto answer = co_await (*connection)->get(std::move(path), kGatewayPatience);
-    if (!answer) {
-        Refusal refusal = answer.error();
-        if (refusal.code == Code::not_found || refusal.code == Code::timed_out ||
-            refusal.code == Code::end_of_stream) {
+    nlohmann::json told;
+    for (int question = 1;; ++question) {
+        GatewayEntry whom = gateway;
+        LoginPtr shown = login;
+        auto connection =
+            co_await GatewayConnection::open(std::move(whom), std::move(shown), kGatewayPatience);
+        if (!connection) {
+            unknown.hint = "The gateway cannot be asked why; connect again when it is back.";
             co_return std::move(unknown);
         }
-        refusal.connection_id = connection_id;
-        refusal.hint = next_step(refusal.code);
-        co_return std::move(refusal);
+        std::string path = "/v1/connections/" + connection_id;
+        auto answer = co_await (*connection)->get(std::move(path), kGatewayPatience);
+        if (!answer) {
+            Refusal refusal = answer.error();
+            if (refusal.code == Code::not_found || refusal.code == Code::timed_out ||
+                refusal.code == Code::end_of_stream) {
+                co_return std::move(unknown);
+            }
+            refusal.connection_id = connection_id;
+            refusal.hint = next_step(refusal.code);
+            co_return std::move(refusal);
+        }
+        told = nlohmann::json::parse(*answer, nullptr, false);
+        // One of its threads has cut the tunnel, another one does not know it yet.
+        if (control::text_in(told, "state") != "open" || question == kQuestions) {
+            break;
+        }
+        const auto executor = co_await asio::this_coro::executor;
+        asio::steady_timer pause(executor, kBetweenQuestions);
+        co_await pause.async_wait(net::kAwait);
     }
-    const auto json = nlohmann::json::parse(*answer, nullptr, false);
-    const std::string reason = control::text_in(json, "reason");
+    const std::string reason = control::text_in(told, "reason");
     if (reason.empty()) {
         unknown.message = "PostgreSQL, or the network, ended the connection";
         co_return std::move(unknown);
@@ -393,7 +407,7 @@ asio::awaitable<Refusal> ask_why_cut(std::shared_ptr<LoginSource> logins, Gatewa
     Refusal refusal;
     refusal.code = code_named(reason);
     refusal.connection_id = connection_id;
-    const std::string message = as_message(control::text_in(json, "message"));
+    const std::string message = as_message(control::text_in(told, "message"));
     refusal.message = fmt::format("the gateway {} ended the connection: {}", gateway_name,
                                   message.empty() ? reason : message);
     refusal.hint = next_step(refusal.code);

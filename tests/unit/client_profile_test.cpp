@@ -119,6 +119,25 @@ TEST(Preferences, SayWhereTheKeyIs) {
     EXPECT_FALSE(read("[key]\nstore = \"usb\"\n").has_value());
 }
 
+TEST(Preferences, SayHowManyConnectionsToKeepWarm) {
+    const Folder folder;
+    const auto file = folder.path() / "config.toml";
+    const auto read = [&](const char* text) {
+        EXPECT_TRUE(write_file(file, text, 0600).has_value());
+        return Preferences::load(file);
+    };
+    const auto warm = read("[agent]\nwarm = 3\nwarm_most = 9\nwarm_rest = \"1m\"\nwarm_lifetime = \"30s\"\n");
+    ASSERT_TRUE(warm) << warm.error().detail;
+    EXPECT_EQ(warm->warm.few, 3U);
+    EXPECT_EQ(warm->warm.most, 9U);
+    EXPECT_EQ(warm->warm.rest, 1min);
+    EXPECT_EQ(warm->warm.lifetime, 30s);
+    EXPECT_EQ(read("[agent]\nwarm = 0\n")->warm.few, 0U);
+    EXPECT_EQ(read("")->warm.few, 2U);
+    EXPECT_FALSE(read("[agent]\nwarm = 257\n"));
+    EXPECT_FALSE(read("[agent]\nwarm_rest = \"0s\"\n"));
+}
+
 TEST(Preferences, RefuseUnknownKeys) {
     const Folder folder;
     const auto file = folder.path() / "config.toml";
