@@ -223,6 +223,7 @@ asio::awaitable<Outcome<PortWish>> Desk::judge_wish(control::ClientId client, js
             }
         }
     } else if (is_known) {
+        wish.is_known = false;
         std::vector<std::string> names;
         for (const auto& one : offered) {
             names.push_back(one.name);

@@ -48,14 +48,14 @@ Outcome<LocalPortPtr> OpenPorts::open_somewhere(PortWish& wish, std::string& rem
         auto opened = open_at(wish, number);
         if (opened) {
             const unsigned short got = (*opened)->number;
-            const bool is_to_remember = wish.number ? *wish.number != 0 : remembered == 0;
+            const bool is_to_remember = wish.number ? *wish.number != 0 : remembered == 0 && wish.is_known;
             if (is_to_remember && got != remembered) {
                 book.remember(name, got);
                 if (auto saved = book.save(folder_); !saved) {
                     agent_.close(**opened, local_refusal(saved.error()));
                     return local_refusal(saved.error());
                 }
-            } else if (!wish.number && got != remembered) {
+            } else if (!wish.number && remembered != 0 && got != remembered) {
                 const auto who = listener_on(remembered);
                 remark = fmt::format("port {}, where {} was the last time, is taken by {}", remembered,
                                      wish.order.service, who ? who->text() : "another program");

@@ -23,6 +23,8 @@ struct PortWish {
     std::optional<unsigned short> number;
     /// The client without whom the port closes again; 0: it stays open.
     std::uint64_t holder = 0;
+    /// A name that no gateway offers may be a slip: it gets a number for now, not for good.
+    bool is_known = true;
 
     std::string book_name() const {
         return order.mode == Mode::end_to_end ? order.service : order.service + "/passthrough";

@@ -103,8 +103,9 @@ int run_cli(int argc, char** argv, mode_t umask) {
     app.set_version_flag("--version", "postern " + std::string(version()));
     app.require_subcommand(1);
     app.footer(
-        "Begin with:  postern login --ca https://ca.example.org:7444 --fingerprint sha256:HEX\n"
-        "then:        postern connect orders-db");
+        "Begin with:  postern psql orders-db       asks for what it needs: CA service, login, password\n"
+        "or:          postern connect orders-db    keeps localhost:5432 open for other programs\n"
+        "and see:     man postern, postern doctor orders-db");
     int code = 0;
 
     LoginOptions login;

@@ -33,8 +33,10 @@ using nlohmann::json;
 constexpr int kInterrupted = 130;
 /// Between two attempts to log in, with --wait.
 constexpr auto kWaitPause = std::chrono::seconds(2);
-/// The same once the login session has ended.
+/// The same once the login session has ended or is about to.
 constexpr auto kLoginPause = std::chrono::seconds(5);
+/// Before the end of a session.
+constexpr auto kLoginAhead = std::chrono::seconds(10);
 /// Before a person is asked once more.
 constexpr auto kQuestionPause = std::chrono::seconds(1);
 
@@ -128,6 +130,7 @@ private:
     void take(const control::Notification& notification);
     void note_attention(const std::string& reason);
     void take_all(control::AgentClient& agent);
+    bool is_session_ending() const;
     void log_in_again(control::AgentClient& agent);
     void show_status();
 
@@ -141,6 +144,7 @@ private:
     bool has_ended_ = false;
     /// When to log in anew with the password that is on this machine; nothing while the login is good.
     std::optional<std::chrono::steady_clock::time_point> next_login_;
+    std::chrono::steady_clock::time_point last_login_ = std::chrono::steady_clock::now();
     bool was_expired_ = false;
     /// A new login can be made from here. Local connections wait for it.
     bool asks_login_;
@@ -245,12 +249,22 @@ void Foreground::take_all(control::AgentClient& agent) {
     }
 }
 
+// A session that is about to end while the password is at hand: the next one begins before, and nobody waits.
+bool Foreground::is_session_ending() const {
+    const auto ends = parse_time(control::text_in(login_, "session_ends"));
+    return ends && *ends - system_clock()() < kLoginAhead && has_password_file(options_.login);
+}
+
 // A login session ends after some hours whatever is renewed. Where nobody sits the password is in a file.
 void Foreground::log_in_again(control::AgentClient& agent) {
-    if (!next_login_ || std::chrono::steady_clock::now() < *next_login_ || !asks_login_) {
+    const auto now = std::chrono::steady_clock::now();
+    const bool is_due =
+        next_login_ ? now >= *next_login_ : is_session_ending() && now - last_login_ >= kLoginPause;
+    if (!is_due || !asks_login_) {
         return;
     }
     next_login_.reset();
+    last_login_ = now;
     LoginOptions login = options_.login;
     const bool asks_person = !has_password_file(login);
     login.is_non_interactive = !asks_person;

@@ -28,6 +28,9 @@ constexpr auto kTick = std::chrono::seconds(2);
 constexpr auto kMostPause = std::chrono::seconds(30);
 /// Between two questions to the CA that gateways gave rise to.
 constexpr auto kDoubtPause = std::chrono::seconds(5);
+/// Too little of a certificate for a handshake and a judgement at the gateway.
+constexpr auto kLastMoments = std::chrono::milliseconds(300);
+constexpr int kMostRounds = 3;
 
 bool is_final(Code code) {
     return code == Code::session_ended || code == Code::user_disabled || code == Code::revoked ||
@@ -111,7 +114,7 @@ void RenewedLogin::doubt() {
 
 // With the mutex held.
 bool RenewedLogin::is_worth_asking() const {
-    const bool is_good = login_ && !pki::is_over(login_->not_after(), clock_());
+    const bool is_good = login_ && !login_->is_used_up(clock_());
     return !is_good && failure_ && is_final(failure_->code) && hooks_.can_ask && hooks_.can_ask();
 }
 
@@ -141,46 +144,60 @@ void RenewedLogin::let_go(std::vector<Timer>& waiting) {
 
 asio::awaitable<Outcome<LoginPtr>> RenewedLogin::current(std::chrono::milliseconds patience) {
     const auto executor = co_await asio::this_coro::executor;
-    Timer timer;
-    {
-        const std::lock_guard lock(mutex_);
-        const auto now = clock_();
-        if (login_ && !login_->is_used_up(now)) {
-            if (is_due(now)) {
-                wake_.notify_all();
+    const auto end = std::chrono::steady_clock::now() + patience;
+    // A certificate that is renewed in the last moments of a session is over before a gateway has seen it:
+    // the round after its end says what is to be done.
+    for (int round = 0; round < kMostRounds; ++round) {
+        Timer timer;
+        {
+            const std::lock_guard lock(mutex_);
+            const auto now = clock_();
+            if (login_ && !login_->is_used_up(now)) {
+                if (is_due(now)) {
+                    wake_.notify_all();
+                }
+                co_return login_;
             }
-            co_return login_;
+            timer = std::make_shared<asio::steady_timer>(executor, end);
+            waiting_.push_back(timer);
+            is_wanted_ = true;
+            wake_.notify_all();
         }
-        timer = std::make_shared<asio::steady_timer>(executor, patience);
-        waiting_.push_back(timer);
-        is_wanted_ = true;
-        wake_.notify_all();
-    }
-    // The renewing thread posts the cancellation to this executor, so that it cannot come before the wait.
-    co_await timer->async_wait(kAwait);
-
-    bool asks_person = false;
-    {
-        const std::lock_guard lock(mutex_);
-        std::erase(waiting_, timer);
-        asks_person = is_worth_asking();
-        if (asks_person) {
-            timer->expires_after(kPersonPatience);
-            waiting_for_person_.push_back(timer);
-        }
-    }
-    if (asks_person) {
-        // All who wait go on with the one login that is made.
+        // The renewing thread posts the cancellation to this executor, so that it cannot come before the
+        // wait.
         co_await timer->async_wait(kAwait);
-    }
 
-    const std::lock_guard lock(mutex_);
-    std::erase(waiting_for_person_, timer);
-    if (login_ && !pki::is_over(login_->not_after(), clock_())) {
-        co_return login_;
-    }
-    if (failure_) {
-        co_return *failure_;
+        bool asks_person = false;
+        {
+            const std::lock_guard lock(mutex_);
+            std::erase(waiting_, timer);
+            asks_person = is_worth_asking();
+            if (asks_person) {
+                timer->expires_after(kPersonPatience);
+                waiting_for_person_.push_back(timer);
+            }
+        }
+        if (asks_person) {
+            // All who wait go on with the one login that is made.
+            co_await timer->async_wait(kAwait);
+        }
+
+        SystemTime::duration left{};
+        {
+            const std::lock_guard lock(mutex_);
+            std::erase(waiting_for_person_, timer);
+            left = login_ ? login_->not_after() - clock_() : SystemTime::duration();
+            if (left >= kLastMoments) {
+                co_return login_;
+            }
+            if (failure_) {
+                co_return *failure_;
+            }
+        }
+        if (left > SystemTime::duration()) {
+            timer->expires_after(left);
+            co_await timer->async_wait(kAwait);
+        }
     }
     Refusal late{Code::timed_out,
                  "the login certificate has expired and its renewal takes too long",

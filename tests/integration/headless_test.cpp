@@ -134,7 +134,9 @@ TEST_F(Headless, DoesNotTryARefusedPasswordAgain) {
         return std::count(outcome.out.begin(), outcome.out.end(), '\n');
     };
     EXPECT_EQ(refused(), 1);
-    EXPECT_THAT(psql(port, "select 1", "bob").err, HasSubstr("FATAL"));
+    // What is left of the session is his.
+    EXPECT_TRUE(eventually(
+        [&] { return psql(port, "select 1", "bob").err.find("FATAL") != std::string::npos; }, 20s));
     EXPECT_EQ(refused(), 1) << "whoever connects makes no new attempt";
 }
 
@@ -198,6 +200,30 @@ TEST_F(Headless, IsASidecarAsTheFirstProcessOfAContainerThatCannotBeWritten) {
     EXPECT_EQ(sidecar.wait(10s), 0) << sidecar.err();
     EXPECT_NE(held.wait(10s).value_or(0), 0);
     EXPECT_THAT(held.err(), HasSubstr("FATAL:  postern is shutting down"));
+}
+
+TEST_F(Headless, ACaThatIsAwayIsNoticedOnlyWhenTheCertificateIsOver) {
+    const Laptop bob(*stack_, "bob", "3");
+    ASSERT_EQ(bob.login().exit_code, 0);
+    const int port = free_port();
+    ASSERT_EQ(bob.postern({"connect", fmt::format("orders-db:{}", port), "--background"}).exit_code, 0);
+    stack_->kill_ca();
+    EXPECT_EQ(psql(port, "select 'let in'", "bob").out, "let in\n");
+    Outcome refused;
+    EXPECT_TRUE(eventually(
+        [&] {
+            refused = psql(port, "select 1", "bob");
+            return refused.exit_code != 0;
+        },
+        12s));
+    EXPECT_THAT(refused.err, HasSubstr("FATAL:"));
+    EXPECT_THAT(refused.err, HasSubstr(stack_->ca_url() + " cannot be reached"));
+    EXPECT_THAT(refused.err, HasSubstr("HINT:"));
+    stack_->start_ca();
+    // The very next one, without a pause that failures have made longer.
+    EXPECT_EQ(psql(port, "select 'let in'", "bob").out, "let in\n");
+    EXPECT_THAT(bob.postern({"status"}).out, HasSubstr(stack_->ca_url() + " cannot be reached"));
+    EXPECT_EQ(bob.postern({"agent", "--stop"}).exit_code, 0);
 }
 
 TEST_F(Headless, WaitsForACaThatComesLater) {

@@ -88,6 +88,14 @@ TEST(OfferedServices, AreRead) {
     ASSERT_TRUE(services.has_value());
     EXPECT_EQ((*services)[0].name, "orders-db");
     EXPECT_EQ((*services)[0].gateway, "gw1");
+    EXPECT_EQ((*services)[0].database, "");
+    const auto named = offered_services_from_json(
+        R"({"services":[{"name":"a","protocol":"postgres","mode":"end_to_end","database":"orders"},
+                        {"name":"b","protocol":"postgres","mode":"end_to_end","database":"x\ndbname=y"}]})",
+        "gw1");
+    ASSERT_TRUE(named.has_value());
+    EXPECT_EQ((*named)[0].database, "orders");
+    EXPECT_EQ((*named)[1].database, "") << "it goes into commands that people paste";
 }
 
 TEST(OfferedServices, RefuseWhatIsNoList) {

@@ -56,9 +56,10 @@ TEST(Answers, EveryRefusalNamesCauseNextStepAndConnection) {
 TEST(Answers, ServicesListsOnlyWhatTheIdentityMayUse) {
     const std::vector<Rule> rules{Rule{{"orders-db"}, {}, {"analysts"}}, Rule{{"secret-db"}, {"bob"}, {}}};
     const Policy policy =
-        Policy::make({Service{"orders-db", {"h", "1"}, Protocol::postgres, Mode::end_to_end},
-                      Service{"secret-db", {"h", "1"}, Protocol::postgres, Mode::end_to_end}},
-                     rules)
+        Policy::make(
+            {Service{"orders-db", {"h", "1"}, Protocol::postgres, Mode::end_to_end, "Orders", "orders"},
+             Service{"secret-db", {"h", "1"}, Protocol::postgres, Mode::end_to_end}},
+            rules)
             .value();
     Identity alice;
     alice.login.name = "alice";
@@ -68,6 +69,8 @@ TEST(Answers, ServicesListsOnlyWhatTheIdentityMayUse) {
     EXPECT_EQ(document["services"][0]["name"], "orders-db");
     EXPECT_EQ(document["services"][0]["mode"], "end_to_end");
     EXPECT_EQ(document["services"][0]["protocol"], "postgres");
+    EXPECT_EQ(document["services"][0]["description"], "Orders");
+    EXPECT_EQ(document["services"][0]["database"], "orders");
     EXPECT_EQ(document["identity"]["name"], "alice");
     EXPECT_EQ(document["identity"]["groups"], nlohmann::json({"analysts"}));
     EXPECT_TRUE(document["identity"]["not_after"].is_string());

@@ -39,6 +39,16 @@ std::string complaint(const std::string& more) {
     return settings ? std::string() : settings.error().detail;
 }
 
+TEST(GatewaySettings, AServiceSaysWhatItIsAndWhichDatabaseInOneLineEach) {
+    const std::string service = "[[service]]\nname = \"orders-db\"\nbackend = \"db:5432\"\n";
+    const auto settings = parse(service + "description = \"Orders, since 2019\"\ndatabase = \"orders\"\n");
+    ASSERT_TRUE(settings) << settings.error().detail;
+    EXPECT_EQ(settings->policy.services()[0].description, "Orders, since 2019");
+    EXPECT_EQ(settings->policy.services()[0].database, "orders");
+    EXPECT_THAT(complaint(service + "database = \"a\\nb\"\n"), HasSubstr("one line"));
+    EXPECT_THAT(complaint(service + "database = \"" + std::string(64, 'x') + "\"\n"), HasSubstr("63 bytes"));
+}
+
 TEST(GatewaySettings, TheLeastFileGivesTheDefaults) {
     const auto settings = parse("");
     ASSERT_TRUE(settings) << settings.error().detail;
