@@ -315,10 +315,11 @@ void Agent::serve(const LocalPortPtr& port, bool is_from_anywhere, asio::io_cont
         if (!known) {
             Refusal refusal = known.error();
             events_.refused(port->service, refusal);
-            // Passed-through bytes are in a language that is not known here.
-            if (port->mode == Mode::end_to_end) {
+            // A service that is not PostgreSQL speaks a language that is not known here.
+            if (port->mode == Mode::end_to_end || port->is_postgres) {
                 net::spawn(loop, "turned_away",
-                           turn_away(*strangers_[index], std::move(refusal), std::move(local)));
+                           turn_away(*strangers_[index], std::move(refusal), std::move(local),
+                                     port->mode == Mode::passthrough));
             }
             return;
         }

@@ -140,6 +140,7 @@ private:
     std::set<std::string> services_;
     std::map<std::string, json> traffic_;
     std::map<std::string, std::string> states_;
+    std::map<std::string, int> told_ports_;
     json login_;
     bool has_ended_ = false;
     /// When to log in anew with the password that is on this machine; nothing while the login is good.
@@ -186,7 +187,13 @@ Outcome<void> Foreground::open(control::AgentClient& agent) {
         states_[wanted.service] = (*service)["state"].get<std::string>();
         traffic_[wanted.service] = *service;
         const json& opened = (*service)["opened"];
-        notes_.listening(wanted.service, opened, opened["commands"], (*hello)["pid"].get<int>());
+        const int port = opened["port"].get<int>();
+        // After the agent was started again there is nothing new to paste.
+        if (!options_.as_json && std::exchange(told_ports_[wanted.service + wanted.mode], port) == port) {
+            notes_.remark(fmt::format("{} is at localhost:{} again", wanted.service, port));
+        } else {
+            notes_.listening(wanted.service, opened, opened["commands"], (*hello)["pid"].get<int>());
+        }
         if (options_.writes_service_file && opened.value("mode", std::string()) == "end_to_end") {
             const auto written = write_service_file({wanted.service, opened["port"].get<unsigned short>(),
                                                      opened.value("user", std::string()),

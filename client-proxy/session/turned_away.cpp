@@ -20,7 +20,7 @@ namespace {
 constexpr auto kStrangerPatience = std::chrono::seconds(5);
 
 // Which language the last words are to be in; nothing for a peer that needs none.
-asio::awaitable<std::optional<postgres::Language>> hear_out(net::PlainStream& local) {
+asio::awaitable<std::optional<postgres::Language>> hear_out(net::PlainStream& local, bool brings_tls) {
     postgres::StartupReader reader;
     std::array<unsigned char, 4096> block{};
     const net::Buffer into(block);
@@ -30,6 +30,9 @@ asio::awaitable<std::optional<postgres::Language>> hear_out(net::PlainStream& lo
             co_return std::nullopt;
         }
         const auto outcome = reader.feed(net::Bytes(block).first(*got));
+        if (std::holds_alternative<postgres::AnswerNo>(outcome) && brings_tls) {
+            co_return postgres::Language::postgres;
+        }
         if (std::holds_alternative<postgres::AnswerNo>(outcome)) {
             const std::array<unsigned char, 1> no{'N'};
             const net::Bytes bytes(no);
@@ -49,13 +52,14 @@ asio::awaitable<std::optional<postgres::Language>> hear_out(net::PlainStream& lo
 
 }  // namespace
 
-asio::awaitable<void> turn_away(net::PendingConnections& strangers, Refusal refusal, net::PlainStream local) {
+asio::awaitable<void> turn_away(net::PendingConnections& strangers, Refusal refusal, net::PlainStream local,
+                                bool brings_tls) {
     std::function<void()> cut = [&local] { local.cancel(); };
     const auto place = strangers.enter(cut);
     std::optional<postgres::Language> language;
     {
         const net::Deadline deadline(local.executor(), kStrangerPatience, std::move(cut));
-        language = co_await hear_out(local);
+        language = co_await hear_out(local, brings_tls);
     }
     if (language) {
         std::string last_words = to_farewell(refusal, *language);

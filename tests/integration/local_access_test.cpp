@@ -72,6 +72,10 @@ TEST_F(LocalAccess, IsForTheOwnerAloneOverEitherProtocolAndOthersAreToldSo) {
         EXPECT_THAT(refused.err, HasSubstr("FATAL:  a process of another user of this machine")) << host;
         EXPECT_THAT(refused.err, HasSubstr("HINT:  Each user runs postern for themselves."));
     }
+    ProcessOptions passing = other;
+    passing.environment["PGSSLMODE"] = "require";
+    const Outcome passed = psql_at("localhost", agent.passthrough_port(), passing);
+    EXPECT_THAT(passed.err, HasSubstr("a process of another user of this machine"));
     // Nothing of it reaches the gateway.
     EXPECT_EQ(rejections(), before);
     EXPECT_THAT(alice.postern({"status"}).out, HasSubstr("another user of this machine"));
