@@ -50,6 +50,7 @@ complete -c postern -n '__postern_command connect' -l background -d 'Leave the p
 complete -c postern -n '__postern_command connect' -l service-file -d 'Also write ~/.pg_service.conf'
 complete -c postern -n '__postern_command connect' -l own-agent -d 'End the agent with this command'
 complete -c postern -n '__postern_command connect' -l wait -d 'Wait for a CA service that cannot be reached yet'
+complete -c postern -n '__postern_command connect' -l warm -x -d 'Connections to the gateway to keep ready'
 complete -c postern -n '__postern_command connect' -l unsafe-any-local-user -d 'Let other users of this machine use the ports'
 complete -c postern -n '__postern_command connect wait doctor' -l database -x -d 'Name of the database'
 complete -c postern -n '__postern_command wait' -l timeout -x -d 'How long, for example 30s'
