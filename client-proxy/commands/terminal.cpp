@@ -188,9 +188,10 @@ Result<Secret> ask_password(std::string_view question) {
     if (!terminal) {
         return terminal.error();
     }
-    write_all(terminal->get(), fmt::format("{}: ", question));
     auto line = [&] {
+        // Before the question: who answers at once must not see the answer on the screen, nor lose it.
         const EchoOff echo_off(terminal->get());
+        write_all(terminal->get(), fmt::format("{}: ", question));
         return read_line(terminal->get());
     }();
     write_all(terminal->get(), "\n");
