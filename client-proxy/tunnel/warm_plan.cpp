@@ -9,7 +9,7 @@ namespace {
 using namespace std::chrono_literals;
 
 /// What a burst needed is kept for so long.
-constexpr auto kCalm = 30s;
+constexpr auto kCalm = 5s;
 constexpr WarmPlan::Span kLeastLifetime = 5s;
 constexpr WarmPlan::Span kFirstPause = 1s;
 constexpr WarmPlan::Span kLongestPause = 60s;
