@@ -23,6 +23,9 @@ namespace {
 
 using std::chrono::steady_clock;
 
+/// From a server's reset to the end that its client has already sent.
+constexpr auto kGoodbyePatience = std::chrono::milliseconds(250);
+
 /// Counts a tunnel of the worker from its judgement until its last record is written.
 class Counted {
 public:
@@ -127,8 +130,8 @@ void log_opened(const Visit& visit, const Tunnel& tunnel) {
                  tunnel.backend->remote().text());
 }
 
-/// Of what the client sent behind its CONNECT, as much as goes without waiting: the backend works on it while the
-/// client is told that it may. A failure shows again at the next write.
+/// Of what the client sent behind its CONNECT, as much as goes without waiting: the backend works on it while
+/// the client is told that it may. A failure shows again at the next write.
 void forward_at_once(Tunnel& tunnel, std::string& early) {
     if (early.empty()) {
         return;
@@ -205,6 +208,25 @@ boost::asio::awaitable<net::RelayEnd> carry(Visit& visit, Tunnel& tunnel, std::s
     net::RelayEnd end = co_await net::relay(visit.client, *tunnel.backend, options);
     end.bytes_a_to_b += early_bytes;
     co_return end;
+}
+
+/// PostgreSQL reads no further than a client's Terminate; when TLS's goodbye lies behind that, unread, its
+/// socket answers with a reset. The client's own end, right behind, tells this from a server that was lost.
+boost::asio::awaitable<void> note_goodbye(Visit& visit, net::RelayEnd& end) {
+    const bool may_be = end.failure && end.failure->code == Code::end_of_stream &&
+                        end.ended_by == net::Side::b && end.a_is_whole;
+    if (!may_be) {
+        co_return;
+    }
+    const std::function<void()> give_up = [&visit] { visit.client.wake(); };
+    const net::Deadline deadline(visit.client.executor(), kGoodbyePatience, give_up);
+    unsigned char more = 0;
+    const net::Buffer into(&more, 1);
+    const auto said = co_await visit.client.read_some(into);
+    if (said && *said == 0) {
+        end.ended_by = net::Side::a;
+        end.failure.reset();
+    }
 }
 
 /// Judges, at this moment and by what is in force at this moment, and takes the tunnel's places. Without a
@@ -284,7 +306,8 @@ boost::asio::awaitable<void> serve_tunnel(Visit& visit, TunnelRequest request, s
         std::function<void()> give_up = [&tunnel] { tunnel.live.cut(Code::backend_timed_out); };
         tunnel.first_answer.emplace(visit.client.executor(), tunnel.backend_timeout, std::move(give_up));
     }
-    const net::RelayEnd relayed = co_await carry(visit, tunnel, std::move(early));
+    net::RelayEnd relayed = co_await carry(visit, tunnel, std::move(early));
+    co_await note_goodbye(visit, relayed);
     TunnelEnd end = tunnel_end(relayed, tunnel.live.cut_reason());
     end.duration = steady_clock::now() - started_at;
     tunnel.backend->close();

@@ -241,6 +241,43 @@ TEST_F(GatewayServer, AnOrdinaryEndSaysWhoClosedAndNamesNoFailure) {
     EXPECT_FALSE(closed["event"].contains("reason")) << closed;
 }
 
+TEST_F(GatewayServer, AResetWithTheClientsOwnEndBehindItIsAnOrdinaryEnd) {
+    // As PostgreSQL ends when TLS's goodbye lies behind the Terminate, unread.
+    const SmallBackend resetting("good bye", SmallBackend::After::resets);
+    start(service("resetting", resetting.port()) + rule("resetting"));
+    for (int i = 0; i < 10; ++i) {
+        Visitor alice(port(), client("alice"));
+        const auto answer = alice.ask("CONNECT resetting:1", {}, "Terminat");
+        ASSERT_EQ(answer.status, 200U);
+        EXPECT_EQ(alice.read(8), "good bye");
+        std::this_thread::sleep_for(std::chrono::milliseconds(i));
+        alice.shut_down();
+        const auto closed = wait_for("connection.closed", {}, answer.field("Postern-Connection"));
+        EXPECT_EQ(closed["postern"]["closed_by"], "client");
+        EXPECT_FALSE(closed["event"].contains("reason")) << closed;
+        EXPECT_FALSE(closed["postern"].contains("stage")) << closed;
+        EXPECT_TRUE(alice.is_closed());
+    }
+}
+
+TEST_F(GatewayServer, AResetInTheMiddleIsALostServerAndTheClientIsTold) {
+    const SmallBackend resetting("good bye", SmallBackend::After::resets);
+    start(service("resetting", resetting.port()) + rule("resetting"));
+    for (const std::string more : {"", "a question"}) {
+        Visitor alice(port(), client("alice"));
+        const auto answer = alice.ask("CONNECT resetting:1", {}, "question");
+        ASSERT_EQ(answer.status, 200U);
+        EXPECT_EQ(alice.read(8), "good bye");
+        if (!more.empty()) {
+            alice.send(more);
+        }
+        EXPECT_TRUE(alice.is_closed());
+        const auto closed = wait_for("connection.closed", {}, answer.field("Postern-Connection"));
+        EXPECT_EQ(closed["postern"]["closed_by"], "backend");
+        EXPECT_EQ(closed["event"]["reason"], "end_of_stream");
+    }
+}
+
 TEST_F(GatewayServer, AClientThatVanishesIsAnEndWithAReason) {
     start(service("echo", echo_port()) + rule("echo"));
     std::string id;

@@ -76,7 +76,11 @@ void SmallBackend::serve() {
         char request[8] = {};
         ::recv(peer.get(), request, sizeof request, MSG_WAITALL);
         ::send(peer.get(), answer_.data(), answer_.size(), MSG_NOSIGNAL);
-        if (after_ == After::closes) {
+        if (after_ == After::resets) {
+            const linger at_once{1, 0};
+            ::setsockopt(peer.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+        }
+        if (after_ != After::echoes) {
             continue;
         }
         // What comes after goes back.

@@ -26,10 +26,10 @@ bool eventually(const std::function<bool()>& claim,
 UniqueFd connect_to(unsigned short port, const char* from = "127.0.0.1");
 
 /// A listening socket that nobody accepts from: the kernel does, and nothing ever answers. With `answer`, a
-/// thread accepts, reads eight bytes and sends it; then it echoes, or closes.
+/// thread accepts, reads eight bytes and sends it; then it echoes, closes, or resets the connection.
 class SmallBackend {
 public:
-    enum class After { echoes, closes };
+    enum class After { echoes, closes, resets };
     explicit SmallBackend(std::string answer = {}, After after = After::echoes);
     ~SmallBackend();
     SmallBackend(const SmallBackend&) = delete;
