@@ -19,6 +19,7 @@
 
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
+#include "gateway/complain.hpp"
 #include "gateway/settings.hpp"
 #include "http/problem.hpp"
 
@@ -49,11 +50,8 @@ using Answer = boost::system::result<T, Trouble>;
     throw std::logic_error("value of a trouble: " + trouble.message);
 }
 
-int report(std::string_view what, const Trouble& trouble) {
-    fmt::print(stderr, "postern-gateway: error: {}: {}\n", what, trouble.message);
-    if (!trouble.hint.empty()) {
-        fmt::print(stderr, "hint: {}\n", trouble.hint);
-    }
+int give_up(std::string_view what, const Trouble& trouble) {
+    print_error(what, trouble.message, trouble.hint);
     return trouble.exit_code;
 }
 
@@ -187,7 +185,7 @@ void print_table(const Json& sessions) {
 int sessions_command(const std::filesystem::path& config, const SessionsQuery& query) {
     const auto answer = ask(config, "GET /v1/sessions");
     if (!answer) {
-        return report("cannot list the connections", answer.error());
+        return give_up("cannot list the connections", answer.error());
     }
     Json chosen = Json::array();
     for (const Json& session : answer->value("sessions", Json::array())) {
@@ -212,13 +210,13 @@ int kill_command(const std::filesystem::path& config, const std::string& id, boo
     const bool is_id = !id.empty() && id.size() <= 64 &&
                        id.find_first_not_of("0123456789abcdefABCDEF-") == std::string::npos;
     if (!is_id) {
-        return report("cannot end the connection",
-                        Trouble{kFailed, fmt::format("'{}' is no connection id", id),
-                                "see who is in with: postern-gateway sessions"});
+        return give_up("cannot end the connection",
+                       Trouble{kFailed, fmt::format("'{}' is no connection id", id),
+                               "see who is in with: postern-gateway sessions"});
     }
     const auto answer = ask(config, fmt::format("DELETE /v1/sessions/{}", id));
     if (!answer) {
-        return report("cannot end the connection", answer.error());
+        return give_up("cannot end the connection", answer.error());
     }
     const Json killed = answer->value("killed", Json::object());
     if (is_json) {

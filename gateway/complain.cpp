@@ -47,12 +47,18 @@ Advice advice_on(Code code) {
 
 }  // namespace
 
+void print_error(std::string_view what, std::string_view why, std::string_view hint) {
+    fmt::print(stderr, "postern-gateway: error: {}: {}\n", what, why);
+    if (!hint.empty()) {
+        fmt::print(stderr, "hint: {}\n", hint);
+    }
+}
+
 int complain(std::string_view what, const Failure& failure) {
     const Advice advice = advice_on(failure.code);
     const std::string_view why =
         failure.detail.empty() ? name(failure.code) : std::string_view(failure.detail);
-    fmt::print(stderr, "postern-gateway: error: {}: {}\n", what, why);
-    fmt::print(stderr, "hint: {}\n", advice.hint);
+    print_error(what, why, advice.hint);
     return advice.exit_code;
 }
 

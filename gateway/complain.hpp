@@ -7,6 +7,8 @@
 
 namespace postern::gateway {
 
+/// To standard error: `what` did not work, why, and what to do next, where there is something.
+void print_error(std::string_view what, std::string_view why, std::string_view hint);
 /// Prints both lines to standard error (`what` did not work, for example "cannot serve") and returns the exit
 /// code that the failure means: 3 configuration invalid, 4 not authenticated or denied, 5 unreachable, 1
 /// otherwise.
