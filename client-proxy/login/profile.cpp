@@ -18,11 +18,9 @@ namespace postern::client {
 
 namespace {
 
-// The first of them: systemd separates several folders by colons.
-std::filesystem::path from_environment(const char* variable) {
+std::string_view from_environment(const char* variable) {
     const char* value = std::getenv(variable);
-    const std::string_view all = value != nullptr ? value : "";
-    return all.substr(0, all.find(':'));
+    return value != nullptr ? value : "";
 }
 
 }  // namespace
@@ -83,14 +81,15 @@ std::string to_json_text(const Profile& profile) {
 
 Result<std::filesystem::path> ProfileFolder::default_path() {
     // The XDG base directory specification: a relative path is to be ignored.
-    if (const auto state = from_environment("XDG_STATE_HOME"); state.is_absolute()) {
+    if (const std::filesystem::path state = from_environment("XDG_STATE_HOME"); state.is_absolute()) {
         return state / "postern";
     }
-    if (const auto home = from_environment("HOME"); home.is_absolute()) {
+    if (const std::filesystem::path home = from_environment("HOME"); home.is_absolute()) {
         return home / ".local" / "state" / "postern";
     }
-    // A system service has neither.
-    if (const auto state = from_environment("STATE_DIRECTORY"); state.is_absolute()) {
+    // A system service has neither, and may have several folders, which systemd separates by colons.
+    const std::string_view states = from_environment("STATE_DIRECTORY");
+    if (const std::filesystem::path state = states.substr(0, states.find(':')); state.is_absolute()) {
         return state / "postern";
     }
     return Failure{
