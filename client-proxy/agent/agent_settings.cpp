@@ -1,9 +1,9 @@
 #include "client-proxy/agent/agent_settings.hpp"
 
-#include <algorithm>
 #include <utility>
 
 #include "base/file.hpp"
+#include "client-proxy/tunnel/service_list.hpp"
 #include "pki/identity.hpp"
 
 namespace postern::client {
@@ -32,12 +32,6 @@ Result<void> take_names(const nlohmann::json& members, const char* key, std::set
     }
     into = std::move(names);
     return {};
-}
-
-// What a database may be called (NAMEDATALEN), and what can stand in a service file.
-bool is_database_name(const std::string& name) {
-    return !name.empty() && name.size() < 64 &&
-           std::none_of(name.begin(), name.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
 }
 
 Result<void> take_databases(const nlohmann::json& members, decltype(AgentSettings::databases)& into) {

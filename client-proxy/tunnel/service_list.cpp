@@ -13,6 +13,11 @@ namespace postern::client {
 
 namespace asio = boost::asio;
 
+bool is_database_name(std::string_view name) {
+    return !name.empty() && name.size() < 64 &&
+           std::none_of(name.begin(), name.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+}
+
 Result<std::vector<OfferedService>> offered_services_from_json(std::string_view text,
                                                                const std::string& gateway) {
     const Failure malformed{Code::malformed_request, "not a list of services"};
@@ -38,11 +43,8 @@ Result<std::vector<OfferedService>> offered_services_from_json(std::string_view 
             service.description = item["description"].get<std::string>();
         }
         if (item.contains("database") && item["database"].is_string()) {
-            // It goes into commands that people paste.
-            const auto& name = item["database"].get_ref<const std::string&>();
-            const bool is_line =
-                std::none_of(name.begin(), name.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
-            service.database = is_line && name.size() < 64 ? name : std::string();
+            const auto& database = item["database"].get_ref<const std::string&>();
+            service.database = is_database_name(database) ? database : std::string();
         }
         service.gateway = gateway;
         services.push_back(std::move(service));

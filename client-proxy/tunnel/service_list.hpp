@@ -26,6 +26,10 @@ struct OfferedService {
     std::string database = {};
 };
 
+/// What a database may be called (NAMEDATALEN in PostgreSQL's manual, "Identifiers and Key Words"), and what
+/// can stand in a service file and in lines that people paste.
+bool is_database_name(std::string_view name);
+
 /// Of one gateway's GET /v1/services. Code::malformed_request.
 Result<std::vector<OfferedService>> offered_services_from_json(std::string_view text,
                                                                const std::string& gateway);
