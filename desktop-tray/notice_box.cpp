@@ -37,7 +37,7 @@ NoticeBox::NoticeBox(Tone tone, QWidget* parent)
     for (QLabel* label : {headline_, detail_, next_step_}) {
         texts->addWidget(label);
     }
-    texts->addSpacing(4);
+    connection_id_->setContentsMargins(0, 4, 0, 0);
     texts->addWidget(connection_id_);
     auto* const layout = new QHBoxLayout(this);
     layout->setContentsMargins(18, 10, 12, 10);
