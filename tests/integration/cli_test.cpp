@@ -25,11 +25,6 @@ constexpr int kConfigInvalid = 3;
 constexpr int kDenied = 4;
 constexpr int kUnreachable = 5;
 
-std::string content_of(const fs::path& file) {
-    std::ifstream in(file, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-}
-
 /// A person reads what happened and what to do next, on standard error alone.
 void expect_told(const Outcome& outcome, int exit_code, const std::string& words) {
     EXPECT_EQ(outcome.exit_code, exit_code) << outcome.out << outcome.err;

@@ -21,11 +21,6 @@ using testing::Not;
 
 constexpr const char* kModule = "/usr/lib/softhsm/libsofthsm2.so";
 
-std::string content_of(const fs::path& path) {
-    std::ifstream file(path);
-    return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
-
 class DeviceKeys : public testing::Test {
 protected:
     static void SetUpTestSuite() { stack_ = std::make_unique<Stack>(); }

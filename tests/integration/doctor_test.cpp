@@ -11,7 +11,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "support/stack.hpp"
+#include "support/shared_stack.hpp"
 
 namespace postern::test {
 namespace {
@@ -20,23 +20,8 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 using testing::HasSubstr;
 
-std::string content_of(const fs::path& file) {
-    std::ifstream in(file, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-}
-
-class Doctor : public testing::Test {
+class Doctor : public SharedStack {
 protected:
-    static void SetUpTestSuite() { stack_ = std::make_unique<Stack>(); }
-    static void TearDownTestSuite() { stack_.reset(); }
-
-    static Laptop logged_in(const std::string& user = "alice") {
-        Laptop laptop(*stack_, user, std::to_string(++laptops_));
-        const Outcome login = laptop.login();
-        EXPECT_EQ(login.exit_code, 0) << login.err;
-        return laptop;
-    }
-
     struct Report {
         int exit_code = -1;
         json steps;
@@ -96,14 +81,7 @@ protected:
         }
         std::string before_;
     };
-
-    static std::unique_ptr<Stack> stack_;
-    /// Each has a name of its own, and a short one: a socket's path has a bound.
-    static int laptops_;
 };
-
-std::unique_ptr<Stack> Doctor::stack_;
-int Doctor::laptops_ = 0;
 
 TEST_F(Doctor, TicksEveryStepOfAGoodWay) {
     const Laptop alice = logged_in();

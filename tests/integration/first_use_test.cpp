@@ -11,7 +11,7 @@
 
 #include "client-proxy/commands/status_line.hpp"
 #include "support/at_terminal.hpp"
-#include "support/stack.hpp"
+#include "support/shared_stack.hpp"
 
 namespace postern::test {
 namespace {
@@ -20,12 +20,8 @@ using namespace std::chrono_literals;
 using testing::HasSubstr;
 using testing::Not;
 
-class FirstUse : public testing::Test {
+class FirstUse : public SharedStack {
 protected:
-    static void SetUpTestSuite() { stack_ = std::make_unique<Stack>(); }
-    static void TearDownTestSuite() { stack_.reset(); }
-
-    static Laptop laptop() { return Laptop(*stack_, "alice", std::to_string(++laptops_)); }
     static Outcome psql_of(const Laptop& laptop, const Steps& steps) {
         ProcessOptions options = laptop.options();
         options.environment["PGPASSWORD"] = "alice-password";
@@ -34,14 +30,7 @@ protected:
                             "select 'let' || ' in'"},
                            options);
     }
-
-    static std::unique_ptr<Stack> stack_;
-    /// Each has a name of its own, and a short one: a socket's path has a bound.
-    static int laptops_;
 };
-
-std::unique_ptr<Stack> FirstUse::stack_;
-int FirstUse::laptops_ = 0;
 
 TEST_F(FirstUse, PsqlAsTheFirstCommandEverAsksForWhatItNeedsAndRuns) {
     const Laptop alice = laptop();

@@ -9,7 +9,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "support/stack.hpp"
+#include "support/shared_stack.hpp"
 
 namespace postern::test {
 namespace {
@@ -17,11 +17,6 @@ namespace {
 namespace fs = std::filesystem;
 using testing::HasSubstr;
 using testing::Not;
-
-std::string content_of(const fs::path& file) {
-    std::ifstream in(file, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-}
 
 /// A session bus and a keyring, as a desktop has them for one person.
 class Desktop {
@@ -32,20 +27,14 @@ public:
                 fmt::format("--address=unix:path={}/bus", folder.string())},
                in(folder)) {
         bus_.wait_for_out("unix:path");
-        start_keyring("the desktop's password");
-    }
-
-    /// Opens the keyring, or leaves it locked when the password is another one than the first time.
-    void start_keyring(const std::string& password) {
         ProcessOptions options = in(folder_);
         options.environment.merge(environment());
-        options.input = password;
+        options.input = "the desktop's password";
         keyring_ = std::make_unique<Process>(std::vector<std::string>{"gnome-keyring-daemon", "--foreground",
                                                                       "--components=secrets", "--unlock"},
                                              options);
         EXPECT_TRUE(eventually([&] { return has_default_collection(); })) << keyring_->err();
     }
-    void stop_keyring() { keyring_->stop(); }
     /// It has its name on the bus before it has that.
     bool has_default_collection() const {
         const std::string address = fmt::format("--address=unix:path={}/bus", folder_.string());
@@ -79,19 +68,17 @@ private:
     std::unique_ptr<Process> keyring_;
 };
 
-class KeyringKeys : public testing::Test {
+class KeyringKeys : public SharedStack {
 protected:
-    static void SetUpTestSuite() { stack_ = std::make_unique<Stack>(); }
-    static void TearDownTestSuite() { stack_.reset(); }
-
-    Laptop laptop(const std::string& user = "alice") const {
-        Laptop laptop(*stack_, user, std::to_string(++laptops_));
+    static Laptop laptop(const std::string& user = "alice") {
+        Laptop laptop = SharedStack::laptop(user);
         fs::create_directories(laptop.config());
         std::ofstream(laptop.config() / "config.toml") << "[key]\nstore = \"keyring\"\n";
         return laptop;
     }
-    fs::path desktop_folder() const {
-        const fs::path folder = stack_->folder() / ("desktop-" + std::to_string(++laptops_));
+    static fs::path desktop_folder() {
+        static int desktops = 0;
+        const fs::path folder = stack_->folder() / ("desktop-" + std::to_string(++desktops));
         fs::create_directories(folder);
         return folder;
     }
@@ -108,14 +95,7 @@ protected:
         options.environment = desktop.environment();
         return laptop.postern(std::move(arguments), options);
     }
-
-    static std::unique_ptr<Stack> stack_;
-    /// Each has a name of its own, and a short one: a socket's path has a bound.
-    static int laptops_;
 };
-
-std::unique_ptr<Stack> KeyringKeys::stack_;
-int KeyringKeys::laptops_ = 0;
 
 TEST_F(KeyringKeys, LogInConnectAndGoWithTheLogout) {
     const Desktop desktop(desktop_folder());

@@ -10,7 +10,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "support/stack.hpp"
+#include "support/shared_stack.hpp"
 
 namespace postern::test {
 namespace {
@@ -20,17 +20,8 @@ using namespace std::chrono_literals;
 using testing::HasSubstr;
 using testing::Not;
 
-class LocalAccess : public testing::Test {
+class LocalAccess : public SharedStack {
 protected:
-    static void SetUpTestSuite() { stack_ = std::make_unique<Stack>(); }
-    static void TearDownTestSuite() { stack_.reset(); }
-
-    static Laptop logged_in(const std::string& user = "alice") {
-        Laptop laptop(*stack_, user, std::to_string(++laptops_));
-        const Outcome login = laptop.login();
-        EXPECT_EQ(login.exit_code, 0) << login.err;
-        return laptop;
-    }
     static Outcome psql_at(const std::string& host, int port, ProcessOptions options = {}) {
         options.environment["PGPASSWORD"] = "alice-password";
         std::vector<std::string> command{"psql",  "-X", "-h",     host,   "-U",
@@ -40,14 +31,7 @@ protected:
         }
         return run(command, options);
     }
-
-    static std::unique_ptr<Stack> stack_;
-    /// Each has a name of its own, and a short one: a socket's path has a bound.
-    static int laptops_;
 };
-
-std::unique_ptr<Stack> LocalAccess::stack_;
-int LocalAccess::laptops_ = 0;
 
 TEST_F(LocalAccess, IsForTheOwnerAloneOverEitherProtocolAndOthersAreToldSo) {
     if (::geteuid() != 0) {

@@ -20,12 +20,6 @@ namespace fs = std::filesystem;
 
 using Words = std::set<std::string>;
 
-std::string content_of(const fs::path& file) {
-    std::ifstream in(file, std::ios::binary);
-    EXPECT_TRUE(in) << file;
-    return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-}
-
 Words found_in(const std::string& text, const std::regex& pattern) {
     Words words;
     for (std::sregex_iterator at(text.begin(), text.end(), pattern); at != std::sregex_iterator(); ++at) {

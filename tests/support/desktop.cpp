@@ -114,10 +114,6 @@ bool Desktop::choose(const std::vector<std::string>& labels) const {
     return done(command);
 }
 
-bool Desktop::activate_icon() const {
-    return done({"activate"});
-}
-
 bool Desktop::point(int x, int y, int button) const {
     std::vector<std::string> command{"xdotool", "mousemove", std::to_string(x), std::to_string(y)};
     if (button != 0) {

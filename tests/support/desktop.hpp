@@ -43,7 +43,6 @@ public:
     bool press(const std::string& button) const;
     bool type(const std::string& field, const std::string& text) const;
     bool choose(const std::vector<std::string>& labels) const;
-    bool activate_icon() const;
     /// By pointer, where the icon is a window (xembed): a click on it; the menu that its right button opens,
     /// down to the first entry that opens another one, and there the first entry.
     bool click_icon() const;

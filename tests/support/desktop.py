@@ -5,7 +5,6 @@
                              is light, and dark from SIGUSR1 on
   desktop.py item            the icon in the tray as JSON: tool tip, menu (labels; of those that open more, a pair)
   desktop.py choose LABEL…   the menu's entry at the end of those labels; a label may be cut short
-  desktop.py activate        a click on the icon
   desktop.py screen          what can be seen, a line each: role, name, text
   desktop.py press NAME      a button or a box to tick
   desktop.py type NAME       into the field of that name, what standard input holds
@@ -147,9 +146,6 @@ class Icon:
     def property(self, name):
         return self.item.Get(ITEM, name, dbus_interface=PROPERTIES, timeout=PATIENCE)
 
-    def activate(self):
-        self.item.Activate(0, 0, dbus_interface=ITEM, timeout=PATIENCE)
-
     def menu(self):
         return self.bus.get_object(self.name, self.property('Menu'))
 
@@ -271,8 +267,6 @@ def main():
         print(json.dumps({'tool_tip': tip[2], 'menu': icon.labels(icon.layout())}, ensure_ascii=False))
     elif command == 'choose':
         Icon().choose(arguments)
-    elif command == 'activate':
-        Icon().activate()
     elif command == 'screen':
         screen()
     elif command in ('press', 'type') and len(arguments) == 1:

@@ -29,11 +29,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string content_of(const fs::path& path) {
-    std::ifstream file(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
-
 fs::path new_folder(const char* pattern) {
     std::string name = (fs::temp_directory_path() / pattern).string();
     if (::mkdtemp(name.data()) == nullptr) {
@@ -83,6 +78,11 @@ int exit_code_of(int status) {
 }
 
 }  // namespace
+
+std::string content_of(const fs::path& file) {
+    std::ifstream in(file, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
 
 Process::Process(std::vector<std::string> command, ProcessOptions options)
     : folder_(new_folder("postern-process-XXXXXX")), name_(fs::path(command.at(0)).filename()) {

@@ -13,6 +13,9 @@
 
 namespace postern::test {
 
+/// All of the file; nothing when it cannot be read.
+std::string content_of(const std::filesystem::path& file);
+
 struct ProcessOptions {
     /// Added to, or replacing, this process's environment. An empty value unsets.
     std::map<std::string, std::string> environment;

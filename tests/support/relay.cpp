@@ -59,12 +59,10 @@ void Relay::close_at_next_word() {
 void Relay::serve() {
     for (;;) {
         std::vector<pollfd> waiting{{wake_, POLLIN, 0}, {listener_, POLLIN, 0}};
-        if (!is_stalled_) {
-            for (const auto& [fd, end] : ends_) {
-                waiting.push_back({fd, POLLIN, 0});
-            }
+        for (const auto& [fd, end] : ends_) {
+            waiting.push_back({fd, POLLIN, 0});
         }
-        if (::poll(waiting.data(), waiting.size(), 20) <= 0) {
+        if (::poll(waiting.data(), waiting.size(), -1) <= 0) {
             continue;
         }
         if (waiting[0].revents != 0) {

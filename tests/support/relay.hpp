@@ -25,8 +25,6 @@ public:
     /// Connections that are open now are closed, without a byte having been passed on, when their client next
     /// says something.
     void close_at_next_word();
-    /// Nothing passes any more, in either direction; new connections are taken and hear nothing.
-    void stall(bool is_stalled) { is_stalled_ = is_stalled; }
 
 private:
     void serve();
@@ -40,7 +38,6 @@ private:
     int port_ = 0;
     std::atomic<int> accepted_ = 0;
     std::atomic<int> open_ = 0;
-    std::atomic<bool> is_stalled_ = false;
     std::atomic<int> doomed_until_ = 0;
     struct End {
         int other = -1;
