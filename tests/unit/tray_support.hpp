@@ -1,7 +1,12 @@
-// What the tray's tests share: a home of their own, a scripted agent, a clock that stands still.
+// What the tray's tests share: a home of their own, a scripted agent, a clock that stands still, a window.
 #pragma once
 
+#include <QAction>
 #include <QApplication>
+#include <QLabel>
+#include <QLineEdit>
+#include <QMenu>
+#include <QPushButton>
 #include <QTemporaryDir>
 #include <QTest>
 #include <memory>
@@ -61,6 +66,55 @@ protected:
     ScriptedAgent agent_{socket_};
     QDateTime now_ = scripted_now();
     std::unique_ptr<tray::TrayProgram> program_;
+};
+
+/// The open window, used as a person would.
+class WindowTest : public TrayTest {
+protected:
+    /// A visible button by its words, without the mark of its key.
+    template <class Button = QPushButton>
+    Button* button(const QString& text) {
+        for (Button* candidate : window().findChildren<Button*>()) {
+            if (candidate->isVisible() &&
+                QString(candidate->text()).remove(QLatin1Char(38)).trimmed() == text) {
+                return candidate;
+            }
+        }
+        ADD_FAILURE() << "no button " << qPrintable(text);
+        return nullptr;
+    }
+
+    bool shows(const QString& text) {
+        for (const QLabel* label : window().findChildren<QLabel*>()) {
+            if (label->isVisible() && label->text().contains(text)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    static QAction* menu_action(QMenu* menu, const QString& text) {
+        for (QAction* action : menu->actions()) {
+            if (QString(action->text()).remove('&') == text) {
+                return action;
+            }
+        }
+        return nullptr;
+    }
+
+    static void type_into(QLineEdit* edit, const QString& text) {
+        edit->clear();
+        QTest::keyClicks(edit, text);
+    }
+
+    void put_service(const QJsonObject& service) {
+        agent_.notify("service", service);
+        const QString name = service["name"].toString();
+        ASSERT_TRUE(soon([&] {
+            const tray::Service* known = program_->client().state().service(name);
+            return known != nullptr && *known == tray::service_from(service);
+        }));
+    }
 };
 
 }  // namespace postern::test

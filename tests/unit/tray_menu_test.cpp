@@ -1,0 +1,102 @@
+// The tray's menu, its notifications, and links that ask to connect, against a scripted agent.
+#include <QClipboard>
+#include <QMenu>
+#include <QMessageBox>
+
+#include "tray_support.hpp"
+
+namespace postern::test {
+namespace {
+
+using namespace postern::tray;
+using Page = MainWindow::PageKind;
+
+TEST_F(WindowTest, TrayMenuConnectsDisconnectsAndCopies) {
+    TrayProgram& program = open();
+    QMenu* const menu = program.tray().menu();
+    EXPECT_EQ(menu->actions().first()->text(), "alice · 47 min left");
+    QAction* const orders = menu_action(menu, "orders-db · localhost:5432");
+    ASSERT_NE(orders, nullptr);
+    EXPECT_NE(menu_action(orders->menu(), "Port 5432"), nullptr);
+    menu_action(orders->menu(), "Copy psql command")->trigger();
+    EXPECT_EQ(QApplication::clipboard()->text(), "psql -h localhost -p 5432 -U alice");
+    agent_.answer("disconnect", scripted_service("orders-db", "disconnected", 5432));
+    menu_action(orders->menu(), "Disconnect")->trigger();
+    ASSERT_TRUE(soon([&] { return menu_action(menu, "orders-db") != nullptr; }));
+    agent_.answer("connect", scripted_service("orders-db", "connected", 5432));
+    menu_action(menu_action(menu, "orders-db")->menu(), "Connect")->trigger();
+    EXPECT_TRUE(soon([&] { return menu_action(menu, "orders-db · localhost:5432") != nullptr; }));
+}
+
+TEST_F(WindowTest, TrayMenuOffersSignInOrSignOut) {
+    TrayProgram& program = open();
+    QMenu* const menu = program.tray().menu();
+    EXPECT_EQ(menu_action(menu, "Sign in …"), nullptr);
+    agent_.answer("logout", {});
+    menu_action(menu, "Sign out")->trigger();
+    ASSERT_TRUE(soon([&] { return agent_.count("logout") == 1; }));
+    agent_.notify("login", QJsonValue());
+    ASSERT_TRUE(soon([&] { return menu_action(menu, "Sign in …") != nullptr; }));
+    EXPECT_EQ(menu_action(menu, "Sign out"), nullptr);
+    EXPECT_EQ(menu_action(menu, "orders-db · localhost:5432"), nullptr);
+    EXPECT_EQ(window().page(), Page::sign_in);
+}
+
+TEST_F(WindowTest, TrayMenuOfManyServicesStaysShort) {
+    QJsonArray many;
+    for (int count = 0; count < 300; ++count) {
+        many.append(scripted_service("service-" + QString::number(count)));
+    }
+    agent_.state["services"] = many;
+    TrayProgram& program = open();
+    EXPECT_NE(menu_action(program.tray().menu(), "288 more in the window …"), nullptr);
+    EXPECT_LT(program.tray().menu()->actions().size(), 22);
+}
+
+TEST_F(WindowTest, ALinkAsksAndOnlyAPersonConnects) {
+    TrayProgram& program = open();
+    agent_.answer("connect", scripted_service("stock-db", "connected", 5500));
+    program.fulfil("postern://connect/stock-db");
+    QMessageBox* question = find<QMessageBox>();
+    ASSERT_NE(question, nullptr);
+    EXPECT_EQ(question->text(), "Connect to “stock-db”?");
+    QTest::keyClick(question, Qt::Key_Escape);
+    ASSERT_TRUE(soon([&] { return find<QMessageBox>() == nullptr; }));
+    EXPECT_EQ(agent_.count("connect"), 0);
+    program.fulfil("postern://connect/stock-db");
+    question = find<QMessageBox>();
+    ASSERT_NE(question, nullptr);
+    for (QAbstractButton* candidate : question->buttons()) {
+        if (question->buttonRole(candidate) == QMessageBox::AcceptRole) {
+            QTest::mouseClick(candidate, Qt::LeftButton);
+        }
+    }
+    ASSERT_TRUE(soon([&] { return agent_.count("connect") >= 1; }));
+    EXPECT_EQ(agent_.last("connect")["service"].toString(), "stock-db");
+}
+
+TEST_F(WindowTest, ALinkToAnUnknownServiceConnectsNothing) {
+    TrayProgram& program = open();
+    program.fulfil("postern://connect/payroll-db");
+    QMessageBox* const message = find<QMessageBox>();
+    ASSERT_NE(message, nullptr);
+    EXPECT_EQ(message->text(), "There is no service “payroll-db” for you.");
+    QTest::keyClick(message, Qt::Key_Escape);
+    EXPECT_EQ(agent_.count("connect"), 0);
+}
+
+TEST_F(WindowTest, TellsARefusalAndLeavesItWhenNotificationsAreOff) {
+    TrayProgram& program = open();
+    QStringList titles;
+    QObject::connect(&program, &TrayProgram::noticed, &program,
+                     [&](const Notice& n) { titles.append(n.title); });
+    agent_.notify("event", QJsonObject{{"time", kScriptedNow},
+                                       {"kind", "refused"},
+                                       {"service", "payroll-db"},
+                                       {"reason", "policy_denied"}});
+    ASSERT_TRUE(soon([&] { return !titles.isEmpty(); }));
+    EXPECT_EQ(titles, QStringList{"payroll-db: access refused"});
+}
+
+}  // namespace
+}  // namespace postern::test
