@@ -86,8 +86,8 @@ public:
     void stop();
 
     Traffic traffic(const LocalPort& port) const { return tunnels_.traffic(port); }
-    /// Looks for the process, if it has not been found yet. To be asked for a client that has said what it wants, and not
-    /// before: it may cost thousands of system calls, and silent clients come by the hundred.
+    /// Looks for the process, if it has not been found yet. To be asked for a client that has said what it
+    /// wants, and not before: it may cost thousands of system calls, and silent clients come by the hundred.
     void find_program(LocalProgram& program, std::size_t loop);
     /// How many stand ready. From a thread that is no loop.
     std::size_t warm_connections();
@@ -143,10 +143,5 @@ private:
     /// .s.PGSQL.5432 for the first of them, while none has that number.
     std::optional<DefaultSocket> default_socket_;
 };
-
-/// Why the gateway says that a tunnel ended: asks for the connection by its id. Also a refusal to answer (the
-/// certificate is revoked, expired) is an answer.
-boost::asio::awaitable<Refusal> ask_why_cut(std::shared_ptr<LoginSource> logins, GatewayEntry gateway,
-                                            std::string connection_id);
 
 }  // namespace postern::client

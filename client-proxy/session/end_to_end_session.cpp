@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "client-proxy/session/admission.hpp"
+#include "client-proxy/session/cut_reason.hpp"
 #include "client-proxy/session/local_client.hpp"
 #include "net/relay.hpp"
 #include "postgres/auth_filter.hpp"

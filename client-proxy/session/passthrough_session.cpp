@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "client-proxy/session/admission.hpp"
+#include "client-proxy/session/cut_reason.hpp"
 #include "client-proxy/session/local_client.hpp"
 #include "net/relay.hpp"
 #include "postgres/farewell.hpp"
