@@ -1,0 +1,238 @@
+#include "client-proxy/commands/foreground.hpp"
+
+#include <poll.h>
+
+#include <array>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "client-proxy/commands/agent_session.hpp"
+#include "client-proxy/commands/service_file.hpp"
+#include "client-proxy/commands/terminal.hpp"
+
+namespace postern::client {
+
+using nlohmann::json;
+
+namespace {
+
+/// Between two attempts to log in, once the login session has ended or is about to.
+constexpr auto kLoginPause = std::chrono::seconds(5);
+/// Before the end of a session.
+constexpr auto kLoginAhead = std::chrono::seconds(10);
+/// Before a person is asked once more.
+constexpr auto kQuestionPause = std::chrono::seconds(1);
+
+// Of a *state*, or of the notification `attention`.
+std::string reason_of_attention(const json& told) {
+    const auto found = told.find("attention");
+    return found != told.end() ? control::text_in(*found, "reason") : std::string();
+}
+
+}  // namespace
+
+Foreground::Foreground(const ConnectOptions& options, std::vector<WantedPort> wanted, Notes& notes)
+    : options_(options),
+      wanted_(std::move(wanted)),
+      notes_(notes),
+      asks_login_(!options.is_background && (has_password_file(options.login) || can_ask(options.login))) {}
+
+json Foreground::parameters_of(const WantedPort& wanted) const {
+    auto parameters = connect_parameters(wanted.service, options_.files);
+    parameters["hold"] = !options_.is_background;
+    if (!wanted.mode.empty()) {
+        parameters["mode"] = wanted.mode;
+    }
+    if (wanted.port) {
+        parameters["port"] = *wanted.port;
+    }
+    if (!options_.database.empty()) {
+        parameters["database"] = options_.database;
+    }
+    if (options_.warm >= 0) {
+        parameters["warm"] = options_.warm;
+    }
+    if (options_.admits_other_users) {
+        parameters["unsafe_any_local_user"] = true;
+    }
+    return parameters;
+}
+
+Outcome<void> Foreground::open(control::AgentClient& agent) {
+    const auto hello = agent.call("hello", {{"client", "postern connect"}, {"asks_login", asks_login_}});
+    const auto state = hello ? agent.call("subscribe") : hello;
+    if (!state) {
+        return state.error();
+    }
+    login_ = (*state)["login"];
+    note_attention(reason_of_attention(*state));
+    for (const auto& wanted : wanted_) {
+        const auto service = agent.call("connect", parameters_of(wanted));
+        if (!service) {
+            return service.error();
+        }
+        if (auto shown = show_opened(wanted, *service, (*hello)["pid"].get<int>()); !shown) {
+            return shown;
+        }
+    }
+    // What the agent had to remark comes before the answer to this.
+    if (const auto last = agent.call("settings.get"); !last) {
+        return last.error();
+    }
+    take_all(agent);
+    return {};
+}
+
+Outcome<void> Foreground::show_opened(const WantedPort& wanted, const json& service, int agent_pid) {
+    services_.insert(wanted.service);
+    states_[wanted.service] = service["state"].get<std::string>();
+    traffic_[wanted.service] = service;
+    const json& opened = service["opened"];
+    const auto port = opened["port"].get<unsigned short>();
+    // After the agent was started again there is nothing new to paste.
+    if (!options_.as_json && std::exchange(told_ports_[wanted.service + wanted.mode], port) == port) {
+        notes_.remark(fmt::format("{} is at localhost:{} again", wanted.service, port));
+    } else {
+        notes_.listening(wanted.service, opened, opened["commands"], agent_pid);
+    }
+    if (!options_.writes_service_file || opened.value("mode", std::string()) != "end_to_end") {
+        return {};
+    }
+    const auto written = write_service_file(
+        {wanted.service, port, opened.value("user", std::string()), opened.value("database", std::string())});
+    if (!written) {
+        return written.error();
+    }
+    notes_.remark(fmt::format("psql service={} works now ({})", wanted.service, written->string()));
+    return {};
+}
+
+void Foreground::take(const control::Notification& notification) {
+    const json& params = notification.params;
+    if (notification.method == "event") {
+        const std::string service = params.value("service", std::string());
+        if (service.empty() || services_.count(service) > 0) {
+            notes_.event(params);
+        }
+    } else if (notification.method == "service") {
+        const std::string service = params.value("name", std::string());
+        if (services_.count(service) > 0) {
+            states_[service] = params.value("state", std::string());
+            has_ended_ = has_ended_ || (params["ports"].empty() && states_[service] == "disconnected");
+        }
+    } else if (notification.method == "traffic") {
+        for (const auto& one : params["services"]) {
+            traffic_[one.value("name", std::string())] = one;
+        }
+    } else if (notification.method == "login") {
+        login_ = params;
+    } else if (notification.method == "attention") {
+        note_attention(reason_of_attention(params));
+    } else if (notification.method == "shutdown") {
+        has_ended_ = true;
+    }
+}
+
+// Told again while it stays so: that is no reason to try again what failed.
+void Foreground::note_attention(const std::string& reason) {
+    const bool is_expired = reason == "login_expired";
+    if (is_expired != was_expired_) {
+        was_expired_ = is_expired;
+        next_login_.reset();
+        if (is_expired) {
+            next_login_ = std::chrono::steady_clock::now();
+        }
+    }
+}
+
+void Foreground::take_all(control::AgentClient& agent) {
+    while (auto notification = agent.take()) {
+        take(*notification);
+    }
+}
+
+// A session that is about to end while the password is at hand: the next one begins before, and nobody waits.
+bool Foreground::is_session_ending() const {
+    const auto ends = parse_time(control::text_in(login_, "session_ends"));
+    return ends && *ends - system_clock()() < kLoginAhead && has_password_file(options_.login);
+}
+
+// A login session ends after some hours whatever is renewed. Where nobody sits the password is in a file.
+void Foreground::log_in_again(control::AgentClient& agent) {
+    const auto now = std::chrono::steady_clock::now();
+    const bool is_due =
+        next_login_ ? now >= *next_login_ : is_session_ending() && now - last_login_ >= kLoginPause;
+    if (!is_due || !asks_login_) {
+        return;
+    }
+    next_login_.reset();
+    last_login_ = now;
+    LoginOptions login = options_.login;
+    const bool asks_person = !has_password_file(login);
+    login.is_non_interactive = !asks_person;
+    login.user = login.user.empty() ? control::text_in(login_, "user") : login.user;
+    if (asks_person) {
+        notes_.remark("your login has ended; connections wait a minute for the next one");
+    }
+    const auto done = log_in_at(agent, login);
+    if (done || done.error().code == Code::cancelled) {
+        was_cancelled_ = !done;
+        return;
+    }
+    notes_.remark(fmt::format("the login has ended, and a new one failed: {}", done.error().message));
+    // A password that was refused is not tried again: it would only lock the account. A person may know a
+    // better one.
+    if (asks_person || exit_code_of(done.error().code) == 5) {
+        next_login_ = std::chrono::steady_clock::now() + (asks_person ? kQuestionPause : kLoginPause);
+    } else {
+        asks_login_ = false;
+        [[maybe_unused]] const auto told =
+            agent.call("hello", {{"client", "postern connect"}, {"asks_login", false}});
+    }
+}
+
+void Foreground::show_status() {
+    ShownStatus shown;
+    for (const auto& [service, state] : states_) {
+        const json& traffic = traffic_[service];
+        const auto count = [&](const char* key) {
+            return traffic.is_object() ? traffic.value(key, std::uint64_t{0}) : 0;
+        };
+        shown.services.push_back(
+            {service, state, count("connections"), count("bytes_in"), count("bytes_out")});
+    }
+    if (login_.is_object() && !options_.files.has_files()) {
+        shown.login_state = login_.value("state", std::string());
+        if (const auto end = parse_time(login_.value("not_after", std::string()))) {
+            shown.certificate_left =
+                std::chrono::duration_cast<std::chrono::seconds>(*end - system_clock()());
+        }
+    }
+    notes_.status(shown);
+}
+
+std::optional<int> Foreground::watch(control::AgentClient& agent, int signals) {
+    for (;;) {
+        take_all(agent);
+        if (has_ended_) {
+            notes_.remark("the ports were closed");
+            return 0;
+        }
+        if (agent.is_closed()) {
+            return std::nullopt;
+        }
+        log_in_again(agent);
+        if (was_cancelled_) {
+            return 0;
+        }
+        show_status();
+        std::array<pollfd, 2> waiting{pollfd{agent.fd(), POLLIN, 0}, pollfd{signals, POLLIN, 0}};
+        ::poll(waiting.data(), waiting.size(), 1000);
+        if (waiting[1].revents != 0) {
+            return 0;
+        }
+    }
+}
+
+}  // namespace postern::client
