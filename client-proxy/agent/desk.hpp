@@ -78,31 +78,38 @@ private:
     nlohmann::json login_json() const;
     nlohmann::json attention_json() const;
 
-    // desk_services.cpp
+    // desk_ports.cpp
     Answering connect(control::ClientId client, nlohmann::json params);
     Answering disconnect(control::ClientId client, nlohmann::json params);
     Answering port_set(control::ClientId client, nlohmann::json params);
-    Answering services_refresh(control::ClientId client, nlohmann::json params);
-    boost::asio::awaitable<Outcome<void>> refresh(std::shared_ptr<LoginSource> logins);
+    static control::Reply refused(const Refusal& refusal);
+    Outcome<PortWish> wish_of(control::ClientId client, const nlohmann::json& params) const;
     boost::asio::awaitable<Outcome<PortWish>> judge_wish(control::ClientId client, nlohmann::json params);
     Outcome<LocalPortPtr> open_port(PortWish wish);
     void connect_at_start();
+    void closed(const std::vector<LocalPortPtr>& ports, const std::string& why);
     std::filesystem::path kept_file() const;
     void write_kept_ports() const;
     void reopen_kept_ports();
-    void closed(const std::vector<LocalPortPtr>& ports, const std::string& why);
-    void mark(const Event& event);
-    void publish_service(const std::string& service);
-    void publish_traffic();
+
+    // desk_services.cpp
+    Answering services_refresh(control::ClientId client, nlohmann::json params);
+    boost::asio::awaitable<Outcome<std::vector<OfferedService>>> ask_gateways(
+        std::shared_ptr<LoginSource> logins) const;
+    boost::asio::awaitable<Outcome<void>> refresh(std::shared_ptr<LoginSource> logins);
     const OfferedService* offer_of(std::string_view service) const;
     std::vector<std::string> service_names() const;
-    nlohmann::json service_json(const std::string& service) const;
-    nlohmann::json services_json() const;
     std::string database_of(const std::string& service) const;
     Outcome<void> remember_database(const std::string& service, const std::string& database);
+    void mark(const Event& event);
+    Traffic traffic_of(const std::string& service) const;
+    void publish_service(const std::string& service);
+    void publish_traffic();
     nlohmann::json lines_at(const std::string& service, Mode mode, unsigned short port,
                             const std::string& user, const std::string& socket) const;
     nlohmann::json port_json(const HeldPort& held) const;
+    nlohmann::json service_json(const std::string& service) const;
+    nlohmann::json services_json() const;
 
     // desk_watch.cpp
     void suspect(const Event& event);
