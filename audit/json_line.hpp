@@ -13,8 +13,9 @@ namespace postern::audit {
 
 class JsonLine {
 public:
-    /// `extras` are objects whose members are put in where the line has none of that name, the first one's first; what the
-    /// line has stays. They must outlive this object, and the fields of one object must come together.
+    /// `extras` are objects whose members are put in where the line has none of that name, the first one's
+    /// first; what the line has stays. They must outlive this object, and the fields of one object must come
+    /// together.
     explicit JsonLine(std::vector<const nlohmann::ordered_json*> extras);
 
     void text(std::string_view path, std::string_view value);

@@ -55,7 +55,8 @@ struct Log::State {
     bool has_work() const;
     void settle(std::unique_lock<std::mutex>& guard);
     void sign_quiet(std::unique_lock<std::mutex>& guard);
-    void finish(std::unique_lock<std::mutex>& guard, const std::vector<Waiter>& waiters, const Result<void>& result);
+    void finish(std::unique_lock<std::mutex>& guard, const std::vector<Waiter>& waiters,
+                const Result<void>& result);
 
     const LogOptions options;
     std::mutex mutex;

@@ -103,7 +103,10 @@ std::string action_word(std::string_view action) {
 class Line {
 public:
     explicit Line(const Record& record, const Bounds& bounds)
-        : record_(record), bounds_(bounds), claims_(claims_of(record, bounds)), extra_(extra_of(record, bounds)) {}
+        : record_(record),
+          bounds_(bounds),
+          claims_(claims_of(record, bounds)),
+          extra_(extra_of(record, bounds)) {}
 
     std::string build(SystemTime time, std::uint64_t sequence, std::string_view previous_hash,
                       std::string_view host_name, std::string_view program) {
@@ -167,7 +170,8 @@ private:
         }
         line_.json("event.type", classes.types);
         if (record_.duration) {
-            line_.number("event.duration", static_cast<std::uint64_t>(std::max<std::int64_t>(record_.duration->count(), 0)));
+            line_.number("event.duration",
+                         static_cast<std::uint64_t>(std::max<std::int64_t>(record_.duration->count(), 0)));
         }
         put("event.provider", program);
     }

@@ -26,8 +26,9 @@ using IdentityPtr = std::shared_ptr<const Identity>;
 /// Code::malformed_certificate when the certificate is no login certificate of `trust_domain`.
 Result<IdentityPtr> identity_of(const pki::Certificate& certificate, std::string_view trust_domain);
 
-/// Remembers what the certificates that were shown last say, for connections that share one (net::VerifiedChains). Reading
-/// is not judging: validity, revocation and rules are looked at each time. To be used on one thread.
+/// Remembers what the certificates that were shown last say, for connections that share one
+/// (net::VerifiedChains). Reading is not judging: validity, revocation and rules are looked at each time. To
+/// be used on one thread.
 class KnownIdentities {
 public:
     /// As identity_of().

@@ -27,7 +27,8 @@ boost::asio::awaitable<Result<void>> append(Worker& worker, audit::Record record
 
 Result<void> check_still_trusted(Visit& visit) {
     const Snapshot& in_force = *visit.worker.snapshot;
-    // A snapshot's TLS context and its trust bundle were made together, and the connection keeps its context alive.
+    // A snapshot's TLS context and its trust bundle were made together, and the connection keeps its context
+    // alive.
     if (SSL_get_SSL_CTX(visit.client.native()) == in_force.tls.get()) {
         return {};
     }

@@ -33,7 +33,8 @@ public:
     void run() {
         std::printf("%u\n", port_of(listening_));
         std::fflush(stdout);
-        while (!is_over_) poller_.poll(-1);
+        while (!is_over_)
+            poller_.poll(-1);
     }
 
 private:
@@ -69,7 +70,8 @@ private:
             served.head.append(bytes.data(), moved.bytes);
         }
         for (std::size_t i = 1; i < served.head.size(); ++i)
-            served.left |= static_cast<std::uint64_t>(static_cast<unsigned char>(served.head[i])) << (8 * (i - 1));
+            served.left |= static_cast<std::uint64_t>(static_cast<unsigned char>(served.head[i]))
+                           << (8 * (i - 1));
         served.kind = served.head[0];
         if (served.kind == kDownload) poller_.change(fd, EPOLLOUT);
         return true;

@@ -13,7 +13,8 @@ namespace {
 
 class Bulk {
 public:
-    Bulk(bool is_upload, std::uint64_t share) : is_upload_(is_upload), share_(share), block_(new char[kBlock]()) {}
+    Bulk(bool is_upload, std::uint64_t share)
+        : is_upload_(is_upload), share_(share), block_(new char[kBlock]()) {}
 
     void open(unsigned short port) {
         const int fd = begin_connect(port);
@@ -25,7 +26,8 @@ public:
     }
 
     void run() {
-        while (open_ > 0) poller_.poll(-1);
+        while (open_ > 0)
+            poller_.poll(-1);
     }
 
 private:
@@ -75,7 +77,8 @@ int measure_bulk(unsigned short port, std::size_t connections, std::uint64_t byt
     const std::uint64_t share = bytes / connections;
     Bulk bulk(is_upload, share);
     const auto start = Clock::now();
-    for (std::size_t i = 0; i < connections; ++i) bulk.open(port);
+    for (std::size_t i = 0; i < connections; ++i)
+        bulk.open(port);
     bulk.run();
     std::printf("{\"seconds\":%.6f,\"bytes\":%llu}\n", seconds_since(start),
                 static_cast<unsigned long long>(share * connections));

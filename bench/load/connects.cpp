@@ -53,7 +53,8 @@ private:
 
 }  // namespace
 
-int measure_connects(unsigned short port, std::size_t count, std::size_t at_once, std::uint64_t gap_microseconds) {
+int measure_connects(unsigned short port, std::size_t count, std::size_t at_once,
+                     std::uint64_t gap_microseconds) {
     Poller poller;
     std::vector<double> latencies;
     std::size_t begun = 0;
@@ -80,8 +81,9 @@ int measure_connects(unsigned short port, std::size_t count, std::size_t at_once
         poller.poll(gap_microseconds > 0 ? 1 : -1);
     }
     const double seconds = seconds_since(start);
-    std::printf("{\"seconds\":%.6f,\"connections\":%zu,\"failed\":%zu,\"p50_us\":%.1f,\"p99_us\":%.1f}\n", seconds,
-                latencies.size(), failed, quantile(latencies, 0.5) * 1e6, quantile(latencies, 0.99) * 1e6);
+    std::printf("{\"seconds\":%.6f,\"connections\":%zu,\"failed\":%zu,\"p50_us\":%.1f,\"p99_us\":%.1f}\n",
+                seconds, latencies.size(), failed, quantile(latencies, 0.5) * 1e6,
+                quantile(latencies, 0.99) * 1e6);
     return 0;
 }
 
@@ -98,7 +100,8 @@ std::vector<int> open_all(Poller& poller, unsigned short port, std::size_t count
         opened.push_back(fd);
     });
     while (opened.size() < count) {
-        for (; begun < count && begun - opened.size() < kAtOnce; ++begun) greeter.begin();
+        for (; begun < count && begun - opened.size() < kAtOnce; ++begun)
+            greeter.begin();
         poller.poll(-1);
     }
     return opened;
@@ -113,7 +116,8 @@ int measure_round_trips(unsigned short port, std::size_t connections, std::uint6
     std::vector<double> latencies;
     latencies.reserve(count);
     std::uint64_t begun = 0;
-    std::vector<Clock::time_point> starts(static_cast<std::size_t>(*std::max_element(busy.begin(), busy.end())) + 1);
+    std::vector<Clock::time_point> starts(
+        static_cast<std::size_t>(*std::max_element(busy.begin(), busy.end())) + 1);
     const auto ask = [&](int fd) {
         starts[static_cast<std::size_t>(fd)] = Clock::now();
         if (transmit(fd, "x", 1).bytes != 1) die("a round trip could not begin");
@@ -130,11 +134,13 @@ int measure_round_trips(unsigned short port, std::size_t connections, std::uint6
         });
     }
     const auto start = Clock::now();
-    for (const int fd : busy) ask(fd);
-    while (latencies.size() < begun) poller.poll(-1);
+    for (const int fd : busy)
+        ask(fd);
+    while (latencies.size() < begun)
+        poller.poll(-1);
     const double seconds = seconds_since(start);
-    std::printf("{\"seconds\":%.6f,\"round_trips\":%zu,\"p50_us\":%.2f,\"p99_us\":%.2f,\"most_us\":%.2f}\n", seconds,
-                latencies.size(), quantile(latencies, 0.5) * 1e6, quantile(latencies, 0.99) * 1e6,
+    std::printf("{\"seconds\":%.6f,\"round_trips\":%zu,\"p50_us\":%.2f,\"p99_us\":%.2f,\"most_us\":%.2f}\n",
+                seconds, latencies.size(), quantile(latencies, 0.5) * 1e6, quantile(latencies, 0.99) * 1e6,
                 quantile(latencies, 1) * 1e6);
     return 0;
 }
@@ -146,7 +152,8 @@ int hold_idle(unsigned short port, std::size_t count) {
     std::fflush(stdout);
     bool is_over = false;
     poller.add(0, EPOLLIN, [&](std::uint32_t) { is_over = true; });
-    while (!is_over) poller.poll(-1);
+    while (!is_over)
+        poller.poll(-1);
     return 0;
 }
 

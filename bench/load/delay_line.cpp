@@ -104,7 +104,8 @@ private:
             if (bytes.empty()) {
                 ::shutdown(way.to, SHUT_WR);
                 way.parcels.pop_front();
-                if (line.there.has_ended && line.back.has_ended && line.there.parcels.empty() && line.back.parcels.empty())
+                if (line.there.has_ended && line.back.has_ended && line.there.parcels.empty() &&
+                    line.back.parcels.empty())
                     close(line);
                 return;
             }

@@ -15,7 +15,8 @@ namespace {
 
 std::string big_endian(std::size_t number) {
     std::string text;
-    for (int shift = 24; shift >= 0; shift -= 8) text += static_cast<char>((number >> shift) & 0xff);
+    for (int shift = 24; shift >= 0; shift -= 8)
+        text += static_cast<char>((number >> shift) & 0xff);
     return text;
 }
 
@@ -30,7 +31,8 @@ void await_message(int fd, char type, std::string& pending) {
     for (;;) {
         while (pending.size() >= 5) {
             std::size_t length = 0;
-            for (std::size_t i = 1; i < 5; ++i) length = length << 8 | static_cast<unsigned char>(pending[i]);
+            for (std::size_t i = 1; i < 5; ++i)
+                length = length << 8 | static_cast<unsigned char>(pending[i]);
             if (pending.size() < length + 1) break;
             const char found = pending[0];
             if (found == 'E') die("the server said: " + pending.substr(5, length));
@@ -63,7 +65,8 @@ double first_row(unsigned short port, const std::string& startup, const std::str
 
 int measure_first_rows(unsigned short port, std::size_t count, const char* user, const char* database) {
     std::string words = big_endian(3 << 16);
-    for (const char* word : {"user", user, "database", database}) words += std::string(word) + '\0';
+    for (const char* word : {"user", user, "database", database})
+        words += std::string(word) + '\0';
     words += '\0';
     const std::string startup = big_endian(words.size() + 4) + words;
     const std::string text = std::string("select 1") + '\0';

@@ -1,4 +1,5 @@
-// postern-load: the load generator of bench/. Knows nothing of the product; the driver (bench/bench.py) calls it.
+// postern-load: the load generator of bench/. Knows nothing of the product; the driver (bench/bench.py) calls
+// it.
 #include <sys/resource.h>
 
 #include <cstdio>
@@ -32,7 +33,9 @@ int main(int argc, char** argv) {
     const std::vector<std::string> words(argv + 1, argv + argc);
     const auto number = [&](std::size_t at) { return std::strtoull(words[at].c_str(), nullptr, 10); };
     const auto port = [&](std::size_t at) { return static_cast<unsigned short>(number(at)); };
-    const auto is = [&](const char* role, std::size_t count) { return words.size() == count && words[0] == role; };
+    const auto is = [&](const char* role, std::size_t count) {
+        return words.size() == count && words[0] == role;
+    };
 
     rlimit files{};
     ::getrlimit(RLIMIT_NOFILE, &files);
@@ -44,7 +47,8 @@ int main(int argc, char** argv) {
     if (is("connects", 5)) return measure_connects(port(1), number(2), number(3), number(4));
     if (is("round-trips", 5)) return measure_round_trips(port(1), number(2), number(3), number(4));
     if (is("idle", 3)) return hold_idle(port(1), number(2));
-    if (is("first-rows", 5)) return measure_first_rows(port(1), number(2), words[3].c_str(), words[4].c_str());
+    if (is("first-rows", 5))
+        return measure_first_rows(port(1), number(2), words[3].c_str(), words[4].c_str());
     if (is("delay-line", 4)) return delay_line(port(1), port(2), static_cast<unsigned>(number(3)));
     return usage();
 }

@@ -62,7 +62,8 @@ int listen_on(unsigned short port) {
     const int on = 1;
     ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     const sockaddr_in address = loopback(port);
-    if (::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 || ::listen(fd, 4096) != 0)
+    if (::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+        ::listen(fd, 4096) != 0)
         die("listening on port " + std::to_string(port));
     return fd;
 }
@@ -85,12 +86,15 @@ int begin_connect(unsigned short port) {
     const int fd = new_socket();
     set_no_delay(fd);
     const sockaddr_in address = loopback(port);
-    if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 && errno != EINPROGRESS)
+    if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 &&
+        errno != EINPROGRESS)
         die("connecting to port " + std::to_string(port));
     return fd;
 }
 
-Moved receive(int fd, void* into, std::size_t size) { return outcome(::recv(fd, into, size, 0)); }
+Moved receive(int fd, void* into, std::size_t size) {
+    return outcome(::recv(fd, into, size, 0));
+}
 
 Moved transmit(int fd, const void* bytes, std::size_t size) {
     return outcome(::send(fd, bytes, size, MSG_NOSIGNAL));
@@ -100,7 +104,9 @@ Poller::Poller() : epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
     if (epoll_ < 0) die("epoll_create1");
 }
 
-Poller::~Poller() { ::close(epoll_); }
+Poller::~Poller() {
+    ::close(epoll_);
+}
 
 void Poller::add(int fd, std::uint32_t events, Handler handler) {
     if (handlers_.size() <= static_cast<std::size_t>(fd)) handlers_.resize(static_cast<std::size_t>(fd) + 1);
@@ -118,7 +124,9 @@ void Poller::change(int fd, std::uint32_t events) {
     if (::epoll_ctl(epoll_, EPOLL_CTL_MOD, fd, &event) != 0) die("epoll_ctl");
 }
 
-void Poller::replace(int fd, Handler handler) { handlers_[static_cast<std::size_t>(fd)] = std::move(handler); }
+void Poller::replace(int fd, Handler handler) {
+    handlers_[static_cast<std::size_t>(fd)] = std::move(handler);
+}
 
 void Poller::remove(int fd) {
     handlers_[static_cast<std::size_t>(fd)] = nullptr;
@@ -165,7 +173,8 @@ double seconds_since(Clock::time_point start) {
 std::string order(char kind, std::uint64_t length) {
     std::string text(1, kind);
     if (kind == kEcho) return text;
-    for (int i = 0; i < 8; ++i) text += static_cast<char>((length >> (8 * i)) & 0xff);
+    for (int i = 0; i < 8; ++i)
+        text += static_cast<char>((length >> (8 * i)) & 0xff);
     return text;
 }
 

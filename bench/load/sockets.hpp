@@ -1,5 +1,5 @@
-// Non-blocking sockets on the loopback, and an epoll loop: all that the load generator stands on. Any system call that fails
-// ends the program: a measurement with a hole in it is none.
+// Non-blocking sockets on the loopback, and an epoll loop: all that the load generator stands on. Any system
+// call that fails ends the program: a measurement with a hole in it is none.
 #pragma once
 
 #include <sys/epoll.h>
@@ -72,8 +72,8 @@ private:
 double quantile(std::vector<double>& values, double part);
 double seconds_since(Clock::time_point start);
 
-/// The protocol with the backend: the first byte says what a connection is for; for uploads and downloads eight bytes follow,
-/// the length, little end first.
+/// The protocol with the backend: the first byte says what a connection is for; for uploads and downloads
+/// eight bytes follow, the length, little end first.
 inline constexpr char kEcho = 'E';
 inline constexpr char kUpload = 'U';
 inline constexpr char kDownload = 'D';

@@ -1,5 +1,6 @@
-// An audit log that takes every record and writes none: what the real one costs is the difference. Linked in front of the real
-// one into a gateway that scripts/bench alone builds and nothing installs; the product itself cannot be told to keep no log.
+// An audit log that takes every record and writes none: what the real one costs is the difference. Linked in
+// front of the real one into a gateway that scripts/bench alone builds and nothing installs; the product
+// itself cannot be told to keep no log.
 #include "audit/log.hpp"
 
 namespace postern::audit {

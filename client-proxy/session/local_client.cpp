@@ -38,10 +38,9 @@ asio::awaitable<Result<std::size_t>> FirstWords::read(net::Buffer into) {
 
 void tell_accepted(Agent& agent, net::PlainStream& local, std::string service, LocalProgram program,
                    std::string connection_id) {
-    asio::post(local.executor(), [&events = agent.events(), service = std::move(service),
-                                  program = std::move(program), id = std::move(connection_id)] {
-        events.accepted(service, program, id);
-    });
+    asio::post(local.executor(),
+               [&events = agent.events(), service = std::move(service), program = std::move(program),
+                id = std::move(connection_id)] { events.accepted(service, program, id); });
 }
 
 asio::awaitable<void> take_leave(net::PlainStream& local, std::string last_words) {

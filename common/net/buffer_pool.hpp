@@ -11,8 +11,9 @@ namespace postern::net {
 /// One borrowed buffer of kSize bytes; goes back to the pool of the thread that drops it.
 class BorrowedBuffer {
 public:
-    /// What fills the largest segment that the kernel moves as one (65,483 bytes on the loopback), once it is four TLS records
-    /// with 22 bytes more each. With 64 KiB each block would have a tail of 141 bytes, which costs as much as a whole segment.
+    /// What fills the largest segment that the kernel moves as one (65,483 bytes on the loopback), once it is
+    /// four TLS records with 22 bytes more each. With 64 KiB each block would have a tail of 141 bytes, which
+    /// costs as much as a whole segment.
     static constexpr std::size_t kSize = 64 * 1024 - 160;
 
     BorrowedBuffer();

@@ -40,8 +40,8 @@ public:
     virtual Result<std::optional<std::size_t>> try_read(Buffer into) = 0;
     /// Tells when try_write() is likely to take more. For who has just been told that it does not take all.
     virtual void when_writable(ReadyListenerPtr listener) = 0;
-    /// Never waits: how much it took, for most messages all of it. The rest is to be offered again before anything else.
-    /// After a failure the stream is good for nothing but close().
+    /// Never waits: how much it took, for most messages all of it. The rest is to be offered again before
+    /// anything else. After a failure the stream is good for nothing but close().
     virtual Result<std::size_t> try_write(Bytes bytes) = 0;
 
     boost::asio::awaitable<Result<void>> wait_readable();

@@ -79,8 +79,8 @@ struct NestedTlsStream::State {
     TlsEngine engine;
     /// Of the records in wire.out.
     std::size_t flushed = 0;
-    /// Bytes that are in records but not said to be written, since those are not all sent: the first ones that the next
-    /// write will offer.
+    /// Bytes that are in records but not said to be written, since those are not all sent: the first ones
+    /// that the next write will offer.
     std::size_t encrypted = 0;
 };
 
@@ -121,7 +121,8 @@ TlsPeer NestedTlsStream::peer() const {
 
 void NestedTlsStream::when_readable(ReadyListenerPtr listener) {
     const Result<bool> has_readable = state_->engine.has_readable();
-    if (has_readable.has_error() || has_readable.value()) return tell_soon(std::move(listener), Result<void>());
+    if (has_readable.has_error() || has_readable.value())
+        return tell_soon(std::move(listener), Result<void>());
     state_->outer.when_readable(std::move(listener));
 }
 

@@ -118,7 +118,8 @@ Result<std::size_t> PlainStream::try_write_more(Bytes bytes) {
 Result<std::size_t> PlainStream::send(Bytes bytes, int flags) {
     if (is_cancelled_) return cancelled();
     for (;;) {
-        const ssize_t sent = ::send(socket_.native_handle(), bytes.data(), bytes.size(), MSG_NOSIGNAL | flags);
+        const ssize_t sent =
+            ::send(socket_.native_handle(), bytes.data(), bytes.size(), MSG_NOSIGNAL | flags);
         if (sent >= 0) return static_cast<std::size_t>(sent);
         if (errno == EINTR) continue;
         if (errno == EAGAIN) return std::size_t{0};

@@ -43,11 +43,12 @@ private:
 
 class Run;
 
-/// One of the two directions, named by the side that it reads from. No coroutine: most messages are read and written without a
-/// wait between, and an idle tunnel holds no frame for them.
+/// One of the two directions, named by the side that it reads from. No coroutine: most messages are read and
+/// written without a wait between, and an idle tunnel holds no frame for them.
 class Direction final : public ReadyListener {
 public:
-    Direction(Run& run, ByteStream& in, ByteStream& out, Side from) : run_(run), in_(in), out_(out), from_(from) {}
+    Direction(Run& run, ByteStream& in, ByteStream& out, Side from)
+        : run_(run), in_(in), out_(out), from_(from) {}
     void on_ready(Result<void> ready) override;
 
     void start();
@@ -102,7 +103,8 @@ public:
     void start() {
         for (const Side side : {Side::a, Side::b}) {
             from(side).in().on_cancelled([weak = weak_from_this(), side] {
-                if (const auto run = weak.lock()) run->fail(side, Failure{Code::cancelled, "closed on this side"});
+                if (const auto run = weak.lock())
+                    run->fail(side, Failure{Code::cancelled, "closed on this side"});
             });
             from(side).start();
         }
@@ -159,8 +161,8 @@ public:
         }
     }
 
-    /// One direction has ended in order and the other one is open: ends the run when that moves nothing for a while. One
-    /// timer, looked at once a period.
+    /// One direction has ended in order and the other one is open: ends the run when that moves nothing for a
+    /// while. One timer, looked at once a period.
     void watch_half_close(Side open) {
         if (timer_ == nullptr) timer_ = std::make_unique<asio::steady_timer>(a_.in().executor());
         const std::uint64_t seen = bytes();

@@ -19,9 +19,9 @@ namespace {
 constexpr std::array<std::string_view, 5> kCertificateKeys = {"EC", "RSA", "RSA-PSS", "ED25519", "ED448"};
 /// What TLS 1.2 and 1.3 work with besides; the last line is the generator of random numbers.
 constexpr auto kHandshakeAlgorithms = std::to_array<std::string_view>({
-    "X25519", "ECDH", "ECDSA", "HKDF", "TLS13-KDF", "TLS1-PRF", "HMAC",
-    "SHA1", "SHA2-224", "SHA2-256", "SHA2-384", "SHA2-512",
-    "AES-128-GCM", "AES-256-GCM", "ChaCha20-Poly1305",
+    "X25519",   "ECDH",     "ECDSA",       "HKDF",        "TLS13-KDF",
+    "TLS1-PRF", "HMAC",     "SHA1",        "SHA2-224",    "SHA2-256",
+    "SHA2-384", "SHA2-512", "AES-128-GCM", "AES-256-GCM", "ChaCha20-Poly1305",
     "CTR-DRBG", "SEED-SRC", "AES-256-CTR", "AES-256-ECB",
 });
 

@@ -87,8 +87,9 @@ VerifiedChains::Presented read_with_keys(const STACK_OF(X509) * presented) {
     return read;
 }
 
-/// Lets the connection hold these certificates, equal to the last byte, instead of those that OpenSSL read for it. They have
-/// their public keys; and connections with the same chain hold it once, a third of what an idle one needs otherwise.
+/// Lets the connection hold these certificates, equal to the last byte, instead of those that OpenSSL read
+/// for it. They have their public keys; and connections with the same chain hold it once, a third of what an
+/// idle one needs otherwise.
 void hold(X509_STORE_CTX* store, const VerifiedChains::Presented& same) {
     // The list that OpenSSL will keep with the session.
     STACK_OF(X509)* const presented = X509_STORE_CTX_get0_untrusted(store);

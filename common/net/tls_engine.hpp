@@ -84,8 +84,8 @@ private:
     unsigned char first_[2] = {0, 0};
     std::size_t first_count_ = 0;
     bool is_established_ = false;
-    /// close_notify is sent, and nothing may follow it. OpenSSL would still answer a KeyUpdate of the peer, which goes on
-    /// sending, on a socket that is shut down.
+    /// close_notify is sent, and nothing may follow it. OpenSSL would still answer a KeyUpdate of the peer,
+    /// which goes on sending, on a socket that is shut down.
     bool has_said_goodbye_ = false;
     /// The present call writes one record of several.
     bool more_follows_ = false;

@@ -17,8 +17,8 @@ class SocketWire final : public Wire {
 public:
     explicit SocketWire(PlainStream& socket) : socket_(socket) {}
     Result<std::optional<std::size_t>> read(Buffer into) override { return socket_.try_read(into); }
-    /// The records of one block leave in one segment (MSG_MORE): each passing of the network stack costs as much as
-    /// encrypting some of them.
+    /// The records of one block leave in one segment (MSG_MORE): each passing of the network stack costs as
+    /// much as encrypting some of them.
     Result<std::size_t> write(Bytes bytes, bool more_follows) override {
         return more_follows ? socket_.try_write_more(bytes) : socket_.try_write(bytes);
     }
@@ -44,8 +44,8 @@ struct TlsStream::State {
     SocketWire wire;
     Role role;
     TlsEngine engine;
-    /// What the last read, and the last write, could not go on without. It takes a handshake message for a read to need to
-    /// write and the other way round.
+    /// What the last read, and the last write, could not go on without. It takes a handshake message for a
+    /// read to need to write and the other way round.
     TlsEngine::Need read_needs = TlsEngine::Need::readable;
     TlsEngine::Need write_needs = TlsEngine::Need::writable;
 
@@ -92,7 +92,8 @@ void TlsStream::when_readable(ReadyListenerPtr listener) {
     const TlsEngine::Need need = std::exchange(state_->read_needs, TlsEngine::Need::readable);
     if (need == TlsEngine::Need::readable) {
         const Result<bool> has_readable = state_->engine.has_readable();
-        if (has_readable.has_error() || has_readable.value()) return tell_soon(std::move(listener), Result<void>());
+        if (has_readable.has_error() || has_readable.value())
+            return tell_soon(std::move(listener), Result<void>());
     }
     state_->when(need, std::move(listener));
 }
@@ -159,6 +160,8 @@ PlainStream& TlsStream::socket() noexcept {
     return state_->socket;
 }
 
-SSL* TlsStream::native() noexcept { return state_->engine.native(); }
+SSL* TlsStream::native() noexcept {
+    return state_->engine.native();
+}
 
 }  // namespace postern::net

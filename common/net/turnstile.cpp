@@ -29,8 +29,8 @@ Turnstile::Pass::~Pass() {
     }
 }
 
-/// A waiter's place in the queue, in the frame of its coroutine: whatever ends the coroutine takes it out, so that nobody wakes
-/// a loop that is gone, and a place that was handed over but not taken goes on to the next.
+/// A waiter's place in the queue, in the frame of its coroutine: whatever ends the coroutine takes it out, so
+/// that nobody wakes a loop that is gone, and a place that was handed over but not taken goes on to the next.
 class Turnstile::Queued {
 public:
     Queued(Turnstile& turnstile, std::shared_ptr<Waiter> waiter) noexcept
@@ -95,7 +95,8 @@ void Turnstile::leave() noexcept {
         next->has_place = true;
     }
     auto executor = next->timer.get_executor();
-    // A timer that has not begun to wait yet must not miss this: its expiry is moved, not only its wait cancelled.
+    // A timer that has not begun to wait yet must not miss this: its expiry is moved, not only its wait
+    // cancelled.
     auto wake = [next = std::move(next)] { next->timer.expires_at(asio::steady_timer::time_point::min()); };
     asio::post(executor, std::move(wake));
 }

@@ -1,5 +1,5 @@
-// Lets only so many through at a time, first come, first served. Two thousand handshakes that begin together all end late, and
-// most of them too late; taken a few at a time each is quick.
+// Lets only so many through at a time, first come, first served. Two thousand handshakes that begin together
+// all end late, and most of them too late; taken a few at a time each is quick.
 #pragma once
 
 #include <chrono>

@@ -31,8 +31,8 @@ public:
     /// False when a certificate has no DER.
     static bool key_of(X509* leaf, const STACK_OF(X509) * others, Key& key);
 
-    /// What was presented when the chain was added; null when it was not, or when a certificate in it is not valid at
-    /// `now`.
+    /// What was presented when the chain was added; null when it was not, or when a certificate in it is not
+    /// valid at `now`.
     std::shared_ptr<const Presented> find(const Key& key, SystemTime now) const;
     bool contains(const Key& key, SystemTime now) const { return find(key, now) != nullptr; }
     /// The whole verified chain, up to the root: its narrowest validity counts.

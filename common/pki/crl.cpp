@@ -17,8 +17,8 @@ Failure refuse(Code code, std::string_view why) {
     return Failure{code, "CRL: " + std::string(why)};
 }
 
-/// A CRL in its parts. OpenSSL would make ten objects of each entry, and look each of them through twice before anybody asks: it
-/// gets all but the entries. What was signed is kept as it came.
+/// A CRL in its parts. OpenSSL would make ten objects of each entry, and look each of them through twice
+/// before anybody asks: it gets all but the entries. What was signed is kept as it came.
 struct Parts {
     /// The tbsCertList, with the entries.
     std::string_view signed_bytes;
@@ -46,10 +46,13 @@ Result<Parts> parse(std::string_view der) {
         if (element) kept += element->whole;
         return element.has_value();
     };
-    const auto is_at_time = [&] { return fields.is_at(der::kUtcTime) || fields.is_at(der::kGeneralizedTime); };
+    const auto is_at_time = [&] {
+        return fields.is_at(der::kUtcTime) || fields.is_at(der::kGeneralizedTime);
+    };
     if (fields.is_at(der::kInteger)) keep(fields.next());
     const auto algorithm = fields.next(der::kSequence);
-    const bool has_head = keep(algorithm) && keep(fields.next(der::kSequence)) && is_at_time() && keep(fields.next());
+    const bool has_head =
+        keep(algorithm) && keep(fields.next(der::kSequence)) && is_at_time() && keep(fields.next());
     if (!has_head || (is_at_time() && !keep(fields.next()))) return not_a_crl();
     Parts parts;
     parts.signed_bytes = tbs->whole;
@@ -58,11 +61,13 @@ Result<Parts> parse(std::string_view der) {
         if (!entries) return not_a_crl();
         parts.entries = entries->content;
     }
-    if (!fields.is_at_end() && (!keep(fields.next(der::kContext0)) || !fields.is_at_end())) return not_a_crl();
+    if (!fields.is_at_end() && (!keep(fields.next(der::kContext0)) || !fields.is_at_end()))
+        return not_a_crl();
     const std::string_view algorithm_and_signature = list->content.substr(tbs->whole.size());
     // Inside and outside the same (section 5.1.1.2).
     if (!algorithm_and_signature.starts_with(algorithm->whole)) return not_a_crl();
-    const std::string rest = der_encoded(der::kSequence, der_encoded(der::kSequence, kept).append(algorithm_and_signature));
+    const std::string rest =
+        der_encoded(der::kSequence, der_encoded(der::kSequence, kept).append(algorithm_and_signature));
     const auto* at = reinterpret_cast<const unsigned char*>(rest.data());
     const unsigned char* const end = at + rest.size();
     parts.without_entries.reset(d2i_X509_CRL(nullptr, &at, static_cast<long>(rest.size())));
@@ -116,7 +121,8 @@ bool is_signed_by(const Parts& parts, EVP_PKEY* key) {
     const X509_ALGOR* algorithm = nullptr;
     X509_CRL_get0_signature(parts.without_entries.get(), &signature, &algorithm);
     const Asn1TypePtr signed_bytes = any_sequence(parts.signed_bytes);
-    return signed_bytes && ASN1_item_verify(ASN1_ITEM_rptr(ASN1_ANY), algorithm, signature, signed_bytes.get(), key) == 1;
+    return signed_bytes &&
+           ASN1_item_verify(ASN1_ITEM_rptr(ASN1_ANY), algorithm, signature, signed_bytes.get(), key) == 1;
 }
 
 Result<void> check_signature(const Parts& parts, const Certificate& issuer) {

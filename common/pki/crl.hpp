@@ -14,8 +14,8 @@
 
 namespace postern::pki {
 
-/// Immutable; safe to read from several threads. One of 100,000 entries is verified in a few hundredths of a second, and a lookup in
-/// it costs less than a microsecond.
+/// Immutable; safe to read from several threads. One of 100,000 entries is verified in a few hundredths of a
+/// second, and a lookup in it costs less than a microsecond.
 class Crl {
 public:
     /// Parses DER (or PEM) and verifies its signature by `issuer`, which must be allowed to sign CRLs.

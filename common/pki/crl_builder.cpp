@@ -97,11 +97,13 @@ Result<std::string> encode_entries(const std::vector<RevokedSerial>& revoked) {
         }
         const Result<std::vector<unsigned char>> bytes = from_hex(one.serial);
         if (!bytes || bytes->empty() || bytes->size() > 20) return serial_from_text(one.serial).error();
-        const auto first = std::find_if(bytes->begin(), bytes->end() - 1, [](unsigned char byte) { return byte != 0; });
+        const auto first =
+            std::find_if(bytes->begin(), bytes->end() - 1, [](unsigned char byte) { return byte != 0; });
         EncodedEntry entry{std::string(first, bytes->end()), {}};
         // An INTEGER whose highest bit is set is negative: a zero in front of it.
         const std::string integer = (*first & 0x80) != 0 ? '\0' + entry.serial : entry.serial;
-        entry.der = der_encoded(der::kSequence, der_encoded(der::kInteger, integer) + time + encoded_reason(one.reason));
+        entry.der = der_encoded(der::kSequence,
+                                der_encoded(der::kInteger, integer) + time + encoded_reason(one.reason));
         size += entry.der.size();
         entries.push_back(std::move(entry));
     }
@@ -110,7 +112,8 @@ Result<std::string> encode_entries(const std::vector<RevokedSerial>& revoked) {
     });
     std::string all;
     all.reserve(size);
-    for (const EncodedEntry& entry : entries) all += entry.der;
+    for (const EncodedEntry& entry : entries)
+        all += entry.der;
     return all;
 }
 
@@ -120,8 +123,8 @@ Result<std::string> sign(const PrivateKey& key, std::string_view sequence) {
     const AlgorithmPtr algorithm(X509_ALGOR_new());
     const BitStringPtr signature(ASN1_BIT_STRING_new());
     if (!value || !algorithm || !signature ||
-        ASN1_item_sign(ASN1_ITEM_rptr(ASN1_ANY), algorithm.get(), nullptr, signature.get(), value.get(), key.get(),
-                       signing_digest(key.get())) <= 0) {
+        ASN1_item_sign(ASN1_ITEM_rptr(ASN1_ANY), algorithm.get(), nullptr, signature.get(), value.get(),
+                       key.get(), signing_digest(key.get())) <= 0) {
         return cannot("sign");
     }
     return encoded<i2d_ASN1_BIT_STRING>(signature.get());
@@ -139,14 +142,16 @@ Result<std::string> build_crl(const PrivateKey& key, const Certificate& issuer, 
     if (!empty || revoked.empty()) return empty;
     const Result<std::string> entries = encode_entries(revoked);
     if (!entries) return entries.error();
-    // An OpenSSL object for each entry would take ten times as long: they go between nextUpdate and the extensions.
+    // An OpenSSL object for each entry would take ten times as long: they go between nextUpdate and the
+    // extensions.
     DerReader outside(*empty);
     DerReader list(outside.next()->content);
     const DerElement tbs = *list.next();
     const DerElement algorithm = *list.next();
     std::string content;
     DerReader fields(tbs.content);
-    while (!fields.is_at(der::kContext0)) content += fields.next()->whole;
+    while (!fields.is_at(der::kContext0))
+        content += fields.next()->whole;
     content += der_encoded(der::kSequence, *entries);
     content += fields.next()->whole;
     std::string signed_bytes = der_encoded(der::kSequence, content);

@@ -26,8 +26,9 @@ struct CrlProfile {
     SystemTime next_update;
 };
 
-/// A version 2 CRL in DER, its entries in the order of their serials. 100,000 of them take about a tenth of a second.
-/// Code::malformed_request when it would end before it begins, or for a serial of another form than 2 to 40 hexadecimal digits.
+/// A version 2 CRL in DER, its entries in the order of their serials. 100,000 of them take about a tenth of a
+/// second. Code::malformed_request when it would end before it begins, or for a serial of another form than 2
+/// to 40 hexadecimal digits.
 Result<std::string> build_crl(const PrivateKey& key, const Certificate& issuer, const CrlProfile& profile,
                               const std::vector<RevokedSerial>& revoked);
 

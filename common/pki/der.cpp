@@ -25,7 +25,8 @@ std::optional<Length> read_length(std::string_view bytes) {
     constexpr std::size_t kMostBytes = 4;
     if (count == 0 || count > kMostBytes || bytes.size() < 2 + count) return std::nullopt;
     std::size_t value = 0;
-    for (std::size_t i = 0; i < count; ++i) value = value << 8 | byte_at(bytes, 2 + i);
+    for (std::size_t i = 0; i < count; ++i)
+        value = value << 8 | byte_at(bytes, 2 + i);
     const bool is_shortest = value >= kLongForm && byte_at(bytes, 2) != 0;
     if (!is_shortest) return std::nullopt;
     return Length{value, 2 + count};

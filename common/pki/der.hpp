@@ -1,5 +1,5 @@
-// The framing of DER (X.690, section 10): tag, length, content. For lists that are too long to be made into an OpenSSL object for
-// each of their members. Pure.
+// The framing of DER (X.690, section 10): tag, length, content. For lists that are too long to be made into
+// an OpenSSL object for each of their members. Pure.
 #pragma once
 
 #include <cstddef>
@@ -42,8 +42,8 @@ public:
     bool is_at(unsigned char tag) const noexcept {
         return !left_.empty() && static_cast<unsigned char>(left_.front()) == tag;
     }
-    /// The next element, or nothing when it is not whole or not DER: a length that is indefinite or longer than it must be. Tags of
-    /// several bytes are not known.
+    /// The next element, or nothing when it is not whole or not DER: a length that is indefinite or longer
+    /// than it must be. Tags of several bytes are not known.
     std::optional<DerElement> next();
     /// Only if it has that tag.
     std::optional<DerElement> next(unsigned char tag);

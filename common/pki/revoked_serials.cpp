@@ -13,7 +13,8 @@ namespace {
 constexpr std::string_view kReasonCode = "\x55\x1d\x15";
 constexpr std::string_view kInvalidityDate = "\x55\x1d\x18";
 constexpr std::string_view kCertificateIssuer = "\x55\x1d\x1d";
-/// SEQUENCE of a serial of 16 bytes, UTCTime and a reason: what most entries are, and the least that they are.
+/// SEQUENCE of a serial of 16 bytes, UTCTime and a reason: what most entries are, and the least that they
+/// are.
 constexpr std::size_t kUsualEntryBytes = 49;
 
 Failure refuse_entry(std::string_view why) {
@@ -53,8 +54,8 @@ Result<RevocationReason> read_extensions(std::string_view extensions) {
         const bool has_critical = fields.is_at(der::kBoolean);
         const auto critical = has_critical ? fields.next() : std::nullopt;
         const auto octets = fields.next(der::kOctetString);
-        const bool is_malformed =
-            !id || !octets || !fields.is_at_end() || (has_critical && (!critical || critical->content.size() != 1));
+        const bool is_malformed = !id || !octets || !fields.is_at_end() ||
+                                  (has_critical && (!critical || critical->content.size() != 1));
         if (is_malformed) return refuse_entry("entry with malformed extensions");
         if (id->content == kCertificateIssuer) return refuse_entry("entry of another issuer");
         if (id->content == kReasonCode) {
@@ -115,7 +116,8 @@ Result<void> RevokedSerials::take(std::string_view entry) {
     std::string_view magnitude = serial->content;
     const bool is_negative = (static_cast<unsigned char>(magnitude.front()) & 0x80) != 0;
     if (magnitude.size() > 1 && magnitude.front() == 0) {
-        if ((static_cast<unsigned char>(magnitude[1]) & 0x80) == 0) return refuse_entry("entry with a malformed serial");
+        if ((static_cast<unsigned char>(magnitude[1]) & 0x80) == 0)
+            return refuse_entry("entry with a malformed serial");
         magnitude.remove_prefix(1);
     }
     if (is_negative || magnitude.size() > Serial().size()) {
@@ -125,7 +127,8 @@ Result<void> RevokedSerials::take(std::string_view entry) {
         return {};
     }
     Entry& kept = entries_.emplace_back();
-    std::copy(magnitude.begin(), magnitude.end(), kept.serial.end() - static_cast<std::ptrdiff_t>(magnitude.size()));
+    std::copy(magnitude.begin(), magnitude.end(),
+              kept.serial.end() - static_cast<std::ptrdiff_t>(magnitude.size()));
     kept.reason = static_cast<std::uint8_t>(*reason);
     return {};
 }

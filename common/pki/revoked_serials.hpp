@@ -1,5 +1,5 @@
-// What a CRL's entries say, in a form that costs little: 100,000 of them are one piece of memory, read in milliseconds and freed at
-// once. Refuses entries whose meaning it does not know.
+// What a CRL's entries say, in a form that costs little: 100,000 of them are one piece of memory, read in
+// milliseconds and freed at once. Refuses entries whose meaning it does not know.
 #pragma once
 
 #include <array>
@@ -19,9 +19,9 @@ namespace postern::pki {
 /// Immutable once parsed; safe to read from several threads.
 class RevokedSerials {
 public:
-    /// `entries`: the content of revokedCertificates (RFC 5280, section 5.1.2.6). Code::malformed_certificate when one of them is not
-    /// DER, of another issuer, of a delta, or has a critical extension that is not known. Of two entries for one serial the first
-    /// counts.
+    /// `entries`: the content of revokedCertificates (RFC 5280, section 5.1.2.6). Code::malformed_certificate
+    /// when one of them is not DER, of another issuer, of a delta, or has a critical extension that is not
+    /// known. Of two entries for one serial the first counts.
     static Result<RevokedSerials> parse(std::string_view entries);
 
     /// Of a serial in lower-case hex, as Certificate::serial; leading zeros do not matter.

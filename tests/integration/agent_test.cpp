@@ -329,7 +329,8 @@ TEST_F(AgentTest, RefusesAnotherUser) {
     open_to_all(dave.agent_socket().parent_path());
     open_to_all(dave.agent_socket().parent_path().parent_path());
     const std::string script = fmt::format(
-        "use IO::Socket::UNIX; $SIG{{PIPE}} = 'IGNORE'; my $s = IO::Socket::UNIX->new(Peer => '{}') or die 'cannot connect'; "
+        "use IO::Socket::UNIX; $SIG{{PIPE}} = 'IGNORE'; my $s = IO::Socket::UNIX->new(Peer => '{}') or die "
+        "'cannot connect'; "
         "print $s '{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"hello\"}}', \"\\n\"; $s->flush; "
         "my $line = <$s>; print defined $line ? 'answered' : 'closed';",
         dave.agent_socket().string());

@@ -152,7 +152,8 @@ TEST(Load, TwoThousandIdleAndTwoHundredBusyTunnelsLoseNothingAndLeaveNothing) {
         const auto calm = std::chrono::seconds(30);
         EXPECT_TRUE(eventually([&] { return open_files(stack.gateway().pid()) <= files_gateway + 8; }, calm))
             << open_files(stack.gateway().pid());
-        EXPECT_TRUE(eventually([&] { return open_files(agent) <= files_agent + 8; }, calm)) << open_files(agent);
+        EXPECT_TRUE(eventually([&] { return open_files(agent) <= files_agent + 8; }, calm))
+            << open_files(agent);
 #ifndef __SANITIZE_ADDRESS__  // which keeps freed memory in quarantine
         // The C library keeps a little; thousands of connections would be tens of MiB.
         EXPECT_TRUE(eventually([&] {

@@ -129,9 +129,10 @@ TEST(Logout, EndsTheSessionAndItsTunnels) {
     ProcessOptions with_password;
     with_password.environment["PGPASSWORD"] = "alice-password";
     EXPECT_TRUE(eventually([&] {
-        const Outcome outcome = connected.alice.postern(
-            {"psql", "--cert", kept, "--key", kept_key, "orders-db", "--", "-X", "-d", "orders", "-c", "select 1"},
-            with_password);
+        const Outcome outcome =
+            connected.alice.postern({"psql", "--cert", kept, "--key", kept_key, "orders-db", "--", "-X", "-d",
+                                     "orders", "-c", "select 1"},
+                                    with_password);
         return outcome.exit_code != 0;
     }));
     connected.stack.wait_for_record("connection.rejected", "session_ended");

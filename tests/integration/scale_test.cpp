@@ -1,5 +1,5 @@
-// With a hundred thousand revoked certificates: how soon another revocation is felt, what a list that stays the same costs, and that
-// nobody waits while a new one comes every second.
+// With a hundred thousand revoked certificates: how soon another revocation is felt, what a list that stays
+// the same costs, and that nobody waits while a new one comes every second.
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -52,19 +52,21 @@ void bump(const Stack& stack) {
 
 /// Ten certificates for each of ten thousand login sessions of bob, all of them revoked.
 void revoke_many(const Stack& stack) {
-    store_command(stack, fmt::format(
-                             "BEGIN;"
-                             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {0}) "
-                             "INSERT INTO sessions (id, user_name, created_at, expires_at) "
-                             "SELECT 'many-' || i, 'bob', 1, 9000000000000000 FROM n;"
-                             "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {1}) "
-                             "INSERT INTO certificates (serial, user_name, session_id, not_before, not_after, issued_at, revoked_at, "
-                             "revocation_reason) "
-                             "SELECT '7f' || lower(hex(randomblob(15))), 'bob', 'many-' || (i / 10 + 1), 1, 9000000000000000, 1, "
-                             "1700000000000000 + i, 5 FROM n;"
-                             "UPDATE counters SET value = value + 1 WHERE name = 'revocations';"
-                             "COMMIT;",
-                             kRevoked / 10, kRevoked - 1));
+    store_command(stack,
+                  fmt::format("BEGIN;"
+                              "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {0}) "
+                              "INSERT INTO sessions (id, user_name, created_at, expires_at) "
+                              "SELECT 'many-' || i, 'bob', 1, 9000000000000000 FROM n;"
+                              "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {1}) "
+                              "INSERT INTO certificates (serial, user_name, session_id, not_before, "
+                              "not_after, issued_at, revoked_at, "
+                              "revocation_reason) "
+                              "SELECT '7f' || lower(hex(randomblob(15))), 'bob', 'many-' || (i / 10 + 1), 1, "
+                              "9000000000000000, 1, "
+                              "1700000000000000 + i, 5 FROM n;"
+                              "UPDATE counters SET value = value + 1 WHERE name = 'revocations';"
+                              "COMMIT;",
+                              kRevoked / 10, kRevoked - 1));
 }
 
 /// Of /proc/<pid>/io: everything that it has read, from files and sockets.
@@ -97,7 +99,8 @@ protected:
     int lists_taken() {
         const std::string log = stack_.gateway().err();
         int count = 0;
-        for (std::size_t at = 0; (at = log.find(fmt::format(" revoked={}", kRevoked), at)) != log.npos; ++at) ++count;
+        for (std::size_t at = 0; (at = log.find(fmt::format(" revoked={}", kRevoked), at)) != log.npos; ++at)
+            ++count;
         return count;
     }
 
@@ -110,11 +113,13 @@ TEST_F(Scale, ARevocationAmongAHundredThousandEndsALivePsqlWithinTwoSeconds) {
     Agent agent(alice_);
     ProcessOptions options;
     options.environment = {{"PGPASSWORD", "alice-password"}};
-    Process sleeper({"psql", "-X", "-h", "localhost", "-p", std::to_string(agent.port()), "-U", "alice", "-d", "orders", "-c",
-                     "select pg_sleep(600)"},
+    Process sleeper({"psql", "-X", "-h", "localhost", "-p", std::to_string(agent.port()), "-U", "alice", "-d",
+                     "orders", "-c", "select pg_sleep(600)"},
                     options);
     ASSERT_TRUE(eventually([&] {
-        return stack_.postgres().sql("select count(*) from pg_stat_activity where usename = 'alice' and state = 'active'") != "0";
+        return stack_.postgres().sql(
+                   "select count(*) from pg_stat_activity where usename = 'alice' and state = 'active'") !=
+               "0";
     }));
     const auto began = steady_clock::now();
     stack_.ca_command({"cert", "revoke", "--user", "alice", "--reason", "key_compromise"});
@@ -143,7 +148,8 @@ TEST_F(Scale, AListThatStaysTheSameIsNotFetchedAgain) {
 
 TEST_F(Scale, NobodyWaitsLongWhileANewListComesEverySecond) {
     const int port = free_port();
-    Process connect({program("postern"), "connect", "--passthrough", fmt::format("echo:{}", port), "--json"}, alice_.options());
+    Process connect({program("postern"), "connect", "--passthrough", fmt::format("echo:{}", port), "--json"},
+                    alice_.options());
     connect.wait_for_out(std::to_string(port));
     const auto open = [&] {
         UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -155,7 +161,9 @@ TEST_F(Scale, NobodyWaitsLongWhileANewListComesEverySecond) {
         const int on = 1;
         ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
         ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-        return ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ? std::move(fd) : UniqueFd();
+        return ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0
+                   ? std::move(fd)
+                   : UniqueFd();
     };
     const auto echoes = [](const UniqueFd& fd) {
         char byte = 'x';
@@ -191,15 +199,16 @@ TEST_F(Scale, NobodyWaitsLongWhileANewListComesEverySecond) {
     is_over = true;
     changes.join();
     const int came = lists_taken() - taken;
-    fmt::print("longest round trip: {} µs (p99.9 {}); while {} lists came: {} µs (p99.9 {})\n", usual / 1us, usual_p999 / 1us, came,
-               changing / 1us, changing_p999 / 1us);
+    fmt::print("longest round trip: {} µs (p99.9 {}); while {} lists came: {} µs (p99.9 {})\n", usual / 1us,
+               usual_p999 / 1us, came, changing / 1us, changing_p999 / 1us);
     RecordProperty("longest_microseconds", static_cast<int>(changing / 1us));
     EXPECT_GE(came, 3);
     // Reading one the slow way on a loop would take longer than this by itself.
     EXPECT_LT(changing_p999, 100ms * kTimesSlower);
     const UniqueFd newcomer = open();
     EXPECT_TRUE(newcomer && echoes(newcomer));
-    for (const UniqueFd& fd : standing) EXPECT_TRUE(echoes(fd));
+    for (const UniqueFd& fd : standing)
+        EXPECT_TRUE(echoes(fd));
 }
 
 }  // namespace

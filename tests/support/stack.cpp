@@ -122,10 +122,10 @@ Stack::Stack(const StackOptions& options) : ca_port_(free_port()), gateway_port_
     if (options.with_postgres) {
         const std::string token = ca_command({"token", "create", "--service", "orders-db", "--dns",
                                               "localhost", "--dns", "127.0.0.1", "--json"});
-        ca_command({"enroll", "--ca", ca_url(), "--fingerprint", fingerprint_, "--out-cert",
-                    postgres / "server.pem", "--out-key", postgres / "server.key", "--out-user-ca",
-                    postgres / "user-ca.pem"},
-                   nlohmann::json::parse(token).at("token"));
+        ca_command(
+            {"enroll", "--ca", ca_url(), "--fingerprint", fingerprint_, "--out-cert", postgres / "server.pem",
+             "--out-key", postgres / "server.key", "--out-user-ca", postgres / "user-ca.pem"},
+            nlohmann::json::parse(token).at("token"));
         postgres_ = std::make_unique<PostgresServer>(
             folder() / "postgres",
             PostgresFiles{postgres / "server.pem", postgres / "server.key", postgres / "user-ca.pem"});

@@ -77,20 +77,21 @@ TEST(AuditRecord, WritesTheLineOfAConnectionInOneOrder) {
     record.bytes_from_client = 0;
     record.bytes_from_backend = 18446744073709551615U;
     record.claims = {{"pid", 4711}, {"program", "/usr/bin/ps\"ql"}};
-    EXPECT_EQ(line_of(record),
-              R"({"@timestamp":"2026-11-22T12:34:56.000001Z","event":{"sequence":7,"action":"connection.accepted",)"
-              R"("outcome":"success","kind":"event","category":["network"],"type":["connection","start","allowed"],)"
-              R"("provider":"postern-gateway"},"postern":{"audit":{"previous":")" +
-                  std::string(kNoPredecessor) +
-                  R"("},"connection":{"id":"0193"},"session":{"id":"s1"},"backend":{"local_port":40001},)"
-                  R"("claimed":{"pid":4711,"program":"/usr/bin/ps\"ql"}},)"
-                  R"("user":{"name":"alice","group":{"name":["dev","ops"]}},)"
-                  R"("source":{"ip":"192.0.2.7","port":50123,"bytes":0},)"
-                  R"("destination":{"address":"db:5432","ip":"192.0.2.9","port":5432,"bytes":18446744073709551615},)"
-                  R"("tls":{"client":{"x509":{"serial_number":"3f09","subject":{"distinguished_name":"CN=alice"},)"
-                  R"("issuer":{"distinguished_name":"CN=CA"},"not_after":"2026-11-22T12:34:56.000001Z"},)"
-                  R"("hash":{"sha256":"ab"}}},"service":{"name":"orders-db"},"host":{"name":"host1"},)"
-                  R"("ecs":{"version":"8.11.0"}})");
+    EXPECT_EQ(
+        line_of(record),
+        R"({"@timestamp":"2026-11-22T12:34:56.000001Z","event":{"sequence":7,"action":"connection.accepted",)"
+        R"("outcome":"success","kind":"event","category":["network"],"type":["connection","start","allowed"],)"
+        R"("provider":"postern-gateway"},"postern":{"audit":{"previous":")" +
+            std::string(kNoPredecessor) +
+            R"("},"connection":{"id":"0193"},"session":{"id":"s1"},"backend":{"local_port":40001},)"
+            R"("claimed":{"pid":4711,"program":"/usr/bin/ps\"ql"}},)"
+            R"("user":{"name":"alice","group":{"name":["dev","ops"]}},)"
+            R"("source":{"ip":"192.0.2.7","port":50123,"bytes":0},)"
+            R"("destination":{"address":"db:5432","ip":"192.0.2.9","port":5432,"bytes":18446744073709551615},)"
+            R"("tls":{"client":{"x509":{"serial_number":"3f09","subject":{"distinguished_name":"CN=alice"},)"
+            R"("issuer":{"distinguished_name":"CN=CA"},"not_after":"2026-11-22T12:34:56.000001Z"},)"
+            R"("hash":{"sha256":"ab"}}},"service":{"name":"orders-db"},"host":{"name":"host1"},)"
+            R"("ecs":{"version":"8.11.0"}})");
 }
 
 TEST(AuditRecord, PutsExtraFieldsBehindThoseOfTheirObject) {

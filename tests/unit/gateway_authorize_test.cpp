@@ -206,7 +206,8 @@ TEST_F(Authorize, RefusesACertificateOfAnotherTrustDomain) {
 }
 
 TEST_F(Authorize, ReadsACertificateOnceForEachTrustDomain) {
-    const auto alice = test::mint(test::login_profile("alice", kNow), authority_->issuing).value().certificate;
+    const auto alice =
+        test::mint(test::login_profile("alice", kNow), authority_->issuing).value().certificate;
     const auto bob = test::mint(test::login_profile("bob", kNow), authority_->issuing).value().certificate;
     KnownIdentities known;
     const auto first = known.of(alice, "test.internal");
@@ -220,7 +221,8 @@ TEST_F(Authorize, ReadsACertificateOnceForEachTrustDomain) {
 }
 
 TEST_F(Authorize, RemembersNoMoreCertificatesThanItMay) {
-    const auto minted = test::mint(test::login_profile("alice", kNow), authority_->issuing).value().certificate;
+    const auto minted =
+        test::mint(test::login_profile("alice", kNow), authority_->issuing).value().certificate;
     KnownIdentities known;
     for (std::size_t i = 0; i < KnownIdentities::kMost + 10; ++i) {
         const pki::X509Ptr copy(X509_dup(minted.get()));

@@ -1,4 +1,5 @@
-// A chain that the gateway knows is judged again at each CONNECT: by the trust bundle, the CRL and the clock of that moment.
+// A chain that the gateway knows is judged again at each CONNECT: by the trust bundle, the CRL and the clock
+// of that moment.
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -43,8 +44,8 @@ TEST_F(GatewayTrust, AWarmConnectionIsJudgedByTheTrustBundleInForce) {
     EXPECT_EQ(echo_.accepted(), 1);
 }
 
-/// Clients that connect and ask for a tunnel without a pause, each with a full handshake; and some that shook hands before and
-/// ask later.
+/// Clients that connect and ask for a tunnel without a pause, each with a full handshake; and some that shook
+/// hands before and ask later.
 class Crowd {
 public:
     static constexpr int kThreads = 4;
@@ -56,7 +57,8 @@ public:
             warm_.push_back(std::make_unique<Visitor>(port_, context_));
             EXPECT_TRUE(warm_.back()->is_greeted());
         }
-        for (std::thread& thread : threads_) thread = std::thread([this] { hurry(); });
+        for (std::thread& thread : threads_)
+            thread = std::thread([this] { hurry(); });
     }
     ~Crowd() { stop(); }
 
@@ -80,7 +82,8 @@ public:
     /// What those who had shaken hands before are told.
     std::multiset<std::string> ask_warm() {
         std::multiset<std::string> told;
-        for (const auto& visitor : warm_) told.insert(verdict(visitor->ask("CONNECT echo:7")));
+        for (const auto& visitor : warm_)
+            told.insert(verdict(visitor->ask("CONNECT echo:7")));
         return told;
     }
 
@@ -162,7 +165,8 @@ TEST_F(GatewayTrustUnderLoad, NobodyIsLetInOnceTheCertificateHasExpired) {
     start(service("echo", echo_port()) + rule("echo"), kPatient);
     bystander_ = of_life("bob", 9h);
     Crowd crowd(port(), client(of_life("alice", 1h)));
-    bar(crowd, [&] { clock_ahead_ = 2 * 3600; }, "expired");
+    bar(
+        crowd, [&] { clock_ahead_ = 2 * 3600; }, "expired");
 }
 
 TEST_F(GatewayTrustUnderLoad, NobodyIsLetInOnceANewCrlNamesTheCertificate) {
@@ -172,8 +176,8 @@ TEST_F(GatewayTrustUnderLoad, NobodyIsLetInOnceANewCrlNamesTheCertificate) {
     Crowd crowd(port(), client(stolen));
     const auto change = [&] {
         revoke(stolen.certificate, pki::RevocationReason::key_compromise);
-        // One thread asks for the CRL, publishes it, and asks again: with the second question after the revocation the answer to
-        // the first is in force.
+        // One thread asks for the CRL, publishes it, and asks again: with the second question after the
+        // revocation the answer to the first is in force.
         const int asked = crl_questions_;
         ASSERT_TRUE(eventually([&] { return crl_questions_ >= asked + 2; }));
     };

@@ -348,7 +348,8 @@ TEST(Relay, ADirectionThatThrowsTakesTheOtherOneAlong) {
     options.a_to_b = &thrower;
     bool has_thrown = false;
     // The backend says nothing and stays: the other direction would wait for it.
-    test::run_both(line.loop, send_all(line.client, "x"), relay_that_throws(line.a, line.b, options, has_thrown));
+    test::run_both(line.loop, send_all(line.client, "x"),
+                   relay_that_throws(line.a, line.b, options, has_thrown));
     EXPECT_TRUE(has_thrown);
 }
 

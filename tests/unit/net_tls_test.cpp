@@ -311,7 +311,8 @@ bool reads_key(OSSL_LIB_CTX* context, EVP_PKEY* key) {
     unsigned char* der = nullptr;
     const int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(made.get()), &der);
     const unsigned char* at = der;
-    const std::unique_ptr<X509_PUBKEY, pki::Freer<X509_PUBKEY_free>> read(X509_PUBKEY_new_ex(context, nullptr));
+    const std::unique_ptr<X509_PUBKEY, pki::Freer<X509_PUBKEY_free>> read(
+        X509_PUBKEY_new_ex(context, nullptr));
     X509_PUBKEY* into = read.get();
     const bool is_parsed = d2i_X509_PUBKEY(&into, &at, size) != nullptr;
     OPENSSL_free(der);
@@ -326,7 +327,8 @@ TEST(TlsAlgorithms, ReadTheKeysThatCertificatesMayHaveAndNoOthers) {
     EXPECT_TRUE(reads_key(certificate_algorithms(), made(EVP_EC_gen("P-256")).get()));
     EXPECT_TRUE(reads_key(certificate_algorithms(), made(EVP_EC_gen("P-384")).get()));
     EXPECT_TRUE(reads_key(certificate_algorithms(), made(EVP_RSA_gen(2048)).get()));
-    EXPECT_TRUE(reads_key(certificate_algorithms(), made(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519")).get()));
+    EXPECT_TRUE(
+        reads_key(certificate_algorithms(), made(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519")).get()));
     const auto exchange = made(EVP_PKEY_Q_keygen(nullptr, nullptr, "X25519"));
     EXPECT_TRUE(reads_key(nullptr, exchange.get()));
     EXPECT_FALSE(reads_key(certificate_algorithms(), exchange.get()));

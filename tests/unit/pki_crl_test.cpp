@@ -239,7 +239,8 @@ std::string with_entries(const std::string& entries) {
     DerReader list(outside.next()->content);
     std::string content;
     DerReader fields(list.next()->content);
-    while (!fields.is_at(der::kContext0)) content += fields.next()->whole;
+    while (!fields.is_at(der::kContext0))
+        content += fields.next()->whole;
     content += der_encoded(der::kSequence, entries);
     content += fields.next()->whole;
     const std::string algorithm(list.next()->whole);
@@ -256,14 +257,14 @@ std::string with_entries(const std::string& entries) {
 }
 
 std::string entry(const std::string& serial, const std::string& rest = {}) {
-    return der_encoded(der::kSequence,
-                       der_encoded(der::kInteger, serial) + der_encoded(der::kUtcTime, "261122120000Z") + rest);
+    return der_encoded(der::kSequence, der_encoded(der::kInteger, serial) +
+                                           der_encoded(der::kUtcTime, "261122120000Z") + rest);
 }
 
 TEST(Crl, ReadsEntriesInAnyOrderAndOddSerialsToo) {
     const std::string long_serial = "\x7f" + std::string(24, '\x11');
-    const std::string der = with_entries(entry("\x7f\x02") + entry("\x05") + entry(long_serial) + entry("\xff") +
-                                         entry(std::string("\0\x80", 2)) + entry("\x05"));
+    const std::string der = with_entries(entry("\x7f\x02") + entry("\x05") + entry(long_serial) +
+                                         entry("\xff") + entry(std::string("\0\x80", 2)) + entry("\x05"));
     const Crl crl = Crl::verify(der, ours().issuing.certificate).value();
     EXPECT_EQ(crl.size(), 5U);
     EXPECT_TRUE(crl.find("05"));
@@ -284,10 +285,11 @@ TEST(Crl, RefusesEntriesThatAreNotDer) {
     const std::string whole = entry("\x05");
     for (const std::string& bad :
          {whole.substr(0, whole.size() - 1), whole + "\x30", std::string("\x30\x80\0\0", 4), entry(""),
-          entry(std::string("\0\x05", 2)), entry("\x05", "x"), entry("\x05", der_encoded(der::kSequence, "x")),
-          entry("\x05", der_encoded(der::kInteger, "\x01")), der_encoded(der::kSequence, ""),
-          der_encoded(der::kSequence, der_encoded(der::kInteger, "\x05")),
-          der_encoded(der::kSequence, der_encoded(der::kInteger, "\x05") + der_encoded(der::kInteger, "\x05")),
+          entry(std::string("\0\x05", 2)), entry("\x05", "x"),
+          entry("\x05", der_encoded(der::kSequence, "x")), entry("\x05", der_encoded(der::kInteger, "\x01")),
+          der_encoded(der::kSequence, ""), der_encoded(der::kSequence, der_encoded(der::kInteger, "\x05")),
+          der_encoded(der::kSequence,
+                      der_encoded(der::kInteger, "\x05") + der_encoded(der::kInteger, "\x05")),
           der_encoded(der::kOctetString, whole)}) {
         EXPECT_EQ(refusal(with_entries(bad)), Code::malformed_certificate) << bad.size();
     }
@@ -295,8 +297,9 @@ TEST(Crl, RefusesEntriesThatAreNotDer) {
 
 TEST(Crl, RefusesAnEntryWithTwoReasons) {
     const auto reason = [](const char* value) {
-        return der_encoded(der::kSequence, der_encoded(der::kObjectIdentifier, "\x55\x1d\x15") +
-                                               der_encoded(der::kOctetString, std::string("\x0a\x01") + value));
+        return der_encoded(der::kSequence,
+                           der_encoded(der::kObjectIdentifier, "\x55\x1d\x15") +
+                               der_encoded(der::kOctetString, std::string("\x0a\x01") + value));
     };
     const auto with = [](const std::string& extensions) {
         return with_entries(entry("\x05", der_encoded(der::kSequence, extensions)));
@@ -309,11 +312,12 @@ TEST(Crl, RefusesAnEntryWithTwoReasons) {
 TEST(Crl, IsWhatOpenSslReadsToo) {
     const std::string der =
         ours()
-            .issuer.issue_crl(7, kNow, kNow + 1h,
-                              {{kSerial, kNow - 24h, RevocationReason::superseded},
-                               {"7f01", kNow, RevocationReason::unspecified},
-                               {"ff", kNow, RevocationReason::key_compromise},
-                               {"00", parse_time("2051-01-01T00:00:00Z").value(), RevocationReason::unspecified}})
+            .issuer
+            .issue_crl(7, kNow, kNow + 1h,
+                       {{kSerial, kNow - 24h, RevocationReason::superseded},
+                        {"7f01", kNow, RevocationReason::unspecified},
+                        {"ff", kNow, RevocationReason::key_compromise},
+                        {"00", parse_time("2051-01-01T00:00:00Z").value(), RevocationReason::unspecified}})
             .value();
     const auto* at = reinterpret_cast<const unsigned char*>(der.data());
     const X509CrlPtr crl(d2i_X509_CRL(nullptr, &at, static_cast<long>(der.size())));
