@@ -72,14 +72,7 @@ groups = ["analysts"]
         return Side([program, "agent"], self.folder, "client", self.port, environment=environment, open_port=open_port)
 
     def warm_words(self) -> list[str]:
-        if self.warm is None or not self.knows_warm_tunnels():
-            return []
-        return ["--warm", str(self.warm)]
-
-    @classmethod
-    def knows_warm_tunnels(cls) -> bool:
-        told = subprocess.run([f"{cls.binaries}/postern", "connect", "--help"], capture_output=True, text=True, timeout=30)
-        return "--warm" in told.stdout
+        return [] if self.warm is None else ["--warm", str(self.warm)]
 
     def records(self) -> int:
         log = self.folder / "audit.jsonl"
