@@ -58,6 +58,14 @@ protected:
         return report;
     }
 
+    /// As if it had logged in there.
+    static void send_to_ca(const Laptop& laptop, const std::string& url) {
+        EXPECT_EQ(laptop.postern({"agent", "--stop"}).exit_code, 0);
+        auto profile = json::parse(content_of(laptop.state() / "profile.json"));
+        profile["ca_url"] = url;
+        std::ofstream(laptop.state() / "profile.json") << profile;
+    }
+
     /// PostgreSQL's rules for as long as this lives.
     class Hba {
     public:
@@ -211,10 +219,7 @@ TEST_F(Doctor, NamesACaThatIsDownAndGoesOnWithTheCertificate) {
 
 TEST_F(Doctor, NamesANameThatDoesNotResolve) {
     const Laptop alice = logged_in();
-    ASSERT_EQ(alice.postern({"agent", "--stop"}).exit_code, 0);
-    auto profile = json::parse(content_of(alice.state() / "profile.json"));
-    profile["ca_url"] = "https://ca.invalid:7444";
-    std::ofstream(alice.state() / "profile.json") << profile;
+    send_to_ca(alice, "https://ca.invalid:7444");
     const Report report = examine(alice);
     EXPECT_EQ(report.exit_code, 5);
     EXPECT_EQ(report.state("ca.dns"), "bad");
@@ -226,10 +231,7 @@ TEST_F(Doctor, NamesACaThatIsAnother) {
     StackOptions options;
     options.with_postgres = false;
     const Stack other(options);
-    ASSERT_EQ(alice.postern({"agent", "--stop"}).exit_code, 0);
-    auto profile = json::parse(content_of(alice.state() / "profile.json"));
-    profile["ca_url"] = other.ca_url();
-    std::ofstream(alice.state() / "profile.json") << profile;
+    send_to_ca(alice, other.ca_url());
     const Report report = examine(alice);
     EXPECT_EQ(report.exit_code, 4) << report.steps.dump(2);
     EXPECT_EQ(report.state("ca.tls"), "bad");
