@@ -170,10 +170,9 @@ def memory(stage: Stage, results: Results) -> None:
                         time.sleep(1.5)
                         after = pss(subject)
                     note_memory(results, "memory per idle tunnel", kind.name, before, after, count)
-        if Postern.knows_warm_tunnels():
-            without, with_warm = settled(stage, 0), settled(stage, 128)
-            # Each has one socket at the gateway.
-            note_memory(results, "memory per warm tunnel", Postern.name, without, with_warm, max(with_warm[2] - without[2], 1))
+        without, with_warm = settled(stage, 0), settled(stage, 128)
+        # Each has one socket at the gateway.
+        note_memory(results, "memory per warm tunnel", Postern.name, without, with_warm, max(with_warm[2] - without[2], 1))
 
 
 def settled(stage: Stage, warm: int) -> tuple[int, int, int]:
