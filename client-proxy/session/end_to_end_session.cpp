@@ -81,7 +81,8 @@ private:
     asio::awaitable<Start> read_start();
     asio::awaitable<void> serve(postgres::StartupMessage startup);
     asio::awaitable<void> carry(ServerTunnel server, std::string first_bytes);
-    asio::awaitable<void> judge_end(net::RelayEnd end, const ServerToClient& to_client, const Tunnel& tunnel);
+    asio::awaitable<void> judge_end(const net::RelayEnd& end, const ServerToClient& to_client,
+                                    const Tunnel& tunnel);
     asio::awaitable<void> cancel(postgres::CancelRequest request);
     asio::awaitable<void> refuse(Refusal refusal);
 
@@ -204,12 +205,12 @@ asio::awaitable<void> EndToEndSession::carry(ServerTunnel server, std::string fi
         end.ended_by = net::Side::b;
         end.failure = written.error();
     }
-    co_await judge_end(std::move(end), to_client, server.tunnel);
-    server.tls->close();
+    co_await judge_end(end, to_client, server.tunnel);
+    co_await leave_tunnel(*server.tls, end);
 }
 
 // An orderly end has said what there is to say. A tunnel that was cut has not.
-asio::awaitable<void> EndToEndSession::judge_end(net::RelayEnd end, const ServerToClient& to_client,
+asio::awaitable<void> EndToEndSession::judge_end(const net::RelayEnd& end, const ServerToClient& to_client,
                                                  const Tunnel& tunnel) {
     if (!end.failure) {
         agent_.events().closed(port_->service, tunnel.connection_id);

@@ -59,6 +59,14 @@ asio::awaitable<void> take_leave(net::PlainStream& local, std::string last_words
     }
 }
 
+asio::awaitable<void> leave_tunnel(net::ByteStream& tunnel, const net::RelayEnd& end) {
+    if (end.failure && end.ended_by == net::Side::a && end.b_is_whole) {
+        co_await net::linger_and_close(tunnel, kLeavePatience);
+    } else {
+        tunnel.close();
+    }
+}
+
 bool has_unread(net::PlainStream& local) {
     int count = 0;
     return ::ioctl(local.fd(), FIONREAD, &count) == 0 && count > 0;

@@ -17,6 +17,7 @@
 #include "net/deadline.hpp"
 #include "net/pending_connections.hpp"
 #include "net/plain_stream.hpp"
+#include "net/relay.hpp"
 
 namespace postern::client {
 
@@ -44,6 +45,10 @@ void tell_accepted(Agent& agent, net::PlainStream& local, std::string service, L
 
 /// Writes the last words and closes, after the client had time to read them.
 boost::asio::awaitable<void> take_leave(net::PlainStream& local, std::string last_words);
+
+/// Closes a tunnel whose relay has ended. Where the local program is gone, by a reset too, the gateway is
+/// told of an end in order: programs that have not read all there was leave no other way.
+boost::asio::awaitable<void> leave_tunnel(net::ByteStream& tunnel, const net::RelayEnd& end);
 
 /// Whether bytes wait in the socket.
 bool has_unread(net::PlainStream& local);

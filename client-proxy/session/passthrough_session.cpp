@@ -75,7 +75,6 @@ asio::awaitable<void> PassthroughSession::run() {
         co_return co_await refuse(std::move(refusal));
     }
     co_await carry(*std::move(tunnel));
-    local_.close();
 }
 
 // A client that speaks first has often spoken by now: its words travel with the CONNECT. Whatever comes
@@ -128,17 +127,17 @@ asio::awaitable<void> PassthroughSession::carry(Tunnel tunnel) {
     net::RelayOptions options;
     options.counters = &live->counters();
     const auto end = co_await net::relay(local_, *stream, options);
+    local_.close();
     if (end.failure && end.ended_by == net::Side::b && !is_cut_) {
         // The stream is the client's own TLS: nothing can be said in it, but the terminal can be told.
         GatewayEntry gateway = tunnel.gateway;
         std::string id = tunnel.connection_id;
-        local_.close();
         const auto refusal = co_await ask_why_cut(port_->logins, std::move(gateway), std::move(id));
         agent_.events().cut(port_->service, refusal);
     } else {
         agent_.events().closed(port_->service, tunnel.connection_id);
     }
-    stream->close();
+    co_await leave_tunnel(*stream, end);
 }
 
 asio::awaitable<void> PassthroughSession::refuse(Refusal refusal) {

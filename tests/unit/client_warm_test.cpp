@@ -319,6 +319,21 @@ TEST_F(WarmConnections, OfAGatewayThatTurnsThemAwayAreNotOpenedAgainAndAgain) {
     EXPECT_GT(std::chrono::steady_clock::now() - began, 1s);
 }
 
+TEST_F(WarmConnections, EndInOrderWhenTheirProgramIsGoneWithAReset) {
+    run();
+    {
+        const UniqueFd local = connect_to(port_->number);
+        ASSERT_EQ(say(local), "x");
+        // As a program leaves that has not read all there was.
+        const linger at_once{1, 0};
+        ::setsockopt(local.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    }
+    const auto closed = wait_for("connection.closed");
+    EXPECT_EQ(closed["postern"]["closed_by"], "client");
+    EXPECT_FALSE(closed["event"].contains("reason")) << closed;
+    EXPECT_FALSE(closed["postern"].contains("stage")) << closed;
+}
+
 TEST_F(WarmConnections, AnotherGatewayIsTriedBesideOneThatDoesNotAnswer) {
     run(WarmOptions{0, 16, 5min, 4min});
     const gateway::SmallBackend silent;
