@@ -246,7 +246,7 @@ void Desk::note_here(const Event& event) {
         told["reason"] = reason_of(event.told);
     }
     publish("event", told);
-    log_.add(std::move(told));
+    log_.add(told);
     mark(event);
     suspect(event);
 }

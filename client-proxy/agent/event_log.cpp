@@ -1,7 +1,5 @@
 #include "client-proxy/agent/event_log.hpp"
 
-#include <utility>
-
 namespace postern::client {
 
 nlohmann::json to_json(const Event& event, SystemTime time) {
@@ -25,8 +23,9 @@ nlohmann::json to_json(const Event& event, SystemTime time) {
     return told;
 }
 
-void EventLog::add(nlohmann::json event) {
-    events_.push_front(std::move(event));
+void EventLog::add(const nlohmann::json& event) {
+    events_.push_front(Kept{event.value("service", std::string()),
+                            event.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)});
     if (events_.size() > kMost) {
         events_.pop_back();
     }
@@ -38,8 +37,8 @@ nlohmann::json EventLog::latest(std::string_view service, std::size_t limit) con
         if (list.size() >= limit) {
             break;
         }
-        if (service.empty() || event.value("service", std::string()) == service) {
-            list.push_back(event);
+        if (service.empty() || event.service == service) {
+            list.push_back(nlohmann::json::parse(event.text));
         }
     }
     return list;

@@ -110,7 +110,10 @@ TEST(Load, TwoThousandIdleAndTwoHundredBusyTunnelsLoseNothingAndLeaveNothing) {
         return first && echoes(first.get(), "x");
     }));
 
-    [[maybe_unused]] constexpr long kSlackKib = 24L * 1024;
+    // Asio keeps a record of 176 bytes for each socket that a loop ever had at once, scattered so that each
+    // holds a page: 17 MiB for 4,400 sockets, more when the rounds fall unevenly on the loops. What two rounds
+    // leak, if they do, is 100 MiB.
+    [[maybe_unused]] constexpr long kSlackKib = 36L * 1024;
     ASSERT_TRUE(eventually([&] { return echo.open() == 0; }));
     const std::size_t files_gateway = open_files(stack.gateway().pid());
     const std::size_t files_agent = open_files(agent);
@@ -155,7 +158,6 @@ TEST(Load, TwoThousandIdleAndTwoHundredBusyTunnelsLoseNothingAndLeaveNothing) {
         EXPECT_TRUE(eventually([&] { return open_files(agent) <= files_agent + 8; }, calm))
             << open_files(agent);
 #ifndef __SANITIZE_ADDRESS__  // which keeps freed memory in quarantine
-        // The C library keeps a little; thousands of connections would be tens of MiB.
         EXPECT_TRUE(eventually([&] {
             return resident_kib(stack.gateway().pid()) < resident_gateway + kSlackKib;
         })) << resident_kib(stack.gateway().pid())
