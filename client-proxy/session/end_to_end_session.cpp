@@ -127,7 +127,7 @@ asio::awaitable<EndToEndSession::Start> EndToEndSession::read_start() {
             co_return std::monostate{};
         }
         auto outcome = reader_.feed(net::Bytes(block).first(*got));
-        if (std::holds_alternative<postgres::AnswerNo>(outcome) && has_unread(local_)) {
+        if (std::holds_alternative<postgres::AnswerNo>(outcome) && local_.has_unread()) {
             outcome = postgres::stuffed_bytes();
         }
         if (std::holds_alternative<postgres::AnswerNo>(outcome)) {

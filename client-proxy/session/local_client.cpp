@@ -1,7 +1,5 @@
 #include "client-proxy/session/local_client.hpp"
 
-#include <sys/ioctl.h>
-
 #include <utility>
 
 #include <boost/asio/post.hpp>
@@ -65,11 +63,6 @@ asio::awaitable<void> leave_tunnel(net::ByteStream& tunnel, const net::RelayEnd&
     } else {
         tunnel.close();
     }
-}
-
-bool has_unread(net::PlainStream& local) {
-    int count = 0;
-    return ::ioctl(local.fd(), FIONREAD, &count) == 0 && count > 0;
 }
 
 }  // namespace postern::client

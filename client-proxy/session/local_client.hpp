@@ -50,7 +50,4 @@ boost::asio::awaitable<void> take_leave(net::PlainStream& local, std::string las
 /// told of an end in order: programs that have not read all there was leave no other way.
 boost::asio::awaitable<void> leave_tunnel(net::ByteStream& tunnel, const net::RelayEnd& end);
 
-/// Whether bytes wait in the socket.
-bool has_unread(net::PlainStream& local);
-
 }  // namespace postern::client

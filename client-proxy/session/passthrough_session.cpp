@@ -80,7 +80,7 @@ asio::awaitable<void> PassthroughSession::run() {
 // A client that speaks first has often spoken by now: its words travel with the CONNECT. Whatever comes
 // later, or the end, is the relay's.
 void PassthroughSession::take_what_is_there() {
-    if (!has_unread(local_)) {
+    if (!local_.has_unread()) {
         return;
     }
     std::array<unsigned char, kMostFirstBytes> block{};

@@ -1,11 +1,9 @@
 #include "client-proxy/tunnel/gateway_connection.hpp"
 
 #include <arpa/inet.h>
-#include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstring>
 #include <utility>
 
@@ -225,9 +223,7 @@ asio::awaitable<Result<void>> GatewayConnection::read_more() {
 }
 
 bool GatewayConnection::is_quiet() noexcept {
-    char byte = 0;
-    const ssize_t got = ::recv(tls_.fd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    return got < 0 && errno == EAGAIN && SSL_has_pending(tls_.native()) == 0;
+    return tls_.socket().is_silent() && SSL_has_pending(tls_.native()) == 0;
 }
 
 bool GatewayConnection::was_delivered() noexcept {

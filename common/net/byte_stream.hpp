@@ -32,7 +32,8 @@ class ByteStream {
 public:
     virtual ~ByteStream() = default;
 
-    /// Tells when try_read() is likely to have something. Holds no buffer: idle sessions wait here.
+    /// Tells when try_read() is likely to have something. Holds no buffer worth mentioning: idle sessions wait
+    /// here.
     virtual void when_readable(ReadyListenerPtr listener) = 0;
     /// Never waits: nothing when no byte is there yet; else at least one byte, or 0 at the orderly end (FIN,
     /// close_notify). Code::end_of_stream when the peer vanished mid-stream (reset, or FIN without

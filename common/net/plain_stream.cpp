@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -89,18 +90,59 @@ void PlainStream::when(asio::socket_base::wait_type what, ReadyListenerPtr liste
 }
 
 void PlainStream::when_readable(ReadyListenerPtr listener) {
-    when(asio::socket_base::wait_read, std::move(listener));
+    if (is_cancelled_) return tell_soon(std::move(listener), cancelled());
+    if (ahead_begin_ < ahead_end_ || read_error_ != 0) return tell_soon(std::move(listener), Result<void>());
+    if (!was_short_) return when(asio::socket_base::wait_read, std::move(listener));
+    const auto into = asio::buffer(ahead_);
+    socket_.async_read_some(into, [this, listener = std::move(listener)](
+                                      const boost::system::error_code& error, std::size_t got) {
+        if (is_cancelled_ || error == asio::error::operation_aborted) return listener->on_ready(cancelled());
+        ahead_begin_ = 0;
+        ahead_end_ = static_cast<std::uint8_t>(got);
+        // The kernel tells of the end as often as it is asked, of an error once.
+        if (error && error != asio::error::eof) read_error_ = error.value();
+        listener->on_ready(Result<void>());
+    });
 }
 
 Result<std::optional<std::size_t>> PlainStream::try_read(Buffer into) {
     if (is_cancelled_) return cancelled();
-    for (;;) {
+    const bool is_whole = ahead_begin_ < ahead_end_ && ahead_end_ < kAhead;
+    const std::size_t taken = take_ahead(into);
+    if (taken > 0 && (is_whole || taken == into.size())) return std::optional<std::size_t>(taken);
+    Result<std::optional<std::size_t>> got = receive(into.subspan(taken));
+    if (got && got.value()) was_short_ = taken + *got.value() <= kAhead;
+    if (taken == 0) return got;
+    // What came before the end or the failure goes first.
+    return std::optional<std::size_t>(taken + (got ? got.value().value_or(0) : 0));
+}
+
+std::size_t PlainStream::take_ahead(Buffer into) noexcept {
+    const std::size_t count = std::min<std::size_t>(into.size(), ahead_end_ - ahead_begin_);
+    if (count > 0) std::memcpy(into.data(), ahead_.data() + ahead_begin_, count);
+    ahead_begin_ = static_cast<std::uint8_t>(ahead_begin_ + count);
+    return count;
+}
+
+Result<std::optional<std::size_t>> PlainStream::receive(Buffer into) {
+    while (read_error_ == 0) {
         const ssize_t got = ::recv(socket_.native_handle(), into.data(), into.size(), 0);
         if (got >= 0) return std::optional<std::size_t>(static_cast<std::size_t>(got));
-        if (errno == EINTR) continue;
         if (errno == EAGAIN) return std::optional<std::size_t>();
-        return lost(errno, "reading");
+        if (errno != EINTR) read_error_ = errno;
     }
+    return lost(read_error_, "reading");
+}
+
+bool PlainStream::is_silent() noexcept {
+    unsigned char byte = 0;
+    const ssize_t got = ::recv(fd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return got < 0 && errno == EAGAIN && ahead_begin_ == ahead_end_ && read_error_ == 0;
+}
+
+bool PlainStream::has_unread() noexcept {
+    int count = 0;
+    return ahead_begin_ < ahead_end_ || (::ioctl(fd(), FIONREAD, &count) == 0 && count > 0);
 }
 
 void PlainStream::when_writable(ReadyListenerPtr listener) {

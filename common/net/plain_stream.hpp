@@ -1,6 +1,7 @@
 // TCP and Unix sockets without TLS, and the ways to get one.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <string>
@@ -59,15 +60,33 @@ public:
     Endpoint local() const;
     Endpoint remote() const;
     bool is_open() const noexcept { return socket_.is_open(); }
+    /// Whether a byte has come that try_read() has not handed out.
+    bool has_unread() noexcept;
+    /// Whether neither a byte has come that try_read() has not handed out, nor the end.
+    bool is_silent() noexcept;
     int fd() noexcept { return socket_.native_handle(); }
     boost::asio::generic::stream_protocol::socket& socket() noexcept { return socket_; }
 
 private:
-    void when(boost::asio::socket_base::wait_type what, ReadyListenerPtr listener);
+    Result<std::optional<std::size_t>> receive(Buffer into);
+    std::size_t take_ahead(Buffer into) noexcept;
     Result<std::size_t> send(Bytes bytes, int flags);
 
+    void when(boost::asio::socket_base::wait_type what, ReadyListenerPtr listener);
+
+    /// Where messages are short, waiting for one reads it: a wait that reads nothing costs Asio an
+    /// epoll_ctl(2) more. Room for a message and what TLS adds to it, and little enough for thousands that
+    /// are idle. Of many bytes it would be one read too many.
+    static constexpr std::size_t kAhead = 128;
+
     boost::asio::generic::stream_protocol::socket socket_;
+    std::array<unsigned char, kAhead> ahead_;
+    std::uint8_t ahead_begin_ = 0;
+    std::uint8_t ahead_end_ = 0;
     bool is_cancelled_ = false;
+    bool was_short_ = true;
+    /// errno of a wait or a read that met an error with bytes before it; the next read tells. 0: none.
+    int read_error_ = 0;
 };
 
 /// A host and a port as people write them: "db.example.org:5432", "127.0.0.1:5432", "[::1]:5432",

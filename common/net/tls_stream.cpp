@@ -152,10 +152,6 @@ asio::any_io_executor TlsStream::executor() {
     return state_->socket.executor();
 }
 
-int TlsStream::fd() noexcept {
-    return state_->socket.fd();
-}
-
 PlainStream& TlsStream::socket() noexcept {
     return state_->socket;
 }

@@ -57,7 +57,6 @@ public:
     void close() noexcept override;
     boost::asio::any_io_executor executor() override;
 
-    int fd() noexcept;
     PlainStream& socket() noexcept;
     /// For what only OpenSSL can tell or do (cipher, key update). Not for reading or writing.
     SSL* native() noexcept;

@@ -1,4 +1,6 @@
 // What the relay promises: every byte in order both ways, half-close, back-pressure, and a prompt end.
+#include <sys/socket.h>
+
 #include <chrono>
 #include <optional>
 #include <string>
@@ -267,10 +269,12 @@ TEST(Relay, ALateByteToASideThatHasClosedIsAnOrdinaryEndByThatSide) {
     EXPECT_FALSE(line.end.b_is_whole);
 }
 
-/// Reads a part of what came, so that closing resets the connection.
+/// As a server goes that has not read all there was.
 awaitable<void> reset_at_end(PlainStream& backend) {
     co_await test::read_exactly(backend, 1);
     co_await pause(backend.executor(), 50ms);
+    const ::linger at_once{1, 0};
+    ::setsockopt(backend.fd(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     backend.close();
 }
 

@@ -1,4 +1,7 @@
 // Sockets, listeners, deadlines, and the bounds on how many may come.
+#include <sys/socket.h>
+
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <filesystem>
@@ -83,6 +86,88 @@ TEST(Dial, GivesUpWhenTheListenersQueueIsFull) {
     const auto start = std::chrono::steady_clock::now();
     EXPECT_EQ(dial_failure("127.0.0.1:" + std::to_string(listener.port()), 200ms), Code::timed_out);
     EXPECT_LT(std::chrono::steady_clock::now() - start, 3s);
+}
+
+/// Messages of those sizes, each read with buffers of that size, as it comes.
+awaitable<void> exchange(test::Pair& pair, std::vector<std::size_t> sizes, std::size_t buffer_size) {
+    std::vector<unsigned char> block(buffer_size);
+    const Buffer into(block);
+    for (const std::size_t size : sizes) {
+        std::string message(size, '\0');
+        for (std::size_t i = 0; i < size; ++i)
+            message[i] = static_cast<char>(i * 7 + size);
+        const auto sent = pair.a.try_write(test::as_bytes(message));
+        EXPECT_EQ(sent.value(), size);
+        std::string got;
+        while (got.size() < size) {
+            const auto ready = co_await pair.b.wait_readable();
+            EXPECT_TRUE(ready);
+            const auto read = pair.b.try_read(into);
+            EXPECT_TRUE(read && *read && **read > 0 && **read <= buffer_size);
+            got.append(reinterpret_cast<const char*>(block.data()), read->value_or(0));
+        }
+        EXPECT_EQ(got, message);
+        EXPECT_TRUE(pair.b.is_silent());
+    }
+}
+
+TEST(PlainStream, HandsOutEveryByteInItsPlaceWhateverTheSizes) {
+    for (const std::size_t buffer_size : {1U, 5U, 127U, 128U, 129U, 300U, 65536U}) {
+        boost::asio::io_context loop;
+        test::Pair pair = test::connected_pair(loop);
+        std::vector<std::size_t> sizes{1, 127, 128, 129, 2, 256, 257, 1, 5000, 40000, 128, 3, 1};
+        test::run(loop, exchange(pair, std::move(sizes), buffer_size));
+    }
+}
+
+awaitable<void> wait_for_byte(PlainStream& stream) {
+    const auto ready = co_await stream.wait_readable();
+    EXPECT_TRUE(ready);
+}
+
+TEST(PlainStream, KnowsWhatIsUnreadAlsoWhenAWaitHasTakenIt) {
+    boost::asio::io_context loop;
+    test::Pair pair = test::connected_pair(loop);
+    EXPECT_TRUE(pair.b.is_silent());
+    EXPECT_FALSE(pair.b.has_unread());
+    const std::string text = "ab";
+    ASSERT_TRUE(pair.a.try_write(test::as_bytes(text)));
+    test::run(loop, wait_for_byte(pair.b));
+    EXPECT_FALSE(pair.b.is_silent());
+    EXPECT_TRUE(pair.b.has_unread());
+    unsigned char byte = 0;
+    const Buffer into(&byte, 1);
+    EXPECT_EQ(pair.b.try_read(into).value(), 1U);
+    EXPECT_TRUE(pair.b.has_unread());
+    EXPECT_EQ(pair.b.try_read(into).value(), 1U);
+    EXPECT_EQ(byte, 'b');
+    EXPECT_FALSE(pair.b.has_unread());
+    EXPECT_TRUE(pair.b.is_silent());
+    pair.a.close();
+    test::run(loop, wait_for_byte(pair.b));
+    EXPECT_FALSE(pair.b.is_silent());
+    EXPECT_EQ(pair.b.try_read(into).value(), 0U);
+}
+
+TEST(PlainStream, TellsOfAResetAfterTheBytesBeforeItAndAsOftenAsItIsAsked) {
+    boost::asio::io_context loop;
+    test::Pair pair = test::connected_pair(loop);
+    const std::string text = "last";
+    ASSERT_TRUE(pair.a.try_write(test::as_bytes(text)));
+    test::run(loop, wait_for_byte(pair.b));
+    const ::linger at_once{1, 0};
+    ::setsockopt(pair.a.fd(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    pair.a.close();
+    std::array<unsigned char, 64> block{};
+    const Buffer into(block);
+    EXPECT_EQ(pair.b.try_read(into).value(), 4U);
+    test::run(loop, wait_for_byte(pair.b));
+    EXPECT_FALSE(pair.b.is_silent());
+    for (int i = 0; i < 2; ++i) {
+        const auto got = pair.b.try_read(into);
+        ASSERT_TRUE(got.has_error());
+        EXPECT_EQ(got.error().code, Code::end_of_stream);
+    }
 }
 
 TEST(Dial, ReachesAListenerOnEachLoop) {
