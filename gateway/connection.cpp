@@ -1,6 +1,7 @@
 #include "gateway/connection.hpp"
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -28,12 +29,6 @@ constexpr std::string_view kConnections = "/v1/connections/";
 /// A laptop may sleep for a quarter of an hour and find its tunnels as they were.
 constexpr net::PlainStream::Liveness kLiveness{std::chrono::seconds(60), std::chrono::seconds(60),
                                                std::chrono::minutes(15)};
-
-/// A CONNECT, ready to be judged.
-struct Asked {
-    TunnelRequest request;
-    std::string early;
-};
 
 std::string_view message_of(Code code) {
     switch (code) {
@@ -177,8 +172,8 @@ std::chrono::milliseconds wait_warm(Visit& visit) {
     return std::max(std::min(limits.warm_timeout, valid_for), limits.request_timeout);
 }
 
-/// Reads requests and answers those that are no CONNECT. Nothing when the connection has ended.
-boost::asio::awaitable<std::optional<Asked>> next_tunnel(Visit& visit) {
+/// Reads requests and answers those that are no CONNECT. Null when the connection has ended.
+boost::asio::awaitable<std::unique_ptr<Asked>> next_tunnel(Visit& visit) {
     const std::chrono::milliseconds patience = visit.worker.snapshot->settings.limits.request_timeout;
     http::RequestLimits limits;
     limits.body_bytes = 0;
@@ -203,28 +198,30 @@ boost::asio::awaitable<std::optional<Asked>> next_tunnel(Visit& visit) {
             } else {
                 co_await refuse(visit, std::move(failure), std::string());
             }
-            co_return std::nullopt;
+            co_return nullptr;
         }
         is_first = false;
         begins_within = patience;
         if (!visit.identity) {
             co_await refuse(visit, visit.identity.error(), std::string());
-            co_return std::nullopt;
+            co_return nullptr;
         }
         if (request->method() == boost::beast::http::verb::connect && !is_head_too_old(*request)) {
             auto tunnel = tunnel_request_of(*request);
             if (!tunnel) {
                 co_await refuse(visit, tunnel.error(), std::string());
-                co_return std::nullopt;
+                co_return nullptr;
             }
             visit.program = tunnel->program;
-            Asked asked{std::move(*tunnel), reader.take_rest()};
-            co_return asked;
+            auto asked = std::make_unique<Asked>();
+            asked->request = std::move(*tunnel);
+            asked->early = reader.take_rest();
+            co_return std::move(asked);
         }
         if (request->method() != boost::beast::http::verb::get) {
             Failure failure{Code::malformed_request, "neither CONNECT nor GET"};
             co_await refuse(visit, std::move(failure), std::string());
-            co_return std::nullopt;
+            co_return nullptr;
         }
         auto known = check_still_trusted(visit);
         if (known) {
@@ -233,7 +230,7 @@ boost::asio::awaitable<std::optional<Asked>> next_tunnel(Visit& visit) {
         }
         if (!known) {
             co_await refuse(visit, known.error(), std::string());
-            co_return std::nullopt;
+            co_return nullptr;
         }
         visit.identity = visit.worker.shared.sessions.note(*visit.identity);
         const std::string_view target(request->target().data(), request->target().size());
@@ -242,11 +239,11 @@ boost::asio::awaitable<std::optional<Asked>> next_tunnel(Visit& visit) {
         response.keep_alive(stays);
         auto written = co_await http::write_response(visit.client, std::move(response), patience);
         if (!written) {
-            co_return std::nullopt;
+            co_return nullptr;
         }
         if (!stays) {
             co_await net::linger_and_close(visit.client, kFarewell);
-            co_return std::nullopt;
+            co_return nullptr;
         }
     }
 }
@@ -270,14 +267,11 @@ boost::asio::awaitable<void> serve_connection(Worker& worker, net::PlainStream s
     if (!is_known) {
         co_return;
     }
-    std::optional<Asked> asked = co_await next_tunnel(visit);
-    if (!asked) {
-        co_return;
+    // On the heap, as what a session needs only for a while is: its frame lives as long as the tunnel.
+    std::unique_ptr<Asked> asked = co_await next_tunnel(visit);
+    if (asked) {
+        co_await serve_tunnel(visit, std::move(asked));
     }
-    TunnelRequest request = std::move(asked->request);
-    std::string early = std::move(asked->early);
-    asked.reset();
-    co_await serve_tunnel(visit, std::move(request), std::move(early));
 }
 
 }  // namespace postern::gateway

@@ -38,9 +38,19 @@ private:
     std::atomic<std::size_t>& count_;
 };
 
-/// What a tunnel is made of, in the frame of the coroutine that drives it. The order is the order of its
-/// making; the streams outlive the place in the live set that may close them.
+/// What the judgement gives to one that may pass.
+struct Admission {
+    const Service* service = nullptr;
+    Permit permit;
+    SnapshotPtr snapshot;
+};
+
+/// What a tunnel is made of. The order is the order of its making; the streams outlive the place in the live
+/// set that may close them.
 struct Tunnel {
+    Tunnel(Visit& visit, Admission admission, const std::string& service_name);
+
+    const steady_clock::time_point started_at = steady_clock::now();
     Counted counted;
     Permit permit;
     Protocol protocol;
@@ -48,8 +58,18 @@ struct Tunnel {
     std::optional<net::PlainStream> backend;
     std::optional<FirstAnswer> first_answer;
     net::RelayCounters counters;
+    /// Forwarded before the relay.
+    std::uint64_t early_bytes = 0;
     LiveTunnel live;
 };
+using TunnelPtr = std::unique_ptr<Tunnel>;
+
+Tunnel::Tunnel(Visit& visit, Admission admission, const std::string& service_name)
+    : counted(visit.worker.tunnels),
+      permit(std::move(admission.permit)),
+      protocol(admission.service->protocol),
+      backend_timeout(admission.snapshot->settings.limits.backend_timeout),
+      live(visit.worker.live, *visit.identity, service_name, visit.id) {}
 
 Failure backend_failure(const Failure& failure) {
     const Code code = failure.code == Code::timed_out ? Code::backend_timed_out : Code::backend_unreachable;
@@ -184,8 +204,8 @@ net::RelayEnd broken(net::Side side, const Failure& failure) {
     return end;
 }
 
-/// From the client's 200 to the end of both directions.
-boost::asio::awaitable<net::RelayEnd> carry(Visit& visit, Tunnel& tunnel, std::string early) {
+/// Tells the client that it is let in, and the backend what the client has said. An end when that fails.
+boost::asio::awaitable<std::optional<net::RelayEnd>> start(Visit& visit, Tunnel& tunnel, std::string early) {
     const std::uint64_t early_bytes = early.size();
     if (!tunnel.live.cut_reason()) {
         forward_at_once(tunnel, early);
@@ -199,15 +219,18 @@ boost::asio::awaitable<net::RelayEnd> carry(Visit& visit, Tunnel& tunnel, std::s
     if (!forwarded) {
         co_return broken(net::Side::b, forwarded.error());
     }
+    tunnel.early_bytes = early_bytes;
+    co_return std::nullopt;
+}
+
+boost::asio::awaitable<net::RelayEnd> relay(Visit& visit, Tunnel& tunnel) {
     net::RelayOptions options;
     options.counters = &tunnel.counters;
     if (tunnel.first_answer) {
         options.a_to_b = tunnel.first_answer->from_client();
         options.b_to_a = tunnel.first_answer->from_backend();
     }
-    net::RelayEnd end = co_await net::relay(visit.client, *tunnel.backend, options);
-    end.bytes_a_to_b += early_bytes;
-    co_return end;
+    return net::relay(visit.client, *tunnel.backend, options);
 }
 
 /// PostgreSQL reads no further than a client's Terminate; when TLS's goodbye lies behind that, unread, its
@@ -231,12 +254,6 @@ boost::asio::awaitable<void> note_goodbye(Visit& visit, net::RelayEnd& end) {
 
 /// Judges, at this moment and by what is in force at this moment, and takes the tunnel's places. Without a
 /// wait between the judgement and the place in the live set.
-struct Admission {
-    const Service* service = nullptr;
-    Permit permit;
-    SnapshotPtr snapshot;
-};
-
 Result<Admission> admit(Visit& visit, const std::string& service) {
     Worker& worker = visit.worker;
     if (worker.is_draining) {
@@ -258,13 +275,13 @@ Result<Admission> admit(Visit& visit, const std::string& service) {
     return Admission{*allowed, std::move(*permit), worker.snapshot};
 }
 
-}  // namespace
-
-boost::asio::awaitable<void> serve_tunnel(Visit& visit, TunnelRequest request, std::string early) {
+/// From the judgement to a backend that is ready and the record that says so. Null when the client was
+/// refused.
+boost::asio::awaitable<TunnelPtr> open_tunnel(Visit& visit, TunnelRequest request) {
     auto admission = admit(visit, request.service);
     if (!admission) {
         co_await refuse(visit, admission.error(), request.service);
-        co_return;
+        co_return nullptr;
     }
     visit.ticket.leave();
     visit.warm_place.reset();
@@ -272,44 +289,38 @@ boost::asio::awaitable<void> serve_tunnel(Visit& visit, TunnelRequest request, s
     auto address = destination(visit, request, *admission->service);
     if (!address) {
         co_await refuse(visit, address.error(), request.service);
-        co_return;
+        co_return nullptr;
     }
-    const auto started_at = steady_clock::now();
-    Tunnel tunnel{Counted(visit.worker.tunnels),
-                  std::move(admission->permit),
-                  admission->service->protocol,
-                  admission->snapshot->settings.limits.backend_timeout,
-                  std::nullopt,
-                  std::nullopt,
-                  {},
-                  LiveTunnel(visit.worker.live, *visit.identity, request.service, visit.id)};
-    admission->snapshot.reset();
+    auto tunnel = std::make_unique<Tunnel>(visit, std::move(*admission), request.service);
     std::string destination_text = address->text();
-    {
-        auto opened = co_await open_backend(tunnel, std::move(*address), request.backend_start);
-        if (opened) {
-            opened = co_await let_in(visit, tunnel, std::move(destination_text));
-        }
-        if (!opened) {
-            if (tunnel.backend) {
-                tunnel.backend->close();
-            }
-            co_await refuse(visit, opened.error(), request.service);
-            co_return;
-        }
+    auto opened = co_await open_backend(*tunnel, std::move(*address), request.backend_start);
+    if (opened) {
+        opened = co_await let_in(visit, *tunnel, std::move(destination_text));
     }
-    request = TunnelRequest();
-    tunnel.live.owns_client(visit.client);
-    if (tunnel.live.cut_reason()) {
+    if (!opened) {
+        if (tunnel->backend) {
+            tunnel->backend->close();
+        }
+        co_await refuse(visit, opened.error(), request.service);
+        co_return nullptr;
+    }
+    visit.program.reset();
+    tunnel->live.owns_client(visit.client);
+    if (tunnel->live.cut_reason()) {
         visit.client.close();
-    } else if (tunnel.protocol == Protocol::postgres) {
-        std::function<void()> give_up = [&tunnel] { tunnel.live.cut(Code::backend_timed_out); };
-        tunnel.first_answer.emplace(visit.client.executor(), tunnel.backend_timeout, std::move(give_up));
+    } else if (tunnel->protocol == Protocol::postgres) {
+        std::function<void()> give_up = [&live = tunnel->live] { live.cut(Code::backend_timed_out); };
+        tunnel->first_answer.emplace(visit.client.executor(), tunnel->backend_timeout, std::move(give_up));
     }
-    net::RelayEnd relayed = co_await carry(visit, tunnel, std::move(early));
+    co_return std::move(tunnel);
+}
+
+/// Closes what is left of it, and records the end.
+boost::asio::awaitable<void> finish(Visit& visit, Tunnel& tunnel, net::RelayEnd relayed) {
+    relayed.bytes_a_to_b += tunnel.early_bytes;
     co_await note_goodbye(visit, relayed);
     TunnelEnd end = tunnel_end(relayed, tunnel.live.cut_reason());
-    end.duration = steady_clock::now() - started_at;
+    end.duration = steady_clock::now() - tunnel.started_at;
     tunnel.backend->close();
     // Closing a socket with unread bytes in it resets the connection, and the client loses the server's last
     // words.
@@ -321,6 +332,22 @@ boost::asio::awaitable<void> serve_tunnel(Visit& visit, TunnelRequest request, s
     if (has_last_words) {
         co_await net::linger_and_close(visit.client, kFarewell);
     }
+}
+
+}  // namespace
+
+// Each step has a frame of its own, so that what it needs is gone when the tunnel idles.
+boost::asio::awaitable<void> serve_tunnel(Visit& visit, std::unique_ptr<Asked> asked) {
+    const TunnelPtr tunnel = co_await open_tunnel(visit, std::move(asked->request));
+    if (!tunnel) {
+        co_return;
+    }
+    auto ended = co_await start(visit, *tunnel, std::move(asked->early));
+    asked.reset();
+    if (!ended) {
+        ended = co_await relay(visit, *tunnel);
+    }
+    co_await finish(visit, *tunnel, std::move(*ended));
 }
 
 }  // namespace postern::gateway

@@ -2,6 +2,7 @@
 // ends.
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include <boost/asio/awaitable.hpp>
@@ -11,8 +12,14 @@
 
 namespace postern::gateway {
 
-/// `early` is what the client sent behind the CONNECT; it is forwarded after the tunnel was let in. Uses the
-/// visit up.
-boost::asio::awaitable<void> serve_tunnel(Visit& visit, TunnelRequest request, std::string early);
+/// A CONNECT, ready to be judged.
+struct Asked {
+    TunnelRequest request;
+    /// What the client sent behind it; forwarded after the tunnel was let in.
+    std::string early;
+};
+
+/// Uses the visit up.
+boost::asio::awaitable<void> serve_tunnel(Visit& visit, std::unique_ptr<Asked> asked);
 
 }  // namespace postern::gateway

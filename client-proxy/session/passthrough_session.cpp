@@ -1,6 +1,8 @@
 #include "client-proxy/session/passthrough_session.hpp"
 
 #include <array>
+#include <memory>
+#include <optional>
 #include <utility>
 
 #include "client-proxy/session/admission.hpp"
@@ -34,9 +36,11 @@ public:
     asio::awaitable<void> run();
 
 private:
+    asio::awaitable<std::optional<Tunnel>> open();
     asio::awaitable<bool> read_first_packet();
     void take_what_is_there();
-    asio::awaitable<void> carry(Tunnel tunnel);
+    std::unique_ptr<LiveTunnels::Entry> register_open(Tunnel& tunnel);
+    asio::awaitable<void> finish(Tunnel& tunnel, const net::RelayEnd& end);
     asio::awaitable<void> refuse(Refusal refusal);
 
     Agent& agent_;
@@ -47,20 +51,38 @@ private:
     FirstPacket kind_ = FirstPacket::incomplete;
     std::string first_bytes_;
     std::size_t first_bytes_count_ = 0;
+    std::optional<net::ConnectionSlots::Slot> slot_;
     /// The agent itself ended the session.
     bool is_cut_ = false;
 };
 
+// Each step has a frame of its own, so that what it needs is gone when the tunnel idles.
 asio::awaitable<void> PassthroughSession::run() {
+    std::optional<Tunnel> tunnel = co_await open();
+    if (!tunnel) {
+        co_return;
+    }
+    const auto live = register_open(*tunnel);
+    net::RelayOptions options;
+    options.counters = &live->counters();
+    const auto end = co_await net::relay(local_, *tunnel->stream, options);
+    local_.close();
+    co_await finish(*tunnel, end);
+}
+
+// Nothing when the client is gone, or was told why it may not.
+asio::awaitable<std::optional<Tunnel>> PassthroughSession::open() {
     if (port_->is_postgres && !co_await read_first_packet()) {
         local_.close();
-        co_return;
+        co_return std::nullopt;
     }
     auto admitted = co_await admit(agent_, port_);
     if (!admitted) {
         Refusal refusal = admitted.error();
-        co_return co_await refuse(std::move(refusal));
+        co_await refuse(std::move(refusal));
+        co_return std::nullopt;
     }
+    slot_ = std::move(admitted->slot);
     agent_.find_program(program_, loop_);
     if (!port_->is_postgres) {
         take_what_is_there();
@@ -72,9 +94,10 @@ asio::awaitable<void> PassthroughSession::run() {
         co_await agent_.dialer().dial(std::move(caller), std::move(first_bytes_), std::move(claims));
     if (!tunnel) {
         Refusal refusal = tunnel.error();
-        co_return co_await refuse(std::move(refusal));
+        co_await refuse(std::move(refusal));
+        co_return std::nullopt;
     }
-    co_await carry(*std::move(tunnel));
+    co_return *std::move(tunnel);
 }
 
 // A client that speaks first has often spoken by now: its words travel with the CONNECT. Whatever comes
@@ -115,19 +138,19 @@ asio::awaitable<bool> PassthroughSession::read_first_packet() {
     co_return true;
 }
 
-asio::awaitable<void> PassthroughSession::carry(Tunnel tunnel) {
+std::unique_ptr<LiveTunnels::Entry> PassthroughSession::register_open(Tunnel& tunnel) {
     auto* const stream = tunnel.stream.get();
     LiveTunnels::Cut cut = [this, stream](const Refusal&) {
         is_cut_ = true;
         stream->cancel();
     };
-    const auto live = agent_.tunnels().add(port_, tunnel.gateway, local_.executor(), std::move(cut));
-    tell_accepted(agent_, local_, port_->service, program_, tunnel.connection_id);
+    auto live = agent_.tunnels().add(port_, tunnel.gateway, local_.executor(), std::move(cut));
+    tell_accepted(agent_, local_, port_->service, std::move(program_), tunnel.connection_id);
     port_->ended_bytes_out += first_bytes_count_;
-    net::RelayOptions options;
-    options.counters = &live->counters();
-    const auto end = co_await net::relay(local_, *stream, options);
-    local_.close();
+    return live;
+}
+
+asio::awaitable<void> PassthroughSession::finish(Tunnel& tunnel, const net::RelayEnd& end) {
     if (end.failure && end.ended_by == net::Side::b && !is_cut_) {
         // The stream is the client's own TLS: nothing can be said in it, but the terminal can be told.
         GatewayEntry gateway = tunnel.gateway;
@@ -137,7 +160,7 @@ asio::awaitable<void> PassthroughSession::carry(Tunnel tunnel) {
     } else {
         agent_.events().closed(port_->service, tunnel.connection_id);
     }
-    co_await leave_tunnel(*stream, end);
+    co_await leave_tunnel(*tunnel.stream, end);
 }
 
 asio::awaitable<void> PassthroughSession::refuse(Refusal refusal) {
