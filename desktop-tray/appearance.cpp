@@ -1,11 +1,13 @@
 #include "desktop-tray/appearance.hpp"
 
+#include <QAbstractButton>
 #include <QApplication>
 #include <QDBusConnection>
 #include <QDBusMessage>
 #include <QDBusPendingCallWatcher>
 #include <QDBusPendingReply>
 #include <QDBusVariant>
+#include <QSignalBlocker>
 #include <QStyle>
 #include <QWidget>
 
@@ -245,6 +247,11 @@ void scale_font(QWidget* widget, double factor, bool bold) {
 
 void make_quiet(QWidget* widget) {
     widget->setForegroundRole(QPalette::PlaceholderText);
+}
+
+void show_checked(QAbstractButton* button, bool is_checked) {
+    const QSignalBlocker quiet(button);
+    button->setChecked(is_checked);
 }
 
 }  // namespace postern::tray

@@ -6,6 +6,7 @@
 #include <QObject>
 #include <QPalette>
 
+class QAbstractButton;
 class QDBusVariant;
 class QWidget;
 
@@ -60,5 +61,8 @@ private:
 void scale_font(QWidget* widget, double factor, bool bold = false);
 /// Text that is less important than its neighbour.
 void make_quiet(QWidget* widget);
+/// Shows a box or a button as ticked or not, without telling that somebody ticked it. What people do is told
+/// by toggled(): screen readers toggle, and never click.
+void show_checked(QAbstractButton* button, bool is_checked);
 
 }  // namespace postern::tray

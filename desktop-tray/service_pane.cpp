@@ -99,7 +99,7 @@ QWidget* ServicePane::make_header() {
     grid->addWidget(toggle_, 0, 1, 3, 1, Qt::AlignVCenter);
     grid->setColumnStretch(0, 1);
     connect(toggle_, &QPushButton::clicked, this, &ServicePane::toggle);
-    connect(star_, &QToolButton::clicked, this, [this](bool is_favourite) {
+    connect(star_, &QToolButton::toggled, this, [this](bool is_favourite) {
         change_list(QStringLiteral("favourites"), client_->state().settings().favourites, is_favourite);
     });
     return header;
@@ -141,7 +141,7 @@ QWidget* ServicePane::make_connection_card() {
     grid->addWidget(at_start_, 3, 1);
     grid->setColumnStretch(1, 1);
     connect(port_, &QSpinBox::editingFinished, this, &ServicePane::change_port);
-    connect(at_start_, &QCheckBox::clicked, this, [this](bool is_on) {
+    connect(at_start_, &QCheckBox::toggled, this, [this](bool is_on) {
         change_list(QStringLiteral("connect_at_start"), client_->state().settings().connect_at_start, is_on);
     });
     return card;
@@ -175,6 +175,8 @@ QWidget* ServicePane::make_use_card() {
     ++row;
     psql_ = new QPushButton(glyph_icon(Glyph::terminal), QLatin1Char(' ') + tr("Open psq&l in a terminal"),
                             use_card_);
+    // Without the gap between glyph and text, and without the mark of the accelerator.
+    psql_->setAccessibleName(psql_->text().trimmed().remove(QLatin1Char('&')));
     grid->addWidget(psql_, row, 1, Qt::AlignLeft);
     grid->setColumnStretch(1, 1);
     connect(psql_, &QPushButton::clicked, this, [this] { emit psql_wanted(service_.name); });
@@ -196,7 +198,7 @@ void ServicePane::show_service(const Service* service) {
     description_->setText(service_.description);
     description_->setVisible(!service_.description.isEmpty());
     star_->setIcon(glyph_icon(service_.is_favourite ? Glyph::star_filled : Glyph::star));
-    star_->setChecked(service_.is_favourite);
+    show_checked(star_, service_.is_favourite);
     star_->setToolTip(service_.is_favourite ? tr("Remove from favourites") : tr("Add to favourites"));
     star_->setAccessibleName(star_->toolTip());
 
@@ -230,7 +232,7 @@ void ServicePane::show_service(const Service* service) {
     if (!port_->hasFocus()) {
         port_->setValue(service_.port);
     }
-    at_start_->setChecked(service_.connects_at_start);
+    show_checked(at_start_, service_.connects_at_start);
     show_modes(service_);
     show_commands(service_);
     show_traffic(service_);

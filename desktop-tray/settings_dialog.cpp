@@ -62,12 +62,12 @@ SettingsDialog::SettingsDialog(AgentClient* client, Preferences* preferences, QW
     setMinimumWidth(fontMetrics().averageCharWidth() * 58);
 
     connect(buttons, &QDialogButtonBox::rejected, this, &QDialog::reject);
-    connect(at_login_, &QCheckBox::clicked, this, [this](bool is_on) {
+    connect(at_login_, &QCheckBox::toggled, this, [this](bool is_on) {
         if (!Preferences::set_starts_at_login(is_on)) {
-            at_login_->setChecked(!is_on);
+            show_checked(at_login_, !is_on);
         }
     });
-    connect(notifications_, &QCheckBox::clicked, this,
+    connect(notifications_, &QCheckBox::toggled, this,
             [this](bool is_on) { client_->change_setting(QStringLiteral("notifications"), is_on); });
     connect(theme_, &QComboBox::currentIndexChanged, this, [this] {
         const auto theme = static_cast<Theme>(theme_->currentData().toInt());
@@ -89,8 +89,8 @@ SettingsDialog::SettingsDialog(AgentClient* client, Preferences* preferences, QW
 
 void SettingsDialog::show_state() {
     const AgentState& state = client_->state();
-    at_login_->setChecked(Preferences::starts_at_login());
-    notifications_->setChecked(state.settings().notifications);
+    show_checked(at_login_, Preferences::starts_at_login());
+    show_checked(notifications_, state.settings().notifications);
     notifications_->setEnabled(state.is_known());
     const QSignalBlocker quiet(at_start_);
     const int row_before = at_start_->currentRow();
