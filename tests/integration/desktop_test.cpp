@@ -144,6 +144,57 @@ TEST_F(DesktopTest, TheIconsMenuConnectsAndDisconnects) {
     EXPECT_EQ(psql(port, "select 1").exit_code, 2);
 }
 
+TEST_F(DesktopTest, OpensPsqlInATerminal) {
+    const auto alice = at_work("alice", "-terminal");
+    ASSERT_EQ(
+        alice->laptop().postern({"connect", "orders-db", "--database", "orders", "--background"}).exit_code,
+        0);
+    EXPECT_TRUE(desktop_->shows("orders-db, Connected on localhost:")) << desktop_->screen();
+    const std::size_t records = stack_->records().size();
+    ASSERT_TRUE(desktop_->press("Open psql in a terminal")) << desktop_->screen();
+    ASSERT_TRUE(eventually([&] { return desktop_->has_terminal(); }, kPatience));
+    // Psql asks for the password once PostgreSQL has, in a connection that ends with that. It throws away
+    // what was typed before.
+    ASSERT_TRUE(eventually([&] { return stack_->records().size() >= records + 2; }, kPatience));
+    const std::string at_its_prompt =
+        "select count(*) from pg_stat_activity where state = 'idle' and usename = 'alice' and "
+        "application_name = 'psql'";
+    EXPECT_TRUE(eventually(
+        [&] {
+            return desktop_->type_in_terminal("alice-password") &&
+                   eventually([&] { return stack_->postgres().sql(at_its_prompt) == "1"; }, 2s);
+        },
+        kPatience))
+        << desktop_->screen();
+    ASSERT_TRUE(desktop_->type_in_terminal("\\q"));
+    EXPECT_TRUE(eventually([&] { return !desktop_->has_terminal(); }, kPatience));
+    EXPECT_EQ(stack_->postgres().sql(at_its_prompt), "0");
+}
+
+TEST_F(DesktopTest, ConnectsAtTheStartWhatItWasToldToAndRemembersFavourites) {
+    const auto alice = at_work("alice", "-start");
+    ASSERT_TRUE(desktop_->press("Add to favourites")) << desktop_->screen();
+    EXPECT_TRUE(desktop_->shows("Remove from favourites")) << desktop_->screen();
+    ASSERT_TRUE(desktop_->press("Connect when Postern starts")) << desktop_->screen();
+    EXPECT_TRUE(eventually(
+        [&] {
+            return alice->laptop().postern({"status", "--json"}).out.find("\"connect_at_start\": true") !=
+                   std::string::npos;
+        },
+        kPatience))
+        << alice->laptop().postern({"status", "--json"}).out;
+    ASSERT_TRUE(desktop_->choose({"Quit"}));
+    EXPECT_EQ(alice->tray().wait(kPatience), 0);
+    // As when the machine was switched off.
+    EXPECT_EQ(alice->laptop().postern({"agent", "--stop"}).exit_code, 0);
+    alice->start_tray();
+    const int port = alice->open_port();
+    EXPECT_TRUE(desktop_->shows(fmt::format("orders-db, Connected on localhost:{}", port)))
+        << desktop_->screen();
+    EXPECT_TRUE(alice->gets_in(port));
+    EXPECT_TRUE(desktop_->shows("Remove from favourites")) << desktop_->screen();
+}
+
 TEST_F(DesktopTest, AKilledTrayLeavesTheTunnelAndTheNextOneShowsIt) {
     const auto alice = at_work("alice", "-killed");
     const int port = connect(*alice);

@@ -114,6 +114,21 @@ bool Desktop::choose(const std::vector<std::string>& labels) const {
     return done(command);
 }
 
+bool Desktop::has_terminal() const {
+    ProcessOptions options;
+    options.environment = environment();
+    return run({"xdotool", "search", "--onlyvisible", "--class", "xterm"}, options, kPatience).exit_code == 0;
+}
+
+bool Desktop::type_in_terminal(const std::string& line) const {
+    ProcessOptions options;
+    options.environment = environment();
+    const Outcome typed = run({"xdotool", "search", "--onlyvisible", "--class", "xterm", "windowfocus",
+                               "--sync", "type", "--delay", "10", line + "\n"},
+                              options, kPatience);
+    return typed.exit_code == 0;
+}
+
 bool Desktop::point(int x, int y, int button) const {
     std::vector<std::string> command{"xdotool", "mousemove", std::to_string(x), std::to_string(y)};
     if (button != 0) {

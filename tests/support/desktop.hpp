@@ -43,6 +43,9 @@ public:
     bool press(const std::string& button) const;
     bool type(const std::string& field, const std::string& text) const;
     bool choose(const std::vector<std::string>& labels) const;
+    /// The line, and Enter, with the keyboard; false while there is no terminal (xterm).
+    bool type_in_terminal(const std::string& line) const;
+    bool has_terminal() const;
     /// By pointer, where the icon is a window (xembed): a click on it; the menu that its right button opens,
     /// down to the first entry that opens another one, and there the first entry.
     bool click_icon() const;

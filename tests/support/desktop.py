@@ -245,7 +245,7 @@ def screen():
 
 
 def press(name):
-    button = thing_named(name, ['push button', 'button', 'check box'])
+    button = thing_named(name, ['push button', 'button', 'toggle button', 'check box'])
     if not button.has(ENABLED):
         sys.exit(f'desktop.py: {name} cannot be pressed now')
     button.ask('DoAction', 0, of='org.a11y.atspi.Action')
