@@ -107,12 +107,13 @@ def cold_connections(stage: Stage, results: Results) -> None:
 def connections_of_users(stage: Stage, results: Results) -> None:
     """Postern with its warm tunnels, the others with their session tickets: 16 at once, then a pause; and one by one."""
     bursts = stage.of(1, 3, 15)
-    with stage.running([Postern, *subjects.peers()], resumes=True) as running:
+    with stage.running([Direct, Postern, *subjects.peers()], resumes=True) as running:
+        pairs = {name: subject for name, subject in running.items() if name != Direct.name}
         # Who keeps connections warm learns how many, who resumes sessions gets its first ones.
-        for subject in running.values():
+        for subject in pairs.values():
             burst(stage, Results(), subject.name, subject, stage.of(1, 4, 4))
         for _ in range(stage.rounds):
-            for name, subject in running.items():
+            for name, subject in pairs.items():
                 burst(stage, results, name, subject, bursts)
         for _ in range(stage.rounds):
             for name, subject in running.items():
