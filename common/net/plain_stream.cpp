@@ -96,7 +96,7 @@ void PlainStream::when_readable(ReadyListenerPtr listener) {
     const auto into = asio::buffer(ahead_);
     socket_.async_read_some(into, [this, listener = std::move(listener)](
                                       const boost::system::error_code& error, std::size_t got) {
-        if (is_cancelled_ || error == asio::error::operation_aborted) return listener->on_ready(cancelled());
+        if (error == asio::error::operation_aborted || is_cancelled_) return listener->on_ready(cancelled());
         ahead_begin_ = 0;
         ahead_end_ = static_cast<std::uint8_t>(got);
         // The kernel tells of the end as often as it is asked, of an error once.
