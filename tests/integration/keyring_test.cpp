@@ -35,11 +35,13 @@ public:
                                              options);
         EXPECT_TRUE(eventually([&] { return has_default_collection(); })) << keyring_->err();
     }
-    /// It has its name on the bus before it has that.
+    /// It has its name on the bus before it has that. The question must not make the bus start another
+    /// keyring.
     bool has_default_collection() const {
         const std::string address = fmt::format("--address=unix:path={}/bus", folder_.string());
-        return run({"busctl", address, "call", "org.freedesktop.secrets", "/org/freedesktop/secrets",
-                    "org.freedesktop.Secret.Service", "ReadAlias", "s", "default"})
+        return run({"busctl", "--auto-start=no", address, "call", "org.freedesktop.secrets",
+                    "/org/freedesktop/secrets", "org.freedesktop.Secret.Service", "ReadAlias", "s",
+                    "default"})
                    .out.find("/org/freedesktop/secrets/") != std::string::npos;
     }
 
