@@ -268,7 +268,7 @@ void AgentClient::ask(const QString& method, const QJsonObject& params, QObject*
                       std::chrono::milliseconds deadline) {
     const QPointer<QObject> asker(context);
     if (socket_.state() != QLocalSocket::ConnectedState || waiting_.size() >= kMostWaiting) {
-        QTimer::singleShot(0, this, [this, asker, on_answer = std::move(on_answer)] {
+        QTimer::singleShot(0, this, [asker, on_answer = std::move(on_answer)] {
             if (asker) {
                 on_answer({{},
                            Trouble{QStringLiteral("agent_gone"),

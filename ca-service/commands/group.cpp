@@ -50,7 +50,7 @@ Outcome<void> change(const CommandLine& line, const GroupOptions& options, bool 
     record.user = options.user;
     record.groups = {options.group};
     auto applied = administration->apply(
-        "cannot change the group", std::move(record), [&](store::Database& database) -> Result<void> {
+        "cannot change the group", record, [&](store::Database& database) -> Result<void> {
             auto changed = is_joining ? store::add_to_group(database, options.user, options.group)
                                       : store::remove_from_group(database, options.user, options.group);
             if (!changed) {

@@ -220,7 +220,7 @@ std::function<Result<std::optional<http::Detour>>(const net::Address&)> CaRoute:
         detour.open = [state, proxy = *found, where](int fd,
                                                      std::chrono::milliseconds patience) -> Result<void> {
             ProxyAnswer answer(proxy.text(), proxy.has_credentials());
-            const auto opened =
+            auto opened =
                 ask_way_blocking(fd, proxy, where, answer, std::chrono::steady_clock::now() + patience);
             state->failure.reset();
             state->is_about_credentials = answer.is_about_credentials();

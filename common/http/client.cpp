@@ -89,7 +89,7 @@ int Client::State::verify(X509_STORE_CTX* store, void* argument) {
                       : code == Code::wrong_purpose ? X509_V_ERR_INVALID_PURPOSE
                                                     : X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY;
     X509_STORE_CTX_set_error(store, error);
-    state.refusal = std::move(judged.error());
+    state.refusal = judged.error();
     return 0;
 }
 

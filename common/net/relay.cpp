@@ -62,11 +62,11 @@ public:
     std::atomic<std::uint64_t>* counter = nullptr;
 
 private:
-    void proceed(Result<void> ready);
+    void proceed(const Result<void>& ready);
     void read();
     void write();
     void pass_end();
-    void end_passed(Result<void> told);
+    void end_passed(const Result<void>& told);
     void end();
     void end_by(std::exception_ptr exception);
     ReadyListenerPtr self();
@@ -226,17 +226,17 @@ void Direction::start() {
 
 void Direction::on_ready(Result<void> ready) {
     try {
-        proceed(std::move(ready));
+        proceed(ready);
     } catch (...) {
         end_by(std::current_exception());
     }
     run_.finish_if_ended();
 }
 
-void Direction::proceed(Result<void> ready) {
+void Direction::proceed(const Result<void>& ready) {
     const bool was_writing = phase_ == Phase::writing;
     phase_ = Phase::reading;
-    if (ready.has_error()) run_.fail(was_writing ? opposite(from_) : from_, std::move(ready.error()));
+    if (ready.has_error()) run_.fail(was_writing ? opposite(from_) : from_, ready.error());
     if (run_.is_stopping()) return end();
     if (was_writing) {
         write();
@@ -249,7 +249,7 @@ void Direction::read() {
     buffer_.emplace();
     Result<std::optional<std::size_t>> got = in_.try_read(buffer_->bytes());
     if (got.has_error()) {
-        run_.fail(from_, std::move(got.error()));
+        run_.fail(from_, got.error());
         return end();
     }
     if (got.value() && *got.value() == 0) return pass_end();
@@ -258,7 +258,7 @@ void Direction::read() {
     if (filter != nullptr && !chunk.empty()) {
         Result<Bytes> passed = filter->pass(chunk);
         if (passed.has_error()) {
-            run_.refuse(from_, std::move(passed.error()));
+            run_.refuse(from_, passed.error());
             return end();
         }
         rest_ = passed.value();
@@ -271,7 +271,7 @@ void Direction::write() {
     if (!rest_.empty()) {
         Result<std::size_t> sent = out_.try_write(rest_);
         if (sent.has_error()) {
-            run_.fail(opposite(from_), std::move(sent.error()));
+            run_.fail(opposite(from_), sent.error());
             return end();
         }
         rest_ = rest_.subspan(sent.value());
@@ -297,17 +297,17 @@ void Direction::pass_end() {
         if (exception) {
             end_by(std::move(exception));
         } else {
-            end_passed(std::move(told));
+            end_passed(told);
         }
         run->finish_if_ended();
     };
     asio::co_spawn(out_.executor(), out_.shutdown_send(), std::move(passed));
 }
 
-void Direction::end_passed(Result<void> told) {
+void Direction::end_passed(const Result<void>& told) {
     const Side to = opposite(from_);
     // A side that had ended before may be gone altogether by now.
-    if (told.has_error() && !run_.has_ended(to)) run_.fail(to, std::move(told.error()));
+    if (told.has_error() && !run_.has_ended(to)) run_.fail(to, told.error());
     end();
     if (!run_.is_stopping() && !run_.has_ended(to)) run_.watch_half_close(to);
 }
