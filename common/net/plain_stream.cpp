@@ -91,7 +91,8 @@ void PlainStream::when(asio::socket_base::wait_type what, ReadyListenerPtr liste
 
 void PlainStream::when_readable(ReadyListenerPtr listener) {
     if (is_cancelled_) return tell_soon(std::move(listener), cancelled());
-    if (ahead_begin_ < ahead_end_ || read_error_ != 0) return tell_soon(std::move(listener), Result<void>());
+    const bool is_ready = ahead_begin_ < ahead_end_ || has_ended_ || read_error_ != 0;
+    if (is_ready) return tell_soon(std::move(listener), Result<void>());
     if (!was_short_) return when(asio::socket_base::wait_read, std::move(listener));
     const auto into = asio::buffer(ahead_);
     socket_.async_read_some(into, [this, listener = std::move(listener)](
@@ -100,7 +101,8 @@ void PlainStream::when_readable(ReadyListenerPtr listener) {
         ahead_begin_ = 0;
         ahead_end_ = static_cast<std::uint8_t>(got);
         // The kernel tells of the end as often as it is asked, of an error once.
-        if (error && error != asio::error::eof) read_error_ = error.value();
+        has_ended_ = error == asio::error::eof;
+        if (error && !has_ended_) read_error_ = error.value();
         listener->on_ready(Result<void>());
     });
 }

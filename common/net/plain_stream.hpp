@@ -85,6 +85,8 @@ private:
     std::uint8_t ahead_end_ = 0;
     bool is_cancelled_ = false;
     bool was_short_ = true;
+    /// A wait has met the end. Asio would have another one wait for news that never come.
+    bool has_ended_ = false;
     /// errno of a wait or a read that met an error with bytes before it; the next read tells. 0: none.
     int read_error_ = 0;
 };
