@@ -75,8 +75,8 @@ private:
     void when(boost::asio::socket_base::wait_type what, ReadyListenerPtr listener);
 
     /// Where messages are short, waiting for one reads it: a wait that reads nothing costs Asio an
-    /// epoll_ctl(2) more. Room for a message and what TLS adds to it, and little enough for thousands that
-    /// are idle. Of many bytes it would be one read too many.
+    /// epoll_ctl(2), one that reads a recv(2) in vain, which is cheaper. Room for a message and what TLS adds
+    /// to it, and little enough for thousands that are idle. Of many bytes it would be one read too many.
     static constexpr std::size_t kAhead = 128;
 
     boost::asio::generic::stream_protocol::socket socket_;
