@@ -133,8 +133,7 @@ Result<std::vector<pki::RevokedSerial>> revoked_serials(Database& database, Syst
             (database.session().prepare
                  // Begun with what is revoked, not with the sessions, most of which have nothing revoked.
                  << "SELECT serial, revoked_at, revocation_reason FROM certificates WHERE revoked_at <> 0 "
-                    "AND "
-                    "EXISTS (SELECT 1 FROM sessions WHERE id = session_id AND expires_at > :limit)",
+                    "AND EXISTS (SELECT 1 FROM sessions WHERE id = session_id AND expires_at > :limit)",
              soci::use(ended_before), soci::into(serial), soci::into(revoked_at), soci::into(reason));
         rows.execute();
         while (rows.fetch()) {

@@ -100,7 +100,6 @@ void PlainStream::when_readable(ReadyListenerPtr listener) {
         if (error == asio::error::operation_aborted || is_cancelled_) return listener->on_ready(cancelled());
         ahead_begin_ = 0;
         ahead_end_ = static_cast<std::uint8_t>(got);
-        // The kernel tells of the end as often as it is asked, of an error once.
         has_ended_ = error == asio::error::eof;
         if (error && !has_ended_) read_error_ = error.value();
         listener->on_ready(Result<void>());

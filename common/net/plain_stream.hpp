@@ -68,11 +68,10 @@ public:
     boost::asio::generic::stream_protocol::socket& socket() noexcept { return socket_; }
 
 private:
+    void when(boost::asio::socket_base::wait_type what, ReadyListenerPtr listener);
     Result<std::optional<std::size_t>> receive(Buffer into);
     std::size_t take_ahead(Buffer into) noexcept;
     Result<std::size_t> send(Bytes bytes, int flags);
-
-    void when(boost::asio::socket_base::wait_type what, ReadyListenerPtr listener);
 
     /// Where messages are short, waiting for one reads it: a wait that reads nothing costs Asio an
     /// epoll_ctl(2), one that reads a recv(2) in vain, which is cheaper. Room for a message and what TLS adds
@@ -84,10 +83,11 @@ private:
     std::uint8_t ahead_begin_ = 0;
     std::uint8_t ahead_end_ = 0;
     bool is_cancelled_ = false;
+    /// The last read brought no more than a wait could have.
     bool was_short_ = true;
     /// A wait has met the end. Asio would have another one wait for news that never come.
     bool has_ended_ = false;
-    /// errno of a wait or a read that met an error with bytes before it; the next read tells. 0: none.
+    /// errno of what ended the reading; the kernel tells once, each later read here again. 0: nothing did.
     int read_error_ = 0;
 };
 
