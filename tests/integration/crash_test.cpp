@@ -114,7 +114,8 @@ TEST(Crash, OfTheAgentLeavesALoginThatStillWorks) {
         std::this_thread::sleep_for(random_moment());
         ::kill(agent.agent_pid(), SIGKILL);
         // The command in the foreground starts another agent, with the same ports.
-        EXPECT_TRUE(eventually([&] { return psql(agent.port(), "select 'let in'").out == "let in\n"; }));
+        EXPECT_TRUE(eventually([&] { return psql(agent.port(), "select 'let in'").out == "let in\n"; }))
+            << agent.process().err() << psql(agent.port(), "select 1").err;
     }
     const Agent agent(alice);
     EXPECT_EQ(psql(agent.port(), "select 'let in'").out, "let in\n");

@@ -125,13 +125,17 @@ systemctl start postern-gateway
 eventually 15 ask 'select 1' >/dev/null 2>&1 || fail 'nobody gets through'
 
 # A psql that stays: held QUERY sends it one and gives the answer.
-coproc held { as_alice psql -X -A -t -q -h localhost -p 15432 -d orders 2>&1 | tee /tmp/held.out; }
+hold() {
+    eval 'coproc held { as_alice psql -X -A -t -q -h localhost -p 15432 -d orders 2>&1 | tee /tmp/held.out; }' 2>/dev/null
+    # Bash forgets it as soon as the process is gone.
+    held_process=$held_PID
+}
 ask_held() {
     local answer
     echo "select '$1';" >&"${held[1]}"
     read -r -t 10 answer <&"${held[0]}" && [ "$answer" = "$1" ]
 }
-hold() { eval 'coproc held { as_alice psql -X -A -t -q -h localhost -p 15432 -d orders 2>&1 | tee /tmp/held.out; }' 2>/dev/null; }
+hold
 ask_held 'before the reload' || fail 'the held connection does not work'
 
 say 'root sees who is in, and nobody else may ask'
@@ -185,7 +189,7 @@ expect_whole $gateway_log
 
 say 'stop drains: the live connection goes on, new ones are refused, the end is clean'
 eval "exec ${held[1]}>&-"
-wait "$held_PID" 2>/dev/null || true
+wait "$held_process" 2>/dev/null || true
 hold
 ask_held 'before the stop' || fail 'the held connection does not work'
 systemctl stop --no-block postern-gateway
