@@ -25,6 +25,8 @@ using nlohmann::json;
 
 /// As a shell says it of a program that Ctrl-C ended.
 constexpr int kInterrupted = 130;
+/// Agents in a row that ended before the ports were open. The first may be one that was dying.
+constexpr int kMostLost = 3;
 /// Between two attempts to log in, with --wait.
 constexpr auto kWaitPause = std::chrono::seconds(2);
 
@@ -134,23 +136,26 @@ int connect(const ConnectOptions& options) {
             "(--unsafe-any-local-user)");
     }
     Foreground foreground(options, *wanted, notes);
+    int lost_in_a_row = 0;
     for (;;) {
-        if (auto opened = foreground.open(*agent); !opened) {
+        if (const auto opened = foreground.open(*agent); opened) {
+            lost_in_a_row = 0;
+            ::sd_notify(0, "READY=1");
+            if (options.is_background) {
+                if (!options.as_json) {
+                    std::fprintf(stderr, "It stays open in the background. Close it: postern disconnect %s\n",
+                                 wanted->front().service.c_str());
+                }
+                return 0;
+            }
+            if (const auto code = foreground.watch(*agent, signals.fd())) {
+                if (owns_agent) {
+                    end_agent(*agent);
+                }
+                return *code;
+            }
+        } else if (!agent->is_closed() || ++lost_in_a_row == kMostLost) {
             return opened.error().code == Code::cancelled ? kInterrupted : fail(opened.error());
-        }
-        ::sd_notify(0, "READY=1");
-        if (options.is_background) {
-            if (!options.as_json) {
-                std::fprintf(stderr, "It stays open in the background. Close it: postern disconnect %s\n",
-                             wanted->front().service.c_str());
-            }
-            return 0;
-        }
-        if (const auto code = foreground.watch(*agent, signals.fd())) {
-            if (owns_agent) {
-                end_agent(*agent);
-            }
-            return *code;
         }
         notes.remark("the agent has ended; starting it again");
         agent = control::AgentClient::find_or_start();

@@ -8,12 +8,14 @@
 #include <fstream>
 #include <memory>
 #include <string>
+#include <thread>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "base/unique_fd.hpp"
 #include "support/stack.hpp"
 
 namespace postern::test {
@@ -248,6 +250,61 @@ TEST_F(AgentTest, IsOneForAUserAndTakesOverWhatADeadOneLeft) {
     // Nobody could find it any more.
     std::filesystem::remove(carol.agent_socket());
     EXPECT_EQ(third->wait(10s), 0);
+}
+
+/// What a command may still reach of an agent that is dying: takes so many clients, is gone at once, and then
+/// for good.
+class DyingAgent {
+public:
+    DyingAgent(const Laptop& laptop, int clients)
+        : listening_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+        std::filesystem::create_directories(laptop.agent_socket().parent_path());
+        std::filesystem::permissions(laptop.agent_socket().parent_path(), std::filesystem::perms::owner_all);
+        std::filesystem::remove(laptop.agent_socket());
+        sockaddr_un name{};
+        name.sun_family = AF_UNIX;
+        laptop.agent_socket().string().copy(name.sun_path, sizeof name.sun_path - 1);
+        const bool is_there =
+            ::bind(listening_.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) == 0 &&
+            ::listen(listening_.get(), 1) == 0;
+        EXPECT_TRUE(is_there);
+        const timeval patience{10, 0};
+        ::setsockopt(listening_.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+        thread_ = std::thread([this, clients] {
+            for (int i = 0; i < clients; ++i) {
+                const UniqueFd client(::accept(listening_.get(), nullptr, nullptr));
+            }
+            listening_ = UniqueFd();
+        });
+    }
+    /// Once all have come.
+    ~DyingAgent() { thread_.join(); }
+    DyingAgent(const DyingAgent&) = delete;
+    DyingAgent& operator=(const DyingAgent&) = delete;
+
+private:
+    UniqueFd listening_;
+    std::thread thread_;
+};
+
+TEST_F(AgentTest, ACommandThatReachedADyingOneStartsAnother) {
+    const Laptop carol(*stack_, "carol", "-dying");
+    ASSERT_EQ(carol.login().exit_code, 0);
+    ASSERT_EQ(ControlClient(carol).call("shutdown")["result"], json::object());
+    ASSERT_TRUE(eventually([&] { return !ControlClient(carol).is_connected(); }));
+    const std::vector<std::string> files{"--cert", carol.certificate(), "--key", carol.key()};
+    {
+        const DyingAgent dying(carol, 2);
+        const Agent agent(carol, files);
+        EXPECT_EQ(psql(agent.port(), "select 'let in'", "carol").out, "let in\n");
+    }
+    ASSERT_EQ(ControlClient(carol).call("shutdown")["result"], json::object());
+    ASSERT_TRUE(eventually([&] { return !ControlClient(carol).is_connected(); }));
+    // Not for ever.
+    const DyingAgent dying(carol, 3);
+    const Outcome given_up = carol.postern({"connect", "orders-db", "--cert", files[1], "--key", files[3]});
+    EXPECT_NE(given_up.exit_code, 0);
+    EXPECT_THAT(given_up.err, HasSubstr("the agent has ended"));
 }
 
 TEST_F(AgentTest, LetsInOnlyTheProgramsThatAreAllowed) {
