@@ -1,5 +1,6 @@
 #include "client-proxy/agent/agent.hpp"
 
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -35,6 +36,12 @@ constexpr unsigned short kPostgresPort = 5432;
 // Descriptors that are looked at to name a local program: milliseconds, and as long as it takes.
 constexpr std::size_t kQuickSearch = 4096;
 constexpr std::size_t kPatientSearch = 200'000;
+
+// Somebody looked whether the port is open: nothing was asked, and nobody is left to be told.
+bool is_gone_without_a_word(int fd) {
+    char byte = 0;
+    return ::recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
 
 asio::awaitable<void> return_memory(const LiveTunnels& tunnels) {
     const auto executor = co_await asio::this_coro::executor;
@@ -255,7 +262,8 @@ Outcome<LocalProgram> Agent::let_in(const LocalPort& port, std::size_t loop, int
                        peer->uid, ::geteuid())
                  : std::string("it cannot be told which user's process connected to a port that is for its "
                                "owner alone"),
-            "Each user runs postern for themselves.",
+            peer ? "Each user runs postern for themselves."
+                 : "It may have ended at once: keep the connection open until the answer is there.",
             {}};
     }
     program.uid = peer->uid;
@@ -295,6 +303,9 @@ void Agent::serve(const LocalPortPtr& port, bool is_from_anywhere, asio::io_cont
     if (!is_from_anywhere) {
         auto known = let_in(*port, index, local.fd());
         if (!known) {
+            if (is_gone_without_a_word(local.fd())) {
+                return;
+            }
             Refusal refusal = known.error();
             events_.refused(port->service, refusal);
             // A service that is not PostgreSQL speaks a language that is not known here.

@@ -24,6 +24,14 @@ namespace postern::client {
 
 namespace {
 
+// A socket that nobody has any more shows as root's, without an inode: its process closed it, or has ended.
+std::optional<LocalPeer> owned(uid_t uid, std::uint64_t inode) {
+    if (inode == 0) {
+        return std::nullopt;
+    }
+    return LocalPeer{uid, inode, 0};
+}
+
 struct Ends {
     int family = 0;
     // The peer's address and port, then ours; network byte order, as the kernel keeps them.
@@ -113,7 +121,7 @@ std::optional<LocalPeer> ask_kernel(const Ends& ends) {
     }
     inet_diag_msg message{};
     std::memcpy(&message, answer.data() + NLMSG_HDRLEN, sizeof message);
-    return LocalPeer{message.idiag_uid, message.idiag_inode, 0};
+    return owned(message.idiag_uid, message.idiag_inode);
 }
 
 std::string proc_form(const Ends& ends, const std::array<std::uint32_t, 4>& address, std::uint16_t port) {
@@ -142,7 +150,7 @@ std::optional<LocalPeer> ask_proc(const Ends& ends) {
         }
         std::uint64_t inode = 0;
         if (fields >> ignored >> ignored >> ignored >> ignored >> uid >> ignored >> inode) {
-            return LocalPeer{uid, inode, 0};
+            return owned(uid, inode);
         }
     }
     return std::nullopt;

@@ -18,7 +18,8 @@ struct LocalPeer {
 };
 
 /// Who owns the peer's socket, as the kernel says (SO_PEERCRED for a Unix socket; sock_diag, else
-/// /proc/net/tcp for TCP); nothing when it does not say, or when the peer is not on this machine.
+/// /proc/net/tcp for TCP); nothing when it does not say, when the peer is not on this machine, or has already
+/// closed its socket: then it was anybody's.
 std::optional<LocalPeer> local_peer(int fd);
 
 /// Whether that is this process's user, or root.

@@ -66,6 +66,37 @@ TEST_F(LocalAccess, IsForTheOwnerAloneOverEitherProtocolAndOthersAreToldSo) {
     EXPECT_THAT(alice.postern({"status"}).out, HasSubstr("another user of this machine"));
 }
 
+// The kernel shows a socket that its process has closed as root's.
+TEST_F(LocalAccess, IsForNobodyWhoHasClosedTheConnectionByTheTimeItIsSeen) {
+    const Laptop alice = logged_in();
+    const Agent agent(alice);
+    const auto troubles = [&] {
+        const auto status = nlohmann::json::parse(alice.postern({"status", "--json"}).out);
+        const auto& all = status.at("trouble");
+        return std::count_if(all.begin(), all.end(), [](const auto& trouble) {
+            return trouble.dump().find("cannot be told which user") != std::string::npos;
+        });
+    };
+    const auto connections = [] {
+        const auto records = stack_->records();
+        return std::count_if(records.begin(), records.end(), [](const auto& record) {
+            return record["event"].value("action", "").starts_with("connection.");
+        });
+    };
+    const auto before = connections();
+    for (const std::string sent : {"", "printf 'hello' >&3;"}) {
+        const std::string script =
+            fmt::format("exec 3<>/dev/tcp/127.0.0.1/{}; {} exec 3>&-", agent.passthrough_port(), sent);
+        ASSERT_EQ(::kill(agent.agent_pid(), SIGSTOP), 0);
+        const Outcome sender = run({"bash", "-c", script});
+        ASSERT_EQ(::kill(agent.agent_pid(), SIGCONT), 0);
+        ASSERT_EQ(sender.exit_code, 0) << sender.err;
+    }
+    // Whoever only looked whether the port is open is no trouble.
+    EXPECT_TRUE(eventually([&] { return troubles() == 1; })) << alice.postern({"status", "--json"}).out;
+    EXPECT_EQ(connections(), before);
+}
+
 TEST_F(LocalAccess, TellsAProgramThatIsNotAllowedWhy) {
     const Laptop alice = logged_in();
     ASSERT_EQ(alice.postern({"agent", "--stop"}).exit_code, 0);

@@ -248,12 +248,46 @@ TEST_F(AgentPort, FindsTheProgramThatConnects) {
     EXPECT_EQ(ProgramFinder().find(1, ::geteuid(), 1'000'000), 0);
 }
 
-TEST_F(AgentPort, KnowsWhoseProcessConnects) {
-    const auto client = connect_to(port_);
-    const UniqueFd listening(::socket(AF_INET, SOCK_STREAM, 0));
-    EXPECT_EQ(local_peer(client.get())->uid, ::geteuid());
-    EXPECT_TRUE(is_own_user(*local_peer(client.get())));
-    EXPECT_FALSE(local_peer(listening.get()).has_value());
+/// Accepts what connects, when it is asked to.
+class LocalPeers : public testing::Test {
+protected:
+    LocalPeers() : listening_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+        address_.sin_family = AF_INET;
+        address_.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        socklen_t size = sizeof address_;
+        EXPECT_EQ(::bind(listening_.get(), reinterpret_cast<sockaddr*>(&address_), size), 0);
+        EXPECT_EQ(::listen(listening_.get(), 8), 0);
+        EXPECT_EQ(::getsockname(listening_.get(), reinterpret_cast<sockaddr*>(&address_), &size), 0);
+    }
+    UniqueFd connect() const {
+        UniqueFd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        EXPECT_EQ(::connect(client.get(), reinterpret_cast<const sockaddr*>(&address_), sizeof address_), 0);
+        EXPECT_EQ(::send(client.get(), "FLUSHALL\r\n", 10, 0), 10);
+        return client;
+    }
+    UniqueFd accept() const { return UniqueFd(::accept4(listening_.get(), nullptr, nullptr, SOCK_CLOEXEC)); }
+
+    const UniqueFd listening_;
+    sockaddr_in address_{};
+};
+
+TEST_F(LocalPeers, AreKnownByTheirUser) {
+    const UniqueFd client = connect();
+    const UniqueFd accepted = accept();
+    const auto peer = local_peer(accepted.get());
+    ASSERT_TRUE(peer.has_value());
+    EXPECT_EQ(peer->uid, ::geteuid());
+    EXPECT_TRUE(is_own_user(*peer));
+    ASSERT_EQ(::shutdown(client.get(), SHUT_WR), 0);
+    EXPECT_TRUE(local_peer(accepted.get()).has_value()) << "half-closed";
+}
+
+// The kernel shows a socket that was closed as root's.
+TEST_F(LocalPeers, AreNobodyOnceTheyHaveClosedTheirSocket) {
+    connect();
+    const UniqueFd accepted = accept();
+    EXPECT_FALSE(local_peer(accepted.get()).has_value());
+    EXPECT_FALSE(local_peer(listening_.get()).has_value());
 }
 
 }  // namespace
