@@ -119,7 +119,9 @@ void Foreground::take(const control::Notification& notification) {
         const std::string service = params.value("name", std::string());
         if (services_.count(service) > 0) {
             states_[service] = params.value("state", std::string());
-            has_ended_ = has_ended_ || (params["ports"].empty() && states_[service] == "disconnected");
+            if (params["ports"].empty() && states_[service] == "disconnected") {
+                forget(service);
+            }
         }
     } else if (notification.method == "traffic") {
         for (const auto& one : params["services"]) {
@@ -131,6 +133,17 @@ void Foreground::take(const control::Notification& notification) {
         note_attention(reason_of_attention(params));
     } else if (notification.method == "shutdown") {
         has_ended_ = true;
+    }
+}
+
+// Somebody has closed it; the others stay open.
+void Foreground::forget(const std::string& service) {
+    services_.erase(service);
+    states_.erase(service);
+    std::erase_if(wanted_, [&](const WantedPort& wanted) { return wanted.service == service; });
+    has_ended_ = has_ended_ || services_.empty();
+    if (!has_ended_) {
+        notes_.remark(fmt::format("{} is closed; the others stay open", service));
     }
 }
 

@@ -40,6 +40,7 @@ private:
     nlohmann::json parameters_of(const WantedPort& wanted) const;
     Outcome<void> show_opened(const WantedPort& wanted, const nlohmann::json& service, int agent_pid);
     void take(const control::Notification& notification);
+    void forget(const std::string& service);
     void note_attention(const std::string& reason);
     void take_all(control::AgentClient& agent);
     bool is_session_ending() const;
@@ -47,7 +48,7 @@ private:
     void show_status();
 
     const ConnectOptions& options_;
-    const std::vector<WantedPort> wanted_;
+    std::vector<WantedPort> wanted_;
     Notes& notes_;
     std::set<std::string> services_;
     std::map<std::string, nlohmann::json> traffic_;
