@@ -226,6 +226,13 @@ Desk::Answering Desk::connect(control::ClientId client, json params) {
         control::Reply bad = control::refusal_reply(stopping);
         co_return std::move(bad);
     }
+    // Whoever has left meanwhile would hold the port for ever.
+    if (wish->holder != 0 && !server_->has(wish->holder)) {
+        const Refusal left{Code::cancelled, "the command that was to hold the port open has ended", {}, {}};
+        control::Reply bad = control::refusal_reply(left);
+        publish_service(service);
+        co_return std::move(bad);
+    }
     if (auto kept = remember_database(service, database); !kept) {
         control::Reply bad = control::refusal_reply(kept.error());
         co_return std::move(bad);
@@ -247,12 +254,16 @@ Desk::Answering Desk::connect(control::ClientId client, json params) {
 
 Desk::Answering Desk::disconnect(control::ClientId, json params) {
     const std::string service = params.at("service").get<std::string>();
-    const auto number = params.value("port", 0U);
+    const auto number = number_in(params, "port", 65535);
+    if (!number) {
+        control::Reply bad = refused(number.error());
+        co_return std::move(bad);
+    }
     const Refusal why{Code::cancelled,
                       fmt::format("the port of {} was closed", service),
                       fmt::format("Open it again: postern connect {}", service),
                       {}};
-    const auto ports = ports_.close(service, static_cast<unsigned short>(number), why);
+    const auto ports = ports_.close(service, static_cast<unsigned short>(number->value_or(0)), why);
     closed(ports, "it was closed");
     json answer = service_json(service);
     answer["closed"] = ports.size();
@@ -271,6 +282,10 @@ Desk::Answering Desk::port_set(control::ClientId, json params) {
         co_return std::move(bad);
     }
     const auto port = static_cast<unsigned short>(number);
+    if (const auto checked = ports_.check_not_kept(service, *mode, port); !checked) {
+        control::Reply bad = refused(checked.error());
+        co_return std::move(bad);
+    }
     const HeldPort* const open = ports_.of(service);
     if (open != nullptr && open->port->mode == *mode && open->port->number != port) {
         // The new one first: when it cannot be had, the old one stays.

@@ -9,6 +9,10 @@ namespace postern::client {
 
 namespace {
 
+std::string book_name(std::string_view service, Mode mode) {
+    return std::string(service) + (mode == Mode::end_to_end ? "" : "/passthrough");
+}
+
 Refusal port_taken(const std::string& service, unsigned short port, const Failure& failure) {
     if (failure.code != Code::already_exists) {
         return {failure.code, failure.detail, "Choose another port: " + service + ":PORT", {}};
@@ -39,7 +43,7 @@ Outcome<LocalPortPtr> OpenPorts::open_somewhere(PortWish& wish, std::string& rem
     }
     PortBook& book = book_;
     book = PortBook::load(folder_);
-    const std::string name = wish.book_name();
+    const std::string name = book_name(wish.order.service, wish.order.mode);
     const unsigned short remembered = book.find(name);
     unsigned short number = wish.number
                                 ? *wish.number
@@ -131,25 +135,28 @@ std::vector<LocalPortPtr> OpenPorts::release(std::uint64_t holder, const Refusal
     return closed;
 }
 
+Outcome<void> OpenPorts::check_not_kept(const std::string& service, Mode mode, unsigned short number) {
+    book_ = PortBook::load(folder_);
+    const std::string other = book_.owner(number);
+    if (other.empty() || other == book_name(service, mode)) {
+        return {};
+    }
+    return Refusal{Code::already_exists,
+                   fmt::format("port {} is kept for {}", number, other),
+                   "Choose another port, or give that service another one first.",
+                   {}};
+}
+
 Outcome<void> OpenPorts::remember(const std::string& service, Mode mode, unsigned short number) {
     const auto held = folder_.lock("ports.lock");
     if (!held) {
         return local_refusal(held.error());
     }
-    PortBook& book = book_;
-    book = PortBook::load(folder_);
-    PortWish wish;
-    wish.order.service = service;
-    wish.order.mode = mode;
-    const std::string name = wish.book_name();
-    if (const std::string other = book.owner(number); !other.empty() && other != name) {
-        return Refusal{Code::already_exists,
-                       fmt::format("port {} is kept for {}", number, other),
-                       "Choose another port, or give that service another one first.",
-                       {}};
+    if (auto checked = check_not_kept(service, mode, number); !checked) {
+        return checked;
     }
-    book.remember(name, number);
-    if (auto saved = book.save(folder_); !saved) {
+    book_.remember(book_name(service, mode), number);
+    if (auto saved = book_.save(folder_); !saved) {
         return local_refusal(saved.error());
     }
     return {};
@@ -167,10 +174,7 @@ const HeldPort* OpenPorts::of(std::string_view service) const {
 }
 
 unsigned short OpenPorts::remembered(std::string_view service, Mode mode) const {
-    PortWish wish;
-    wish.order.service = service;
-    wish.order.mode = mode;
-    return book_.find(wish.book_name());
+    return book_.find(book_name(service, mode));
 }
 
 std::vector<std::string> OpenPorts::remembered_services() const {

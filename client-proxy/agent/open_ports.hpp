@@ -25,10 +25,6 @@ struct PortWish {
     std::uint64_t holder = 0;
     /// A name that no gateway offers may be a slip: it gets a number for now, not for good.
     bool is_known = true;
-
-    std::string book_name() const {
-        return order.mode == Mode::end_to_end ? order.service : order.service + "/passthrough";
-    }
 };
 
 struct HeldPort {
@@ -49,7 +45,9 @@ public:
     std::vector<LocalPortPtr> close(std::string_view service, unsigned short number, const Refusal& why);
     /// Those that nobody holds any more.
     std::vector<LocalPortPtr> release(std::uint64_t holder, const Refusal& why);
-    /// For the next time. Code::already_exists when another service has the number.
+    /// Code::already_exists when the number is another service's, the next time that it opens.
+    Outcome<void> check_not_kept(const std::string& service, Mode mode, unsigned short number);
+    /// For the next time, when it is not another service's.
     Outcome<void> remember(const std::string& service, Mode mode, unsigned short number);
 
     const std::vector<HeldPort>& all() const noexcept { return ports_; }

@@ -1,5 +1,6 @@
 #include "client-proxy/control/server.hpp"
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -28,6 +29,12 @@ bool is_own_user(int fd) {
     return ::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.uid == ::geteuid();
 }
 
+// Rather than having closed its writing side alone (poll(2) of a Unix socket).
+bool has_hung_up(int fd) {
+    pollfd peer{fd, 0, 0};
+    return ::poll(&peer, 1, 0) != 0;
+}
+
 }  // namespace
 
 Reply refusal_reply(const Refusal& refusal, std::string_view reason) {
@@ -50,6 +57,8 @@ struct Server::Client {
     asio::steady_timer has_output;
     std::size_t requests = 0;
     bool is_subscribed = false;
+    /// It will ask no more, and may still wait for answers.
+    bool has_asked_all = false;
     bool is_gone = false;
 };
 
@@ -78,6 +87,11 @@ asio::awaitable<void> Server::read(ClientPtr client) {
     const net::Buffer into(block);
     for (bool is_good = true; is_good && !client->is_gone;) {
         const auto got = co_await client->stream.read_some(into);
+        if (got && *got == 0 && !client->is_gone && !has_hung_up(client->stream.fd())) {
+            client->has_asked_all = true;
+            client->has_output.cancel();
+            co_return;
+        }
         if (!got || *got == 0) {
             break;
         }
@@ -90,10 +104,15 @@ asio::awaitable<void> Server::read(ClientPtr client) {
             send(client, error_line(nullptr, error));
         }
     }
+    leave(client);
+}
+
+void Server::leave(const ClientPtr& client) {
     client->is_gone = true;
     client->has_output.cancel();
-    clients_.erase(client->id);
-    methods_.gone(client->id);
+    if (clients_.erase(client->id) > 0) {
+        methods_.gone(client->id);
+    }
 }
 
 bool Server::take(const ClientPtr& client, const std::string& line) {
@@ -147,7 +166,7 @@ void Server::send(const ClientPtr& client, std::string line) {
 asio::awaitable<void> Server::write(ClientPtr client) {
     for (;;) {
         if (client->output.empty()) {
-            if (client->is_gone) {
+            if (client->is_gone || (client->has_asked_all && client->requests == 0)) {
                 break;
             }
             client->has_output.expires_at(asio::steady_timer::time_point::max());
@@ -163,7 +182,7 @@ asio::awaitable<void> Server::write(ClientPtr client) {
             break;
         }
     }
-    client->is_gone = true;
+    leave(client);
     client->stream.close();
 }
 

@@ -56,6 +56,8 @@ public:
     void publish(std::string_view method, const nlohmann::json& params);
     std::size_t clients() const noexcept { return clients_.size(); }
     std::size_t subscribers() const noexcept;
+    /// Whether the client is still connected.
+    bool has(ClientId client) const { return clients_.count(client) > 0; }
 
 private:
     struct Client;
@@ -67,6 +69,7 @@ private:
     boost::asio::awaitable<void> answer(ClientPtr client, Request request);
     bool take(const ClientPtr& client, const std::string& line);
     void send(const ClientPtr& client, std::string line);
+    void leave(const ClientPtr& client);
 
     net::EventLoops& loops_;
     Methods& methods_;

@@ -231,6 +231,43 @@ TEST_F(AgentTest, PortsOfABackgroundConnectOutliveTheCommandAndOthersDoNot) {
     EXPECT_EQ(psql(kept, "select 1", "bob").exit_code, 2);
 }
 
+TEST_F(AgentTest, ClosingOneServiceLeavesTheOthersOfTheSameCommandOpen) {
+    const Laptop bob(*stack_, "bob");
+    ASSERT_EQ(bob.login().exit_code, 0);
+    const int kept = free_port();
+    Process connect({program("postern"), "connect", "nobody-db:0", fmt::format("orders-db:{}", kept)},
+                    bob.options());
+    ASSERT_TRUE(eventually([&] { return psql(kept, "select 'let in'", "bob").out == "let in\n"; }));
+    EXPECT_EQ(bob.postern({"disconnect", "nobody-db"}).exit_code, 0);
+    connect.wait_for_err("is closed");
+    EXPECT_EQ(psql(kept, "select 'let in'", "bob").out, "let in\n");
+    EXPECT_EQ(bob.postern({"disconnect", "orders-db"}).exit_code, 0);
+    EXPECT_EQ(connect.wait(5s), 0) << connect.err();
+}
+
+TEST_F(AgentTest, ARefusedPortLeavesTheOldOneOpenAndRemembered) {
+    const Laptop bob(*stack_, "bob");
+    ASSERT_EQ(bob.login().exit_code, 0);
+    const auto agent = start(bob);
+    ControlClient client(bob);
+    const int others = free_port();
+    const int own = free_port();
+    // By its name the first in the book.
+    client.call("connect", {{"service", "archive-db"}, {"port", others}});
+    client.call("disconnect", {{"service", "archive-db"}});
+    client.call("connect", {{"service", "orders-db"}, {"port", own}});
+    const json refused = client.call("port.set", {{"service", "orders-db"}, {"port", others}});
+    EXPECT_EQ(refused["error"]["data"]["reason"], "port_in_use") << refused;
+    EXPECT_EQ(psql(own, "select 'let in'", "bob").out, "let in\n");
+    EXPECT_EQ(psql(others, "select 1", "bob").exit_code, 2);
+    // What is no port closes none.
+    const json nonsense = client.call("disconnect", {{"service", "orders-db"}, {"port", 65536}});
+    EXPECT_TRUE(nonsense.contains("error")) << nonsense;
+    EXPECT_EQ(psql(own, "select 'let in'", "bob").out, "let in\n");
+    client.call("disconnect", {{"service", "orders-db"}});
+    EXPECT_EQ(client.call("connect", {{"service", "orders-db"}})["result"]["port"], own);
+}
+
 TEST_F(AgentTest, IsOneForAUserAndTakesOverWhatADeadOneLeft) {
     const Laptop carol(*stack_, "carol");
     auto first = start(carol);

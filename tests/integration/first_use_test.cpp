@@ -149,6 +149,13 @@ TEST_F(FirstUse, CtrlCEndsAConnectThatStillWaitsForItsGateway) {
     }));
     connect.signal(SIGINT);
     EXPECT_EQ(connect.wait(1s), 130) << connect.err();
+    // And leaves no port behind, whatever the gateway says later.
+    EXPECT_TRUE(eventually([&] {
+        const auto services = nlohmann::json::parse(alice.postern({"status", "--json"}).out)["services"];
+        return services[0]["state"] != "connecting";
+    }));
+    const auto services = nlohmann::json::parse(alice.postern({"status", "--json"}).out)["services"];
+    EXPECT_TRUE(services[0]["ports"].empty()) << services.dump(2);
     stack_->gateway().signal(SIGCONT);
 }
 

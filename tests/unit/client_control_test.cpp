@@ -8,6 +8,9 @@
 #include <string>
 #include <vector>
 
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -118,6 +121,10 @@ public:
     boost::asio::awaitable<Reply> call(ClientId client, std::string method, json params) override {
         if (method == "subscribe") {
             server->subscribe(client);
+        } else if (method == "think") {
+            boost::asio::steady_timer thought(co_await boost::asio::this_coro::executor,
+                                              std::chrono::milliseconds(20));
+            co_await thought.async_wait(boost::asio::use_awaitable);
         } else if (method == "throw") {
             params.at("missing").get<int>();
         } else if (method == "publish") {
@@ -208,6 +215,16 @@ TEST_F(ControlServer, EndsAConnectionWhoseLineDoesNotEnd) {
     say(fd, std::string(kMostRequestBytes + 1, 'x'));
     EXPECT_THAT(hear(fd), HasSubstr("too long"));
     EXPECT_EQ(hear(fd), "");
+}
+
+TEST_F(ControlServer, AnswersWhoeverAsksNoMoreAndThenCloses) {
+    const auto fd = dial();
+    say(fd, request(1, "think") + request(2, "think"));
+    ::shutdown(fd.get(), SHUT_WR);
+    EXPECT_THAT(hear(fd), HasSubstr("\"id\":1"));
+    EXPECT_THAT(hear(fd), HasSubstr("\"id\":2"));
+    EXPECT_EQ(hear(fd), "");
+    EXPECT_EQ(methods_.gone_clients, 1);
 }
 
 TEST_F(ControlServer, TakesNoMoreClientsThanItsBoundAndTheNextAfterOneLeft) {
