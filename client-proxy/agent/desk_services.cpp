@@ -43,7 +43,7 @@ const OfferedService* Desk::offer_of(std::string_view service) const {
 
 asio::awaitable<Outcome<std::vector<OfferedService>>> Desk::ask_gateways(
     std::shared_ptr<LoginSource> logins) const {
-    auto login = co_await logins->current(kListPatience);
+    auto login = co_await logins->current(kListPatience, WaitsFor::renewal);
     if (!login) {
         co_return login.error();
     }

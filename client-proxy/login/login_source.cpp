@@ -1,11 +1,8 @@
 #include "client-proxy/login/login_source.hpp"
 
 #include <algorithm>
-#include <exception>
 #include <utility>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <fmt/format.h>
@@ -59,7 +56,7 @@ std::filesystem::file_time_type time_of(const std::filesystem::path& path) {
 
 }  // namespace
 
-asio::awaitable<Outcome<LoginPtr>> FixedLogin::current(std::chrono::milliseconds) {
+asio::awaitable<Outcome<LoginPtr>> FixedLogin::current(std::chrono::milliseconds, WaitsFor) {
     co_return login_;
 }
 
@@ -142,7 +139,7 @@ void RenewedLogin::let_go(std::vector<Timer>& waiting) {
     }
 }
 
-asio::awaitable<Outcome<LoginPtr>> RenewedLogin::current(std::chrono::milliseconds patience) {
+asio::awaitable<Outcome<LoginPtr>> RenewedLogin::current(std::chrono::milliseconds patience, WaitsFor worth) {
     const auto executor = co_await asio::this_coro::executor;
     const auto end = std::chrono::steady_clock::now() + patience;
     // A certificate that is renewed in the last moments of a session is over before a gateway has seen it:
@@ -171,7 +168,7 @@ asio::awaitable<Outcome<LoginPtr>> RenewedLogin::current(std::chrono::millisecon
         {
             const std::lock_guard lock(mutex_);
             std::erase(waiting_, timer);
-            asks_person = is_worth_asking();
+            asks_person = worth == WaitsFor::person && is_worth_asking();
             if (asks_person) {
                 timer->expires_after(kPersonPatience);
                 waiting_for_person_.push_back(timer);
@@ -304,20 +301,6 @@ void RenewedLogin::watch_files(std::unique_lock<std::mutex>& lock) {
         hooks_.on_change(now_valid);
     }
     lock.lock();
-}
-
-Outcome<LoginPtr> wait_for_login(LoginSource& source, std::chrono::milliseconds patience) {
-    asio::io_context loop(1);
-    std::optional<Outcome<LoginPtr>> outcome;
-    asio::co_spawn(loop, source.current(patience),
-                   [&](const std::exception_ptr& exception, Outcome<LoginPtr> result) {
-                       if (exception) {
-                           std::rethrow_exception(exception);
-                       }
-                       outcome = std::move(result);
-                   });
-    loop.run();
-    return *std::move(outcome);
 }
 
 Outcome<LoginPtr> renew_login(const ProfileFolder& folder, SystemTime now, bool is_doubted) {

@@ -22,12 +22,23 @@
 
 namespace postern::client {
 
+/// What is worth waiting for where the login is no longer good.
+enum class WaitsFor {
+    /// The CA's answer.
+    renewal,
+    /// And the person, where only a new login helps and somebody asks them for it: for sessions, behind which
+    /// a
+    /// program waits.
+    person,
+};
+
 /// Thread-safe.
 class LoginSource {
 public:
     virtual ~LoginSource() = default;
     /// A login that is good now; waits for a renewal, at most `patience`, only when there is none.
-    virtual boost::asio::awaitable<Outcome<LoginPtr>> current(std::chrono::milliseconds patience) = 0;
+    virtual boost::asio::awaitable<Outcome<LoginPtr>> current(std::chrono::milliseconds patience,
+                                                              WaitsFor worth) = 0;
     /// The newest one, good or not; null when there is none.
     virtual LoginPtr latest() const = 0;
     /// Whether it waits for somebody, so that its end would have to wait as well.
@@ -39,7 +50,8 @@ public:
 class FixedLogin final : public LoginSource {
 public:
     explicit FixedLogin(LoginPtr login) : login_(std::move(login)) {}
-    boost::asio::awaitable<Outcome<LoginPtr>> current(std::chrono::milliseconds patience) override;
+    boost::asio::awaitable<Outcome<LoginPtr>> current(std::chrono::milliseconds patience,
+                                                      WaitsFor worth) override;
     LoginPtr latest() const override { return login_; }
 
 private:
@@ -68,7 +80,8 @@ public:
     RenewedLogin(const RenewedLogin&) = delete;
     RenewedLogin& operator=(const RenewedLogin&) = delete;
 
-    boost::asio::awaitable<Outcome<LoginPtr>> current(std::chrono::milliseconds patience) override;
+    boost::asio::awaitable<Outcome<LoginPtr>> current(std::chrono::milliseconds patience,
+                                                      WaitsFor worth) override;
     LoginPtr latest() const override;
     bool is_busy() const override;
     /// Why the last renewal failed; nothing when it did not.
@@ -120,9 +133,6 @@ private:
     std::filesystem::file_time_type files_seen_{};
     std::thread thread_;
 };
-
-/// LoginSource::current() for a thread that may block.
-Outcome<LoginPtr> wait_for_login(LoginSource& source, std::chrono::milliseconds patience);
 
 /// One renewal, by whoever is first among the processes that share the folder: what is on the disk when that
 /// is still good and not doubted, or a new one from the CA, kept on the disk. Blocking.

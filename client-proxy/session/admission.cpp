@@ -15,7 +15,7 @@ boost::asio::awaitable<Outcome<Admission>> admit(Agent& agent, LocalPortPtr port
                      {}};
         co_return std::move(full);
     }
-    auto login = co_await port->logins->current(agent.options().login_patience);
+    auto login = co_await port->logins->current(agent.options().login_patience, WaitsFor::person);
     if (!login) {
         co_return login.error();
     }

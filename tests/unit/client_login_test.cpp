@@ -4,6 +4,9 @@
 #include <string>
 #include <vector>
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_future.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -51,7 +54,12 @@ protected:
                         .has_value());
         return folder;
     }
-    static Outcome<LoginPtr> current(LoginSource& source) { return wait_for_login(source, 10s); }
+    static Outcome<LoginPtr> current(LoginSource& source, WaitsFor worth = WaitsFor::person) {
+        boost::asio::io_context loop(1);
+        auto outcome = boost::asio::co_spawn(loop, source.current(10s, worth), boost::asio::use_future);
+        loop.run();
+        return outcome.get();
+    }
 
     Folder folder_;
     People people_;
@@ -113,6 +121,8 @@ TEST_F(Renewal, ThatNeedsAPersonIsWaitedForWhereSomebodyAsksThem) {
     }
     asked.get_future().wait();
     EXPECT_TRUE(source.is_awaited());
+    // A list of services is worth no login form.
+    EXPECT_EQ(current(source, WaitsFor::renewal).error().code, Code::unauthenticated);
     const auto fresh = people_.login(now() + 50min);
     source.adopt(fresh);
     for (auto& one : waiting) {

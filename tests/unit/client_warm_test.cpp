@@ -65,7 +65,7 @@ private:
 class ChangingLogin final : public LoginSource {
 public:
     explicit ChangingLogin(LoginPtr login) : login_(std::move(login)) {}
-    boost::asio::awaitable<Outcome<LoginPtr>> current(std::chrono::milliseconds) override {
+    boost::asio::awaitable<Outcome<LoginPtr>> current(std::chrono::milliseconds, WaitsFor) override {
         LoginPtr login = latest();
         if (!login) {
             Refusal nobody{Code::unauthenticated, "logged out", {}, {}};
