@@ -1,30 +1,28 @@
 #include "client-proxy/commands/child_process.hpp"
 
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
 
 #include <fmt/format.h>
 
+#include "base/process.hpp"
 #include "client-proxy/commands/terminal.hpp"
 
 namespace postern::client {
 
 namespace {
 
-// Between fork and exec only what is safe in the child of a process with threads.
-[[noreturn]] void become(char* const* arguments, const std::string& complaint, mode_t umask) {
-    ::umask(umask);
-    for (const int signal : {SIGPIPE, SIGINT, SIGQUIT, SIGTERM, SIGHUP}) {
-        ::signal(signal, SIG_DFL);
-    }
-    sigset_t none;
-    ::sigemptyset(&none);
-    ::sigprocmask(SIG_SETMASK, &none, nullptr);
+// Between fork and exec only what is safe in the child of a process with threads. exec itself takes the
+// handlers away.
+[[noreturn]] void become(char* const* arguments, const std::string& complaint, const Inherited& inherited,
+                         const sigset_t& mask) {
+    inherited.give_back();
+    ::sigprocmask(SIG_SETMASK, &mask, nullptr);
     ::execvp(arguments[0], arguments);
     [[maybe_unused]] const ssize_t ignored = ::write(STDERR_FILENO, complaint.data(), complaint.size());
     ::_exit(127);
@@ -32,16 +30,30 @@ namespace {
 
 pid_t g_child = 0;
 
-// A signal that is meant for this process alone is the program's to judge.
-void pass_on(int signal) {
-    if (g_child > 0) {
+// What the terminal sends (Ctrl-C, its new size) reaches the program by itself. A signal that somebody sent
+// to this process is the program's to judge.
+void pass_on(int signal, siginfo_t* info, void*) {
+    if (g_child > 0 && info->si_code != SI_KERNEL) {
         ::kill(g_child, signal);
+    }
+}
+
+constexpr std::array kPassedOn{SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGWINCH};
+
+void listen_for_signals() {
+    struct sigaction action {};
+    action.sa_sigaction = pass_on;
+    action.sa_flags = SA_SIGINFO;
+    for (const int signal : kPassedOn) {
+        if (signal != SIGHUP || !is_ignored(SIGHUP)) {
+            ::sigaction(signal, &action, nullptr);
+        }
     }
 }
 
 }  // namespace
 
-int run_child(std::vector<std::string> command, mode_t umask) {
+int run_child(std::vector<std::string> command, const Inherited& inherited) {
     std::string complaint = fmt::format("postern: error: {} cannot be started\n", command.front());
     if (command.front() == "psql") {
         complaint += "hint: Install it: apt install postgresql-client\n";
@@ -51,9 +63,12 @@ int run_child(std::vector<std::string> command, mode_t umask) {
         arguments.push_back(word.data());
     }
     arguments.push_back(nullptr);
-    // Ctrl-C in the terminal reaches the program by itself; this process outlives it.
-    std::signal(SIGINT, SIG_IGN);
-    std::signal(SIGQUIT, SIG_IGN);
+    // None is lost between the handlers and the program that they are for.
+    sigset_t all;
+    sigset_t mask;
+    ::sigfillset(&all);
+    ::sigprocmask(SIG_SETMASK, &all, &mask);
+    listen_for_signals();
     const pid_t child = ::fork();
     if (child < 0) {
         return fail(Refusal{Code::io_failed,
@@ -62,11 +77,10 @@ int run_child(std::vector<std::string> command, mode_t umask) {
                             {}});
     }
     if (child == 0) {
-        become(arguments.data(), complaint, umask);
+        become(arguments.data(), complaint, inherited, mask);
     }
     g_child = child;
-    std::signal(SIGTERM, pass_on);
-    std::signal(SIGHUP, pass_on);
+    ::sigprocmask(SIG_SETMASK, &mask, nullptr);
     int status = 0;
     while (::waitpid(child, &status, 0) < 0) {
         if (errno != EINTR) {

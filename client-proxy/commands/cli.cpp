@@ -1,6 +1,8 @@
 #include "client-proxy/commands/cli.hpp"
 
+#include <algorithm>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <CLI/CLI.hpp>
@@ -93,9 +95,20 @@ int tell_wrong_use(const CLI::App& app, const CLI::ParseError& error, int argc, 
     return fail_usage(fmt::format("postern {}: {}", command, error.what()), hint);
 }
 
+/// How many words there are before "--". What stands behind it is another program's, word for word: CLI11
+/// takes
+/// "[a,b]" for a list.
+int own_words(int argc, char** argv) {
+    return static_cast<int>(std::find(argv, argv + argc, std::string_view("--")) - argv);
+}
+
+bool runs_a_program(int argc, char** argv) {
+    return argc > 1 && (argv[1] == std::string_view("psql") || argv[1] == std::string_view("run"));
+}
+
 }  // namespace
 
-int run_cli(int argc, char** argv, mode_t umask) {
+int run_cli(int argc, char** argv, const Inherited& inherited) {
     CLI::App app(
         "Postern: PostgreSQL on localhost, through mutual TLS, with a login certificate that lives for an "
         "hour.",
@@ -107,6 +120,8 @@ int run_cli(int argc, char** argv, mode_t umask) {
         "or:          postern connect orders-db    keeps localhost:5432 open for other programs\n"
         "and see:     man postern, postern doctor orders-db");
     int code = 0;
+    const int own = runs_a_program(argc, argv) ? own_words(argc, argv) : argc;
+    const std::vector<std::string> behind(argv + std::min(own + 1, argc), argv + argc);
 
     LoginOptions login;
     CLI::App* const login_command =
@@ -174,7 +189,7 @@ int run_cli(int argc, char** argv, mode_t umask) {
     disconnect_command->callback([&] { code = disconnect(closed_service, as_json); });
 
     RunOptions psql;
-    psql.umask = umask;
+    psql.inherited = inherited;
     CLI::App* const psql_command =
         app.add_subcommand("psql", "Run psql on a service: postern psql SERVICE -- ARGUMENTS");
     psql_command->add_option("service", psql.service, "SERVICE")->required();
@@ -183,18 +198,24 @@ int run_cli(int argc, char** argv, mode_t umask) {
     add_login_choice(*psql_command, psql.files);
     psql_command->callback([&] {
         psql.command.insert(psql.command.begin(), "psql");
+        psql.command.insert(psql.command.end(), behind.begin(), behind.end());
         code = run_with_service(psql);
     });
 
     RunOptions run;
-    run.umask = umask;
+    run.inherited = inherited;
     CLI::App* const run_command = app.add_subcommand(
         "run", "Run a program with PGHOST, PGPORT and PGUSER set: postern run SERVICE -- PROGRAM ARGUMENTS");
     run_command->add_option("service", run.service, "SERVICE")->required();
-    run_command->add_option("program", run.command, "Program and its arguments, behind --")->required();
+    run_command->add_option("program", run.command, "Program and its arguments, behind --");
     add_login_options(*run_command, run.login);
     add_login_choice(*run_command, run.files);
-    run_command->callback([&] { code = run_with_service(run); });
+    run_command->callback([&] {
+        run.command.insert(run.command.end(), behind.begin(), behind.end());
+        code = run.command.empty()
+                   ? fail_usage("run which program?", "postern run SERVICE -- PROGRAM ARGUMENTS")
+                   : run_with_service(run);
+    });
 
     WaitOptions wait;
     CLI::App* const wait_command =
@@ -228,7 +249,7 @@ int run_cli(int argc, char** argv, mode_t umask) {
         return 1;
     }
     try {
-        app.parse(argc, argv);
+        app.parse(own, argv);
     } catch (const CLI::ParseError& error) {
         // --help and --version come this way too.
         return error.get_exit_code() == 0 ? app.exit(error) : tell_wrong_use(app, error, argc, argv);

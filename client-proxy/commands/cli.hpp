@@ -1,11 +1,11 @@
 // The command line of `postern`.
 #pragma once
 
-#include <sys/types.h>
+#include "base/process.hpp"
 
 namespace postern::client {
 
-/// Parses and runs; returns the exit code. `umask` is what the process was started with.
-int run_cli(int argc, char** argv, mode_t umask);
+/// Parses and runs; returns the exit code. `inherited` is for the programs that it runs.
+int run_cli(int argc, char** argv, const Inherited& inherited);
 
 }  // namespace postern::client

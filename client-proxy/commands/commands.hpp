@@ -2,11 +2,10 @@
 // 4 not authenticated or denied, 5 unreachable.
 #pragma once
 
-#include <sys/types.h>
-
 #include <string>
 #include <vector>
 
+#include "base/process.hpp"
 #include "client-proxy/login/login_choice.hpp"
 
 namespace postern::client {
@@ -60,8 +59,7 @@ struct RunOptions {
     std::vector<std::string> command;
     LoginChoice files;
     LoginOptions login;
-    /// The umask that it is to run with.
-    mode_t umask = 022;
+    Inherited inherited;
 };
 int run_with_service(const RunOptions& options);
 

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 #include <systemd/sd-daemon.h>
 
+#include "base/process.hpp"
 #include "base/unique_fd.hpp"
 #include "client-proxy/commands/agent_session.hpp"
 #include "client-proxy/commands/foreground.hpp"
@@ -76,7 +77,10 @@ public:
         sigset_t signals;
         ::sigemptyset(&signals);
         for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
-            ::sigaddset(&signals, signal);
+            // A blocked signal comes even when it is ignored.
+            if (signal != SIGHUP || !is_ignored(SIGHUP)) {
+                ::sigaddset(&signals, signal);
+            }
         }
         ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
         fd_ = UniqueFd(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
@@ -123,6 +127,12 @@ int connect(const ConnectOptions& options) {
             return fail(ready.error());
         }
         std::this_thread::sleep_for(kWaitPause);
+        if (agent->is_closed()) {
+            agent = control::AgentClient::find_or_start();
+            if (!agent) {
+                return fail(agent.error());
+            }
+        }
     }
     const bool owns_agent = options.owns_agent || is_first_process;
     const StopSignals signals;

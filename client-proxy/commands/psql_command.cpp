@@ -61,7 +61,7 @@ int run_with_service(const RunOptions& options) {
         return fail(service.error());
     }
     set_environment((*service)["opened"]);
-    return run_child(options.command, options.umask);
+    return run_child(options.command, options.inherited);
 }
 
 }  // namespace postern::client

@@ -66,6 +66,9 @@ Result<UniqueFd> connect_to(const RuntimeFolder& folder) {
     ::dup2(nothing, STDIN_FILENO);
     ::dup2(output >= 0 ? output : nothing, STDOUT_FILENO);
     ::dup2(output >= 0 ? output : nothing, STDERR_FILENO);
+    // The agent stays when whoever started this command has gone, who may wait for the end of what they gave
+    // it.
+    ::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
     // Its number is said on the command line; it stays open there.
     ::fcntl(ready, F_SETFD, 0);
     ::umask(077);

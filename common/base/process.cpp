@@ -8,17 +8,33 @@
 
 namespace postern {
 
-void harden_process() noexcept {
+void Inherited::give_back() const noexcept {
+    ::umask(umask);
+    ::setrlimit(RLIMIT_CORE, &core);
+    ::setrlimit(RLIMIT_NOFILE, &files);
+    ::signal(SIGPIPE, SIG_DFL);
+}
+
+Inherited harden_process() noexcept {
+    Inherited before;
     ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-    const rlimit no_core{0, 0};
-    ::setrlimit(RLIMIT_CORE, &no_core);
-    ::umask(077);
-    ::signal(SIGPIPE, SIG_IGN);
-    rlimit files{};
-    if (::getrlimit(RLIMIT_NOFILE, &files) == 0) {
-        files.rlim_cur = files.rlim_max;
-        ::setrlimit(RLIMIT_NOFILE, &files);
+    // The soft limits alone: a hard one cannot be given back.
+    if (::getrlimit(RLIMIT_CORE, &before.core) == 0) {
+        const rlimit no_core{0, before.core.rlim_max};
+        ::setrlimit(RLIMIT_CORE, &no_core);
     }
+    if (::getrlimit(RLIMIT_NOFILE, &before.files) == 0) {
+        const rlimit all{before.files.rlim_max, before.files.rlim_max};
+        ::setrlimit(RLIMIT_NOFILE, &all);
+    }
+    before.umask = ::umask(077);
+    ::signal(SIGPIPE, SIG_IGN);
+    return before;
+}
+
+bool is_ignored(int signal) noexcept {
+    struct sigaction action {};
+    return ::sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
 std::string_view version() noexcept {

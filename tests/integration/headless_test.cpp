@@ -239,6 +239,8 @@ TEST_F(Headless, WaitsForACaThatComesLater) {
     EXPECT_THAT(at_once.err, HasSubstr("cannot be reached"));
     Process patient(connect_command(port, "carol"), options);
     EXPECT_FALSE(patient.wait(1s).has_value());
+    // An agent that ends meanwhile is no reason to give up, nor to wait for nothing.
+    EXPECT_EQ(carol.postern({"agent", "--stop"}).exit_code, 0);
     stack_->start_ca();
     patient.wait_for_out("listening");
     EXPECT_EQ(carol.postern({"wait", "orders-db", "--database", "orders", "--timeout", "20s"}).exit_code, 0);
