@@ -1,11 +1,19 @@
 #include "client-proxy/commands/service_file.hpp"
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
 #include <cstdlib>
 #include <vector>
 
 #include <fmt/format.h>
 
 #include "base/file.hpp"
+#include "base/unique_fd.hpp"
 
 namespace postern::client {
 
@@ -29,6 +37,31 @@ std::vector<std::string_view> lines_of(std::string_view text) {
     return lines;
 }
 
+// libpq takes no notice of blanks around a line.
+std::string_view without_blanks(std::string_view line) {
+    const auto begin = line.find_first_not_of(" \t\r\f\v");
+    const auto end = line.find_last_not_of(" \t\r\f\v");
+    return begin == line.npos ? std::string_view() : line.substr(begin, end + 1 - begin);
+}
+
+// What a person has added to the section is none of it.
+bool is_of_section(std::string_view line) {
+    static constexpr std::array kWritten{"host=", "port=", "user=", "dbname=", "sslmode=", "gssencmode="};
+    return std::any_of(kWritten.begin(), kWritten.end(),
+                       [&](const char* key) { return line.starts_with(key); });
+}
+
+// So that of two commands neither writes over what the other has just written.
+Result<UniqueFd> lock_folder(const std::filesystem::path& folder) {
+    UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    while (!fd || ::flock(fd.get(), LOCK_EX) != 0) {
+        if (errno != EINTR) {
+            return io_failure("cannot lock", folder);
+        }
+    }
+    return fd;
+}
+
 }  // namespace
 
 Outcome<std::string> with_entry(std::string_view text, const ServiceFileEntry& entry) {
@@ -36,25 +69,36 @@ Outcome<std::string> with_entry(std::string_view text, const ServiceFileEntry& e
     const auto lines = lines_of(text);
     std::string result;
     bool is_ours = false;
+    bool is_written = false;
     for (std::size_t i = 0; i < lines.size(); ++i) {
-        if (lines[i].starts_with('[')) {
-            is_ours = lines[i] == head;
-            if (is_ours && (i + 1 == lines.size() || lines[i + 1] != kMark)) {
+        const auto line = without_blanks(lines[i]);
+        if (line.starts_with('[')) {
+            is_ours = line == head && !is_written;
+            if (is_ours && (i + 1 == lines.size() || without_blanks(lines[i + 1]) != kMark)) {
                 return Refusal{
                     Code::already_exists,
                     fmt::format("the service file has a section {} that postern did not write", head),
                     "Rename that section, or edit it by hand.",
                     {}};
             }
+            if (is_ours) {
+                result += section_of(entry);
+                is_written = true;
+                ++i;
+                continue;
+            }
         }
-        if (!is_ours) {
+        if (!is_ours || !is_of_section(line)) {
             result.append(lines[i]).push_back('\n');
         }
     }
-    if (!result.empty() && !result.ends_with("\n\n")) {
-        result.push_back('\n');
+    if (!is_written) {
+        if (!result.empty() && !result.ends_with("\n\n")) {
+            result.push_back('\n');
+        }
+        result += section_of(entry);
     }
-    return result + section_of(entry);
+    return result;
 }
 
 Outcome<std::filesystem::path> write_service_file(const ServiceFileEntry& entry) {
@@ -65,7 +109,17 @@ Outcome<std::filesystem::path> write_service_file(const ServiceFileEntry& entry)
     }
     const std::filesystem::path path =
         named != nullptr ? std::filesystem::path(named) : std::filesystem::path(home) / ".pg_service.conf";
-    const auto before = read_file(path);
+    // Behind a link, as of those who keep such files elsewhere; with the mode that its owner gave it.
+    std::error_code none_yet;
+    const auto followed = std::filesystem::canonical(path, none_yet);
+    const auto& file = none_yet ? path : followed;
+    struct stat info {};
+    const mode_t mode = ::stat(file.c_str(), &info) == 0 ? info.st_mode & 07777U : 0600U;
+    const auto held = lock_folder(file.has_parent_path() ? file.parent_path() : ".");
+    if (!held) {
+        return local_refusal(held.error());
+    }
+    const auto before = read_file(file);
     if (!before && before.error().code != Code::not_found) {
         return local_refusal(before.error());
     }
@@ -73,7 +127,7 @@ Outcome<std::filesystem::path> write_service_file(const ServiceFileEntry& entry)
     if (!text) {
         return text.error();
     }
-    if (auto written = write_file(path, *text, 0600); !written) {
+    if (auto written = write_file(file, *text, mode); !written) {
         return local_refusal(written.error());
     }
     return path;

@@ -18,8 +18,8 @@ struct ServiceFileEntry {
     std::string database = {};
 };
 
-/// The file's text with the entry, in place of an older one of Postern's. Code::already_exists when somebody
-/// else wrote a section of that name. Pure.
+/// The file's text with the entry, in place of an older one of Postern's; settings that somebody added to
+/// that one stay. Code::already_exists when somebody else wrote a section of that name. Pure.
 Outcome<std::string> with_entry(std::string_view text, const ServiceFileEntry& entry);
 
 /// Writes it to $PGSERVICEFILE or ~/.pg_service.conf; which one it was.

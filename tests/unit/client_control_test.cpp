@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cstdlib>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -14,6 +16,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/file.hpp"
 #include "base/unique_fd.hpp"
 #include "client-proxy/agent/connection_lines.hpp"
 #include "client-proxy/agent/event_log.hpp"
@@ -312,6 +315,37 @@ TEST(ServiceFile, GetsOneEntryAndKeepsWhatOthersWrote) {
     EXPECT_THAT(*moved, testing::HasSubstr("\nport=5433\n"));
     EXPECT_THAT(*moved, testing::Not(testing::HasSubstr("\nport=5432\n")));
     EXPECT_THAT(*moved, testing::StartsWith("[mine]\nhost=db\n\n[last]\nport=1\n"));
+}
+
+TEST(ServiceFile, ReplacesNothingButItsOwnLines) {
+    const auto first = with_entry("", {"orders-db", 5432, "alice", "orders"});
+    ASSERT_TRUE(first.has_value());
+    const std::string added =
+        "connect_timeout=5\n\n# of the test machine\n  [staging]\n  host=elsewhere\nport=1\n";
+    const auto second = with_entry(*first + added, {"orders-db", 5433, "alice", ""});
+    ASSERT_TRUE(second.has_value());
+    EXPECT_THAT(*second, testing::StartsWith("[orders-db]\n#"));
+    EXPECT_THAT(*second,
+                testing::EndsWith("\nport=5433\nuser=alice\nsslmode=disable\ngssencmode=disable\n" + added));
+    EXPECT_FALSE(with_entry(" [orders-db] \nhost=elsewhere\n", {"orders-db", 5432, "alice"}).has_value());
+}
+
+TEST(ServiceFile, IsWrittenBehindItsLinkWithTheModeThatItHas) {
+    const Folder folder;
+    const auto real = folder.path() / "dotfiles.conf";
+    const auto link = folder.path() / "pg_service.conf";
+    ASSERT_TRUE(write_file(real, "[mine]\nhost=db\n", 0644).has_value());
+    std::filesystem::create_symlink(real, link);
+    ::setenv("PGSERVICEFILE", link.c_str(), 1);
+    const auto written = write_service_file({"orders-db", 5432, "alice"});
+    ::unsetenv("PGSERVICEFILE");
+    ASSERT_TRUE(written.has_value()) << written.error().message;
+    EXPECT_EQ(*written, link);
+    EXPECT_TRUE(std::filesystem::is_symlink(link));
+    EXPECT_THAT(read_file(real).value(), testing::HasSubstr("[orders-db]"));
+    struct stat info {};
+    ASSERT_EQ(::stat(real.c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 0777U, 0644U);
 }
 
 TEST(ServiceFile, ReplacesNoSectionThatSomebodyElseWrote) {
