@@ -44,8 +44,21 @@ std::string GatewayChoice::last(std::string_view service) const {
 }
 
 bool GatewayChoice::may_try_another(Code code) noexcept {
-    return code == Code::unreachable || code == Code::timed_out || code == Code::unknown_service ||
-           code == Code::shutting_down || code == Code::end_of_stream;
+    switch (code) {
+        case Code::unreachable:
+        case Code::timed_out:
+        case Code::unknown_service:
+        case Code::shutting_down:
+        case Code::end_of_stream:
+        // It lets nobody in now, whoever asks.
+        case Code::crl_stale:
+        case Code::audit_unavailable:
+        case Code::unavailable:
+        case Code::internal:
+            return true;
+        default:
+            return false;
+    }
 }
 
 }  // namespace postern::client

@@ -31,7 +31,8 @@ public:
     void forget_failures();
     std::string last(std::string_view service) const;
 
-    /// Whether another gateway may do what this one refused: it is away, or knows no such service.
+    /// Whether another gateway may do what this one refused: it is away, can let nobody in for now, or
+    /// knows no such service.
     static bool may_try_another(Code code) noexcept;
 
 private:

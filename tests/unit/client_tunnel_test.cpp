@@ -75,6 +75,9 @@ TEST(GatewayChoice, TriesOneThatFailedLastForAWhile) {
 TEST(GatewayChoice, AsksNoOtherAfterAVerdict) {
     EXPECT_TRUE(GatewayChoice::may_try_another(Code::unreachable));
     EXPECT_TRUE(GatewayChoice::may_try_another(Code::unknown_service));
+    // A gateway that can let nobody in is not to keep everybody from one that can.
+    EXPECT_TRUE(GatewayChoice::may_try_another(Code::crl_stale));
+    EXPECT_TRUE(GatewayChoice::may_try_another(Code::audit_unavailable));
     for (const Code code : {Code::policy_denied, Code::revoked, Code::expired, Code::backend_unreachable,
                             Code::wrong_server_identity, Code::limit_reached}) {
         EXPECT_FALSE(GatewayChoice::may_try_another(code)) << name(code);
