@@ -273,20 +273,22 @@ Outcome<void> ensure_login(control::AgentClient& agent, const LoginOptions& opti
     }
     const json& login = (*state)["login"];
     const std::string standing = text_in(login, "state");
-    const bool is_elsewhere =
-        !options.ca.empty() && with_scheme(options.ca) != text_in((*state)["trust"], "ca");
-    if (login.is_object() && standing != "expired" && standing != "revoked" && !is_elsewhere) {
+    // Another login than the one that was asked for.
+    const bool is_another =
+        (!options.ca.empty() && with_scheme(options.ca) != text_in((*state)["trust"], "ca")) ||
+        (!options.user.empty() && login.is_object() && options.user != text_in(login, "user"));
+    if (login.is_object() && standing != "expired" && standing != "revoked" && !is_another) {
         return {};
     }
     const bool has_password = options.takes_password_from_stdin || has_password_file(options);
     if (!can_ask(options) && !has_password) {
-        if (login.is_object() && !is_elsewhere) {
+        if (login.is_object() && !is_another) {
             // Its port opens, and says to each client what is wrong.
             return {};
         }
         return Refusal{
             Code::unauthenticated,
-            "nobody is logged in",
+            options.user.empty() ? "nobody is logged in" : fmt::format("{} is not logged in", options.user),
             "Run: postern login. Without a terminal: --password-file FILE, or the systemd credential "
             "postern-password",
             {}};

@@ -388,6 +388,10 @@ TEST_F(AgentTest, RunsPsqlAsTheFirstCommandEver) {
     EXPECT_THAT(nobody.err, HasSubstr("postern login"));
     const Outcome outcome = psql({"--non-interactive", "--password-file", password});
     EXPECT_EQ(outcome.out, "let in\n") << outcome.err;
+    // Not with somebody else's login.
+    const Outcome another = psql({"--non-interactive", "--user", "bob"});
+    EXPECT_EQ(another.exit_code, 4) << another.out;
+    EXPECT_THAT(another.err, HasSubstr("bob is not logged in"));
     const Outcome ran = erin.postern({"run", "orders-db", "--", "sh", "-c", "echo $PGHOST $PGUSER"});
     EXPECT_EQ(ran.out, "localhost alice\n") << ran.err;
     const Outcome well = erin.postern({"doctor", "orders-db", "--database", "orders", "--json"});
