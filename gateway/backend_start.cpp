@@ -43,6 +43,12 @@ boost::asio::awaitable<Result<void>> start_backend_tls(net::ByteStream& backend,
     if (*got == 0) {
         co_return Failure{Code::backend_unreachable, "the server closed instead of answering SSLRequest"};
     }
+    // An ErrorResponse: a server that could not start a process for the connection, a pooler that is full.
+    // What it says has come in plain text, so that it may be anybody's word (PostgreSQL's manual, "SSL
+    // Session Encryption").
+    if (answer[0] == 'E') {
+        co_return Failure{Code::backend_unreachable, "the server answered SSLRequest with an error"};
+    }
     if (*got > 1) {
         co_return Failure{Code::backend_refused_tls, "bytes behind the answer to SSLRequest"};
     }

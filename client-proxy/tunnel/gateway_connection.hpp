@@ -67,8 +67,14 @@ public:
     Result<std::size_t> try_write(net::Bytes bytes) override { return tls_.try_write(bytes); }
     boost::asio::awaitable<Result<void>> shutdown_send() override;
     void wake() noexcept override { tls_.wake(); }
-    void cancel() noexcept override { tls_.cancel(); }
-    void close() noexcept override { tls_.close(); }
+    void cancel() noexcept override {
+        tls_.cancel();
+        tell_cancelled();
+    }
+    void close() noexcept override {
+        tls_.close();
+        tell_cancelled();
+    }
     boost::asio::any_io_executor executor() override { return tls_.executor(); }
 
 private:

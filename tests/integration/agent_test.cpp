@@ -4,11 +4,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <fstream>
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -243,6 +245,36 @@ TEST_F(AgentTest, ClosingOneServiceLeavesTheOthersOfTheSameCommandOpen) {
     EXPECT_EQ(psql(kept, "select 'let in'", "bob").out, "let in\n");
     EXPECT_EQ(bob.postern({"disconnect", "orders-db"}).exit_code, 0);
     EXPECT_EQ(connect.wait(5s), 0) << connect.err();
+}
+
+TEST_F(AgentTest, ClosingAPortEndsWhatGoesThroughItWhetherOrNotItIsRead) {
+    const Laptop bob(*stack_, "bob");
+    ASSERT_EQ(bob.login().exit_code, 0);
+    const int port = free_port();
+    ASSERT_EQ(bob.postern({"connect", fmt::format("orders-db:{}", port), "--background"}).exit_code, 0);
+    // A result that stands before a pager.
+    Process reader(
+        {"bash", "-c",
+         fmt::format("PGPASSWORD=bob-password psql -X -h localhost -p {} -U bob -d orders -c \"copy (select "
+                     "repeat('x', 1000) from generate_series(1, 100000)) to stdout\" | sleep 60",
+                     port)});
+    const auto bytes = [&] {
+        const json status = json::parse(bob.postern({"status", "--json"}).out);
+        return status["services"][0]["bytes_in"].get<std::uint64_t>();
+    };
+    ASSERT_TRUE(eventually([&] { return bytes() > 0; }));
+    // Until nobody takes any more.
+    std::uint64_t before = 0;
+    ASSERT_TRUE(eventually([&] { return std::exchange(before, bytes()) == before; }));
+    const auto closed = [&] {
+        const auto records = stack_->records();
+        return std::count_if(records.begin(), records.end(), [](const json& record) {
+            return record["event"].value("action", "") == "connection.closed";
+        });
+    };
+    const auto closed_before = closed();
+    EXPECT_EQ(bob.postern({"disconnect", "orders-db"}).exit_code, 0);
+    EXPECT_TRUE(eventually([&] { return closed() == closed_before + 1; }, 5s));
 }
 
 TEST_F(AgentTest, ARefusedPortLeavesTheOldOneOpenAndRemembered) {

@@ -137,9 +137,11 @@ TEST_F(GatewayServer, ABackendThatIsDownRefusesTlsOrNeverAnswersIsTold) {
     const SmallBackend silent;
     const SmallBackend without_tls("N");
     const SmallBackend stuffing("S\x16\x03");
+    const SmallBackend full("Eno more connections");
     start(service("down", down) + rule("down") + service("silent", silent.port(), "postgres") +
               rule("silent") + service("plain", without_tls.port(), "postgres") + rule("plain") +
-              service("stuffing", stuffing.port(), "postgres") + rule("stuffing"),
+              service("stuffing", stuffing.port(), "postgres") + rule("stuffing") +
+              service("full", full.port(), "postgres") + rule("full"),
           "backend_timeout = \"500ms\"\n");
     const std::string start_tls = "Postern-Backend-Start: postgres-tls\r\n";
     const auto ask = [&](const std::string& request) {
@@ -154,6 +156,7 @@ TEST_F(GatewayServer, ABackendThatIsDownRefusesTlsOrNeverAnswersIsTold) {
     EXPECT_EQ(wait_for("connection.rejected", "backend_timed_out")["postern"]["stage"], "backend");
     EXPECT_EQ(ask("CONNECT plain:1").json()["code"], "backend_refused_tls");
     EXPECT_EQ(ask("CONNECT stuffing:1").json()["code"], "backend_refused_tls");
+    EXPECT_EQ(ask("CONNECT full:1").json()["code"], "backend_unreachable");
     EXPECT_EQ(count("connection.accepted"), 0U);
 }
 
