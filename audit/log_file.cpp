@@ -24,6 +24,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
+/// The way on when what is missing cannot be had back.
+constexpr std::string_view kStartAgain = "keep what is left as evidence, move it all aside and start again";
+
 std::string host_name() {
     std::array<char, 256> name{};
     return ::gethostname(name.data(), name.size() - 1) == 0 ? std::string(name.data())
@@ -100,6 +103,15 @@ Result<Head> LogFile::load_head() const {
 }
 
 Result<void> LogFile::attach() {
+    auto attached = find_place();
+    if (!attached) {
+        // Not to be written to: the next refresh() looks again.
+        file_ = nullptr;
+    }
+    return attached;
+}
+
+Result<void> LogFile::find_place() {
     auto head = load_head();
     const bool has_head = head.has_value();
     if (!has_head && head.error().code != Code::not_found) {
@@ -112,8 +124,14 @@ Result<void> LogFile::attach() {
         return unavailable(std::strerror(errno));
     }
     std::string kept_as;
+    bool is_empty = true;
     if (file_) {
         auto end = find_chain_end(options_.file, keys_, known);
+        if (end && end->sequence > 0) {
+            if (auto known_log = check_goes_on(*end); !known_log) {
+                return known_log;
+            }
+        }
         if (end && end->torn_at) {
             auto kept = keep_torn_aside(options_.file, file_->get(), *end->torn_at);
             if (!kept) {
@@ -125,26 +143,55 @@ Result<void> LogFile::attach() {
         if (!end) {
             return end.error();
         }
-        take(std::move(*end));
-    }
-    if (!file_ || size_ == 0) {
-        auto begun = elders.empty() ? Result<void>() : continue_from(elders.back(), known);
-        if (elders.empty()) {
-            begun = known.sequence == 0
-                        ? begin_log()
-                        : unavailable(fmt::format(
-                              "the file is gone or empty, but {} names record {}; keep what is left as "
-                              "evidence, move it all aside and start again",
-                              head_path(options_.file).string(), known.sequence));
+        is_empty = end->size == 0;
+        if (!is_empty) {
+            take(std::move(*end));
         }
+    }
+    if (is_empty) {
+        auto begun = begin_file(elders, has_head ? &known : nullptr);
         if (!begun) {
-            return begun.error();
+            return begun;
         }
     }
     if (!kept_as.empty()) {
         return append_recovered(kept_as);
     }
     return {};
+}
+
+Result<void> LogFile::begin_file(const std::vector<fs::path>& elders, const Head* head) {
+    if (!elders.empty()) {
+        if (head == nullptr) {
+            // No crash leaves this: the head of a log is there before its first file is.
+            return unavailable(fmt::format(
+                "the file is gone or empty and {} is gone, so that nobody can tell whether records were cut "
+                "off behind {}; put them back, or {}",
+                head_path(options_.file).string(), elders.back().string(), kStartAgain));
+        }
+        return continue_from(elders.back(), *head);
+    }
+    if (head != nullptr && head->sequence > 0) {
+        return unavailable(fmt::format("the file is gone or empty, but {} names record {}; {}",
+                                       head_path(options_.file).string(), head->sequence, kStartAgain));
+    }
+    if (sequence_ > 0) {
+        return unavailable(
+            fmt::format("the file and {} are gone, but record {} was written; put them back, or {}",
+                        head_path(options_.file).string(), sequence_, kStartAgain));
+    }
+    return begin_log();
+}
+
+Result<void> LogFile::check_goes_on(const ChainEnd& end) const {
+    if (sequence_ == 0 || (end.log_id == log_id_ && end.sequence >= sequence_)) {
+        return {};
+    }
+    return unavailable(
+        fmt::format("another log, or an older state of it, was put in its place: it ends with record {}, but "
+                    "record {} was "
+                    "written; put it back, or {}",
+                    end.sequence, sequence_, kStartAgain));
 }
 
 void LogFile::take(ChainEnd end) {
@@ -192,6 +239,13 @@ Result<void> LogFile::continue_from(const fs::path& elder, const Head& head) {
         return unavailable(fmt::format(
             "the file is gone or empty: {} ends with record {}, but the signed head names record {}",
             elder.string(), end->sequence, head.sequence));
+    }
+    if (head.log_id != end->log_id) {
+        return unavailable(fmt::format("{} belongs to another log than {}; {}",
+                                       head_path(options_.file).string(), elder.string(), kStartAgain));
+    }
+    if (auto known_log = check_goes_on(*end); !known_log) {
+        return known_log;
     }
     log_id_ = end->log_id;
     sequence_ = end->sequence;

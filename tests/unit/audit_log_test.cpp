@@ -11,6 +11,7 @@
 #include <set>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <boost/asio/awaitable.hpp>
@@ -120,6 +121,19 @@ protected:
     void expect_whole() {
         const auto fault = verify();
         EXPECT_FALSE(fault.has_value()) << fault->file << ":" << fault->line << ": " << fault->message;
+    }
+    /// The log then has an older file, and is closed.
+    void rotate_once() {
+        const auto bytes = std::exchange(options.rotate_bytes, 4000);
+        {
+            const auto log = open();
+            for (int i = 0; i < 1000 && rotated_files(options.file).empty(); ++i) {
+                ASSERT_TRUE(log->append(record("alice")).has_value());
+                std::this_thread::yield();
+            }
+        }
+        options.rotate_bytes = bytes;
+        ASSERT_FALSE(rotated_files(options.file).empty());
     }
     Head head() const { return *parse_head(*read_file(head_path(options.file))); }
 
@@ -305,6 +319,102 @@ TEST_F(AuditLog, GoesOnAfterAKillBetweenTheStepsOfARotation) {
         open().reset();
         expect_whole();
     }
+}
+
+TEST_F(AuditLog, RefusesToGoOnWithoutItsHeadWhileOlderFilesAreThere) {
+    rotate_once();
+    for (const char* live : {"absent", ""}) {
+        fs::remove(options.file);
+        fs::remove(head_path(options.file));
+        if (live != std::string("absent")) append_raw(live);
+        const std::string why = open_failure();
+        EXPECT_NE(why.find("audit.jsonl.head is gone"), std::string::npos) << why;
+        EXPECT_NE(why.find("move it all aside and start again"), std::string::npos) << why;
+        EXPECT_FALSE(fs::exists(head_path(options.file)));
+    }
+    // What the refusal says to do.
+    fs::create_directory(folder / "evidence");
+    fs::remove(options.file);
+    for (const auto& elder : rotated_files(options.file))
+        fs::rename(elder, folder / "evidence" / elder.filename());
+    open().reset();
+    expect_whole();
+    EXPECT_EQ(count("audit.started"), 1U);
+}
+
+TEST_F(AuditLog, RefusesToGoOnWithTheHeadOfAnotherLog) {
+    open().reset();
+    const auto foreign = *read_file(head_path(options.file));
+    fs::remove(options.file);
+    fs::remove(head_path(options.file));
+    rotate_once();
+    fs::remove(options.file);
+    ASSERT_TRUE(write_file(head_path(options.file), foreign, 0640).has_value());
+    const std::string why = open_failure();
+    EXPECT_NE(why.find("belongs to another log"), std::string::npos) << why;
+}
+
+TEST_F(AuditLog, GoesOnWhenItsOlderFilesWereMovedAway) {
+    rotate_once();
+    for (const auto& elder : rotated_files(options.file))
+        fs::remove(elder);
+    open().reset();
+    expect_whole();
+    EXPECT_GT(summary.first_sequence, 1U);
+}
+
+/// In any order, and with whatever is put in their place, the writer that runs does not begin anew.
+TEST_F(AuditLog, RefusesSharedRecordsOnceItsFileAndHeadAreGone) {
+    options.sharing = Sharing::shared;
+    for (const bool has_elders : {false, true}) {
+        for (const char* live : {"absent", ""}) {
+            if (has_elders) rotate_once();
+            const auto log = open();
+            ASSERT_TRUE(log->append(record("alice")).has_value());
+            fs::remove(options.file);
+            fs::remove(head_path(options.file));
+            if (live != std::string("absent")) append_raw(live);
+            for (int i = 0; i < 3; ++i) {
+                const auto refused = log->append(record("bob"));
+                ASSERT_FALSE(refused.has_value()) << has_elders << " '" << live << "'";
+                EXPECT_EQ(refused.error().code, Code::audit_unavailable);
+                EXPECT_NE(refused.error().detail.find("start again"), std::string::npos)
+                    << refused.error().detail;
+            }
+            EXPECT_FALSE(fs::exists(head_path(options.file)));
+            EXPECT_EQ(lines().size(), 0U);
+            fs::remove(options.file);
+            for (const auto& elder : rotated_files(options.file))
+                fs::remove(elder);
+        }
+    }
+}
+
+TEST_F(AuditLog, RefusesSharedRecordsOnceAnotherOrAnOlderLogIsInItsPlace) {
+    options.sharing = Sharing::shared;
+    const auto log = open();
+    ASSERT_TRUE(log->append(record("alice")).has_value());
+    const auto older_file = *read_file(options.file);
+    const auto older_head = *read_file(head_path(options.file));
+    ASSERT_TRUE(log->append(record("bob")).has_value());
+    const auto newer_file = *read_file(options.file);
+    const auto newer_head = *read_file(head_path(options.file));
+    const auto put = [&](const std::string& file, const std::string& head) {
+        ASSERT_TRUE(write_file(options.file, file, 0640).has_value());
+        ASSERT_TRUE(write_file(head_path(options.file), head, 0640).has_value());
+    };
+    put(older_file, older_head);
+    EXPECT_NE(log->append(record("carol")).error().detail.find("put it back"), std::string::npos);
+    EXPECT_EQ(*read_file(options.file), older_file);
+    fs::remove(options.file);
+    fs::remove(head_path(options.file));
+    open().reset();
+    EXPECT_NE(log->append(record("carol")).error().detail.find("put it back"), std::string::npos);
+    EXPECT_EQ(count("carol"), 0U);
+    // What was in its place comes back.
+    put(newer_file, newer_head);
+    EXPECT_TRUE(log->append(record("carol")).has_value());
+    expect_whole();
 }
 
 TEST_F(AuditLog, FollowsAnOutsideRename) {
