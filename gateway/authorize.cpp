@@ -6,8 +6,17 @@
 
 namespace postern::gateway {
 
+namespace {
+
+bool speaks_of(const Revocations& revocations, const Identity& identity) {
+    return revocations.issuer == identity.issuer && revocations.issuer_key == identity.issuer_key &&
+           !identity.issuer_key.empty();
+}
+
+}  // namespace
+
 Result<void> check_not_revoked(const Identity& identity, const Revocations* revocations) {
-    if (revocations == nullptr || revocations->issuer != identity.issuer) {
+    if (revocations == nullptr || !speaks_of(*revocations, identity)) {
         return {};
     }
     const auto reason = revocations->crl.find(identity.login.serial);
@@ -30,9 +39,11 @@ Result<void> authenticate(const Identity& identity, SystemTime now, const Revoca
     if (revocations == nullptr) {
         return Failure{Code::crl_stale, "there is no CRL yet"};
     }
-    if (revocations->issuer != identity.issuer) {
-        return Failure{Code::crl_stale, fmt::format("the CRL is of {}, the certificate of {}",
-                                                    revocations->issuer, identity.issuer)};
+    if (!speaks_of(*revocations, identity)) {
+        return Failure{Code::crl_stale,
+                       fmt::format("the CRL is of {} (key {}), the certificate of {} (key {})",
+                                   revocations->issuer, revocations->issuer_key, identity.issuer,
+                                   identity.issuer_key.empty() ? "not named" : identity.issuer_key)};
     }
     if (pki::is_over(revocations->crl.next_update() + graces.offline, now)) {
         return Failure{Code::crl_stale,

@@ -29,8 +29,8 @@ Result<void> authenticate(const Identity& identity, SystemTime now, const Revoca
 Result<const Service*> authorize(const Identity& identity, std::string_view service, SystemTime now,
                                  const Revocations* revocations, const Policy& policy, Graces graces);
 
-/// The CRL's word alone: why the certificate is revoked. A missing CRL, or one of another authority, says
-/// nothing.
+/// The CRL's word alone: why the certificate is revoked. A missing CRL, or one of another authority's key,
+/// says nothing.
 Result<void> check_not_revoked(const Identity& identity, const Revocations* revocations);
 
 /// Whether a tunnel that was let in may stay open: revoked, user_disabled, session_ended, expired (by more

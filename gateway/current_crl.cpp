@@ -49,7 +49,7 @@ Result<RevocationsPtr> CurrentCrl::offer(std::string_view der, const pki::TrustB
         }
     }
     current_ = std::make_shared<const Revocations>(
-        Revocations{std::move(verified->crl), verified->issuer.subject()});
+        Revocations{std::move(verified->crl), verified->issuer.subject(), verified->issuer.subject_key_id()});
     der_ = der;
     issuer_fingerprint_ = std::move(fingerprint);
     return current_;

@@ -21,6 +21,7 @@ Result<IdentityPtr> identity_of(const pki::Certificate& certificate, std::string
     identity->login = std::move(*login);
     identity->subject = certificate.subject();
     identity->issuer = certificate.issuer();
+    identity->issuer_key = certificate.authority_key_id();
     return IdentityPtr(std::move(identity));
 }
 

@@ -15,9 +15,12 @@ namespace postern::gateway {
 
 struct Identity {
     pki::LoginIdentity login;
-    /// RFC 4514 text, for the audit record; the issuer also says which CRL speaks of this certificate.
+    /// RFC 4514 text, for the audit record.
     std::string subject;
+    /// Which CRL speaks of this certificate: the issuer's name, and its key, since an authority that was made
+    /// anew bears the same name. Hex; empty, and on nobody's CRL, when the certificate does not say.
     std::string issuer;
+    std::string issuer_key;
 };
 
 /// Immutable; tunnels of one certificate share one.

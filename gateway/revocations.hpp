@@ -11,8 +11,10 @@ namespace postern::gateway {
 /// Immutable; published to every loop.
 struct Revocations {
     pki::Crl crl;
-    /// The subject of the authority that signed it: certificates of another issuer are not covered by it.
+    /// The subject of the authority that signed it, and its key's identifier in hex: certificates of another
+    /// issuer are not covered by it, nor those of another key of the same name.
     std::string issuer;
+    std::string issuer_key;
 };
 
 using RevocationsPtr = std::shared_ptr<const Revocations>;

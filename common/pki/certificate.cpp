@@ -54,6 +54,11 @@ std::vector<std::string> alternative_names(X509* certificate, int kind) {
     return names;
 }
 
+std::string hex_of(const ASN1_OCTET_STRING* bytes) {
+    if (bytes == nullptr) return {};
+    return to_hex({ASN1_STRING_get0_data(bytes), static_cast<std::size_t>(ASN1_STRING_length(bytes))});
+}
+
 }  // namespace
 
 Certificate Certificate::from_x509(X509* certificate) {
@@ -98,6 +103,14 @@ std::vector<std::string> Certificate::dns_names() const {
 
 std::vector<std::string> Certificate::uris() const {
     return alternative_names(get(), GEN_URI);
+}
+
+std::string Certificate::subject_key_id() const {
+    return hex_of(X509_get0_subject_key_id(get()));
+}
+
+std::string Certificate::authority_key_id() const {
+    return hex_of(X509_get0_authority_key_id(get()));
 }
 
 SystemTime Certificate::not_before() const {

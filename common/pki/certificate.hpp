@@ -32,6 +32,10 @@ public:
     std::vector<std::string> organizations() const;
     std::vector<std::string> dns_names() const;
     std::vector<std::string> uris() const;
+    /// The key's name that the certificate bears itself, and that of the key which signed it (RFC 5280,
+    /// sections 4.2.1.2 and 4.2.1.1), as lower-case hex; empty when absent.
+    std::string subject_key_id() const;
+    std::string authority_key_id() const;
     SystemTime not_before() const;
     SystemTime not_after() const;
     /// Lower-case hex SHA-256 of the DER.

@@ -183,6 +183,37 @@ TEST_F(Authorize, TurnsAwayWhomTheCrlDoesNotSpeakOf) {
     EXPECT_EQ(refused(*identity("alice"), "orders-db", kNow, list.get(), usual_policy()), Code::crl_stale);
 }
 
+/// As when a CA was made anew: its names are those of the old one, which is still in the bundle.
+TEST_F(Authorize, TurnsAwayWhoIsOfAnotherKeyOfTheSameName) {
+    const test::Authority anew = test::make_authority("Users", kNow);
+    ASSERT_EQ(anew.issuing.certificate.subject(), authority_->issuing.certificate.subject());
+    const auto both = pki::TrustBundle::from_pem(authority_->bundle.pem() + anew.bundle.pem()).value();
+    const auto revoked = identity("alice");
+    CurrentCrl current;
+    const auto of_anew = [&](std::uint64_t number, const std::vector<pki::RevokedSerial>& serials) {
+        return current.offer(anew.issuer.issue_crl(number, kNow - 1min, kNow + 1h, serials).value(), both)
+            .value();
+    };
+    EXPECT_EQ(refused(*revoked, "orders-db", kNow, of_anew(1, {}).get(), usual_policy()), Code::crl_stale);
+    // Its word on a serial is not of the other's certificate of that serial.
+    const auto list = of_anew(2, {{revoked->login.serial, kNow, pki::RevocationReason::key_compromise}});
+    EXPECT_TRUE(check_not_revoked(*revoked, list.get()));
+    const auto minted = test::mint(test::login_profile("bob", kNow), anew.issuing).value();
+    const auto bob = identity_of(minted.certificate, "test.internal").value();
+    EXPECT_TRUE(
+        authorize(*bob, "orders-db", kNow, list.get(), policy({Rule{{"orders-db"}, {"bob"}, {}}}), {}));
+}
+
+TEST_F(Authorize, TurnsAwayWhoseCertificateDoesNotNameTheKeyThatSignedIt) {
+    Identity unsaid = *identity("alice");
+    unsaid.issuer_key.clear();
+    const auto list = crl();
+    EXPECT_EQ(refused(unsaid, "orders-db", kNow, list.get(), usual_policy()), Code::crl_stale);
+    Revocations keyless = *list;
+    keyless.issuer_key.clear();
+    EXPECT_EQ(refused(unsaid, "orders-db", kNow, &keyless, usual_policy()), Code::crl_stale);
+}
+
 TEST_F(Authorize, TurnsAwayTheRevokedWithTheirReasonAndNobodyElse) {
     const auto alice = identity("alice");
     const auto bob = identity("bob");

@@ -182,6 +182,7 @@ protected:
     static IdentityPtr of_this_authority(const IdentityPtr& plain) {
         auto made = std::make_shared<Identity>(*plain);
         made->issuer = authority().issuing.certificate.subject();
+        made->issuer_key = authority().issuing.certificate.subject_key_id();
         return made;
     }
     void revoke(const std::vector<std::pair<std::string, pki::RevocationReason>>& serials) {
