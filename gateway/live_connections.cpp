@@ -1,18 +1,40 @@
 #include "gateway/live_connections.hpp"
 
+#include <algorithm>
+#include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "pki/validity.hpp"
 
 namespace postern::gateway {
 
+namespace {
+
+/// Of the chain that the connection showed. Expiry is judged elsewhere, by the newest certificate of the
+/// session: one that is over is looked at as it was in its last second.
+Result<void> check_vouched_for(const net::TlsStream& connection, const pki::TrustBundle& user_ca,
+                               SystemTime now) {
+    const net::TlsPeer peer = connection.peer();
+    if (!peer.certificate) {
+        return Failure{Code::no_certificate, {}};
+    }
+    const SystemTime last = peer.certificate->not_after() - std::chrono::seconds(1);
+    const SystemTime moment = std::max(std::min(now, last), peer.certificate->not_before());
+    const std::vector<pki::Certificate> others(peer.chain.begin() + 1, peer.chain.end());
+    return user_ca.verify(*peer.certificate, others, pki::Purpose::client_auth, moment);
+}
+
+}  // namespace
+
 LiveTunnel::LiveTunnel(LiveConnections& all, IdentityPtr identity, std::string service,
-                       std::string_view connection_id)
+                       std::string_view connection_id, const net::TlsStream* connection)
     : all_(all),
       opener_(identity),
       identity_(std::move(identity)),
       service_(std::move(service)),
-      connection_id_(connection_id) {
+      connection_id_(connection_id),
+      connection_(connection) {
     all_.tunnels_.insert(this);
 }
 
@@ -83,6 +105,27 @@ std::size_t LiveConnections::judge_all(const Judgement& judgement) {
         }
     }
     return count + cut_expired(judgement);
+}
+
+std::size_t LiveConnections::judge_trust(const pki::TrustBundle& user_ca, SystemTime now) {
+    // The tunnels of one certificate are mostly many, and a chain's signatures take their time.
+    std::unordered_map<const Identity*, Result<void>> judged;
+    std::size_t count = 0;
+    for (LiveTunnel* tunnel : tunnels_) {
+        if (tunnel->reason_ || tunnel->connection_ == nullptr) {
+            continue;
+        }
+        auto found = judged.find(tunnel->opener_.get());
+        if (found == judged.end()) {
+            auto vouched_for = check_vouched_for(*tunnel->connection_, user_ca, now);
+            found = judged.emplace(tunnel->opener_.get(), std::move(vouched_for)).first;
+        }
+        if (!found->second) {
+            tunnel->cut(found->second.error().code);
+            ++count;
+        }
+    }
+    return count;
 }
 
 void LiveConnections::cut_all(Code reason) {

@@ -1,6 +1,6 @@
 // The tunnels of one loop that are being opened or are open. Each is judged again when its certificate
-// expires, when the CRL changes and when the settings do; what may no longer be is cut at once. To be used on
-// one thread.
+// expires, when the CRL changes and when the settings or the trust do; what may no longer be is cut at once.
+// To be used on one thread.
 #pragma once
 
 #include <optional>
@@ -14,6 +14,8 @@
 #include "gateway/identity.hpp"
 #include "gateway/login_sessions.hpp"
 #include "net/byte_stream.hpp"
+#include "net/tls_stream.hpp"
+#include "pki/trust_bundle.hpp"
 
 namespace postern::gateway {
 
@@ -24,9 +26,10 @@ class LiveConnections;
 /// dials.
 class LiveTunnel {
 public:
-    /// `connection_id` is what cut_one() knows it by; it must outlive this object.
+    /// `connection_id` is what cut_one() knows it by, `connection` the one whose handshake showed the
+    /// certificate; both must outlive this object.
     LiveTunnel(LiveConnections& all, IdentityPtr identity, std::string service,
-               std::string_view connection_id = {});
+               std::string_view connection_id = {}, const net::TlsStream* connection = nullptr);
     ~LiveTunnel();
     LiveTunnel(const LiveTunnel&) = delete;
     LiveTunnel& operator=(const LiveTunnel&) = delete;
@@ -53,6 +56,7 @@ private:
     IdentityPtr identity_;
     std::string service_;
     std::string_view connection_id_;
+    const net::TlsStream* connection_;
     net::ByteStream* client_ = nullptr;
     net::ByteStream* backend_ = nullptr;
     std::optional<Code> reason_;
@@ -79,6 +83,8 @@ public:
     std::size_t cut_expired(const Judgement& judgement);
     /// After a change of CRL or settings: judges all.
     std::size_t judge_all(const Judgement& judgement);
+    /// After a change of the trust bundle: cuts those whose chain it does not vouch for.
+    std::size_t judge_trust(const pki::TrustBundle& user_ca, SystemTime now);
     void cut_all(Code reason);
     /// The one of that connection id, if it is here.
     void cut_one(std::string_view connection_id, Code reason);

@@ -233,12 +233,17 @@ Result<void> Server::reload() {
     if (!late.empty()) {
         spdlog::warn("event=config.needs_restart keys={}", fmt::join(late, ","));
     }
+    const bool has_other_trust = snapshot_->user_ca.pem() != (*loaded)->user_ca.pem();
     snapshot_ = std::move(*loaded);
     shared_.limits.set(bounds_of(snapshot_->settings.limits));
     crl_watch_->set(snapshot_);
     for (const auto& worker : workers_) {
-        asio::post(worker->loop, [&worker = *worker, snapshot = snapshot_] {
+        asio::post(worker->loop, [&worker = *worker, snapshot = snapshot_, has_other_trust] {
             worker.snapshot = snapshot;
+            if (has_other_trust) {
+                const SystemTime now = worker.shared.clock();
+                log_cut(worker.live.judge_trust(snapshot->user_ca, now), "trust");
+            }
             log_cut(worker.live.judge_all(worker.judgement()), "settings");
         });
     }

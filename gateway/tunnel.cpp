@@ -69,7 +69,7 @@ Tunnel::Tunnel(Visit& visit, Admission admission, const std::string& service_nam
       permit(std::move(admission.permit)),
       protocol(admission.service->protocol),
       backend_timeout(admission.snapshot->settings.limits.backend_timeout),
-      live(visit.worker.live, *visit.identity, service_name, visit.id) {}
+      live(visit.worker.live, *visit.identity, service_name, visit.id, &visit.client) {}
 
 Failure backend_failure(const Failure& failure) {
     const Code code = failure.code == Code::timed_out ? Code::backend_timed_out : Code::backend_unreachable;

@@ -44,6 +44,51 @@ TEST_F(GatewayTrust, AWarmConnectionIsJudgedByTheTrustBundleInForce) {
     EXPECT_EQ(echo_.accepted(), 1);
 }
 
+TEST_F(GatewayTrust, AReloadCutsTheTunnelsOfAnAuthorityThatLeftTheBundleAndNoOthers) {
+    const Authority other = test::make_authority("Others", real_now());
+    std::ofstream(folder_ / "user-ca.pem") << user_ca_->bundle.pem() << other.bundle.pem();
+    start(service("echo", echo_port()) + rule("echo"));
+    Visitor warm(port(), client("alice"));
+    ASSERT_EQ(warm.ask("CONNECT echo:7").status, 200U);
+    Visitor again(port(), client("alice"));
+    ASSERT_EQ(again.ask("CONNECT echo:7").status, 200U);
+    const auto echoes = [](Visitor& visitor) {
+        visitor.send("still here");
+        return visitor.read(10) == "still here";
+    };
+    // In another order, and without the other: both still vouch for them.
+    std::ofstream(folder_ / "user-ca.pem") << other.bundle.pem() << user_ca_->bundle.pem();
+    ASSERT_TRUE(server_->reload());
+    std::ofstream(folder_ / "user-ca.pem") << user_ca_->bundle.pem();
+    ASSERT_TRUE(server_->reload());
+    EXPECT_TRUE(echoes(warm));
+    EXPECT_TRUE(echoes(again));
+    std::ofstream(folder_ / "user-ca.pem") << other.bundle.pem();
+    ASSERT_TRUE(server_->reload());
+    EXPECT_TRUE(warm.is_closed());
+    EXPECT_TRUE(again.is_closed());
+    EXPECT_TRUE(eventually([&] { return count("connection.closed", "unknown_issuer") == 2; }));
+    EXPECT_EQ(wait_for("connection.closed", "unknown_issuer")["postern"]["closed_by"], "gateway");
+}
+
+TEST_F(GatewayTrust, AReloadLeavesATunnelToItsSessionsNewerCertificate) {
+    start(service("echo", echo_port()) + rule("echo"));
+    const auto of_life = [&](std::chrono::hours life) {
+        return client(mint("alice", [&](OddProfile& profile) { profile.not_after = real_now() + life; }));
+    };
+    Visitor alice(port(), of_life(1h));
+    ASSERT_EQ(alice.ask("CONNECT echo:7").status, 200U);
+    EXPECT_EQ(Visitor(port(), of_life(3h)).ask("GET /v1/services").status, 200U);
+    clock_ahead_ = 2 * 3600;
+    const Authority other = test::make_authority("Others", real_now());
+    std::ofstream(folder_ / "user-ca.pem") << user_ca_->bundle.pem() << other.bundle.pem();
+    ASSERT_TRUE(server_->reload());
+    std::ofstream(folder_ / "user-ca.pem") << other.bundle.pem() << user_ca_->bundle.pem();
+    ASSERT_TRUE(server_->reload());
+    alice.send("still here");
+    EXPECT_EQ(alice.read(10), "still here");
+}
+
 /// Clients that connect and ask for a tunnel without a pause, each with a full handshake; and some that shook
 /// hands before and ask later.
 class Crowd {
