@@ -95,7 +95,9 @@ void name_claim(audit::Record& record, const pki::Certificate& certificate) {
     record.certificate_serial = certificate.serial();
     record.certificate_subject = certificate.subject();
     record.certificate_issuer = certificate.issuer();
-    record.certificate_not_after = certificate.not_after();
+    if (const SystemTime end = certificate.not_after(); end != SystemTime::min()) {
+        record.certificate_not_after = end;
+    }
     record.certificate_sha256 = certificate.fingerprint();
 }
 

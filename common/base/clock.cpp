@@ -2,6 +2,7 @@
 
 #include <time.h>
 
+#include <algorithm>
 #include <cstdio>
 
 #include <fmt/format.h>
@@ -24,6 +25,10 @@ chr::nanoseconds time_asleep() {
 }
 
 std::string format_time(SystemTime time) {
+    // A stranger's certificate may name any time, or none; the arithmetic below would overflow.
+    constexpr SystemTime kFirst = chr::sys_days(chr::year(0) / 1 / 1);
+    constexpr SystemTime kLast = chr::sys_days(chr::year(10000) / 1 / 1) - chr::microseconds(1);
+    time = std::clamp(time, kFirst, kLast);
     const auto day = chr::floor<chr::days>(time);
     const chr::year_month_day date(day);
     const chr::hh_mm_ss clock(time - day);

@@ -22,7 +22,8 @@ Clock system_clock();
 /// How long this machine has been suspended since it started: it jumps when the machine wakes up.
 std::chrono::nanoseconds time_asleep();
 
-/// "2026-11-22T12:30:00.000000Z" (RFC 3339, always UTC, always six digits).
+/// "2026-11-22T12:30:00.000000Z" (RFC 3339, always UTC, always six digits). Times outside the years 0 to
+/// 9999, which have no such form, are told as the first or last moment of these.
 std::string format_time(SystemTime time);
 
 /// Reads RFC 3339 in UTC ("…Z"), with up to six digits of a second's fraction. Code::malformed_request

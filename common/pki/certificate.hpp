@@ -36,6 +36,7 @@ public:
     /// sections 4.2.1.2 and 4.2.1.1), as lower-case hex; empty when absent.
     std::string subject_key_id() const;
     std::string authority_key_id() const;
+    /// SystemTime::max() and min() when what stands there is no time.
     SystemTime not_before() const;
     SystemTime not_after() const;
     /// Lower-case hex SHA-256 of the DER.

@@ -51,6 +51,17 @@ TEST(Time, SurvivesTheRoundTrip) {
     EXPECT_EQ(format_time(parse_time("2026-11-22T12:30:01.5Z").value()), "2026-11-22T12:30:01.500000Z");
 }
 
+TEST(Time, BeyondFourDigitsOfAYearIsWrittenAsTheFirstOrLastMomentOfThem) {
+    const auto first = parse_time("0000-01-01T00:00:00Z").value();
+    const auto last = parse_time("9999-12-31T23:59:59.999999Z").value();
+    EXPECT_EQ(format_time(first), "0000-01-01T00:00:00.000000Z");
+    EXPECT_EQ(format_time(last), "9999-12-31T23:59:59.999999Z");
+    EXPECT_EQ(format_time(first - std::chrono::microseconds(1)), format_time(first));
+    EXPECT_EQ(format_time(last + std::chrono::microseconds(1)), format_time(last));
+    EXPECT_EQ(format_time(SystemTime::min()), format_time(first));
+    EXPECT_EQ(format_time(SystemTime::max()), format_time(last));
+}
+
 TEST(Time, RefusesWhatIsNotUtc) {
     for (const auto* text :
          {"", "2026-11-22", "2026-11-22T12:30:01+01:00", "2026-13-22T12:30:01Z", "2026-02-30T12:30:01Z",

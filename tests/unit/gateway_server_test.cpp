@@ -116,6 +116,20 @@ TEST_F(GatewayServer, AHandshakeThatFailsLeavesARecordOfWhatWasClaimed) {
     EXPECT_EQ(echo_.accepted(), 0);
 }
 
+TEST_F(GatewayServer, AStrangersCertificateWhoseEndIsNoTimeIsRecordedWithoutOne) {
+    start(service("echo", echo_port()) + rule("echo"));
+    const auto stranger = test::mint_self_signed(test::login_profile("mallory", real_now())).value();
+    X509* const raw = stranger.certificate.get();
+    ASSERT_EQ(ASN1_STRING_set(X509_getm_notAfter(raw), "991399000000Z", -1), 1);
+    ASSERT_GT(X509_sign(raw, stranger.key.get(), EVP_sha256()), 0);
+    const ClientContext context({stranger.certificate}, stranger.key.get(), server_ca_->bundle);
+    EXPECT_EQ(Visitor(port(), context).ask("CONNECT echo:7").status, 0U);
+    const auto rejected = wait_for("connection.rejected");
+    EXPECT_EQ(rejected["postern"]["claimed"]["user"], "mallory");
+    EXPECT_FALSE(rejected["tls"]["client"]["x509"]["serial_number"].get<std::string>().empty());
+    EXPECT_FALSE(rejected["tls"]["client"]["x509"].contains("not_after"));
+}
+
 TEST_F(GatewayServer, ACertificateThatNamesNobodyOfThisTrustDomainIsTold) {
     start(service("echo", echo_port()) + rule("echo"));
     Visitor alice(port(), client(mint("alice", [](OddProfile& profile) {
