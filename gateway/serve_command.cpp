@@ -40,7 +40,11 @@ constexpr std::chrono::milliseconds kLeftovers{300};
 /// The server's life on the main thread: signals, watchdog, drain.
 class Steward {
 public:
-    explicit Steward(Server& server) : server_(server) {
+    /// `hangups`: those of the loop that came earlier, and those to come.
+    Steward(Server& server, asio::io_context& loop, asio::signal_set& hangups)
+        : server_(server), loop_(loop), signals_(hangups) {
+        signals_.add(SIGTERM);
+        signals_.add(SIGINT);
         listen_for_signals();
         feed_watchdog();
     }
@@ -129,8 +133,8 @@ private:
     }
 
     Server& server_;
-    asio::io_context loop_{1};
-    asio::signal_set signals_{loop_, SIGTERM, SIGINT, SIGHUP};
+    asio::io_context& loop_;
+    asio::signal_set& signals_;
     asio::steady_timer watchdog_{loop_};
     asio::steady_timer drain_{loop_};
     std::optional<steady_clock::time_point> drain_until_;
@@ -151,11 +155,14 @@ void exit_soon(int exit_code) {
 }  // namespace
 
 int serve_command(const std::filesystem::path& config) {
+    // One that comes while the gateway starts is not the end of it, but a reload once it serves.
+    asio::io_context loop{1};
+    asio::signal_set hangups(loop, SIGHUP);
     auto server = Server::start(config, system_clock());
     if (!server) {
         return complain("cannot serve", server.error());
     }
-    Steward steward(**server);
+    Steward steward(**server, loop, hangups);
     for (const unsigned short port : (*server)->ports()) {
         spdlog::info("event=gateway.listening port={} version={}", port, version());
     }

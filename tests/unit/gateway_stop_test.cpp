@@ -1,10 +1,16 @@
 // SIGTERM to the real program: what keeps it, what does not, and what its exit code says.
+#include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <csignal>
+#include <filesystem>
 #include <fstream>
 #include <string>
+
+#include <fmt/format.h>
 
 #include "support/process.hpp"
 #include "support/stack.hpp"
@@ -13,6 +19,7 @@
 namespace postern::gateway {
 namespace {
 
+namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 
 class GatewayStop : public GatewayFixture {
@@ -87,6 +94,40 @@ TEST_F(GatewayStop, CutsWhatIsLeftWhenTheDrainEndsAndSaysSo) {
     ASSERT_TRUE(code) << program_->err();
     EXPECT_EQ(*code, 6);
     EXPECT_EQ(wait_for("connection.closed", "shutting_down")["postern"]["closed_by"], "gateway");
+}
+
+/// Somebody who installs a certificate tells the gateway to read it again, whether it has got that far or
+/// not.
+TEST_F(GatewayStop, IsNotWhatAHangupMeansWhileItStarts) {
+    write_config(service("echo", echo_port()) + rule("echo"));
+    // It starts with warnings, which nobody takes yet.
+    const std::string pipe = folder_ / "log.fifo";
+    ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+    const UniqueFd reader(::open(pipe.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC));
+    std::string block(4096, 'x');
+    while (::write(reader.get(), block.data(), block.size()) > 0) {
+    }
+    program_.emplace(std::vector<std::string>{"/bin/sh", "-c", "exec \"$0\" serve --config \"$1\" 2>\"$2\"",
+                                              test::program("postern-gateway"), folder_ / "gateway.toml",
+                                              pipe});
+    const auto has_handler = [&] {
+        const std::string status = test::content_of(fmt::format("/proc/{}/status", program_->pid()));
+        const auto at = status.find("SigCgt:");
+        return at != std::string::npos &&
+               (std::stoull(status.substr(at + 7), nullptr, 16) & (1ULL << (SIGHUP - 1))) != 0;
+    };
+    EXPECT_TRUE(eventually(has_handler));
+    EXPECT_FALSE(fs::exists(folder_ / "audit.jsonl"));
+    program_->signal(SIGHUP);
+    // Now its warnings are read.
+    EXPECT_TRUE(eventually([&] {
+        while (::read(reader.get(), block.data(), block.size()) > 0) {
+        }
+        return count("config.reloaded") == 1;
+    }));
+    EXPECT_TRUE(program_->is_running());
+    program_->signal(SIGTERM);
+    EXPECT_EQ(program_->wait(5s), 0);
 }
 
 TEST_F(GatewayStop, ASecondSignalCutsAtOnce) {
