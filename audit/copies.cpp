@@ -1,6 +1,11 @@
 #include "audit/copies.hpp"
 
 #include <cerrno>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <mutex>
 #include <string_view>
 #include <utility>
 
@@ -16,6 +21,9 @@
 namespace postern::audit {
 
 namespace {
+
+/// For what is left when the log closes.
+constexpr std::chrono::seconds kLastCopies{1};
 
 void write_to_stdout(std::string line) {
     line += '\n';
@@ -34,37 +42,114 @@ void write_to_stdout(std::string line) {
 
 }  // namespace
 
+/// `mutex` guards what stands below it.
+struct Copies::Desk {
+    bool is_to_stdout = false;
+    bool is_to_journal = false;
+    std::string program;
+
+    std::mutex mutex;
+    std::condition_variable wake;
+    std::deque<std::string> waiting;
+    std::uint64_t lost = 0;
+    bool is_writing = false;
+    bool is_closing = false;
+    /// Nobody waits any more: the thread leaves what is left.
+    bool is_given_up = false;
+
+    bool is_done() const { return waiting.empty() && !is_writing; }
+    void run();
+    void write(const std::string& line) const;
+};
+
+void Copies::Desk::run() {
+    std::unique_lock guard(mutex);
+    while (true) {
+        wake.wait(guard, [this] { return !waiting.empty() || is_closing; });
+        if (waiting.empty() || is_given_up) {
+            return;
+        }
+        const std::string line = std::move(waiting.front());
+        waiting.pop_front();
+        const std::uint64_t newly_lost = std::exchange(lost, 0);
+        is_writing = true;
+        guard.unlock();
+        if (newly_lost > 0) {
+            spdlog::warn("event=audit.copies_lost lines={}", newly_lost);
+        }
+        write(line);
+        guard.lock();
+        is_writing = false;
+        if (is_closing) {
+            wake.notify_all();
+        }
+    }
+}
+
+void Copies::Desk::write(const std::string& line) const {
+    if (is_to_stdout) {
+        write_to_stdout(line);
+    }
+    if (is_to_journal) {
+        const bool is_failure = line.find(R"("outcome":"failure")") != std::string::npos;
+        ::sd_journal_send("MESSAGE=%s", line.c_str(), "PRIORITY=%i", is_failure ? LOG_WARNING : LOG_INFO,
+                          "SYSLOG_IDENTIFIER=%s-audit", program.c_str(), "POSTERN_AUDIT=1", nullptr);
+    }
+}
+
 Result<Copies> Copies::make(const std::vector<std::string>& targets, std::string program) {
-    Copies copies;
-    copies.program_ = std::move(program);
+    auto desk = std::make_shared<Desk>();
+    desk->program = std::move(program);
     for (const std::string& target : targets) {
         if (target == "stdout") {
-            copies.is_to_stdout_ = true;
+            desk->is_to_stdout = true;
         } else if (target == "journald") {
-            copies.is_to_journal_ = true;
+            desk->is_to_journal = true;
         } else {
             return Failure{
                 Code::config_invalid,
                 fmt::format("'{}' is no target for copies of the audit log; use stdout or journald", target)};
         }
     }
-    return copies;
+    if (targets.empty()) {
+        return Copies(nullptr, std::thread());
+    }
+    std::thread thread([desk] { desk->run(); });
+    return Copies(std::move(desk), std::move(thread));
 }
 
-void Copies::write(const std::deque<std::string>& lines, std::uint64_t lost) const {
-    if (lost > 0) {
-        spdlog::warn("event=audit.copies_lost lines={}", lost);
+Copies::~Copies() {
+    if (!desk_) {
+        return;
     }
-    for (const std::string& line : lines) {
-        if (is_to_stdout_) {
-            write_to_stdout(line);
-        }
-        if (is_to_journal_) {
-            const bool is_failure = line.find(R"("outcome":"failure")") != std::string::npos;
-            ::sd_journal_send("MESSAGE=%s", line.c_str(), "PRIORITY=%i", is_failure ? LOG_WARNING : LOG_INFO,
-                              "SYSLOG_IDENTIFIER=%s-audit", program_.c_str(), "POSTERN_AUDIT=1", nullptr);
+    std::unique_lock guard(desk_->mutex);
+    desk_->is_closing = true;
+    desk_->wake.notify_all();
+    if (desk_->wake.wait_for(guard, kLastCopies, [this] { return desk_->is_done(); })) {
+        guard.unlock();
+        thread_.join();
+        return;
+    }
+    desk_->is_given_up = true;
+    const std::uint64_t lost = desk_->lost + desk_->waiting.size() + (desk_->is_writing ? 1 : 0);
+    guard.unlock();
+    thread_.detach();
+    spdlog::warn("event=audit.copies_lost lines={}", lost);
+}
+
+void Copies::add(std::vector<std::string> lines) {
+    if (!desk_ || lines.empty()) {
+        return;
+    }
+    const std::lock_guard guard(desk_->mutex);
+    for (std::string& line : lines) {
+        if (desk_->waiting.size() < kMostWaiting) {
+            desk_->waiting.push_back(std::move(line));
+        } else {
+            ++desk_->lost;
         }
     }
+    desk_->wake.notify_all();
 }
 
 }  // namespace postern::audit

@@ -92,15 +92,7 @@ void Log::State::note_lines() {
         first_unsigned = last_append;
         wake.notify_one();
     }
-    constexpr std::size_t kMostUncopied = 10000;
-    for (std::string& line : file.take_written()) {
-        if (uncopied.size() < kMostUncopied) {
-            uncopied.push_back(std::move(line));
-            wake.notify_one();
-        } else {
-            ++lost_copies;
-        }
-    }
+    copies.add(file.take_written());
 }
 
 steady_clock::time_point Log::State::next_checkpoint() const {
@@ -112,8 +104,8 @@ steady_clock::time_point Log::State::next_checkpoint() const {
 }
 
 bool Log::State::has_work() const {
-    return is_stopping || !jobs.empty() || !uncopied.empty() || !waiters.empty() ||
-           file.has_unsettled_head() || (!is_shared() && file.is_due_for_rotation() && !broken);
+    return is_stopping || !jobs.empty() || !waiters.empty() || file.has_unsettled_head() ||
+           (!is_shared() && file.is_due_for_rotation() && !broken);
 }
 
 void Log::State::run() {
@@ -140,13 +132,6 @@ void Log::State::run() {
         if (!waiters.empty() || file.has_unsettled_head()) {
             settle(guard);
         }
-        if (!uncopied.empty()) {
-            std::deque<std::string> lines = std::exchange(uncopied, {});
-            const std::uint64_t lost = std::exchange(lost_copies, 0);
-            guard.unlock();
-            copies.write(lines, lost);
-            guard.lock();
-        }
         if (!is_shared() && file.is_due_for_rotation() && !broken) {
             const auto rotated = file.rotate();
             if (rotated) {
@@ -161,7 +146,7 @@ void Log::State::run() {
             (is_last_round && file.unsigned_records() > 0 && !broken)) {
             sign_quiet(guard);
         }
-        if (is_last_round && jobs.empty() && waiters.empty() && uncopied.empty()) {
+        if (is_last_round && jobs.empty() && waiters.empty()) {
             return;
         }
     }

@@ -1,5 +1,5 @@
 // What a Log works with, and the thread that does what a loop must not wait for: syncs, heads, signatures
-// when records went quiet, rotation, copies, and appends that wait for another process.
+// when records went quiet, rotation, and appends that wait for another process.
 #pragma once
 
 #include <chrono>
@@ -9,7 +9,6 @@
 #include <functional>
 #include <mutex>
 #include <optional>
-#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -26,7 +25,7 @@ inline constexpr std::chrono::seconds kLockPatience{5};
 
 using Done = std::function<void(Result<void>)>;
 
-/// `mutex` guards everything but `copies`, which the thread alone touches.
+/// `mutex` guards everything.
 struct Log::State {
     State(LogOptions options_in, WriterLock lock_in, LogFile file_in, Copies copies_in)
         : options(std::move(options_in)),
@@ -65,8 +64,6 @@ struct Log::State {
     LogFile file;
     Copies copies;
     std::deque<Job> jobs;
-    std::deque<std::string> uncopied;
-    std::uint64_t lost_copies = 0;
     std::vector<Waiter> waiters;
     std::chrono::steady_clock::time_point first_unsigned{};
     std::chrono::steady_clock::time_point last_append{};
