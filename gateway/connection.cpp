@@ -26,9 +26,11 @@ namespace postern::gateway {
 namespace {
 
 constexpr std::string_view kConnections = "/v1/connections/";
-/// A laptop may sleep for a quarter of an hour and find its tunnels as they were.
-constexpr net::PlainStream::Liveness kLiveness{std::chrono::seconds(60), std::chrono::seconds(60),
-                                               std::chrono::minutes(15)};
+/// A laptop may sleep for a quarter of an hour and find its tunnels as they were. No bound on what stays
+/// unconfirmed: a psql that was stopped in the middle of a large result, or whose pager stands still, may go
+/// on an hour later, as it may without a gateway.
+constexpr net::PlainStream::Liveness kLiveness{std::chrono::seconds(60), std::chrono::seconds(60), 14,
+                                               std::nullopt};
 
 std::string_view message_of(Code code) {
     switch (code) {

@@ -29,8 +29,9 @@ namespace {
 constexpr std::size_t kMostHeadBytes = 8 * 1024;
 constexpr std::size_t kMostBodyBytes = 256 * 1024;
 /// A network that comes back within a minute has carried its tunnels over.
-constexpr net::PlainStream::Liveness kLiveness{std::chrono::seconds(30), std::chrono::seconds(10),
-                                               std::chrono::seconds(60)};
+constexpr std::chrono::seconds kUnconfirmed{60};
+constexpr net::PlainStream::Liveness kLiveness{std::chrono::seconds(30), std::chrono::seconds(10), 3,
+                                               kUnconfirmed};
 /// What goes out over a connection that has stood unused is confirmed sooner, or it stands no more.
 constexpr std::chrono::milliseconds kWarmConfirmation{1500};
 
@@ -158,7 +159,7 @@ asio::awaitable<Outcome<GatewayConnection::Answer>> GatewayConnection::ask(
         co_return verdict(deadline.has_passed() ? Failure{Code::timed_out, {}} : failure);
     }
     if (is_warm_) {
-        tls_.socket().expect_confirmation_within(kLiveness.unconfirmed);
+        tls_.socket().expect_confirmation_within(kUnconfirmed);
     }
     co_return *std::move(answer);
 }

@@ -205,7 +205,10 @@ void PlainStream::expect(const Liveness& liveness) noexcept {
     const int interval = static_cast<int>(liveness.interval.count());
     ::setsockopt(fd(), IPPROTO_TCP, TCP_KEEPIDLE, &silence, sizeof silence);
     ::setsockopt(fd(), IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
-    expect_confirmation_within(liveness.unconfirmed);
+    ::setsockopt(fd(), IPPROTO_TCP, TCP_KEEPCNT, &liveness.questions, sizeof liveness.questions);
+    if (liveness.unconfirmed) {
+        expect_confirmation_within(*liveness.unconfirmed);
+    }
 }
 
 void PlainStream::expect_confirmation_within(std::chrono::milliseconds patience) noexcept {

@@ -4,6 +4,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -42,15 +43,21 @@ public:
     Result<std::size_t> try_write_more(Bytes bytes);
 
     /// When a peer across a network is to be taken for gone that does not say so: after such a silence it is
-    /// asked (TCP keepalive), again after each interval; and what was sent may stay unconfirmed for so long.
-    /// Reading then fails with end_of_stream.
+    /// asked (TCP keepalive), again after each interval, until it has left so many questions unanswered; and
+    /// what was sent may stay unconfirmed for so long. Reading then fails with end_of_stream.
     struct Liveness {
         std::chrono::seconds silence;
         std::chrono::seconds interval;
-        std::chrono::milliseconds unconfirmed;
+        int questions;
+        /// TCP_USER_TIMEOUT, which then ends the questions, too. The kernel counts what a peer has no room
+        /// for as unconfirmed, however faithfully that answers the probes of its window: a reader that pauses
+        /// for so long is cut. Without it, only silence counts: the kernel gives up what is not confirmed,
+        /// and a closed window whose probes nobody answers, after tcp_retries2 attempts, which by default
+        /// take 15 to 30 minutes.
+        std::optional<std::chrono::milliseconds> unconfirmed;
     };
     void expect(const Liveness& liveness) noexcept;
-    /// The last of these alone.
+    /// `unconfirmed` alone.
     void expect_confirmation_within(std::chrono::milliseconds patience) noexcept;
     /// How many of the bytes that were sent the peer's machine has confirmed, also after the connection was
     /// lost.

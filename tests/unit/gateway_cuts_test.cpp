@@ -1,4 +1,6 @@
 // What ends a tunnel that was let in: revocation, expiry, a reload, shutting down; and what does not.
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <chrono>
@@ -44,6 +46,38 @@ TEST_F(GatewayCuts, RevocationCutsTheTunnelWithinTwoSecondsAndTellsItsOwnerWhy) 
     EXPECT_EQ(why.json()["reason"], "revoked");
     EXPECT_FALSE(why.json()["message"].get<std::string>().empty());
     EXPECT_EQ(Visitor(port(), client("bob")).ask("GET /v1/connections/" + id).status, 404U);
+}
+
+/// The gateway's end of a connection of this process; -1 when there is none.
+int other_end_of(int fd) {
+    sockaddr_in own{};
+    socklen_t size = sizeof own;
+    ::getsockname(fd, reinterpret_cast<sockaddr*>(&own), &size);
+    for (int other = 3; other < 1024; ++other) {
+        sockaddr_in peer{};
+        size = sizeof peer;
+        if (::getpeername(other, reinterpret_cast<sockaddr*>(&peer), &size) == 0 &&
+            peer.sin_family == AF_INET && peer.sin_port == own.sin_port) {
+            return other;
+        }
+    }
+    return -1;
+}
+
+int tcp_option(int fd, int name) {
+    int value = -1;
+    socklen_t size = sizeof value;
+    ::getsockopt(fd, IPPROTO_TCP, name, &value, &size);
+    return value;
+}
+
+TEST_F(GatewayCuts, AClientIsAskedForAQuarterOfAnHourAndOneThatAnswersMayPauseForever) {
+    start(service("echo", echo_port()) + rule("echo"));
+    const UniqueFd client = connect_to(port());
+    ASSERT_TRUE(eventually([&] { return tcp_option(other_end_of(client.get()), TCP_KEEPIDLE) == 60; }));
+    const int gateways = other_end_of(client.get());
+    EXPECT_EQ(60 + tcp_option(gateways, TCP_KEEPINTVL) * tcp_option(gateways, TCP_KEEPCNT), 15 * 60);
+    EXPECT_EQ(tcp_option(gateways, TCP_USER_TIMEOUT), 0);
 }
 
 TEST_F(GatewayCuts, AWarmConnectionIsJudgedWhenItAsks) {

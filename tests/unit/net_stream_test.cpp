@@ -1,4 +1,6 @@
 // Sockets, listeners, deadlines, and the bounds on how many may come.
+#include <linux/filter.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -255,6 +257,62 @@ TEST(PlainStream, WritesAtOnceWhatFitsAndSaysHowMuch) {
     EXPECT_LT(sent.value(), much.size());
     const std::string more(1 << 20, 'y');
     EXPECT_EQ(pair.a.try_write(test::as_bytes(more)).value(), 0U);
+}
+
+/// Whether the connection was lost meanwhile; what was still on its way does not count.
+bool is_lost_within(PlainStream& stream, std::chrono::milliseconds patience) {
+    const auto end = std::chrono::steady_clock::now() + patience;
+    pollfd one{stream.fd(), 0, 0};
+    return ::poll(&one, 1, static_cast<int>(patience.count())) > 0 && std::chrono::steady_clock::now() < end;
+}
+
+void fill(PlainStream& stream, std::string& sent) {
+    const std::string block(1 << 20, 'x');
+    while (const std::size_t more = stream.try_write(test::as_bytes(block)).value()) {
+        sent.append(block, 0, more);
+    }
+}
+
+awaitable<void> close_when_sent(PlainStream& stream) {
+    const auto sent = co_await stream.shutdown_send();
+    EXPECT_TRUE(sent.has_value());
+}
+
+awaitable<void> read_all(PlainStream& stream, std::string& received) {
+    received = co_await test::read_to_end(stream);
+}
+
+TEST(PlainStream, TakesAReaderThatPausesForGoneOnlyByTheBoundOnWhatIsUnconfirmed) {
+    boost::asio::io_context loop;
+    test::Pair patient = test::connected_pair(loop);
+    test::Pair bounded = test::connected_pair(loop);
+    patient.a.expect({1s, 1s, 1, std::nullopt});
+    bounded.a.expect({1s, 1s, 1, 1s});
+    std::string sent;
+    std::string lost;
+    fill(patient.a, sent);
+    fill(bounded.a, lost);
+    EXPECT_TRUE(is_lost_within(bounded.a, 10s));
+    // By now the other would have been lost, too.
+    EXPECT_FALSE(is_lost_within(patient.a, 3s));
+    std::string received;
+    test::run_both(loop, close_when_sent(patient.a), read_all(patient.b, received));
+    EXPECT_EQ(received.size(), sent.size());
+}
+
+TEST(PlainStream, TakesAPeerThatLeavesItsQuestionsUnansweredForGone) {
+    boost::asio::io_context loop;
+    test::Pair pair = test::connected_pair(loop);
+    pair.a.expect({1s, 1s, 1, std::nullopt});
+    EXPECT_FALSE(is_lost_within(pair.a, 3s)) << "a peer that answers";
+    // Nothing reaches it any more.
+    sock_filter drop{BPF_RET | BPF_K, 0, 0, 0};
+    const sock_fprog program{1, &drop};
+    ASSERT_EQ(::setsockopt(pair.b.fd(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program), 0);
+    std::optional<Code> failure;
+    test::run(loop, wait_for_bytes(pair.a, failure));
+    std::array<unsigned char, 1> byte{};
+    EXPECT_EQ(pair.a.try_read(byte).error().code, Code::end_of_stream);
 }
 
 awaitable<void> read_until_cut(PlainStream& stream, std::chrono::milliseconds patience, bool& has_passed,
