@@ -221,6 +221,30 @@ TEST_F(RotatedLog, TellsThatOlderFilesAreNotThere) {
     EXPECT_THAT(outcome.out, HasSubstr("older files are not here"));
 }
 
+TEST_F(RotatedLog, VerifiesAFileThatWasMovedAwayByItsKey) {
+    const auto elder = rotated_files(log)[0];
+    const fs::path archive = folder / "archive";
+    fs::create_directory(archive);
+    const std::string moved = archive / elder.filename();
+    fs::rename(elder, moved);
+    EXPECT_EQ(run({"verify", moved}).exit_code, 2);
+    EXPECT_EQ(run({"verify", "--key", public_key_path(log), moved}).exit_code, 0);
+    fs::copy(public_key_path(log), archive / public_key_path(log).filename());
+    EXPECT_EQ(run({"verify", moved}).exit_code, 0);
+    EXPECT_EQ(run({"verify", "--dir", archive}).exit_code, 0);
+}
+
+TEST_F(RotatedLog, IsWholeElsewhereWhenAllOfItWasMoved) {
+    const fs::path archive = folder / "archive";
+    fs::create_directory(archive);
+    for (const auto& entry : fs::directory_iterator(folder)) {
+        if (entry.path().filename().string().starts_with("audit.jsonl")) {
+            fs::copy(entry.path(), archive / entry.path().filename());
+        }
+    }
+    EXPECT_EQ(run({"verify", archive / "audit.jsonl"}).exit_code, 0);
+}
+
 TEST_F(RotatedLog, MissesTheLiveFile) {
     fs::remove(log);
     EXPECT_EQ(run({"verify", "--dir", folder.string()}).exit_code, 1);
