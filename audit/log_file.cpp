@@ -127,6 +127,13 @@ Result<void> LogFile::find_place() {
     bool is_empty = true;
     if (file_) {
         auto end = find_chain_end(options_.file, keys_, known);
+        if (!end && !has_head) {
+            // It would be told as a head of another log.
+            return unavailable(
+                fmt::format("{} is gone, so that nobody can tell whether records were cut off at the end; "
+                            "put it back, or {}",
+                            head_path(options_.file).string(), kStartAgain));
+        }
         if (end && end->sequence > 0) {
             if (auto known_log = check_goes_on(*end); !known_log) {
                 return known_log;

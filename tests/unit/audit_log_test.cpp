@@ -348,6 +348,18 @@ TEST_F(AuditLog, RefusesToGoOnWithoutItsHeadWhileOlderFilesAreThere) {
     EXPECT_EQ(count("audit.started"), 1U);
 }
 
+TEST_F(AuditLog, SaysThatItsHeadIsGoneAndGoesOnWhenItIsPutBack) {
+    open().reset();
+    const auto text = *read_file(head_path(options.file));
+    fs::remove(head_path(options.file));
+    const std::string why = open_failure();
+    EXPECT_NE(why.find("audit.jsonl.head is gone"), std::string::npos) << why;
+    EXPECT_NE(why.find("put it back"), std::string::npos) << why;
+    ASSERT_TRUE(write_file(head_path(options.file), text, 0640).has_value());
+    open().reset();
+    expect_whole();
+}
+
 TEST_F(AuditLog, RefusesToGoOnWithTheHeadOfAnotherLog) {
     open().reset();
     const auto foreign = *read_file(head_path(options.file));
