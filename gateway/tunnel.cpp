@@ -25,6 +25,10 @@ using std::chrono::steady_clock;
 
 /// From a server's reset to the end that its client has already sent.
 constexpr auto kGoodbyePatience = std::chrono::milliseconds(250);
+/// A database host that has lost its power says nothing: no client is to wait for it for the kernel's two
+/// hours.
+constexpr net::PlainStream::Liveness kBackendLiveness{std::chrono::seconds(60), std::chrono::seconds(15), 4,
+                                                      std::nullopt};
 
 /// Counts a tunnel of the worker from its judgement until its last record is written.
 class Counted {
@@ -99,6 +103,7 @@ boost::asio::awaitable<Result<void>> open_backend(Tunnel& tunnel, net::Address a
     if (!dialled) {
         co_return backend_failure(dialled.error());
     }
+    dialled->expect(kBackendLiveness);
     tunnel.backend.emplace(std::move(*dialled));
     if (tunnel.live.cut_reason()) {
         co_return Failure{*tunnel.live.cut_reason(), "cut while the gateway dialled"};

@@ -29,6 +29,8 @@ namespace {
 
 constexpr auto kGatewayPatience = std::chrono::seconds(5);
 constexpr int kShowings = 5;
+/// Between two looks at whether gateways still answer.
+constexpr auto kSilenceLook = std::chrono::seconds(5);
 /// Local connections on each loop that are told why they may not come in.
 constexpr std::size_t kMostStrangers = 16;
 /// Where libpq looks when it is given a folder and no port.
@@ -51,6 +53,16 @@ asio::awaitable<void> return_memory(const LiveTunnels& tunnels) {
         timer.expires_after(std::chrono::seconds(1));
         co_await timer.async_wait(asio::use_awaitable);
         memory.note(tunnels.size());
+    }
+}
+
+asio::awaitable<void> end_silent_tunnels(LiveTunnels& tunnels) {
+    const auto executor = co_await asio::this_coro::executor;
+    asio::steady_timer timer(executor);
+    while (true) {
+        timer.expires_after(kSilenceLook);
+        co_await timer.async_wait(asio::use_awaitable);
+        tunnels.end_silent(executor);
     }
 }
 
@@ -108,6 +120,9 @@ Agent::~Agent() {
 
 void Agent::start() {
     net::spawn(loops_.at(0), "memory", return_memory(tunnels_));
+    for (std::size_t i = 0; i < loops_.size(); ++i) {
+        net::spawn(loops_.at(i), "silence", end_silent_tunnels(tunnels_));
+    }
     // Without them a change is noticed when something fails.
     if (auto messages = open_network_messages()) {
         std::function<void()> changed = [this] { network_changed(); };

@@ -76,8 +76,9 @@ Outcome<void> Foreground::open(control::AgentClient& agent) {
             return shown;
         }
     }
-    // What the agent had to remark comes before the answer to this.
-    if (const auto last = agent.call("settings.get"); !last) {
+    // What the agent had to remark comes before the answer to this. Who stops the command now stops one whose
+    // ports are open: watch() sees it.
+    if (const auto last = agent.call("settings.get"); !last && last.error().code != Code::cancelled) {
         return last.error();
     }
     take_all(agent);

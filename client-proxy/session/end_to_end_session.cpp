@@ -189,7 +189,7 @@ asio::awaitable<void> EndToEndSession::carry(ServerTunnel server, std::string fi
         cut_ = why;
         outer->cancel();
     };
-    const auto live = agent_.tunnels().add(port_, server.tunnel.gateway, local_.executor(), std::move(cut));
+    const auto live = agent_.tunnels().add(port_, server.tunnel, local_.executor(), std::move(cut));
     tell_accepted(agent_, local_, port_->service, program_, server.tunnel.connection_id);
 
     net::RelayEnd end;

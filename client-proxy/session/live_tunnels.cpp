@@ -1,5 +1,6 @@
 #include "client-proxy/session/live_tunnels.hpp"
 
+#include <chrono>
 #include <utility>
 
 #include <boost/asio/post.hpp>
@@ -10,8 +11,9 @@ struct LiveTunnels::Session {
     LocalPortPtr port;
     GatewayEntry gateway;
     boost::asio::any_io_executor executor;
-    /// Touched on the session's thread alone; empty once the entry is gone.
+    // Touched on the session's thread alone; empty once the entry is gone.
     Cut cut;
+    GatewayConnection* connection = nullptr;
     net::RelayCounters counters;
 };
 
@@ -27,6 +29,7 @@ LiveTunnels::Entry::Entry(std::shared_ptr<State> state, std::shared_ptr<Session>
 
 LiveTunnels::Entry::~Entry() {
     session_->cut = nullptr;
+    session_->connection = nullptr;
     const std::lock_guard lock(state_->mutex);
     session_->port->ended_bytes_in += session_->counters.b_to_a;
     session_->port->ended_bytes_out += session_->counters.a_to_b;
@@ -39,11 +42,12 @@ net::RelayCounters& LiveTunnels::Entry::counters() noexcept {
 
 LiveTunnels::LiveTunnels() : state_(std::make_shared<State>()) {}
 
-std::unique_ptr<LiveTunnels::Entry> LiveTunnels::add(LocalPortPtr port, GatewayEntry gateway,
+std::unique_ptr<LiveTunnels::Entry> LiveTunnels::add(LocalPortPtr port, const Tunnel& tunnel,
                                                      boost::asio::any_io_executor executor, Cut cut) {
     auto session = std::make_shared<Session>();
     session->port = std::move(port);
-    session->gateway = std::move(gateway);
+    session->gateway = tunnel.gateway;
+    session->connection = tunnel.stream.get();
     session->executor = std::move(executor);
     session->cut = std::move(cut);
     const std::lock_guard lock(state_->mutex);
@@ -83,6 +87,22 @@ Traffic LiveTunnels::traffic(const LocalPort& port) const {
         }
     }
     return traffic;
+}
+
+void LiveTunnels::end_silent(const boost::asio::any_io_executor& executor) {
+    std::vector<std::shared_ptr<Session>> own;
+    {
+        const std::lock_guard lock(state_->mutex);
+        for (const auto& [number, session] : state_->sessions) {
+            if (session->executor == executor) {
+                own.push_back(session);
+            }
+        }
+    }
+    const auto now = std::chrono::steady_clock::now();
+    for (const auto& session : own) {
+        session->connection->end_if_silent(now);
+    }
 }
 
 void LiveTunnels::cut(const LocalPort* port, const Refusal& why) {

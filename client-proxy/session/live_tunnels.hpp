@@ -15,6 +15,7 @@
 #include "client-proxy/refusal.hpp"
 #include "client-proxy/session/local_port.hpp"
 #include "client-proxy/tunnel/catalogue.hpp"
+#include "client-proxy/tunnel/gateway_connection.hpp"
 #include "net/relay.hpp"
 
 namespace postern::client {
@@ -56,12 +57,16 @@ public:
     };
 
     LiveTunnels();
-    std::unique_ptr<Entry> add(LocalPortPtr port, GatewayEntry gateway, boost::asio::any_io_executor executor,
+    /// `tunnel` outlives the entry.
+    std::unique_ptr<Entry> add(LocalPortPtr port, const Tunnel& tunnel, boost::asio::any_io_executor executor,
                                Cut cut);
     std::size_t size() const;
     /// Each gateway once, of tunnels that show `logins`' certificate.
     std::vector<GatewayEntry> gateways(const LoginSource& logins) const;
     Traffic traffic(const LocalPort& port) const;
+    /// On that executor's thread, every few seconds: those of its tunnels whose gateway has fallen silent
+    /// end.
+    void end_silent(const boost::asio::any_io_executor& executor);
     /// Of one port, or (null) all of them.
     void cut(const LocalPort* port, const Refusal& why);
 

@@ -144,7 +144,7 @@ std::unique_ptr<LiveTunnels::Entry> PassthroughSession::register_open(Tunnel& tu
         is_cut_ = true;
         stream->cancel();
     };
-    auto live = agent_.tunnels().add(port_, tunnel.gateway, local_.executor(), std::move(cut));
+    auto live = agent_.tunnels().add(port_, tunnel, local_.executor(), std::move(cut));
     tell_accepted(agent_, local_, port_->service, std::move(program_), tunnel.connection_id);
     port_->ended_bytes_out += first_bytes_count_;
     return live;

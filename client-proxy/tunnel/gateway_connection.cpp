@@ -158,7 +158,10 @@ asio::awaitable<Outcome<GatewayConnection::Answer>> GatewayConnection::ask(
         const Failure failure = is_reading_to_blame ? answer.error() : written.error();
         co_return verdict(deadline.has_passed() ? Failure{Code::timed_out, {}} : failure);
     }
-    if (is_warm_) {
+    if (opens_tunnel && answer->status == 200) {
+        // A backend that reads nothing for longer than that is no dead network: see end_if_silent().
+        tls_.socket().expect_confirmation_within(std::chrono::milliseconds(0));
+    } else if (is_warm_) {
         tls_.socket().expect_confirmation_within(kUnconfirmed);
     }
     co_return *std::move(answer);
@@ -221,6 +224,12 @@ asio::awaitable<Result<void>> GatewayConnection::read_more() {
     has_heard_ = true;
     rest_.append(reinterpret_cast<const char*>(block.data()), *got);
     co_return Result<void>();
+}
+
+void GatewayConnection::end_if_silent(std::chrono::steady_clock::time_point now) noexcept {
+    if (answers_.is_silent(tls_.socket().answers(), now, kUnconfirmed)) {
+        tls_.socket().give_up();
+    }
 }
 
 bool GatewayConnection::is_quiet() noexcept {

@@ -15,6 +15,7 @@
 #include "client-proxy/login/login.hpp"
 #include "client-proxy/refusal.hpp"
 #include "client-proxy/tunnel/catalogue.hpp"
+#include "net/answer_watch.hpp"
 #include "net/byte_stream.hpp"
 #include "net/tls_stream.hpp"
 
@@ -61,6 +62,10 @@ public:
     /// another connection cannot mean asking twice.
     bool was_delivered() noexcept;
 
+    /// Of a tunnel, every few seconds: one whose gateway's machine has left what was sent unanswered for a
+    /// minute ends as lost.
+    void end_if_silent(std::chrono::steady_clock::time_point now) noexcept;
+
     void when_readable(net::ReadyListenerPtr listener) override;
     Result<std::optional<std::size_t>> try_read(net::Buffer into) override;
     void when_writable(net::ReadyListenerPtr listener) override { tls_.when_writable(std::move(listener)); }
@@ -99,6 +104,7 @@ private:
     std::string rest_;
     bool has_heard_ = false;
     bool is_warm_ = false;
+    net::AnswerWatch answers_;
     /// What the gateway's machine had confirmed before the request.
     std::uint64_t confirmed_before_ = 0;
 };

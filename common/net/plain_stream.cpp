@@ -29,6 +29,25 @@ using Socket = asio::generic::stream_protocol::socket;
 
 namespace {
 
+/// What the kernel's structure has behind the C library's (linux/tcp.h, Linux 4.2).
+struct KernelTcpInfo {
+    tcp_info known;
+    std::uint64_t pacing_rate;
+    std::uint64_t max_pacing_rate;
+    std::uint64_t bytes_acked;
+    std::uint64_t bytes_received;
+    std::uint32_t segs_out;
+    std::uint32_t segs_in;
+};
+static_assert(sizeof(tcp_info) == 104);
+
+KernelTcpInfo tcp_info_of(int fd) noexcept {
+    KernelTcpInfo info{};
+    socklen_t size = sizeof info;
+    ::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size);
+    return info;
+}
+
 Failure cancelled() {
     return Failure{Code::cancelled, "the stream was closed on this side"};
 }
@@ -216,18 +235,17 @@ void PlainStream::expect_confirmation_within(std::chrono::milliseconds patience)
     ::setsockopt(fd(), IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof timeout);
 }
 
+PeerAnswers PlainStream::answers() noexcept {
+    const KernelTcpInfo info = tcp_info_of(fd());
+    return {info.known.tcpi_retransmits > 0 || info.known.tcpi_probes > 0, info.segs_in};
+}
+
+void PlainStream::give_up() noexcept {
+    ::shutdown(fd(), SHUT_RDWR);
+}
+
 std::uint64_t PlainStream::confirmed_bytes() noexcept {
-    // What the kernel's structure has behind the C library's (linux/tcp.h, Linux 4.1).
-    struct {
-        tcp_info known;
-        std::uint64_t pacing_rate;
-        std::uint64_t max_pacing_rate;
-        std::uint64_t bytes_acked;
-    } info{};
-    static_assert(sizeof info.known == 104);
-    socklen_t size = sizeof info;
-    ::getsockopt(fd(), IPPROTO_TCP, TCP_INFO, &info, &size);
-    return info.bytes_acked;
+    return tcp_info_of(fd()).bytes_acked;
 }
 
 Endpoint PlainStream::local() const {

@@ -11,6 +11,7 @@
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/ip/tcp.hpp>
 
+#include "net/answer_watch.hpp"
 #include "net/byte_stream.hpp"
 
 namespace postern::net {
@@ -59,6 +60,9 @@ public:
     void expect(const Liveness& liveness) noexcept;
     /// `unconfirmed` alone.
     void expect_confirmation_within(std::chrono::milliseconds patience) noexcept;
+    PeerAnswers answers() noexcept;
+    /// Ends the connection as if it had been lost: reading fails with end_of_stream on TLS, writing too.
+    void give_up() noexcept;
     /// How many of the bytes that were sent the peer's machine has confirmed, also after the connection was
     /// lost.
     std::uint64_t confirmed_bytes() noexcept;

@@ -315,6 +315,51 @@ TEST(PlainStream, TakesAPeerThatLeavesItsQuestionsUnansweredForGone) {
     EXPECT_EQ(pair.a.try_read(byte).error().code, Code::end_of_stream);
 }
 
+TEST(AnswerWatch, IsOfWhatIsOwedAllTheTimeAlone) {
+    const std::chrono::steady_clock::time_point begin{};
+    const PeerAnswers nothing{false, 7};
+    const PeerAnswers owed{true, 7};
+    const PeerAnswers heard{true, 8};
+    AnswerWatch watch;
+    EXPECT_FALSE(watch.is_silent(nothing, begin, 60s));
+    EXPECT_FALSE(watch.is_silent(nothing, begin + 100s, 60s)) << "an idle peer owes nothing";
+    EXPECT_FALSE(watch.is_silent(owed, begin + 105s, 60s));
+    EXPECT_FALSE(watch.is_silent(owed, begin + 164s, 60s));
+    EXPECT_FALSE(watch.is_silent(heard, begin + 165s, 60s)) << "it has answered meanwhile";
+    EXPECT_FALSE(watch.is_silent(heard, begin + 224s, 60s));
+    EXPECT_TRUE(watch.is_silent(heard, begin + 225s, 60s));
+    EXPECT_FALSE(watch.is_silent(nothing, begin + 230s, 60s));
+    EXPECT_FALSE(watch.is_silent(owed, begin + 300s, 60s));
+}
+
+bool falls_silent(PlainStream& stream, std::chrono::milliseconds patience, std::chrono::milliseconds end) {
+    AnswerWatch watch;
+    for (const auto until = std::chrono::steady_clock::now() + end;
+         std::chrono::steady_clock::now() < until;) {
+        if (watch.is_silent(stream.answers(), std::chrono::steady_clock::now(), patience)) {
+            return true;
+        }
+        std::this_thread::sleep_for(20ms);
+    }
+    return false;
+}
+
+TEST(PlainStream, KnowsAReaderThatPausesFromAPeerThatIsGone) {
+    boost::asio::io_context loop;
+    test::Pair pair = test::connected_pair(loop);
+    std::string sent;
+    fill(pair.a, sent);
+    EXPECT_FALSE(falls_silent(pair.a, 1s, 3s)) << "it has no room, and says so whenever it is asked";
+    // Nothing reaches it any more.
+    sock_filter drop{BPF_RET | BPF_K, 0, 0, 0};
+    const sock_fprog program{1, &drop};
+    ASSERT_EQ(::setsockopt(pair.b.fd(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program), 0);
+    EXPECT_TRUE(falls_silent(pair.a, 1s, 30s));
+    pair.a.give_up();
+    std::array<unsigned char, 1> byte{};
+    EXPECT_EQ(pair.a.try_read(byte).value(), 0U);
+}
+
 awaitable<void> read_until_cut(PlainStream& stream, std::chrono::milliseconds patience, bool& has_passed,
                                Code& code) {
     const Deadline deadline(stream.executor(), patience, [&stream] { stream.close(); });

@@ -1,0 +1,15 @@
+#include "net/answer_watch.hpp"
+
+namespace postern::net {
+
+bool AnswerWatch::is_silent(const PeerAnswers& answers, std::chrono::steady_clock::time_point now,
+                            std::chrono::steady_clock::duration patience) noexcept {
+    if (!answers.is_owed || !since_ || answers.segments != segments_) {
+        since_ = answers.is_owed ? std::optional(now) : std::nullopt;
+        segments_ = answers.segments;
+        return false;
+    }
+    return now - *since_ >= patience;
+}
+
+}  // namespace postern::net
