@@ -8,9 +8,12 @@ namespace postern::gateway {
 
 namespace {
 
+// By the issuer's name, and by its key where both say which that is: an authority that was made anew bears
+// the name of the old one (RFC 5280, sections 4.2.1.1 and 6.3.3).
 bool speaks_of(const Revocations& revocations, const Identity& identity) {
-    return revocations.issuer == identity.issuer && revocations.issuer_key == identity.issuer_key &&
-           !identity.issuer_key.empty();
+    const bool is_named = !revocations.issuer_key.empty() && !identity.issuer_key.empty();
+    return revocations.issuer == identity.issuer &&
+           (!is_named || revocations.issuer_key == identity.issuer_key);
 }
 
 }  // namespace
@@ -40,10 +43,10 @@ Result<void> authenticate(const Identity& identity, SystemTime now, const Revoca
         return Failure{Code::crl_stale, "there is no CRL yet"};
     }
     if (!speaks_of(*revocations, identity)) {
-        return Failure{Code::crl_stale,
-                       fmt::format("the CRL is of {} (key {}), the certificate of {} (key {})",
-                                   revocations->issuer, revocations->issuer_key, identity.issuer,
-                                   identity.issuer_key.empty() ? "not named" : identity.issuer_key)};
+        return Failure{
+            Code::crl_stale,
+            fmt::format("the CRL is of {} (key {}), the certificate of {} (key {})", revocations->issuer,
+                        revocations->issuer_key, identity.issuer, identity.issuer_key)};
     }
     if (pki::is_over(revocations->crl.next_update() + graces.offline, now)) {
         return Failure{Code::crl_stale,

@@ -18,7 +18,7 @@ struct Identity {
     /// RFC 4514 text, for the audit record.
     std::string subject;
     /// Which CRL speaks of this certificate: the issuer's name, and its key, since an authority that was made
-    /// anew bears the same name. Hex; empty, and on nobody's CRL, when the certificate does not say.
+    /// anew bears the same name. Hex; empty when the certificate does not say.
     std::string issuer;
     std::string issuer_key;
 };
