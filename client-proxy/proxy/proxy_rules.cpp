@@ -15,6 +15,8 @@ namespace postern::client {
 
 namespace {
 
+constexpr std::string_view kLoopback = "localhost 127.0.0.0/8 ::1";
+
 struct IpAddress {
     std::array<unsigned char, 16> bytes{};
     unsigned bits = 0;
@@ -132,13 +134,16 @@ Result<ProxyRules> ProxyRules::make(std::string_view proxy, std::string_view no_
         return with_context(is_configured ? "proxy in config.toml" : "HTTPS_PROXY", parsed.error());
     }
     rules.proxy_ = *std::move(parsed);
+    rules.is_for_loopback_ = is_configured;
     rules.no_proxy_ =
         no_proxy.empty() ? first_set(environment, {"no_proxy", "NO_PROXY"}) : std::string(no_proxy);
     return rules;
 }
 
 const HttpProxy* ProxyRules::proxy_for(std::string_view host) const {
-    return proxy_ && !is_excepted(host, no_proxy_) ? &*proxy_ : nullptr;
+    const bool is_direct =
+        !proxy_ || is_excepted(host, no_proxy_) || (!is_for_loopback_ && is_excepted(host, kLoopback));
+    return is_direct ? nullptr : &*proxy_;
 }
 
 }  // namespace postern::client

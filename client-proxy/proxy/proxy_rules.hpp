@@ -1,5 +1,5 @@
 // Which connections go through an HTTP proxy: what config.toml says, else what the environment says, with
-// curl's reading of it. Pure.
+// curl's reading of it, except that the environment's proxy is not for the loopback. Pure.
 #pragma once
 
 #include <functional>
@@ -25,8 +25,8 @@ public:
     /// Every connection is direct.
     ProxyRules() = default;
     /// `proxy` and `no_proxy` as config.toml has them. `proxy` empty: https_proxy, HTTPS_PROXY, all_proxy,
-    /// ALL_PROXY, the first that is set; "none": no proxy whatever the environment says. `no_proxy` empty:
-    /// no_proxy, NO_PROXY.
+    /// ALL_PROXY, the first that is set, and not for the loopback: it was meant for what is away from here;
+    /// "none": no proxy whatever the environment says. `no_proxy` empty: no_proxy, NO_PROXY.
     static Result<ProxyRules> make(std::string_view proxy, std::string_view no_proxy,
                                    const Environment& environment);
 
@@ -36,6 +36,7 @@ public:
 private:
     std::optional<HttpProxy> proxy_;
     std::string no_proxy_;
+    bool is_for_loopback_ = false;
 };
 
 }  // namespace postern::client

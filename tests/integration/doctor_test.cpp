@@ -243,13 +243,18 @@ TEST_F(Doctor, GoesThroughTheProxyThatEverythingElseGoesThrough) {
     const Laptop alice = logged_in();
     ASSERT_EQ(alice.postern({"agent", "--stop"}).exit_code, 0);
     const std::string away = fmt::format("http://127.0.0.1:{}", free_port());
-    const Report report = examine(alice, {}, {{"HTTPS_PROXY", away}});
+    const fs::path config =
+        fs::path(alice.options().environment.at("XDG_CONFIG_HOME")) / "postern" / "config.toml";
+    fs::create_directories(config.parent_path());
+    std::ofstream(config) << fmt::format("[network]\nproxy = \"{}\"\n", away);
+    const Report report = examine(alice);
     EXPECT_EQ(report.exit_code, 5);
     EXPECT_EQ(report.state("ca.proxy.tcp"), "bad") << report.steps.dump(2);
     EXPECT_EQ(report.state("gateway.gw1.proxy.tcp"), "bad");
-    const Report round = examine(alice, "alice-password", {{"HTTPS_PROXY", away}, {"NO_PROXY", "localhost"}});
+    const Report round = examine(alice, "alice-password", {{"NO_PROXY", "localhost"}});
     EXPECT_EQ(round.exit_code, 0) << round.steps.dump(2);
     EXPECT_EQ(round.state("ca.dns"), "good");
+    fs::remove(config);
 }
 
 TEST_F(Doctor, NamesALoginThatNobodyHas) {

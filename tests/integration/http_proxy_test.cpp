@@ -2,8 +2,10 @@
 // log.
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -43,16 +45,24 @@ protected:
         stack_.reset();
     }
 
-    // A login as a laptop whose environment or config.toml names this proxy.
-    static Outcome login(const Laptop& laptop, const std::string& proxy, const std::string& no_proxy = "") {
+    // A login as a laptop whose environment names this proxy. The environment's proxy is not for the
+    // loopback, on which the stack is: there the laptop's config.toml names it.
+    static Outcome login(const Laptop& laptop, std::map<std::string, std::string> environment,
+                         const std::string& ca_url = stack_->ca_url()) {
         ProcessOptions options;
-        options.environment = {{"HTTPS_PROXY", proxy}, {"NO_PROXY", no_proxy}};
+        options.environment = std::move(environment);
         options.input = Stack::password_of(laptop.user()) + "\n";
         // The next agent is of this environment.
         EXPECT_EQ(laptop.postern({"agent", "--stop"}).exit_code, 0);
-        return laptop.postern({"login", "--ca", stack_->ca_url(), "--fingerprint", stack_->fingerprint(),
-                               "--user", laptop.user(), "--password-stdin"},
+        return laptop.postern({"login", "--ca", ca_url, "--fingerprint", stack_->fingerprint(), "--user",
+                               laptop.user(), "--password-stdin"},
                               options);
+    }
+    static Outcome login_through(const Laptop& laptop, const std::string& proxy) {
+        const auto file = write_config(laptop, fmt::format("[network]\nproxy = \"{}\"\n", proxy));
+        const Outcome outcome = login(laptop, {});
+        fs::remove(file);
+        return outcome;
     }
     static std::string address(const std::string& credentials, int port = port_) {
         return fmt::format("http://{}127.0.0.1:{}", credentials, port);
@@ -81,7 +91,7 @@ TEST_F(HttpProxy, CarriesLoginAndTunnels) {
     const auto file =
         write_config(alice, fmt::format("[network]\nproxy = \"{}\"\n", address("proxy-alice:hush-hush@")));
     // The file goes before the environment, which names a proxy that is not there.
-    const Outcome logged_in = login(alice, address("", 1));
+    const Outcome logged_in = login(alice, {{"HTTPS_PROXY", address("", 1)}});
     ASSERT_EQ(logged_in.exit_code, 0) << logged_in.err << proxy_log();
     Agent agent(alice);
     const Outcome outcome = psql(agent.port(), "select 6 * 7");
@@ -98,13 +108,30 @@ TEST_F(HttpProxy, CarriesLoginAndTunnels) {
 
 TEST_F(HttpProxy, IsGoneRoundWhereNoProxySaysSo) {
     const Laptop bob(*stack_, "bob");
-    const Outcome outcome = login(bob, address("", 1), "example.org, localhost");
+    const auto file = write_config(bob, fmt::format("[network]\nproxy = \"{}\"\n", address("", 1)));
+    EXPECT_EQ(login(bob, {}).exit_code, 5);
+    const Outcome outcome = login(bob, {{"NO_PROXY", "example.org, localhost"}});
     EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    fs::remove(file);
+}
+
+TEST_F(HttpProxy, OfTheEnvironmentIsNotForTheLoopback) {
+    const Laptop bob(*stack_, "bob");
+    const Outcome outcome = login(bob, {{"HTTPS_PROXY", address("", 1)}});
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+}
+
+TEST_F(HttpProxy, OfTheEnvironmentIsForEveryOtherCa) {
+    const Laptop carol(*stack_, "carol");
+    const Outcome outcome = login(carol, {{"HTTPS_PROXY", address("")}}, "https://ca.example.org:7444");
+    EXPECT_EQ(outcome.exit_code, 5);
+    EXPECT_THAT(outcome.err,
+                HasSubstr(fmt::format("the proxy 127.0.0.1:{} wants a user name and a password", port_)));
 }
 
 TEST_F(HttpProxy, ThatWantsAPasswordIsNamed) {
     const Laptop carol(*stack_, "carol");
-    const Outcome outcome = login(carol, address(""));
+    const Outcome outcome = login_through(carol, address(""));
     EXPECT_EQ(outcome.exit_code, 5);
     EXPECT_THAT(outcome.err,
                 HasSubstr(fmt::format("the proxy 127.0.0.1:{} wants a user name and a password", port_)));
@@ -113,7 +140,7 @@ TEST_F(HttpProxy, ThatWantsAPasswordIsNamed) {
 
 TEST_F(HttpProxy, ThatTakesNoSuchPasswordIsNamedAndThePasswordIsNot) {
     const Laptop carol(*stack_, "carol");
-    const Outcome outcome = login(carol, address("proxy-alice:wrong-word@"));
+    const Outcome outcome = login_through(carol, address("proxy-alice:wrong-word@"));
     EXPECT_EQ(outcome.exit_code, 5);
     EXPECT_THAT(outcome.err, HasSubstr("does not take this user name and password"));
     EXPECT_THAT(outcome.err + outcome.out, Not(HasSubstr("wrong-word")));
@@ -121,7 +148,7 @@ TEST_F(HttpProxy, ThatTakesNoSuchPasswordIsNamedAndThePasswordIsNot) {
 
 TEST_F(HttpProxy, ThatIsNotThereIsNamed) {
     const Laptop carol(*stack_, "carol");
-    const Outcome outcome = login(carol, address("proxy-alice:hush-hush@", 1));
+    const Outcome outcome = login_through(carol, address("proxy-alice:hush-hush@", 1));
     EXPECT_EQ(outcome.exit_code, 5);
     EXPECT_THAT(outcome.err, HasSubstr("the proxy 127.0.0.1:1 cannot be reached"));
     EXPECT_THAT(outcome.err, Not(HasSubstr("hush-hush")));
@@ -129,18 +156,18 @@ TEST_F(HttpProxy, ThatIsNotThereIsNamed) {
 
 TEST_F(HttpProxy, ThatIsNoneIsNamed) {
     const Laptop carol(*stack_, "carol");
-    const Outcome wrong_kind = login(carol, "socks5://127.0.0.1:1080");
+    const Outcome wrong_kind = login(carol, {{"HTTPS_PROXY", "socks5://127.0.0.1:1080"}});
     EXPECT_EQ(wrong_kind.exit_code, 3);
     EXPECT_THAT(wrong_kind.err, HasSubstr("HTTPS_PROXY"));
     // A PostgreSQL, which answers to what is no start-up packet by closing.
-    const Outcome no_proxy = login(carol, address("", stack_->postgres().port()));
+    const Outcome no_proxy = login_through(carol, address("", stack_->postgres().port()));
     EXPECT_EQ(no_proxy.exit_code, 5);
     EXPECT_THAT(no_proxy.err, HasSubstr("proxy"));
 }
 
 TEST_F(HttpProxy, ThatDoesNotAllowTheGatewayIsNamedInPsql) {
     const Laptop bob(*stack_, "bob");
-    ASSERT_EQ(login(bob, "").exit_code, 0);
+    ASSERT_EQ(login(bob, {}).exit_code, 0);
     const auto config = stack_->folder() / "strict.conf";
     const int port = free_port();
     std::ofstream(config) << fmt::format("Port {}\nListen 127.0.0.1\nConnectPort 443\n", port);

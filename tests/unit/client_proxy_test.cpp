@@ -176,6 +176,18 @@ TEST(ProxyRules, LeaveOutWhatNoProxyNames) {
     EXPECT_EQ(proxy_for("gw", "http://file:1", "intern", {}), "file:1");
 }
 
+TEST(ProxyRules, LeaveTheLoopbackToTheFileAlone) {
+    const std::map<std::string, std::string> environment{{"HTTPS_PROXY", "http://up:1"}};
+    for (const char* host : {"localhost", "LocalHost.", "ca.localhost", "127.0.0.1", "127.9.9.9", "::1"}) {
+        EXPECT_EQ(proxy_for(host, "", "", environment), "") << host;
+        EXPECT_EQ(proxy_for(host, "", "intern", environment), "") << host;
+        EXPECT_EQ(proxy_for(host, "http://file:1", "", environment), "file:1") << host;
+    }
+    for (const char* host : {"localhost.example.org", "notlocalhost", "128.0.0.1", "::2", "gw"}) {
+        EXPECT_EQ(proxy_for(host, "", "", environment), "up:1") << host;
+    }
+}
+
 TEST(ProxyRules, RefuseABadAddressAndSayWhereItStands) {
     const auto none = [](const char*) -> const char* { return nullptr; };
     EXPECT_THAT(ProxyRules::make("socks5://p:1", "", none).error().detail, HasSubstr("config.toml"));
