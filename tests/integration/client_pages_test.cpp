@@ -61,6 +61,12 @@ protected:
         options.environment["npm_config_userconfig"] =
             fs::path(own_home == nullptr ? "/" : own_home) / ".npmrc";
         options.environment["npm_config_cache"] = caches / "npm";
+        // What npm fetches it may fetch through the proxy; the pages themselves are of this machine alone.
+        for (const char* variable : {"HTTPS_PROXY", "https_proxy"}) {
+            if (const char* const proxy = std::getenv(variable)) {
+                options.environment["npm_config_https_proxy"] = proxy;
+            }
+        }
         options.environment["GOPATH"] = "/usr/share/gocode";
         options.environment["GO111MODULE"] = "off";
         options.environment["GOCACHE"] = caches / "go";

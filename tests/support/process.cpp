@@ -41,6 +41,21 @@ int exit_code_of(int status) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+// What the shell that runs the tests says of proxies and of other databases is not for what they start.
+void forget_shell() {
+    std::vector<std::string> names{"http_proxy", "https_proxy", "all_proxy", "no_proxy",
+                                   "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"};
+    for (char** entry = environ; *entry != nullptr; ++entry) {
+        const std::string_view name(*entry, std::strcspn(*entry, "="));
+        if (name.starts_with("PG")) {
+            names.emplace_back(name);
+        }
+    }
+    for (const std::string& name : names) {
+        ::unsetenv(name.c_str());
+    }
+}
+
 [[noreturn]] void become(const std::vector<std::string>& command, const ProcessOptions& options,
                          const fs::path& folder) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -64,6 +79,7 @@ int exit_code_of(int status) {
     if (!options.folder.empty() && ::chdir(options.folder.c_str()) != 0) {
         ::_exit(126);
     }
+    forget_shell();
     for (const auto& [name, value] : options.environment) {
         value.empty() ? ::unsetenv(name.c_str()) : ::setenv(name.c_str(), value.c_str(), 1);
     }

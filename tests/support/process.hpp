@@ -17,7 +17,8 @@ namespace postern::test {
 std::string content_of(const std::filesystem::path& file);
 
 struct ProcessOptions {
-    /// Added to, or replacing, this process's environment. An empty value unsets.
+    /// Added to, or replacing, this process's environment, of which proxies and what libpq reads are left
+    /// out. An empty value unsets.
     std::map<std::string, std::string> environment;
     std::filesystem::path folder;
     /// Fed to standard input, which is then closed.
