@@ -1,0 +1,57 @@
+#!/bin/bash
+# The scripts that build and install, with cmake, ctest, sudo and apt-get played by programs that write down how they were called.
+set -euo pipefail
+
+root=$1
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+calls=$work/calls
+fail() { cat "$calls" >&2; printf 'scripts_test: error: %s\n' "$1" >&2; exit 1; }
+
+mkdir -p "$work/tree" "$work/programs"
+cp -r "$root/scripts" "$root/.ci" "$work/tree"
+# play NAME: a program of that name; what it does is on standard input.
+play() {
+    { printf '#!/bin/sh\necho "%s $*" >>"%s"\n' "$1" "$calls"; cat; } >"$work/programs/$1"
+    chmod +x "$work/programs/$1"
+}
+export PATH=$work/programs:$PATH
+
+# ---------------------------------------------------------------- a configuration that failed is made again
+
+cp "$work/tree/scripts/install-deps" "$work/install-deps"
+printf '#!/bin/sh\n' >"$work/tree/scripts/install-deps"
+play cmake <<'END'
+[ "$1" = --preset ]  # what is built is of no interest
+END
+# after_failure PRESET SCRIPT…: the script on a build folder as a failed configuration leaves it.
+after_failure() {
+    local preset=$1
+    shift
+    rm -rf "$work/tree/build"
+    mkdir -p "$work/tree/build/$preset"
+    : >"$work/tree/build/$preset/CMakeCache.txt"
+    : >"$calls"
+    ! "$@" >"$work/log" 2>&1 || fail "$1 does not need the build"
+    grep -q "^cmake --preset $preset" "$calls" || fail "$1 does not configure what it builds"
+}
+after_failure dev "$work/tree/scripts/test"
+grep -q -e -DPOSTERN_TRAY=ON "$calls" || fail 'the tests go without the tray'
+after_failure asan "$work/tree/scripts/test" --preset asan
+after_failure dev "$work/tree/scripts/screenshots"
+after_failure dev "$work/tree/.ci/run"
+grep -q -e -DCMAKE_UNITY_BUILD=ON "$calls" || fail '.ci/run does not configure what it builds'
+after_failure release "$work/tree/scripts/bench" --quick
+after_failure release "$work/tree/scripts/demo"
+# A build folder that was made before Qt was there.
+: >"$work/tree/build/release/build.ninja"
+: >"$calls"
+! "$work/tree/scripts/demo" >/dev/null 2>&1 || fail 'the demo does not need the build'
+! grep -q -e --preset "$calls" || fail 'the demo configures what is configured'
+mkdir -p "$work/tree/build/dev"
+: >"$work/tree/build/dev/build.ninja"
+: >"$calls"
+! "$work/tree/scripts/test" >/dev/null 2>&1 || fail 'the tests do not need the build'
+grep -q -e -DPOSTERN_TRAY=ON "$calls" || fail 'the tests go without the tray when the build folder is of old'
+
+echo 'The scripts do what they say.'
