@@ -41,6 +41,9 @@ struct Config {
     std::chrono::milliseconds session_lifetime{};
     std::chrono::milliseconds server_certificate_lifetime{};
     std::chrono::milliseconds crl_lifetime{};
+    /// How many a login session and a user are given within half a certificate's life.
+    std::size_t certificates_per_session = 0;
+    std::size_t certificates_per_user = 0;
     /// The CRL distribution point in login certificates.
     std::string crl_url;
 

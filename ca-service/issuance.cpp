@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "ca-service/store/certificates.hpp"
 
 namespace postern::ca {
@@ -12,6 +14,26 @@ namespace {
 constexpr std::chrono::seconds kBackdate{60};
 
 }  // namespace
+
+Result<void> may_issue(const Ca& ca, store::Database& database, const std::string& user,
+                       const std::string& session_id, SystemTime now) {
+    const auto config = ca.settings.get();
+    const auto lately =
+        store::certificates_issued(database, user, session_id, now - config->certificate_lifetime / 2, now);
+    if (!lately) {
+        return lately.error();
+    }
+    if (lately->to_session >= config->certificates_per_session) {
+        return Failure{
+            Code::limit_reached,
+            fmt::format("the session was given {} certificates within half a life", lately->to_session)};
+    }
+    if (lately->to_user >= config->certificates_per_user) {
+        return Failure{Code::limit_reached,
+                       fmt::format("the user was given {} certificates within half a life", lately->to_user)};
+    }
+    return {};
+}
 
 Result<LoginGrant> issue_login_certificate(Ca& ca, store::Database& database, const Actor& actor,
                                            std::string action, const pki::PublicKey& key,

@@ -23,6 +23,14 @@ struct LoginGrant {
     store::Session session;
 };
 
+/// Whether the session and its user may be given one more: Code::limit_reached when either was given its
+/// bound of certificates (config: certificates_per_session, certificates_per_user) within half a
+/// certificate's life. Every one is written to the log when it is revoked, so that nobody may gather them
+/// without end; and half a life, since a login that reached its bound must be able to renew before its last
+/// one ends. Call inside the write transaction that issues.
+Result<void> may_issue(const Ca& ca, store::Database& database, const std::string& user,
+                       const std::string& session_id, SystemTime now);
+
 /// Signs, stores, and records under `action` ("certificate.issued" or "certificate.renewed"). Call inside a
 /// write transaction: the certificate must not leave before its commit. Code::session_ended when less than a
 /// second is left.

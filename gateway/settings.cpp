@@ -8,6 +8,7 @@
 
 #include "config/document.hpp"
 #include "pki/identity.hpp"
+#include "pki/validity.hpp"
 
 namespace postern::gateway {
 
@@ -44,7 +45,8 @@ void read_gateway(config::Table table, Settings& settings) {
     }
     settings.threads = static_cast<std::size_t>(table.integer("threads", 0, 0, 1024));
     settings.drain_timeout = table.duration("drain_timeout", seconds(30), Milliseconds(0), hours(24));
-    settings.expiry_grace = table.duration("expiry_grace", Milliseconds(0), Milliseconds(0), hours(24));
+    settings.expiry_grace =
+        table.duration("expiry_grace", Milliseconds(0), Milliseconds(0), pki::kLongestExpiryGrace);
     settings.admin_socket = table.optional_path("admin_socket");
     // sockaddr_un holds 107 bytes of a path.
     if (settings.admin_socket && settings.admin_socket->native().size() > 107) {

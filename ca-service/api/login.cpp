@@ -60,6 +60,9 @@ Result<LoginGrant> open_session(Ca& ca, store::Database& database, const Actor& 
     session.user = (*user)->name;
     session.created_at = now;
     session.expires_at = now + ca.settings.get()->session_lifetime;
+    if (auto judged = may_issue(ca, database, session.user, session.id, now); !judged) {
+        return judged.error();
+    }
     if (auto added = store::add_session(database, session); !added) {
         return added.error();
     }

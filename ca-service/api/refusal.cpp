@@ -52,7 +52,8 @@ Words words_of(Asked asked, Code code) {
             return {"This certificate is not valid at this time.",
                     "Check this machine's clock, then log in again: postern login."};
         case Code::limit_reached:
-            return {"Too many failed logins.", "Wait a moment, then try again."};
+            return {"Too many certificates were made for this login or this user.",
+                    "Wait a while, then try again. If you do not know why, tell your administrator."};
         case Code::malformed_certificate:
             return {"This is not a login certificate of Postern.", "Log in again: postern login."};
         case Code::malformed_request:
@@ -87,7 +88,10 @@ http::Response refusal(Asked asked, const Failure& failure, const std::string& c
     if (failure.code == Code::unavailable && !retry_after) {
         retry_after = std::chrono::seconds(1);
     }
-    const Words words = words_of(asked, failure.code);
+    Words words = words_of(asked, failure.code);
+    if (failure.code == Code::limit_reached && retry_after) {
+        words.title = "Too many failed logins.";
+    }
     http::Problem problem;
     problem.code = failure.code;
     problem.title = words.title;

@@ -65,8 +65,12 @@ Result<LoginGrant> renew_for(Ca& ca, store::Database& database, const Actor& act
     if (!bearer) {
         return bearer.error();
     }
+    const SystemTime now = ca.clock();
+    if (auto judged = may_issue(ca, database, identity.name, identity.session_id, now); !judged) {
+        return judged.error();
+    }
     auto grant = issue_login_certificate(ca, database, actor, "certificate.renewed", *key, *bearer->user,
-                                         *bearer->session, ca.clock());
+                                         *bearer->session, now);
     if (!grant) {
         return grant;
     }

@@ -6,6 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <soci/soci.h>
 
+#include "pki/validity.hpp"
+
 namespace postern::ca::store {
 
 namespace {
@@ -96,29 +98,46 @@ Result<std::vector<IssuedCertificate>> list_certificates(Database& database,
     });
 }
 
+Result<CertificatesIssued> certificates_issued(Database& database, const std::string& user,
+                                               const std::string& session_id, SystemTime since,
+                                               SystemTime now) {
+    return guarded("cannot count certificates", [&]() -> Result<CertificatesIssued> {
+        const long long after = to_stored(since);
+        const long long until = to_stored(now);
+        long long to_session = 0;
+        long long to_user = 0;
+        database.session()
+            << "SELECT COUNT(CASE WHEN session_id = :session THEN 1 END), COUNT(*) FROM certificates "
+               "WHERE user_name = :user AND issued_at > :after AND issued_at <= :until",
+            soci::use(session_id), soci::use(user), soci::use(after), soci::use(until),
+            soci::into(to_session), soci::into(to_user);
+        return CertificatesIssued{static_cast<std::size_t>(to_session), static_cast<std::size_t>(to_user)};
+    });
+}
+
 Result<std::vector<IssuedCertificate>> revoke_session(Database& database, const std::string& session_id,
                                                       Revocation revocation) {
     return guarded("cannot revoke", [&]() -> Result<std::vector<IssuedCertificate>> {
         soci::session& sql = database.session();
         const long long ended_before = to_stored(revocation.at - kClockSlack);
-        auto found =
-            select(sql, fmt::format("WHERE session_id = :session AND {} AND revoked_at = 0", kInTime),
-                   session_id, ended_before);
-        if (found.empty()) {
-            return found;
-        }
+        auto live = select(sql, "WHERE session_id = :session AND not_after > :limit AND revoked_at = 0",
+                           session_id, ended_before);
         const long long revoked_at = to_stored(revocation.at);
         const int reason = static_cast<int>(revocation.reason);
-        sql << fmt::format(
-            "UPDATE certificates SET revoked_at = :at, revocation_reason = :reason "
-            "WHERE session_id = :session AND {} AND revoked_at = 0",
-            kInTime),
-            soci::use(revoked_at), soci::use(reason), soci::use(session_id), soci::use(ended_before);
-        sql << "UPDATE counters SET value = value + 1 WHERE name = 'revocations'";
-        for (IssuedCertificate& certificate : found) {
+        soci::statement update =
+            (sql.prepare << fmt::format(
+                 "UPDATE certificates SET revoked_at = :at, revocation_reason = :reason "
+                 "WHERE session_id = :session AND {} AND revoked_at = 0",
+                 kInTime),
+             soci::use(revoked_at), soci::use(reason), soci::use(session_id), soci::use(ended_before));
+        update.execute(true);
+        if (update.get_affected_rows() > 0) {
+            sql << "UPDATE counters SET value = value + 1 WHERE name = 'revocations'";
+        }
+        for (IssuedCertificate& certificate : live) {
             certificate.revocation = revocation;
         }
-        return found;
+        return live;
     });
 }
 
@@ -126,6 +145,7 @@ Result<std::vector<pki::RevokedSerial>> revoked_serials(Database& database, Syst
     return guarded("cannot read the revocations", [&]() -> Result<std::vector<pki::RevokedSerial>> {
         std::vector<pki::RevokedSerial> revoked;
         const long long ended_before = to_stored(now - kClockSlack);
+        const long long carried_until = to_stored(now - kClockSlack - pki::kLongestExpiryGrace);
         std::string serial;
         long long revoked_at = 0;
         int reason = 0;
@@ -133,8 +153,10 @@ Result<std::vector<pki::RevokedSerial>> revoked_serials(Database& database, Syst
             (database.session().prepare
                  // Begun with what is revoked, not with the sessions, most of which have nothing revoked.
                  << "SELECT serial, revoked_at, revocation_reason FROM certificates WHERE revoked_at <> 0 "
+                    "AND not_after > :carried "
                     "AND EXISTS (SELECT 1 FROM sessions WHERE id = session_id AND expires_at > :limit)",
-             soci::use(ended_before), soci::into(serial), soci::into(revoked_at), soci::into(reason));
+             soci::use(carried_until), soci::use(ended_before), soci::into(serial), soci::into(revoked_at),
+             soci::into(reason));
         rows.execute();
         while (rows.fetch()) {
             revoked.push_back({serial, from_stored(revoked_at), static_cast<pki::RevocationReason>(reason)});

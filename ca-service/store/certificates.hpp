@@ -2,6 +2,7 @@
 // change, so that a running service sees what another process revoked.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -57,14 +58,23 @@ Result<std::optional<IssuedCertificate>> find_certificate(Database& database, co
 /// Newest first.
 Result<std::vector<IssuedCertificate>> list_certificates(Database& database, const CertificateFilter& filter);
 
-/// Revokes the session's certificates that are not, unless its time (plus slack) is over, and returns them.
-/// Also those that have expired: a session renews them, and a tunnel may outlive them by the gateway's grace.
-/// Call inside a write transaction.
+/// How many certificates the session, and the user in all sessions, were given after `since` and up to `now`.
+struct CertificatesIssued {
+    std::size_t to_session = 0;
+    std::size_t to_user = 0;
+};
+Result<CertificatesIssued> certificates_issued(Database& database, const std::string& user,
+                                               const std::string& session_id, SystemTime since,
+                                               SystemTime now);
+
+/// Revokes the session's certificates that are not, unless its time (plus slack) is over: also those that
+/// have expired, since a session renews them, and a tunnel may outlive them by the gateway's grace. Returns
+/// those that have not expired (plus slack). Call inside a write transaction.
 Result<std::vector<IssuedCertificate>> revoke_session(Database& database, const std::string& session_id,
                                                       Revocation revocation);
 
-/// What a CRL signed at `now` must hold: what is revoked, until its login session would have ended (plus
-/// slack).
+/// What a CRL signed at `now` must hold: what is revoked, until its login session would have ended, or until
+/// no gateway lets a tunnel live by it any more (pki::kLongestExpiryGrace), whichever is first (plus slack).
 Result<std::vector<pki::RevokedSerial>> revoked_serials(Database& database, SystemTime now);
 /// Grows with every revocation, in whichever process.
 Result<std::uint64_t> revocation_counter(Database& database);

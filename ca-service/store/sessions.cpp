@@ -59,10 +59,12 @@ Result<std::vector<Session>> sessions_with_live_certificates(Database& database,
         soci::statement rows =
             (database.session().prepare
                  << "SELECT id, created_at, expires_at, ended_at FROM sessions WHERE user_name = :user AND "
-                    "((ended_at = 0 AND expires_at > :now) OR EXISTS (SELECT 1 FROM certificates WHERE "
+                    // No certificate outlives its session: those long over are not looked at one by one.
+                    "expires_at > :over AND ((ended_at = 0 AND expires_at > :now) OR EXISTS (SELECT 1 FROM "
+                    "certificates WHERE "
                     "session_id = sessions.id AND revoked_at = 0 AND not_after > :limit)) ORDER BY id",
-             soci::use(user), soci::use(stored_now), soci::use(ended_before), soci::into(session.id),
-             soci::into(created_at), soci::into(expires_at), soci::into(ended_at));
+             soci::use(user), soci::use(ended_before), soci::use(stored_now), soci::use(ended_before),
+             soci::into(session.id), soci::into(created_at), soci::into(expires_at), soci::into(ended_at));
         rows.execute();
         while (rows.fetch()) {
             session.created_at = from_stored(created_at);

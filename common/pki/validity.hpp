@@ -6,9 +6,15 @@
 // certificate be good for the handshake and expired for the request, or the other way round.
 #pragma once
 
+#include <chrono>
+
 #include "base/clock.hpp"
 
 namespace postern::pki {
+
+/// For how long past its end a certificate may still carry a tunnel that it opened, at the most: the bound of
+/// a gateway's `expiry_grace`. Until then a CRL must go on naming it.
+inline constexpr std::chrono::hours kLongestExpiryGrace{24};
 
 constexpr bool is_too_early(SystemTime not_before, SystemTime now) noexcept {
     return now < not_before;

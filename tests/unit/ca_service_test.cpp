@@ -273,6 +273,66 @@ TEST_F(CaService, EndsTheSessionAtLogout) {
                 testing::IsSupersetOf({"session.ended:session_ended", "certificate.revoked:session_ended"}));
 }
 
+TEST_F(CaService, RenewsOneSessionOnlySoOften) {
+    Config few = config();
+    few.certificates_per_session = 3;
+    start(few);
+    const auto credentials = credentials_of(login("alice", "correct horse"));
+    EXPECT_EQ(renew(credentials).status, 200U);
+    const auto newest = credentials_of(renew(credentials));
+    for (const auto& one : {credentials, newest}) {
+        const auto refused = renew(one);
+        EXPECT_EQ(refused.status, 429U);
+        EXPECT_EQ(code_of(refused), Code::limit_reached);
+        EXPECT_THAT(refused.body, HasSubstr("Too many certificates"));
+    }
+    EXPECT_EQ(renew(credentials_of(login("alice", "correct horse"))).status, 200U) << "another session";
+    EXPECT_THAT(records(), testing::Contains("certificate.refused:limit_reached").Times(2));
+    EXPECT_THAT(records(), testing::Contains("certificate.renewed").Times(3));
+}
+
+TEST_F(CaService, RenewsAgainOnceTheOthersAreOld) {
+    Config few = config();
+    few.certificates_per_session = 1;
+    few.certificates_per_user = 1;
+    start(few);
+    const auto ended = ended_certificate(ca_, *database_, key_, csr_, now_, now_ + hours(10));
+    EXPECT_EQ(renew(ended).status, 200U);
+    EXPECT_EQ(renew(ended).status, 429U);
+}
+
+TEST_F(CaService, GivesOneUserOnlySoManyCertificates) {
+    Config few = config();
+    few.certificates_per_user = 2;
+    start(few);
+    const auto credentials = credentials_of(login("alice", "correct horse"));
+    EXPECT_EQ(login("alice", "correct horse").status, 200U);
+    EXPECT_EQ(code_of(login("alice", "correct horse")), Code::limit_reached);
+    EXPECT_EQ(code_of(login("alice", "wrong horse")), Code::unauthenticated)
+        << "told only to who knows the password";
+    EXPECT_EQ(code_of(renew(credentials)), Code::limit_reached);
+    EXPECT_THAT(records(), testing::Contains("login.succeeded").Times(2));
+    EXPECT_THAT(records(), testing::Contains("login.failed:limit_reached").Times(1));
+}
+
+TEST_F(CaService, RecordsTheRevocationOfWhatIsAliveAlone) {
+    const auto credentials = credentials_of(login("alice", "correct horse"));
+    store::IssuedCertificate over;
+    over.serial = std::string(32, 'a');
+    over.user = "alice";
+    over.session_id = pki::login_identity(credentials.chain.front()).value().session_id;
+    over.not_after = now_ - hours(1);
+    over.issued_at = now_ - hours(2);
+    ASSERT_TRUE(store::add_certificate(*database_, over));
+    ASSERT_EQ(run({"--dir", ca_, "user", "disable", "alice"}).exit_code, 0);
+    EXPECT_THAT(records(), testing::Contains("certificate.revoked:user_disabled").Times(1));
+    EXPECT_THAT(records(), testing::Contains("session.ended:user_disabled").Times(1));
+    const auto crl = client().get("/v1/crl").value();
+    const auto list = pki::Crl::verify(crl.body, credentials.chain.back()).value();
+    EXPECT_TRUE(list.find(credentials.chain.front().serial()));
+    EXPECT_TRUE(list.find(over.serial)) << "a gateway's grace may still carry its tunnel";
+}
+
 TEST_F(CaService, NeverPromisesMoreThanTheSession) {
     Config short_session = config();
     short_session.session_lifetime = seconds(40);

@@ -18,6 +18,7 @@
 #include "ca-service/store/tokens.hpp"
 #include "ca-service/store/users.hpp"
 #include "pki/digest.hpp"
+#include "pki/validity.hpp"
 #include "unit/ca_support.hpp"
 
 namespace postern::ca::store {
@@ -193,9 +194,11 @@ TEST_F(Store, RevokesWhatHasExpiredButCouldBeRenewed) {
     const std::string expired = add_certificate("alice", session, kNow + hours(1));
     const std::string newest = add_certificate("alice", session, kNow + hours(4));
     const SystemTime later = kNow + hours(3);
-    ASSERT_EQ(
-        revoke_session(database_, session, {later, pki::RevocationReason::key_compromise}).value().size(),
-        2U);
+    const auto told =
+        revoke_session(database_, session, {later, pki::RevocationReason::key_compromise}).value();
+    EXPECT_THAT(told, ElementsAre(testing::Field(&IssuedCertificate::serial, newest)))
+        << "what has expired is not told one by one";
+    EXPECT_TRUE(find_certificate(database_, expired).value()->revocation);
     const auto revoked = revoked_serials(database_, later).value();
     EXPECT_THAT(revoked, testing::UnorderedElementsAre(testing::Field(&pki::RevokedSerial::serial, expired),
                                                        testing::Field(&pki::RevokedSerial::serial, newest)));
@@ -211,6 +214,41 @@ TEST_F(Store, KeepsRevokedCertificatesInTheCrlUntilTheirSessionIsOver) {
     EXPECT_EQ(revoked_serials(database_, kNow).value()[0].serial, serial);
     EXPECT_EQ(revoked_serials(database_, kNow + hours(12) + kClockSlack - seconds(1)).value().size(), 1U);
     EXPECT_TRUE(revoked_serials(database_, kNow + hours(12) + kClockSlack).value().empty());
+}
+
+TEST_F(Store, LeavesOutOfTheCrlWhatNoTunnelCanLiveBy) {
+    add_user("alice");
+    const std::string session = new_connection_id();
+    ASSERT_TRUE(store::add_session(
+        database_,
+        Session{.id = session, .user = "alice", .created_at = kNow, .expires_at = kNow + hours(24 * 30)}));
+    const std::string first = add_certificate("alice", session, kNow + hours(1));
+    const std::string second = add_certificate("alice", session, kNow + hours(2));
+    const SystemTime end = kNow + hours(1) + pki::kLongestExpiryGrace + kClockSlack;
+    ASSERT_TRUE(revoke_session(database_, session, Revocation{end - seconds(1), {}}));
+    EXPECT_EQ(revoked_serials(database_, end - seconds(1)).value().size(), 2U)
+        << "a gateway with a grace carries tunnels of both";
+    const auto revoked = revoked_serials(database_, end).value();
+    EXPECT_THAT(revoked, ElementsAre(testing::Field(&pki::RevokedSerial::serial, second)));
+    EXPECT_TRUE(find_certificate(database_, first).value()->revocation) << "it stays revoked";
+}
+
+TEST_F(Store, CountsWhatASessionAndItsUserWereGivenLately) {
+    add_user("alice");
+    add_user("bob");
+    const std::string session = add_session("alice");
+    add_certificate("alice", session, kNow + hours(1));
+    add_certificate("alice", session, kNow + hours(1));
+    add_certificate("alice", add_session("alice"), kNow + hours(1));
+    add_certificate("bob", add_session("bob"), kNow + hours(1));
+    const auto issued = [&](SystemTime now) {
+        return certificates_issued(database_, "alice", session, now - minutes(30), now).value();
+    };
+    EXPECT_EQ(issued(kNow).to_session, 2U);
+    EXPECT_EQ(issued(kNow).to_user, 3U);
+    EXPECT_EQ(issued(kNow + minutes(30) - seconds(1)).to_user, 3U);
+    EXPECT_EQ(issued(kNow + minutes(30)).to_user, 0U);
+    EXPECT_EQ(issued(kNow - seconds(1)).to_user, 0U) << "a clock that went back holds nobody up";
 }
 
 TEST_F(Store, PutsEachCrlBehindTheLastAlsoWhenTheClockGoesBack) {
