@@ -5,6 +5,8 @@
 
 #include <boost/asio/ip/address.hpp>
 
+#include "pki/identity.hpp"
+
 namespace postern::ca {
 
 std::string throttled_network(std::string_view address) {
@@ -38,6 +40,9 @@ LoginThrottle::Entry& LoginThrottle::entry(const std::string& key) {
 }
 
 std::string LoginThrottle::user_key(const std::string& user, std::string_view address) {
+    if (!pki::is_login_name(user)) {
+        return "u";
+    }
     // A NUL is in no login name and in no address.
     std::string pair = "p" + user + '\0' + throttled_network(address);
     const auto found = entries_.find(pair);
@@ -96,6 +101,12 @@ void LoginThrottle::uncharge(const std::string& key, const ThrottleRule& rule, S
     }
     Entry& charged = found->second;
     --charged.failures;
+    if (charged.failures == 0 && !charged.is_familiar) {
+        // It says no more than none: what is never judged pushes nobody's failures out.
+        order_.erase(charged.place);
+        entries_.erase(found);
+        return;
+    }
     charged.blocked_until = std::min(charged.blocked_until, now + delay_after(charged.failures, rule));
     if (charged.failures < rule.free_failures) {
         charged.blocked_until = now;

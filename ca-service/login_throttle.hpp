@@ -39,7 +39,8 @@ struct ThrottleRules {
 };
 
 /// Thread-safe. A user and an address that succeeded together before are counted on their own, so that
-/// somebody else's guessing does not lock the user out.
+/// somebody else's guessing does not lock the user out. What is no login name counts as one user whatever it
+/// is: nobody has it, and strangers choose its length.
 class LoginThrottle {
 public:
     explicit LoginThrottle(ThrottleRules rules = {});

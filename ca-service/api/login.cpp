@@ -122,8 +122,9 @@ Result<LoginGrant> log_in(Ca& ca, store::Database& database, const Actor& actor,
         return grant;
     }
     const Failure failure = grant.error();
-    if (failure.code != Code::unauthenticated) {
-        // The password was right, or was never judged: no guess.
+    if (failure.code != Code::unauthenticated && failure.code != Code::malformed_request) {
+        // The password was right, or this service failed: no guess. Who sends what cannot be read could go on
+        // without end.
         ca.throttle.refund(body.username, actor.source_ip, ca.clock());
     }
     if (auto written = ca.audit.append(failed_login(actor, body.username, failure)); !written) {

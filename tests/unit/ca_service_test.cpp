@@ -183,6 +183,15 @@ TEST_F(CaService, MakesGuessersWait) {
     EXPECT_THAT(records(), testing::Contains("login.failed:limit_reached"));
 }
 
+TEST_F(CaService, CountsAttemptsThatItCannotReadAsGuesses) {
+    const json body{{"username", "alice"}, {"password", "wrong horse"}, {"csr", "no csr"}};
+    bool is_made_to_wait = false;
+    for (int i = 0; i < 12 && !is_made_to_wait; ++i) {
+        is_made_to_wait = client().post_json("/v1/login", body.dump()).value().status == 429;
+    }
+    EXPECT_TRUE(is_made_to_wait);
+}
+
 TEST_F(CaService, RenewsWithinTheSessionWithTheGroupsOfNow) {
     const auto credentials = credentials_of(login("alice", "correct horse"));
     ASSERT_TRUE(store::add_to_group(*database_, "alice", "operators").value());

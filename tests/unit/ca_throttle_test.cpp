@@ -103,6 +103,32 @@ TEST(LoginThrottle, ForgivesWithTime) {
     EXPECT_TRUE(throttle.admit("alice", "192.0.2.1", later));
 }
 
+TEST(LoginThrottle, CountsWhatIsNoLoginNameAsOneUser) {
+    LoginThrottle throttle(small_rules());
+    const std::string endless(65'536, 'x');
+    for (int i = 0; i < 3; ++i) {
+        const std::string address = "192.0.2." + std::to_string(i);
+        EXPECT_FALSE(throttle.admit(endless + std::to_string(i), address, kNow)) << i;
+    }
+    EXPECT_TRUE(throttle.admit("no name' --", "192.0.2.9", kNow));
+    EXPECT_EQ(throttle.size(), 4U) << "three addresses, and one for what is no name";
+    EXPECT_FALSE(throttle.admit("alice", "192.0.2.9", kNow)) << "nobody's name is not held up by it";
+}
+
+TEST(LoginThrottle, KeepsNothingOfAttemptsThatWereNeverJudged) {
+    LoginThrottle throttle(small_rules());
+    for (int i = 0; i < 3; ++i) {
+        throttle.admit("alice", "198.51.100.1", kNow);
+    }
+    for (int i = 0; i < 1000; ++i) {
+        const std::string user = "user" + std::to_string(i);
+        ASSERT_FALSE(throttle.admit(user, "192.0.2.1", kNow)) << i;
+        throttle.refund(user, "192.0.2.1", kNow);
+    }
+    EXPECT_EQ(throttle.size(), 2U);
+    EXPECT_TRUE(throttle.admit("alice", "198.51.100.1", kNow)) << "who guessed goes on waiting";
+}
+
 TEST(LoginThrottle, StaysBounded) {
     LoginThrottle throttle(small_rules());
     for (int i = 0; i < 10'000; ++i) {
