@@ -49,7 +49,7 @@ std::string LoginThrottle::user_key(const std::string& user, std::string_view ad
     return found != entries_.end() && found->second.is_familiar ? pair : "u" + user;
 }
 
-void LoginThrottle::forgive(Entry& entry, const ThrottleRule& rule, SystemTime now) {
+void LoginThrottle::forgive(Entry& entry, const ThrottleRule& rule, Time now) {
     if (entry.failures == 0 || now <= entry.last_charge) {
         return;
     }
@@ -70,16 +70,16 @@ std::chrono::milliseconds LoginThrottle::delay_after(unsigned failures, const Th
 }
 
 std::optional<std::chrono::milliseconds> LoginThrottle::admit(const std::string& user,
-                                                              std::string_view address, SystemTime now) {
+                                                              std::string_view address, Time now) {
     const std::lock_guard lock(mutex_);
     const std::string by_user = user_key(user, address);
     const std::string by_address = "a" + throttled_network(address);
     const auto wait_of = [&](const std::string& key) {
         const auto found = entries_.find(key);
-        return found == entries_.end() ? SystemTime::duration(0) : found->second.blocked_until - now;
+        return found == entries_.end() ? Time::duration(0) : found->second.blocked_until - now;
     };
     const auto wait = std::max(wait_of(by_user), wait_of(by_address));
-    if (wait > SystemTime::duration(0)) {
+    if (wait > Time::duration(0)) {
         return std::chrono::ceil<std::chrono::milliseconds>(wait);
     }
     const auto charge = [&](const std::string& key, const ThrottleRule& rule) {
@@ -94,7 +94,7 @@ std::optional<std::chrono::milliseconds> LoginThrottle::admit(const std::string&
     return std::nullopt;
 }
 
-void LoginThrottle::uncharge(const std::string& key, const ThrottleRule& rule, SystemTime now) {
+void LoginThrottle::uncharge(const std::string& key, const ThrottleRule& rule, Time now) {
     const auto found = entries_.find(key);
     if (found == entries_.end() || found->second.failures == 0) {
         return;
@@ -113,7 +113,7 @@ void LoginThrottle::uncharge(const std::string& key, const ThrottleRule& rule, S
     }
 }
 
-void LoginThrottle::succeeded(const std::string& user, std::string_view address, SystemTime now) {
+void LoginThrottle::succeeded(const std::string& user, std::string_view address, Time now) {
     const std::lock_guard lock(mutex_);
     uncharge("a" + throttled_network(address), rules_.address, now);
     const std::string charged = user_key(user, address);
@@ -127,7 +127,7 @@ void LoginThrottle::succeeded(const std::string& user, std::string_view address,
     pair.is_familiar = true;
 }
 
-void LoginThrottle::refund(const std::string& user, std::string_view address, SystemTime now) {
+void LoginThrottle::refund(const std::string& user, std::string_view address, Time now) {
     const std::lock_guard lock(mutex_);
     uncharge("a" + throttled_network(address), rules_.address, now);
     uncharge(user_key(user, address), rules_.user, now);

@@ -12,8 +12,6 @@
 #include <string_view>
 #include <unordered_map>
 
-#include "base/clock.hpp"
-
 namespace postern::ca {
 
 /// From the `free_failures`-th failure on, the next attempt waits `first_delay`, then twice as long, up to
@@ -43,32 +41,35 @@ struct ThrottleRules {
 /// is: nobody has it, and strangers choose its length.
 class LoginThrottle {
 public:
+    /// Not the wall clock: one that was set back would hold everybody out until it caught up.
+    using Time = std::chrono::steady_clock::time_point;
+
     explicit LoginThrottle(ThrottleRules rules = {});
 
     /// Nothing when the attempt may go on (it is then charged); otherwise how long to wait.
     std::optional<std::chrono::milliseconds> admit(const std::string& user, std::string_view address,
-                                                   SystemTime now);
+                                                   Time now);
     /// The admitted attempt was right: takes its charge back, and from now on counts user and address as a
     /// pair of their own.
-    void succeeded(const std::string& user, std::string_view address, SystemTime now);
+    void succeeded(const std::string& user, std::string_view address, Time now);
     /// The admitted attempt was never judged (the service itself failed): takes its charge back.
-    void refund(const std::string& user, std::string_view address, SystemTime now);
+    void refund(const std::string& user, std::string_view address, Time now);
 
     std::size_t size() const;
 
 private:
     struct Entry {
         unsigned failures = 0;
-        SystemTime last_charge{};
-        SystemTime blocked_until{};
+        Time last_charge{};
+        Time blocked_until{};
         bool is_familiar = false;
         std::list<std::string>::iterator place;
     };
 
     Entry& entry(const std::string& key);
     std::string user_key(const std::string& user, std::string_view address);
-    void uncharge(const std::string& key, const ThrottleRule& rule, SystemTime now);
-    static void forgive(Entry& entry, const ThrottleRule& rule, SystemTime now);
+    void uncharge(const std::string& key, const ThrottleRule& rule, Time now);
+    static void forgive(Entry& entry, const ThrottleRule& rule, Time now);
     static std::chrono::milliseconds delay_after(unsigned failures, const ThrottleRule& rule);
 
     ThrottleRules rules_;

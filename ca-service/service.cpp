@@ -18,6 +18,7 @@
 #include "http/https_service.hpp"
 #include "pki/csr.hpp"
 #include "pki/identity.hpp"
+#include "pki/validity.hpp"
 
 namespace postern::ca {
 
@@ -33,6 +34,7 @@ constexpr hours kWarnBefore{24 * 30};
 
 struct OwnCertificate {
     net::TlsContext tls;
+    SystemTime not_before{};
     SystemTime renew_at{};
 };
 
@@ -62,7 +64,7 @@ Result<OwnCertificate> make_own_certificate(const Authority& authority, const Co
     if (!tls) {
         return tls.error();
     }
-    return OwnCertificate{std::move(*tls), now + (leaf->not_after() - now) * 2 / 3};
+    return OwnCertificate{std::move(*tls), leaf->not_before(), now + (leaf->not_after() - now) * 2 / 3};
 }
 
 std::size_t cores() {
@@ -99,10 +101,10 @@ std::string_view needs_restart(const Config& before, const Config& after) {
 
 struct Service::State {
     State(const ServiceFiles& service_files, std::unique_ptr<audit::Log> log, Authority authority,
-          Config config)
+          Config config, Clock clock)
         : files(service_files),
           audit(std::move(log)),
-          ca(std::move(authority), std::move(config), *audit, system_clock()) {}
+          ca(std::move(authority), std::move(config), *audit, std::move(clock)) {}
 
     ServiceFiles files;
     std::unique_ptr<audit::Log> audit;
@@ -112,6 +114,7 @@ struct Service::State {
     std::unique_ptr<WorkerPool> requests;
     std::unique_ptr<api::Api> api;
     std::unique_ptr<http::HttpsService> https;
+    SystemTime own_not_before{};
     SystemTime renew_own_at{};
     std::vector<std::string> own_names;
     SystemTime tidy_at{};
@@ -132,7 +135,7 @@ Service::~Service() {
     state_->audit.reset();
 }
 
-Result<std::unique_ptr<Service>> Service::start(const ServiceFiles& files, Config config) {
+Result<std::unique_ptr<Service>> Service::start(const ServiceFiles& files, Config config, Clock clock) {
     auto authority = Authority::load(files.directory);
     if (!authority) {
         return authority.error();
@@ -143,12 +146,13 @@ Result<std::unique_ptr<Service>> Service::start(const ServiceFiles& files, Confi
     log_options.durability = config.audit_durability;
     log_options.sharing = audit::Sharing::shared;
     log_options.program = "postern-ca";
-    auto log = audit::Log::open(std::move(log_options), system_clock());
+    auto log = audit::Log::open(std::move(log_options), clock);
     if (!log) {
         return with_context("the audit log", log.error());
     }
     const Config settings = config;
-    auto state = std::make_unique<State>(files, std::move(*log), std::move(*authority), std::move(config));
+    auto state = std::make_unique<State>(files, std::move(*log), std::move(*authority), std::move(config),
+                                         std::move(clock));
     const std::size_t login_workers = settings.login_workers == 0 ? cores() : settings.login_workers;
     auto logins = WorkerPool::start(files.store, login_workers, settings.login_queue);
     if (!logins) {
@@ -165,6 +169,7 @@ Result<std::unique_ptr<Service>> Service::start(const ServiceFiles& files, Confi
     if (!own) {
         return with_context("cannot make the service's own certificate", own.error());
     }
+    state->own_not_before = own->not_before;
     state->renew_own_at = own->renew_at;
     state->own_names = settings.names;
     warn_of_old_authority(state->ca.authority.users(), "user", now);
@@ -221,10 +226,13 @@ Result<void> Service::reload() {
 void Service::tick() {
     const SystemTime now = state_->ca.clock();
     const auto config = state_->ca.settings.get();
-    if (now >= state_->renew_own_at || config->names != state_->own_names) {
+    // A clock that was ahead when the certificate was made has been set right.
+    const bool is_too_early = pki::is_too_early(state_->own_not_before, now);
+    if (is_too_early || now >= state_->renew_own_at || config->names != state_->own_names) {
         auto own = make_own_certificate(state_->ca.authority, *config, now);
         if (own) {
             state_->https->set_tls(own->tls);
+            state_->own_not_before = own->not_before;
             state_->renew_own_at = own->renew_at;
             state_->own_names = config->names;
             spdlog::info("event=ca.own_certificate_renewed next={}", format_time(own->renew_at));

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "base/clock.hpp"
 #include "base/result.hpp"
 #include "ca-service/config.hpp"
 
@@ -19,7 +20,8 @@ struct ServiceFiles {
 class Service {
 public:
     /// Code::config_invalid, already_exists (the port is taken), audit_unavailable, unavailable or io_failed.
-    static Result<std::unique_ptr<Service>> start(const ServiceFiles& files, Config config);
+    static Result<std::unique_ptr<Service>> start(const ServiceFiles& files, Config config,
+                                                  Clock clock = system_clock());
     ~Service();
     Service(const Service&) = delete;
     Service& operator=(const Service&) = delete;

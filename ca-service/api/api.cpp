@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <string_view>
 
 #include <fmt/format.h>
@@ -133,7 +134,7 @@ asio::awaitable<http::Response> Api::login(Call call) {
         co_return refusal(Asked::login, failure, actor.connection_id);
     }
     const auto body = std::make_shared<const LoginBody>(std::move(*parsed));
-    const auto wait = ca_.throttle.admit(body->username, actor.source_ip, ca_.clock());
+    const auto wait = ca_.throttle.admit(body->username, actor.source_ip, std::chrono::steady_clock::now());
     Failure failure{Code::limit_reached, "too many failed logins"};
     if (!wait) {
         std::function<Result<LoginGrant>(store::Database&)> work =
@@ -147,7 +148,7 @@ asio::awaitable<http::Response> Api::login(Call call) {
         if (failure.detail != kQueueIsFull) {
             co_return refusal(Asked::login, failure, actor.connection_id);
         }
-        ca_.throttle.refund(body->username, actor.source_ip, ca_.clock());
+        ca_.throttle.refund(body->username, actor.source_ip, std::chrono::steady_clock::now());
     }
     // Refused before a worker saw it: recorded from here.
     audit::Record record = failed_login(actor, body->username, failure);

@@ -1,5 +1,7 @@
 #include "ca-service/api/login.hpp"
 
+#include <chrono>
+
 #include "base/connection_id.hpp"
 #include "ca-service/login_policy.hpp"
 #include "ca-service/store/sessions.hpp"
@@ -118,14 +120,14 @@ audit::Record failed_login(const Actor& actor, std::string_view username, const 
 Result<LoginGrant> log_in(Ca& ca, store::Database& database, const Actor& actor, const LoginBody& body) {
     auto grant = judge(ca, database, actor, body);
     if (grant) {
-        ca.throttle.succeeded(body.username, actor.source_ip, ca.clock());
+        ca.throttle.succeeded(body.username, actor.source_ip, std::chrono::steady_clock::now());
         return grant;
     }
     const Failure failure = grant.error();
     if (failure.code != Code::unauthenticated && failure.code != Code::malformed_request) {
         // The password was right, or this service failed: no guess. Who sends what cannot be read could go on
         // without end.
-        ca.throttle.refund(body.username, actor.source_ip, ca.clock());
+        ca.throttle.refund(body.username, actor.source_ip, std::chrono::steady_clock::now());
     }
     if (auto written = ca.audit.append(failed_login(actor, body.username, failure)); !written) {
         return written.error();

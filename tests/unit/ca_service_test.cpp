@@ -80,10 +80,11 @@ protected:
         start(config());
     }
     Config config() const { return Config::load(ca_ / "ca.toml", ca_).value(); }
-    void start(Config config) {
+    void start(Config config, Clock clock = system_clock()) {
         service_.reset();
         config.listen.port = "0";
-        auto started = Service::start({ca_, ca_ / "ca.toml", ca_ / "state.db"}, std::move(config));
+        auto started =
+            Service::start({ca_, ca_ / "ca.toml", ca_ / "state.db"}, std::move(config), std::move(clock));
         ASSERT_TRUE(started) << started.error().detail;
         service_ = std::move(*started);
     }
@@ -438,6 +439,16 @@ TEST_F(CaService, KeepsTheOldConfigurationWhenTheNewOneIsBad) {
     ASSERT_TRUE(service_->reload());
     const json services = json::parse(login("alice", "correct horse").body).at("catalogue").at("services");
     EXPECT_EQ(services, json::parse(R"([{"name":"orders-db","server_name":null,"user_map":true}])"));
+}
+
+TEST_F(CaService, MakesItsCertificateAnewWhenTheClockWasAhead) {
+    test::ManualClock clock(now_ + hours(1));
+    start(config(), clock);
+    service_->tick();
+    ASSERT_FALSE(client().get("/v1/health")) << "not valid yet";
+    clock.advance(-hours(1));
+    service_->tick();
+    EXPECT_TRUE(client().get("/v1/health"));
 }
 
 TEST_F(CaService, RefusesASecondListenerOnItsPort) {

@@ -8,7 +8,7 @@ namespace {
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-const SystemTime kNow = SystemTime(std::chrono::seconds(1'800'000'000));
+const LoginThrottle::Time kNow = LoginThrottle::Time(std::chrono::seconds(1'800'000));
 
 ThrottleRules small_rules() {
     ThrottleRules rules;
@@ -31,7 +31,7 @@ TEST(LoginThrottle, LetsTheFirstAttemptsThroughAndThenMakesThemWait) {
 
 TEST(LoginThrottle, DoublesTheWaitUpToItsBound) {
     LoginThrottle throttle(small_rules());
-    SystemTime now = kNow;
+    LoginThrottle::Time now = kNow;
     throttle.admit("alice", "192.0.2.1", now);
     throttle.admit("alice", "192.0.2.2", now);
     for (const int expected : {1, 2, 4, 8, 8, 8}) {
@@ -96,7 +96,7 @@ TEST(LoginThrottle, ForgivesWithTime) {
     for (int i = 0; i < 3; ++i) {
         throttle.admit("alice", "192.0.2.1", kNow);
     }
-    const SystemTime later = kNow + minutes(10);
+    const LoginThrottle::Time later = kNow + minutes(10);
     for (int i = 0; i < 3; ++i) {
         EXPECT_FALSE(throttle.admit("alice", "192.0.2.1", later)) << i;
     }
