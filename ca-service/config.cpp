@@ -194,7 +194,8 @@ trust_domain = "{}"
 [limits]
 # connections = 4096
 # connections_per_address = 3072
-# Connections that have not yet sent their first request; at the bound the oldest is cut.
+# Connections without a request to answer that have sent none yet, or have no login certificate; at the bound, or
+# where all connections are taken, the oldest is cut.
 # pending = 1024
 # handshake_timeout = "10s"
 # request_timeout = "10s"

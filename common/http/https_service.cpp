@@ -10,10 +10,13 @@
 #include <vector>
 
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/beast/http/field.hpp>
 #include <spdlog/spdlog.h>
 
 #include "base/log.hpp"
+#include "net/await.hpp"
 #include "net/connection_slots.hpp"
 #include "net/deadline.hpp"
 #include "net/linger.hpp"
@@ -28,11 +31,18 @@ namespace {
 
 constexpr auto kFarewellPatience = 1s;
 
-/// What a drain needs to know of a connection.
+/// What a drain, and a newcomer who needs the place, must know of a connection.
 struct Session {
     enum class Phase { handshake, idle, busy };
-    explicit Session(net::TlsStream& its) : stream(its) {}
+    Session(net::TlsStream& its, net::ConnectionSlots::Slot its_place)
+        : stream(its), place(std::move(its_place)) {}
+    /// Ends it; its place is free at once.
+    void cut() {
+        stream.close();
+        place = net::ConnectionSlots::Slot();
+    }
     net::TlsStream& stream;
+    net::ConnectionSlots::Slot place;
     Phase phase = Phase::handshake;
 };
 
@@ -108,6 +118,10 @@ struct HttpsService::State {
     }
 
     static void end_sessions(const std::shared_ptr<State>& state, bool busy_too);
+    static asio::awaitable<void> cut_oldest(std::shared_ptr<State> state, std::size_t loop_index);
+    static asio::awaitable<Result<net::ConnectionSlots::Slot>> take_place(std::shared_ptr<State> state,
+                                                                          std::size_t loop_index,
+                                                                          std::string address);
     static asio::awaitable<void> serve(std::shared_ptr<State> state, std::size_t loop_index,
                                        net::PlainStream socket);
     static asio::awaitable<void> answer_requests(State& state, PerLoop& loop, Session& session,
@@ -145,21 +159,55 @@ private:
 
 }  // namespace
 
+/// On another loop than the caller's, who waits until it is done. It waits on a timer of its own, so that its
+/// frame is never in the other loop's hands when both stop.
+asio::awaitable<void> HttpsService::State::cut_oldest(std::shared_ptr<State> state, std::size_t loop_index) {
+    const auto executor = co_await asio::this_coro::executor;
+    const auto done = std::make_shared<asio::steady_timer>(executor, kFarewellPatience);
+    const std::weak_ptr<asio::steady_timer> waiting = done;
+    asio::post(state->loops.at(loop_index), [state, loop_index, executor, waiting] {
+        state->per_loop[loop_index]->pending.cut_oldest();
+        asio::post(executor, [waiting] {
+            if (const auto timer = waiting.lock()) timer->cancel();
+        });
+    });
+    co_await done->async_wait(net::kAwait);
+}
+
+/// A place for a newcomer. Where all are taken, the oldest of those that have not proven who they are makes
+/// room: of this loop, or, where it has none, of another.
+asio::awaitable<Result<net::ConnectionSlots::Slot>> HttpsService::State::take_place(
+    std::shared_ptr<State> state, std::size_t loop_index, std::string address) {
+    Result<net::ConnectionSlots::Slot> slot = state->slots.take(address);
+    for (std::size_t i = 0; i < state->loops.size() && slot.has_error(); ++i) {
+        if (!state->slots.is_full_for(address)) break;
+        const std::size_t other = (loop_index + i) % state->loops.size();
+        if (other == loop_index) {
+            state->per_loop[other]->pending.cut_oldest();
+        } else {
+            co_await cut_oldest(state, other);
+        }
+        slot = state->slots.take(address);
+    }
+    co_return slot;
+}
+
 asio::awaitable<void> HttpsService::State::serve(std::shared_ptr<State> state, std::size_t loop_index,
                                                  net::PlainStream socket) {
     const Presence presence(*state);
     PerLoop& loop = *state->per_loop[loop_index];
     net::Endpoint remote = socket.remote();
-    Result<net::ConnectionSlots::Slot> slot = state->slots.take(net::address_key(remote.address));
+    auto taking = take_place(state, loop_index, net::address_key(remote.address));
+    Result<net::ConnectionSlots::Slot> slot = co_await std::move(taking);
     if (slot.has_error()) {
         state->reject(remote, std::move(slot.error()), std::nullopt);
         co_return;
     }
     const net::TlsContext tls = state->current_tls();
     net::TlsStream stream(std::move(socket), tls, net::TlsStream::Role::server);
-    Session session(stream);
+    Session session(stream, std::move(slot.value()));
     const Registration registration(loop, session);
-    net::PendingConnections::Ticket ticket = loop.pending.enter([&stream] { stream.close(); });
+    net::PendingConnections::Ticket ticket = loop.pending.enter([&session] { session.cut(); });
     {
         const net::Deadline deadline(stream.executor(), state->limits.handshake_patience,
                                      [&stream] { stream.close(); });
@@ -219,6 +267,11 @@ asio::awaitable<void> HttpsService::State::answer_requests(State& state, PerLoop
         Request asked = std::move(request.value());
         ClientInfo asker = client;
         Response response = co_await call_handler(state, std::move(asked), std::move(asker));
+        if (!client.peer.certificate) {
+            // Answered, a stranger is one again, and may be cut for a newcomer: while the answer is not
+            // taken, and while nothing more is asked.
+            ticket = loop.pending.enter([&session] { session.cut(); });
+        }
         const bool stays = wants_more && !loop.is_draining;
         response.keep_alive(stays);
         const Result<void> written =

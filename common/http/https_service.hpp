@@ -41,7 +41,8 @@ struct HttpsLimits {
     RequestLimits request;
     std::size_t connections = 4096;
     std::size_t connections_per_address = 1024;
-    /// Not yet through their first request head, over all loops; at the bound the oldest one is cut.
+    /// Without a request that is being handled, and before the first one or without a client certificate,
+    /// over all loops; at the bound, or where all connections are taken, the oldest one is cut.
     std::size_t pending = 1024;
     std::chrono::milliseconds handshake_patience = std::chrono::seconds(10);
     std::chrono::milliseconds answer_patience = std::chrono::seconds(10);

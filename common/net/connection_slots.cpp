@@ -36,6 +36,14 @@ Result<ConnectionSlots::Slot> ConnectionSlots::take(std::string key) {
     return Slot(state_, std::move(key));
 }
 
+bool ConnectionSlots::is_full_for(const std::string& key) const {
+    const std::lock_guard lock(state_->mutex);
+    const auto found = state_->by_key.find(key);
+    const std::size_t taken = found == state_->by_key.end() ? 0 : found->second;
+    return state_->total_bound != 0 && state_->total >= state_->total_bound &&
+           (state_->key_bound == 0 || taken < state_->key_bound);
+}
+
 void ConnectionSlots::set_bounds(std::size_t total, std::size_t per_key) {
     const std::lock_guard lock(state_->mutex);
     state_->total_bound = total;

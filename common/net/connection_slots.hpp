@@ -35,6 +35,8 @@ public:
     /// Code::limit_reached when all places, or all places of the key, are taken. For addresses use
     /// address_key().
     Result<Slot> take(std::string key);
+    /// Whether the key lacks nothing but a place among all: it has not taken all of its own.
+    bool is_full_for(const std::string& key) const;
     /// New bounds; connections that stand already stay.
     void set_bounds(std::size_t total, std::size_t per_key);
     std::size_t size() const;

@@ -43,6 +43,13 @@ PendingConnections::Ticket PendingConnections::enter(std::function<void()> cut) 
     return Ticket(queue_, std::move(entry));
 }
 
+bool PendingConnections::cut_oldest() {
+    if (queue_->entries.empty()) return false;
+    ++queue_->evictions;
+    queue_->cut_oldest(true);
+    return true;
+}
+
 void PendingConnections::cut_all() {
     while (!queue_->entries.empty()) {
         queue_->cut_oldest(false);

@@ -1,6 +1,6 @@
-// The connections of one loop that have not yet proven themselves: handshake or request head not done. When
-// they reach their bound the oldest is cut for the newest, so that thousands of silent peers cannot lock a
-// good client out. To be used on one thread.
+// The connections of one loop that have not yet proven themselves: handshake or request head not done, or
+// idle without a certificate. When they reach their bound the oldest is cut for the newest, so that thousands
+// of silent peers cannot lock a good client out. To be used on one thread.
 #pragma once
 
 #include <cstddef>
@@ -43,6 +43,9 @@ public:
     /// Takes a place; where there is none, the oldest pending connection's `cut` is called first. `cut`
     /// closes that connection's sockets and must not call back into this object.
     Ticket enter(std::function<void()> cut);
+
+    /// Cuts the oldest, to make room for what is counted elsewhere. False when there is none.
+    bool cut_oldest();
 
     /// Cuts all that are pending: nobody is let in any more. Their tickets do not count as evicted.
     void cut_all();

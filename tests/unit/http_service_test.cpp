@@ -54,6 +54,7 @@ boost::asio::awaitable<Response> answer(Request request, ClientInfo client) {
         problem.title = "The user is disabled.";
         co_return problem_response(problem);
     }
+    if (request.target() == "/port") co_return json_response(200, std::to_string(client.remote.port));
     const std::string who = client.peer.certificate ? client.peer.certificate->common_name() : "nobody";
     Response response = json_response(200, "hello " + who + " " + request.body());
     response.set(boost::beast::http::field::etag, "\"7\"");
@@ -254,6 +255,53 @@ TEST(HttpsService, TurnsAwayMoreThanAnAddressMayHave) {
     const UniqueFd two = fixture.silent_peer();
     const UniqueFd three = fixture.silent_peer();
     EXPECT_TRUE(fixture.rejections.wait_for(Code::limit_reached));
+}
+
+TEST(HttpsService, CutsTheOldestIdleStrangerWhereAllPlacesAreTaken) {
+    HttpsLimits limits;
+    limits.connections = 8;
+    Fixture fixture(limits);
+    ClientOptions with_certificate = fixture.options();
+    with_certificate.credentials = fixture.pki.login();
+    Client bearer = Client::make(std::move(with_certificate)).value();
+    const std::string port = bearer.get("/port").value().body;
+    std::vector<Client> strangers;
+    for (int i = 0; i < 30; ++i) {
+        strangers.push_back(Client::make(fixture.options()).value());
+        const auto got = strangers.back().get("/");
+        ASSERT_TRUE(got.has_value()) << i << ": " << got.error().detail;
+        EXPECT_LE(fixture.service->connections(), 10u);
+    }
+    EXPECT_EQ(bearer.get("/port").value().body, port) << "who has a certificate is not cut";
+    EXPECT_EQ(fixture.rejections.count(), 0u) << "they have asked";
+}
+
+TEST(HttpsService, TurnsAwayWhereAllPlacesAreTakenByBearersOfCertificates) {
+    HttpsLimits limits;
+    limits.connections = 2;
+    Fixture fixture(limits);
+    std::vector<Client> bearers;
+    for (int i = 0; i < 2; ++i) {
+        ClientOptions options = fixture.options();
+        options.credentials = fixture.pki.login();
+        bearers.push_back(Client::make(std::move(options)).value());
+        ASSERT_TRUE(bearers.back().get("/").has_value());
+    }
+    EXPECT_TRUE(Client::make(fixture.options()).value().get("/").has_error());
+    EXPECT_TRUE(fixture.rejections.wait_for(Code::limit_reached));
+}
+
+TEST(HttpsService, LeavesTheOthersAloneWhenOneAddressHasAllOfItsPlaces) {
+    HttpsLimits limits;
+    limits.connections = 2;
+    limits.connections_per_address = 2;
+    Fixture fixture(limits);
+    Client first = Client::make(fixture.options()).value();
+    Client second = Client::make(fixture.options()).value();
+    const std::string port = first.get("/port").value().body;
+    ASSERT_TRUE(second.get("/").has_value());
+    EXPECT_TRUE(Client::make(fixture.options()).value().get("/").has_error());
+    EXPECT_EQ(first.get("/port").value().body, port);
 }
 
 TEST(HttpsService, ShowsANewCertificateToNewConnections) {
