@@ -43,7 +43,10 @@ Result<void> RequestParser::check_head() {
     if (head.version() != 11 && head.version() != 10) return refuse("neither HTTP/1.1 nor HTTP/1.0");
     if (head.count(beast::http::field::transfer_encoding) != 0)
         return refuse("a transfer coding, which is not taken");
-    if (head.count(beast::http::field::host) > 1) return refuse("more than one Host");
+    // RFC 9112, section 3.2.
+    const std::size_t hosts = head.count(beast::http::field::host);
+    if (hosts > 1) return refuse("more than one Host");
+    if (hosts == 0 && head.version() == 11) return refuse("HTTP/1.1 without a Host");
     if (head.count(beast::http::field::content_length) > 1) return refuse("more than one Content-Length");
     if (head.method() == beast::http::verb::connect && parser_.content_length().value_or(0) != 0) {
         return refuse("a CONNECT with content");

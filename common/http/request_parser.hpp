@@ -1,5 +1,5 @@
 // One HTTP/1.1 request out of bytes, without sockets or clocks (RFC 9112). Refuses what a small server need
-// not take, and what makes two parsers disagree: chunked bodies, a CONNECT with content, two Hosts.
+// not take, and what makes two parsers disagree: chunked bodies, a CONNECT with content, two Hosts or none.
 #pragma once
 
 #include <cstddef>

@@ -65,33 +65,48 @@ TEST(RequestParser, LeavesWhatFollowsAConnectAlone) {
 }
 
 TEST(RequestParser, RefusesWhatIsTooLarge) {
-    EXPECT_EQ(refusal_of("GET / HTTP/1.1\r\nX: " + std::string(2000, 'a')), Code::request_too_large);
-    EXPECT_EQ(refusal_of("GET / HTTP/1.1\r\nX: " + std::string(2000, 'a') + "\r\n\r\n"),
+    EXPECT_EQ(refusal_of("GET / HTTP/1.1\r\nHost: a\r\nX: " + std::string(2000, 'a')),
+              Code::request_too_large);
+    EXPECT_EQ(refusal_of("GET / HTTP/1.1\r\nHost: a\r\nX: " + std::string(2000, 'a') + "\r\n\r\n"),
               Code::request_too_large);
     EXPECT_EQ(refusal_of("GET /" + std::string(2000, 'a')), Code::request_too_large);
-    EXPECT_EQ(refusal_of("POST / HTTP/1.1\r\nContent-Length: 101\r\n\r\n"), Code::request_too_large);
-    EXPECT_EQ(refusal_of("POST / HTTP/1.1\r\nContent-Length: 100\r\n\r\n"), std::nullopt);
+    EXPECT_EQ(refusal_of("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 101\r\n\r\n"),
+              Code::request_too_large);
+    EXPECT_EQ(refusal_of("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n"), std::nullopt);
 }
 
 TEST(RequestParser, RefusesWhatTwoParsersCouldReadDifferently) {
-    EXPECT_EQ(refusal_of("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"),
+    EXPECT_EQ(
+        refusal_of("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"),
+        Code::malformed_request);
+    EXPECT_EQ(
+        refusal_of(
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\nhello"),
+        Code::malformed_request);
+    EXPECT_EQ(
+        refusal_of(
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\nContent-Length: 5\r\n\r\nhello"),
+        Code::malformed_request);
+    EXPECT_EQ(refusal_of("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello"),
               Code::malformed_request);
-    EXPECT_EQ(refusal_of("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\nhello"),
-              Code::malformed_request);
-    EXPECT_EQ(refusal_of("POST / HTTP/1.1\r\nTransfer-Encoding: xchunked\r\nContent-Length: 5\r\n\r\nhello"),
-              Code::malformed_request);
-    EXPECT_EQ(refusal_of("POST / HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello"),
-              Code::malformed_request);
-    EXPECT_EQ(refusal_of("POST / HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\nhello"),
+    EXPECT_EQ(refusal_of("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\nhello"),
               Code::malformed_request);
     EXPECT_EQ(refusal_of("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"), Code::malformed_request);
-    EXPECT_EQ(refusal_of("CONNECT a:1 HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello"), Code::malformed_request);
-    EXPECT_EQ(refusal_of("CONNECT a:1 HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"),
+    EXPECT_EQ(refusal_of("CONNECT a:1 HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello"),
+              Code::malformed_request);
+    EXPECT_EQ(refusal_of("CONNECT a:1 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"),
               Code::malformed_request);
     EXPECT_EQ(refusal_of("GET / HTTP/2.0\r\n\r\n"), Code::malformed_request);
     EXPECT_EQ(refusal_of("\x16\x03\x01\x02"), Code::malformed_request);
-    EXPECT_EQ(refusal_of("GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n"), Code::malformed_request);
-    EXPECT_EQ(refusal_of("GET / HTTP/1.1\r\nA b: c\r\n\r\n"), Code::malformed_request);
+    EXPECT_EQ(refusal_of("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n"), Code::malformed_request);
+    EXPECT_EQ(refusal_of("GET / HTTP/1.1\r\nHost: a\r\nA b: c\r\n\r\n"), Code::malformed_request);
+}
+
+TEST(RequestParser, WantsAHostOfHttp11) {
+    EXPECT_EQ(refusal_of("GET / HTTP/1.1\r\n\r\n"), Code::malformed_request);
+    EXPECT_EQ(refusal_of("CONNECT a:1 HTTP/1.1\r\n\r\n"), Code::malformed_request);
+    EXPECT_EQ(refusal_of("GET / HTTP/1.1\r\nHost:\r\n\r\n"), std::nullopt);
+    EXPECT_EQ(refusal_of("GET / HTTP/1.0\r\n\r\n"), std::nullopt);
 }
 
 /// Writes pieces with a pause after each.
@@ -142,13 +157,13 @@ TEST(RequestReader, CutsAHeadThatDripsAlthoughEachByteComesInTime) {
 TEST(RequestReader, CutsABodyThatDrips) {
     RequestLimits limits;
     limits.body_patience = 100ms;
-    std::vector<std::string> pieces = {"POST / HTTP/1.1\r\nContent-Length: 50\r\n\r\n"};
+    std::vector<std::string> pieces = {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 50\r\n\r\n"};
     pieces.resize(10, "x");
     EXPECT_EQ(failure_of(pieces, 30ms, limits, 10s), Code::timed_out);
 }
 
 TEST(RequestReader, RefusesAHeadWithoutEnd) {
-    const std::vector<std::string> pieces(20, "GET / HTTP/1.1\r\nX: " + std::string(1000, 'a'));
+    const std::vector<std::string> pieces(20, "GET / HTTP/1.1\r\nHost: a\r\nX: " + std::string(1000, 'a'));
     EXPECT_EQ(failure_of({pieces[0] + std::string(20'000, 'b')}, 0ms, RequestLimits{}, 10s),
               Code::request_too_large);
 }
@@ -178,8 +193,8 @@ TEST(RequestReader, ReadsPipelinedRequestsAndKeepsTheRest) {
     std::vector<std::string> targets;
     std::string rest;
     const std::string text =
-        "GET /1 HTTP/1.1\r\n\r\nPOST /2 HTTP/1.1\r\nContent-Length: 2\r\n\r\nxyCONNECT db:1 "
-        "HTTP/1.1\r\n\r\nearly bytes";
+        "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nPOST /2 HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nxyCONNECT "
+        "db:1 HTTP/1.1\r\nHost: a\r\n\r\nearly bytes";
     test::run_both(loop, read_three(pair.a, targets, rest), send_and_end(pair.b, text));
     EXPECT_EQ(targets, (std::vector<std::string>{"/1", "/2", "db:1"}));
     EXPECT_EQ(rest, "early bytes");
