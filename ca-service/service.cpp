@@ -185,7 +185,7 @@ Result<std::unique_ptr<Service>> Service::start(const ServiceFiles& files, Confi
         [&api](http::Request request, http::ClientInfo client) {
             return api.handle(std::move(request), std::move(client));
         },
-        [&api](const http::RejectedConnection& rejected) { api.record_rejected(rejected); });
+        [&api](http::RejectedConnection rejected) { return api.record_rejected(std::move(rejected)); });
     state->loops.start();
     return std::unique_ptr<Service>(new Service(std::move(state)));
 }

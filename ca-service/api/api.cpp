@@ -271,7 +271,7 @@ asio::awaitable<http::Response> Api::login_methods(Call) {
                      R"({"name":"password","label":"Password","kind":"secret","required":true}]}]})");
 }
 
-void Api::record_rejected(const http::RejectedConnection& rejected) {
+asio::awaitable<void> Api::record_rejected(http::RejectedConnection rejected) {
     Actor actor;
     actor.source_ip = rejected.remote.address;
     actor.source_port = rejected.remote.port;
@@ -289,14 +289,11 @@ void Api::record_rejected(const http::RejectedConnection& rejected) {
         record.certificate_sha256 = rejected.certificate->fingerprint();
     }
     // The connection is gone already: nothing was let in that a missing record should have stopped.
-    WorkerPool::Job job = [this, record](store::Database&) {
-        if (auto written = ca_.audit.append(record); !written) {
-            spdlog::error("event=audit.failed detail={}", quoted(written.error().detail, 512));
-        }
-    };
-    if (!workers_.requests.try_post(std::move(job))) {
-        spdlog::warn("event=connection.rejected source={} reason={} audit=\"queue full\"",
-                     rejected.remote.text(), name(rejected.failure.code));
+    auto appending = ca_.audit.async_append(std::move(record));
+    const Result<void> written = co_await std::move(appending);
+    if (!written) {
+        spdlog::error("event=audit.failed source={} reason={} detail={}", rejected.remote.text(),
+                      name(rejected.failure.code), quoted(written.error().detail, 512));
     }
 }
 

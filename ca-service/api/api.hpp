@@ -21,8 +21,9 @@ public:
     Api(Ca& ca, Workers workers) : ca_(ca), workers_(workers) {}
 
     boost::asio::awaitable<http::Response> handle(http::Request request, http::ClientInfo client);
-    /// Records a connection that ended before it could ask.
-    void record_rejected(const http::RejectedConnection& rejected);
+    /// Records a connection that ended before it could ask. Through the log's own queue: whatever strangers
+    /// do takes no worker from those who ask.
+    boost::asio::awaitable<void> record_rejected(http::RejectedConnection rejected);
 
 private:
     struct Call;

@@ -30,6 +30,7 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr auto kFarewellPatience = 1s;
+constexpr std::size_t kMostRejectionsUnderWay = 1024;
 
 /// What a drain, and a newcomer who needs the place, must know of a connection.
 struct Session {
@@ -112,12 +113,26 @@ struct HttpsService::State {
         std::unique_lock lock(mutex);
         return changed.wait_for(lock, patience, [this] { return open == 0; });
     }
-    void reject(const net::Endpoint& remote, Failure failure, std::optional<pki::Certificate> certificate) {
-        const RejectedConnection rejected{remote, std::move(failure), std::move(certificate)};
-        if (on_rejected) on_rejected(rejected);
+    /// False, and counted, when too many are under way.
+    bool begin_rejection() {
+        const std::lock_guard lock(mutex);
+        if (rejections == kMostRejectionsUnderWay) {
+            ++untold;
+            return false;
+        }
+        ++rejections;
+        return true;
+    }
+    /// How many were counted meanwhile; whoever asks tells of them.
+    std::size_t end_rejection() {
+        const std::lock_guard lock(mutex);
+        --rejections;
+        return std::exchange(untold, 0);
     }
 
     static void end_sessions(const std::shared_ptr<State>& state, bool busy_too);
+    static asio::awaitable<void> reject(State& state, RejectedConnection rejected);
+    static asio::awaitable<void> tell(State& state, RejectedConnection rejected);
     static asio::awaitable<void> cut_oldest(std::shared_ptr<State> state, std::size_t loop_index);
     static asio::awaitable<Result<net::ConnectionSlots::Slot>> take_place(std::shared_ptr<State> state,
                                                                           std::size_t loop_index,
@@ -135,6 +150,8 @@ struct HttpsService::State {
     std::condition_variable changed;
     net::TlsContext tls;
     std::size_t open = 0;
+    std::size_t rejections = 0;
+    std::size_t untold = 0;
     const HttpsLimits limits;
     const Handler handler;
     const OnRejected on_rejected;
@@ -158,6 +175,26 @@ private:
 };
 
 }  // namespace
+
+asio::awaitable<void> HttpsService::State::tell(State& state, RejectedConnection rejected) {
+    try {
+        asio::awaitable<void> told = state.on_rejected(std::move(rejected));
+        co_await std::move(told);
+    } catch (const std::exception& error) {
+        spdlog::error("event=rejection.exception error={}", quoted(error.what()));
+    }
+}
+
+asio::awaitable<void> HttpsService::State::reject(State& state, RejectedConnection rejected) {
+    if (!state.on_rejected || !state.begin_rejection()) co_return;
+    co_await tell(state, std::move(rejected));
+    const std::size_t untold = state.end_rejection();
+    if (untold == 0) co_return;
+    RejectedConnection others;
+    others.failure =
+        Failure{Code::limit_reached, std::to_string(untold) + " more connections were rejected meanwhile"};
+    co_await tell(state, std::move(others));
+}
 
 /// On another loop than the caller's, who waits until it is done. It waits on a timer of its own, so that its
 /// frame is never in the other loop's hands when both stop.
@@ -200,7 +237,9 @@ asio::awaitable<void> HttpsService::State::serve(std::shared_ptr<State> state, s
     auto taking = take_place(state, loop_index, net::address_key(remote.address));
     Result<net::ConnectionSlots::Slot> slot = co_await std::move(taking);
     if (slot.has_error()) {
-        state->reject(remote, std::move(slot.error()), std::nullopt);
+        socket.close();
+        RejectedConnection rejected{std::move(remote), std::move(slot.error()), std::nullopt};
+        co_await reject(*state, std::move(rejected));
         co_return;
     }
     const net::TlsContext tls = state->current_tls();
@@ -219,7 +258,10 @@ asio::awaitable<void> HttpsService::State::serve(std::shared_ptr<State> state, s
             } else if (deadline.has_passed() && failure.code == Code::cancelled) {
                 failure = Failure{Code::timed_out, "the handshake took too long"};
             }
-            state->reject(remote, std::move(failure), stream.rejected_certificate());
+            RejectedConnection rejected{std::move(remote), std::move(failure), stream.rejected_certificate()};
+            ticket.leave();
+            session.cut();
+            co_await reject(*state, std::move(rejected));
             co_return;
         }
     }
@@ -249,7 +291,8 @@ asio::awaitable<void> HttpsService::State::answer_requests(State& state, PerLoop
                     Failure{Code::limit_reached, "cut before its first request to admit a newer connection"};
             }
             if (!has_asked && failure.code != Code::end_of_stream && !loop.is_draining) {
-                state.reject(client.remote, failure, client.peer.certificate);
+                RejectedConnection rejected{client.remote, failure, client.peer.certificate};
+                co_await reject(state, std::move(rejected));
             }
             if (reader.is_between_requests()) {
                 // Nobody waits for an answer: the peer has gone, was too slow to ask, or this side shuts

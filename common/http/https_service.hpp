@@ -54,8 +54,10 @@ public:
     /// does goes to a thread pool. It is not cancelled when the client goes away. An exception becomes a 500
     /// and a log line.
     using Handler = std::function<boost::asio::awaitable<Response>(Request request, ClientInfo client)>;
-    /// Called on a loop; may be called on several at once.
-    using OnRejected = std::function<void(const RejectedConnection& rejected)>;
+    /// Called on a loop; may be called on several at once. It must not block. The connection is closed, and
+    /// its place free, before it is done. Where a thousand are under way, further ones are counted, and told
+    /// in one (limit_reached, of no address) as soon as it can be.
+    using OnRejected = std::function<boost::asio::awaitable<void>(RejectedConnection rejected)>;
 
     /// Begins to accept at once. `loops` must outlive this object; `handler` and `on_rejected` are called
     /// until the loops have stopped.

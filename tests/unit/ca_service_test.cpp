@@ -1,13 +1,18 @@
 // The whole service in this process, asked over real TLS.
 #include <sys/resource.h>
+#include <sys/socket.h>
 
+#include <algorithm>
 #include <csignal>
+#include <thread>
 
+#include <boost/asio/ip/tcp.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
 #include "base/connection_id.hpp"
+#include "base/unique_fd.hpp"
 #include "ca-service/authority.hpp"
 #include "ca-service/commands/command.hpp"
 #include "ca-service/password.hpp"
@@ -364,6 +369,37 @@ TEST_F(CaService, AnswersAKnownCrlWith304AndARevocationWithANewOne) {
     const auto issuing = credentials.chain.back();
     EXPECT_GT(pki::Crl::verify(second.body, issuing).value().number(),
               pki::Crl::verify(first.body, issuing).value().number());
+}
+
+TEST_F(CaService, AnswersAndRecordsEachConnectionInAFloodOfGarbage) {
+    Config narrow = config();
+    narrow.request_workers = 1;
+    narrow.request_queue = 1;
+    narrow.audit_durability = audit::Durability::sync;
+    start(narrow);
+    constexpr int kGarbage = 300;
+    std::thread flood([port = service_->port()] {
+        for (int i = 0; i < kGarbage; ++i) {
+            const UniqueFd peer(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+            const boost::asio::ip::tcp::endpoint endpoint(boost::asio::ip::address_v4::loopback(), port);
+            ::connect(peer.get(), endpoint.data(), static_cast<socklen_t>(endpoint.size()));
+            ::send(peer.get(), "garbage\r\n\r\n", 11, MSG_NOSIGNAL);
+        }
+    });
+    http::Client good = client();
+    for (int i = 0; i < 50; ++i) {
+        EXPECT_EQ(good.get("/v1/crl").value().status, 200U);
+    }
+    flood.join();
+    const auto all_are_recorded = [&] {
+        const auto told = records();
+        return std::count(told.begin(), told.end(), "connection.rejected:not_tls") == kGarbage;
+    };
+    const auto end = std::chrono::steady_clock::now() + seconds(20);
+    while (!all_are_recorded() && std::chrono::steady_clock::now() < end) {
+        std::this_thread::yield();
+    }
+    EXPECT_TRUE(all_are_recorded());
 }
 
 TEST_F(CaService, TradesATokenForAServersCertificateOnce) {

@@ -70,8 +70,7 @@ void GatewayFixture::start_ca() {
     };
     ca_loops_->start();
     ca_ = std::make_unique<http::HttpsService>(*ca_loops_, std::move(*listener), tls.value(),
-                                               http::HttpsLimits{}, handler,
-                                               [](const http::RejectedConnection&) {});
+                                               http::HttpsLimits{}, handler, nullptr);
 }
 
 boost::asio::awaitable<http::Response> GatewayFixture::answer_ca(GatewayFixture* test) {

@@ -8,6 +8,9 @@
 #include <mutex>
 #include <thread>
 
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <gtest/gtest.h>
 
 #include "base/unique_fd.hpp"
@@ -27,7 +30,13 @@ public:
     void add(const RejectedConnection& rejected) {
         const std::lock_guard lock(mutex_);
         codes_.push_back(rejected.failure.code);
+        // One of no address tells of so many others.
+        told_ += rejected.remote.address.empty() ? std::stoul(rejected.failure.detail) : 1;
         changed_.notify_all();
+    }
+    bool wait_for_told(std::size_t count) {
+        std::unique_lock lock(mutex_);
+        return changed_.wait_for(lock, 10s, [&] { return told_ == count; });
     }
     bool wait_for(Code code) {
         std::unique_lock lock(mutex_);
@@ -43,7 +52,22 @@ private:
     std::mutex mutex_;
     std::condition_variable changed_;
     std::vector<Code> codes_;
+    std::size_t told_ = 0;
+
+public:
+    /// While it is set, nobody's rejection comes to an end.
+    std::atomic<bool> is_held = false;
 };
+
+boost::asio::awaitable<void> note(Rejections* rejections, RejectedConnection rejected) {
+    const auto executor = co_await boost::asio::this_coro::executor;
+    boost::asio::steady_timer pause(executor);
+    while (rejections->is_held) {
+        pause.expires_after(1ms);
+        co_await pause.async_wait(boost::asio::use_awaitable);
+    }
+    rejections->add(rejected);
+}
 
 boost::asio::awaitable<Response> answer(Request request, ClientInfo client) {
     if (request.target() == "/throw") throw std::runtime_error("a bug");
@@ -70,9 +94,9 @@ struct Fixture {
         net::TlsContext tls = net::TlsContext::server(pki.server(uri), pki.user_ca.bundle,
                                                       net::ClientCertificate::optional_and_maybe_expired)
                                   .value();
-        service =
-            std::make_unique<HttpsService>(loops, std::move(listener), std::move(tls), limits, &answer,
-                                           [this](const RejectedConnection& one) { rejections.add(one); });
+        service = std::make_unique<HttpsService>(
+            loops, std::move(listener), std::move(tls), limits, &answer,
+            [this](RejectedConnection one) { return note(&rejections, std::move(one)); });
         loops.start();
         port = service->port();
     }
@@ -302,6 +326,26 @@ TEST(HttpsService, LeavesTheOthersAloneWhenOneAddressHasAllOfItsPlaces) {
     ASSERT_TRUE(second.get("/").has_value());
     EXPECT_TRUE(Client::make(fixture.options()).value().get("/").has_error());
     EXPECT_EQ(first.get("/port").value().body, port);
+}
+
+TEST(HttpsService, GoesOnAndCountsRejectionsThatCannotBeToldInTime) {
+    HttpsLimits limits;
+    limits.connections = 8;
+    Fixture fixture(limits);
+    fixture.rejections.is_held = true;
+    constexpr std::size_t kGarbage = 1100;
+    for (std::size_t i = 0; i < kGarbage; ++i) {
+        const UniqueFd peer = fixture.silent_peer();
+        ::send(peer.get(), "garbage\r\n\r\n", 11, MSG_NOSIGNAL);
+        char answer[16];
+        while (::recv(peer.get(), answer, sizeof answer, 0) > 0) {
+        }
+    }
+    EXPECT_TRUE(Client::make(fixture.options()).value().get("/").has_value());
+    EXPECT_EQ(fixture.rejections.count(), 0u);
+    fixture.rejections.is_held = false;
+    EXPECT_TRUE(fixture.rejections.wait_for_told(kGarbage));
+    EXPECT_LT(fixture.rejections.count(), kGarbage) << "some were told of together";
 }
 
 TEST(HttpsService, ShowsANewCertificateToNewConnections) {
