@@ -246,7 +246,8 @@ asio::awaitable<http::Response> Api::crl(Call call) {
         co_return response;
     }
     response.set(field::content_type, "application/pkix-crl");
-    response.body() = list.der;
+    // Part of the published list, and alive as long as it.
+    response.shared_body = std::shared_ptr<const std::string>(*published, &list.der);
     co_return response;
 }
 

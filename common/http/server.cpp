@@ -1,5 +1,6 @@
 #include "http/server.hpp"
 
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -39,10 +40,13 @@ std::string serialize(Response& response) {
     return text;
 }
 
+/// `rest` may be null.
 asio::awaitable<Result<void>> write_text(net::ByteStream& stream, std::string text,
+                                         std::shared_ptr<const std::string> rest,
                                          std::chrono::milliseconds patience) {
     const net::Deadline deadline(stream.executor(), patience, [&stream] { stream.cancel(); });
     Result<void> written = co_await stream.write_all(as_bytes(text));
+    if (rest != nullptr && written) written = co_await stream.write_all(as_bytes(*rest));
     if (deadline.has_passed()) co_return Failure{Code::timed_out, "the peer did not take the answer"};
     co_return written;
 }
@@ -111,17 +115,23 @@ asio::awaitable<Result<void>> write_response(net::ByteStream& stream, Response r
     const auto status = response.result();
     const bool is_bodiless =
         status == beast::http::status::no_content || status == beast::http::status::not_modified;
-    if (is_bodiless) response.body().clear();
+    if (is_bodiless) {
+        response.body().clear();
+        response.shared_body.reset();
+    }
     response.prepare_payload();
+    std::shared_ptr<const std::string> shared = std::move(response.shared_body);
+    if (shared != nullptr) response.content_length(shared->size());
     std::string text = serialize(response);
-    co_return co_await write_text(stream, std::move(text), patience);
+    co_return co_await write_text(stream, std::move(text), std::move(shared), patience);
 }
 
 asio::awaitable<Result<void>> write_connected(net::ByteStream& stream, std::string connection_id,
                                               std::chrono::milliseconds patience) {
     std::string text = "HTTP/1.1 200 Connection Established\r\nServer: postern/" + std::string(version()) +
                        "\r\nPostern-Connection: " + connection_id + "\r\n\r\n";
-    co_return co_await write_text(stream, std::move(text), patience);
+    std::shared_ptr<const std::string> nothing;
+    co_return co_await write_text(stream, std::move(text), std::move(nothing), patience);
 }
 
 Response json_response(unsigned status, std::string body) {

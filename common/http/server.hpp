@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -18,7 +19,10 @@
 
 namespace postern::http {
 
-using Response = boost::beast::http::response<boost::beast::http::string_body>;
+struct Response : boost::beast::http::response<boost::beast::http::string_body> {
+    /// In place of the body, where many get the same: sent from where it is, however many are under way.
+    std::shared_ptr<const std::string> shared_body;
+};
 
 struct RequestLimits {
     std::size_t head_bytes = 8 * 1024;

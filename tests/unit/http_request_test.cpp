@@ -1,4 +1,6 @@
 // What counts as a request, and how long and how large it may be.
+#include <malloc.h>
+
 #include <chrono>
 
 #include <boost/asio/steady_timer.hpp>
@@ -221,6 +223,50 @@ TEST(Response, SaysItsLengthAndNoMoreThanItShould) {
     EXPECT_EQ(text.find("Date:"), std::string::npos);
     EXPECT_NE(text.find("\r\n\r\n{}HTTP/1.1 200 Connection Established\r\n"), std::string::npos);
     EXPECT_TRUE(text.ends_with("Postern-Connection: 0193\r\n\r\n"));
+}
+
+TEST(Response, SendsASharedBodyBehindItsHead) {
+    boost::asio::io_context loop;
+    test::Pair pair = test::connected_pair(loop);
+    std::string text;
+    Response response = json_response(200, "");
+    response.shared_body = std::make_shared<const std::string>(100'000, 'x');
+    test::run_both(loop, answer(pair.a, std::move(response)), collect(pair.b, text));
+    EXPECT_NE(text.find("Content-Length: 100000\r\n"), std::string::npos);
+    EXPECT_NE(text.find("\r\n\r\n" + std::string(100'000, 'x') + "HTTP/1.1 200 "), std::string::npos);
+}
+
+TEST(Response, SendsNoSharedBodyWhereThereIsNone) {
+    boost::asio::io_context loop;
+    test::Pair pair = test::connected_pair(loop);
+    std::string text;
+    Response response = json_response(304, "");
+    response.shared_body = std::make_shared<const std::string>("x");
+    test::run_both(loop, answer(pair.a, std::move(response)), collect(pair.b, text));
+    EXPECT_NE(text.find("\r\n\r\nHTTP/1.1 200 "), std::string::npos);
+}
+
+std::size_t allocated() {
+    const struct mallinfo2 info = ::mallinfo2();
+    return info.uordblks + info.hblkhd;
+}
+
+/// Takes nothing of the answer, and leaves when it is under way.
+boost::asio::awaitable<void> look(net::PlainStream& stream, std::size_t& used) {
+    co_await stream.wait_readable();
+    used = allocated();
+    stream.close();
+}
+
+TEST(Response, CopiesNoSharedBody) {
+    boost::asio::io_context loop;
+    test::Pair pair = test::connected_pair(loop);
+    Response response = json_response(200, "");
+    response.shared_body = std::make_shared<const std::string>(64U << 20, 'x');
+    const std::size_t before = allocated();
+    std::size_t used = 0;
+    test::run_both(loop, answer(pair.a, std::move(response)), look(pair.b, used));
+    EXPECT_LT(used, before + (8U << 20));
 }
 
 TEST(Problem, ComesBackAsItWasTold) {
