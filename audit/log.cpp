@@ -65,14 +65,21 @@ Log::~Log() {
 }
 
 Result<void> Log::append(const Record& record) {
+    return append(std::span(&record, 1));
+}
+
+Result<void> Log::append(std::span<const Record> records) {
+    if (records.empty()) {
+        return {};
+    }
     if (state_->options.durability == Durability::write) {
         const std::lock_guard guard(state_->mutex);
-        return state_->append_locked(record);
+        return state_->append_locked(records);
     }
     std::mutex mutex;
     std::condition_variable is_done;
     std::optional<Result<void>> result;
-    auto written = state_->append_then(record, [&](const Result<void>& synced) {
+    auto written = state_->append_then(records, [&](const Result<void>& synced) {
         const std::lock_guard guard(mutex);
         result = synced;
         is_done.notify_one();
@@ -119,7 +126,7 @@ asio::awaitable<Result<void>> Log::append_elsewhere(Record record) {
             state->wake.notify_one();
             return;
         }
-        const auto written = state->append_then(moved, done);
+        const auto written = state->append_then(std::span(&moved, 1), done);
         if (!written) {
             done(written);
         }

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -62,6 +63,8 @@ public:
 
     /// Blocking; for programs' own threads and Durability::write.
     Result<void> append(const Record& record);
+    /// One after the other, with one lock and one sync for all. Where it fails, the first of them may stand.
+    Result<void> append(std::span<const Record> records);
     /// For event loops: does not block the loop longer than a write(2); with Durability::sync a thread of the
     /// log syncs, and the coroutine goes on, on its own executor, when its record is on the disk.
     boost::asio::awaitable<Result<void>> async_append(Record record);

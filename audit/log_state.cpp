@@ -15,11 +15,18 @@ constexpr int kLongestUnsigned = 10;
 
 }  // namespace
 
-Result<void> Log::State::append_locked(const Record& record) {
+Result<void> Log::State::append_locked(std::span<const Record> records) {
     if (broken) {
         return *broken;
     }
-    auto result = is_shared() ? append_shared(record) : append_exclusive(record);
+    Result<void> result;
+    if (is_shared()) {
+        result = append_shared(records);
+    } else {
+        for (std::size_t i = 0; i < records.size() && result; ++i) {
+            result = append_exclusive(records[i]);
+        }
+    }
     if (result.has_error() != is_failing) {
         is_failing = result.has_error();
         if (is_failing) {
@@ -49,15 +56,16 @@ Result<void> Log::State::append_exclusive(const Record& record) {
     return {};
 }
 
-Result<void> Log::State::append_shared(const Record& record) {
+Result<void> Log::State::append_shared(std::span<const Record> records) {
     if (auto acquired = writer_lock.acquire(kLockPatience, options.program); !acquired) {
         return acquired;
     }
     auto result = file.refresh();
-    if (result) {
-        result = file.append(record);
-    }
-    if (result) {
+    for (std::size_t i = 0; i < records.size() && result; ++i) {
+        result = file.append(records[i]);
+        if (!result) {
+            break;
+        }
         note_lines();
         bool is_settled = true;
         if ((file.sequence() + 1) % options.records_per_checkpoint == 0 && file.checkpoint("interval")) {
@@ -76,9 +84,9 @@ Result<void> Log::State::append_shared(const Record& record) {
 
 /// Appends now; `done` is called from the thread once the record is on the disk. When this fails, `done` is
 /// not called.
-Result<void> Log::State::append_then(const Record& record, Done done) {
+Result<void> Log::State::append_then(std::span<const Record> records, Done done) {
     const std::lock_guard guard(mutex);
-    if (auto appended = append_locked(record); !appended) {
+    if (auto appended = append_locked(records); !appended) {
         return appended;
     }
     waiters.push_back({file.sequence(), std::move(done)});
@@ -122,7 +130,7 @@ void Log::State::run() {
         while (!jobs.empty()) {
             Job job = std::move(jobs.front());
             jobs.pop_front();
-            const auto appended = append_locked(job.record);
+            const auto appended = append_locked(std::span(&job.record, 1));
             if (appended && options.durability == Durability::sync) {
                 waiters.push_back({file.sequence(), std::move(job.done)});
             } else {

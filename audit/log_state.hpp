@@ -9,6 +9,7 @@
 #include <functional>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -44,10 +45,10 @@ struct Log::State {
 
     bool is_shared() const noexcept { return options.sharing == Sharing::shared; }
 
-    Result<void> append_locked(const Record& record);
+    Result<void> append_locked(std::span<const Record> records);
     Result<void> append_exclusive(const Record& record);
-    Result<void> append_shared(const Record& record);
-    Result<void> append_then(const Record& record, Done done);
+    Result<void> append_shared(std::span<const Record> records);
+    Result<void> append_then(std::span<const Record> records, Done done);
     void note_lines();
     void run();
     std::chrono::steady_clock::time_point next_checkpoint() const;

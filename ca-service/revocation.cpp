@@ -1,5 +1,8 @@
 #include "ca-service/revocation.hpp"
 
+#include <utility>
+#include <vector>
+
 #include <fmt/format.h>
 
 #include "ca-service/store/users.hpp"
@@ -8,8 +11,10 @@ namespace postern::ca {
 
 namespace {
 
-/// Inside the caller's transaction.
-Result<void> take_back(store::Database& database, audit::Log& audit, const Actor& actor,
+using Records = std::vector<audit::Record>;
+
+/// Inside the caller's transaction, who writes the records.
+Result<void> take_back(store::Database& database, Records& records, const Actor& actor,
                        const store::Session& session, store::Revocation revocation, Revoked& total) {
     const Code reason = pki::code_of(revocation.reason);
     const auto revoked = store::revoke_session(database, session.id, revocation);
@@ -20,9 +25,7 @@ Result<void> take_back(store::Database& database, audit::Log& audit, const Actor
         audit::Record record = record_of(actor, "certificate.revoked");
         record.reason = reason;
         describe(record, certificate);
-        if (auto written = audit.append(record); !written) {
-            return written.error();
-        }
+        records.push_back(std::move(record));
         ++total.certificates;
     }
     const auto was_live = store::end_session(database, session.id, revocation.at);
@@ -34,16 +37,14 @@ Result<void> take_back(store::Database& database, audit::Log& audit, const Actor
         record.reason = reason;
         record.user = session.user;
         record.session_id = session.id;
-        if (auto written = audit.append(record); !written) {
-            return written.error();
-        }
+        records.push_back(std::move(record));
         ++total.sessions;
     }
     return {};
 }
 
-/// Inside the caller's transaction.
-Result<Revoked> take_back_all(store::Database& database, audit::Log& audit, const Actor& actor,
+/// Inside the caller's transaction, who writes the records.
+Result<Revoked> take_back_all(store::Database& database, Records& records, const Actor& actor,
                               const std::string& user, store::Revocation revocation) {
     // A session may have expired while its last certificate is still within the slack.
     auto sessions = store::sessions_with_live_certificates(database, user, revocation.at);
@@ -52,23 +53,27 @@ Result<Revoked> take_back_all(store::Database& database, audit::Log& audit, cons
     }
     Revoked total;
     for (const store::Session& session : *sessions) {
-        if (auto taken = take_back(database, audit, actor, session, revocation, total); !taken) {
+        if (auto taken = take_back(database, records, actor, session, revocation, total); !taken) {
             return taken.error();
         }
     }
     return total;
 }
 
-/// Runs `body` between BEGIN IMMEDIATE and COMMIT.
+/// Runs `body` between BEGIN IMMEDIATE and COMMIT, and writes the records that it gathered before it commits.
 template <class Body>
-Result<Revoked> in_transaction(store::Database& database, Body&& body) {
+Result<Revoked> in_transaction(store::Database& database, audit::Log& audit, Body&& body) {
     auto transaction = store::Transaction::write(database);
     if (!transaction) {
         return transaction.error();
     }
-    Result<Revoked> revoked = body();
+    Records records;
+    Result<Revoked> revoked = body(records);
     if (!revoked) {
         return revoked;
+    }
+    if (auto written = audit.append(records); !written) {
+        return written.error();
     }
     if (auto committed = transaction->commit(); !committed) {
         return committed.error();
@@ -76,7 +81,7 @@ Result<Revoked> in_transaction(store::Database& database, Body&& body) {
     return revoked;
 }
 
-Result<Revoked> end_known_session(store::Database& database, audit::Log& audit, const Actor& actor,
+Result<Revoked> end_known_session(store::Database& database, Records& records, const Actor& actor,
                                   const std::string& session_id, store::Revocation revocation) {
     const auto session = store::find_session(database, session_id);
     if (!session) {
@@ -86,7 +91,7 @@ Result<Revoked> end_known_session(store::Database& database, audit::Log& audit, 
         return Failure{Code::not_found, fmt::format("there is no login session {}", session_id)};
     }
     Revoked total;
-    if (auto taken = take_back(database, audit, actor, **session, revocation, total); !taken) {
+    if (auto taken = take_back(database, records, actor, **session, revocation, total); !taken) {
         return taken.error();
     }
     return total;
@@ -96,14 +101,14 @@ Result<Revoked> end_known_session(store::Database& database, audit::Log& audit, 
 
 Result<Revoked> end_session(store::Database& database, audit::Log& audit, const Actor& actor,
                             const std::string& session_id, store::Revocation revocation) {
-    return in_transaction(database, [&]() -> Result<Revoked> {
-        return end_known_session(database, audit, actor, session_id, revocation);
+    return in_transaction(database, audit, [&](Records& records) -> Result<Revoked> {
+        return end_known_session(database, records, actor, session_id, revocation);
     });
 }
 
 Result<Revoked> revoke_by_serial(store::Database& database, audit::Log& audit, const Actor& actor,
                                  const std::string& serial, store::Revocation revocation) {
-    return in_transaction(database, [&]() -> Result<Revoked> {
+    return in_transaction(database, audit, [&](Records& records) -> Result<Revoked> {
         const auto certificate = store::find_certificate(database, serial);
         if (!certificate) {
             return certificate.error();
@@ -111,13 +116,13 @@ Result<Revoked> revoke_by_serial(store::Database& database, audit::Log& audit, c
         if (!certificate->has_value()) {
             return Failure{Code::not_found, fmt::format("no login certificate has the serial {}", serial)};
         }
-        return end_known_session(database, audit, actor, (*certificate)->session_id, revocation);
+        return end_known_session(database, records, actor, (*certificate)->session_id, revocation);
     });
 }
 
 Result<Revoked> revoke_by_user(store::Database& database, audit::Log& audit, const Actor& actor,
                                const std::string& user, store::Revocation revocation) {
-    return in_transaction(database, [&]() -> Result<Revoked> {
+    return in_transaction(database, audit, [&](Records& records) -> Result<Revoked> {
         const auto known = store::find_user(database, user);
         if (!known) {
             return known.error();
@@ -125,23 +130,21 @@ Result<Revoked> revoke_by_user(store::Database& database, audit::Log& audit, con
         if (!known->has_value()) {
             return Failure{Code::not_found, fmt::format("there is no user {}", user)};
         }
-        return take_back_all(database, audit, actor, user, revocation);
+        return take_back_all(database, records, actor, user, revocation);
     });
 }
 
 Result<Revoked> disable_user(store::Database& database, audit::Log& audit, const Actor& actor,
                              const std::string& user, SystemTime now) {
-    return in_transaction(database, [&]() -> Result<Revoked> {
+    return in_transaction(database, audit, [&](Records& records) -> Result<Revoked> {
         if (auto disabled = store::set_disabled(database, user, true); !disabled) {
             return disabled.error();
         }
         audit::Record record = record_of(actor, "admin.user_disabled");
         record.user = user;
-        if (auto written = audit.append(record); !written) {
-            return written.error();
-        }
+        records.push_back(std::move(record));
         const store::Revocation revocation{now, pki::RevocationReason::privilege_withdrawn};
-        return take_back_all(database, audit, actor, user, revocation);
+        return take_back_all(database, records, actor, user, revocation);
     });
 }
 

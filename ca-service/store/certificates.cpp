@@ -35,7 +35,8 @@ struct CertificateRow {
 
 /// Certificates of login sessions that last longer than the time that is its one parameter: until then also
 /// one that has expired can be renewed. No certificate outlives its session.
-constexpr const char* kInTime = "session_id IN (SELECT id FROM sessions WHERE expires_at > :limit) ";
+constexpr const char* kInTime =
+    "EXISTS (SELECT 1 FROM sessions WHERE id = session_id AND expires_at > :limit) ";
 
 constexpr const char* kSelect =
     "SELECT serial, user_name, session_id, not_before, not_after, issued_at, revoked_at, revocation_reason "

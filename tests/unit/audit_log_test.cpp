@@ -831,6 +831,37 @@ TEST_F(AuditLog, ClosesWithinSecondsWithACopyThatNobodyTakes) {
     EXPECT_EQ(log_lines.lost_copies(), lines().size());
 }
 
+TEST_F(AuditLog, AppendsSeveralInOrderInAnyMode) {
+    options.rotate_bytes = 4000;
+    options.records_per_checkpoint = 7;
+    for (const auto sharing : {Sharing::exclusive, Sharing::shared}) {
+        for (const auto durability : {Durability::write, Durability::sync}) {
+            options.sharing = sharing;
+            options.durability = durability;
+            const auto log = open();
+            std::vector<Record> several;
+            for (int i = 0; i < 30; ++i) {
+                several.push_back(record(fmt::format("one of several {:02}", i)));
+            }
+            EXPECT_TRUE(log->append(several).has_value());
+            EXPECT_TRUE(log->append(std::vector<Record>()).has_value());
+        }
+    }
+    expect_whole();
+    auto files = rotated_files(options.file);
+    files.push_back(options.file);
+    int next = 0;
+    for (const auto& file : files) {
+        for (const auto& line : lines(file)) {
+            if (line.find("one of several") != std::string::npos) {
+                EXPECT_NE(line.find(fmt::format("one of several {:02}", next % 30)), std::string::npos);
+                ++next;
+            }
+        }
+    }
+    EXPECT_EQ(next, 120);
+}
+
 TEST_F(AuditLog, CopiesEachLineToStdout) {
     options.copies = {"stdout"};
     int pipe_ends[2];
