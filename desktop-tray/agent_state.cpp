@@ -184,9 +184,12 @@ Trouble about_ca(Trouble trouble) {
     return trouble;
 }
 
-void AgentState::set_services(const QJsonArray& array) {
+void AgentState::set_services(const QJsonObject& json) {
     services_.clear();
-    for (const QJsonValue& value : array) {
+    // An agent that does not tell it is older than the word.
+    are_services_known_ = json["services_known"].toBool(true);
+    services_trouble_ = optional_from<Trouble>(json["services_error"], trouble_of);
+    for (const QJsonValue& value : json["services"].toArray()) {
         const Service service = service_from(value.toObject());
         if (!service.name.isEmpty() && services_.size() < kMostServices) {
             services_.append(service);
@@ -206,7 +209,7 @@ void AgentState::replace(const QJsonObject& state) {
     is_known_ = true;
     trust_ = optional_from<Trust>(state["trust"], trust_from);
     login_ = optional_from<Login>(state["login"], login_from);
-    set_services(state["services"].toArray());
+    set_services(state);
     settings_ = settings_from(state["settings"].toObject());
     set_attention(state["attention"]);
 }
@@ -217,7 +220,7 @@ bool AgentState::apply(const QString& method, const QJsonObject& params) {
     } else if (method == QLatin1String("trust")) {
         trust_ = trust_from(params);
     } else if (method == QLatin1String("services")) {
-        set_services(params["services"].toArray());
+        set_services(params);
     } else if (method == QLatin1String("service")) {
         put(service_from(params));
     } else if (method == QLatin1String("traffic")) {

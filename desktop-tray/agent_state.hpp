@@ -153,6 +153,10 @@ public:
     const std::optional<Login>& login() const { return login_; }
     const QList<Service>& services() const { return services_; }
     const Service* service(const QString& name) const;
+    /// A gateway has told what there is: what is not among the services is not there for this person.
+    bool are_services_known() const { return are_services_known_; }
+    /// Why none has, if one was asked and did not answer.
+    const std::optional<Trouble>& services_trouble() const { return services_trouble_; }
     const AgentSettings& settings() const { return settings_; }
     const std::optional<Trouble>& attention() const { return attention_; }
     /// Local connections wait for somebody to sign in.
@@ -167,13 +171,15 @@ public:
     Overview overview() const;
 
 private:
-    void set_services(const QJsonArray& array);
+    void set_services(const QJsonObject& json);
     void set_attention(const QJsonValue& value);
 
     bool is_known_ = false;
     std::optional<Trust> trust_;
     std::optional<Login> login_;
     QList<Service> services_;
+    bool are_services_known_ = false;
+    std::optional<Trouble> services_trouble_;
     AgentSettings settings_;
     std::optional<Trouble> attention_;
     bool is_sign_in_awaited_ = false;

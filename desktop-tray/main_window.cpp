@@ -195,8 +195,17 @@ void MainWindow::ask_to_connect(const QString& service) {
     question->setIconPixmap(program_icon().pixmap(QSize(48, 48)));
     question->setWindowTitle(tr("A link was opened"));
     if (known == nullptr || !known->is_allowed) {
-        question->setText(client_->state().login() ? tr("There is no service “%1” for you.").arg(service)
-                                                   : tr("Sign in first, then open the link again."));
+        const AgentState& state = client_->state();
+        if (state.login() && !state.are_services_known()) {
+            question->setText(tr("Whether there is a service “%1” for you is not known yet.").arg(service));
+            question->setInformativeText(
+                state.services_trouble() ? Wording::headline(*state.services_trouble())
+                                         : tr("The gateways have not answered yet. Try again in a moment."));
+            widen(question);
+        } else {
+            question->setText(state.login() ? tr("There is no service “%1” for you.").arg(service)
+                                            : tr("Sign in first, then open the link again."));
+        }
         question->addButton(QMessageBox::Close)->setText(tr("Cl&ose"));
     } else if (known->is_on()) {
         choose(service);

@@ -240,8 +240,14 @@ void ServicesPage::show_header() {
 }
 
 void ServicesPage::show_empty_text() {
-    if (rows_->rowCount() == 0) {
+    const AgentState& state = client_->state();
+    if (rows_->rowCount() == 0 && state.are_services_known()) {
         empty_->setText(tr("No service is open to you yet.\nAsk your administrator for access."));
+    } else if (rows_->rowCount() == 0 && state.services_trouble()) {
+        empty_->setText(Wording::headline(*state.services_trouble()) + QLatin1Char('\n') +
+                        Wording::next_step(*state.services_trouble()));
+    } else if (rows_->rowCount() == 0) {
+        empty_->setText(tr("Asking the gateways which services are open to you …"));
     } else {
         empty_->setText(tr("Nothing matches “%1”.").arg(filter_text_->text()));
     }

@@ -75,7 +75,13 @@ SettingsDialog::SettingsDialog(AgentClient* client, Preferences* preferences, QW
         emit theme_chosen(theme);
     });
     connect(at_start_, &QListWidget::itemChanged, this, [this] {
+        // Those that no gateway has told of yet are not in the list, and stay.
         QStringList names;
+        for (const QString& name : client_->state().settings().connect_at_start) {
+            if (at_start_->findItems(name, Qt::MatchExactly).isEmpty()) {
+                names.append(name);
+            }
+        }
         for (int row = 0; row < at_start_->count(); ++row) {
             if (at_start_->item(row)->checkState() == Qt::Checked) {
                 names.append(at_start_->item(row)->text());

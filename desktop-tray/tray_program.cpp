@@ -77,6 +77,9 @@ TrayProgram::TrayProgram(ProgramOptions options, QObject* parent)
         tray_.show_state();
         tell(notices_.on_state(client_.state(), options_.clock()));
     });
+    link_patience_.setSingleShot(true);
+    link_patience_.setInterval(options_.link_patience);
+    connect(&link_patience_, &QTimer::timeout, this, &TrayProgram::open_link);
     tray_search_.setInterval(kSearchTray);
     connect(&tray_search_, &QTimer::timeout, this, &TrayProgram::look_for_tray);
 }
@@ -122,6 +125,7 @@ void TrayProgram::tell(const std::optional<Notice>& notice) {
 void TrayProgram::fulfil(const QString& wish) {
     if (const auto service = service_from_link(wish)) {
         link_ = *service;
+        link_patience_.start();
         window_.bring_up();
         open_link();
     } else if (wish != QLatin1String("stay")) {
@@ -129,9 +133,15 @@ void TrayProgram::fulfil(const QString& wish) {
     }
 }
 
-// A link may come before the agent has told its services.
+// A link may come before the agent has told its services, or a gateway which there are.
 void TrayProgram::open_link() {
-    if (!link_.isEmpty() && client_.state().is_known()) {
+    const AgentState& state = client_.state();
+    if (link_.isEmpty() || !state.is_known()) {
+        return;
+    }
+    const bool may_yet_come = state.login() && !state.are_services_known() && !state.services_trouble() &&
+                              state.service(link_) == nullptr;
+    if (!may_yet_come || !link_patience_.isActive()) {
         window_.ask_to_connect(std::exchange(link_, {}));
     }
 }

@@ -18,6 +18,8 @@ struct ProgramOptions {
     std::function<QDateTime()> clock = [] { return QDateTime::currentDateTimeUtc(); };
     /// No window at the start, if there is a tray.
     bool in_background = false;
+    /// How long a link waits for a gateway to tell whether there is such a service.
+    std::chrono::milliseconds link_patience{15000};
 };
 
 class TrayProgram : public QObject {
@@ -54,6 +56,7 @@ private:
     QTimer minute_;
     QTimer tray_search_;
     QString link_;
+    QTimer link_patience_;
 };
 
 /// Style, colours, translations: once, before the first window.

@@ -24,9 +24,6 @@ constexpr int kProtocol = 1;
 using net::kAwait;
 /// Events that are on their way to the control loop; more are dropped.
 constexpr std::size_t kMostNotes = 4096;
-constexpr auto kRefreshPause = std::chrono::seconds(10);
-/// With ports open somebody waits for an answer.
-constexpr auto kLostPause = std::chrono::seconds(2);
 
 }  // namespace
 
@@ -162,11 +159,12 @@ Desk::Answering Desk::hello(control::ClientId client, json params) {
 }
 
 json Desk::state_json() const {
-    return {{"trust", trust_json()},
-            {"login", login_json()},
-            {"services", services_json()},
-            {"settings", settings_.to_json()},
-            {"attention", attention_json()}};
+    json told = offers_json();
+    told["trust"] = trust_json();
+    told["login"] = login_json();
+    told["settings"] = settings_.to_json();
+    told["attention"] = attention_json();
+    return told;
 }
 
 Desk::Answering Desk::state(control::ClientId, json) {
@@ -176,6 +174,7 @@ Desk::Answering Desk::state(control::ClientId, json) {
 
 Desk::Answering Desk::subscribe(control::ClientId client, json) {
     server_->subscribe(client);
+    ask_gateways_if_due();
     control::Reply reply = state_json();
     co_return std::move(reply);
 }
@@ -200,8 +199,7 @@ Desk::Answering Desk::settings_set(control::ClientId, json params) {
         co_return std::move(bad);
     }
     publish("settings", settings_.to_json());
-    json services = {{"services", services_json()}};
-    publish("services", services);
+    publish("services", offers_json());
     control::Reply reply = settings_.to_json();
     co_return std::move(reply);
 }
@@ -257,17 +255,12 @@ asio::awaitable<void> Desk::tick() {
     reopen_kept_ports();
     connect_at_start();
     for (;;) {
-        const auto now = std::chrono::steady_clock::now();
         if (server_->clients() > 0 || !ports_.all().empty()) {
-            last_needed_ = now.time_since_epoch().count();
+            last_needed_ = std::chrono::steady_clock::now().time_since_epoch().count();
         }
         publish_traffic();
         publish_login();
-        if (must_ask_gateways() && !is_refreshing_ && now >= next_refresh_ &&
-            (server_->subscribers() > 0 || !ports_.all().empty())) {
-            next_refresh_ = now + (ports_.all().empty() ? kRefreshPause : kLostPause);
-            net::spawn(control_.at(0), "refresh", refresh_in_background());
-        }
+        ask_gateways_if_due();
         timer.expires_after(std::chrono::seconds(1));
         co_await timer.async_wait(kAwait);
     }

@@ -97,6 +97,7 @@ private:
     boost::asio::awaitable<Outcome<std::vector<OfferedService>>> ask_gateways(
         std::shared_ptr<LoginSource> logins) const;
     boost::asio::awaitable<Outcome<void>> refresh(std::shared_ptr<LoginSource> logins);
+    void take_offers(const Outcome<std::vector<OfferedService>>& offered);
     const OfferedService* offer_of(std::string_view service) const;
     std::vector<std::string> service_names() const;
     std::string database_of(const std::string& service) const;
@@ -110,10 +111,12 @@ private:
     nlohmann::json port_json(const HeldPort& held) const;
     nlohmann::json service_json(const std::string& service) const;
     nlohmann::json services_json() const;
+    nlohmann::json offers_json() const;
 
     // desk_watch.cpp
     void suspect(const Event& event);
     bool must_ask_gateways() const;
+    void ask_gateways_if_due();
     boost::asio::awaitable<void> refresh_in_background();
     void gateways_answered(const Outcome<void>& answer);
     std::string reason_of(const Refusal& refusal) const;
@@ -141,6 +144,8 @@ private:
     std::optional<Refusal> damage_;
     std::vector<OfferedService> offers_;
     bool has_offers_ = false;
+    /// Why no gateway could tell what there is; until one has, or another login.
+    std::optional<Refusal> offers_failure_;
     bool is_refreshing_ = false;
     /// A connection ended as if there was no gateway any more; no gateway answered.
     bool is_gateway_doubted_ = false;

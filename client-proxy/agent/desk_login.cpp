@@ -200,6 +200,7 @@ void Desk::login_changed(const LoginPtr& login) {
     }
     renewal_failure_.reset();
     damage_.reset();
+    offers_failure_.reset();
     if (!login) {
         has_offers_ = false;
         offers_.clear();
@@ -232,8 +233,7 @@ void Desk::login_changed(const LoginPtr& login) {
         }
     }
     publish_login();
-    json services = {{"services", services_json()}};
-    publish("services", services);
+    publish("services", offers_json());
 }
 
 void Desk::renewal_failed(const Refusal& refusal) {

@@ -33,6 +33,13 @@ bool is_about_service(const Refusal& refusal) {
     }
 }
 
+json error_json(const Refusal& refusal, const std::string& reason) {
+    return {{"reason", reason},
+            {"message", refusal.message},
+            {"hint", refusal.hint},
+            {"connection_id", refusal.connection_id}};
+}
+
 }  // namespace
 
 const OfferedService* Desk::offer_of(std::string_view service) const {
@@ -51,26 +58,34 @@ asio::awaitable<Outcome<std::vector<OfferedService>>> Desk::ask_gateways(
     co_return co_await fetch_services(std::move(shown), kListPatience);
 }
 
+void Desk::take_offers(const Outcome<std::vector<OfferedService>>& offered) {
+    if (!offered) {
+        offers_failure_ = offered.error();
+        return;
+    }
+    offers_ = *offered;
+    has_offers_ = true;
+    offers_failure_.reset();
+    for (const auto& held : ports_.all()) {
+        if (const auto* offer = offer_of(held.port->service)) {
+            held.port->is_postgres = offer->protocol == "postgres";
+        }
+    }
+}
+
 asio::awaitable<Outcome<void>> Desk::refresh(std::shared_ptr<LoginSource> logins) {
     auto asking = ask_gateways(logins);
     auto offered = co_await std::move(asking);
+    if (logins == logins_) {
+        const json before = offers_json();
+        take_offers(offered);
+        const json after = offers_json();
+        if (after != before) {
+            publish("services", after);
+        }
+    }
     if (!offered) {
         co_return offered.error();
-    }
-    if (logins == logins_) {
-        const json before = services_json();
-        offers_ = *std::move(offered);
-        has_offers_ = true;
-        for (const auto& held : ports_.all()) {
-            if (const auto* offer = offer_of(held.port->service)) {
-                held.port->is_postgres = offer->protocol == "postgres";
-            }
-        }
-        json after = services_json();
-        if (after != before) {
-            json params = {{"services", std::move(after)}};
-            publish("services", params);
-        }
     }
     co_return Outcome<void>();
 }
@@ -86,8 +101,7 @@ Desk::Answering Desk::services_refresh(control::ClientId, json) {
         control::Reply bad = control::refusal_reply(done.error());
         co_return std::move(bad);
     }
-    json answer = {{"services", services_json()}};
-    control::Reply reply = std::move(answer);
+    control::Reply reply = offers_json();
     co_return std::move(reply);
 }
 
@@ -259,10 +273,7 @@ json Desk::service_json(const std::string& service) const {
         told["socket"] = open->port->socket_folder;
     }
     if (mark.error) {
-        told["error"] = {{"reason", mark.reason},
-                         {"message", mark.error->message},
-                         {"hint", mark.error->hint},
-                         {"connection_id", mark.error->connection_id}};
+        told["error"] = error_json(*mark.error, mark.reason);
     }
     for (const auto& held : ports_.all()) {
         if (held.port->service == service) {
@@ -287,6 +298,15 @@ json Desk::services_json() const {
         list.push_back(service_json(service));
     }
     return list;
+}
+
+// The list, and whether it is a gateway's word yet.
+json Desk::offers_json() const {
+    json told = {{"services", services_json()}, {"services_known", has_offers_}, {"services_error", nullptr}};
+    if (!has_offers_ && offers_failure_) {
+        told["services_error"] = error_json(*offers_failure_, reason_of(*offers_failure_));
+    }
+    return told;
 }
 
 }  // namespace postern::client

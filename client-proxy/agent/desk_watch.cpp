@@ -10,6 +10,10 @@ namespace asio = boost::asio;
 
 namespace {
 
+constexpr auto kRefreshPause = std::chrono::seconds(10);
+/// With ports open somebody waits for an answer.
+constexpr auto kLostPause = std::chrono::seconds(2);
+
 bool is_about_login(Code code) {
     return code == Code::revoked || code == Code::user_disabled || code == Code::session_ended;
 }
@@ -55,8 +59,17 @@ bool Desk::must_ask_gateways() const {
     return login_ && (!has_offers_ || is_gateway_doubted_ || is_gateway_lost_);
 }
 
+void Desk::ask_gateways_if_due() {
+    const auto now = std::chrono::steady_clock::now();
+    if (must_ask_gateways() && !is_refreshing_ && now >= next_refresh_ &&
+        (server_->subscribers() > 0 || !ports_.all().empty())) {
+        next_refresh_ = now + (ports_.all().empty() ? kRefreshPause : kLostPause);
+        is_refreshing_ = true;
+        net::spawn(control_.at(0), "refresh", refresh_in_background());
+    }
+}
+
 asio::awaitable<void> Desk::refresh_in_background() {
-    is_refreshing_ = true;
     is_gateway_doubted_ = false;
     auto refreshing = refresh(logins_);
     const auto done = co_await std::move(refreshing);

@@ -630,6 +630,14 @@
         <source>Install one (for example gnome-terminal or xterm), or copy the psql command.</source>
         <translation>Installieren Sie eines (etwa gnome-terminal oder xterm) oder kopieren Sie den psql-Befehl.</translation>
     </message>
+    <message>
+        <source>Whether there is a service “%1” for you is not known yet.</source>
+        <translation>Ob es für Sie einen Dienst „%1“ gibt, ist noch nicht bekannt.</translation>
+    </message>
+    <message>
+        <source>The gateways have not answered yet. Try again in a moment.</source>
+        <translation>Die Gateways haben noch nicht geantwortet. Versuchen Sie es gleich noch einmal.</translation>
+    </message>
 </context>
 <context>
     <name>postern::tray::MessagePage</name>
@@ -822,6 +830,10 @@ Bitten Sie Ihre Administration um Zugang.</translation>
     <message>
         <source>Certificate has expired</source>
         <translation>Zertifikat ist abgelaufen</translation>
+    </message>
+    <message>
+        <source>Asking the gateways which services are open to you …</source>
+        <translation>Die Gateways werden gefragt, welche Dienste Ihnen offenstehen …</translation>
     </message>
 </context>
 <context>

@@ -124,6 +124,7 @@ TEST_F(AgentTest, TakesAPersonFromNothingToAnOpenDatabase) {
     const json nothing = client.call("subscribe")["result"];
     EXPECT_TRUE(nothing["trust"].is_null());
     EXPECT_TRUE(nothing["login"].is_null());
+    EXPECT_EQ(nothing["services_known"], false);
     EXPECT_EQ(nothing["attention"]["reason"], "trust_required");
     EXPECT_EQ(client.call("connect", {{"service", "orders-db"}})["error"]["data"]["reason"],
               "login_required");
@@ -208,6 +209,27 @@ TEST_F(AgentTest, SaysWhyAServiceCannotBeReachedAndLogsOutWholly) {
         return told["attention"].is_object() && told["attention"]["reason"] == "login_required";
     });
     EXPECT_FALSE(std::filesystem::exists(mallory.key()));
+}
+
+TEST_F(AgentTest, TellsWhetherAGatewayHasToldWhichServicesThereAre) {
+    const Laptop alice(*stack_, "alice", "-offers");
+    ASSERT_EQ(alice.login().exit_code, 0);
+    ASSERT_EQ(alice.postern({"agent", "--stop"}).exit_code, 0);
+    stack_->kill_gateway();
+    const auto agent = start(alice);
+    ControlClient client(alice);
+    const json before = client.call("subscribe")["result"];
+    EXPECT_EQ(before["services_known"], false);
+    EXPECT_TRUE(before["services_error"].is_null());
+    client.wait_for("services", [](const json& told) {
+        return told["services_known"] == false && told["services_error"].is_object() &&
+               told["services_error"]["reason"] == "unreachable";
+    });
+    stack_->start_gateway();
+    const json known =
+        client.wait_for("services", [](const json& told) { return told["services_known"] == true; });
+    EXPECT_TRUE(known["services_error"].is_null());
+    EXPECT_EQ(known["services"][0]["name"], "orders-db");
 }
 
 TEST_F(AgentTest, PortsOfABackgroundConnectOutliveTheCommandAndOthersDoNot) {

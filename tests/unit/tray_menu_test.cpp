@@ -85,6 +85,28 @@ TEST_F(WindowTest, ALinkToAnUnknownServiceConnectsNothing) {
     EXPECT_EQ(agent_.count("connect"), 0);
 }
 
+TEST_F(WindowTest, ALinkWaitsUntilAGatewayHasToldWhatThereIs) {
+    const QJsonArray services{scripted_service("stock-db")};
+    agent_.state["services"] = QJsonArray();
+    agent_.state["services_known"] = false;
+    TrayProgram& program = open();
+    program.fulfil("postern://connect/stock-db");
+    EXPECT_EQ(find<QMessageBox>(), nullptr);
+    agent_.notify("services", QJsonObject{{"services", services}, {"services_known", true}});
+    ASSERT_TRUE(soon([&] { return find<QMessageBox>() != nullptr; }));
+    EXPECT_EQ(find<QMessageBox>()->text(), "Connect to “stock-db”?");
+}
+
+TEST_F(WindowTest, ALinkDoesNotWaitForEverAndDoesNotSayThatThereIsNoSuchService) {
+    agent_.state["services"] = QJsonArray();
+    agent_.state["services_known"] = false;
+    link_patience_ = std::chrono::milliseconds(50);
+    TrayProgram& program = open();
+    program.fulfil("postern://connect/stock-db");
+    ASSERT_TRUE(soon([&] { return find<QMessageBox>() != nullptr; }));
+    EXPECT_EQ(find<QMessageBox>()->text(), "Whether there is a service “stock-db” for you is not known yet.");
+}
+
 TEST_F(WindowTest, TellsARefusalAndLeavesItWhenNotificationsAreOff) {
     TrayProgram& program = open();
     QStringList titles;

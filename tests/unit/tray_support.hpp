@@ -47,6 +47,7 @@ protected:
         tray::ProgramOptions options;
         options.agent = client_options();
         options.clock = [this] { return now_; };
+        options.link_patience = link_patience_;
         program_ = std::make_unique<tray::TrayProgram>(std::move(options));
         program_->start();
         EXPECT_TRUE(
@@ -65,6 +66,7 @@ protected:
     QString socket_ = home_.path() + "/agent.sock";
     ScriptedAgent agent_{socket_};
     QDateTime now_ = scripted_now();
+    std::chrono::milliseconds link_patience_{15000};
     std::unique_ptr<tray::TrayProgram> program_;
 };
 

@@ -38,6 +38,32 @@ TEST_F(WindowTest, SaysWhenNoServiceIsOpenToThisPerson) {
     EXPECT_TRUE(shows("No service is open to you yet."));
 }
 
+TEST_F(WindowTest, SaysThatTheGatewaysAreAskedAndWhyTheyDoNotAnswer) {
+    agent_.state["services"] = QJsonArray();
+    agent_.state["services_known"] = false;
+    open();
+    EXPECT_TRUE(shows("Asking the gateways which services are open to you …"));
+    QJsonObject told{{"services", QJsonArray()}, {"services_known", false}};
+    told["services_error"] = QJsonObject{{"reason", "unreachable"}, {"message", "no gateway answers"}};
+    agent_.notify("services", told);
+    EXPECT_TRUE(soon([&] { return shows("The gateway cannot be reached."); }));
+    EXPECT_FALSE(shows("No service is open to you yet."));
+    agent_.notify("services", QJsonObject{{"services", QJsonArray()}, {"services_known", true}});
+    EXPECT_TRUE(soon([&] { return shows("No service is open to you yet."); }));
+}
+
+TEST_F(WindowTest, SettingsKeepTheServicesThatNoGatewayHasToldOfYet) {
+    agent_.state["services"] = QJsonArray{scripted_service("queue", "disconnected", 6000)};
+    agent_.state["services_known"] = false;
+    open();
+    agent_.answer("settings.set", agent_.state["settings"].toObject());
+    Preferences preferences;
+    SettingsDialog dialog(&program_->client(), &preferences);
+    dialog.findChild<QListWidget*>()->item(0)->setCheckState(Qt::Checked);
+    ASSERT_TRUE(soon([&] { return agent_.count("settings.set") == 1; }));
+    EXPECT_EQ(agent_.last("settings.set")["connect_at_start"].toArray(), (QJsonArray{"orders-db", "queue"}));
+}
+
 TEST_F(WindowTest, SettingsTakeEffectAtOnce) {
     open();
     agent_.answer_by("settings.set", [&](const QJsonObject& change) {
