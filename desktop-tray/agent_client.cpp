@@ -20,7 +20,7 @@ constexpr qsizetype kLongestLine = 1 << 20;
 // The agent works on 16 of one client at a time.
 constexpr qsizetype kMostWaiting = 16;
 constexpr int kProtocol = 1;
-constexpr std::chrono::seconds kLaunchPause{20};
+constexpr int kMostLaunches = 5;
 
 QString find_postern() {
     const QFileInfo beside(QCoreApplication::applicationDirPath() + QStringLiteral("/postern"));
@@ -86,7 +86,7 @@ void AgentClient::start() {
                  {}});
         return;
     }
-    wants_launch_ = true;
+    launches_left_ = kMostLaunches;
     trying_.start();
     connect_socket();
 }
@@ -173,10 +173,10 @@ void AgentClient::on_lost() {
     if (was_known) {
         // It may be restarting; give it the whole patience anew.
         trying_.start();
-        wants_launch_ = true;
+        launches_left_ = kMostLaunches;
         set_status(Status::connecting);
         emit state_changed();
-    } else if (status_ == Status::connecting && wants_launch_) {
+    } else {
         launch_agent();
     }
     const bool can_start = !options_.launch.isEmpty();
@@ -197,11 +197,11 @@ void AgentClient::on_lost() {
 }
 
 void AgentClient::launch_agent() {
-    wants_launch_ = false;
-    if (options_.launch.isEmpty() ||
-        (launched_.isValid() && !launched_.hasExpired(std::chrono::milliseconds(kLaunchPause).count()))) {
+    if (options_.launch.isEmpty() || launches_left_ == 0 ||
+        (launched_.isValid() && !launched_.hasExpired(options_.launch_pause.count()))) {
         return;
     }
+    --launches_left_;
     launched_.start();
     QProcess agent;
     agent.setProgram(options_.launch.first());

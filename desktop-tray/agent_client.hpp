@@ -27,6 +27,8 @@ struct AgentClientOptions {
     QString socket;
     /// What starts the agent; empty for never.
     QStringList launch;
+    /// From one start to the next, whatever became of the agent.
+    std::chrono::milliseconds launch_pause{20000};
     std::chrono::milliseconds retry_every{250};
     /// From the first failed try to saying so.
     std::chrono::milliseconds patience{8000};
@@ -119,7 +121,8 @@ private:
     QTimer overdue_;
     QElapsedTimer trying_;
     QElapsedTimer launched_;
-    bool wants_launch_ = true;
+    /// How often an agent that does not answer is still started.
+    int launches_left_ = 0;
     /// The agent said that it ends: somebody wanted that.
     bool has_said_goodbye_ = false;
 };

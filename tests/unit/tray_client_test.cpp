@@ -12,6 +12,18 @@ using namespace postern::tray;
 
 class AgentClientTest : public TrayTest {
 protected:
+    /// An agent that does no more than leave a mark, and how often it did.
+    AgentClientOptions options_with_launch() const {
+        AgentClientOptions options = client_options();
+        options.launch = {"/bin/sh", "-c", "echo once >> " + mark_};
+        return options;
+    }
+    qsizetype launches() const {
+        QFile file(mark_);
+        return file.open(QIODevice::ReadOnly) ? file.readAll().count('\n') : 0;
+    }
+    const QString mark_ = home_.path() + "/started";
+
     bool becomes(AgentClient& client, AgentClient::Status status) {
         return soon([&] { return client.status() == status; });
     }
@@ -28,18 +40,38 @@ TEST_F(AgentClientTest, KnowsTheStateOfAnAgentThatRunsAlready) {
 }
 
 TEST_F(AgentClientTest, StartsTheAgentWhereNoneRuns) {
-    AgentClientOptions options = client_options();
-    const QString mark = home_.path() + "/started";
-    options.launch = {"/bin/sh", "-c", "echo once >> " + mark};
+    AgentClientOptions options = options_with_launch();
     options.patience = std::chrono::seconds(20);
     AgentClient client(options);
     client.start();
-    ASSERT_TRUE(soon([&] { return QFile::exists(mark); }));
+    ASSERT_TRUE(soon([&] { return launches() > 0; }));
     agent_.start();
     ASSERT_TRUE(becomes(client, AgentClient::Status::ready));
-    QFile file(mark);
-    ASSERT_TRUE(file.open(QIODevice::ReadOnly));
-    EXPECT_EQ(file.readAll(), "once\n");
+    EXPECT_EQ(launches(), 1);
+}
+
+TEST_F(AgentClientTest, StartsAnAgentAgainThatDiedSoonAfterItWasStarted) {
+    AgentClientOptions options = options_with_launch();
+    options.launch_pause = std::chrono::milliseconds(500);
+    AgentClient client(options);
+    client.start();
+    ASSERT_TRUE(soon([&] { return launches() == 1; }));
+    agent_.start();
+    ASSERT_TRUE(becomes(client, AgentClient::Status::ready));
+    agent_.stop();
+    EXPECT_TRUE(soon([&] { return launches() == 2; }));
+}
+
+TEST_F(AgentClientTest, DoesNotStartForEverAnAgentThatNeverAnswers) {
+    AgentClientOptions options = options_with_launch();
+    options.launch_pause = std::chrono::milliseconds(20);
+    options.patience = std::chrono::milliseconds(50);
+    AgentClient client(options);
+    client.start();
+    ASSERT_TRUE(soon([&] { return launches() == 5; }));
+    EXPECT_EQ(client.status(), AgentClient::Status::failed);
+    QTest::qWait(500);
+    EXPECT_EQ(launches(), 5);
 }
 
 TEST_F(AgentClientTest, SaysThatNoAgentCanBeReachedAndStillFindsALaterOne) {
