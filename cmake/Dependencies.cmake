@@ -29,4 +29,8 @@ if(NOT POSTERN_FUZZ)
     elseif(POSTERN_TRAY)
         find_package(Qt6 6.4 REQUIRED COMPONENTS Widgets DBus Network LinguistTools)
     endif()
+    # Qt's own headers for OpenGL bring it.
+    if(POSTERN_TRAY)
+        pkg_check_modules(XCB REQUIRED IMPORTED_TARGET xcb)
+    endif()
 endif()

@@ -31,36 +31,42 @@ QList<Service> in_menu_order(QList<Service> services) {
 
 TrayMenu::TrayMenu(AgentClient* client, Clock clock, QObject* parent)
     : QObject(parent), client_(client), clock_(std::move(clock)), menu_(std::make_unique<QMenu>()) {
-    icon_.setContextMenu(menu_.get());
-    connect(&icon_, &QSystemTrayIcon::activated, this, [this](QSystemTrayIcon::ActivationReason reason) {
-        if (reason == QSystemTrayIcon::Trigger || reason == QSystemTrayIcon::DoubleClick) {
-            emit window_wanted();
-        }
-    });
-    connect(&icon_, &QSystemTrayIcon::messageClicked, this,
-            [this] { said_wants_sign_in_ ? emit sign_in_wanted() : emit window_wanted(); });
+    connect(&notifier_, &Notifier::clicked, this, &TrayMenu::on_clicked);
     connect(client_, &AgentClient::state_changed, this, &TrayMenu::show_state);
     connect(client_, &AgentClient::status_changed, this, &TrayMenu::show_state);
     show_state();
 }
 
-TrayMenu::~TrayMenu() {
-    icon_.hide();
-}
+TrayMenu::~TrayMenu() = default;
 
 bool TrayMenu::show() {
-    if (!QSystemTrayIcon::isSystemTrayAvailable()) {
-        return false;
+    if (icon_ || !QSystemTrayIcon::isSystemTrayAvailable()) {
+        return is_shown();
     }
-    icon_.show();
+    icon_ = std::make_unique<QSystemTrayIcon>();
+    icon_->setContextMenu(menu_.get());
+    connect(icon_.get(), &QSystemTrayIcon::activated, this, [this](QSystemTrayIcon::ActivationReason reason) {
+        if (reason == QSystemTrayIcon::Trigger || reason == QSystemTrayIcon::DoubleClick) {
+            emit window_wanted();
+        }
+    });
+    connect(icon_.get(), &QSystemTrayIcon::messageClicked, this, &TrayMenu::on_clicked);
+    show_icon();
+    icon_->show();
     return true;
 }
 
+void TrayMenu::on_clicked() {
+    said_wants_sign_in_ ? emit sign_in_wanted() : emit window_wanted();
+}
+
 void TrayMenu::say(const Notice& notice) {
-    if (icon_.isVisible()) {
-        said_wants_sign_in_ = notice.wants_sign_in;
-        icon_.showMessage(notice.title, notice.text,
-                          notice.is_warning ? QSystemTrayIcon::Warning : QSystemTrayIcon::Information);
+    said_wants_sign_in_ = notice.wants_sign_in;
+    if (is_shown()) {
+        icon_->showMessage(notice.title, notice.text,
+                           notice.is_warning ? QSystemTrayIcon::Warning : QSystemTrayIcon::Information);
+    } else {
+        notifier_.say(notice);
     }
 }
 
@@ -76,13 +82,20 @@ QString TrayMenu::header() const {
 }
 
 void TrayMenu::show_state() {
+    show_icon();
+    build();
+}
+
+void TrayMenu::show_icon() {
+    if (!icon_) {
+        return;
+    }
     const Overview overview = client_->state().overview();
     if (shown_ != overview) {
         shown_ = overview;
-        icon_.setIcon(tray_icon(overview));
+        icon_->setIcon(tray_icon(overview));
     }
-    icon_.setToolTip(QStringLiteral("Postern: ") + Wording::overview(client_->state()));
-    build();
+    icon_->setToolTip(QStringLiteral("Postern: ") + Wording::overview(client_->state()));
 }
 
 void TrayMenu::build() {

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "desktop-tray/agent_client.hpp"
+#include "desktop-tray/notifier.hpp"
 
 class QMenu;
 
@@ -22,16 +23,14 @@ public:
     TrayMenu(AgentClient* client, Clock clock, QObject* parent = nullptr);
     ~TrayMenu() override;
 
-    /// Shows the icon if there is a tray. False if there is none (yet).
+    /// Once something is there to show the icon (TrayHost). False if there is nothing after all.
     bool show();
-    bool is_shown() const { return icon_.isVisible(); }
+    bool is_shown() const { return icon_ && icon_->isVisible(); }
+    /// By the icon; without one, by the desktop itself.
     void say(const Notice& notice);
     /// After a change of the state, and once a minute.
     void show_state();
     QMenu* menu() const { return menu_.get(); }
-    /// Where the icon is on the screen, if the tray tells.
-    QRect icon_area() const { return icon_.geometry(); }
-    QString tool_tip() const { return icon_.toolTip(); }
 
 signals:
     void window_wanted();
@@ -40,13 +39,16 @@ signals:
 
 private:
     void build();
+    void show_icon();
+    void on_clicked();
     void add_service(const Service& service);
     QString header() const;
 
     AgentClient* client_;
     Clock clock_;
     std::unique_ptr<QMenu> menu_;
-    QSystemTrayIcon icon_;
+    std::unique_ptr<QSystemTrayIcon> icon_;
+    Notifier notifier_;
     QString built_;
     std::optional<Overview> shown_;
     bool said_wants_sign_in_ = false;

@@ -11,7 +11,8 @@ namespace postern::tray {
 
 namespace {
 
-constexpr std::chrono::seconds kSearchTray{2};
+// A program that starts with the desktop may come before the tray does.
+constexpr std::chrono::seconds kTrayPatience{10};
 
 }  // namespace
 
@@ -80,8 +81,11 @@ TrayProgram::TrayProgram(ProgramOptions options, QObject* parent)
     link_patience_.setSingleShot(true);
     link_patience_.setInterval(options_.link_patience);
     connect(&link_patience_, &QTimer::timeout, this, &TrayProgram::open_link);
-    tray_search_.setInterval(kSearchTray);
-    connect(&tray_search_, &QTimer::timeout, this, &TrayProgram::look_for_tray);
+    connect(&tray_host_, &TrayHost::found, this, [this] {
+        if (tray_.show()) {
+            tray_host_.stop();
+        }
+    });
 }
 
 TrayProgram::~TrayProgram() {
@@ -97,19 +101,14 @@ void TrayProgram::start() {
     // Asking for the tray waits for the session bus; the first frame must not.
     QTimer::singleShot(0, this, [this] {
         appearance_.follow_desktop();
-        look_for_tray();
+        tray_host_.look();
+        minute_.start();
+    });
+    QTimer::singleShot(kTrayPatience, this, [this] {
         if (!tray_.is_shown() && !window_.isVisible()) {
             window_.show();
         }
-        tray_search_.start();
-        minute_.start();
     });
-}
-
-void TrayProgram::look_for_tray() {
-    if (!tray_.is_shown() && tray_.show()) {
-        tray_search_.stop();
-    }
 }
 
 void TrayProgram::tell(const std::optional<Notice>& notice) {

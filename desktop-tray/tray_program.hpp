@@ -9,6 +9,7 @@
 #include "desktop-tray/main_window.hpp"
 #include "desktop-tray/notices.hpp"
 #include "desktop-tray/preferences.hpp"
+#include "desktop-tray/tray_host.hpp"
 #include "desktop-tray/tray_menu.hpp"
 
 namespace postern::tray {
@@ -42,7 +43,6 @@ signals:
     void noticed(const postern::tray::Notice& notice);
 
 private:
-    void look_for_tray();
     void tell(const std::optional<Notice>& notice);
     void open_link();
 
@@ -54,7 +54,7 @@ private:
     TrayMenu tray_;
     Notices notices_;
     QTimer minute_;
-    QTimer tray_search_;
+    TrayHost tray_host_;
     QString link_;
     QTimer link_patience_;
 };

@@ -662,6 +662,13 @@
     </message>
 </context>
 <context>
+    <name>postern::tray::Notifier</name>
+    <message>
+        <source>Open Postern</source>
+        <translation>Postern öffnen</translation>
+    </message>
+</context>
+<context>
     <name>postern::tray::Page</name>
     <message>
         <source>Menu</source>

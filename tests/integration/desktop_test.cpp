@@ -438,6 +438,32 @@ TEST(DesktopWithoutATray, ShowsTheWindowEvenWhenToldToStayInTheBackground) {
     EXPECT_TRUE(desktop.shows("Welcome to Postern")) << desktop.screen();
 }
 
+// The desktop's tray may start after the programs that start with the desktop.
+TEST(DesktopWithoutATray, FindsATrayThatComesLater) {
+    Stack stack;
+    Desktop desktop(Desktop::Tray::none);
+    Person alice(stack, "alice", desktop, "-late-tray");
+    alice.start_tray();
+    ASSERT_TRUE(desktop.shows("Welcome to Postern")) << desktop.screen();
+    desktop.start_tray();
+    EXPECT_TRUE(desktop.offers("Open Postern")) << desktop.icon();
+}
+
+TEST(DesktopWithoutATray, NotifiesAllTheSame) {
+    Stack stack;
+    const Desktop desktop(Desktop::Tray::notifications_only);
+    Person mallory(stack, "mallory", desktop, "-no-icon");
+    ASSERT_EQ(mallory.laptop().login().exit_code, 0);
+    const int port = free_port();
+    ASSERT_EQ(
+        mallory.laptop().postern({"connect", fmt::format("orders-db:{}", port), "--background"}).exit_code,
+        0);
+    mallory.start_tray();
+    ASSERT_TRUE(desktop.shows(fmt::format("localhost:{}", port))) << desktop.screen();
+    EXPECT_NE(psql(port, "select 1", "mallory").exit_code, 0);
+    EXPECT_TRUE(desktop.notifies("orders-db: access refused")) << desktop.notifications();
+}
+
 /// Agents and what the session bus starts have no parent: they come to this process, and must have ended.
 class NothingIsLeft : public testing::Environment {
 public:

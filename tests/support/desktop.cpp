@@ -38,9 +38,9 @@ Desktop::Desktop(Tray tray) {
     ProcessOptions mine;
     mine.environment = environment();
     if (tray == Tray::status_notifier) {
-        host_ = std::make_unique<Process>(
-            std::vector<std::string>{"/usr/bin/python3", POSTERN_TEST_DESKTOP, "host"}, mine);
-        host_->wait_for_out("hosting", kPatience);
+        host_ = start_host("host");
+    } else if (tray == Tray::notifications_only) {
+        host_ = start_host("notifications");
     } else if (tray == Tray::xembed) {
         panel_ = std::make_unique<Process>(
             std::vector<std::string>{"trayer", "--edge", "bottom", "--align", "right", "--widthtype",
@@ -50,9 +50,23 @@ Desktop::Desktop(Tray tray) {
     }
 }
 
+std::unique_ptr<Process> Desktop::start_host(const std::string& what) const {
+    ProcessOptions options;
+    options.environment = environment();
+    auto host = std::make_unique<Process>(
+        std::vector<std::string>{"/usr/bin/python3", POSTERN_TEST_DESKTOP, what}, options);
+    host->wait_for_out("hosting", kPatience);
+    return host;
+}
+
+void Desktop::start_tray() {
+    late_host_ = start_host("tray");
+}
+
 // In order, so that what hangs on a bus ends by itself.
 Desktop::~Desktop() {
-    for (Process* process : {panel_.get(), host_.get(), bus_daemon_.get(), x_server_.get()}) {
+    for (Process* process :
+         {panel_.get(), late_host_.get(), host_.get(), bus_daemon_.get(), x_server_.get()}) {
         if (process != nullptr) {
             process->stop();
         }

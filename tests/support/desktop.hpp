@@ -20,6 +20,8 @@ class Desktop {
 public:
     enum class Tray {
         none,
+        /// No tray, but notifications.
+        notifications_only,
         /// StatusNotifier: icon and menu over D-Bus, as on today's desktops.
         status_notifier,
         /// XEmbed: a window in a panel (trayer), to be clicked by pointer.
@@ -56,6 +58,8 @@ public:
     nlohmann::json icon() const;
     /// Whether the menu comes to hold an entry that begins so, at its top.
     bool offers(std::string_view label) const;
+    /// The tray (StatusNotifier) of a desktop that has had none.
+    void start_tray();
     /// As when somebody chooses it in the desktop's settings.
     void turn_dark() const;
     /// Every notification so far, a line each.
@@ -63,6 +67,7 @@ public:
     bool notifies(std::string_view text) const;
 
 private:
+    std::unique_ptr<Process> start_host(const std::string& what) const;
     Outcome act(std::vector<std::string> arguments, std::string input = {}) const;
     bool done(const std::vector<std::string>& arguments, const std::string& input = {}) const;
     struct Area {
@@ -81,6 +86,7 @@ private:
     std::unique_ptr<Process> x_server_;
     std::unique_ptr<Process> bus_daemon_;
     std::unique_ptr<Process> host_;
+    std::unique_ptr<Process> late_host_;
     std::unique_ptr<Process> panel_;
 };
 

@@ -3,6 +3,8 @@
 
   desktop.py host            is the tray (StatusNotifier) and shows notifications; says each as a line of JSON. The desktop
                              is light, and dark from SIGUSR1 on
+  desktop.py tray            is the tray alone
+  desktop.py notifications   shows notifications alone
   desktop.py item            the icon in the tray as JSON: tool tip, menu (labels; of those that open more, a pair)
   desktop.py choose LABEL…   the menu's entry at the end of those labels; a label may be cut short
   desktop.py screen          what can be seen, a line each: role, name, text
@@ -119,16 +121,24 @@ class Portal(dbus.service.Object):
         return True
 
 
+def serve(bus, *objects):
+    kept = [made(bus) for _, made in objects] + [dbus.service.BusName(name, bus) for name, _ in objects]
+    print('hosting', flush=True)
+    GLib.MainLoop().run()
+    return kept
+
+
 def host():
     DBusGMainLoop(set_as_default=True)
     bus = dbus.SessionBus()
     portal = Portal(bus)
     GLib.unix_signal_add(GLib.PRIORITY_DEFAULT, signal.SIGUSR1, portal.turn_dark)
-    kept = [Watcher(bus), Notifications(bus), portal]
-    kept += [dbus.service.BusName(name, bus) for name in (WATCHER, NOTIFICATIONS, PORTAL)]
-    print('hosting', flush=True)
-    GLib.MainLoop().run()
-    return kept
+    return serve(bus, (WATCHER, Watcher), (NOTIFICATIONS, Notifications), (PORTAL, lambda _: portal))
+
+
+def host_part(name, made):
+    DBusGMainLoop(set_as_default=True)
+    return serve(dbus.SessionBus(), (name, made))
 
 
 class Icon:
@@ -261,6 +271,10 @@ def main():
     command, *arguments = sys.argv[1:] or ['']
     if command == 'host':
         host()
+    elif command == 'tray':
+        host_part(WATCHER, Watcher)
+    elif command == 'notifications':
+        host_part(NOTIFICATIONS, Notifications)
     elif command == 'item':
         icon = Icon()
         tip = icon.property('ToolTip')

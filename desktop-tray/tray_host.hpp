@@ -1,0 +1,36 @@
+// Whether something on the desktop shows icons: a StatusNotifier host on the session bus, or an XEmbed tray
+// of the X server. Qt asks for the first one once, with the first icon, and keeps the answer: so no icon may
+// be made before somebody is there to show it.
+#pragma once
+
+#include <QObject>
+#include <QTimer>
+#include <chrono>
+
+namespace postern::tray {
+
+class TrayHost : public QObject {
+    Q_OBJECT
+
+public:
+    explicit TrayHost(QObject* parent = nullptr);
+
+    /// From now on, until `stop`, and without waiting for the bus.
+    void look();
+    void stop();
+
+signals:
+    /// Each time one is seen.
+    void found();
+
+private slots:
+    void ask_bus();
+
+private:
+    void look_for_xembed();
+
+    QTimer xembed_;
+    bool is_looking_ = false;
+};
+
+}  // namespace postern::tray
