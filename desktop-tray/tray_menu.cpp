@@ -100,8 +100,10 @@ void TrayMenu::show_icon() {
 
 void TrayMenu::build() {
     const AgentState& state = client_->state();
-    // Rebuilding closes a menu that is open: only when it would say something else.
-    QString content = header();
+    const bool ends_soon = state.login() && state.login()->ends_soon(clock_());
+    const bool may_sign_in = state.trust() && (!state.is_signed_in() || state.attention() || ends_soon);
+    // Rebuilding closes a menu that is open: only when it would offer something else.
+    QString content = QStringLiteral("%1 %2").arg(state.login().has_value()).arg(may_sign_in);
     for (const Service& service : state.services()) {
         content += QStringLiteral("\n%1\t%2\t%3\t%4\t%5")
                        .arg(service.name)
@@ -110,13 +112,17 @@ void TrayMenu::build() {
                        .arg(service.is_allowed)
                        .arg(service.is_favourite);
     }
-    const bool ends_soon = state.login() && state.login()->ends_soon(clock_());
-    content += QStringLiteral("\n%1 %2").arg(state.login().has_value()).arg(ends_soon);
     if (content == std::exchange(built_, content)) {
+        header_->setText(menu_text(header()));
         return;
     }
     menu_->clear();
-    menu_->addAction(menu_text(header()))->setEnabled(false);
+    // That takes the entries away, but not the menus that they open.
+    for (QMenu* const sub : menu_->findChildren<QMenu*>(QString(), Qt::FindDirectChildrenOnly)) {
+        sub->deleteLater();
+    }
+    header_ = menu_->addAction(menu_text(header()));
+    header_->setEnabled(false);
     menu_->addSeparator();
     if (state.login()) {
         const QList<Service> services = in_menu_order(state.services());
@@ -130,7 +136,6 @@ void TrayMenu::build() {
         }
         menu_->addSeparator();
     }
-    const bool may_sign_in = state.trust() && (!state.is_signed_in() || state.attention() || ends_soon);
     if (may_sign_in) {
         connect(menu_->addAction(tr("Sign &in …")), &QAction::triggered, this, &TrayMenu::sign_in_wanted);
     }

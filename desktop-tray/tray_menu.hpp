@@ -8,6 +8,7 @@
 #include "desktop-tray/agent_client.hpp"
 #include "desktop-tray/notifier.hpp"
 
+class QAction;
 class QMenu;
 
 namespace postern::tray {
@@ -50,6 +51,7 @@ private:
     std::unique_ptr<QSystemTrayIcon> icon_;
     Notifier notifier_;
     QString built_;
+    QAction* header_ = nullptr;
     std::optional<Overview> shown_;
     bool said_wants_sign_in_ = false;
 };

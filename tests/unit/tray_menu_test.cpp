@@ -53,6 +53,30 @@ TEST_F(WindowTest, TrayMenuOfManyServicesStaysShort) {
     EXPECT_LT(program.tray().menu()->actions().size(), 22);
 }
 
+TEST_F(WindowTest, TrayMenuStaysOpenWhileOnlyTheTimeThatIsLeftChanges) {
+    TrayProgram& program = open();
+    QMenu* const menu = program.tray().menu();
+    const QPointer<QMenu> orders = menu_action(menu, "orders-db · localhost:5432")->menu();
+    const QPointer<QAction> quit = menu_action(menu, "Quit (connections stay open)");
+    now_ = now_.addSecs(60);
+    program.tray().show_state();
+    QCoreApplication::sendPostedEvents(nullptr, QEvent::DeferredDelete);
+    EXPECT_EQ(menu->actions().first()->text(), "alice · 46 min left");
+    EXPECT_NE(orders, nullptr);
+    EXPECT_NE(quit, nullptr);
+}
+
+TEST_F(WindowTest, TrayMenuThatIsBuiltAnewLeavesNothingOfTheOldOne) {
+    TrayProgram& program = open();
+    QMenu* const menu = program.tray().menu();
+    for (const int port : {5500, 5501, 5502}) {
+        put_service(scripted_service("stock-db", "connected", port));
+    }
+    EXPECT_NE(menu_action(menu, "stock-db · localhost:5502"), nullptr);
+    EXPECT_TRUE(soon([&] { return menu->findChildren<QMenu*>().size() == 5; }))
+        << menu->findChildren<QMenu*>().size();
+}
+
 TEST_F(WindowTest, ALinkAsksAndOnlyAPersonConnects) {
     TrayProgram& program = open();
     agent_.answer("connect", scripted_service("stock-db", "connected", 5500));
