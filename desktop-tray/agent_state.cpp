@@ -49,6 +49,9 @@ Value one_of(const QString& text, std::initializer_list<std::pair<const char*, V
     return otherwise;
 }
 
+constexpr QLatin1String kLocalDenied("local_denied");
+constexpr QLatin1String kLocalTimedOut("local_timed_out");
+
 Trouble trouble_of(const QJsonObject& json) {
     return {clean(json["reason"]), clean(json["message"]), clean(json["hint"]), clean(json["connection_id"])};
 }
@@ -131,6 +134,8 @@ Event event_from(const QJsonObject& json) {
                 trouble_of(json)};
     if (event.kind == QLatin1String("renewal_failed")) {
         event.trouble = about_ca(std::move(event.trouble));
+    } else if (event.kind == QLatin1String("refused") || event.kind == QLatin1String("cut")) {
+        event.trouble = about_local(std::move(event.trouble));
     }
     return event;
 }
@@ -182,6 +187,19 @@ Trouble about_ca(Trouble trouble) {
         }
     }
     return trouble;
+}
+
+Trouble about_local(Trouble trouble) {
+    if (trouble.connection_id.isEmpty() && trouble.reason == QLatin1String("policy_denied")) {
+        trouble.reason = kLocalDenied;
+    } else if (trouble.connection_id.isEmpty() && trouble.reason == QLatin1String("timed_out")) {
+        trouble.reason = kLocalTimedOut;
+    }
+    return trouble;
+}
+
+bool is_local(const Trouble& trouble) {
+    return trouble.reason == kLocalDenied || trouble.reason == kLocalTimedOut;
 }
 
 void AgentState::set_services(const QJsonObject& json) {

@@ -130,6 +130,11 @@ InspectedCa inspected_ca_from(const QJsonObject& json);
 QList<LoginMethod> login_methods_from(const QJsonObject& result);
 /// An error object of JSON-RPC.
 Trouble trouble_from_error(const QJsonObject& error);
+/// Of a connection that was refused or cut: without a gateway's id it need not have left this computer, and
+/// says nothing about rules or gateways.
+Trouble about_local(Trouble trouble);
+/// Whether it is one of those.
+bool is_local(const Trouble& trouble);
 /// Of something that only the CA service could do: what cannot be reached then is that, not a gateway.
 Trouble about_ca(Trouble trouble);
 

@@ -55,7 +55,8 @@ std::optional<Notice> Notices::on_event(const Event& event, const AgentState& st
                             : is_loss(reason)      ? QString(kLoss)
                                                    : event.service + QLatin1Char('/') + reason;
     if (event.kind == QLatin1String("refused") || event.kind == QLatin1String("cut")) {
-        if (!may_say(subject, now)) {
+        // That the gateways are lost has a notice of its own.
+        if (is_local(event.trouble) || !may_say(subject, now)) {
             return std::nullopt;
         }
         const QString title = is_loss(reason)                      ? tr("%1: connection lost")

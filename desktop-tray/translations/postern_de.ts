@@ -360,6 +360,22 @@
         <source>No secure connection could be made.</source>
         <translation>Es kam keine sichere Verbindung zustande.</translation>
     </message>
+    <message>
+        <source>The program may not use this port.</source>
+        <translation>Das Programm darf diesen Port nicht benutzen.</translation>
+    </message>
+    <message>
+        <source>It was not let in. The port is for your own programs, and those that are allowed.</source>
+        <translation>Es wurde nicht eingelassen. Der Port ist nur für Ihre eigenen Programme und für solche, die erlaubt sind.</translation>
+    </message>
+    <message>
+        <source>The other side did not answer in time.</source>
+        <translation>Die Gegenseite hat nicht rechtzeitig geantwortet.</translation>
+    </message>
+    <message>
+        <source>If it was the gateway: check your network or VPN, then try again.</source>
+        <translation>Wenn es das Gateway war: Prüfen Sie Netzwerk oder VPN und versuchen Sie es dann noch einmal.</translation>
+    </message>
 </context>
 <context>
     <name>main</name>

@@ -139,7 +139,8 @@ TEST_F(WindowTest, TellsARefusalAndLeavesItWhenNotificationsAreOff) {
     agent_.notify("event", QJsonObject{{"time", kScriptedNow},
                                        {"kind", "refused"},
                                        {"service", "payroll-db"},
-                                       {"reason", "policy_denied"}});
+                                       {"reason", "policy_denied"},
+                                       {"connection_id", "01hq7v2f6c4d"}});
     ASSERT_TRUE(soon([&] { return !titles.isEmpty(); }));
     EXPECT_EQ(titles, QStringList{"payroll-db: access refused"});
 }

@@ -23,8 +23,13 @@ QJsonObject changed(QJsonObject json, const char* member, const QJsonValue& valu
     return json;
 }
 
-Event event_of(const char* kind, const char* service, const char* reason) {
-    return event_from({{"time", kScriptedNow}, {"kind", kind}, {"service", service}, {"reason", reason}});
+Event event_of(const char* kind, const char* service, const char* reason,
+               const char* connection = "01hq7v2f6c4d") {
+    return event_from({{"time", kScriptedNow},
+                       {"kind", kind},
+                       {"service", service},
+                       {"reason", reason},
+                       {"connection_id", connection}});
 }
 
 TEST(TrayState, HoldsWhatTheAgentTold) {
@@ -169,6 +174,17 @@ TEST(Notices, TellARefusalOnceAMinute) {
     EXPECT_TRUE(notices.on_event(event_of("refused", "other", "policy_denied"), state, scripted_now()));
 }
 
+// A stranger's process, or one that connects and says nothing: no gateway has heard of it.
+TEST(Notices, SayNothingAboutWhatHappenedOnThisComputerAlone) {
+    Notices notices;
+    for (const char* reason : {"policy_denied", "timed_out"}) {
+        EXPECT_FALSE(notices.on_event(event_of("refused", "orders-db", reason, ""), told(), scripted_now()))
+            << reason;
+        EXPECT_TRUE(notices.on_event(event_of("refused", "orders-db", reason), told(), scripted_now()))
+            << reason;
+    }
+}
+
 TEST(Notices, SayNothingAboutWhatAPersonDidThemselves) {
     Notices notices;
     for (const char* kind :
@@ -265,6 +281,15 @@ TEST(Wording, NamesTheCaAndNoGatewayWhereOnlyTheCaWasAsked) {
     EXPECT_EQ(about_ca({"bad_credentials", {}, {}, {}}).reason, "bad_credentials");
     EXPECT_EQ(Wording::event(event_of("renewal_failed", "", "unreachable")),
               "Certificate not renewed: The CA service cannot be reached.");
+}
+
+TEST(Wording, BlamesNoGatewayAndNoRuleForWhatHappenedOnThisComputer) {
+    EXPECT_EQ(Wording::event(event_of("refused", "orders-db", "policy_denied", "")),
+              "Refused: The program may not use this port.");
+    EXPECT_EQ(Wording::event(event_of("refused", "orders-db", "timed_out", "")),
+              "Refused: The other side did not answer in time.");
+    EXPECT_EQ(Wording::event(event_of("refused", "orders-db", "policy_denied")),
+              "Refused: You may not use this service.");
 }
 
 TEST(Wording, AnOpenPortIsNotCalledConnectedWithoutAValidCertificate) {
