@@ -125,12 +125,11 @@ void AgentClient::on_connected() {
     introduce();
 }
 
-// All questions at once: one round trip until the window is full.
-void AgentClient::introduce() {
+void AgentClient::say_hello() {
     ask(QStringLiteral("hello"),
         {{QStringLiteral("client"), QStringLiteral("postern-tray")},
          {QStringLiteral("version"), QCoreApplication::applicationVersion()},
-         {QStringLiteral("asks_login"), true}},
+         {QStringLiteral("asks_login"), asks_login_}},
         this, [this](const Answer& answer) {
             if (answer.is_ok() && answer.result[QLatin1String("protocol")].toInt() != kProtocol) {
                 give_up({QStringLiteral("other_protocol"),
@@ -139,6 +138,17 @@ void AgentClient::introduce() {
                          {}});
             }
         });
+}
+
+void AgentClient::ask_login(bool may_wait) {
+    if (may_wait != std::exchange(asks_login_, may_wait) && state_.is_known()) {
+        say_hello();
+    }
+}
+
+// All questions at once: one round trip until the window is full.
+void AgentClient::introduce() {
+    say_hello();
     ask(QStringLiteral("subscribe"), {}, this, [this](const Answer& answer) {
         if (answer.is_ok()) {
             state_.replace(answer.result);

@@ -76,6 +76,8 @@ public:
     /// `logout`: ends every tunnel.
     void sign_out();
     void refresh_services();
+    /// Whether local connections may wait for somebody to sign in here.
+    void ask_login(bool may_wait);
 
 signals:
     void status_changed();
@@ -101,6 +103,7 @@ private:
     void on_bytes();
     void on_line(const QByteArray& line);
     void introduce();
+    void say_hello();
     void launch_agent();
     void set_status(Status status, Trouble failure = {});
     void give_up(Trouble why);
@@ -117,6 +120,7 @@ private:
     AgentState state_;
     Status status_ = Status::connecting;
     Trouble failure_;
+    bool asks_login_ = true;
     QTimer retry_;
     QTimer overdue_;
     QElapsedTimer trying_;

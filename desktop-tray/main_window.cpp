@@ -64,6 +64,7 @@ MainWindow::MainWindow(AgentClient* client, Preferences* preferences, Clock cloc
     connect(services_, &ServicesPage::psql_wanted, this, &MainWindow::show_psql);
     connect(sign_in_, &SignInPage::go_back, this, [this] {
         wants_sign_in_ = false;
+        put_off(has_asked_);
         show_state();
     });
     connect(sign_in_, &SignInPage::signed_in, this, [this](const QString& user) {
@@ -144,9 +145,13 @@ void MainWindow::show_state() {
     sign_out_action_->setVisible(is_in);
     refresh_action_->setEnabled(is_in);
     const bool was_awaited = std::exchange(is_sign_in_awaited_, state.is_sign_in_awaited());
-    if (is_sign_in_awaited_ && !was_awaited) {
+    if (state.is_signed_in()) {
+        put_off(false);
+        has_asked_ = false;
+    } else if (is_sign_in_awaited_ && !was_awaited && !is_put_off_) {
         wants_sign_in_ = is_in;
-        bring_up();
+        has_asked_ = true;
+        raise_window();
     }
     if (!state.is_known()) {
         client_->status() == AgentClient::Status::failed ? message_->show_failure(client_->failure())
@@ -163,6 +168,17 @@ void MainWindow::show_state() {
 }
 
 void MainWindow::bring_up() {
+    put_off(false);
+    raise_window();
+}
+
+// A program that tries again each minute would bring the window up each minute.
+void MainWindow::put_off(bool is_put_off) {
+    is_put_off_ = is_put_off;
+    client_->ask_login(!is_put_off);
+}
+
+void MainWindow::raise_window() {
     show();
     setWindowState(windowState() & ~Qt::WindowMinimized);
     raise();
@@ -244,6 +260,11 @@ void MainWindow::closeEvent(QCloseEvent* event) {
     preferences_->set_geometry(saveGeometry());
     preferences_->set_split(services_->save_split());
     QWidget::closeEvent(event);
+    put_off(is_put_off_ || has_asked_);
+    if (is_put_off_) {
+        wants_sign_in_ = false;
+        show_state();
+    }
     emit closed();
 }
 

@@ -28,7 +28,7 @@ public:
 
     MainWindow(AgentClient* client, Preferences* preferences, Clock clock, QWidget* parent = nullptr);
 
-    /// In front of the other windows.
+    /// In front of the other windows, because somebody wants it.
     void bring_up();
     void show_sign_in();
     void show_settings();
@@ -52,6 +52,9 @@ private:
     QMenu* make_menu();
     QAction* add_action(QMenu* menu, const QString& text, const QKeySequence& key, std::function<void()> act);
     void show_state();
+    void raise_window();
+    /// Somebody does not want to sign in now, or does again.
+    void put_off(bool is_put_off);
     void go_to(PageKind page);
     QString last_user() const;
 
@@ -71,6 +74,9 @@ private:
     /// Somebody asked to sign in although the list could be shown.
     bool wants_sign_in_ = false;
     bool is_sign_in_awaited_ = false;
+    /// The window came up by itself since, and nobody has signed in.
+    bool has_asked_ = false;
+    bool is_put_off_ = false;
 };
 
 }  // namespace postern::tray

@@ -7,6 +7,8 @@ namespace postern::tray {
 namespace {
 
 constexpr qint64 kQuietSeconds = 60;
+// A program that needs a login mostly tries again, for as long as nobody signs in.
+constexpr qint64 kQuietAboutLogin = 600;
 constexpr qsizetype kMostRemembered = 256;
 
 // Reasons that mean the whole login, however many services notice it.
@@ -35,11 +37,26 @@ bool is_loss(const QString& reason) {
 }
 
 constexpr QLatin1String kLoss("connection lost");
+constexpr QLatin1String kWaiting("a program waits");
+
+// A login ends once, whatever its connections and the agent call that.
+QString end_of_login(const QString& reason) {
+    for (const char* known : {"session_ended", "expired", "login_required"}) {
+        if (reason == QLatin1String(known)) {
+            return QStringLiteral("login_expired");
+        }
+    }
+    return reason == QLatin1String("user_disabled") ? QStringLiteral("revoked") : reason;
+}
 
 }  // namespace
 
 bool Notices::may_say(const QString& what, const QDateTime& now) {
-    if (const auto last = said_.constFind(what); last != said_.cend() && last->secsTo(now) < kQuietSeconds) {
+    return may_say(what, now, kQuietSeconds);
+}
+
+bool Notices::may_say(const QString& what, const QDateTime& now, qint64 quiet_seconds) {
+    if (const auto last = said_.constFind(what); last != said_.cend() && last->secsTo(now) < quiet_seconds) {
         return false;
     }
     if (said_.size() >= kMostRemembered) {
@@ -51,12 +68,13 @@ bool Notices::may_say(const QString& what, const QDateTime& now) {
 
 std::optional<Notice> Notices::on_event(const Event& event, const AgentState& state, const QDateTime& now) {
     const QString& reason = event.trouble.reason;
-    const QString subject = is_about_login(reason) ? reason
+    const QString subject = is_about_login(reason) ? end_of_login(reason)
                             : is_loss(reason)      ? QString(kLoss)
                                                    : event.service + QLatin1Char('/') + reason;
     if (event.kind == QLatin1String("refused") || event.kind == QLatin1String("cut")) {
         // That the gateways are lost has a notice of its own.
-        if (is_local(event.trouble) || !may_say(subject, now)) {
+        const qint64 quiet = is_about_login(reason) ? kQuietAboutLogin : kQuietSeconds;
+        if (is_local(event.trouble) || !may_say(subject, now, quiet)) {
             return std::nullopt;
         }
         const QString title = is_loss(reason)                      ? tr("%1: connection lost")
@@ -89,14 +107,16 @@ std::optional<Notice> Notices::on_state(const AgentState& state, const QDateTime
                               state.attention()->reason == QLatin1String("trust_required"));
     const QString attention = state.attention() && !is_asked_for ? state.attention()->reason : QString();
     const bool is_new = attention != std::exchange(attention_, attention);
-    if (is_new && !attention.isEmpty() && may_say(attention, now)) {
-        return Notice{Wording::headline(*state.attention()), Wording::next_step(*state.attention()), true,
-                      can_sign_in_help(attention)};
-    }
     const bool was_awaited = std::exchange(is_awaited_, state.is_sign_in_awaited());
-    if (is_awaited_ && !was_awaited) {
+    if (is_awaited_ && !was_awaited && may_say(kWaiting, now, kQuietAboutLogin)) {
+        // That says as well that the login has ended.
+        may_say(end_of_login(attention), now);
         return Notice{tr("A program waits for you to sign in"), tr("It goes on as soon as you have."), true,
                       true};
+    }
+    if (is_new && !attention.isEmpty() && may_say(end_of_login(attention), now)) {
+        return Notice{Wording::headline(*state.attention()), Wording::next_step(*state.attention()), true,
+                      can_sign_in_help(attention)};
     }
     if (!state.login()) {
         login_ = LoginState::valid;
@@ -114,6 +134,13 @@ std::optional<Notice> Notices::on_state(const AgentState& state, const QDateTime
             return Notice{Wording::headline(why), Wording::next_step(why), true, true};
         }
         return std::nullopt;
+    }
+    if (before == LoginState::expired || before == LoginState::revoked) {
+        // The next end is another one.
+        for (const char* end : {"login_expired", "revoked"}) {
+            said_.remove(QLatin1String(end));
+        }
+        said_.remove(kWaiting);
     }
     const qint64 left = now.secsTo(login.session_ends);
     if (login.ends_soon(now) && login.session_ends != warned_session_) {

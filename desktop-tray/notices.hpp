@@ -29,6 +29,7 @@ public:
     std::optional<Notice> on_state(const AgentState& state, const QDateTime& now);
 
 private:
+    bool may_say(const QString& what, const QDateTime& now, qint64 quiet_seconds);
     bool may_say(const QString& what, const QDateTime& now);
 
     QHash<QString, QDateTime> said_;

@@ -166,6 +166,48 @@ TEST_F(WindowTest, ShowsTheSignInFormWhenAProgramWaitsForIt) {
     EXPECT_TRUE(window().isVisible());
 }
 
+// Back, or closing the window: not now. Until they want it, nothing comes up again, and the agent keeps no
+// program waiting for them.
+TEST_F(WindowTest, APersonWhoPutsSigningInOffIsLeftAlone) {
+    open();
+    const auto wait_for_a_person = [&](bool is_waiting) {
+        QJsonObject attention{{"reason", "login_expired"}};
+        if (is_waiting) {
+            attention["waiting"] = true;
+        }
+        agent_.notify("attention", QJsonObject{{"attention", attention}});
+        ASSERT_TRUE(soon([&] { return program_->client().state().is_sign_in_awaited() == is_waiting; }));
+    };
+    const auto asks = [&](bool expected) {
+        return soon([&] { return agent_.last("hello")["asks_login"].toBool() == expected; });
+    };
+    QJsonObject expired = scripted_login();
+    expired["state"] = "expired";
+    agent_.notify("login", expired);
+    wait_for_a_person(true);
+    ASSERT_EQ(window().page(), Page::sign_in);
+    QTest::mouseClick(button("Back"), Qt::LeftButton);
+    EXPECT_TRUE(asks(false));
+    window().close();
+    wait_for_a_person(false);
+    wait_for_a_person(true);
+    EXPECT_FALSE(window().isVisible());
+    EXPECT_EQ(window().page(), Page::services);
+
+    program_->fulfil("show");
+    EXPECT_TRUE(asks(true));
+    wait_for_a_person(false);
+    wait_for_a_person(true);
+    EXPECT_EQ(window().page(), Page::sign_in);
+    // It was left waiting in vain meanwhile.
+    wait_for_a_person(false);
+    window().close();
+    EXPECT_TRUE(asks(false));
+    agent_.notify("login", scripted_login());
+    agent_.notify("attention", QJsonObject{{"attention", QJsonValue()}});
+    EXPECT_TRUE(asks(true));
+}
+
 TEST_F(WindowTest, OffersToSignInAgainBeforeTheLoginEnds) {
     TrayProgram& program = open();
     EXPECT_EQ(menu_action(program.tray().menu(), "Sign in …"), nullptr);

@@ -263,6 +263,38 @@ TEST(Notices, TellThatAProgramWaitsForThePersonToSignIn) {
     EXPECT_FALSE(notices.on_state(told(json), scripted_now().addSecs(3)));
 }
 
+TEST(Notices, TellTheEndOfASessionOnceHoweverItIsNoticed) {
+    Notices notices;
+    QJsonObject json = changed(scripted_state(), "login", changed(scripted_login(), "state", "expired"));
+    json["attention"] = QJsonObject{{"reason", "login_expired"}, {"message", "x"}, {"waiting", true}};
+    EXPECT_TRUE(notices.on_event(event_of("cut", "orders-db", "session_ended"), told(), scripted_now()));
+    json["attention"] = QJsonObject{{"reason", "login_expired"}, {"message", "x"}};
+    EXPECT_FALSE(notices.on_state(told(json), scripted_now().addSecs(1)));
+    const Event refused = event_of("refused", "orders-db", "session_ended");
+    EXPECT_FALSE(notices.on_event(refused, told(json), scripted_now().addSecs(120)));
+    notices.on_state(told(), scripted_now().addSecs(180));
+    EXPECT_TRUE(notices.on_event(refused, told(), scripted_now().addSecs(240))) << "another end";
+
+    Notices others;
+    json["attention"] = QJsonObject{{"reason", "login_expired"}, {"message", "x"}, {"waiting", true}};
+    const auto notice = others.on_state(told(json), scripted_now());
+    ASSERT_TRUE(notice);
+    EXPECT_EQ(notice->title, "A program waits for you to sign in");
+    EXPECT_FALSE(others.on_state(told(json), scripted_now().addSecs(1)));
+}
+
+TEST(Notices, TellSeldomThatAProgramWaitsWhichTriesAgainEachMinute) {
+    Notices notices;
+    QJsonObject json = changed(scripted_state(), "login", changed(scripted_login(), "state", "expired"));
+    int told_count = 0;
+    for (int second = 0; second < 590; second += 5) {
+        json["attention"] =
+            QJsonObject{{"reason", "login_expired"}, {"message", "x"}, {"waiting", second % 60 < 50}};
+        told_count += notices.on_state(told(json), scripted_now().addSecs(second)) ? 1 : 0;
+    }
+    EXPECT_EQ(told_count, 1);
+}
+
 TEST(Wording, SaysKnownReasonsPlainlyAndOthersAsTheAgentDid) {
     const Trouble known{"port_in_use", "Port 5433 is used by postgres (pid 7).", "Use another.", {}};
     EXPECT_EQ(Wording::headline(known), "The local port is taken by another program.");
