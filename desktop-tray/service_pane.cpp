@@ -2,10 +2,12 @@
 
 #include <QCheckBox>
 #include <QComboBox>
+#include <QFocusEvent>
 #include <QGridLayout>
 #include <QJsonArray>
 #include <QLabel>
 #include <QLineEdit>
+#include <QMessageBox>
 #include <QPainter>
 #include <QPushButton>
 #include <QSpinBox>
@@ -140,6 +142,10 @@ QWidget* ServicePane::make_connection_card() {
     grid->addWidget(traffic_, 2, 1);
     grid->addWidget(at_start_, 3, 1);
     grid->setColumnStretch(1, 1);
+    for (QWidget* field : std::initializer_list<QWidget*>{port_, mode_}) {
+        field->setFocusPolicy(Qt::StrongFocus);
+        field->installEventFilter(this);
+    }
     connect(port_, &QSpinBox::editingFinished, this, &ServicePane::change_port);
     connect(at_start_, &QCheckBox::toggled, this, [this](bool is_on) {
         change_list(QStringLiteral("connect_at_start"), client_->state().settings().connect_at_start, is_on);
@@ -315,7 +321,42 @@ void ServicePane::change_port() {
         return;
     }
     refusal_ = {};
+    if (service_.connections > 0) {
+        port_->setValue(service_.port);
+        ask_to_move(service_.name, port, service_.connections);
+        return;
+    }
     client_->set_port(service_.name, port);
+}
+
+void ServicePane::ask_to_move(const QString& service, int port, int connections) {
+    auto* const question =
+        new QMessageBox(QMessageBox::Question, QStringLiteral("Postern"),
+                        tr("Move “%1” to port %2?").arg(service).arg(port), QMessageBox::NoButton, this);
+    question->setAttribute(Qt::WA_DeleteOnClose);
+    question->setWindowModality(Qt::WindowModal);
+    question->setTextFormat(Qt::PlainText);
+    question->setInformativeText(tr("%n open connection(s) end then.", nullptr, connections));
+    QPushButton* const yes = question->addButton(tr("&Move"), QMessageBox::AcceptRole);
+    QPushButton* const no = question->addButton(tr("C&ancel"), QMessageBox::RejectRole);
+    question->setDefaultButton(no);
+    question->setEscapeButton(no);
+    connect(yes, &QPushButton::clicked, client_,
+            [client = client_, service, port] { client->set_port(service, port); });
+    question->open();
+}
+
+bool ServicePane::eventFilter(QObject* watched, QEvent* event) {
+    if (event->type() == QEvent::Wheel && !static_cast<QWidget*>(watched)->hasFocus()) {
+        event->ignore();  // It scrolls what the field is in.
+        return true;
+    }
+    const bool leaves = event->type() == QEvent::FocusOut &&
+                        static_cast<QFocusEvent*>(event)->reason() == Qt::ActiveWindowFocusReason;
+    if (watched == port_ && leaves) {
+        port_->setValue(service_.port);  // What is half typed is nobody's word.
+    }
+    return QWidget::eventFilter(watched, event);
 }
 
 void ServicePane::change_list(const QString& setting, QStringList names, bool is_in) {

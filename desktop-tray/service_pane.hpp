@@ -36,6 +36,9 @@ public:
 signals:
     void psql_wanted(const QString& service);
 
+protected:
+    bool eventFilter(QObject* watched, QEvent* event) override;
+
 private:
     void align_labels();
     QWidget* make_header();
@@ -44,6 +47,7 @@ private:
     void show_modes(const Service& service);
     void show_commands(const Service& service);
     void change_port();
+    void ask_to_move(const QString& service, int port, int connections);
     void change_list(const QString& setting, QStringList names, bool is_in);
 
     AgentClient* client_;

@@ -793,6 +793,25 @@
         <source>Open on localhost:%1, last connection refused</source>
         <translation>Offen auf localhost:%1, letzte Verbindung verweigert</translation>
     </message>
+    <message>
+        <source>Move “%1” to port %2?</source>
+        <translation>„%1“ auf Port %2 umziehen?</translation>
+    </message>
+    <message numerus="yes">
+        <source>%n open connection(s) end then.</source>
+        <translation>
+            <numerusform>Dabei endet %n offene Verbindung.</numerusform>
+            <numerusform>Dabei enden %n offene Verbindungen.</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>&amp;Move</source>
+        <translation>&amp;Umziehen</translation>
+    </message>
+    <message>
+        <source>C&amp;ancel</source>
+        <translation>&amp;Abbrechen</translation>
+    </message>
 </context>
 <context>
     <name>postern::tray::ServicesPage</name>

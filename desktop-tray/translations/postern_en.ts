@@ -19,6 +19,16 @@
     </message>
 </context>
 <context>
+    <name>postern::tray::ServicePane</name>
+    <message numerus="yes">
+        <source>%n open connection(s) end then.</source>
+        <translation>
+            <numerusform>%n open connection ends then.</numerusform>
+            <numerusform>%n open connections end then.</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
     <name>postern::tray::TrayMenu</name>
     <message numerus="yes">
         <source>%n more in the window …</source>

@@ -2,12 +2,15 @@
 // agent.
 #include <QCheckBox>
 #include <QClipboard>
+#include <QComboBox>
 #include <QLabel>
 #include <QLineEdit>
 #include <QListView>
+#include <QMessageBox>
 #include <QSpinBox>
 #include <QToolButton>
 #include <QTreeWidget>
+#include <QWheelEvent>
 
 #include "desktop-tray/copy_line.hpp"
 #include "desktop-tray/services_page.hpp"
@@ -131,6 +134,78 @@ TEST_F(WindowTest, SetsThePortAndTakesARefusedOneBack) {
     QTest::keyClick(port, Qt::Key_Tab);
     ASSERT_TRUE(soon([&] { return shows("Port 22 is used by sshd."); }));
     EXPECT_EQ(port->value(), 6000);
+}
+
+// Who turns the wheel to scroll does not mean the field that the pointer passes.
+TEST_F(WindowTest, TheWheelChangesNoFieldThatItOnlyPasses) {
+    open();
+    window().choose("billing-db");
+    QComboBox* mode = nullptr;
+    for (QComboBox* box : window().findChildren<QComboBox*>()) {
+        mode = box->isVisible() ? box : mode;
+    }
+    ASSERT_NE(mode, nullptr);
+    const auto turn = [](QWidget* over) {
+        QWheelEvent wheel(QPointF(5, 5), over->mapToGlobal(QPointF(5, 5)), {}, QPoint(0, -120), Qt::NoButton,
+                          Qt::NoModifier, Qt::NoScrollPhase, false);
+        QApplication::sendEvent(over, &wheel);
+    };
+    auto* const port = find<QSpinBox>();
+    find<QListView>("services")->setFocus();
+    turn(port);
+    turn(mode);
+    EXPECT_EQ(port->value(), 5433);
+    EXPECT_EQ(mode->currentIndex(), 0);
+    EXPECT_FALSE(port->hasFocus());
+    port->setFocus();
+    turn(port);
+    EXPECT_EQ(port->value(), 5432);
+}
+
+TEST_F(WindowTest, AHalfTypedPortIsPutBackWhenThePersonTurnsToAnotherWindow) {
+    open();
+    window().choose("billing-db");
+    auto* const port = find<QSpinBox>();
+    port->setFocus();
+    port->selectAll();
+    QTest::keyClicks(port, "60");
+    QFocusEvent away(QEvent::FocusOut, Qt::ActiveWindowFocusReason);
+    QApplication::sendEvent(port, &away);
+    QTest::qWait(50);
+    EXPECT_EQ(port->text(), "5433");
+    EXPECT_EQ(agent_.count("port.set"), 0);
+}
+
+TEST_F(WindowTest, AsksBeforeAnotherPortEndsOpenConnections) {
+    open();
+    window().choose("orders-db");
+    agent_.answer("port.set", scripted_service("orders-db", "connected", 6000));
+    const auto type_port = [&] {
+        auto* const port = find<QSpinBox>();
+        port->setFocus();
+        port->selectAll();
+        QTest::keyClicks(port, "6000");
+        QTest::keyClick(port, Qt::Key_Return);
+    };
+    type_port();
+    QMessageBox* question = find<QMessageBox>();
+    ASSERT_NE(question, nullptr);
+    EXPECT_EQ(question->text(), "Move “orders-db” to port 6000?");
+    EXPECT_EQ(question->informativeText(), "2 open connections end then.");
+    QTest::keyClick(question, Qt::Key_Escape);
+    ASSERT_TRUE(soon([&] { return find<QMessageBox>() == nullptr; }));
+    EXPECT_EQ(agent_.count("port.set"), 0);
+    EXPECT_EQ(find<QSpinBox>()->value(), 5432);
+    type_port();
+    question = find<QMessageBox>();
+    ASSERT_NE(question, nullptr);
+    for (QAbstractButton* candidate : question->buttons()) {
+        if (question->buttonRole(candidate) == QMessageBox::AcceptRole) {
+            QTest::mouseClick(candidate, Qt::LeftButton);
+        }
+    }
+    ASSERT_TRUE(soon([&] { return agent_.count("port.set") == 1; }));
+    EXPECT_EQ(agent_.last("port.set")["port"].toInt(), 6000);
 }
 
 TEST_F(WindowTest, CopiesEachCommand) {
