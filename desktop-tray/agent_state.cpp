@@ -180,9 +180,14 @@ Trouble trouble_from_error(const QJsonObject& error) {
 }
 
 Trouble about_ca(Trouble trouble) {
-    for (const char* reason : {"unreachable", "timed_out", "end_of_stream"}) {
+    constexpr std::pair<const char*, const char*> kOfCa[] = {{"unreachable", "ca_unreachable"},
+                                                             {"timed_out", "ca_unreachable"},
+                                                             {"end_of_stream", "ca_unreachable"},
+                                                             {"audit_unavailable", "ca_unavailable"},
+                                                             {"limit_reached", "too_many_logins"}};
+    for (const auto& [reason, of_ca] : kOfCa) {
         if (trouble.reason == QLatin1String(reason)) {
-            trouble.reason = QStringLiteral("ca_unreachable");
+            trouble.reason = QLatin1String(of_ca);
             break;
         }
     }

@@ -135,7 +135,8 @@ Trouble trouble_from_error(const QJsonObject& error);
 Trouble about_local(Trouble trouble);
 /// Whether it is one of those.
 bool is_local(const Trouble& trouble);
-/// Of something that only the CA service could do: what cannot be reached then is that, not a gateway.
+/// Of something that only the CA service could do: what cannot be reached, or has had too much, then is that
+/// and no gateway.
 Trouble about_ca(Trouble trouble);
 
 /// What the icon and the header tell at a glance.

@@ -48,6 +48,13 @@ constexpr Words kWords[] = {
      QT_TRANSLATE_NOOP("Wording", "Choose another port, or end that program."), true},
     {"ca_unreachable", QT_TRANSLATE_NOOP("Wording", "The CA service cannot be reached."),
      QT_TRANSLATE_NOOP("Wording", "Check your network or VPN, then try again."), true},
+    {"ca_unavailable", QT_TRANSLATE_NOOP("Wording", "The CA service cannot do this now."),
+     QT_TRANSLATE_NOOP("Wording", "Try again in a moment; then tell your administrator."), true},
+    {"too_many_logins", QT_TRANSLATE_NOOP("Wording", "Too many logins have failed."),
+     QT_TRANSLATE_NOOP("Wording", "Wait a moment, then try again.")},
+    // The CA's database, or what keeps the login's key: the agent's words say which.
+    {"unavailable", QT_TRANSLATE_NOOP("Wording", "That cannot be done now."),
+     QT_TRANSLATE_NOOP("Wording", "Try again in a moment."), true},
     {"unreachable", QT_TRANSLATE_NOOP("Wording", "The gateway cannot be reached."),
      QT_TRANSLATE_NOOP("Wording", "Check your network or VPN, then try again."), true},
     {"backend_unreachable", QT_TRANSLATE_NOOP("Wording", "The database cannot be reached from the gateway."),

@@ -376,6 +376,22 @@
         <source>If it was the gateway: check your network or VPN, then try again.</source>
         <translation>Wenn es das Gateway war: Prüfen Sie Netzwerk oder VPN und versuchen Sie es dann noch einmal.</translation>
     </message>
+    <message>
+        <source>The CA service cannot do this now.</source>
+        <translation>Der CA-Dienst kann das gerade nicht.</translation>
+    </message>
+    <message>
+        <source>Too many logins have failed.</source>
+        <translation>Zu viele Anmeldungen sind gescheitert.</translation>
+    </message>
+    <message>
+        <source>Wait a moment, then try again.</source>
+        <translation>Warten Sie einen Augenblick und versuchen Sie es dann noch einmal.</translation>
+    </message>
+    <message>
+        <source>That cannot be done now.</source>
+        <translation>Das geht gerade nicht.</translation>
+    </message>
 </context>
 <context>
     <name>main</name>
