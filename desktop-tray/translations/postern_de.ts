@@ -392,6 +392,106 @@
         <source>That cannot be done now.</source>
         <translation>Das geht gerade nicht.</translation>
     </message>
+    <message>
+        <source>No CA service is known yet.</source>
+        <translation>Es ist noch kein CA-Dienst bekannt.</translation>
+    </message>
+    <message>
+        <source>Enter its address and compare its fingerprint.</source>
+        <translation>Geben Sie seine Adresse ein und vergleichen Sie seinen Fingerabdruck.</translation>
+    </message>
+    <message>
+        <source>No certificate was shown.</source>
+        <translation>Es wurde kein Zertifikat gezeigt.</translation>
+    </message>
+    <message>
+        <source>Sign in again. If that does not help, tell your administrator.</source>
+        <translation>Melden Sie sich neu an. Wenn das nicht hilft, sagen Sie es Ihrer Administration.</translation>
+    </message>
+    <message>
+        <source>A certificate cannot be read.</source>
+        <translation>Ein Zertifikat ist nicht lesbar.</translation>
+    </message>
+    <message>
+        <source>A certificate comes from an authority that is not trusted.</source>
+        <translation>Ein Zertifikat kommt von einer Stelle, der nicht vertraut wird.</translation>
+    </message>
+    <message>
+        <source>A certificate is signed by itself.</source>
+        <translation>Ein Zertifikat ist von sich selbst unterschrieben.</translation>
+    </message>
+    <message>
+        <source>A certificate is not meant for this.</source>
+        <translation>Ein Zertifikat ist nicht hierfür bestimmt.</translation>
+    </message>
+    <message>
+        <source>What was asked for cannot be understood.</source>
+        <translation>Die Anfrage ist nicht zu verstehen.</translation>
+    </message>
+    <message>
+        <source>Check which program connects, and how.</source>
+        <translation>Prüfen Sie, welches Programm sich verbindet und wie.</translation>
+    </message>
+    <message>
+        <source>What was asked for is too large.</source>
+        <translation>Die Anfrage ist zu groß.</translation>
+    </message>
+    <message>
+        <source>The other side does not speak TLS.</source>
+        <translation>Die Gegenseite spricht kein TLS.</translation>
+    </message>
+    <message>
+        <source>Check your network or VPN, and which program connects.</source>
+        <translation>Prüfen Sie Netzwerk oder VPN und welches Programm sich verbindet.</translation>
+    </message>
+    <message>
+        <source>The other side speaks no version of TLS that is allowed.</source>
+        <translation>Die Gegenseite spricht keine TLS-Version, die erlaubt ist.</translation>
+    </message>
+    <message>
+        <source>Tell your administrator.</source>
+        <translation>Sagen Sie es Ihrer Administration.</translation>
+    </message>
+    <message>
+        <source>The database refuses encryption.</source>
+        <translation>Die Datenbank lehnt Verschlüsselung ab.</translation>
+    </message>
+    <message>
+        <source>That was ended before it was done.</source>
+        <translation>Das wurde vorzeitig beendet.</translation>
+    </message>
+    <message>
+        <source>A setting is not right.</source>
+        <translation>Eine Einstellung stimmt nicht.</translation>
+    </message>
+    <message>
+        <source>Mend it, then try again.</source>
+        <translation>Berichtigen Sie sie und versuchen Sie es dann noch einmal.</translation>
+    </message>
+    <message>
+        <source>Something could not be read or written.</source>
+        <translation>Etwas ließ sich nicht lesen oder schreiben.</translation>
+    </message>
+    <message>
+        <source>Is the disk full, or the folder another user&apos;s? Mend that, then try again.</source>
+        <translation>Ist der Datenträger voll, oder gehört der Ordner jemand anderem? Beheben Sie das und versuchen Sie es dann noch einmal.</translation>
+    </message>
+    <message>
+        <source>That is not there.</source>
+        <translation>Das gibt es nicht.</translation>
+    </message>
+    <message>
+        <source>That is there already.</source>
+        <translation>Das gibt es schon.</translation>
+    </message>
+    <message>
+        <source>Use it, or choose another name.</source>
+        <translation>Benutzen Sie es oder wählen Sie einen anderen Namen.</translation>
+    </message>
+    <message>
+        <source>Something went wrong inside Postern.</source>
+        <translation>In Postern ist etwas schiefgegangen.</translation>
+    </message>
 </context>
 <context>
     <name>main</name>
@@ -723,7 +823,7 @@
     </message>
     <message>
         <source>&amp;Encryption</source>
-        <translation>V&amp;erschlüsselung</translation>
+        <translation>Verschlüssel&amp;ung</translation>
     </message>
     <message>
         <source>Connect when Postern starts</source>

@@ -1,6 +1,7 @@
 // The tray's pure parts: state, words, notices, links, the terminal's command line.
 #include <QFile>
 
+#include "base/result.hpp"
 #include "desktop-tray/connect_link.hpp"
 #include "desktop-tray/notices.hpp"
 #include "desktop-tray/terminal_window.hpp"
@@ -303,6 +304,21 @@ TEST(Wording, SaysKnownReasonsPlainlyAndOthersAsTheAgentDid) {
     EXPECT_EQ(Wording::headline(other), "The moon is full.");
     EXPECT_EQ(Wording::detail(other), "");
     EXPECT_EQ(Wording::next_step(other), "Wait a week.");
+}
+
+// The agent's own words are English, and its hints name commands. That each of these words is in German, too,
+// is another test's matter (tray_translations).
+TEST(Wording, HasWordsForEveryReasonThatTheAgentTells) {
+    QStringList reasons{"trust_required",  "login_required", "login_expired",
+                        "bad_credentials", "port_in_use",    "ca_unreachable"};
+    for (int code = 0; code <= static_cast<int>(Code::internal); ++code) {
+        reasons.append(QString::fromStdString(std::string(name(static_cast<Code>(code)))));
+    }
+    for (const QString& reason : reasons) {
+        const Trouble trouble{reason, "as the agent says it", "as the agent advises", {}};
+        EXPECT_NE(Wording::headline(trouble), "as the agent says it.") << qPrintable(reason);
+        EXPECT_NE(Wording::next_step(trouble), "as the agent advises") << qPrintable(reason);
+    }
 }
 
 TEST(Wording, NamesTheCaAndNoGatewayWhereOnlyTheCaWasAsked) {

@@ -10,6 +10,7 @@
 #include <QPushButton>
 #include <QSignalSpy>
 #include <QSpinBox>
+#include <QTabBar>
 #include <QTranslator>
 #include <QTreeWidget>
 
@@ -210,6 +211,51 @@ TEST_F(NothingIsCutTest, AtTwiceTheLetterSize) {
     check_every_page();
     program_.reset();
     QApplication::setFont(before);
+}
+
+// Alt and a letter mean one thing on a page.
+class KeysTest : public WindowTest {
+protected:
+    void check_services_page() {
+        open();
+        window().choose("stock-db");
+        for (const int tab : {0, 1, 2}) {
+            window().services_page()->show_tab(tab);
+            QMap<QString, QString> owners;
+            const auto take = [&](const QString& text) {
+                const QString key = QKeySequence::mnemonic(text).toString();
+                if (!key.isEmpty()) {
+                    EXPECT_FALSE(owners.contains(key))
+                        << qPrintable(text) << " and " << qPrintable(owners[key]);
+                    owners[key] = text;
+                }
+            };
+            for (const QWidget* widget : window().findChildren<QWidget*>()) {
+                const auto* const label = qobject_cast<const QLabel*>(widget);
+                if (widget->isVisible() && (qobject_cast<const QAbstractButton*>(widget) != nullptr ||
+                                            (label != nullptr && label->buddy() != nullptr))) {
+                    take(widget->property("text").toString());
+                }
+            }
+            const auto* const tabs = find<QTabBar>();
+            for (int at = 0; at < tabs->count(); ++at) {
+                take(tabs->tabText(at));
+            }
+        }
+    }
+};
+
+TEST_F(KeysTest, AreUniqueInEnglish) {
+    check_services_page();
+}
+
+TEST_F(KeysTest, AreUniqueInGerman) {
+    QTranslator german;
+    ASSERT_TRUE(german.load(":/i18n/postern_de.qm"));
+    QApplication::installTranslator(&german);
+    check_services_page();
+    program_.reset();
+    QApplication::removeTranslator(&german);
 }
 
 TEST_F(WindowTest, SpeaksGerman) {
