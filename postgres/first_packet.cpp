@@ -37,4 +37,19 @@ FirstPacket judge_first_packet(Bytes bytes) noexcept {
     }
 }
 
+bool may_be_said_twice(FirstPacket kind, Bytes bytes) noexcept {
+    const std::string_view text = as_text(bytes);
+    switch (kind) {
+        case FirstPacket::ssl_request:
+        case FirstPacket::gss_request:
+        case FirstPacket::startup_message:
+            return text.size() == read_u32(text, 0);
+        case FirstPacket::tls:
+            // One record, whole or not: its length stands in the last two of its first five bytes.
+            return text.size() < 5 || text.size() - 5 <= (read_u32(text, 1) & 0xffffU);
+        default:
+            return false;
+    }
+}
+
 }  // namespace postern::postgres

@@ -21,4 +21,9 @@ enum class FirstPacket {
 /// Judges all bytes that have come so far. A verdict other than incomplete is final.
 FirstPacket judge_first_packet(Bytes bytes) noexcept;
 
+/// Whether it does no harm when a server gets these bytes twice, over two connections: they are that packet
+/// with nothing behind it, and it only begins a connection. What comes behind may change data, and a cancel
+/// request that comes late hits another query.
+bool may_be_said_twice(FirstPacket kind, Bytes bytes) noexcept;
+
 }  // namespace postern::postgres

@@ -20,9 +20,6 @@ namespace {
 
 using postgres::FirstPacket;
 
-/// The gateway takes as much behind a CONNECT, and more.
-constexpr std::size_t kMostFirstBytes = 4096;
-
 class PassthroughSession {
 public:
     PassthroughSession(Agent& agent, LocalPortPtr port, LocalProgram program, std::size_t loop,
@@ -38,8 +35,8 @@ public:
 private:
     asio::awaitable<std::optional<Tunnel>> open();
     asio::awaitable<bool> read_first_packet();
-    void take_what_is_there();
     std::unique_ptr<LiveTunnels::Entry> register_open(Tunnel& tunnel);
+    asio::awaitable<std::optional<net::RelayEnd>> send_first_bytes(Tunnel& tunnel);
     asio::awaitable<void> finish(Tunnel& tunnel, const net::RelayEnd& end);
     asio::awaitable<void> refuse(Refusal refusal);
 
@@ -49,6 +46,7 @@ private:
     const std::size_t loop_;
     net::PlainStream local_;
     FirstPacket kind_ = FirstPacket::incomplete;
+    /// What has been read of the client and not been sent.
     std::string first_bytes_;
     std::size_t first_bytes_count_ = 0;
     std::optional<net::ConnectionSlots::Slot> slot_;
@@ -63,11 +61,14 @@ asio::awaitable<void> PassthroughSession::run() {
         co_return;
     }
     const auto live = register_open(*tunnel);
-    net::RelayOptions options;
-    options.counters = &live->counters();
-    const auto end = co_await net::relay(local_, *tunnel->stream, options);
+    auto end = co_await send_first_bytes(*tunnel);
+    if (!end) {
+        net::RelayOptions options;
+        options.counters = &live->counters();
+        end = co_await net::relay(local_, *tunnel->stream, options);
+    }
     local_.close();
-    co_await finish(*tunnel, end);
+    co_await finish(*tunnel, *end);
 }
 
 // Nothing when the client is gone, or was told why it may not.
@@ -84,33 +85,21 @@ asio::awaitable<std::optional<Tunnel>> PassthroughSession::open() {
     }
     slot_ = std::move(admitted->slot);
     agent_.find_program(program_, loop_);
-    if (!port_->is_postgres) {
-        take_what_is_there();
-    }
     std::string claims = program_.claims();
     first_bytes_count_ = first_bytes_.size();
+    std::string with_connect;
+    if (postgres::may_be_said_twice(kind_, postgres::as_bytes(first_bytes_))) {
+        with_connect = std::exchange(first_bytes_, {});
+    }
     Caller caller{agent_.warm(loop_), port_, std::move(admitted->login)};
     auto tunnel =
-        co_await agent_.dialer().dial(std::move(caller), std::move(first_bytes_), std::move(claims));
+        co_await agent_.dialer().dial(std::move(caller), std::move(with_connect), std::move(claims));
     if (!tunnel) {
         Refusal refusal = tunnel.error();
         co_await refuse(std::move(refusal));
         co_return std::nullopt;
     }
     co_return *std::move(tunnel);
-}
-
-// A client that speaks first has often spoken by now: its words travel with the CONNECT. Whatever comes
-// later, or the end, is the relay's.
-void PassthroughSession::take_what_is_there() {
-    if (!local_.has_unread()) {
-        return;
-    }
-    std::array<unsigned char, kMostFirstBytes> block{};
-    const auto got = local_.try_read(net::Buffer(block));
-    if (got && *got) {
-        first_bytes_.assign(reinterpret_cast<const char*>(block.data()), **got);
-    }
 }
 
 // Whether there is one to pass on. A client that sends none, or something else, is not worth a backend's
@@ -148,6 +137,23 @@ std::unique_ptr<LiveTunnels::Entry> PassthroughSession::register_open(Tunnel& tu
     tell_accepted(agent_, local_, port_->service, std::move(program_), tunnel.connection_id);
     port_->ended_bytes_out += first_bytes_count_;
     return live;
+}
+
+// What did not travel with the CONNECT. An end when that fails.
+asio::awaitable<std::optional<net::RelayEnd>> PassthroughSession::send_first_bytes(Tunnel& tunnel) {
+    const std::string bytes = std::exchange(first_bytes_, {});
+    if (bytes.empty()) {
+        co_return std::nullopt;
+    }
+    const auto sent = co_await tunnel.stream->write_all(postgres::as_bytes(bytes));
+    if (sent) {
+        co_return std::nullopt;
+    }
+    net::RelayEnd end;
+    end.ended_by = net::Side::b;
+    end.failure = sent.error();
+    end.b_is_whole = false;
+    co_return std::move(end);
 }
 
 asio::awaitable<void> PassthroughSession::finish(Tunnel& tunnel, const net::RelayEnd& end) {

@@ -225,7 +225,6 @@ template <class Made>
 asio::awaitable<std::optional<std::string>> Dialer::connect(Reached& reached, TunnelOrder order,
                                                             Asked<Made>& asked) {
     auto& connection = *reached.connection;
-    const bool is_repeatable = order.is_repeatable || order.first_bytes.empty();
     auto connected = co_await connection.connect(std::move(order), patience_.answer);
     if (connected) {
         asked.was_let_in = true;
@@ -234,10 +233,9 @@ asio::awaitable<std::optional<std::string>> Dialer::connect(Reached& reached, Tu
     asked.made = connected.error();
     const bool has_timed_out = connected.error().code == Code::timed_out;
     // An answer that says "timed out" is the end of the gateway's patience with a connection that asked
-    // nothing.
-    const bool has_not_been_asked = connection.has_heard() ? has_timed_out : !connection.was_delivered();
-    const bool is_lost = !connection.has_heard() && !has_timed_out;
-    asked.is_to_be_repeated = reached.is_warm && (has_not_been_asked || (is_lost && is_repeatable));
+    // nothing. No answer in all that time is a gateway that hangs, and not a connection that had died.
+    const bool had_died = connection.has_heard() ? has_timed_out : !has_timed_out;
+    asked.is_to_be_repeated = reached.is_warm && had_died;
     co_return std::nullopt;
 }
 
@@ -254,7 +252,6 @@ asio::awaitable<Outcome<Tunnel>> Dialer::dial(Caller caller, std::string first_b
     TunnelOrder order;
     order.service = caller.port->service;
     order.first_bytes = std::move(first_bytes);
-    order.is_repeatable = caller.port->is_postgres;
     order.claims = std::move(claims);
     auto gateways = choice_.order(order.service, caller.login->catalogue(), std::chrono::steady_clock::now());
     Ask<Tunnel> put = [this, order = std::move(order)](Reached reached) {

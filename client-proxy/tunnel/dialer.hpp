@@ -55,8 +55,8 @@ class Dialer {
 public:
     explicit Dialer(DialPatience patience = {}) : patience_(patience) {}
 
-    /// A tunnel as it is, to the port's service. `first_bytes` travel with the CONNECT, and `claims`
-    /// (TunnelOrder). When a warm connection turns out to be dead they are sent a second time.
+    /// A tunnel as it is, to the port's service. `first_bytes` travel with the CONNECT, and `claims`. What
+    /// the backend may not be told twice is for the tunnel itself (TunnelOrder).
     boost::asio::awaitable<Outcome<Tunnel>> dial(Caller caller, std::string first_bytes,
                                                  std::string claims = {});
     /// With TLS to PostgreSQL, its certificate verified to be that of the service. CONNECT and ClientHello
@@ -95,8 +95,7 @@ private:
     struct Asked {
         Outcome<Made> made = Refusal();
         bool was_let_in = false;
-        /// A warm connection had ended, or ended as it was asked: nothing speaks against asking over a fresh
-        /// one.
+        /// A warm connection had ended, or ended as it was asked: a fresh one is asked.
         bool is_to_be_repeated = false;
     };
     template <class Made>

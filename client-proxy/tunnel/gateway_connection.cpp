@@ -145,7 +145,6 @@ asio::awaitable<Outcome<GatewayConnection::Answer>> GatewayConnection::ask(
     std::string request, bool opens_tunnel, std::chrono::milliseconds patience) {
     if (is_warm_) {
         tls_.socket().expect_confirmation_within(kWarmConfirmation);
-        confirmed_before_ = tls_.socket().confirmed_bytes();
     }
     std::function<void()> cut = [this] { cancel(); };
     const net::Deadline deadline(executor(), patience, std::move(cut));
@@ -234,10 +233,6 @@ void GatewayConnection::end_if_silent(std::chrono::steady_clock::time_point now)
 
 bool GatewayConnection::is_quiet() noexcept {
     return tls_.socket().is_silent() && SSL_has_pending(tls_.native()) == 0;
-}
-
-bool GatewayConnection::was_delivered() noexcept {
-    return tls_.socket().confirmed_bytes() != confirmed_before_;
 }
 
 Refusal GatewayConnection::verdict(Failure failure) const {

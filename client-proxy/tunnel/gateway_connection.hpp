@@ -4,7 +4,6 @@
 #pragma once
 
 #include <chrono>
-#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -31,11 +30,9 @@ struct TunnelOrder {
     std::string cancel_of;
     /// What the local program says of itself, for the record; may be empty.
     std::string claims;
-    /// First bytes for the backend; they travel with the CONNECT.
+    /// First bytes for the backend; they travel with the CONNECT. It may be asked again over another
+    /// connection when its answer is lost, and the backend has got them then: only what it may be told twice.
     std::string first_bytes;
-    /// Whether it does no harm when the backend gets the first bytes twice, over two connections: so with
-    /// PostgreSQL's start-up.
-    bool is_repeatable = true;
 };
 
 class GatewayConnection final : public net::ByteStream {
@@ -58,9 +55,6 @@ public:
     void note_warm() noexcept { is_warm_ = true; }
     /// Whether a byte of an answer has come.
     bool has_heard() const noexcept { return has_heard_; }
-    /// Whether the gateway's machine has taken anything of what was last asked: if not, asking again over
-    /// another connection cannot mean asking twice.
-    bool was_delivered() noexcept;
 
     /// Of a tunnel, every few seconds: one whose gateway's machine has left what was sent unanswered for a
     /// minute ends as lost.
@@ -105,8 +99,6 @@ private:
     bool has_heard_ = false;
     bool is_warm_ = false;
     net::AnswerWatch answers_;
-    /// What the gateway's machine had confirmed before the request.
-    std::uint64_t confirmed_before_ = 0;
 };
 
 /// A gateway that lets the tunnel in, and the tunnel.

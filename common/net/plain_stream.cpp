@@ -244,10 +244,6 @@ void PlainStream::give_up() noexcept {
     ::shutdown(fd(), SHUT_RDWR);
 }
 
-std::uint64_t PlainStream::confirmed_bytes() noexcept {
-    return tcp_info_of(fd()).bytes_acked;
-}
-
 Endpoint PlainStream::local() const {
     boost::system::error_code error;
     const auto endpoint = socket_.local_endpoint(error);

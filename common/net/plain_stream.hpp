@@ -63,9 +63,6 @@ public:
     PeerAnswers answers() noexcept;
     /// Ends the connection as if it had been lost: reading fails with end_of_stream on TLS, writing too.
     void give_up() noexcept;
-    /// How many of the bytes that were sent the peer's machine has confirmed, also after the connection was
-    /// lost.
-    std::uint64_t confirmed_bytes() noexcept;
 
     /// Empty addresses once the connection is gone.
     Endpoint local() const;

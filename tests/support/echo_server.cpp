@@ -91,6 +91,7 @@ void EchoServer::serve() {
             }
             const ssize_t got = ::recv(fd, block.data(), block.size(), 0);
             if (got > 0) {
+                heard_ += static_cast<std::size_t>(got);
                 pending[fd].append(block.data(), static_cast<std::size_t>(got));
                 flush(fd);
             } else {

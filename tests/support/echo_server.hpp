@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <thread>
 
 namespace postern::test {
@@ -19,6 +20,8 @@ public:
     int open() const noexcept { return open_; }
     /// Connections that were ever accepted.
     int accepted() const noexcept { return accepted_; }
+    /// Bytes that ever came, over all of them.
+    std::size_t heard() const noexcept { return heard_; }
 
 private:
     void serve();
@@ -29,6 +32,7 @@ private:
     int port_ = 0;
     std::atomic<int> open_ = 0;
     std::atomic<int> accepted_ = 0;
+    std::atomic<std::size_t> heard_ = 0;
     std::thread thread_;
 };
 

@@ -56,6 +56,10 @@ void Relay::close_at_next_word() {
     doomed_until_ = accepted_.load();
 }
 
+void Relay::close_at_next_answer() {
+    answers_lost_until_ = accepted_.load();
+}
+
 void Relay::serve() {
     for (;;) {
         std::vector<pollfd> waiting{{wake_, POLLIN, 0}, {listener_, POLLIN, 0}};
@@ -77,7 +81,7 @@ void Relay::serve() {
                 continue;
             }
             const End end = found->second;
-            const bool is_doomed = end.is_client && end.number <= doomed_until_;
+            const bool is_doomed = end.number <= (end.is_client ? doomed_until_ : answers_lost_until_);
             if (is_doomed || !pass(waiting[i].fd, end.other)) {
                 drop(waiting[i].fd);
             }

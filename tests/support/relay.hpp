@@ -25,6 +25,8 @@ public:
     /// Connections that are open now are closed, without a byte having been passed on, when their client next
     /// says something.
     void close_at_next_word();
+    /// The same when their server next says something: what the client said before has arrived.
+    void close_at_next_answer();
 
 private:
     void serve();
@@ -39,6 +41,7 @@ private:
     std::atomic<int> accepted_ = 0;
     std::atomic<int> open_ = 0;
     std::atomic<int> doomed_until_ = 0;
+    std::atomic<int> answers_lost_until_ = 0;
     struct End {
         int other = -1;
         bool is_client = false;

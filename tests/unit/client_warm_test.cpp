@@ -4,18 +4,24 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <functional>
 #include <future>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <boost/asio/post.hpp>
 #include <fmt/format.h>
+#include <gmock/gmock.h>
 
 #include "client-proxy/agent/agent.hpp"
+#include "net/deadline.hpp"
+#include "net/listener.hpp"
+#include "net/tls_stream.hpp"
 #include "support/relay.hpp"
 #include "unit/gateway_fixture.hpp"
 
@@ -31,22 +37,8 @@ using test::Relay;
 class Heard final : public EventSink {
 public:
     void note(Event event) override {
-        std::function<void()> work;
-        {
-            const std::lock_guard lock(mutex_);
-            if (event.kind == EventKind::accepted) {
-                std::swap(work, at_accepted_);
-            }
-            events_.push_back(std::move(event));
-        }
-        if (work) {
-            work();
-        }
-    }
-    /// Once, on the loop's thread.
-    void at_accepted(std::function<void()> work) {
         const std::lock_guard lock(mutex_);
-        at_accepted_ = std::move(work);
+        events_.push_back(std::move(event));
     }
     std::size_t refusals(Code code) const {
         const std::lock_guard lock(mutex_);
@@ -58,7 +50,6 @@ public:
 private:
     mutable std::mutex mutex_;
     std::vector<Event> events_;
-    std::function<void()> at_accepted_;
 };
 
 /// A login that tests replace, as a renewal or a logout does.
@@ -67,6 +58,9 @@ public:
     explicit ChangingLogin(LoginPtr login) : login_(std::move(login)) {}
     boost::asio::awaitable<Outcome<LoginPtr>> current(std::chrono::milliseconds, WaitsFor) override {
         LoginPtr login = latest();
+        if (const auto work = take_work()) {
+            work();
+        }
         if (!login) {
             Refusal nobody{Code::unauthenticated, "logged out", {}, {}};
             co_return std::move(nobody);
@@ -81,10 +75,62 @@ public:
         const std::lock_guard lock(mutex_);
         login_ = std::move(login);
     }
+    /// Once, on the loop's thread, before the session that asks goes on.
+    void at_next_ask(std::function<void()> work) {
+        const std::lock_guard lock(mutex_);
+        at_next_ask_ = std::move(work);
+    }
 
 private:
+    std::function<void()> take_work() {
+        const std::lock_guard lock(mutex_);
+        return std::exchange(at_next_ask_, nullptr);
+    }
+
     mutable std::mutex mutex_;
     LoginPtr login_;
+    std::function<void()> at_next_ask_;
+};
+
+/// A gateway that hears what is asked of it and all that comes with it, and is gone without an answer.
+class LostGateway {
+public:
+    LostGateway(const net::TlsCredentials& own, const pki::TrustBundle& user_ca)
+        : tls_(net::TlsContext::server(own, user_ca, net::ClientCertificate::required).value()),
+          loops_(1),
+          listener_(net::Listener::bind(net::Address{"127.0.0.1", "0"}).value()) {
+        listener_.accept_on(loops_, [this](auto& loop, std::size_t, net::PlainStream socket) {
+            net::spawn(loop, "lost", serve(std::move(socket)));
+        });
+        loops_.start();
+    }
+    unsigned short port() const { return listener_.port(); }
+    std::string heard() const {
+        const std::lock_guard lock(mutex_);
+        return heard_;
+    }
+
+private:
+    boost::asio::awaitable<void> serve(net::PlainStream socket) {
+        net::TlsStream tls(std::move(socket), tls_, net::TlsStream::Role::server);
+        const auto done = co_await tls.handshake();
+        std::function<void()> cut = [&tls] { tls.cancel(); };
+        const net::Deadline deadline(tls.executor(), 300ms, std::move(cut));
+        std::array<unsigned char, 4096> block{};
+        const net::Buffer into(block);
+        for (bool is_open = done.has_value(); is_open;) {
+            const auto got = co_await tls.read_some(into);
+            is_open = got && *got > 0;
+            const std::lock_guard lock(mutex_);
+            heard_.append(reinterpret_cast<const char*>(block.data()), got ? *got : 0);
+        }
+    }
+
+    net::TlsContext tls_;
+    mutable std::mutex mutex_;
+    std::string heard_;
+    net::EventLoops loops_;
+    net::Listener listener_;
 };
 
 class WarmConnections : public gateway::GatewayFixture {
@@ -141,6 +187,29 @@ protected:
         }
         char byte = 0;
         return ::recv(local.get(), &byte, 1, 0) == 1 ? std::string(1, byte) : std::string();
+    }
+
+    /// A client that has said that before it is served.
+    UniqueFd speak_at_once(const LocalPort& port, const std::string& said) {
+        std::promise<void> is_held;
+        std::promise<void> goes_on;
+        logins_->at_next_ask([&is_held, until = goes_on.get_future().share()] {
+            is_held.set_value();
+            until.wait();
+        });
+        UniqueFd local = connect_to(port.number);
+        // A session of PostgreSQL's asks for the login once the first packet is there.
+        EXPECT_EQ(::send(local.get(), said.data(), said.size(), MSG_NOSIGNAL),
+                  static_cast<ssize_t>(said.size()));
+        is_held.get_future().wait();
+        goes_on.set_value();
+        return local;
+    }
+    static std::string read(const UniqueFd& local, std::size_t size) {
+        std::string heard(size, '\0');
+        const ssize_t got = ::recv(local.get(), heard.data(), size, MSG_WAITALL);
+        heard.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+        return heard;
     }
 
     Heard heard_;
@@ -224,26 +293,43 @@ TEST_F(WarmConnections, ThatDieAsTheyAreAskedAreNotNoticed) {
     EXPECT_GE(line_->accepted(), 3) << "a fresh one in place of the dead one";
 }
 
-TEST_F(WarmConnections, AreNotAskedTwiceForWhatMayNotBeSaidTwice) {
+TEST_F(WarmConnections, ThatDieBeforeTheirAnswerComesHaveNothingSaidTwice) {
     run();
     ASSERT_TRUE(has_ready(2));
-    // The loop waits, so that the second client has spoken before it is served.
-    std::promise<void> is_held;
-    std::promise<void> goes_on;
-    heard_.at_accepted([&] {
-        is_held.set_value();
-        goes_on.get_future().wait();
-    });
-    const UniqueFd first = connect_to(port_->number);
-    is_held.get_future().wait();
-    line_->close_at_next_word();
-    const UniqueFd second = connect_to(port_->number);
-    ASSERT_EQ(::send(second.get(), "x", 1, MSG_NOSIGNAL), 1);
-    goes_on.set_value();
-    char byte = 0;
-    EXPECT_LE(::recv(second.get(), &byte, 1, 0), 0);
-    EXPECT_EQ(count("connection.accepted"), 1U) << "the first one's alone";
-    EXPECT_TRUE(eventually([&] { return echo_.accepted() == 1; }));
+    line_->close_at_next_answer();
+    const UniqueFd local = speak_at_once(*port_, "x");
+    EXPECT_EQ(read(local, 1), "x");
+    EXPECT_EQ(count("connection.accepted"), 2U) << "asked for once more";
+    EXPECT_EQ(echo_.heard(), 1U);
+}
+
+TEST_F(WarmConnections, WhatMayNotBeSaidTwiceIsSaidToTheGatewayThatLetsItIn) {
+    run(WarmOptions{0, 16, 5min, 4min});
+    const LostGateway lost(server_credentials("gateway/gw0"), user_ca_->bundle);
+    logins_->change(login(*alice_, {{"gw0", at(lost.port())}, {"gw1", at(line_->port())}}));
+    const UniqueFd local = speak_at_once(*port_, "x");
+    EXPECT_EQ(read(local, 1), "x");
+    EXPECT_THAT(lost.heard(), testing::AllOf(testing::StartsWith("CONNECT"), testing::EndsWith("\r\n\r\n")));
+    EXPECT_EQ(echo_.heard(), 1U);
+}
+
+TEST_F(WarmConnections, OfPostgresqlTheFirstPacketAloneIsSaidWithTheConnect) {
+    const std::string startup("\0\0\0\x14\0\x03\0\0user\0alice\0\0", 20);
+    const std::string query("Q\0\0\0\x0dINSERT..\0", 14);
+    const std::string cancel("\0\0\0\x10\x04\xd2\x16\x2e\0\0\0\x01\0\0\0\x02", 16);
+    run(WarmOptions{0, 16, 5min, 4min});
+    for (const auto& [said, travels] :
+         {std::pair(startup, true), {startup + query, false}, {cancel, false}}) {
+        const LostGateway lost(server_credentials("gateway/gw0"), user_ca_->bundle);
+        const auto before = echo_.heard();
+        agent_.reset();
+        logins_->change(login(*alice_, {{"gw0", at(lost.port())}, {"gw1", at(line_->port())}}));
+        begin(WarmOptions{0, 16, 5min, 4min});
+        const UniqueFd local = speak_at_once(*open(true), said);
+        EXPECT_EQ(read(local, said.size()), said);
+        EXPECT_THAT(lost.heard(), testing::EndsWith("\r\n\r\n" + (travels ? said : std::string())));
+        EXPECT_EQ(echo_.heard() - before, said.size());
+    }
 }
 
 TEST_F(WarmConnections, AreJudgedWhenTheyAreUsed) {

@@ -36,6 +36,7 @@ protected:
     static std::string service(const std::string& name, unsigned short port,
                                const std::string& protocol = "tcp");
     static std::string rule(const std::string& name);
+    net::TlsCredentials server_credentials(const std::string& path) const;
     void write_server(const std::string& name, const std::string& path) const;
     unsigned short port() const { return server_->ports().front(); }
     unsigned short echo_port() const { return static_cast<unsigned short>(echo_.port()); }
@@ -76,7 +77,6 @@ protected:
     std::string more_gateway_;
 
 private:
-    net::TlsCredentials server_credentials(const std::string& path) const;
     void start_ca();
     static boost::asio::awaitable<http::Response> answer_ca(GatewayFixture* test);
     std::vector<nlohmann::json> all_records() const;

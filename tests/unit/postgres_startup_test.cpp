@@ -291,6 +291,20 @@ TEST(FirstPacket, IsNamedWhenItIsWhole) {
     EXPECT_EQ(judge("\x16"), FirstPacket::tls);
 }
 
+TEST(FirstPacket, MayBeSaidTwiceAloneAndWhereItOnlyBeginsAConnection) {
+    const auto may = [](std::string_view bytes) { return may_be_said_twice(judge(bytes), as_bytes(bytes)); };
+    const std::string hello("\x16\x03\x01\x00\x04helo", 9);
+    for (const std::string& good :
+         {std::string(kSslRequest), std::string(kGssEncRequest), std::string(kStartup), hello}) {
+        EXPECT_TRUE(may(good));
+        EXPECT_FALSE(may(good + "Q"));
+    }
+    EXPECT_TRUE(may("\x16")) << "the rest of the ClientHello follows";
+    EXPECT_FALSE(may(packet(u32(kCancelRequestCode) + "pid_secr")));
+    EXPECT_FALSE(may("")) << "nothing is known of it";
+    EXPECT_FALSE(may("GET / HTTP/1.1"));
+}
+
 TEST(FirstPacket, IsIncompleteUntilItsLastByte) {
     EXPECT_EQ(judge(""), FirstPacket::incomplete);
     for (const auto& whole : {kSslRequest, kStartup}) {
