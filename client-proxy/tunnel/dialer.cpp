@@ -57,9 +57,15 @@ Result<void> check_database_identity(const pki::Certificate& certificate, const 
     return {};
 }
 
+net::Turnstile& Dialer::handshakes(const std::string& gateway) {
+    const std::lock_guard lock(mutex_);
+    return handshakes_.try_emplace(gateway, kHandshakesAtOnce).first->second;
+}
+
 asio::awaitable<Outcome<std::unique_ptr<GatewayConnection>>> Dialer::open(GatewayEntry gateway,
                                                                           LoginPtr login) {
-    const auto pass = co_await handshakes_.enter(patience_.turn);
+    auto& turnstile = handshakes(gateway.name);
+    const auto pass = co_await turnstile.enter(patience_.turn);
     if (!pass) {
         co_return gateway_refusal(pass.error(), gateway.name);
     }
@@ -83,6 +89,8 @@ struct Dialer::Race {
     bool is_over = false;
     std::optional<Reached> winner;
     std::vector<Lost> lost;
+    /// Who has been dialled and has not answered, since when.
+    std::map<std::string, std::chrono::steady_clock::time_point> dialled;
     std::size_t running = 0;
 
     /// One that takes part, until it leaves however it leaves.
@@ -104,10 +112,21 @@ struct Dialer::Race {
 asio::awaitable<void> Dialer::run_in(std::shared_ptr<Race> race, GatewayEntry gateway, LoginPtr login) {
     const Race::Runner runner(race);
     GatewayEntry entry = gateway;
-    auto opened = co_await open(std::move(gateway), std::move(login));
+    auto& turnstile = handshakes(entry.name);
+    const auto pass = co_await turnstile.enter(patience_.turn);
     if (race->is_over) {
         co_return;
     }
+    if (!pass) {
+        race->lost.push_back({entry.name, gateway_refusal(pass.error(), entry.name)});
+        co_return;
+    }
+    race->dialled[entry.name] = std::chrono::steady_clock::now();
+    auto opened = co_await GatewayConnection::open(std::move(gateway), std::move(login), patience_.gateway);
+    if (race->is_over) {
+        co_return;
+    }
+    race->dialled.erase(entry.name);
     if (opened) {
         race->is_over = true;
         race->winner.emplace(Reached{*std::move(opened), std::move(entry), false});
@@ -145,6 +164,13 @@ asio::awaitable<Outcome<Dialer::Reached>> Dialer::race(LoginPtr login, std::vect
         }
         race->lost.clear();
         if (race->winner) {
+            // Who had the head start and has not answered is taken for silent.
+            const auto now = std::chrono::steady_clock::now();
+            for (const auto& [name, since] : race->dialled) {
+                if (now - since >= patience_.head_start) {
+                    choice_.failed(name, now);
+                }
+            }
             Reached reached = *std::move(race->winner);
             std::erase_if(gateways,
                           [&](const GatewayEntry& one) { return one.name == reached.gateway.name; });

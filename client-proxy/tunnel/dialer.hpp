@@ -5,7 +5,9 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -117,12 +119,16 @@ private:
                                                                std::vector<GatewayEntry> gateways,
                                                                TunnelOrder order);
 
-    /// A burst of local connections is not to drown its own handshakes.
+    /// A burst of local connections is not to drown its own handshakes. Each gateway has its own turnstile:
+    /// where one is silent, nobody waits for another behind those who wait for it.
     static constexpr std::size_t kHandshakesAtOnce = 64;
+    net::Turnstile& handshakes(const std::string& gateway);
 
     DialPatience patience_;
-    net::Turnstile handshakes_{kHandshakesAtOnce};
     GatewayChoice choice_;
+    std::mutex mutex_;
+    /// By gateway. As many as catalogues name.
+    std::map<std::string, net::Turnstile> handshakes_;
 };
 
 /// Whether the certificate, whose chain has been verified, is that of the service's PostgreSQL:

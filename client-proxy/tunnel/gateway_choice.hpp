@@ -25,7 +25,7 @@ public:
     /// behind.
     std::vector<GatewayEntry> order(std::string_view service, const Catalogue& catalogue, Time now) const;
     void worked(std::string_view service, std::string_view gateway);
-    /// It could not be reached.
+    /// It could not be reached, or was silent until another one had answered.
     void failed(std::string_view gateway, Time now);
     /// The network is another one: who failed may be reached now.
     void forget_failures();

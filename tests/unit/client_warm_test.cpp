@@ -433,6 +433,23 @@ TEST_F(WarmConnections, AnotherGatewayIsTriedBesideOneThatDoesNotAnswer) {
     EXPECT_LT(std::chrono::steady_clock::now() - again, 300ms);
 }
 
+TEST_F(WarmConnections, AGatewayThatDoesNotAnswerHoldsUpNobodyAtAnother) {
+    run(WarmOptions{0, 16, 5min, 4min});
+    const gateway::SmallBackend silent;
+    logins_->change(login(*alice_, {{"gw0", at(silent.port())}, {"gw1", at(line_->port())}}));
+    const auto began = std::chrono::steady_clock::now();
+    std::vector<UniqueFd> burst;
+    for (int i = 0; i < 150; ++i) {
+        burst.push_back(connect_to(port_->number));
+    }
+    for (const auto& one : burst) {
+        EXPECT_EQ(say(one), "x");
+    }
+    EXPECT_LT(std::chrono::steady_clock::now() - began, 5s) << "half of the patience with the silent one";
+    EXPECT_EQ(agent_->dialer().preferred("another", logins_->latest()->catalogue())->name, "gw1")
+        << "no service's next connection begins with the silent one";
+}
+
 TEST_F(WarmConnections, AGatewayThatIsDownCostsTheNextOnesNothing) {
     run(WarmOptions{0, 16, 5min, 4min});
     auto down = std::make_unique<Relay>(port());
