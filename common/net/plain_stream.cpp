@@ -304,8 +304,8 @@ Result<Address> parse_address(std::string_view text) {
 
 namespace {
 
-/// getaddrinfo runs on a thread of Asio's and cannot be interrupted: whoever waits for it goes when the time
-/// is up, and the answer finds nobody.
+/// getaddrinfo runs on a thread of Asio's, one call after the other, and cannot be interrupted: whoever waits
+/// for it goes when the time is up, and the answer finds nobody. One that has not begun by then never does.
 struct Lookup {
     explicit Lookup(const asio::any_io_executor& executor) : resolver(executor), answered(executor) {}
     asio::ip::tcp::resolver resolver;
@@ -338,6 +338,7 @@ asio::awaitable<Result<std::vector<asio::ip::tcp::endpoint>>> resolve(Address ad
                                    });
     co_await lookup->answered.async_wait(kAwait);
     if (!lookup->is_done) {
+        lookup->resolver.cancel();
         co_return Failure{Code::timed_out, "looking up " + address.host + " took too long"};
     }
     if (lookup->error) {

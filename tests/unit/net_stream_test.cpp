@@ -1,12 +1,15 @@
 // Sockets, listeners, deadlines, and the bounds on how many may come.
 #include <linux/filter.h>
 #include <poll.h>
+#include <dlfcn.h>
+#include <netdb.h>
 #include <sys/socket.h>
 
 #include <array>
 #include <atomic>
 #include <chrono>
 #include <filesystem>
+#include <string_view>
 #include <thread>
 
 #include <boost/asio/steady_timer.hpp>
@@ -21,6 +24,21 @@
 #include "net/listener.hpp"
 #include "net/pending_connections.hpp"
 #include "support/net_fixture.hpp"
+
+namespace {
+std::atomic<int> slow_lookups = 0;
+}  // namespace
+
+/// In place of the C library's: names in slow.test take their time, as where no name server answers.
+extern "C" int getaddrinfo(const char* node, const char* service, const addrinfo* hints, addrinfo** found) {
+    if (node != nullptr && std::string_view(node).ends_with(".slow.test")) {
+        ++slow_lookups;
+        std::this_thread::sleep_for(std::chrono::milliseconds(600));
+        return EAI_AGAIN;
+    }
+    static const auto real = reinterpret_cast<decltype(&::getaddrinfo)>(::dlsym(RTLD_NEXT, "getaddrinfo"));
+    return real(node, service, hints, found);
+}
 
 namespace postern::net {
 namespace {
@@ -88,6 +106,26 @@ TEST(Dial, GivesUpWhenTheListenersQueueIsFull) {
     const auto start = std::chrono::steady_clock::now();
     EXPECT_EQ(dial_failure("127.0.0.1:" + std::to_string(listener.port()), 200ms), Code::timed_out);
     EXPECT_LT(std::chrono::steady_clock::now() - start, 3s);
+}
+
+TEST(Dial, ALookUpThatNobodyWaitsForAnyMoreTakesNoTurn) {
+    const Listener listener = Listener::bind(parse_address("127.0.0.1:0").value()).value();
+    boost::asio::io_context loop;
+    std::array<std::optional<Result<PlainStream>>, 5> late;
+    std::vector<awaitable<void>> dials;
+    for (auto& out : late) {
+        dials.push_back(dial_and_keep(parse_address("db.slow.test:1").value(), 100ms, out));
+    }
+    slow_lookups = 0;
+    test::run_all(loop, std::move(dials));
+    for (const auto& out : late) {
+        EXPECT_EQ(out->error().code, Code::timed_out);
+    }
+    std::optional<Result<PlainStream>> next;
+    Address address{"localhost", std::to_string(listener.port())};
+    test::run(loop, dial_and_keep(std::move(address), 20s, next));
+    EXPECT_TRUE(next->has_value());
+    EXPECT_EQ(slow_lookups, 1) << "the one that was under way";
 }
 
 /// Messages of those sizes, each read with buffers of that size, as it comes.
