@@ -29,24 +29,9 @@ using Socket = asio::generic::stream_protocol::socket;
 
 namespace {
 
-/// What the kernel's structure has behind the C library's (linux/tcp.h, Linux 4.2).
-struct KernelTcpInfo {
-    tcp_info known;
-    std::uint64_t pacing_rate;
-    std::uint64_t max_pacing_rate;
-    std::uint64_t bytes_acked;
-    std::uint64_t bytes_received;
-    std::uint32_t segs_out;
-    std::uint32_t segs_in;
-};
-static_assert(sizeof(tcp_info) == 104);
+/// Until a Unix socket whose queue is full is tried again.
+constexpr std::chrono::milliseconds kLocalPause{5};
 
-KernelTcpInfo tcp_info_of(int fd) noexcept {
-    KernelTcpInfo info{};
-    socklen_t size = sizeof info;
-    ::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size);
-    return info;
-}
 
 Failure cancelled() {
     return Failure{Code::cancelled, "the stream was closed on this side"};
@@ -236,7 +221,19 @@ void PlainStream::expect_confirmation_within(std::chrono::milliseconds patience)
 }
 
 PeerAnswers PlainStream::answers() noexcept {
-    const KernelTcpInfo info = tcp_info_of(fd());
+    // What the kernel's structure has behind the C library's (linux/tcp.h, Linux 4.2).
+    struct {
+        tcp_info known;
+        std::uint64_t pacing_rate;
+        std::uint64_t max_pacing_rate;
+        std::uint64_t bytes_acked;
+        std::uint64_t bytes_received;
+        std::uint32_t segs_out;
+        std::uint32_t segs_in;
+    } info{};
+    static_assert(sizeof info.known == 104);
+    socklen_t size = sizeof info;
+    ::getsockopt(fd(), IPPROTO_TCP, TCP_INFO, &info, &size);
     return {info.known.tcpi_retransmits > 0 || info.known.tcpi_probes > 0, info.segs_in};
 }
 
@@ -367,13 +364,36 @@ asio::awaitable<Result<PlainStream>> connect(asio::generic::stream_protocol::end
     co_return std::move(stream);
 }
 
+/// A Unix socket whose queue is full says EAGAIN, and tells nobody when there is room; Asio would take it for
+/// a connection in progress, and then for one that stands.
+asio::awaitable<Result<PlainStream>> connect_local(asio::local::stream_protocol::endpoint endpoint,
+                                                   std::chrono::milliseconds patience) {
+    const asio::any_io_executor executor = co_await asio::this_coro::executor;
+    Socket socket(executor);
+    boost::system::error_code error;
+    socket.open(endpoint.protocol(), error);
+    if (error) co_return Failure{Code::io_failed, "opening a socket: " + error.message()};
+    ::fcntl(socket.native_handle(), F_SETFD, FD_CLOEXEC);
+    PlainStream stream(std::move(socket));
+    asio::steady_timer pause(executor);
+    const auto until = std::chrono::steady_clock::now() + patience;
+    while (::connect(stream.fd(), endpoint.data(), static_cast<socklen_t>(endpoint.size())) != 0) {
+        if (errno != EAGAIN && errno != EINTR) co_return Failure{Code::unreachable, std::strerror(errno)};
+        if (std::chrono::steady_clock::now() >= until) {
+            co_return Failure{Code::timed_out, "connecting took too long"};
+        }
+        pause.expires_after(kLocalPause);
+        co_await pause.async_wait(kAwait);
+    }
+    co_return std::move(stream);
+}
+
 }  // namespace
 
 asio::awaitable<Result<PlainStream>> dial(Address address, std::chrono::milliseconds patience) {
     if (address.is_unix) {
         const asio::local::stream_protocol::endpoint local(address.host);
-        const asio::generic::stream_protocol::endpoint endpoint(local);
-        Result<PlainStream> connected = co_await connect(endpoint, patience);
+        Result<PlainStream> connected = co_await connect_local(local, patience);
         if (connected.has_error()) co_return with_context(address.text(), connected.error());
         co_return connected;
     }

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <thread>
 
+#include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <gtest/gtest.h>
@@ -126,6 +127,41 @@ TEST(Dial, ALookUpThatNobodyWaitsForAnyMoreTakesNoTurn) {
     test::run(loop, dial_and_keep(std::move(address), 20s, next));
     EXPECT_TRUE(next->has_value());
     EXPECT_EQ(slow_lookups, 1) << "the one that was under way";
+}
+
+/// Connections to a Unix socket until no more fit into its queue.
+std::vector<UniqueFd> fill(const boost::asio::local::stream_protocol::endpoint& endpoint) {
+    std::vector<UniqueFd> fillers;
+    for (bool fits = true; fits && fillers.size() < 100;) {
+        fillers.emplace_back(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+        fits = ::connect(fillers.back().get(), endpoint.data(), static_cast<socklen_t>(endpoint.size())) == 0;
+    }
+    return fillers;
+}
+
+TEST(Dial, WaitsForAPlaceInTheQueueOfAUnixSocket) {
+    const std::string path = testing::TempDir() + "/postern_full_test.sock";
+    std::filesystem::remove(path);
+    const UniqueFd listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const boost::asio::local::stream_protocol::endpoint endpoint(path);
+    ASSERT_EQ(::bind(listener.get(), endpoint.data(), static_cast<socklen_t>(endpoint.size())), 0);
+    ASSERT_EQ(::listen(listener.get(), 0), 0);
+    const auto fillers = fill(endpoint);
+    const auto start = std::chrono::steady_clock::now();
+    EXPECT_EQ(dial_failure("unix:" + path, 200ms), Code::timed_out);
+    EXPECT_LT(std::chrono::steady_clock::now() - start, 3s);
+    boost::asio::io_context loop;
+    std::optional<Result<PlainStream>> out;
+    std::optional<UniqueFd> accepted;
+    boost::asio::steady_timer timer(loop, 50ms);
+    timer.async_wait([&](const boost::system::error_code&) {
+        accepted.emplace(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    });
+    test::run(loop, dial_and_keep(parse_address("unix:" + path).value(), 20s, out));
+    EXPECT_TRUE(accepted.has_value()) << "there was no room before";
+    ASSERT_TRUE(out->has_value());
+    EXPECT_EQ(out->value().try_write(test::as_bytes(std::string("x"))).value(), 1U);
+    std::filesystem::remove(path);
 }
 
 /// Messages of those sizes, each read with buffers of that size, as it comes.
