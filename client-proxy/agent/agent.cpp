@@ -28,9 +28,9 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr auto kGatewayPatience = std::chrono::seconds(5);
-constexpr int kShowings = 5;
 /// Between two looks at whether gateways still answer.
 constexpr auto kSilenceLook = std::chrono::seconds(5);
+constexpr std::chrono::milliseconds kLongestShowPause = std::chrono::minutes(1);
 /// Local connections on each loop that are told why they may not come in.
 constexpr std::size_t kMostStrangers = 16;
 /// Where libpq looks when it is given a folder and no port.
@@ -66,33 +66,52 @@ asio::awaitable<void> end_silent_tunnels(LiveTunnels& tunnels) {
     }
 }
 
-// Again until it is seen: a tunnel whose gateway does not hear of the new certificate is cut when the old one
-// ends.
+asio::awaitable<bool> show(GatewayEntry gateway, LoginPtr login) {
+    auto connection =
+        co_await GatewayConnection::open(std::move(gateway), std::move(login), kGatewayPatience);
+    if (!connection) {
+        co_return false;
+    }
+    std::string path = "/v1/services";
+    const auto answer = co_await (*connection)->get(std::move(path), kGatewayPatience);
+    co_return answer.has_value();
+}
+
+bool is_latest(const Login& login, const LoginSource& logins) {
+    const LoginPtr latest = logins.latest();
+    return latest && latest->certificate().fingerprint() == login.certificate().fingerprint();
+}
+
+// A tunnel whose gateway does not hear of the new certificate is cut when the old one ends: again until it is
+// seen, for as long as the gateway has such tunnels and no newer login is shown.
 asio::awaitable<void> show_to_gateways(Agent& agent, std::shared_ptr<LoginSource> logins, LoginPtr login) {
     const auto executor = co_await asio::this_coro::executor;
+    asio::steady_timer timer(executor);
+    std::chrono::milliseconds pause = agent.options().show_pause;
     std::vector<GatewayEntry> left = agent.tunnels().gateways(*logins);
-    for (int showing = 0; showing < kShowings && !left.empty(); ++showing) {
+    while (!left.empty()) {
         std::vector<GatewayEntry> failed;
         for (const auto& entry : left) {
             GatewayEntry gateway = entry;
             LoginPtr shown = login;
-            auto connection =
-                co_await GatewayConnection::open(std::move(gateway), std::move(shown), kGatewayPatience);
-            bool is_seen = false;
-            if (connection) {
-                std::string path = "/v1/services";
-                const auto answer = co_await (*connection)->get(std::move(path), kGatewayPatience);
-                is_seen = answer.has_value();
-            }
-            if (!is_seen) {
+            if (!co_await show(std::move(gateway), std::move(shown))) {
                 failed.push_back(entry);
             }
         }
-        left = std::move(failed);
-        if (!left.empty()) {
-            asio::steady_timer pause(executor, std::chrono::seconds(2));
-            co_await pause.async_wait(net::kAwait);
+        if (failed.empty()) {
+            co_return;
         }
+        timer.expires_after(pause);
+        co_await timer.async_wait(net::kAwait);
+        pause = std::min(pause * 2, kLongestShowPause);
+        if (!is_latest(*login, *logins)) {
+            co_return;
+        }
+        left = agent.tunnels().gateways(*logins);
+        std::erase_if(left, [&](const GatewayEntry& entry) {
+            return std::none_of(failed.begin(), failed.end(),
+                                [&](const GatewayEntry& one) { return one.name == entry.name; });
+        });
     }
 }
 

@@ -50,6 +50,9 @@ struct AgentOptions {
     std::chrono::milliseconds login_patience = std::chrono::seconds(20);
     /// From the first cut tunnel to the last farewell at shutdown.
     std::chrono::milliseconds drain_patience = std::chrono::seconds(2);
+    /// Before a new login is shown again to a gateway that has not seen it. Grows from time to time, up to a
+    /// minute.
+    std::chrono::milliseconds show_pause = std::chrono::seconds(2);
     /// Where the Unix sockets of PostgreSQL services go, .s.PGSQL.<number>; empty: nowhere. The first is also
     /// .s.PGSQL.5432, while no service has that number.
     std::filesystem::path socket_folder;

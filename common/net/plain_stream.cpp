@@ -32,7 +32,6 @@ namespace {
 /// Until a Unix socket whose queue is full is tried again.
 constexpr std::chrono::milliseconds kLocalPause{5};
 
-
 Failure cancelled() {
     return Failure{Code::cancelled, "the stream was closed on this side"};
 }

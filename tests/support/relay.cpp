@@ -95,6 +95,10 @@ void Relay::accept() {
         return;
     }
     ++accepted_;
+    if (turns_away_) {
+        ::close(client);
+        return;
+    }
     const int server = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     const sockaddr_in address = at("127.0.0.1", target_);
     if (::connect(server, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {

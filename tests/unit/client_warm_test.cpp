@@ -151,6 +151,7 @@ protected:
         AgentOptions options;
         options.loops = 1;
         options.warm = warm;
+        options.show_pause = 10ms;
         agent_ = std::make_unique<Agent>(heard_, options);
         agent_->start();
         port_ = open(false);
@@ -169,6 +170,14 @@ protected:
         catalogue.gateways = std::move(gateways);
         net::TlsCredentials credentials{leaf.key, {leaf.certificate, user_ca_->issuing.certificate}};
         return Login::make(credentials, server_ca_->bundle, "test.internal", catalogue).value();
+    }
+
+    /// As after a renewal.
+    void show_renewed() {
+        const auto renewed =
+            mint("alice", [](test::OddProfile& profile) { profile.not_after = real_now() + 3h; });
+        logins_->change(login(renewed, {{"gw1", at(line_->port())}}));
+        agent_->show(logins_, logins_->latest());
     }
 
     bool has_ready(std::size_t number) {
@@ -448,6 +457,41 @@ TEST_F(WarmConnections, AGatewayThatDoesNotAnswerHoldsUpNobodyAtAnother) {
     EXPECT_LT(std::chrono::steady_clock::now() - began, 5s) << "half of the patience with the silent one";
     EXPECT_EQ(agent_->dialer().preferred("another", logins_->latest()->catalogue())->name, "gw1")
         << "no service's next connection begins with the silent one";
+}
+
+TEST_F(WarmConnections, ARenewedLoginIsShownUntilTheGatewayHasSeenIt) {
+    run(WarmOptions{0, 16, 5min, 4min});
+    gateway::Visitor bob(port(), client("bob"));
+    ASSERT_EQ(bob.ask("CONNECT echo:7").status, 200U);
+    const UniqueFd local = connect_to(port_->number);
+    ASSERT_EQ(say(local), "x");
+    line_->turn_away(true);
+    show_renewed();
+    ASSERT_TRUE(eventually([&] { return line_->accepted() >= 1 + 7; }));
+    line_->turn_away(false);
+    const int in_vain = line_->accepted();
+    ASSERT_TRUE(eventually([&] { return line_->accepted() > in_vain && line_->open() == 1; }));
+    // Both old certificates end.
+    clock_ahead_ = 2 * 3600;
+    EXPECT_TRUE(bob.is_closed());
+    EXPECT_EQ(say(local), "x");
+}
+
+TEST_F(WarmConnections, ARenewedLoginIsShownToNobodyWhomItNoLongerConcerns) {
+    run(WarmOptions{0, 16, 5min, 4min});
+    auto local = std::make_optional(connect_to(port_->number));
+    ASSERT_EQ(say(*local), "x");
+    line_->turn_away(true);
+    show_renewed();
+    ASSERT_TRUE(eventually([&] { return line_->accepted() >= 1 + 2; }));
+    // One that is newer, and is shown by itself.
+    logins_->change(login(mint("alice"), {{"gw1", at(line_->port())}}));
+    EXPECT_FALSE(eventually([&] { return line_->accepted() >= 1 + 5; }, 500ms));
+    show_renewed();
+    const int before = line_->accepted();
+    ASSERT_TRUE(eventually([&] { return line_->accepted() >= before + 2; }));
+    local.reset();
+    EXPECT_FALSE(eventually([&] { return line_->accepted() >= before + 5; }, 500ms));
 }
 
 TEST_F(WarmConnections, AGatewayThatIsDownCostsTheNextOnesNothing) {

@@ -1,8 +1,8 @@
 // Sockets, listeners, deadlines, and the bounds on how many may come.
-#include <linux/filter.h>
-#include <poll.h>
 #include <dlfcn.h>
+#include <linux/filter.h>
 #include <netdb.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <array>
