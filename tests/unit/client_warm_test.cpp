@@ -341,6 +341,20 @@ TEST_F(WarmConnections, OfPostgresqlTheFirstPacketAloneIsSaidWithTheConnect) {
     }
 }
 
+TEST_F(WarmConnections, LoseNothingWhereTheServiceTurnsOutToSpeakSomethingElse) {
+    run(WarmOptions{0, 16, 5min, 4min});
+    const auto postgres = open(true);
+    const UniqueFd local = connect_to(postgres->number);
+    // The list of services comes while the session waits.
+    logins_->at_next_ask([&] {
+        postgres->is_postgres = false;
+        ::send(local.get(), "more", 4, MSG_NOSIGNAL);
+    });
+    const std::string request("\0\0\0\x08\x04\xd2\x16\x2f", 8);
+    ASSERT_EQ(::send(local.get(), request.data(), request.size(), MSG_NOSIGNAL), 8);
+    EXPECT_EQ(read(local, 12), request + "more");
+}
+
 TEST_F(WarmConnections, AreJudgedWhenTheyAreUsed) {
     run();
     ASSERT_TRUE(has_ready(2));
