@@ -46,7 +46,10 @@ Result<void> RequestParser::check_head() {
     // RFC 9112, section 3.2.
     const std::size_t hosts = head.count(beast::http::field::host);
     if (hosts > 1) return refuse("more than one Host");
-    if (hosts == 0 && head.version() == 11) return refuse("HTTP/1.1 without a Host");
+    // A CONNECT names its authority in the request's target: clients that say it only there do no harm.
+    if (hosts == 0 && head.version() == 11 && head.method() != beast::http::verb::connect) {
+        return refuse("HTTP/1.1 without a Host");
+    }
     if (head.count(beast::http::field::content_length) > 1) return refuse("more than one Content-Length");
     if (head.method() == beast::http::verb::connect && parser_.content_length().value_or(0) != 0) {
         return refuse("a CONNECT with content");

@@ -106,7 +106,7 @@ TEST(RequestParser, RefusesWhatTwoParsersCouldReadDifferently) {
 
 TEST(RequestParser, WantsAHostOfHttp11) {
     EXPECT_EQ(refusal_of("GET / HTTP/1.1\r\n\r\n"), Code::malformed_request);
-    EXPECT_EQ(refusal_of("CONNECT a:1 HTTP/1.1\r\n\r\n"), Code::malformed_request);
+    EXPECT_EQ(refusal_of("CONNECT a:1 HTTP/1.1\r\n\r\n"), std::nullopt) << "its target says it";
     EXPECT_EQ(refusal_of("GET / HTTP/1.1\r\nHost:\r\n\r\n"), std::nullopt);
     EXPECT_EQ(refusal_of("GET / HTTP/1.0\r\n\r\n"), std::nullopt);
 }
