@@ -77,8 +77,8 @@ void read_limits(config::Table table, Config& out) {
     out.http.request.head_patience = request_timeout;
     out.http.request.body_patience = request_timeout;
     out.http.answer_patience = request_timeout;
-    out.certificates_per_session = count("certificates_per_session", 32, 1, 1'000'000);
-    out.certificates_per_user = count("certificates_per_user", 1000, 1, 1'000'000);
+    out.certificates_per_session = count("certificates_per_session", 256, 1, 1'000'000);
+    out.certificates_per_user = count("certificates_per_user", 5000, 1, 1'000'000);
     out.drain_timeout = table.duration("drain_timeout", seconds(10), seconds(0), minutes(10));
     out.login_workers = count("login_workers", 0, 0, 256);
     out.login_queue = count("login_queue", 128, 1, 100'000);
@@ -206,8 +206,8 @@ trust_domain = "{}"
 # request_workers = 2
 # request_queue = 1024
 # Certificates that one login and one user (in all logins) are given within half a certificate's life.
-# certificates_per_session = 32
-# certificates_per_user = 1000
+# certificates_per_session = 256
+# certificates_per_user = 5000
 
 # What people see after they log in: the gateways and the services behind them.
 #

@@ -26,8 +26,8 @@ TEST(CaConfig, TakesDefaultsForWhatIsNotSaid) {
     EXPECT_EQ(config.listen.text(), "127.0.0.1:7444");
     EXPECT_EQ(config.certificate_lifetime, std::chrono::hours(1));
     EXPECT_EQ(config.session_lifetime, std::chrono::hours(12));
-    EXPECT_EQ(config.certificates_per_session, 32U);
-    EXPECT_EQ(config.certificates_per_user, 1000U);
+    EXPECT_EQ(config.certificates_per_session, 256U);
+    EXPECT_EQ(config.certificates_per_user, 5000U);
     EXPECT_EQ(config.audit_file, "/var/lib/postern-ca/audit.jsonl");
     EXPECT_EQ(config.crl_url, "https://ca.example.org:7444/v1/crl");
 }
