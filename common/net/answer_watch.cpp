@@ -4,9 +4,9 @@ namespace postern::net {
 
 bool AnswerWatch::is_silent(const PeerAnswers& answers, std::chrono::steady_clock::time_point now,
                             std::chrono::steady_clock::duration patience) noexcept {
-    if (!answers.is_owed || !since_ || answers.segments != segments_) {
+    if (!answers.is_owed || !since_ || answers.confirmed_bytes != confirmed_bytes_) {
         since_ = answers.is_owed ? std::optional(now) : std::nullopt;
-        segments_ = answers.segments;
+        confirmed_bytes_ = answers.confirmed_bytes;
         return false;
     }
     return now - *since_ >= patience;

@@ -11,10 +11,10 @@ namespace postern::net {
 
 /// What the kernel knows of a peer's answers (TCP_INFO).
 struct PeerAnswers {
-    /// Something was sent again, or the window asked after, and nothing has come since.
+    /// Something was sent again and has not been confirmed, or the window was asked after without an answer.
     bool is_owed = false;
-    /// Segments that have come, of any kind.
-    std::uint32_t segments = 0;
+    /// Of what was sent, since the connection began. What the peer itself sends again confirms nothing.
+    std::uint64_t confirmed_bytes = 0;
 };
 
 class AnswerWatch {
@@ -25,7 +25,7 @@ public:
 
 private:
     std::optional<std::chrono::steady_clock::time_point> since_;
-    std::uint32_t segments_ = 0;
+    std::uint64_t confirmed_bytes_ = 0;
 };
 
 }  // namespace postern::net

@@ -220,20 +220,17 @@ void PlainStream::expect_confirmation_within(std::chrono::milliseconds patience)
 }
 
 PeerAnswers PlainStream::answers() noexcept {
-    // What the kernel's structure has behind the C library's (linux/tcp.h, Linux 4.2).
+    // What the kernel's structure has behind the C library's (linux/tcp.h, Linux 4.1).
     struct {
         tcp_info known;
         std::uint64_t pacing_rate;
         std::uint64_t max_pacing_rate;
         std::uint64_t bytes_acked;
-        std::uint64_t bytes_received;
-        std::uint32_t segs_out;
-        std::uint32_t segs_in;
     } info{};
     static_assert(sizeof info.known == 104);
     socklen_t size = sizeof info;
     ::getsockopt(fd(), IPPROTO_TCP, TCP_INFO, &info, &size);
-    return {info.known.tcpi_retransmits > 0 || info.known.tcpi_probes > 0, info.segs_in};
+    return {info.known.tcpi_retransmits > 0 || info.known.tcpi_probes > 0, info.bytes_acked};
 }
 
 void PlainStream::give_up() noexcept {
