@@ -208,20 +208,24 @@ void Appearance::follow_desktop() {
     connect(answer, &QDBusPendingCallWatcher::finished, this, [this, answer] {
         const QDBusPendingReply<QDBusVariant> reply = *answer;
         answer->deleteLater();
-        if (reply.isValid()) {
+        // What has changed meanwhile is newer than this answer.
+        if (reply.isValid() && !has_desktop_told_) {
             // `Read` wraps the value in one variant more than the signal does.
             const QVariant value = reply.value().variant();
-            on_setting_changed(
-                QLatin1String(kAppearance), QLatin1String(kColorScheme),
-                value.canConvert<QDBusVariant>() ? value.value<QDBusVariant>() : QDBusVariant(value));
+            set_scheme(value.canConvert<QDBusVariant>() ? value.value<QDBusVariant>() : QDBusVariant(value));
         }
     });
 }
 
 void Appearance::on_setting_changed(const QString& space, const QString& key, const QDBusVariant& value) {
     if (space == QLatin1String(kAppearance) && key == QLatin1String(kColorScheme)) {
-        set_system(value.variant().toUInt() == 1);  // 1: prefers dark, 2: prefers light, 0: no preference
+        has_desktop_told_ = true;
+        set_scheme(value);
     }
+}
+
+void Appearance::set_scheme(const QDBusVariant& value) {
+    set_system(value.variant().toUInt() == 1);  // 1: prefers dark, 2: prefers light, 0: no preference
 }
 
 void Appearance::set_system(bool is_dark) {

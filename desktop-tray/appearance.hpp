@@ -49,11 +49,14 @@ private slots:
     void on_setting_changed(const QString& space, const QString& key, const QDBusVariant& value);
 
 private:
+    void set_scheme(const QDBusVariant& value);
     void set_system(bool is_dark);
     void apply();
 
     Theme theme_ = Theme::follow_system;
     bool system_is_dark_ = false;
+    /// The desktop has told of a change by itself.
+    bool has_desktop_told_ = false;
     QString applied_;
 };
 
