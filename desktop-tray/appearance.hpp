@@ -3,11 +3,12 @@
 #pragma once
 
 #include <QColor>
+// Whole, not only declared: D-Bus finds no slot whose types its meta-object does not know.
+#include <QDBusVariant>
 #include <QObject>
 #include <QPalette>
 
 class QAbstractButton;
-class QDBusVariant;
 class QWidget;
 
 namespace postern::tray {
