@@ -197,35 +197,30 @@ void Appearance::follow_desktop() {
     if (!bus.isConnected()) {
         return;
     }
+    // Without parameters: which D-Bus types QtDBus takes in a slot depends on what has been set up by then.
     bus.connect(QLatin1String(kPortal), QLatin1String(kPortalPath), QLatin1String(kPortalSettings),
-                QStringLiteral("SettingChanged"), this,
-                SLOT(on_setting_changed(QString, QString, QDBusVariant)));
+                QStringLiteral("SettingChanged"), this, SLOT(ask_desktop()));
+    ask_desktop();
+}
+
+void Appearance::ask_desktop() {
     QDBusMessage question =
         QDBusMessage::createMethodCall(QLatin1String(kPortal), QLatin1String(kPortalPath),
                                        QLatin1String(kPortalSettings), QStringLiteral("Read"));
     question << QLatin1String(kAppearance) << QLatin1String(kColorScheme);
-    auto* const answer = new QDBusPendingCallWatcher(bus.asyncCall(question, 5000), this);
+    auto* const answer =
+        new QDBusPendingCallWatcher(QDBusConnection::sessionBus().asyncCall(question, 5000), this);
     connect(answer, &QDBusPendingCallWatcher::finished, this, [this, answer] {
         const QDBusPendingReply<QDBusVariant> reply = *answer;
         answer->deleteLater();
-        // What has changed meanwhile is newer than this answer.
-        if (reply.isValid() && !has_desktop_told_) {
-            // `Read` wraps the value in one variant more than the signal does.
-            const QVariant value = reply.value().variant();
-            set_scheme(value.canConvert<QDBusVariant>() ? value.value<QDBusVariant>() : QDBusVariant(value));
+        if (reply.isValid()) {
+            // `Read` wraps the value once more.
+            const QVariant outer = reply.value().variant();
+            const QVariant value =
+                outer.canConvert<QDBusVariant>() ? outer.value<QDBusVariant>().variant() : outer;
+            set_system(value.toUInt() == 1);  // 1: prefers dark, 2: prefers light, 0: no preference
         }
     });
-}
-
-void Appearance::on_setting_changed(const QString& space, const QString& key, const QDBusVariant& value) {
-    if (space == QLatin1String(kAppearance) && key == QLatin1String(kColorScheme)) {
-        has_desktop_told_ = true;
-        set_scheme(value);
-    }
-}
-
-void Appearance::set_scheme(const QDBusVariant& value) {
-    set_system(value.variant().toUInt() == 1);  // 1: prefers dark, 2: prefers light, 0: no preference
 }
 
 void Appearance::set_system(bool is_dark) {

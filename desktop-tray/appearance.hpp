@@ -3,8 +3,6 @@
 #pragma once
 
 #include <QColor>
-// Whole, not only declared: D-Bus finds no slot whose types its meta-object does not know.
-#include <QDBusVariant>
 #include <QObject>
 #include <QPalette>
 
@@ -47,17 +45,14 @@ signals:
     void system_changed(bool is_dark);
 
 private slots:
-    void on_setting_changed(const QString& space, const QString& key, const QDBusVariant& value);
+    void ask_desktop();
 
 private:
-    void set_scheme(const QDBusVariant& value);
     void set_system(bool is_dark);
     void apply();
 
     Theme theme_ = Theme::follow_system;
     bool system_is_dark_ = false;
-    /// The desktop has told of a change by itself.
-    bool has_desktop_told_ = false;
     QString applied_;
 };
 
