@@ -41,8 +41,9 @@ int exit_code_of(int status) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-// What the shell that runs the tests says of proxies and of other databases is not for what they start.
-void forget_shell() {
+// What the shell that runs the tests says of proxies and of other databases is not for what they start. To be
+// asked before fork(): the child of a process with threads must not allocate.
+std::vector<std::string> words_of_the_shell() {
     std::vector<std::string> names{"http_proxy", "https_proxy", "all_proxy", "no_proxy",
                                    "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"};
     for (char** entry = environ; *entry != nullptr; ++entry) {
@@ -51,13 +52,11 @@ void forget_shell() {
             names.emplace_back(name);
         }
     }
-    for (const std::string& name : names) {
-        ::unsetenv(name.c_str());
-    }
+    return names;
 }
 
-[[noreturn]] void become(const std::vector<std::string>& command, const ProcessOptions& options,
-                         const fs::path& folder) {
+[[noreturn]] void become(const std::vector<char*>& arguments, const ProcessOptions& options,
+                         const fs::path& folder, const std::vector<std::string>& forgotten) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     const int in = ::open((folder / "in").c_str(), O_RDONLY);
     const int out = ::open((folder / "out").c_str(), O_WRONLY | O_APPEND);
@@ -79,15 +78,12 @@ void forget_shell() {
     if (!options.folder.empty() && ::chdir(options.folder.c_str()) != 0) {
         ::_exit(126);
     }
-    forget_shell();
+    for (const std::string& name : forgotten) {
+        ::unsetenv(name.c_str());
+    }
     for (const auto& [name, value] : options.environment) {
         value.empty() ? ::unsetenv(name.c_str()) : ::setenv(name.c_str(), value.c_str(), 1);
     }
-    std::vector<char*> arguments;
-    for (const std::string& argument : command) {
-        arguments.push_back(const_cast<char*>(argument.c_str()));
-    }
-    arguments.push_back(nullptr);
     ::execvp(arguments[0], arguments.data());
     ::dprintf(2, "cannot run %s: %s\n", arguments[0], std::strerror(errno));
     ::_exit(127);
@@ -105,12 +101,18 @@ Process::Process(std::vector<std::string> command, ProcessOptions options)
     std::ofstream(folder_ / "in", std::ios::binary) << options.input;
     std::ofstream(folder_ / "out").flush();
     std::ofstream(folder_ / "err").flush();
+    const std::vector<std::string> forgotten = words_of_the_shell();
+    std::vector<char*> arguments;
+    for (std::string& argument : command) {
+        arguments.push_back(argument.data());
+    }
+    arguments.push_back(nullptr);
     pid_ = ::fork();
     if (pid_ < 0) {
         throw std::runtime_error("cannot fork");
     }
     if (pid_ == 0) {
-        become(command, options, folder_);
+        become(arguments, options, folder_, forgotten);
     }
 }
 
