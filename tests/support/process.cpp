@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <csignal>
@@ -56,11 +57,11 @@ std::vector<std::string> words_of_the_shell() {
 }
 
 [[noreturn]] void become(const std::vector<char*>& arguments, const ProcessOptions& options,
-                         const fs::path& folder, const std::vector<std::string>& forgotten) {
+                         const std::array<std::string, 3>& files, const std::vector<std::string>& forgotten) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    const int in = ::open((folder / "in").c_str(), O_RDONLY);
-    const int out = ::open((folder / "out").c_str(), O_WRONLY | O_APPEND);
-    const int err = ::open((folder / "err").c_str(), O_WRONLY | O_APPEND);
+    const int in = ::open(files[0].c_str(), O_RDONLY);
+    const int out = ::open(files[1].c_str(), O_WRONLY | O_APPEND);
+    const int err = ::open(files[2].c_str(), O_WRONLY | O_APPEND);
     ::dup2(in, 0);
     ::dup2(out, 1);
     ::dup2(err, 2);
@@ -107,12 +108,13 @@ Process::Process(std::vector<std::string> command, ProcessOptions options)
         arguments.push_back(argument.data());
     }
     arguments.push_back(nullptr);
+    const std::array<std::string, 3> files{folder_ / "in", folder_ / "out", folder_ / "err"};
     pid_ = ::fork();
     if (pid_ < 0) {
         throw std::runtime_error("cannot fork");
     }
     if (pid_ == 0) {
-        become(arguments, options, folder_, forgotten);
+        become(arguments, options, files, forgotten);
     }
 }
 
