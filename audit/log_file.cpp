@@ -196,8 +196,7 @@ Result<void> LogFile::check_goes_on(const ChainEnd& end) const {
     }
     return unavailable(
         fmt::format("another log, or an older state of it, was put in its place: it ends with record {}, but "
-                    "record {} was "
-                    "written; put it back, or {}",
+                    "record {} was written; put it back, or {}",
                     end.sequence, sequence_, kStartAgain));
 }
 

@@ -95,9 +95,8 @@ int tell_wrong_use(const CLI::App& app, const CLI::ParseError& error, int argc, 
     return fail_usage(fmt::format("postern {}: {}", command, error.what()), hint);
 }
 
-/// How many words there are before "--". What stands behind it is another program's, word for word: CLI11
-/// takes
-/// "[a,b]" for a list.
+/// How many words there are before "--". What stands behind it is another program's, word for word, where
+/// CLI11 takes "[a,b]" for a list.
 int own_words(int argc, char** argv) {
     return static_cast<int>(std::find(argv, argv + argc, std::string_view("--")) - argv);
 }

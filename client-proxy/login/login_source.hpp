@@ -26,9 +26,8 @@ namespace postern::client {
 enum class WaitsFor {
     /// The CA's answer.
     renewal,
-    /// And the person, where only a new login helps and somebody asks them for it: for sessions, behind which
-    /// a
-    /// program waits.
+    /// And the person, where only a new login helps and somebody asks them for it: for sessions, behind
+    /// which a program waits.
     person,
 };
 

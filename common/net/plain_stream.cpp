@@ -340,14 +340,22 @@ asio::awaitable<Result<std::vector<asio::ip::tcp::endpoint>>> resolve(Address ad
     co_return std::move(lookup->endpoints);
 }
 
+Result<Socket> open_socket(const asio::any_io_executor& executor,
+                           const asio::generic::stream_protocol& protocol) {
+    Socket socket(executor);
+    boost::system::error_code error;
+    socket.open(protocol, error);
+    if (error) return Failure{Code::io_failed, "opening a socket: " + error.message()};
+    ::fcntl(socket.native_handle(), F_SETFD, FD_CLOEXEC);
+    return socket;
+}
+
 asio::awaitable<Result<PlainStream>> connect(asio::generic::stream_protocol::endpoint endpoint,
                                              std::chrono::milliseconds patience) {
     const asio::any_io_executor executor = co_await asio::this_coro::executor;
-    Socket socket(executor);
-    boost::system::error_code error;
-    socket.open(endpoint.protocol(), error);
-    if (error) co_return Failure{Code::io_failed, "opening a socket: " + error.message()};
-    ::fcntl(socket.native_handle(), F_SETFD, FD_CLOEXEC);
+    Result<Socket> opened = open_socket(executor, endpoint.protocol());
+    if (opened.has_error()) co_return opened.error();
+    Socket& socket = opened.value();
     const Deadline deadline(executor, patience, [&socket] {
         boost::system::error_code ignored;
         socket.close(ignored);
@@ -365,12 +373,9 @@ asio::awaitable<Result<PlainStream>> connect(asio::generic::stream_protocol::end
 asio::awaitable<Result<PlainStream>> connect_local(asio::local::stream_protocol::endpoint endpoint,
                                                    std::chrono::milliseconds patience) {
     const asio::any_io_executor executor = co_await asio::this_coro::executor;
-    Socket socket(executor);
-    boost::system::error_code error;
-    socket.open(endpoint.protocol(), error);
-    if (error) co_return Failure{Code::io_failed, "opening a socket: " + error.message()};
-    ::fcntl(socket.native_handle(), F_SETFD, FD_CLOEXEC);
-    PlainStream stream(std::move(socket));
+    Result<Socket> opened = open_socket(executor, endpoint.protocol());
+    if (opened.has_error()) co_return opened.error();
+    PlainStream stream(std::move(opened.value()));
     asio::steady_timer pause(executor);
     const auto until = std::chrono::steady_clock::now() + patience;
     while (::connect(stream.fd(), endpoint.data(), static_cast<socklen_t>(endpoint.size())) != 0) {

@@ -58,6 +58,14 @@ public:
         tray_->wait(10s);
         tray_.reset();
     }
+    /// Logs in and opens orders-db from the command line; the port.
+    int open_orders() const {
+        EXPECT_EQ(laptop_.login().exit_code, 0);
+        const int port = free_port();
+        const std::string wanted = fmt::format("orders-db:{}", port);
+        EXPECT_EQ(laptop_.postern({"connect", wanted, "--background"}).exit_code, 0);
+        return port;
+    }
     /// The local port of orders-db once the agent says that it is open; 0 if that never comes.
     int open_port() const {
         int port = 0;
@@ -289,11 +297,7 @@ TEST_F(DesktopTest, SaysThatTheCertificateWasRevokedAndLetsThePersonSignInAgain)
 
 TEST_F(DesktopTest, TellsARefusalInPlainWordsWithTheIdOfTheConnection) {
     Person mallory(*stack_, "mallory", *desktop_, "-refused");
-    ASSERT_EQ(mallory.laptop().login().exit_code, 0);
-    const int port = free_port();
-    ASSERT_EQ(
-        mallory.laptop().postern({"connect", fmt::format("orders-db:{}", port), "--background"}).exit_code,
-        0);
+    const int port = mallory.open_orders();
     mallory.start_tray();
     ASSERT_TRUE(desktop_->shows(fmt::format("localhost:{}", port))) << desktop_->screen();
     const Outcome refused = psql(port, "select 1", "mallory");
@@ -453,11 +457,7 @@ TEST(DesktopWithoutATray, NotifiesAllTheSame) {
     Stack stack;
     const Desktop desktop(Desktop::Tray::notifications_only);
     Person mallory(stack, "mallory", desktop, "-no-icon");
-    ASSERT_EQ(mallory.laptop().login().exit_code, 0);
-    const int port = free_port();
-    ASSERT_EQ(
-        mallory.laptop().postern({"connect", fmt::format("orders-db:{}", port), "--background"}).exit_code,
-        0);
+    const int port = mallory.open_orders();
     mallory.start_tray();
     ASSERT_TRUE(desktop.shows(fmt::format("localhost:{}", port))) << desktop.screen();
     EXPECT_NE(psql(port, "select 1", "mallory").exit_code, 0);
