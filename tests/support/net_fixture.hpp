@@ -75,6 +75,12 @@ inline net::Bytes as_bytes(const std::string& text) {
     return net::Bytes(reinterpret_cast<const unsigned char*>(text.data()), text.size());
 }
 
+/// `failure` when the wait ends with one.
+inline boost::asio::awaitable<void> wait_for_bytes(net::ByteStream& stream, std::optional<Code>& failure) {
+    const auto ready = co_await stream.wait_readable();
+    if (ready.has_error()) failure = ready.error().code;
+}
+
 /// Reads until the orderly end; throws on a failure.
 inline boost::asio::awaitable<std::string> read_to_end(net::ByteStream& stream) {
     std::string all;

@@ -13,7 +13,6 @@
 #include <future>
 #include <memory>
 #include <set>
-#include <sstream>
 #include <string>
 #include <thread>
 #include <utility>
@@ -25,129 +24,12 @@
 #include <boost/asio/io_context.hpp>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <spdlog/sinks/ostream_sink.h>
 #include <spdlog/spdlog.h>
 
-#include "audit/chain_verifier.hpp"
-#include "audit/log.hpp"
-#include "audit/log_path.hpp"
-#include "base/file.hpp"
+#include "unit/audit_log_fixture.hpp"
 
 namespace postern::audit {
 namespace {
-
-namespace fs = std::filesystem;
-using namespace std::chrono_literals;
-
-class AuditLog : public ::testing::Test {
-protected:
-    AuditLog() {
-        std::string form = (fs::temp_directory_path() / "postern-audit.XXXXXX").string();
-        folder = ::mkdtemp(form.data());
-        options.file = folder / "audit.jsonl";
-        options.key_file = folder / "audit.key";
-        options.program = "test";
-        // No checkpoint comes by itself but where a test asks for it.
-        options.checkpoint_after = 1h;
-    }
-    ~AuditLog() override { fs::remove_all(folder); }
-
-    std::unique_ptr<Log> open() {
-        auto log = Log::open(options, system_clock());
-        EXPECT_TRUE(log.has_value()) << (log ? "" : log.error().detail);
-        return log ? std::move(*log) : nullptr;
-    }
-    std::string open_failure() {
-        const auto log = Log::open(options, system_clock());
-        EXPECT_FALSE(log.has_value());
-        EXPECT_EQ(log ? Code::internal : log.error().code, Code::audit_unavailable);
-        return log ? "" : log.error().detail;
-    }
-
-    static Record record(const std::string& user) {
-        Record made;
-        made.action = "connection.accepted";
-        made.user = user;
-        return made;
-    }
-
-    std::vector<std::string> lines(const fs::path& file) const {
-        std::ifstream in(file);
-        std::vector<std::string> all;
-        for (std::string line; std::getline(in, line);) {
-            all.push_back(line);
-        }
-        return all;
-    }
-    std::vector<std::string> lines() const { return lines(options.file); }
-    std::size_t count(std::string_view text) const {
-        std::size_t found = 0;
-        for (const auto& line : lines()) {
-            found += line.find(text) != std::string::npos ? 1 : 0;
-        }
-        return found;
-    }
-    void write(const std::vector<std::string>& all) const {
-        std::ofstream out(options.file, std::ios::trunc);
-        for (const auto& line : all)
-            out << line << '\n';
-    }
-    void append_raw(std::string_view text) const { std::ofstream(options.file, std::ios::app) << text; }
-
-    /// All files of the log, oldest first, against its head.
-    std::optional<Fault> verify() {
-        KeyRing keys;
-        EXPECT_TRUE(keys.add_pem(*read_file(public_key_path(options.file))).has_value());
-        ChainVerifier verifier(std::move(keys));
-        verifier.expect_head(*parse_head(*read_file(head_path(options.file))));
-        auto files = rotated_files(options.file);
-        files.push_back(options.file);
-        for (const auto& file : files) {
-            verifier.begin_file(file.filename().string(), is_rotated(file));
-            auto reader = LineReader::open(file);
-            for (bool is_going_on = reader.has_value(); is_going_on;) {
-                switch (reader->next()) {
-                    case LineReader::Item::line:
-                        verifier.add(reader->line());
-                        break;
-                    case LineReader::Item::unfinished:
-                        verifier.add_unfinished(reader->unfinished_bytes());
-                        is_going_on = false;
-                        break;
-                    default:
-                        is_going_on = false;
-                }
-            }
-            verifier.end_file();
-        }
-        verifier.finish();
-        summary = verifier.summary();
-        return verifier.fault();
-    }
-    void expect_whole() {
-        const auto fault = verify();
-        EXPECT_FALSE(fault.has_value()) << fault->file << ":" << fault->line << ": " << fault->message;
-    }
-    /// The log then has an older file, and is closed.
-    void rotate_once() {
-        const auto bytes = std::exchange(options.rotate_bytes, 4000);
-        {
-            const auto log = open();
-            for (int i = 0; i < 1000 && rotated_files(options.file).empty(); ++i) {
-                ASSERT_TRUE(log->append(record("alice")).has_value());
-                std::this_thread::yield();
-            }
-        }
-        options.rotate_bytes = bytes;
-        ASSERT_FALSE(rotated_files(options.file).empty());
-    }
-    Head head() const { return *parse_head(*read_file(head_path(options.file))); }
-
-    fs::path folder;
-    LogOptions options;
-    ChainVerifier::Summary summary;
-    boost::asio::io_context loop;
-};
 
 TEST_F(AuditLog, IsWholeFromFirstRecordToClose) {
     {
@@ -684,153 +566,6 @@ TEST_F(AuditLog, AppendsForCoroutinesInAnyMode) {
     EXPECT_EQ(count("async"), 40U);
 }
 
-/// While it lives, the program's log goes here, and not to standard output.
-class KeptLog {
-public:
-    KeptLog() {
-        auto sink = std::make_shared<spdlog::sinks::ostream_sink_mt>(told_);
-        spdlog::set_default_logger(std::make_shared<spdlog::logger>("", std::move(sink)));
-    }
-    ~KeptLog() { spdlog::set_default_logger(before_); }
-    KeptLog(const KeptLog&) = delete;
-    KeptLog& operator=(const KeptLog&) = delete;
-
-    /// As the first line about it says; 0 without one.
-    std::size_t lost_copies() const {
-        constexpr std::string_view kLine = "event=audit.copies_lost lines=";
-        const std::string told = told_.str();
-        const auto at = told.find(kLine);
-        return at == std::string::npos ? 0 : std::stoul(told.substr(at + kLine.size()));
-    }
-
-private:
-    std::ostringstream told_;
-    const std::shared_ptr<spdlog::logger> before_ = spdlog::default_logger();
-};
-
-/// While it lives, standard output is a pipe that takes nothing until somebody reads.
-class StalledStdout {
-public:
-    StalledStdout() {
-        EXPECT_EQ(::pipe2(ends_, O_CLOEXEC), 0);
-        ::fflush(stdout);
-        kept_ = ::dup(STDOUT_FILENO);
-        ::fcntl(ends_[1], F_SETFL, O_NONBLOCK);
-        std::string block(4096, '.');
-        while (::write(ends_[1], block.data(), block.size()) > 0)
-            filled_ += block.size();
-        ::fcntl(ends_[1], F_SETFL, 0);
-        ::dup2(ends_[1], STDOUT_FILENO);
-    }
-    ~StalledStdout() {
-        give_back();
-        if (reader_.joinable()) reader_.join();
-        ::close(ends_[0]);
-    }
-    StalledStdout(const StalledStdout&) = delete;
-    StalledStdout& operator=(const StalledStdout&) = delete;
-
-    void start_reading() {
-        reader_ = std::thread([this] {
-            std::string block(65536, '\0');
-            for (ssize_t got = 0; (got = ::read(ends_[0], block.data(), block.size())) > 0;)
-                read_.append(block, 0, static_cast<std::size_t>(got));
-        });
-    }
-    /// Everything that was written until standard output was given back.
-    std::string all() {
-        give_back();
-        reader_.join();
-        return read_.substr(filled_);
-    }
-
-private:
-    void give_back() {
-        if (kept_ < 0) return;
-        ::dup2(kept_, STDOUT_FILENO);
-        ::close(kept_);
-        ::close(ends_[1]);
-        kept_ = -1;
-    }
-
-    int ends_[2] = {-1, -1};
-    int kept_ = -1;
-    std::size_t filled_ = 0;
-    std::string read_;
-    std::thread reader_;
-};
-
-TEST_F(AuditLog, DoesNotWaitForACopyThatNobodyTakes) {
-    options.copies = {"stdout"};
-    options.durability = Durability::sync;
-    options.checkpoint_after = 20ms;
-    bool is_appended = true;
-    bool is_signed = false;
-    std::string copied;
-    {
-        StalledStdout out;
-        auto log = open();
-        // The second finds the first one's copy stuck.
-        for (int i = 0; i < 2; ++i) {
-            auto appended = std::async(std::launch::async, [&] { return log->append(record("alice")); });
-            is_appended = is_appended && appended.wait_for(5s) == std::future_status::ready;
-            if (!is_appended) {
-                out.start_reading();
-                break;
-            }
-        }
-        for (int i = 0; i < 500 && is_appended && !is_signed; ++i) {
-            std::this_thread::sleep_for(10ms);
-            is_signed = head().sequence >= 5;
-        }
-        if (is_appended) out.start_reading();
-        log.reset();
-        copied = out.all();
-    }
-    EXPECT_TRUE(is_appended);
-    EXPECT_TRUE(is_signed);
-    EXPECT_EQ(copied, *read_file(options.file));
-}
-
-TEST_F(AuditLog, DropsCopiesThatNobodyTakesAndTellsHowMany) {
-    options.copies = {"stdout"};
-    const KeptLog log_lines;
-    std::string copied;
-    {
-        StalledStdout out;
-        auto log = open();
-        for (int i = 0; i < 12000; ++i) {
-            (void)log->append(record("alice"));
-        }
-        out.start_reading();
-        log.reset();
-        copied = out.all();
-    }
-    const std::size_t lost = log_lines.lost_copies();
-    EXPECT_GT(lost, 1000U);
-    EXPECT_EQ(lost + static_cast<std::size_t>(std::count(copied.begin(), copied.end(), '\n')),
-              lines().size());
-    expect_whole();
-}
-
-TEST_F(AuditLog, ClosesWithinSecondsWithACopyThatNobodyTakes) {
-    options.copies = {"stdout"};
-    const KeptLog log_lines;
-    std::future_status closed{};
-    {
-        StalledStdout out;
-        auto log = open();
-        (void)log->append(record("alice"));
-        auto closing = std::async(std::launch::async, [&] { log.reset(); });
-        closed = closing.wait_for(5s);
-        out.start_reading();
-        closing.wait();
-    }
-    EXPECT_EQ(closed, std::future_status::ready);
-    expect_whole();
-    EXPECT_EQ(log_lines.lost_copies(), lines().size());
-}
-
 TEST_F(AuditLog, AppendsSeveralInOrderInAnyMode) {
     options.rotate_bytes = 4000;
     options.records_per_checkpoint = 7;
@@ -860,32 +595,6 @@ TEST_F(AuditLog, AppendsSeveralInOrderInAnyMode) {
         }
     }
     EXPECT_EQ(next, 120);
-}
-
-TEST_F(AuditLog, CopiesEachLineToStdout) {
-    options.copies = {"stdout"};
-    int pipe_ends[2];
-    ASSERT_EQ(::pipe(pipe_ends), 0);
-    const int kept = ::dup(STDOUT_FILENO);
-    ::dup2(pipe_ends[1], STDOUT_FILENO);
-    {
-        const auto log = open();
-        EXPECT_TRUE(log->append(record("alice")).has_value());
-    }
-    ::dup2(kept, STDOUT_FILENO);
-    ::close(kept);
-    ::close(pipe_ends[1]);
-    std::string copied(65536, '\0');
-    copied.resize(static_cast<std::size_t>(::read(pipe_ends[0], copied.data(), copied.size())));
-    ::close(pipe_ends[0]);
-    EXPECT_EQ(copied, *read_file(options.file));
-}
-
-TEST_F(AuditLog, RefusesAnUnknownCopyTarget) {
-    options.copies = {"syslog"};
-    const auto log = Log::open(options, system_clock());
-    ASSERT_FALSE(log.has_value());
-    EXPECT_EQ(log.error().code, Code::config_invalid);
 }
 
 }  // namespace
