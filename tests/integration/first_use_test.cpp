@@ -138,7 +138,7 @@ TEST_F(FirstUse, CtrlCEndsAConnectThatStillWaitsForItsGateway) {
     const std::string wanted = fmt::format("orders-db:{}", free_port());
     ASSERT_EQ(alice.postern({"connect", wanted, "--background"}).exit_code, 0);
     ASSERT_EQ(alice.postern({"disconnect", "orders-db"}).exit_code, 0);
-    stack_->gateway().signal(SIGSTOP);
+    const Pause pause(stack_->gateway().pid());
     // With certificate files the gateway is asked each time.
     Process connect(
         {program("postern"), "connect", wanted, "--cert", alice.certificate(), "--key", alice.key()},
@@ -156,7 +156,6 @@ TEST_F(FirstUse, CtrlCEndsAConnectThatStillWaitsForItsGateway) {
     }));
     const auto services = nlohmann::json::parse(alice.postern({"status", "--json"}).out)["services"];
     EXPECT_TRUE(services[0]["ports"].empty()) << services.dump(2);
-    stack_->gateway().signal(SIGCONT);
 }
 
 TEST_F(FirstUse, AWrongWordIsAnsweredWithTheRightOne) {

@@ -87,9 +87,8 @@ TEST_F(LocalAccess, IsForNobodyWhoHasClosedTheConnectionByTheTimeItIsSeen) {
     for (const std::string sent : {"", "printf 'hello' >&3;"}) {
         const std::string script =
             fmt::format("exec 3<>/dev/tcp/127.0.0.1/{}; {} exec 3>&-", agent.passthrough_port(), sent);
-        ASSERT_EQ(::kill(agent.agent_pid(), SIGSTOP), 0);
+        const Pause pause(agent.agent_pid());
         const Outcome sender = run({"bash", "-c", script});
-        ASSERT_EQ(::kill(agent.agent_pid(), SIGCONT), 0);
         ASSERT_EQ(sender.exit_code, 0) << sender.err;
     }
     // Whoever only looked whether the port is open is no trouble.

@@ -49,11 +49,13 @@ TEST(Renewal, IsOneForFiftyConnectionsThatComeWhileTheCertificateIsStale) {
     ASSERT_EQ(alice.login().exit_code, 0);
     const Agent agent(alice);
     ASSERT_EQ(at_once(1, agent.port()), 1);
-    // Asleep until the certificate has expired.
-    ASSERT_EQ(::kill(agent.agent_pid(), SIGSTOP), 0);
-    const std::size_t before = renewals(stack);
-    std::this_thread::sleep_for(11s);
-    ASSERT_EQ(::kill(agent.agent_pid(), SIGCONT), 0);
+    std::size_t before = 0;
+    {
+        // Asleep until the certificate has expired.
+        const Pause pause(agent.agent_pid());
+        before = renewals(stack);
+        std::this_thread::sleep_for(11s);
+    }
     EXPECT_EQ(at_once(50, agent.port()), 50);
     // The next one is due six seconds after the first.
     EXPECT_LE(renewals(stack) - before, 2U);

@@ -1,7 +1,6 @@
 // Cutting somebody off: revocation and expiry reach connections that are open, and what happens when the CA
 // is away.
 #include <chrono>
-#include <csignal>
 #include <filesystem>
 #include <stdexcept>
 #include <string>
@@ -160,10 +159,11 @@ TEST(Expiry, IsOutlivedByATunnelWhoseAgentRenewsSilently) {
 
 TEST(Expiry, AfterSleepTheFirstConnectionRenews) {
     Connected connected(with_short_lives());
-    // A suspended laptop: the agent's process stands still past the certificate's end.
-    ASSERT_EQ(::kill(connected.agent.agent_pid(), SIGSTOP), 0);
-    outlive(connected.alice.certificate());
-    ASSERT_EQ(::kill(connected.agent.agent_pid(), SIGCONT), 0);
+    {
+        // A suspended laptop: the agent's process stands still past the certificate's end.
+        const Pause pause(connected.agent.agent_pid());
+        outlive(connected.alice.certificate());
+    }
     const Outcome outcome = connected.select();
     EXPECT_EQ(outcome.out, "let in\n") << outcome.err;
 }

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -36,6 +37,16 @@ fs::path new_folder(const char* pattern) {
         throw std::runtime_error("cannot make a temporary folder");
     }
     return name;
+}
+
+// proc(5): the state stands behind the name, which is in parentheses and may hold any character.
+bool each_thread_stands_still(pid_t process) {
+    const fs::directory_iterator threads(fmt::format("/proc/{}/task", process));
+    return std::all_of(begin(threads), end(threads), [](const fs::directory_entry& thread) {
+        const std::string line = content_of(thread.path() / "stat");
+        const auto name_end = line.rfind(')');
+        return name_end != std::string::npos && line.substr(name_end + 1, 2) == " T";
+    });
 }
 
 int exit_code_of(int status) {
@@ -240,6 +251,17 @@ int free_port() {
             return port;
         }
     }
+}
+
+Pause::Pause(pid_t process) : process_(process) {
+    if (::kill(process_, SIGSTOP) != 0 || !eventually([&] { return each_thread_stands_still(process_); })) {
+        ::kill(process_, SIGCONT);
+        throw std::runtime_error(fmt::format("process {} does not stand still", process_));
+    }
+}
+
+Pause::~Pause() {
+    ::kill(process_, SIGCONT);
 }
 
 void sleep_briefly() {

@@ -77,6 +77,19 @@ Outcome run(std::vector<std::string> command, ProcessOptions options = {},
 template <class Claim>
 bool eventually(Claim claim, std::chrono::milliseconds patience = std::chrono::seconds(10));
 
+/// A process that stands still from here to the end of the scope. kill(2) returns before each thread has
+/// heard of it, so the constructor waits until they stand still; it throws when they do not.
+class Pause {
+public:
+    explicit Pause(pid_t process);
+    ~Pause();
+    Pause(const Pause&) = delete;
+    Pause& operator=(const Pause&) = delete;
+
+private:
+    pid_t process_;
+};
+
 /// A folder under the system's temporary one, removed at the end; others may enter it (PostgreSQL runs as
 /// another user).
 class TemporaryFolder {
