@@ -326,16 +326,26 @@ boost::asio::awaitable<void> finish(Visit& visit, Tunnel& tunnel, net::RelayEnd 
     co_await note_goodbye(visit, relayed);
     TunnelEnd end = tunnel_end(relayed, tunnel.live.cut_reason());
     end.duration = steady_clock::now() - tunnel.started_at;
-    tunnel.backend->close();
+    // PostgreSQL's protocol itself says where a session ends. Of others nobody but who carries them knows
+    // whether an end was one, and says so in what lies below: a reset, and TLS without a goodbye.
+    const bool is_cut_off = tunnel.protocol == Protocol::tcp;
+    if (is_cut_off && !relayed.b_was_told_of_end) {
+        tunnel.backend->reset();
+    } else {
+        tunnel.backend->close();
+    }
     // Closing a socket with unread bytes in it resets the connection, and the client loses the server's last
     // words.
-    const bool has_last_words = !relayed.is_complete && relayed.a_is_whole && !tunnel.live.cut_reason();
+    const bool is_complete = relayed.a_was_told_of_end && relayed.b_was_told_of_end;
+    const bool has_last_words = !is_complete && relayed.a_is_whole && !tunnel.live.cut_reason();
     if (!has_last_words) {
         visit.client.close();
     }
     co_await conclude(visit, tunnel, std::move(end));
     if (has_last_words) {
-        co_await net::linger_and_close(visit.client, kFarewell);
+        net::ByteStream& said_to =
+            is_cut_off ? static_cast<net::ByteStream&>(visit.client.socket()) : visit.client;
+        co_await net::linger_and_close(said_to, kFarewell);
     }
 }
 

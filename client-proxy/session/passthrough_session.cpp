@@ -67,7 +67,13 @@ asio::awaitable<void> PassthroughSession::run() {
         options.counters = &live->counters();
         end = co_await net::relay(local_, *tunnel->stream, options);
     }
-    local_.close();
+    // PostgreSQL's protocol itself says where a session ends. Of others nobody but who carries them knows
+    // whether an end was one.
+    if (port_->is_postgres || end->a_was_told_of_end) {
+        local_.close();
+    } else {
+        local_.reset();
+    }
     co_await finish(*tunnel, *end);
 }
 
@@ -166,7 +172,11 @@ asio::awaitable<void> PassthroughSession::finish(Tunnel& tunnel, const net::Rela
     } else {
         agent_.events().closed(port_->service, tunnel.connection_id);
     }
-    co_await leave_tunnel(*tunnel.stream, end);
+    if (port_->is_postgres) {
+        co_await leave_tunnel(*tunnel.stream, end);
+    } else {
+        tunnel.stream->close();
+    }
 }
 
 asio::awaitable<void> PassthroughSession::refuse(Refusal refusal) {

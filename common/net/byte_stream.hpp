@@ -32,8 +32,8 @@ class ByteStream {
 public:
     virtual ~ByteStream() = default;
 
-    /// Tells when try_read() is likely to have something. Holds no buffer worth mentioning: idle sessions wait
-    /// here.
+    /// Tells when try_read() is likely to have something. Holds no buffer worth mentioning: idle sessions
+    /// wait here.
     virtual void when_readable(ReadyListenerPtr listener) = 0;
     /// Never waits: nothing when no byte is there yet; else at least one byte, or 0 at the orderly end (FIN,
     /// close_notify). Code::end_of_stream when the peer vanished mid-stream (reset, or FIN without
@@ -42,7 +42,8 @@ public:
     /// Tells when try_write() is likely to take more. For who has just been told that it does not take all.
     virtual void when_writable(ReadyListenerPtr listener) = 0;
     /// Never waits: how much it took, for most messages all of it. The rest is to be offered again before
-    /// anything else. After a failure the stream is good for nothing but close().
+    /// anything else. After a failure the stream takes nothing more; what the peer said before may still be
+    /// there to be read.
     virtual Result<std::size_t> try_write(Bytes bytes) = 0;
 
     boost::asio::awaitable<Result<void>> wait_readable();

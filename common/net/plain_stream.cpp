@@ -199,6 +199,12 @@ void PlainStream::close() noexcept {
     tell_cancelled();
 }
 
+void PlainStream::reset() noexcept {
+    const ::linger at_once{1, 0};
+    ::setsockopt(socket_.native_handle(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    close();
+}
+
 asio::any_io_executor PlainStream::executor() {
     return socket_.get_executor();
 }

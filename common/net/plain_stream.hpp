@@ -61,6 +61,8 @@ public:
     /// `unconfirmed` alone.
     void expect_confirmation_within(std::chrono::milliseconds patience) noexcept;
     PeerAnswers answers() noexcept;
+    /// close(), but the peer learns that it was cut off, not that all was said: a reset where it is TCP.
+    void reset() noexcept;
     /// Ends the connection as if it had been lost: reading fails with end_of_stream on TLS, writing too.
     void give_up() noexcept;
 

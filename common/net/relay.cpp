@@ -131,6 +131,21 @@ public:
         release(opposite(side));
     }
 
+    /// A write to the side failed. Why it takes no more may be what it has said last, which still goes to the
+    /// other side before this fails.
+    void fail_to_take(Side side, Failure failure) {
+        if (failure.code != Code::end_of_stream || has_ended(side)) return fail(side, std::move(failure));
+        set_not_whole(side);
+        takes_no_more_ = TakesNoMore{side, std::move(failure)};
+        watch_half_close(side);
+    }
+
+    /// Why the side counts as lost though it was read to its end.
+    std::optional<Failure> failure_to_take(Side side) const {
+        const bool is_lost = takes_no_more_ && takes_no_more_->side == side;
+        return is_lost ? std::optional(takes_no_more_->failure) : std::nullopt;
+    }
+
     /// The filter refused what `side` sent. Neither stream is at fault.
     void refuse(Side side, Failure failure) {
         if (is_stopping_) return;
@@ -151,6 +166,10 @@ public:
     void fail_by(Side side, std::exception_ptr exception) {
         if (!exception_) exception_ = std::move(exception);
         fail(side, Failure{Code::internal, "an exception"});
+    }
+
+    void note_told_of_end(Side side) {
+        (side == Side::a ? end_.a_was_told_of_end : end_.b_was_told_of_end) = true;
     }
 
     /// The side has sent its last byte, in order.
@@ -183,7 +202,6 @@ public:
         a_.in().on_cancelled(nullptr);
         b_.in().on_cancelled(nullptr);
         timer_.reset();
-        end_.is_complete = !is_stopping_;
         end_.bytes_a_to_b = a_.bytes();
         end_.bytes_b_to_a = b_.bytes();
         const auto finish = std::move(finish_);
@@ -214,6 +232,11 @@ private:
     std::exception_ptr exception_;
     bool is_stopping_ = false;
     std::optional<Side> closed_first_;
+    struct TakesNoMore {
+        Side side;
+        Failure failure;
+    };
+    std::optional<TakesNoMore> takes_no_more_;
 };
 
 ReadyListenerPtr Direction::self() {
@@ -271,7 +294,7 @@ void Direction::write() {
     if (!rest_.empty()) {
         Result<std::size_t> sent = out_.try_write(rest_);
         if (sent.has_error()) {
-            run_.fail(opposite(from_), sent.error());
+            run_.fail_to_take(opposite(from_), sent.error());
             return end();
         }
         rest_ = rest_.subspan(sent.value());
@@ -290,6 +313,10 @@ void Direction::write() {
 /// Passes on that the reading side has ended.
 void Direction::pass_end() {
     buffer_.reset();
+    if (auto failure = run_.failure_to_take(from_)) {
+        run_.fail(from_, *std::move(failure));
+        return end();
+    }
     run_.note_close(from_);
     phase_ = Phase::writing;
     auto passed = [this, run = run_.shared_from_this()](std::exception_ptr exception, Result<void> told) {
@@ -308,6 +335,7 @@ void Direction::end_passed(const Result<void>& told) {
     const Side to = opposite(from_);
     // A side that had ended before may be gone altogether by now.
     if (told.has_error() && !run_.has_ended(to)) run_.fail(to, told.error());
+    if (told.has_value()) run_.note_told_of_end(to);
     end();
     if (!run_.is_stopping() && !run_.has_ended(to)) run_.watch_half_close(to);
 }

@@ -23,8 +23,10 @@ struct RelayEnd {
     /// Nothing after an ordinary end: one side ended its direction in order, and then the other one did so
     /// too, or a socket that had been closed by then answered with a reset.
     std::optional<Failure> failure;
-    /// Whether both directions were read to their orderly end, and each side was told of the other's.
-    bool is_complete = false;
+    /// Whether the side was told that the other one had ended in order. When it was not, closing its stream
+    /// must not look as if it had been: what it got may be a part.
+    bool a_was_told_of_end = false;
+    bool b_was_told_of_end = false;
     /// Whether the side took every byte that was read for it, so that a last message may still be written to
     /// it. False for a side that failed.
     bool a_is_whole = true;
@@ -56,8 +58,9 @@ struct RelayOptions {
 };
 
 /// Runs until both directions ended, one failed, or a stream was cancelled or closed from outside
-/// (Code::cancelled). Does not close the streams; the failed one is cancelled, the other one stays good while
-/// it is whole. Both must outlive the call and live on the caller's loop.
+/// (Code::cancelled). Of a side that takes no more, what it had said before still reaches the other one. Does
+/// not close the streams; the failed one is cancelled, the other one stays good while it is whole. Both must
+/// outlive the call and live on the caller's loop.
 boost::asio::awaitable<RelayEnd> relay(ByteStream& a, ByteStream& b, RelayOptions options);
 
 }  // namespace postern::net

@@ -196,6 +196,7 @@ Result<TlsEngine::Step> TlsEngine::read(Buffer into) {
 
 Result<TlsEngine::Step> TlsEngine::write(Bytes bytes) {
     if (failure_) return *failure_;
+    if (write_failure_) return *write_failure_;
     begin();
     std::size_t sent = 0;
     // One call writes one record (SSL_MODE_ENABLE_PARTIAL_WRITE).
@@ -203,25 +204,26 @@ Result<TlsEngine::Step> TlsEngine::write(Bytes bytes) {
     const int returned = SSL_write_ex(ssl_.get(), bytes.data(), bytes.size(), &sent);
     if (returned == 1) return Step{Need::nothing, sent};
     if (wire_failure_) {
-        // The peer closed on us; the alert that says why may be waiting to be read.
-        const Failure lost = *wire_failure_;
-        wire_failure_.reset();
+        // The peer closed on us; its last words, or the alert that says why, may be waiting to be read.
+        write_failure_ = std::exchange(wire_failure_, std::nullopt);
         ERR_clear_error();
         unsigned char byte = 0;
         std::size_t got = 0;
-        if (SSL_read_ex(ssl_.get(), &byte, 1, &got) != 1) {
+        if (SSL_peek_ex(ssl_.get(), &byte, 1, &got) != 1) {
             const Code told = code_of_queue();
             if (told != Code::tls_failed && told != Code::end_of_stream) {
                 return fail(pki::openssl_failure(told, "the peer refused"));
             }
+            ERR_clear_error();
         }
-        return fail(lost);
+        return *write_failure_;
     }
     return outcome(returned);
 }
 
 Result<TlsEngine::Step> TlsEngine::shut_down() {
     if (failure_) return *failure_;
+    if (write_failure_) return *write_failure_;
     begin();
     const int returned = SSL_shutdown(ssl_.get());
     if (returned < 0) return outcome(returned);

@@ -75,6 +75,8 @@ private:
     pki::SslPtr ssl_;
     /// Told again by every call after the first that failed.
     std::optional<Failure> failure_;
+    /// The same, of those that write. What the peer had sent before is still read.
+    std::optional<Failure> write_failure_;
     std::optional<Failure> wire_failure_;
     bool wire_ended_ = false;
     /// Reads of the wire left to the present call: a peer that never stops sending must not keep the loop to

@@ -240,6 +240,7 @@ TEST_F(GatewayServer, AnOrdinaryEndSaysWhoClosedAndNamesNoFailure) {
         ASSERT_EQ(answer.status, 200U);
         EXPECT_EQ(alice.read(8), "good bye");
         EXPECT_TRUE(alice.is_closed());
+        EXPECT_TRUE(alice.was_told_of_end());
         alice.send("a late close_notify");
         alice.send("and another one");
         alice.shut_down();
@@ -292,19 +293,29 @@ TEST_F(GatewayServer, AResetInTheMiddleIsALostServerAndTheClientIsTold) {
         const auto closed = wait_for("connection.closed", {}, answer.field("Postern-Connection"));
         EXPECT_EQ(closed["postern"]["closed_by"], "backend");
         EXPECT_EQ(closed["event"]["reason"], "end_of_stream");
+        EXPECT_FALSE(alice.was_told_of_end()) << "the answer may be a part";
     }
 }
 
-TEST_F(GatewayServer, AClientThatVanishesIsAnEndWithAReason) {
-    start(service("echo", echo_port()) + rule("echo"));
+TEST_F(GatewayServer, AClientThatVanishesIsAnEndWithAReasonAndNoneForTheBackend) {
+    const SmallBackend backend("welcome!");
+    start(service("raw", backend.port()) + rule("raw"));
     std::string id;
     {
         Visitor alice(port(), client("alice"));
-        id = alice.ask("CONNECT echo:7").field("Postern-Connection");
+        id = alice.ask("CONNECT raw:7", {}, "question").field("Postern-Connection");
+        EXPECT_EQ(alice.read(8), "welcome!");
     }
     const auto closed = wait_for("connection.closed", {}, id);
     EXPECT_EQ(closed["postern"]["closed_by"], "client");
     EXPECT_EQ(closed["event"]["reason"], "end_of_stream");
+    EXPECT_TRUE(eventually([&] { return backend.resets() == 1; }));
+    Visitor alice(port(), client("alice"));
+    alice.ask("CONNECT raw:7", {}, "question");
+    alice.shut_down();
+    EXPECT_EQ(alice.read(9), "welcome!");
+    EXPECT_TRUE(alice.was_told_of_end());
+    EXPECT_EQ(backend.resets(), 1);
 }
 
 }  // namespace

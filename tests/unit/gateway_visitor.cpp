@@ -85,9 +85,11 @@ void SmallBackend::serve() {
         }
         // What comes after goes back.
         char block[4096];
-        for (ssize_t got = 0; (got = ::recv(peer.get(), block, sizeof block, 0)) > 0;) {
+        ssize_t got = 0;
+        while ((got = ::recv(peer.get(), block, sizeof block, 0)) > 0) {
             ::send(peer.get(), block, static_cast<std::size_t>(got), MSG_NOSIGNAL);
         }
+        resets_ += got < 0 ? 1 : 0;
     }
 }
 

@@ -2,6 +2,7 @@
 // backend behind it.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <string>
@@ -35,6 +36,8 @@ public:
     SmallBackend(const SmallBackend&) = delete;
     SmallBackend& operator=(const SmallBackend&) = delete;
     unsigned short port() const { return port_; }
+    /// Connections that ended with a reset, of those that it echoed.
+    int resets() const { return resets_; }
 
 private:
     void serve();
@@ -43,6 +46,7 @@ private:
     unsigned short port_ = 0;
     std::string answer_;
     After after_;
+    std::atomic<int> resets_ = 0;
     std::thread thread_;
 };
 
@@ -67,6 +71,8 @@ public:
     /// Up to `size` bytes; fewer at the end.
     std::string read(std::size_t size);
     bool is_closed() { return read(1).empty(); }
+    /// Whether TLS said goodbye (close_notify), not only the socket.
+    bool was_told_of_end() const { return (SSL_get_shutdown(ssl_.get()) & SSL_RECEIVED_SHUTDOWN) != 0; }
 
     /// Head and body of an answer with Content-Length.
     struct Answer {

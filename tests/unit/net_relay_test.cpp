@@ -123,7 +123,8 @@ TEST(Relay, PassesTheEndOnAndStillCarriesTheAnswer) {
     EXPECT_EQ(answer, "the answer to question");
     EXPECT_EQ(line.end.ended_by, Side::a);
     EXPECT_FALSE(line.end.failure);
-    EXPECT_TRUE(line.end.is_complete);
+    EXPECT_TRUE(line.end.a_was_told_of_end);
+    EXPECT_TRUE(line.end.b_was_told_of_end);
 }
 
 TEST(Relay, EndsAHalfClosedConnectionThatIsSilent) {
@@ -278,11 +279,50 @@ awaitable<void> reset_at_end(PlainStream& backend) {
     backend.close();
 }
 
+/// Says why it takes no more, and takes no more: what it leaves unread makes its close a reset.
+awaitable<void> refuse_unread(PlainStream& backend) {
+    const std::string why = "FATAL: enough";
+    co_await backend.write_all(test::as_bytes(why));
+    backend.close();
+}
+
+awaitable<void> send_and_hear(PlainStream& client, std::string& got) {
+    const std::string more = "more of what nobody wants";
+    co_await client.write_all(test::as_bytes(more));
+    got = co_await test::read_to_end(client);
+}
+
+awaitable<void> relay_and_end(ByteStream& a, ByteStream& b, RelayEnd& end) {
+    end = co_await relay(a, b, RelayOptions{});
+    co_await a.shutdown_send();
+}
+
+// The bytes for it are there first, so that the write that fails comes before the read.
+TEST(Relay, WhatASideSaidBeforeItTookNoMoreStillArrives) {
+    Line line;
+    std::string got;
+    const std::string unread = "unread";
+    ASSERT_TRUE(line.b.try_write(test::as_bytes(unread)));
+    ASSERT_TRUE(line.client.try_write(test::as_bytes(unread)));
+    test::run(line.loop, refuse_unread(line.backend));
+    // Takes the reset, which the kernel tells once.
+    ASSERT_TRUE(line.b.try_write(test::as_bytes(unread)).has_error());
+    test::run_all(line.loop, all(send_and_hear(line.client, got), relay_and_end(line.a, line.b, line.end)));
+    EXPECT_EQ(got, "FATAL: enough");
+    ASSERT_TRUE(line.end.failure);
+    EXPECT_EQ(line.end.failure->code, Code::end_of_stream);
+    EXPECT_EQ(line.end.ended_by, Side::b);
+    EXPECT_TRUE(line.end.a_is_whole);
+    EXPECT_FALSE(line.end.b_is_whole);
+    EXPECT_FALSE(line.end.a_was_told_of_end);
+}
+
 TEST(Relay, AResetBehindTheOrderlyEndOfTheOtherSideIsAnOrdinaryEndByThatSide) {
     Line line;
     line.run(all(send_all(line.client, "X and a close_notify"), reset_at_end(line.backend)));
     EXPECT_FALSE(line.end.failure) << line.end.failure->detail;
-    EXPECT_FALSE(line.end.is_complete);
+    EXPECT_TRUE(line.end.b_was_told_of_end);
+    EXPECT_FALSE(line.end.a_was_told_of_end) << "what it got may be a part";
     EXPECT_EQ(line.end.ended_by, Side::a);
 }
 
