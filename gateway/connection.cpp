@@ -65,8 +65,21 @@ std::string_view message_of(Code code) {
     }
 }
 
-/// Records a handshake that failed. The alert is sent and read by then.
+/// A certificate is looked at for its time and purpose only where the user CA has signed it. Whoever shows
+/// one is no stranger, and none can hide behind a flood of them.
+bool shows_a_certificate_of_ours(Code reason) {
+    return reason == Code::expired || reason == Code::not_yet_valid || reason == Code::wrong_purpose;
+}
+
+/// Records a handshake that failed. The alert is sent and read by then. Nothing was let in that a missing
+/// record should have stopped: beyond the budget they are counted, and told of together.
 boost::asio::awaitable<void> reject_handshake(Visit& visit, Failure failure) {
+    RecordBudget& budget = visit.worker.shared.failed_handshakes;
+    const bool is_told = shows_a_certificate_of_ours(failure.code) ||
+                         budget.take(std::chrono::steady_clock::now()) == RecordBudget::Telling::itself;
+    if (!is_told) {
+        co_return;
+    }
     const audit::Stage judged = stage_of(failure.code);
     const audit::Stage stage =
         judged == audit::Stage::certificate || judged == audit::Stage::limit ? judged : audit::Stage::tls;

@@ -17,6 +17,7 @@
 #include "base/memory.hpp"
 #include "base/process.hpp"
 #include "gateway/connection.hpp"
+#include "gateway/records.hpp"
 
 namespace postern::gateway {
 
@@ -67,6 +68,27 @@ asio::awaitable<void> catch_up(Worker& worker) {
     }
 }
 
+/// One record for the handshakes that failed and have none of their own.
+audit::Record record_of_others(std::size_t count) {
+    audit::Record record = rejected_record({}, {}, Code::limit_reached, audit::Stage::tls,
+                                           fmt::format("{} more TLS handshakes failed meanwhile.", count));
+    record.extra = {{"postern", {{"more", count}}}};
+    return record;
+}
+
+asio::awaitable<void> tell_of_others(Worker& worker) {
+    const std::size_t count = worker.shared.failed_handshakes.take_untold();
+    if (count == 0) {
+        co_return;
+    }
+    spdlog::warn("event=connection.rejected more={} stage=tls reason=limit_reached", count);
+    audit::Record record = record_of_others(count);
+    const auto written = co_await worker.shared.audit.async_append(std::move(record));
+    if (!written) {
+        worker.shared.failed_handshakes.put_back(count);
+    }
+}
+
 /// Cuts expired tunnels for as long as the loop runs.
 asio::awaitable<void> sweep(Worker& worker) {
     asio::steady_timer timer(worker.loop);
@@ -79,6 +101,7 @@ asio::awaitable<void> sweep(Worker& worker) {
         memory.note(worker.live.size());
         worker.shared.sessions.forget_before(judgement.now - judgement.expiry_grace);
         co_await catch_up(worker);
+        co_await tell_of_others(worker);
     }
 }
 
@@ -110,7 +133,8 @@ Server::Server(std::filesystem::path config, SnapshotPtr snapshot, std::unique_p
               *audit_,
               Limits(bounds_of(snapshot_->settings.limits)),
               {},
-              ConnectionDirectory()},
+              ConnectionDirectory(),
+              RecordBudget(snapshot_->settings.limits.failed_handshakes_recorded)},
       loops_(snapshot_->settings.threads) {}
 
 Server::~Server() {
@@ -129,6 +153,9 @@ void Server::close() {
         admin_->stop();
     }
     loops_.stop();
+    if (const std::size_t count = shared_.failed_handshakes.take_untold(); count > 0 && audit_) {
+        [[maybe_unused]] const auto told = audit_->append(record_of_others(count));
+    }
     // Records that are being synced wake sessions, for which the loops must still be there.
     audit_.reset();
 }
@@ -236,6 +263,7 @@ Result<void> Server::reload() {
     const bool has_other_trust = snapshot_->user_ca.pem() != (*loaded)->user_ca.pem();
     snapshot_ = std::move(*loaded);
     shared_.limits.set(bounds_of(snapshot_->settings.limits));
+    shared_.failed_handshakes.set(snapshot_->settings.limits.failed_handshakes_recorded);
     crl_watch_->set(snapshot_);
     for (const auto& worker : workers_) {
         asio::post(worker->loop, [&worker = *worker, snapshot = snapshot_, has_other_trust] {

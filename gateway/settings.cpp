@@ -86,6 +86,7 @@ void read_limits(config::Table table, LimitSettings& limits) {
     count("pending", limits.pending);
     count("warm", limits.warm);
     count("warm_per_identity", limits.warm_per_identity);
+    count("failed_handshakes_recorded", limits.failed_handshakes_recorded);
     const auto patience = [&](std::string_view key, Milliseconds& value) {
         value = table.duration(key, value, Milliseconds(100), seconds(600));
     };

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "audit/log.hpp"
+#include "base/record_budget.hpp"
 #include "base/result.hpp"
 #include "gateway/policy.hpp"
 #include "net/plain_stream.hpp"
@@ -32,6 +33,8 @@ struct LimitSettings {
     /// all, of one identity. Beyond these they wait among the pending, no longer than a stranger may.
     std::size_t warm = 4096;
     std::size_t warm_per_identity = 64;
+    /// Handshakes that have a record of their own when they fail, at once and a minute.
+    std::size_t failed_handshakes_recorded = kRecordsOfStrangersPerMinute;
     Milliseconds handshake_timeout{10'000};
     /// From the handshake (or the answer before) to the last byte of a request head.
     Milliseconds request_timeout{10'000};

@@ -11,6 +11,7 @@
 
 #include "audit/log.hpp"
 #include "base/clock.hpp"
+#include "base/record_budget.hpp"
 #include "gateway/connection_directory.hpp"
 #include "gateway/identity.hpp"
 #include "gateway/limits.hpp"
@@ -30,6 +31,7 @@ struct Shared {
     Limits limits;
     LoginSessions sessions;
     ConnectionDirectory directory;
+    RecordBudget failed_handshakes;
 };
 
 /// One loop's own. Everything but the counters is to be used on the loop's thread; outlives the loop.

@@ -16,6 +16,7 @@
 #include <spdlog/spdlog.h>
 
 #include "base/log.hpp"
+#include "base/record_budget.hpp"
 #include "net/await.hpp"
 #include "net/connection_slots.hpp"
 #include "net/deadline.hpp"
@@ -31,6 +32,8 @@ namespace {
 
 constexpr auto kFarewellPatience = 1s;
 constexpr std::size_t kMostRejectionsUnderWay = 1024;
+/// Until those are told of that were only counted.
+constexpr std::chrono::seconds kUntoldPause{1};
 
 /// What a drain, and a newcomer who needs the place, must know of a connection.
 struct Session {
@@ -87,6 +90,7 @@ struct HttpsService::State {
         : loops(its_loops),
           listener(std::move(its_listener)),
           tls(std::move(context)),
+          budget(its_limits.rejections_per_minute),
           limits(its_limits),
           handler(std::move(its_handler)),
           on_rejected(std::move(on_rejection)),
@@ -113,21 +117,16 @@ struct HttpsService::State {
         std::unique_lock lock(mutex);
         return changed.wait_for(lock, patience, [this] { return open == 0; });
     }
-    /// False, and counted, when too many are under way.
-    bool begin_rejection() {
+    RecordBudget::Telling begin_rejection() {
         const std::lock_guard lock(mutex);
-        if (rejections == kMostRejectionsUnderWay) {
-            ++untold;
-            return false;
-        }
-        ++rejections;
-        return true;
+        if (rejections == kMostRejectionsUnderWay) return budget.leave_out();
+        const auto telling = budget.take(std::chrono::steady_clock::now());
+        if (telling == RecordBudget::Telling::itself) ++rejections;
+        return telling;
     }
-    /// How many were counted meanwhile; whoever asks tells of them.
-    std::size_t end_rejection() {
+    void end_rejection() {
         const std::lock_guard lock(mutex);
         --rejections;
-        return std::exchange(untold, 0);
     }
 
     static void end_sessions(const std::shared_ptr<State>& state, bool busy_too);
@@ -151,7 +150,7 @@ struct HttpsService::State {
     net::TlsContext tls;
     std::size_t open = 0;
     std::size_t rejections = 0;
-    std::size_t untold = 0;
+    RecordBudget budget;
     const HttpsLimits limits;
     const Handler handler;
     const OnRejected on_rejected;
@@ -186,13 +185,23 @@ asio::awaitable<void> HttpsService::State::tell(State& state, RejectedConnection
 }
 
 asio::awaitable<void> HttpsService::State::reject(State& state, RejectedConnection rejected) {
-    if (!state.on_rejected || !state.begin_rejection()) co_return;
-    co_await tell(state, std::move(rejected));
-    const std::size_t untold = state.end_rejection();
-    if (untold == 0) co_return;
+    if (!state.on_rejected) co_return;
+    switch (state.begin_rejection()) {
+        case RecordBudget::Telling::itself:
+            co_await tell(state, std::move(rejected));
+            state.end_rejection();
+            co_return;
+        case RecordBudget::Telling::with_others:
+            co_return;
+        case RecordBudget::Telling::first_of_others:
+            break;
+    }
+    const auto executor = co_await asio::this_coro::executor;
+    asio::steady_timer pause(executor, kUntoldPause);
+    co_await pause.async_wait(net::kAwait);
     RejectedConnection others;
-    others.failure =
-        Failure{Code::limit_reached, std::to_string(untold) + " more connections were rejected meanwhile"};
+    others.failure = Failure{Code::limit_reached, std::to_string(state.budget.take_untold()) +
+                                                      " more connections were rejected meanwhile"};
     co_await tell(state, std::move(others));
 }
 

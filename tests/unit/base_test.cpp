@@ -16,6 +16,7 @@
 #include "base/hex.hpp"
 #include "base/log.hpp"
 #include "base/memory.hpp"
+#include "base/record_budget.hpp"
 #include "base/secret.hpp"
 #include "base/secret_line.hpp"
 
@@ -35,6 +36,43 @@ TEST(Duration, RefusesWhatIsNotOne) {
          {"", "5", "s", "-1s", "1y", "1h ", "99999999999d", "1.5h", "9223372036854775807s"}) {
         EXPECT_FALSE(parse_duration(text)) << text;
     }
+}
+
+TEST(RecordBudget, GivesOneMinutesWorthAtOnceAndThenEvenly) {
+    using Telling = RecordBudget::Telling;
+    RecordBudget budget(60);
+    auto now = std::chrono::steady_clock::now();
+    const auto told = [&](int asked) {
+        int itself = 0;
+        for (int i = 0; i < asked; ++i)
+            itself += budget.take(now) == Telling::itself ? 1 : 0;
+        return itself;
+    };
+    EXPECT_EQ(told(100), 60);
+    now += 1s;
+    EXPECT_EQ(told(100), 1);
+    now += 1h;
+    EXPECT_EQ(told(100), 60) << "no more is saved up";
+    now -= 1h;
+    EXPECT_EQ(told(1), 0);
+    budget.set(2);
+    now += 2h;
+    EXPECT_EQ(told(100), 2);
+}
+
+TEST(RecordBudget, CountsEachOfTheOthersAndNamesTheFirst) {
+    using Telling = RecordBudget::Telling;
+    RecordBudget budget(1);
+    const auto now = std::chrono::steady_clock::now();
+    EXPECT_EQ(budget.take(now), Telling::itself);
+    EXPECT_EQ(budget.take_untold(), 0U);
+    EXPECT_EQ(budget.take(now), Telling::first_of_others);
+    EXPECT_EQ(budget.take(now), Telling::with_others);
+    EXPECT_EQ(budget.leave_out(), Telling::with_others);
+    EXPECT_EQ(budget.take_untold(), 3U);
+    EXPECT_EQ(budget.leave_out(), Telling::first_of_others);
+    budget.put_back(3);
+    EXPECT_EQ(budget.take_untold(), 4U);
 }
 
 TEST(Duration, IsWrittenAsItIsRead) {

@@ -42,6 +42,41 @@ TEST_F(GatewayLimits, SilentPeersAreCutForNewerOnes) {
     EXPECT_EQ(wait_for("connection.rejected", "limit_reached")["postern"]["stage"], "limit");
 }
 
+TEST_F(GatewayLimits, TellsOfAFloodOfFailedHandshakesTogetherAndOfEveryoneElseByThemselves) {
+    start(service("echo", echo_port()) + rule("echo"), "failed_handshakes_recorded = 10\n");
+    constexpr int kGarbage = 50;
+    for (int i = 0; i < kGarbage; ++i) {
+        const UniqueFd stranger = connect_to(port());
+        ::send(stranger.get(), "garbage\r\n\r\n", 11, MSG_NOSIGNAL);
+        char answer[16];
+        while (::recv(stranger.get(), answer, sizeof answer, 0) > 0) {
+        }
+    }
+    EXPECT_EQ(Visitor(port(), client("alice")).ask("CONNECT echo:7").status, 200U);
+    const auto old = mint("bob", [](test::OddProfile& profile) {
+        profile.not_before = real_now() - std::chrono::hours(2);
+        profile.not_after = real_now() - std::chrono::hours(1);
+    });
+    Visitor(port(), client(old)).ask("CONNECT echo:7");
+    wait_for("connection.rejected", "expired");
+    int by_themselves = 0;
+    std::size_t together = 0;
+    EXPECT_TRUE(eventually([&] {
+        by_themselves = 0;
+        together = 0;
+        for (const auto& record : records()) {
+            if (record["event"].value("reason", "") == "not_tls") {
+                ++by_themselves;
+            }
+            together += record["postern"].value("more", std::size_t{0});
+        }
+        return by_themselves + together == kGarbage;
+    })) << by_themselves
+        << " and " << together;
+    EXPECT_GE(by_themselves, 10);
+    EXPECT_LE(by_themselves, 20) << "what a slow machine adds";
+}
+
 TEST_F(GatewayLimits, RefusesEverybodyWhileTheAuditLogCannotBeWrittenAndCatchesUpAfter) {
     start(service("echo", echo_port()) + rule("echo"));
     std::string id;

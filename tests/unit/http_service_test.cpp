@@ -348,6 +348,24 @@ TEST(HttpsService, GoesOnAndCountsRejectionsThatCannotBeToldInTime) {
     EXPECT_LT(fixture.rejections.count(), kGarbage) << "some were told of together";
 }
 
+TEST(HttpsService, TellsOfAFloodOfRejectionsTogether) {
+    HttpsLimits limits;
+    limits.rejections_per_minute = 10;
+    Fixture fixture(limits);
+    constexpr std::size_t kGarbage = 50;
+    for (std::size_t i = 0; i < kGarbage; ++i) {
+        const UniqueFd peer = fixture.silent_peer();
+        ::send(peer.get(), "garbage\r\n\r\n", 11, MSG_NOSIGNAL);
+        char answer[16];
+        while (::recv(peer.get(), answer, sizeof answer, 0) > 0) {
+        }
+    }
+    EXPECT_TRUE(fixture.rejections.wait_for_told(kGarbage));
+    EXPECT_GE(fixture.rejections.count(), 11u);
+    EXPECT_LE(fixture.rejections.count(), 20u) << "ten, one for the others, and what a slow machine adds";
+    EXPECT_TRUE(Client::make(fixture.options()).value().get("/").has_value());
+}
+
 TEST(HttpsService, ShowsANewCertificateToNewConnections) {
     Fixture fixture;
     Client before = Client::make(fixture.options()).value();

@@ -1,0 +1,49 @@
+// How many records strangers may cause: whoever can reach a port can fail there as often as they like, and
+// must not be able to fill a disk by it. What goes beyond is counted, and told in one record.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <mutex>
+
+namespace postern {
+
+/// Of one program; some 6 GB a day at the most.
+inline constexpr std::size_t kRecordsOfStrangersPerMinute = 6000;
+
+/// Thread-safe.
+class RecordBudget {
+public:
+    using Time = std::chrono::steady_clock::time_point;
+    enum class Telling {
+        /// A record of its own.
+        itself,
+        /// Counted: whoever was the first of them tells of it.
+        with_others,
+        /// Counted, as the first since the last take_untold().
+        first_of_others,
+    };
+
+    /// So many at once, and as many again a minute, evenly.
+    explicit RecordBudget(std::size_t per_minute);
+
+    /// How one more is told of at `now`.
+    Telling take(Time now);
+    /// Counts one for which there is no room for another reason.
+    Telling leave_out();
+    /// What was counted since the last call. Who cannot tell of it puts it back.
+    std::size_t take_untold();
+    void put_back(std::size_t untold);
+    void set(std::size_t per_minute);
+
+private:
+    Telling count();
+
+    std::mutex mutex_;
+    double per_minute_;
+    double left_;
+    Time filled_at_{};
+    std::size_t untold_ = 0;
+};
+
+}  // namespace postern
