@@ -43,7 +43,7 @@ public:
     virtual void when_writable(ReadyListenerPtr listener) = 0;
     /// Never waits: how much it took, for most messages all of it. The rest is to be offered again before
     /// anything else. After a failure the stream takes nothing more; what the peer said before may still be
-    /// there to be read.
+    /// there to be read, and then the end of a peer that vanished.
     virtual Result<std::size_t> try_write(Bytes bytes) = 0;
 
     boost::asio::awaitable<Result<void>> wait_readable();

@@ -103,7 +103,7 @@ void PlainStream::when_readable(ReadyListenerPtr listener) {
         if (error == asio::error::operation_aborted || is_cancelled_) return listener->on_ready(cancelled());
         ahead_begin_ = 0;
         ahead_end_ = static_cast<std::uint8_t>(got);
-        has_ended_ = error == asio::error::eof;
+        has_ended_ = error == asio::error::eof || error == asio::error::broken_pipe;
         if (error && !has_ended_) read_error_ = error.value();
         listener->on_ready(Result<void>());
     });
@@ -131,9 +131,13 @@ std::size_t PlainStream::take_ahead(Buffer into) noexcept {
 Result<std::optional<std::size_t>> PlainStream::receive(Buffer into) {
     while (read_error_ == 0) {
         const ssize_t got = ::recv(socket_.native_handle(), into.data(), into.size(), 0);
-        if (got >= 0) return std::optional<std::size_t>(static_cast<std::size_t>(got));
-        if (errno == EAGAIN) return std::optional<std::size_t>();
-        if (errno != EINTR) read_error_ = errno;
+        if (got > 0) return std::optional<std::size_t>(static_cast<std::size_t>(got));
+        // The kernel tells of a reset once, to whoever asks first, and shows the reader an end from then on.
+        // EPIPE is the reset of a peer that had ended in order before.
+        const int error = got < 0 ? errno : write_error_;
+        if (error == 0 || error == EPIPE) return std::optional<std::size_t>(0);
+        if (error == EAGAIN) return std::optional<std::size_t>();
+        if (error != EINTR) read_error_ = error;
     }
     return lost(read_error_, "reading");
 }
@@ -169,6 +173,7 @@ Result<std::size_t> PlainStream::send(Bytes bytes, int flags) {
         if (sent >= 0) return static_cast<std::size_t>(sent);
         if (errno == EINTR) continue;
         if (errno == EAGAIN) return std::size_t{0};
+        if (write_error_ == 0) write_error_ = errno;
         return lost(errno, "writing");
     }
 }

@@ -99,6 +99,8 @@ private:
     bool has_ended_ = false;
     /// errno of what ended the reading; the kernel tells once, each later read here again. 0: nothing did.
     int read_error_ = 0;
+    /// errno of what ended the writing, of which the reader is to learn, too.
+    int write_error_ = 0;
 };
 
 /// A host and a port as people write them: "db.example.org:5432", "127.0.0.1:5432", "[::1]:5432",

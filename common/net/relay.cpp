@@ -132,18 +132,11 @@ public:
     }
 
     /// A write to the side failed. Why it takes no more may be what it has said last, which still goes to the
-    /// other side before this fails.
+    /// other side; how that ends is how the side ends.
     void fail_to_take(Side side, Failure failure) {
         if (failure.code != Code::end_of_stream || has_ended(side)) return fail(side, std::move(failure));
         set_not_whole(side);
-        takes_no_more_ = TakesNoMore{side, std::move(failure)};
         watch_half_close(side);
-    }
-
-    /// Why the side counts as lost though it was read to its end.
-    std::optional<Failure> failure_to_take(Side side) const {
-        const bool is_lost = takes_no_more_ && takes_no_more_->side == side;
-        return is_lost ? std::optional(takes_no_more_->failure) : std::nullopt;
     }
 
     /// The filter refused what `side` sent. Neither stream is at fault.
@@ -232,11 +225,6 @@ private:
     std::exception_ptr exception_;
     bool is_stopping_ = false;
     std::optional<Side> closed_first_;
-    struct TakesNoMore {
-        Side side;
-        Failure failure;
-    };
-    std::optional<TakesNoMore> takes_no_more_;
 };
 
 ReadyListenerPtr Direction::self() {
@@ -313,10 +301,6 @@ void Direction::write() {
 /// Passes on that the reading side has ended.
 void Direction::pass_end() {
     buffer_.reset();
-    if (auto failure = run_.failure_to_take(from_)) {
-        run_.fail(from_, *std::move(failure));
-        return end();
-    }
     run_.note_close(from_);
     phase_ = Phase::writing;
     auto passed = [this, run = run_.shared_from_this()](std::exception_ptr exception, Result<void> told) {

@@ -428,19 +428,29 @@ TEST_F(WarmConnections, OfAGatewayThatTurnsThemAwayAreNotOpenedAgainAndAgain) {
     EXPECT_GT(std::chrono::steady_clock::now() - began, 1s);
 }
 
-TEST_F(WarmConnections, EndInOrderWhenTheirProgramIsGoneWithAReset) {
+// As a program leaves that has not read all there was. PostgreSQL's has said where its session ends; of
+// another one nobody knows whether it had said all.
+TEST_F(WarmConnections, EndInOrderWhenTheirProgramIsGoneWithAResetWhereThatEndsNothingElse) {
     run();
-    {
-        const UniqueFd local = connect_to(port_->number);
-        ASSERT_EQ(say(local), "x");
-        // As a program leaves that has not read all there was.
-        const linger at_once{1, 0};
-        ::setsockopt(local.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    const std::string request("\0\0\0\x08\x04\xd2\x16\x2f", 8);
+    const std::size_t before = count("connection.closed");
+    for (const bool is_postgres : {true, false}) {
+        const auto opened = open(is_postgres);
+        {
+            const UniqueFd local = connect_to(opened->number);
+            ASSERT_EQ(::send(local.get(), request.data(), request.size(), MSG_NOSIGNAL), 8);
+            ASSERT_EQ(read(local, request.size()), request);
+            const linger at_once{1, 0};
+            ::setsockopt(local.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+        }
+        ASSERT_TRUE(eventually([&] { return count("connection.closed") == before + (is_postgres ? 1 : 2); }));
+        EXPECT_EQ(count("connection.closed", "end_of_stream"), is_postgres ? 0U : 1U);
     }
-    const auto closed = wait_for("connection.closed");
-    EXPECT_EQ(closed["postern"]["closed_by"], "client");
-    EXPECT_FALSE(closed["event"].contains("reason")) << closed;
-    EXPECT_FALSE(closed["postern"].contains("stage")) << closed;
+    for (const auto& record : records()) {
+        if (record["event"].value("action", "") == "connection.closed") {
+            EXPECT_EQ(record["postern"]["closed_by"], "client");
+        }
+    }
 }
 
 TEST_F(WarmConnections, AnotherGatewayIsTriedBesideOneThatDoesNotAnswer) {
@@ -450,10 +460,15 @@ TEST_F(WarmConnections, AnotherGatewayIsTriedBesideOneThatDoesNotAnswer) {
     const auto began = std::chrono::steady_clock::now();
     EXPECT_TRUE(echoes());
     EXPECT_LT(std::chrono::steady_clock::now() - began, 2s) << "not the ten seconds that a gateway has";
-    // From now on the other one goes first.
-    const auto again = std::chrono::steady_clock::now();
-    EXPECT_TRUE(echoes());
-    EXPECT_LT(std::chrono::steady_clock::now() - again, 300ms);
+    // From now on the other one goes first. Each try that began with the silent one would take as long as its
+    // head start, on a fast machine and on a slow one.
+    auto least = std::chrono::steady_clock::duration::max();
+    for (int i = 0; i < 5; ++i) {
+        const auto again = std::chrono::steady_clock::now();
+        EXPECT_TRUE(echoes());
+        least = std::min(least, std::chrono::steady_clock::now() - again);
+    }
+    EXPECT_LT(least, 300ms);
 }
 
 TEST_F(WarmConnections, AGatewayThatDoesNotAnswerHoldsUpNobodyAtAnother) {

@@ -317,6 +317,23 @@ TEST(Relay, WhatASideSaidBeforeItTookNoMoreStillArrives) {
     EXPECT_FALSE(line.end.a_was_told_of_end);
 }
 
+// Nothing lies unread when it closes; what comes late meets a closed socket before its end was read.
+TEST(Relay, ASideThatEndedInOrderHasDoneSoThoughItTakesNoMore) {
+    Line line;
+    std::string got;
+    const std::string late = "late";
+    ASSERT_TRUE(line.client.try_write(test::as_bytes(late)));
+    test::run(line.loop, refuse_unread(line.backend));
+    while (line.b.try_write(test::as_bytes(late)).has_value()) {
+    }
+    test::run_all(line.loop, all(send_and_hear(line.client, got), relay_and_end(line.a, line.b, line.end)));
+    EXPECT_EQ(got, "FATAL: enough");
+    EXPECT_FALSE(line.end.failure) << line.end.failure->detail;
+    EXPECT_EQ(line.end.ended_by, Side::b);
+    EXPECT_TRUE(line.end.a_was_told_of_end);
+    EXPECT_FALSE(line.end.b_is_whole);
+}
+
 TEST(Relay, AResetBehindTheOrderlyEndOfTheOtherSideIsAnOrdinaryEndByThatSide) {
     Line line;
     line.run(all(send_all(line.client, "X and a close_notify"), reset_at_end(line.backend)));

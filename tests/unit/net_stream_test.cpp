@@ -5,6 +5,8 @@
 #include <atomic>
 #include <chrono>
 #include <filesystem>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <thread>
 
@@ -112,6 +114,50 @@ TEST(PlainStream, TellsOfAResetAfterTheBytesBeforeItAndAsOftenAsItIsAsked) {
         const auto got = pair.b.try_read(into);
         ASSERT_TRUE(got.has_error());
         EXPECT_EQ(got.error().code, Code::end_of_stream);
+    }
+}
+
+/// Up to the end, and which one that is.
+struct Heard {
+    std::string text;
+    std::optional<Code> failure;
+};
+
+awaitable<void> hear(PlainStream& stream, Heard& heard) {
+    std::array<unsigned char, 64> block{};
+    const Buffer into(block);
+    for (;;) {
+        const auto got = co_await stream.read_some(into);
+        if (got.has_error()) heard.failure = got.error().code;
+        if (got.has_error() || got.value() == 0) co_return;
+        heard.text.append(reinterpret_cast<const char*>(block.data()), got.value());
+    }
+}
+
+TEST(PlainStream, TellsAPeerThatVanishedFromOneThatEndedAlsoAfterAWriteThatFailed) {
+    const std::string text = "last";
+    const std::string late = "x";
+    for (const bool is_orderly : {true, false}) {
+        for (const int writes : {0, 1, 2, 3}) {
+            boost::asio::io_context loop;
+            test::Pair pair = test::connected_pair(loop);
+            ASSERT_TRUE(pair.a.try_write(test::as_bytes(text)));
+            if (is_orderly) {
+                pair.a.close();
+            } else {
+                ASSERT_TRUE(pair.b.try_write(test::as_bytes(late)));
+                pair.a.reset();
+            }
+            // The first is answered with a reset, of which the second hears, and the third no more.
+            for (int i = 0; i < writes; ++i) {
+                [[maybe_unused]] const auto sent = pair.b.try_write(test::as_bytes(late));
+            }
+            Heard heard;
+            test::run(loop, hear(pair.b, heard));
+            EXPECT_EQ(heard.text, "last");
+            const auto expected = is_orderly ? std::nullopt : std::optional(Code::end_of_stream);
+            EXPECT_EQ(heard.failure, expected) << writes;
+        }
     }
 }
 
