@@ -27,7 +27,8 @@ struct Endpoint {
 
 class PlainStream final : public ByteStream {
 public:
-    /// Any stream socket; sets non-blocking mode, and TCP_NODELAY and SO_KEEPALIVE where it is TCP.
+    /// Any stream socket; sets non-blocking mode, and where it is TCP TCP_NODELAY, SO_KEEPALIVE and a bound
+    /// on what waits in the kernel to be sent.
     explicit PlainStream(boost::asio::generic::stream_protocol::socket socket);
 
     void when_readable(ReadyListenerPtr listener) override;
