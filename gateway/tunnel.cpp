@@ -75,6 +75,12 @@ Tunnel::Tunnel(Visit& visit, Admission admission, const std::string& service_nam
       backend_timeout(admission.snapshot->settings.limits.backend_timeout),
       live(visit.worker.live, *visit.identity, service_name, visit.id, &visit.client) {}
 
+/// PostgreSQL's protocol itself says where a session ends. Of others nobody but who carries them knows
+/// whether an end was one, and says so in what lies below: a reset, and TLS without a goodbye.
+bool must_tell_ends(const Tunnel& tunnel) {
+    return tunnel.protocol == Protocol::tcp;
+}
+
 Failure backend_failure(const Failure& failure) {
     const Code code = failure.code == Code::timed_out ? Code::backend_timed_out : Code::backend_unreachable;
     return Failure{code, failure.detail};
@@ -108,6 +114,7 @@ boost::asio::awaitable<Result<void>> open_backend(Tunnel& tunnel, net::Address a
     if (tunnel.live.cut_reason()) {
         co_return Failure{*tunnel.live.cut_reason(), "cut while the gateway dialled"};
     }
+    tunnel.backend->let_close_say_cut_off(must_tell_ends(tunnel));
     tunnel.live.owns_backend(*tunnel.backend);
     if (start == BackendStart::postgres_tls) {
         auto started = co_await start_backend_tls(*tunnel.backend, tunnel.backend_timeout);
@@ -326,14 +333,10 @@ boost::asio::awaitable<void> finish(Visit& visit, Tunnel& tunnel, net::RelayEnd 
     co_await note_goodbye(visit, relayed);
     TunnelEnd end = tunnel_end(relayed, tunnel.live.cut_reason());
     end.duration = steady_clock::now() - tunnel.started_at;
-    // PostgreSQL's protocol itself says where a session ends. Of others nobody but who carries them knows
-    // whether an end was one, and says so in what lies below: a reset, and TLS without a goodbye.
-    const bool is_cut_off = tunnel.protocol == Protocol::tcp;
-    if (is_cut_off && !relayed.b_was_told_of_end) {
-        tunnel.backend->reset();
-    } else {
-        tunnel.backend->close();
+    if (relayed.b_was_told_of_end) {
+        tunnel.backend->let_close_say_cut_off(false);
     }
+    tunnel.backend->close();
     // Closing a socket with unread bytes in it resets the connection, and the client loses the server's last
     // words.
     const bool is_complete = relayed.a_was_told_of_end && relayed.b_was_told_of_end;
@@ -344,7 +347,7 @@ boost::asio::awaitable<void> finish(Visit& visit, Tunnel& tunnel, net::RelayEnd 
     co_await conclude(visit, tunnel, std::move(end));
     if (has_last_words) {
         net::ByteStream& said_to =
-            is_cut_off ? static_cast<net::ByteStream&>(visit.client.socket()) : visit.client;
+            must_tell_ends(tunnel) ? static_cast<net::ByteStream&>(visit.client.socket()) : visit.client;
         co_await net::linger_and_close(said_to, kFarewell);
     }
 }

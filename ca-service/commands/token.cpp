@@ -73,9 +73,9 @@ Outcome<void> create(const CommandLine& line, const TokenOptions& options) {
     record.extra["postern"]["server"] = {{"kind", kind}, {"name", stored.name}, {"names", stored.dns_names}};
     record.extra["postern"]["token"] = {{"id", stored.hash.substr(0, 12)},
                                         {"expires", format_time(stored.expires_at)}};
-    auto applied =
-        administration->apply("cannot make the token", std::move(record),
-                              [&](store::Database& database) { return store::add_token(database, stored); });
+    auto applied = administration->apply("cannot make the token", record, [&](store::Database& database) {
+        return store::add_token(database, stored);
+    });
     if (!applied) {
         return applied;
     }

@@ -62,12 +62,12 @@ Outcome<void> add(const CommandLine& line, const UserOptions& options) {
     record.user = user.name;
     record.groups = user.groups;
     bool was_there = false;
-    auto applied = administration->apply("cannot add the user", std::move(record),
-                                         [&](store::Database& database) -> Result<void> {
-                                             auto added = store::add_user(database, user);
-                                             was_there = !added && added.error().code == Code::already_exists;
-                                             return added;
-                                         });
+    auto applied =
+        administration->apply("cannot add the user", record, [&](store::Database& database) -> Result<void> {
+            auto added = store::add_user(database, user);
+            was_there = !added && added.error().code == Code::already_exists;
+            return added;
+        });
     if (was_there) {
         return exists;
     }
@@ -100,8 +100,8 @@ Outcome<void> change_password(const CommandLine& line, const UserOptions& option
     const std::string hash = PasswordHasher().hash(*password);
     audit::Record record = record_of(administration->actor, "admin.password_changed");
     record.user = options.name;
-    auto applied = administration->apply(
-        "cannot change the password", std::move(record), [&](store::Database& database) {
+    auto applied =
+        administration->apply("cannot change the password", record, [&](store::Database& database) {
             return store::set_password_hash(database, options.name, hash, administration->clock());
         });
     if (!applied) {
@@ -143,9 +143,9 @@ Outcome<void> enable(const CommandLine& line, const UserOptions& options) {
     }
     audit::Record record = record_of(administration->actor, "admin.user_enabled");
     record.user = options.name;
-    auto applied = administration->apply(
-        "cannot enable the user", std::move(record),
-        [&](store::Database& database) { return store::set_disabled(database, options.name, false); });
+    auto applied = administration->apply("cannot enable the user", record, [&](store::Database& database) {
+        return store::set_disabled(database, options.name, false);
+    });
     if (!applied) {
         return applied;
     }

@@ -286,12 +286,12 @@ json Desk::login_json() const {
     const auto left = std::chrono::duration_cast<std::chrono::seconds>(login_->not_after() - now).count();
     const auto failure = logins_->failure();
     const bool has_ended = profile_ && profile_->session_expires && now >= *profile_->session_expires;
+    const bool is_over =
+        failure && (failure->code == Code::session_ended || failure->code == Code::unauthenticated);
     std::string state = "valid";
     if (failure && (failure->code == Code::revoked || failure->code == Code::user_disabled)) {
         state = "revoked";
-    } else if (left <= 0 && (has_ended || failure)) {
-        state = "expired";
-    } else if (failure && (failure->code == Code::session_ended || failure->code == Code::unauthenticated)) {
+    } else if ((left <= 0 && (has_ended || failure)) || is_over) {
         state = "expired";
     } else if (logins_->is_busy() || left <= 0) {
         state = "renewing";

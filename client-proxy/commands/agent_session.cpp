@@ -34,7 +34,7 @@ std::filesystem::path password_file(const LoginOptions& options) {
         return options.password_file;
     }
     if (const char* const folder = std::getenv("CREDENTIALS_DIRECTORY")) {
-        const std::filesystem::path file = std::filesystem::path(folder) / "postern-password";
+        std::filesystem::path file = std::filesystem::path(folder) / "postern-password";
         std::error_code ignored;
         if (std::filesystem::exists(file, ignored)) {
             return file;
@@ -100,7 +100,7 @@ Outcome<Secret> ask_secret(const LoginOptions& options, const std::string& label
     return *std::move(secret);
 }
 
-std::string with_scheme(std::string address) {
+std::string with_scheme(const std::string& address) {
     return address.find("://") == address.npos ? "https://" + address : address;
 }
 
@@ -196,7 +196,7 @@ std::string likely_user(const json& trust) {
     if (preferences && !preferences->user.empty()) {
         return preferences->user;
     }
-    if (const std::string last = text_in(trust, "user"); !last.empty()) {
+    if (std::string last = text_in(trust, "user"); !last.empty()) {
         return last;
     }
     const char* const environment = std::getenv("USER");

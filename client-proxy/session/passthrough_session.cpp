@@ -61,19 +61,19 @@ asio::awaitable<void> PassthroughSession::run() {
         co_return;
     }
     const auto live = register_open(*tunnel);
+    // PostgreSQL's protocol itself says where a session ends. Of others nobody but who carries them knows
+    // whether an end was one.
+    local_.let_close_say_cut_off(!port_->is_postgres);
     auto end = co_await send_first_bytes(*tunnel);
     if (!end) {
         net::RelayOptions options;
         options.counters = &live->counters();
         end = co_await net::relay(local_, *tunnel->stream, options);
     }
-    // PostgreSQL's protocol itself says where a session ends. Of others nobody but who carries them knows
-    // whether an end was one.
-    if (port_->is_postgres || end->a_was_told_of_end) {
-        local_.close();
-    } else {
-        local_.reset();
+    if (end->a_was_told_of_end) {
+        local_.let_close_say_cut_off(false);
     }
+    local_.close();
     co_await finish(*tunnel, *end);
 }
 

@@ -247,7 +247,7 @@ asio::awaitable<void> HttpsService::State::serve(std::shared_ptr<State> state, s
     Result<net::ConnectionSlots::Slot> slot = co_await std::move(taking);
     if (slot.has_error()) {
         socket.close();
-        RejectedConnection rejected{std::move(remote), std::move(slot.error()), std::nullopt};
+        RejectedConnection rejected{std::move(remote), slot.error(), std::nullopt};
         co_await reject(*state, std::move(rejected));
         co_return;
     }
@@ -261,7 +261,7 @@ asio::awaitable<void> HttpsService::State::serve(std::shared_ptr<State> state, s
                                      [&stream] { stream.close(); });
         Result<void> done = co_await stream.handshake();
         if (done.has_error()) {
-            Failure failure = std::move(done.error());
+            Failure failure = done.error();
             if (ticket.was_evicted()) {
                 failure = Failure{Code::limit_reached, "cut in the handshake to admit a newer connection"};
             } else if (deadline.has_passed() && failure.code == Code::cancelled) {
@@ -294,7 +294,7 @@ asio::awaitable<void> HttpsService::State::answer_requests(State& state, PerLoop
         Result<Request> request = co_await reader.next(patience);
         session.phase = Session::Phase::busy;
         if (request.has_error()) {
-            Failure failure = std::move(request.error());
+            Failure failure = request.error();
             if (ticket.was_evicted()) {
                 failure =
                     Failure{Code::limit_reached, "cut before its first request to admit a newer connection"};

@@ -66,7 +66,7 @@ void EventLoops::stop() {
 }
 
 void spawn(asio::io_context& loop, const char* what, asio::awaitable<void> session) {
-    asio::co_spawn(loop, std::move(session), [what](std::exception_ptr exception) {
+    asio::co_spawn(loop, std::move(session), [what](const std::exception_ptr& exception) {
         if (!exception) return;
         try {
             std::rethrow_exception(exception);

@@ -209,10 +209,9 @@ void PlainStream::close() noexcept {
     tell_cancelled();
 }
 
-void PlainStream::reset() noexcept {
-    const ::linger at_once{1, 0};
+void PlainStream::let_close_say_cut_off(bool is_cut_off) noexcept {
+    const ::linger at_once{is_cut_off ? 1 : 0, 0};
     ::setsockopt(socket_.native_handle(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-    close();
 }
 
 asio::any_io_executor PlainStream::executor() {

@@ -62,8 +62,9 @@ public:
     /// `unconfirmed` alone.
     void expect_confirmation_within(std::chrono::milliseconds patience) noexcept;
     PeerAnswers answers() noexcept;
-    /// close(), but the peer learns that it was cut off, not that all was said: a reset where it is TCP.
-    void reset() noexcept;
+    /// What closing says from now on, also when it is the end of this process that closes: that the stream
+    /// was cut off (a reset, where it is TCP), or that all was said.
+    void let_close_say_cut_off(bool is_cut_off) noexcept;
     /// Ends the connection as if it had been lost: reading fails with end_of_stream on TLS, writing too.
     void give_up() noexcept;
 

@@ -303,7 +303,8 @@ void Direction::pass_end() {
     buffer_.reset();
     run_.note_close(from_);
     phase_ = Phase::writing;
-    auto passed = [this, run = run_.shared_from_this()](std::exception_ptr exception, Result<void> told) {
+    auto passed = [this, run = run_.shared_from_this()](std::exception_ptr exception,
+                                                        const Result<void>& told) {
         phase_ = Phase::reading;
         if (exception) {
             end_by(std::move(exception));

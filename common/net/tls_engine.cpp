@@ -85,7 +85,7 @@ int TlsEngine::bio_read(BIO* bio, char* into, std::size_t size, std::size_t* got
     Result<std::optional<std::size_t>> outcome =
         self.wire_.read(Buffer(reinterpret_cast<unsigned char*>(into), size));
     if (outcome.has_error()) {
-        self.wire_failure_ = std::move(outcome.error());
+        self.wire_failure_ = outcome.error();
         return 0;
     }
     if (!outcome.value()) {
@@ -114,7 +114,7 @@ int TlsEngine::bio_write(BIO* bio, const char* bytes, std::size_t size, std::siz
     Result<std::size_t> outcome =
         self.wire_.write(Bytes(reinterpret_cast<const unsigned char*>(bytes), size), self.more_follows_);
     if (outcome.has_error()) {
-        self.wire_failure_ = std::move(outcome.error());
+        self.wire_failure_ = outcome.error();
         return 0;
     }
     if (outcome.value() == 0) {
@@ -144,7 +144,7 @@ TlsEngine::TlsEngine(TlsContext context, TlsStream::Role role, const std::string
     BIO_set_init(bio.get(), 1);
     // One reference serves both directions (SSL_set_bio).
     SSL_set_bio(ssl_.get(), bio.get(), bio.get());
-    bio.release();
+    static_cast<void>(bio.release());
     attach_verdict(ssl_.get(), verdict_);
     if (role_ == TlsStream::Role::server) {
         SSL_set_accept_state(ssl_.get());

@@ -190,11 +190,20 @@ TEST_F(CutOff, WhatAServerSaysLastArrivesThoughItReadsNoMore) {
     }
 }
 
+TEST_F(CutOff, NothingIsWholeWhoseGatewayIsKilled) {
+    Line line = open();
+    stack_->kill_gateway();
+    EXPECT_TRUE(hear(line.server.get()).is_cut_off);
+    EXPECT_TRUE(hear(line.client.get()).is_cut_off);
+    stack_->start_gateway();
+}
+
 // The last one: no agent is left.
-TEST_F(CutOff, AnUploadOfAnAgentThatIsKilledIsNotWhole) {
+TEST_F(CutOff, NothingIsWholeWhoseAgentIsKilled) {
     Line line = open();
     ASSERT_EQ(::kill(agent_pid_in(*connect_), SIGKILL), 0);
     EXPECT_TRUE(hear(line.server.get()).is_cut_off);
+    EXPECT_TRUE(hear(line.client.get()).is_cut_off);
 }
 
 }  // namespace

@@ -148,7 +148,8 @@ TEST(PlainStream, TellsAPeerThatVanishedFromOneThatEndedAlsoAfterAWriteThatFaile
                 pair.a.close();
             } else {
                 ASSERT_TRUE(pair.b.try_write(test::as_bytes(late)));
-                pair.a.reset();
+                pair.a.let_close_say_cut_off(true);
+                pair.a.close();
             }
             // The first is answered with a reset, of which the second hears, and the third no more.
             for (int i = 0; i < writes; ++i) {
