@@ -68,6 +68,7 @@ protected:
         return all;
     }
     std::vector<std::string> lines() const { return lines(options.file); }
+    /// Lines that hold the text. Of three letters every signature may hold them by chance: take five.
     std::size_t count(std::string_view text) const {
         std::size_t found = 0;
         for (const auto& line : lines()) {

@@ -275,7 +275,7 @@ TEST_F(AuditLog, RefusesSharedRecordsOnceItsFileAndHeadAreGone) {
             fs::remove(head_path(options.file));
             if (live != std::string("absent")) append_raw(live);
             for (int i = 0; i < 3; ++i) {
-                const auto refused = log->append(record("bob"));
+                const auto refused = log->append(record("bertram"));
                 ASSERT_FALSE(refused.has_value()) << has_elders << " '" << live << "'";
                 EXPECT_EQ(refused.error().code, Code::audit_unavailable);
                 EXPECT_NE(refused.error().detail.find("start again"), std::string::npos)
@@ -296,7 +296,7 @@ TEST_F(AuditLog, RefusesSharedRecordsOnceAnotherOrAnOlderLogIsInItsPlace) {
     ASSERT_TRUE(log->append(record("alice")).has_value());
     const auto older_file = *read_file(options.file);
     const auto older_head = *read_file(head_path(options.file));
-    ASSERT_TRUE(log->append(record("bob")).has_value());
+    ASSERT_TRUE(log->append(record("bertram")).has_value());
     const auto newer_file = *read_file(options.file);
     const auto newer_head = *read_file(head_path(options.file));
     const auto put = [&](const std::string& file, const std::string& head) {
@@ -362,10 +362,10 @@ TEST_F(AuditLog, FailsOnAFullDiskStaysWholeAndRecovers) {
     EXPECT_EQ(refused.error().code, Code::audit_unavailable);
     EXPECT_LE(size, full.rlim_cur);
     expect_whole();
-    ASSERT_TRUE(log->append(record("bob")).has_value());
+    ASSERT_TRUE(log->append(record("bertram")).has_value());
     expect_whole();
     EXPECT_EQ(count("alice"), static_cast<std::size_t>(written));
-    EXPECT_EQ(count("bob"), 1U);
+    EXPECT_EQ(count("bertram"), 1U);
 }
 
 /// While it lives, this process can open no further file.
@@ -406,11 +406,11 @@ TEST_F(AuditLog, SyncsRecordsAndSignsThemWhenNoFileCanBeOpened) {
                 EXPECT_TRUE(log->append(record("alice")).has_value());
             }
         }
-        EXPECT_TRUE(log->append(record("bob")).has_value());
+        EXPECT_TRUE(log->append(record("bertram")).has_value());
     }
     expect_whole();
     EXPECT_EQ(count("alice"), 20U);
-    EXPECT_EQ(count("bob"), 1U);
+    EXPECT_EQ(count("bertram"), 1U);
 }
 
 TEST_F(AuditLog, RefusesWhileARotationFindsNoFileAndWorksAgainAfter) {
@@ -429,7 +429,7 @@ TEST_F(AuditLog, RefusesWhileARotationFindsNoFileAndWorksAgainAfter) {
             ASSERT_FALSE(appended) << "the file never rotated";
             EXPECT_EQ(appended.error().code, Code::audit_unavailable);
         }
-        EXPECT_TRUE(log->append(record("bob")).has_value());
+        EXPECT_TRUE(log->append(record("bertram")).has_value());
     }
     expect_whole();
     EXPECT_GE(rotated_files(options.file).size(), 2U);
@@ -445,8 +445,8 @@ TEST_F(AuditLog, KeepsItsFileWhenTheOneInItsPlaceCannotBeOpened) {
         EXPECT_TRUE(log->append(record("alice")).has_value());
     }
     EXPECT_TRUE(log->reopen().has_value());
-    EXPECT_TRUE(log->append(record("bob")).has_value());
-    EXPECT_EQ(count("bob"), 1U);
+    EXPECT_TRUE(log->append(record("bertram")).has_value());
+    EXPECT_EQ(count("bertram"), 1U);
 }
 
 TEST_F(AuditLog, SharesAFileBetweenProcesses) {
