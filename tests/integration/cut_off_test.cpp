@@ -8,7 +8,6 @@
 #include <future>
 #include <memory>
 #include <string>
-#include <thread>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -131,7 +130,6 @@ TEST_F(CutOff, AnAnswerToItsEndIsWhole) {
 TEST_F(CutOff, AnAnswerThatBreaksOffIsNot) {
     Line line = open();
     say(line.server.get(), "half of");
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
     reset(std::move(line.server));
     const Heard heard = hear(line.client.get());
     EXPECT_EQ(heard.text, "half of");
@@ -143,7 +141,6 @@ TEST_F(CutOff, NorIsOneThatBreaksOffAfterTheQuestionsEnd) {
     ::shutdown(line.client.get(), SHUT_WR);
     EXPECT_FALSE(hear(line.server.get()).is_cut_off);
     say(line.server.get(), "half of");
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
     reset(std::move(line.server));
     const Heard heard = hear(line.client.get());
     EXPECT_EQ(heard.text, "half of");
@@ -179,7 +176,9 @@ TEST_F(CutOff, WhatAServerSaysLastArrivesThoughItReadsNoMore) {
             while (!is_over && ::send(fd, block.data(), block.size(), MSG_NOSIGNAL) > 0) {
             }
         });
-        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        // It is under way, and more of it is coming.
+        char first = 0;
+        EXPECT_EQ(::recv(line.server.get(), &first, 1, 0), 1);
         say(line.server.get(), "-ERR");
         line.server = UniqueFd();
         const Heard heard = hear(line.client.get());
