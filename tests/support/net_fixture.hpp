@@ -1,6 +1,7 @@
 // Coroutines over real sockets on loopback, for unit tests of what stands on net.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <exception>
 #include <optional>
@@ -90,6 +91,23 @@ inline boost::asio::awaitable<std::string> read_to_end(net::ByteStream& stream) 
         if (got.has_error()) throw std::runtime_error("read: " + got.error().detail);
         if (got.value() == 0) co_return all;
         all.append(reinterpret_cast<const char*>(buffer.data()), got.value());
+    }
+}
+
+/// What a stream has said up to its end, and whether that was a failure.
+struct Heard {
+    std::string text;
+    std::optional<Code> failure;
+};
+
+inline boost::asio::awaitable<void> hear(net::ByteStream& stream, Heard& heard) {
+    std::array<unsigned char, 64> block{};
+    const net::Buffer into(block);
+    for (;;) {
+        const auto got = co_await stream.read_some(into);
+        if (got.has_error()) heard.failure = got.error().code;
+        if (got.has_error() || got.value() == 0) co_return;
+        heard.text.append(reinterpret_cast<const char*>(block.data()), got.value());
     }
 }
 

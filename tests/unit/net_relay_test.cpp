@@ -508,6 +508,38 @@ TEST(TlsStream, AKeyUpdateAfterItsOwnGoodbyeHurtsNothing) {
     EXPECT_EQ(pki::sha256_hex(got), pki::sha256_hex(bytes));
 }
 
+awaitable<void> say_and_go(PlainStream socket, TlsContext context, bool says_goodbye) {
+    TlsStream tls(std::move(socket), context, TlsStream::Role::server);
+    const auto done = co_await tls.handshake();
+    EXPECT_TRUE(done.has_value());
+    const std::string last_words = "enough";
+    co_await tls.write_all(test::as_bytes(last_words));
+    if (says_goodbye) co_await tls.shutdown_send();
+    tls.close();
+}
+
+awaitable<void> shake(TlsStream& tls) {
+    const auto done = co_await tls.handshake();
+    EXPECT_TRUE(done.has_value());
+}
+
+TEST(TlsStream, WhatThePeerSaidLastIsReadAfterAWriteThatFailed) {
+    for (const bool says_goodbye : {true, false}) {
+        Line line;
+        const TlsContext client_context = agent_tls();
+        TlsStream tls(std::move(line.client), client_context, TlsStream::Role::client, "localhost");
+        test::run_both(line.loop, say_and_go(std::move(line.a), gateway_tls(), says_goodbye), shake(tls));
+        const std::string late = "late";
+        while (tls.try_write(test::as_bytes(late)).has_value()) {
+        }
+        test::Heard heard;
+        test::run(line.loop, test::hear(tls, heard));
+        EXPECT_EQ(heard.text, "enough");
+        EXPECT_EQ(heard.failure, says_goodbye ? std::nullopt : std::optional(Code::end_of_stream));
+        EXPECT_TRUE(tls.try_write(test::as_bytes(late)).has_error());
+    }
+}
+
 TEST(TlsRelay, SurvivesKeyUpdatesInMidTransfer) {
     carry_over_tls(true);
 }

@@ -119,23 +119,6 @@ TEST(PlainStream, TellsOfAResetAfterTheBytesBeforeItAndAsOftenAsItIsAsked) {
     }
 }
 
-/// Up to the end, and which one that is.
-struct Heard {
-    std::string text;
-    std::optional<Code> failure;
-};
-
-awaitable<void> hear(PlainStream& stream, Heard& heard) {
-    std::array<unsigned char, 64> block{};
-    const Buffer into(block);
-    for (;;) {
-        const auto got = co_await stream.read_some(into);
-        if (got.has_error()) heard.failure = got.error().code;
-        if (got.has_error() || got.value() == 0) co_return;
-        heard.text.append(reinterpret_cast<const char*>(block.data()), got.value());
-    }
-}
-
 TEST(PlainStream, TellsAPeerThatVanishedFromOneThatEndedAlsoAfterAWriteThatFailed) {
     const std::string text = "last";
     const std::string late = "x";
@@ -155,8 +138,8 @@ TEST(PlainStream, TellsAPeerThatVanishedFromOneThatEndedAlsoAfterAWriteThatFaile
             for (int i = 0; i < writes; ++i) {
                 [[maybe_unused]] const auto sent = pair.b.try_write(test::as_bytes(late));
             }
-            Heard heard;
-            test::run(loop, hear(pair.b, heard));
+            test::Heard heard;
+            test::run(loop, test::hear(pair.b, heard));
             EXPECT_EQ(heard.text, "last");
             const auto expected = is_orderly ? std::nullopt : std::optional(Code::end_of_stream);
             EXPECT_EQ(heard.failure, expected) << writes;
