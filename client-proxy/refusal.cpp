@@ -170,6 +170,13 @@ Refusal gateway_verdict(const Failure& failure, std::string_view gateway) {
             {}};
 }
 
+Refusal unanswered_refusal(Code code, std::string_view gateway) {
+    return {code,
+            fmt::format("the gateway {} gave no answer: {}", gateway, what_is_wrong_with_them(code)),
+            "What the program had sent may have reached the service, and was not sent again. Connect again.",
+            {}};
+}
+
 Refusal server_refusal(const Failure& failure, std::string_view service) {
     const Code code = failure.code == Code::cancelled ? Code::timed_out : failure.code;
     if (code == Code::end_of_stream || code == Code::timed_out) {

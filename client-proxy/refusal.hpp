@@ -42,6 +42,8 @@ Refusal gateway_refusal(const Failure& failure, std::string_view gateway);
 /// The gateway ended the connection instead of answering: mostly its verdict on the login certificate, as a
 /// TLS alert.
 Refusal gateway_verdict(const Failure& failure, std::string_view gateway);
+/// The gateway was lost before it answered, and what the program had said was with it.
+Refusal unanswered_refusal(Code code, std::string_view gateway);
 /// TLS with PostgreSQL failed on PostgreSQL's certificate, or before there was one.
 Refusal server_refusal(const Failure& failure, std::string_view service);
 /// PostgreSQL ended TLS instead of answering: its verdict on the login certificate.

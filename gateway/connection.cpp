@@ -181,7 +181,8 @@ std::chrono::milliseconds wait_warm(Visit& visit) {
         return limits.request_timeout;
     }
     visit.warm_place.emplace(std::move(*place));
-    const std::function<void()> cut = [&visit] { visit.client.cancel(); };
+    // It stays good for a farewell.
+    const std::function<void()> cut = [&visit] { visit.client.wake(); };
     visit.ticket = worker.warm.enter(cut);
     const auto valid_for = std::chrono::duration_cast<std::chrono::milliseconds>(login.not_after - now);
     return std::max(std::min(limits.warm_timeout, valid_for), limits.request_timeout);
@@ -210,6 +211,9 @@ boost::asio::awaitable<std::unique_ptr<Asked>> next_tunnel(Visit& visit) {
                                        (!is_first || (visit.warm_place && reader.is_between_requests())));
             if (is_quiet_end) {
                 spdlog::debug("event=connection.ended id={} reason={}", visit.id, name(failure.code));
+                // To a client whose CONNECT is on its way, an orderly end before any answer says that
+                // nothing was done with it.
+                co_await net::linger_and_close(visit.client, kFarewell);
             } else {
                 co_await refuse(visit, std::move(failure), std::string());
             }

@@ -118,7 +118,11 @@ asio::awaitable<void> show_to_gateways(Agent& agent, std::shared_ptr<LoginSource
 }  // namespace
 
 Agent::Agent(EventSink& events, AgentOptions options)
-    : events_(events), options_(std::move(options)), slots_(options_.sessions, 0), loops_(options_.loops) {
+    : events_(events),
+      options_(std::move(options)),
+      dialer_(options_.dial),
+      slots_(options_.sessions, 0),
+      loops_(options_.loops) {
     programs_.resize(loops_.size());
     const WarmPool::Open open = [this](GatewayEntry gateway, LoginPtr login) {
         return dialer_.open(std::move(gateway), std::move(login));

@@ -61,6 +61,7 @@ struct AgentOptions {
     /// Paths, or names, of the only programs that are let in; empty: all of this user's.
     std::vector<std::string> allow_programs;
     WarmOptions warm;
+    DialPatience dial;
 };
 
 class Agent {

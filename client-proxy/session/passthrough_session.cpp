@@ -20,6 +20,8 @@ namespace {
 
 using postgres::FirstPacket;
 
+constexpr std::size_t kMostWithConnect = 16 * 1024;
+
 class PassthroughSession {
 public:
     PassthroughSession(Agent& agent, LocalPortPtr port, LocalProgram program, std::size_t loop,
@@ -35,6 +37,7 @@ public:
 private:
     asio::awaitable<std::optional<Tunnel>> open();
     asio::awaitable<bool> read_first_packet();
+    std::string hear();
     std::unique_ptr<LiveTunnels::Entry> register_open(Tunnel& tunnel);
     asio::awaitable<std::optional<net::RelayEnd>> send_first_bytes(Tunnel& tunnel);
     asio::awaitable<void> finish(Tunnel& tunnel, const net::RelayEnd& end);
@@ -46,7 +49,7 @@ private:
     const std::size_t loop_;
     net::PlainStream local_;
     FirstPacket kind_ = FirstPacket::incomplete;
-    /// What has been read of the client and not been sent.
+    /// What has been read of the client and has not been sent for good.
     std::string first_bytes_;
     std::size_t first_bytes_count_ = 0;
     std::optional<net::ConnectionSlots::Slot> slot_;
@@ -61,9 +64,6 @@ asio::awaitable<void> PassthroughSession::run() {
         co_return;
     }
     const auto live = register_open(*tunnel);
-    // PostgreSQL's protocol itself says where a session ends. Of others nobody but who carries them knows
-    // whether an end was one.
-    local_.let_close_say_cut_off(!port_->is_postgres);
     auto end = co_await send_first_bytes(*tunnel);
     if (!end) {
         net::RelayOptions options;
@@ -89,22 +89,28 @@ asio::awaitable<std::optional<Tunnel>> PassthroughSession::open() {
         co_await refuse(std::move(refusal));
         co_return std::nullopt;
     }
+    // PostgreSQL's protocol itself says where a session ends. Of others nobody but who carries them knows
+    // whether an end was one.
+    local_.let_close_say_cut_off(!port_->is_postgres);
     slot_ = std::move(admitted->slot);
     agent_.find_program(program_, loop_);
-    std::string claims = program_.claims();
-    first_bytes_count_ = first_bytes_.size();
-    std::string with_connect;
+    TunnelOrder order;
+    order.claims = program_.claims();
     if (postgres::may_be_said_twice(kind_, postgres::as_bytes(first_bytes_))) {
-        with_connect = std::exchange(first_bytes_, {});
+        first_bytes_count_ = first_bytes_.size();
+        order.first_bytes = std::exchange(first_bytes_, {});
+    } else if (!port_->is_postgres) {
+        order.once = [this] { return hear(); };
     }
     Caller caller{agent_.warm(loop_), port_, std::move(admitted->login)};
-    auto tunnel =
-        co_await agent_.dialer().dial(std::move(caller), std::move(with_connect), std::move(claims));
+    auto tunnel = co_await agent_.dialer().dial(std::move(caller), std::move(order));
     if (!tunnel) {
         Refusal refusal = tunnel.error();
         co_await refuse(std::move(refusal));
         co_return std::nullopt;
     }
+    first_bytes_count_ += first_bytes_.size();
+    first_bytes_.erase(0, tunnel->said_once);
     co_return *std::move(tunnel);
 }
 
@@ -131,6 +137,20 @@ asio::awaitable<bool> PassthroughSession::read_first_packet() {
         co_return false;
     }
     co_return true;
+}
+
+// All that the client has said by now, as far as it travels with a CONNECT. Without a wait, and without
+// meeting its end, which is for the relay.
+std::string PassthroughSession::hear() {
+    std::array<unsigned char, 4096> block{};
+    while (first_bytes_.size() < kMostWithConnect && local_.has_unread()) {
+        const auto got = local_.try_read(block);
+        if (!got || got->value_or(0) == 0) {
+            break;
+        }
+        first_bytes_.append(reinterpret_cast<const char*>(block.data()), **got);
+    }
+    return first_bytes_;
 }
 
 std::unique_ptr<LiveTunnels::Entry> PassthroughSession::register_open(Tunnel& tunnel) {
@@ -193,6 +213,12 @@ asio::awaitable<void> PassthroughSession::refuse(Refusal refusal) {
             break;
         default:
             break;
+    }
+    if (!port_->is_postgres) {
+        // Nothing can be said. An orderly end would be an answer, in protocols that know no other.
+        local_.let_close_say_cut_off(true);
+        local_.close();
+        co_return;
     }
     co_await take_leave(local_, std::move(last_words));
 }

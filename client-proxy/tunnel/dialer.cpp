@@ -228,13 +228,16 @@ asio::awaitable<Outcome<Made>> Dialer::ask_in_turn(Caller caller, std::vector<Ga
             co_return std::move(asked.made);
         }
         const Code code = asked.made.error().code;
-        if (asked.is_to_be_repeated) {
+        if (asked.was_dead) {
+            caller.warm.distrust(caller.port, gateway);
+        }
+        if (asked.was_dead && !asked.is_final) {
             gateways.insert(gateways.begin(), gateway);
             may_be_warm = false;
             continue;
         }
         refused = more_telling(std::move(refused), std::move(asked.made).error());
-        if (asked.was_let_in || !GatewayChoice::may_try_another(code)) {
+        if (asked.is_final || !GatewayChoice::may_try_another(code)) {
             break;
         }
         if (code != Code::unknown_service) {
@@ -248,12 +251,15 @@ asio::awaitable<Outcome<Made>> Dialer::ask_in_turn(Caller caller, std::vector<Ga
 }
 
 template <class Made>
-asio::awaitable<std::optional<std::string>> Dialer::connect(Reached& reached, TunnelOrder order,
-                                                            Asked<Made>& asked) {
+asio::awaitable<std::optional<Admittance>> Dialer::connect(Reached& reached, TunnelOrder order,
+                                                           Asked<Made>& asked) {
     auto& connection = *reached.connection;
+    if (reached.is_warm && connection.since_heard() >= patience_.just_now) {
+        order.once = nullptr;
+    }
     auto connected = co_await connection.connect(std::move(order), patience_.answer);
     if (connected) {
-        asked.was_let_in = true;
+        asked.is_final = true;
         co_return *std::move(connected);
     }
     asked.made = connected.error();
@@ -261,24 +267,27 @@ asio::awaitable<std::optional<std::string>> Dialer::connect(Reached& reached, Tu
     // An answer that says "timed out" is the end of the gateway's patience with a connection that asked
     // nothing. No answer in all that time is a gateway that hangs, and not a connection that had died.
     const bool had_died = connection.has_heard() ? has_timed_out : !has_timed_out;
-    asked.is_to_be_repeated = reached.is_warm && had_died;
+    asked.was_dead = reached.is_warm && had_died;
+    asked.is_final = connection.may_have_passed_on();
+    if (asked.is_final && !asked.was_dead) {
+        choice_.failed(reached.gateway.name, std::chrono::steady_clock::now());
+    }
     co_return std::nullopt;
 }
 
 asio::awaitable<Dialer::Asked<Tunnel>> Dialer::ask(Reached reached, TunnelOrder order) {
     Asked<Tunnel> asked;
-    auto id = co_await connect(reached, std::move(order), asked);
-    if (id) {
-        asked.made = Tunnel{std::move(reached.connection), *std::move(id), std::move(reached.gateway)};
+    auto admitted = co_await connect(reached, std::move(order), asked);
+    if (admitted) {
+        Tunnel tunnel{std::move(reached.connection), std::move(admitted->connection_id),
+                      std::move(reached.gateway), admitted->said_once};
+        asked.made = std::move(tunnel);
     }
     co_return std::move(asked);
 }
 
-asio::awaitable<Outcome<Tunnel>> Dialer::dial(Caller caller, std::string first_bytes, std::string claims) {
-    TunnelOrder order;
+asio::awaitable<Outcome<Tunnel>> Dialer::dial(Caller caller, TunnelOrder order) {
     order.service = caller.port->service;
-    order.first_bytes = std::move(first_bytes);
-    order.claims = std::move(claims);
     auto gateways = choice_.order(order.service, caller.login->catalogue(), std::chrono::steady_clock::now());
     Ask<Tunnel> put = [this, order = std::move(order)](Reached reached) {
         return ask(std::move(reached), order);
@@ -296,16 +305,18 @@ asio::awaitable<Dialer::Asked<ServerTunnel>> Dialer::ask_server(Reached reached,
     if (!hello) {
         asked.made = server_refusal(hello.error(), service.name);
         // Nothing that another gateway could do better.
-        asked.was_let_in = true;
+        asked.is_final = true;
         co_return std::move(asked);
     }
     order.first_bytes = *std::move(hello);
-    auto id = co_await connect(reached, std::move(order), asked);
-    if (!id) {
+    auto admitted = co_await connect(reached, std::move(order), asked);
+    if (!admitted) {
         co_return std::move(asked);
     }
     ServerTunnel made;
-    made.tunnel = Tunnel{std::move(reached.connection), *std::move(id), std::move(reached.gateway)};
+    made.tunnel.stream = std::move(reached.connection);
+    made.tunnel.connection_id = std::move(admitted->connection_id);
+    made.tunnel.gateway = std::move(reached.gateway);
     made.tls = std::move(tls);
     std::function<void()> cut = [&connection] { connection.cancel(); };
     const net::Deadline deadline(connection.executor(), patience_.server, std::move(cut));

@@ -39,6 +39,9 @@ struct DialPatience {
     std::chrono::milliseconds gateway = std::chrono::seconds(10);
     /// For the preferred gateway, before the next one is tried beside it.
     std::chrono::milliseconds head_start = std::chrono::milliseconds(300);
+    /// Since a warm connection's gateway was last heard of, for it to be there still: what may be said only
+    /// once goes with the CONNECT. Later it waits for the answer, so that another connection can be asked.
+    std::chrono::milliseconds just_now = std::chrono::seconds(10);
     /// The answer to CONNECT. The gateway's own bounds on the backend lie below it.
     std::chrono::milliseconds answer = std::chrono::seconds(20);
     /// TLS with PostgreSQL.
@@ -57,10 +60,8 @@ class Dialer {
 public:
     explicit Dialer(DialPatience patience = {}) : patience_(patience) {}
 
-    /// A tunnel as it is, to the port's service. `first_bytes` travel with the CONNECT, and `claims`. What
-    /// the backend may not be told twice is for the tunnel itself (TunnelOrder).
-    boost::asio::awaitable<Outcome<Tunnel>> dial(Caller caller, std::string first_bytes,
-                                                 std::string claims = {});
+    /// A tunnel as it is, to the port's service. Of the order, the service is the port's.
+    boost::asio::awaitable<Outcome<Tunnel>> dial(Caller caller, TunnelOrder order);
     /// With TLS to PostgreSQL, its certificate verified to be that of the service. CONNECT and ClientHello
     /// leave in one flight.
     boost::asio::awaitable<Outcome<ServerTunnel>> dial_server(Caller caller, ServiceEntry service,
@@ -96,9 +97,10 @@ private:
     template <class Made>
     struct Asked {
         Outcome<Made> made = Refusal();
-        bool was_let_in = false;
-        /// A warm connection had ended, or ended as it was asked: a fresh one is asked.
-        bool is_to_be_repeated = false;
+        /// Another gateway could do no better, or may not be asked.
+        bool is_final = false;
+        /// A warm connection had ended, or ended as it was asked: a fresh one is asked, unless that is final.
+        bool was_dead = false;
     };
     template <class Made>
     using Ask = std::function<boost::asio::awaitable<Asked<Made>>(Reached)>;
@@ -108,10 +110,9 @@ private:
     template <class Made>
     boost::asio::awaitable<Outcome<Made>> ask_in_turn(Caller caller, std::vector<GatewayEntry> gateways,
                                                       Ask<Made> ask);
-    /// The connection's id.
     template <class Made>
-    boost::asio::awaitable<std::optional<std::string>> connect(Reached& reached, TunnelOrder order,
-                                                               Asked<Made>& asked);
+    boost::asio::awaitable<std::optional<Admittance>> connect(Reached& reached, TunnelOrder order,
+                                                              Asked<Made>& asked);
     boost::asio::awaitable<Asked<Tunnel>> ask(Reached reached, TunnelOrder order);
     boost::asio::awaitable<Asked<ServerTunnel>> ask_server(Reached reached, LoginPtr login,
                                                            ServiceEntry service, TunnelOrder order);

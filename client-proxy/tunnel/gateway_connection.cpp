@@ -32,6 +32,9 @@ constexpr std::size_t kMostBodyBytes = 256 * 1024;
 constexpr std::chrono::seconds kUnconfirmed{60};
 constexpr net::PlainStream::Liveness kLiveness{std::chrono::seconds(30), std::chrono::seconds(10), 3,
                                                kUnconfirmed};
+/// A peer that was heard of within that time is there. Of a connection that stands unused longer nobody
+/// knows.
+constexpr std::chrono::seconds kJustNow{10};
 /// What goes out over a connection that has stood unused is confirmed sooner, or it stands no more.
 constexpr std::chrono::milliseconds kWarmConfirmation{1500};
 
@@ -100,8 +103,8 @@ asio::awaitable<Outcome<std::unique_ptr<GatewayConnection>>> GatewayConnection::
     co_return std::move(connection);
 }
 
-asio::awaitable<Outcome<std::string>> GatewayConnection::connect(TunnelOrder order,
-                                                                 std::chrono::milliseconds patience) {
+asio::awaitable<Outcome<Admittance>> GatewayConnection::connect(TunnelOrder order,
+                                                                std::chrono::milliseconds patience) {
     std::string request =
         fmt::format("CONNECT {0}:5432 HTTP/1.1\r\nHost: {0}:5432\r\nUser-Agent: postern/{1}\r\n",
                     order.service, version());
@@ -116,14 +119,23 @@ asio::awaitable<Outcome<std::string>> GatewayConnection::connect(TunnelOrder ord
     }
     request += "\r\n";
     request += order.first_bytes;
+    std::string once;
+    if (order.once) {
+        once = order.once();
+        request += once;
+    }
     auto answer = co_await ask(std::move(request), true, patience);
     if (!answer) {
-        co_return answer.error();
+        may_have_passed_on_ =
+            !once.empty() && !has_ended_in_order_ && !is_certificate_verdict(answer.error().code);
+        co_return may_have_passed_on_ ? unanswered_refusal(answer.error().code, gateway_.name)
+                                      : answer.error();
     }
     if (answer->status != 200) {
         co_return refusal_in(*answer);
     }
-    co_return std::move(answer->connection_id);
+    Admittance admittance{std::move(answer->connection_id), once.size()};
+    co_return std::move(admittance);
 }
 
 asio::awaitable<Outcome<std::string>> GatewayConnection::get(std::string path,
@@ -218,6 +230,7 @@ asio::awaitable<Result<void>> GatewayConnection::read_more() {
         co_return got.error();
     }
     if (*got == 0) {
+        has_ended_in_order_ = !has_heard_;
         co_return Failure{Code::end_of_stream, "the gateway closed before its answer was whole"};
     }
     has_heard_ = true;

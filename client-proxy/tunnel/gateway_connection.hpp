@@ -4,6 +4,8 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -33,6 +35,16 @@ struct TunnelOrder {
     /// First bytes for the backend; they travel with the CONNECT. It may be asked again over another
     /// connection when its answer is lost, and the backend has got them then: only what it may be told twice.
     std::string first_bytes;
+    /// Asked as the CONNECT leaves, for what the backend is to be told once at most and travels with it; may
+    /// be null. See may_have_passed_on().
+    std::function<std::string()> once;
+};
+
+/// A tunnel that was let in.
+struct Admittance {
+    std::string connection_id;
+    /// How much of what is said once has gone with the CONNECT.
+    std::size_t said_once = 0;
 };
 
 class GatewayConnection final : public net::ByteStream {
@@ -41,9 +53,9 @@ public:
     static boost::asio::awaitable<Outcome<std::unique_ptr<GatewayConnection>>> open(
         GatewayEntry gateway, LoginPtr login, std::chrono::milliseconds patience);
 
-    /// The gateway's id of the connection, once this stream is the tunnel.
-    boost::asio::awaitable<Outcome<std::string>> connect(TunnelOrder order,
-                                                         std::chrono::milliseconds patience);
+    /// Makes this stream the tunnel.
+    boost::asio::awaitable<Outcome<Admittance>> connect(TunnelOrder order,
+                                                        std::chrono::milliseconds patience);
     /// The body of a 200.
     boost::asio::awaitable<Outcome<std::string>> get(std::string path, std::chrono::milliseconds patience);
 
@@ -53,8 +65,14 @@ public:
     bool is_quiet() noexcept;
     /// It has stood unused: that its path has died shows when it is asked, and soon then.
     void note_warm() noexcept { is_warm_ = true; }
+    /// Since the gateway's machine has last confirmed or said something.
+    std::chrono::milliseconds since_heard() noexcept { return tls_.socket().since_heard(); }
     /// Whether a byte of an answer has come.
     bool has_heard() const noexcept { return has_heard_; }
+    /// Whether a CONNECT that failed had something with it that is said once at most, and the backend may
+    /// have got that: the connection was lost before its answer was whole. A gateway that answers with a
+    /// refusal, or ends the connection in order instead, has passed nothing on.
+    bool may_have_passed_on() const noexcept { return may_have_passed_on_; }
 
     /// Of a tunnel, every few seconds: one whose gateway's machine has left what was sent unanswered for a
     /// minute ends as lost.
@@ -97,6 +115,8 @@ private:
     /// Read from the gateway, not yet used: what came behind an answer.
     std::string rest_;
     bool has_heard_ = false;
+    bool has_ended_in_order_ = false;
+    bool may_have_passed_on_ = false;
     bool is_warm_ = false;
     net::AnswerWatch answers_;
 };
@@ -106,6 +126,8 @@ struct Tunnel {
     std::unique_ptr<GatewayConnection> stream;
     std::string connection_id;
     GatewayEntry gateway;
+    /// See Admittance.
+    std::size_t said_once = 0;
 };
 
 }  // namespace postern::client

@@ -162,6 +162,13 @@ void WarmPool::worked(const LocalPortPtr& port, const GatewayEntry& gateway) {
     }
 }
 
+void WarmPool::distrust(const LocalPortPtr& port, const GatewayEntry& gateway) {
+    if (const auto shelf = find(*port, gateway)) {
+        clear(*shelf);
+        refill(shelf);
+    }
+}
+
 void WarmPool::close(const LocalPort& port) {
     std::erase_if(shelves_, [&](const ShelfPtr& shelf) {
         std::erase_if(shelf->ports, [&](const LocalPortPtr& one) { return one.get() == &port; });

@@ -44,6 +44,8 @@ public:
                                             const LoginPtr& login);
     /// The gateway answered a connection of that port.
     void worked(const LocalPortPtr& port, const GatewayEntry& gateway);
+    /// One of them was dead, and had not seemed so: the others of that gateway are not handed out any more.
+    void distrust(const LocalPortPtr& port, const GatewayEntry& gateway);
     /// The port has closed: what no other port needs goes.
     void close(const LocalPort& port);
     /// The network is another one, or the machine has slept: what stands is taken for dead, and replaced at

@@ -248,6 +248,13 @@ PeerAnswers PlainStream::answers() noexcept {
     return {info.known.tcpi_retransmits > 0 || info.known.tcpi_probes > 0, info.bytes_acked};
 }
 
+std::chrono::milliseconds PlainStream::since_heard() noexcept {
+    tcp_info info{};
+    socklen_t size = sizeof info;
+    ::getsockopt(fd(), IPPROTO_TCP, TCP_INFO, &info, &size);
+    return std::chrono::milliseconds(std::min(info.tcpi_last_ack_recv, info.tcpi_last_data_recv));
+}
+
 void PlainStream::give_up() noexcept {
     ::shutdown(fd(), SHUT_RDWR);
 }

@@ -62,6 +62,8 @@ public:
     /// `unconfirmed` alone.
     void expect_confirmation_within(std::chrono::milliseconds patience) noexcept;
     PeerAnswers answers() noexcept;
+    /// Since the peer last confirmed or said something (TCP_INFO); zero where it is not TCP.
+    std::chrono::milliseconds since_heard() noexcept;
     /// What closing says from now on, also when it is the end of this process that closes: that the stream
     /// was cut off (a reset, where it is TCP), or that all was said.
     void let_close_say_cut_off(bool is_cut_off) noexcept;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cerrno>
 #include <functional>
 #include <future>
 #include <memory>
@@ -19,6 +20,8 @@
 #include <gmock/gmock.h>
 
 #include "client-proxy/agent/agent.hpp"
+#include "http/problem.hpp"
+#include "http/server.hpp"
 #include "net/deadline.hpp"
 #include "net/listener.hpp"
 #include "net/tls_stream.hpp"
@@ -92,11 +95,21 @@ private:
     std::function<void()> at_next_ask_;
 };
 
-/// A gateway that hears what is asked of it and all that comes with it, and is gone without an answer.
+/// A gateway that hears what is asked of it and all that comes with it, and lets nothing in.
 class LostGateway {
 public:
-    LostGateway(const net::TlsCredentials& own, const pki::TrustBundle& user_ca)
-        : tls_(net::TlsContext::server(own, user_ca, net::ClientCertificate::required).value()),
+    enum class Goes {
+        /// Without an answer.
+        lost,
+        /// The same, but with TLS's goodbye.
+        in_order,
+        /// With an answer.
+        refusing,
+    };
+
+    LostGateway(const net::TlsCredentials& own, const pki::TrustBundle& user_ca, Goes goes = Goes::lost)
+        : goes_(goes),
+          tls_(net::TlsContext::server(own, user_ca, net::ClientCertificate::required).value()),
           loops_(1),
           listener_(net::Listener::bind(net::Address{"127.0.0.1", "0"}).value()) {
         listener_.accept_on(loops_, [this](auto& loop, std::size_t, net::PlainStream socket) {
@@ -123,9 +136,18 @@ private:
             is_open = got && *got > 0;
             const std::lock_guard lock(mutex_);
             heard_.append(reinterpret_cast<const char*>(block.data()), got ? *got : 0);
+            is_open = is_open && (goes_ == Goes::lost || heard_.find("\r\n\r\n") == std::string::npos);
+        }
+        if (goes_ == Goes::in_order) {
+            co_await tls.shutdown_send();
+        } else if (goes_ == Goes::refusing) {
+            const http::Problem problem{Code::crl_stale, "The CRL is stale.", {}, {}};
+            http::Response answer = http::problem_response(problem);
+            co_await http::write_response(tls, std::move(answer));
         }
     }
 
+    const Goes goes_;
     net::TlsContext tls_;
     mutable std::mutex mutex_;
     std::string heard_;
@@ -147,10 +169,11 @@ protected:
         logins_ = std::make_shared<ChangingLogin>(login(*alice_, {{"gw1", at(line_->port())}}));
         begin(warm);
     }
-    void begin(WarmOptions warm) {
+    void begin(WarmOptions warm, DialPatience dial = {}) {
         AgentOptions options;
         options.loops = 1;
         options.warm = warm;
+        options.dial = dial;
         options.show_pause = 10ms;
         agent_ = std::make_unique<Agent>(heard_, options);
         agent_->start();
@@ -219,6 +242,14 @@ protected:
         const ssize_t got = ::recv(local.get(), heard.data(), size, MSG_WAITALL);
         heard.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
         return heard;
+    }
+
+    /// What a client that reads hears instead of bytes: 0 for an orderly end, else errno.
+    static int end_of(const UniqueFd& local) {
+        char byte = 0;
+        const ssize_t got = ::recv(local.get(), &byte, 1, 0);
+        EXPECT_LT(got, 1) << "a byte has come";
+        return got < 0 ? errno : 0;
     }
 
     Heard heard_;
@@ -302,8 +333,34 @@ TEST_F(WarmConnections, ThatDieAsTheyAreAskedAreNotNoticed) {
     EXPECT_GE(line_->accepted(), 3) << "a fresh one in place of the dead one";
 }
 
+TEST_F(WarmConnections, CarryWhatWasSaidByThenWithTheConnect) {
+    run();
+    ASSERT_TRUE(has_ready(2));
+    const std::string said(100 * 1024, 'y');
+    const UniqueFd local = speak_at_once(*port_, said);
+    EXPECT_EQ(read(local, said.size()), said) << "also of more than travels with it";
+    EXPECT_EQ(say(local), "x");
+    EXPECT_EQ(echo_.heard(), said.size() + 1);
+}
+
 TEST_F(WarmConnections, ThatDieBeforeTheirAnswerComesHaveNothingSaidTwice) {
     run();
+    ASSERT_TRUE(has_ready(2));
+    line_->close_at_next_answer();
+    const UniqueFd local = speak_at_once(*port_, "x");
+    EXPECT_EQ(end_of(local), ECONNRESET) << "an orderly end would be an answer";
+    EXPECT_TRUE(eventually([&] { return heard_.refusals(Code::end_of_stream) == 1; }));
+    EXPECT_EQ(count("connection.accepted"), 1U);
+    EXPECT_EQ(echo_.heard(), 1U);
+    EXPECT_TRUE(echoes()) << "the next one works";
+}
+
+TEST_F(WarmConnections, ThatHaveLongBeenSilentAreAskedBeforeAnythingIsSaid) {
+    run();
+    DialPatience dial;
+    dial.just_now = 0ms;
+    agent_.reset();
+    begin({}, dial);
     ASSERT_TRUE(has_ready(2));
     line_->close_at_next_answer();
     const UniqueFd local = speak_at_once(*port_, "x");
@@ -312,14 +369,40 @@ TEST_F(WarmConnections, ThatDieBeforeTheirAnswerComesHaveNothingSaidTwice) {
     EXPECT_EQ(echo_.heard(), 1U);
 }
 
-TEST_F(WarmConnections, WhatMayNotBeSaidTwiceIsSaidToTheGatewayThatLetsItIn) {
+TEST_F(WarmConnections, WhatMayNotBeSaidTwiceIsSaidToNobodyElseOnceItsGatewayIsLost) {
     run(WarmOptions{0, 16, 5min, 4min});
     const LostGateway lost(server_credentials("gateway/gw0"), user_ca_->bundle);
     logins_->change(login(*alice_, {{"gw0", at(lost.port())}, {"gw1", at(line_->port())}}));
     const UniqueFd local = speak_at_once(*port_, "x");
-    EXPECT_EQ(read(local, 1), "x");
-    EXPECT_THAT(lost.heard(), testing::AllOf(testing::StartsWith("CONNECT"), testing::EndsWith("\r\n\r\n")));
-    EXPECT_EQ(echo_.heard(), 1U);
+    EXPECT_EQ(end_of(local), ECONNRESET);
+    EXPECT_THAT(lost.heard(), testing::AllOf(testing::StartsWith("CONNECT"), testing::EndsWith("\r\n\r\nx")));
+    EXPECT_EQ(echo_.heard(), 0U);
+    EXPECT_EQ(hello(), "x") << "the next one goes to the other gateway";
+}
+
+TEST_F(WarmConnections, WhatAGatewayLetsGoByInOrderIsSaidToAnother) {
+    run(WarmOptions{0, 16, 5min, 4min});
+    for (const auto goes : {LostGateway::Goes::in_order, LostGateway::Goes::refusing}) {
+        const LostGateway leaving(server_credentials("gateway/gw0"), user_ca_->bundle, goes);
+        const auto before = echo_.heard();
+        agent_.reset();
+        logins_->change(login(*alice_, {{"gw0", at(leaving.port())}, {"gw1", at(line_->port())}}));
+        begin(WarmOptions{0, 16, 5min, 4min});
+        const UniqueFd local = speak_at_once(*port_, "x");
+        EXPECT_EQ(read(local, 1), "x");
+        EXPECT_THAT(leaving.heard(), testing::EndsWith("\r\n\r\nx"));
+        EXPECT_EQ(echo_.heard() - before, 1U);
+    }
+}
+
+TEST_F(WarmConnections, WhoIsRefusedIsNotToldOfAnOrderlyEnd) {
+    run();
+    revoke(alice_->certificate, pki::RevocationReason::privilege_withdrawn);
+    ASSERT_TRUE(eventually(
+        [&] { return gateway::Visitor(port(), client(*alice_)).ask("GET /v1/services").status == 403U; }));
+    const UniqueFd local = speak_at_once(*port_, "x");
+    EXPECT_EQ(end_of(local), ECONNRESET);
+    EXPECT_EQ(echo_.heard(), 0U);
 }
 
 TEST_F(WarmConnections, OfPostgresqlTheFirstPacketAloneIsSaidWithTheConnect) {

@@ -59,6 +59,23 @@ TEST_F(GatewayWarm, OneThatNobodyNeededEndsWithoutARecord) {
     EXPECT_EQ(Visitor(port(), client("alice")).ask("CONNECT echo:7").status, 200U);
 }
 
+TEST_F(GatewayWarm, OneThatEndsIsToldThatNothingWasDoneWithWhatItMayHaveAsked) {
+    start(tables_, "request_timeout = \"300ms\"\nwarm_timeout = \"500ms\"\n");
+    Visitor idle(port(), client("alice"));
+    EXPECT_TRUE(idle.is_closed());
+    EXPECT_TRUE(idle.was_told_of_end());
+}
+
+TEST_F(GatewayWarm, OneThatTheShutdownEndsIsToldThatToo) {
+    start(tables_);
+    Visitor warm(port(), client("alice"));
+    // The gateway has its certificate, and has it among the warm.
+    ASSERT_EQ(warm.ask("GET /v1/services").status, 200U);
+    server_->stop_accepting();
+    EXPECT_TRUE(warm.is_closed());
+    EXPECT_TRUE(warm.was_told_of_end());
+}
+
 TEST_F(GatewayWarm, BeyondItsPlacesAnIdentityWaitsNoLongerThanAStranger) {
     start(tables_, "request_timeout = \"1s\"\nwarm_per_identity = 2\n");
     const auto alice = client("alice");
