@@ -56,6 +56,9 @@ Result<std::unique_ptr<Log>> Log::open(LogOptions options, Clock clock) {
 Log::Log(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
 Log::~Log() {
+    if (state_->appender) {
+        state_->appender->join();
+    }
     {
         const std::lock_guard guard(state_->mutex);
         state_->is_stopping = true;
@@ -121,9 +124,10 @@ asio::awaitable<Result<void>> Log::append_elsewhere(Record record) {
             });
         };
         if (state->is_shared()) {
-            const std::lock_guard guard(state->mutex);
-            state->jobs.push_back({std::move(moved), std::move(done)});
-            state->wake.notify_one();
+            asio::post(*state->appender,
+                       [state, record = std::move(moved), done = std::move(done)]() mutable {
+                           state->append_job(record, std::move(done));
+                       });
             return;
         }
         const auto written = state->append_then(std::span(&moved, 1), done);

@@ -57,7 +57,8 @@ Result<void> Log::State::append_exclusive(const Record& record) {
 }
 
 Result<void> Log::State::append_shared(std::span<const Record> records) {
-    if (auto acquired = writer_lock.acquire(kLockPatience, options.program); !acquired) {
+    const auto patience = is_failing ? kLockPatienceInVain : std::chrono::milliseconds(kLockPatience);
+    if (auto acquired = writer_lock.acquire(patience, options.program); !acquired) {
         return acquired;
     }
     auto result = file.refresh();
@@ -94,6 +95,21 @@ Result<void> Log::State::append_then(std::span<const Record> records, Done done)
     return {};
 }
 
+/// On the appender's thread. `done` is called there, or from the other one once the record is on the disk.
+void Log::State::append_job(const Record& record, Done done) {
+    Result<void> appended;
+    {
+        const std::lock_guard guard(mutex);
+        appended = append_locked(std::span(&record, 1));
+        if (appended && options.durability == Durability::sync) {
+            waiters.push_back({file.sequence(), std::move(done)});
+            wake.notify_one();
+            return;
+        }
+    }
+    done(appended);
+}
+
 void Log::State::note_lines() {
     last_append = steady_clock::now();
     if (file.unsigned_records() <= 1) {
@@ -112,7 +128,7 @@ steady_clock::time_point Log::State::next_checkpoint() const {
 }
 
 bool Log::State::has_work() const {
-    return is_stopping || !jobs.empty() || !waiters.empty() || file.has_unsettled_head() ||
+    return is_stopping || !waiters.empty() || file.has_unsettled_head() ||
            (!is_shared() && file.is_due_for_rotation() && !broken);
 }
 
@@ -127,16 +143,6 @@ void Log::State::run() {
                 wake.wait_until(guard, deadline);
             }
         }
-        while (!jobs.empty()) {
-            Job job = std::move(jobs.front());
-            jobs.pop_front();
-            const auto appended = append_locked(std::span(&job.record, 1));
-            if (appended && options.durability == Durability::sync) {
-                waiters.push_back({file.sequence(), std::move(job.done)});
-            } else {
-                finish(guard, {{0, std::move(job.done)}}, appended);
-            }
-        }
         if (!waiters.empty() || file.has_unsettled_head()) {
             settle(guard);
         }
@@ -149,12 +155,12 @@ void Log::State::run() {
                 wake.wait_for(guard, options.checkpoint_after);
             }
         }
-        const bool is_last_round = is_stopping && jobs.empty() && waiters.empty();
+        const bool is_last_round = is_stopping && waiters.empty();
         if (steady_clock::now() >= next_checkpoint() ||
             (is_last_round && file.unsigned_records() > 0 && !broken)) {
             sign_quiet(guard);
         }
-        if (is_last_round && jobs.empty() && waiters.empty()) {
+        if (is_last_round && waiters.empty()) {
             return;
         }
     }

@@ -1,11 +1,10 @@
-// What a Log works with, and the thread that does what a loop must not wait for: syncs, heads, signatures
-// when records went quiet, rotation, and appends that wait for another process.
+// What a Log works with, and the threads that do what a loop must not wait for: syncs, heads, signatures when
+// records went quiet, and rotation; and appends that wait for another process.
 #pragma once
 
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <mutex>
 #include <optional>
@@ -14,6 +13,8 @@
 #include <utility>
 #include <vector>
 
+#include <boost/asio/thread_pool.hpp>
+
 #include "audit/copies.hpp"
 #include "audit/log.hpp"
 #include "audit/log_file.hpp"
@@ -21,25 +22,28 @@
 
 namespace postern::audit {
 
-/// How long a shared log waits for the other writers' appends.
+/// How long a shared log waits for the other writers' appends; and how long while that has just been in vain,
+/// so that records behind each other do not each wait anew for one that holds the log for good.
 inline constexpr std::chrono::seconds kLockPatience{5};
+inline constexpr std::chrono::milliseconds kLockPatienceInVain{50};
 
 using Done = std::function<void(Result<void>)>;
 
-/// `mutex` guards everything.
+/// `mutex` guards everything, and is held while a shared log waits for other processes: no loop takes it
+/// then.
 struct Log::State {
     State(LogOptions options_in, WriterLock lock_in, LogFile file_in, Copies copies_in)
         : options(std::move(options_in)),
           writer_lock(std::move(lock_in)),
           file(std::move(file_in)),
-          copies(std::move(copies_in)) {}
+          copies(std::move(copies_in)) {
+        if (is_shared()) {
+            appender.emplace(1);
+        }
+    }
 
     struct Waiter {
         std::uint64_t sequence;
-        Done done;
-    };
-    struct Job {
-        Record record;
         Done done;
     };
 
@@ -49,6 +53,7 @@ struct Log::State {
     Result<void> append_exclusive(const Record& record);
     Result<void> append_shared(std::span<const Record> records);
     Result<void> append_then(std::span<const Record> records, Done done);
+    void append_job(const Record& record, Done done);
     void note_lines();
     void run();
     std::chrono::steady_clock::time_point next_checkpoint() const;
@@ -64,7 +69,6 @@ struct Log::State {
     WriterLock writer_lock;
     LogFile file;
     Copies copies;
-    std::deque<Job> jobs;
     std::vector<Waiter> waiters;
     std::chrono::steady_clock::time_point first_unsigned{};
     std::chrono::steady_clock::time_point last_append{};
@@ -73,6 +77,8 @@ struct Log::State {
     bool is_failing = false;
     bool is_stopping = false;
     std::thread thread;
+    /// Of a shared log: one thread, on which append_job() waits for other processes. Not guarded.
+    std::optional<boost::asio::thread_pool> appender;
 };
 
 }  // namespace postern::audit

@@ -8,6 +8,7 @@
 #include "ca-service/crl_publisher.hpp"
 #include "ca-service/login_throttle.hpp"
 #include "ca-service/password.hpp"
+#include "ca-service/stranger_records.hpp"
 
 namespace postern::ca {
 
@@ -16,6 +17,7 @@ struct Ca {
         : authority(std::move(loaded)),
           settings(std::move(config)),
           audit(log),
+          strangers(log, settings.get()->refusals_recorded),
           clock(std::move(time)),
           throttle(rules),
           crls(authority.users(), clock) {}
@@ -25,6 +27,7 @@ struct Ca {
     const Authority authority;
     LiveConfig settings;
     audit::Log& audit;
+    StrangerRecords strangers;
     const Clock clock;
     const PasswordHasher passwords;
     LoginThrottle throttle;

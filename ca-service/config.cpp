@@ -79,6 +79,7 @@ void read_limits(config::Table table, Config& out) {
     out.http.answer_patience = request_timeout;
     out.certificates_per_session = count("certificates_per_session", 256, 1, 1'000'000);
     out.certificates_per_user = count("certificates_per_user", 5000, 1, 1'000'000);
+    out.refusals_recorded = count("refusals_recorded", kRecordsOfStrangersPerMinute, 1, 10'000'000);
     out.drain_timeout = table.duration("drain_timeout", seconds(10), seconds(0), minutes(10));
     out.login_workers = count("login_workers", 0, 0, 256);
     out.login_queue = count("login_queue", 128, 1, 100'000);
@@ -208,6 +209,8 @@ trust_domain = "{}"
 # Certificates that one login and one user (in all logins) are given within half a certificate's life.
 # certificates_per_session = 256
 # certificates_per_user = 5000
+# What strangers are refused has an audit record of its own up to so many times at once and a minute.
+# refusals_recorded = 6000
 
 # What people see after they log in: the gateways and the services behind them.
 #

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "audit/log.hpp"
+#include "base/record_budget.hpp"
 #include "base/result.hpp"
 #include "http/https_service.hpp"
 #include "net/plain_stream.hpp"
@@ -52,6 +53,8 @@ struct Config {
     audit::Durability audit_durability = audit::Durability::write;
 
     http::HttpsLimits http;
+    /// Of strangers, with a record of their own, at once and a minute.
+    std::size_t refusals_recorded = kRecordsOfStrangersPerMinute;
     std::chrono::milliseconds drain_timeout{};
     std::size_t login_workers = 0;
     std::size_t login_queue = 0;

@@ -75,8 +75,8 @@ bool shows_a_certificate_of_ours(Code reason) {
 /// record should have stopped: beyond the budget they are counted, and told of together.
 boost::asio::awaitable<void> reject_handshake(Visit& visit, Failure failure) {
     RecordBudget& budget = visit.worker.shared.failed_handshakes;
-    const bool is_told = shows_a_certificate_of_ours(failure.code) ||
-                         budget.take(std::chrono::steady_clock::now()) == RecordBudget::Telling::itself;
+    const bool is_told =
+        shows_a_certificate_of_ours(failure.code) || budget.take(std::chrono::steady_clock::now());
     if (!is_told) {
         co_return;
     }

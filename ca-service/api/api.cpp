@@ -128,7 +128,7 @@ asio::awaitable<http::Response> Api::login(Call call) {
     auto parsed = parse_login(std::move(call.request.body()));
     if (!parsed) {
         audit::Record record = failed_login(actor, "", parsed.error());
-        auto appending = ca_.audit.async_append(std::move(record));
+        auto appending = ca_.strangers.async_append(std::move(record));
         const Result<void> written = co_await std::move(appending);
         const Failure failure = written ? parsed.error() : written.error();
         co_return refusal(Asked::login, failure, actor.connection_id);
@@ -152,7 +152,7 @@ asio::awaitable<http::Response> Api::login(Call call) {
     }
     // Refused before a worker saw it: recorded from here.
     audit::Record record = failed_login(actor, body->username, failure);
-    auto appending = ca_.audit.async_append(std::move(record));
+    auto appending = ca_.strangers.async_append(std::move(record));
     const Result<void> written = co_await std::move(appending);
     if (!written) {
         failure = written.error();
@@ -290,7 +290,7 @@ asio::awaitable<void> Api::record_rejected(http::RejectedConnection rejected) {
         record.certificate_sha256 = rejected.certificate->fingerprint();
     }
     // The connection is gone already: nothing was let in that a missing record should have stopped.
-    auto appending = ca_.audit.async_append(std::move(record));
+    auto appending = ca_.strangers.async_append(std::move(record));
     const Result<void> written = co_await std::move(appending);
     if (!written) {
         spdlog::error("event=audit.failed source={} reason={} detail={}", rejected.remote.text(),

@@ -62,7 +62,7 @@ Result<pki::Certificate> enroll(Ca& ca, store::Database& database, const Actor& 
     auto certificate = redeem(ca, database, actor, body);
     if (!certificate) {
         const auto record = refusal_of(actor, "certificate.refused", certificate.error());
-        if (auto written = ca.audit.append(record); !written) {
+        if (auto written = ca.strangers.append(record); !written) {
             return written.error();
         }
     }

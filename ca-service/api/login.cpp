@@ -129,7 +129,10 @@ Result<LoginGrant> log_in(Ca& ca, store::Database& database, const Actor& actor,
         // without end.
         ca.throttle.refund(body.username, actor.source_ip, std::chrono::steady_clock::now());
     }
-    if (auto written = ca.audit.append(failed_login(actor, body.username, failure)); !written) {
+    const audit::Record record = failed_login(actor, body.username, failure);
+    // A password that was judged took its time: nobody can make many of those records.
+    const bool was_judged = failure.code != Code::malformed_request;
+    if (auto written = was_judged ? ca.audit.append(record) : ca.strangers.append(record); !written) {
         return written.error();
     }
     return failure;

@@ -8,25 +8,24 @@ namespace postern {
 RecordBudget::RecordBudget(std::size_t per_minute)
     : per_minute_(static_cast<double>(per_minute)), left_(per_minute_) {}
 
-RecordBudget::Telling RecordBudget::take(Time now) {
+bool RecordBudget::take(Time now) {
     const std::lock_guard lock(mutex_);
     if (now > filled_at_) {
         const std::chrono::duration<double, std::ratio<60>> minutes = now - filled_at_;
         left_ = std::min(per_minute_, left_ + minutes.count() * per_minute_);
         filled_at_ = now;
     }
-    if (left_ < 1) return count();
+    if (left_ < 1) {
+        ++untold_;
+        return false;
+    }
     left_ -= 1;
-    return Telling::itself;
+    return true;
 }
 
-RecordBudget::Telling RecordBudget::leave_out() {
+void RecordBudget::leave_out() {
     const std::lock_guard lock(mutex_);
-    return count();
-}
-
-RecordBudget::Telling RecordBudget::count() {
-    return ++untold_ == 1 ? Telling::first_of_others : Telling::with_others;
+    ++untold_;
 }
 
 std::size_t RecordBudget::take_untold() {

@@ -15,30 +15,20 @@ inline constexpr std::size_t kRecordsOfStrangersPerMinute = 6000;
 class RecordBudget {
 public:
     using Time = std::chrono::steady_clock::time_point;
-    enum class Telling {
-        /// A record of its own.
-        itself,
-        /// Counted: whoever was the first of them tells of it.
-        with_others,
-        /// Counted, as the first since the last take_untold().
-        first_of_others,
-    };
 
     /// So many at once, and as many again a minute, evenly.
     explicit RecordBudget(std::size_t per_minute);
 
-    /// How one more is told of at `now`.
-    Telling take(Time now);
+    /// Whether one more is to have a record of its own at `now`. Otherwise it is counted.
+    bool take(Time now);
     /// Counts one for which there is no room for another reason.
-    Telling leave_out();
-    /// What was counted since the last call. Who cannot tell of it puts it back.
+    void leave_out();
+    /// What was counted since the last call, which is to be told of. Who cannot tell of it puts it back.
     std::size_t take_untold();
     void put_back(std::size_t untold);
     void set(std::size_t per_minute);
 
 private:
-    Telling count();
-
     std::mutex mutex_;
     double per_minute_;
     double left_;

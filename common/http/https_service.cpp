@@ -16,7 +16,6 @@
 #include <spdlog/spdlog.h>
 
 #include "base/log.hpp"
-#include "base/record_budget.hpp"
 #include "net/await.hpp"
 #include "net/connection_slots.hpp"
 #include "net/deadline.hpp"
@@ -31,9 +30,6 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr auto kFarewellPatience = 1s;
-constexpr std::size_t kMostRejectionsUnderWay = 1024;
-/// Until those are told of that were only counted.
-constexpr std::chrono::seconds kUntoldPause{1};
 
 /// What a drain, and a newcomer who needs the place, must know of a connection.
 struct Session {
@@ -90,7 +86,6 @@ struct HttpsService::State {
         : loops(its_loops),
           listener(std::move(its_listener)),
           tls(std::move(context)),
-          budget(its_limits.rejections_per_minute),
           limits(its_limits),
           handler(std::move(its_handler)),
           on_rejected(std::move(on_rejection)),
@@ -117,21 +112,9 @@ struct HttpsService::State {
         std::unique_lock lock(mutex);
         return changed.wait_for(lock, patience, [this] { return open == 0; });
     }
-    RecordBudget::Telling begin_rejection() {
-        const std::lock_guard lock(mutex);
-        if (rejections == kMostRejectionsUnderWay) return budget.leave_out();
-        const auto telling = budget.take(std::chrono::steady_clock::now());
-        if (telling == RecordBudget::Telling::itself) ++rejections;
-        return telling;
-    }
-    void end_rejection() {
-        const std::lock_guard lock(mutex);
-        --rejections;
-    }
 
     static void end_sessions(const std::shared_ptr<State>& state, bool busy_too);
     static asio::awaitable<void> reject(State& state, RejectedConnection rejected);
-    static asio::awaitable<void> tell(State& state, RejectedConnection rejected);
     static asio::awaitable<void> cut_oldest(std::shared_ptr<State> state, std::size_t loop_index);
     static asio::awaitable<Result<net::ConnectionSlots::Slot>> take_place(std::shared_ptr<State> state,
                                                                           std::size_t loop_index,
@@ -149,8 +132,6 @@ struct HttpsService::State {
     std::condition_variable changed;
     net::TlsContext tls;
     std::size_t open = 0;
-    std::size_t rejections = 0;
-    RecordBudget budget;
     const HttpsLimits limits;
     const Handler handler;
     const OnRejected on_rejected;
@@ -175,34 +156,14 @@ private:
 
 }  // namespace
 
-asio::awaitable<void> HttpsService::State::tell(State& state, RejectedConnection rejected) {
+asio::awaitable<void> HttpsService::State::reject(State& state, RejectedConnection rejected) {
+    if (!state.on_rejected) co_return;
     try {
         asio::awaitable<void> told = state.on_rejected(std::move(rejected));
         co_await std::move(told);
     } catch (const std::exception& error) {
         spdlog::error("event=rejection.exception error={}", quoted(error.what()));
     }
-}
-
-asio::awaitable<void> HttpsService::State::reject(State& state, RejectedConnection rejected) {
-    if (!state.on_rejected) co_return;
-    switch (state.begin_rejection()) {
-        case RecordBudget::Telling::itself:
-            co_await tell(state, std::move(rejected));
-            state.end_rejection();
-            co_return;
-        case RecordBudget::Telling::with_others:
-            co_return;
-        case RecordBudget::Telling::first_of_others:
-            break;
-    }
-    const auto executor = co_await asio::this_coro::executor;
-    asio::steady_timer pause(executor, kUntoldPause);
-    co_await pause.async_wait(net::kAwait);
-    RejectedConnection others;
-    others.failure = Failure{Code::limit_reached, std::to_string(state.budget.take_untold()) +
-                                                      " more connections were rejected meanwhile"};
-    co_await tell(state, std::move(others));
 }
 
 /// On another loop than the caller's, who waits until it is done. It waits on a timer of its own, so that its

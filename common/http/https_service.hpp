@@ -11,7 +11,6 @@
 
 #include <boost/asio/awaitable.hpp>
 
-#include "base/record_budget.hpp"
 #include "base/result.hpp"
 #include "http/server.hpp"
 #include "net/event_loops.hpp"
@@ -45,8 +44,6 @@ struct HttpsLimits {
     /// Without a request that is being handled, and before the first one or without a client certificate,
     /// over all loops; at the bound, or where all connections are taken, the oldest one is cut.
     std::size_t pending = 1024;
-    /// Told of one by one, at once and a minute; what goes beyond is told in one.
-    std::size_t rejections_per_minute = kRecordsOfStrangersPerMinute;
     std::chrono::milliseconds handshake_patience = std::chrono::seconds(10);
     std::chrono::milliseconds answer_patience = std::chrono::seconds(10);
 };
@@ -57,9 +54,8 @@ public:
     /// does goes to a thread pool. It is not cancelled when the client goes away. An exception becomes a 500
     /// and a log line.
     using Handler = std::function<boost::asio::awaitable<Response>(Request request, ClientInfo client)>;
-    /// Called on a loop; may be called on several at once. It must not block. The connection is closed, and
-    /// its place free, before it is done. Where a thousand are under way, or more than may be told of one by
-    /// one, further ones are counted, and told a second later in one (limit_reached, of no address).
+    /// Called on a loop, as often as strangers fail; may be called on several at once. It must not block.
+    /// The connection is closed, and its place free, before it is done.
     using OnRejected = std::function<boost::asio::awaitable<void>(RejectedConnection rejected)>;
 
     /// Begins to accept at once. `loops` must outlive this object; `handler` and `on_rejected` are called

@@ -263,60 +263,6 @@ TEST_F(AuditLog, GoesOnWhenItsOlderFilesWereMovedAway) {
     EXPECT_GT(summary.first_sequence, 1U);
 }
 
-/// In any order, and with whatever is put in their place, the writer that runs does not begin anew.
-TEST_F(AuditLog, RefusesSharedRecordsOnceItsFileAndHeadAreGone) {
-    options.sharing = Sharing::shared;
-    for (const bool has_elders : {false, true}) {
-        for (const char* live : {"absent", ""}) {
-            if (has_elders) rotate_once();
-            const auto log = open();
-            ASSERT_TRUE(log->append(record("alice")).has_value());
-            fs::remove(options.file);
-            fs::remove(head_path(options.file));
-            if (live != std::string("absent")) append_raw(live);
-            for (int i = 0; i < 3; ++i) {
-                const auto refused = log->append(record("bertram"));
-                ASSERT_FALSE(refused.has_value()) << has_elders << " '" << live << "'";
-                EXPECT_EQ(refused.error().code, Code::audit_unavailable);
-                EXPECT_NE(refused.error().detail.find("start again"), std::string::npos)
-                    << refused.error().detail;
-            }
-            EXPECT_FALSE(fs::exists(head_path(options.file)));
-            EXPECT_EQ(lines().size(), 0U);
-            fs::remove(options.file);
-            for (const auto& elder : rotated_files(options.file))
-                fs::remove(elder);
-        }
-    }
-}
-
-TEST_F(AuditLog, RefusesSharedRecordsOnceAnotherOrAnOlderLogIsInItsPlace) {
-    options.sharing = Sharing::shared;
-    const auto log = open();
-    ASSERT_TRUE(log->append(record("alice")).has_value());
-    const auto older_file = *read_file(options.file);
-    const auto older_head = *read_file(head_path(options.file));
-    ASSERT_TRUE(log->append(record("bertram")).has_value());
-    const auto newer_file = *read_file(options.file);
-    const auto newer_head = *read_file(head_path(options.file));
-    const auto put = [&](const std::string& file, const std::string& head) {
-        ASSERT_TRUE(write_file(options.file, file, 0640).has_value());
-        ASSERT_TRUE(write_file(head_path(options.file), head, 0640).has_value());
-    };
-    put(older_file, older_head);
-    EXPECT_NE(log->append(record("carol")).error().detail.find("put it back"), std::string::npos);
-    EXPECT_EQ(*read_file(options.file), older_file);
-    fs::remove(options.file);
-    fs::remove(head_path(options.file));
-    open().reset();
-    EXPECT_NE(log->append(record("carol")).error().detail.find("put it back"), std::string::npos);
-    EXPECT_EQ(count("carol"), 0U);
-    // What was in its place comes back.
-    put(newer_file, newer_head);
-    EXPECT_TRUE(log->append(record("carol")).has_value());
-    expect_whole();
-}
-
 TEST_F(AuditLog, FollowsAnOutsideRename) {
     const auto log = open();
     ASSERT_TRUE(log->append(record("before")).has_value());
@@ -447,48 +393,6 @@ TEST_F(AuditLog, KeepsItsFileWhenTheOneInItsPlaceCannotBeOpened) {
     EXPECT_TRUE(log->reopen().has_value());
     EXPECT_TRUE(log->append(record("bertram")).has_value());
     EXPECT_EQ(count("bertram"), 1U);
-}
-
-TEST_F(AuditLog, SharesAFileBetweenProcesses) {
-    options.sharing = Sharing::shared;
-    options.records_per_checkpoint = 50;
-    std::vector<pid_t> children;
-    for (int c = 0; c < 3; ++c) {
-        const pid_t child = ::fork();
-        if (child == 0) {
-            int failures = 0;
-            {
-                auto log = Log::open(options, system_clock());
-                for (int i = 0; i < 200 && log; ++i) {
-                    failures += (*log)->append(record(fmt::format("child-{}-{}", c, i))) ? 0 : 1;
-                }
-                failures += log ? 0 : 1;
-            }
-            ::_exit(failures == 0 ? 0 : 1);
-        }
-        children.push_back(child);
-    }
-    for (const pid_t child : children) {
-        int status = 0;
-        ASSERT_EQ(::waitpid(child, &status, 0), child);
-        EXPECT_EQ(status, 0);
-    }
-    expect_whole();
-    EXPECT_EQ(count("child-"), 600U);
-    EXPECT_EQ(summary.unsigned_records, 0U);
-}
-
-TEST_F(AuditLog, SharesRotationBetweenProcesses) {
-    options.sharing = Sharing::shared;
-    options.rotate_bytes = 20000;
-    const auto a = open();
-    const auto b = open();
-    for (int i = 0; i < 100; ++i) {
-        ASSERT_TRUE(a->append(record("a")).has_value());
-        ASSERT_TRUE(b->append(record("b")).has_value());
-    }
-    expect_whole();
-    EXPECT_GE(rotated_files(options.file).size(), 2U);
 }
 
 TEST_F(AuditLog, IsWholeAfterKillAtAnyMoment) {

@@ -132,6 +132,40 @@ protected:
     }
 };
 
+TEST_F(CaService, TellsOfAFloodOfStrangersTogetherAndOfWhoLogsInByThemselves) {
+    Config settings = config();
+    settings.refusals_recorded = 10;
+    start(std::move(settings));
+    constexpr std::size_t kEach = 20;
+    for (std::size_t i = 0; i < kEach; ++i) {
+        EXPECT_EQ(code_of(client().post_json("/v1/login", "{}").value()), Code::malformed_request);
+        const json enrolment{{"token", "made-up-" + std::to_string(i)}, {"csr", csr_}};
+        EXPECT_EQ(code_of(client().post_json("/v1/enroll", enrolment.dump()).value()), Code::unauthenticated);
+        const json bad_request{{"username", "alice"}, {"password", "correct horse"}, {"csr", "none"}};
+        EXPECT_NE(client().post_json("/v1/login", bad_request.dump()).value().status, 200U);
+    }
+    service_->tick();
+    EXPECT_EQ(login("bob", "guess").status, 401U);
+    // Some of the budget has come back meanwhile.
+    std::size_t by_themselves = 0;
+    std::size_t together = 0;
+    std::size_t judged = 0;
+    std::istringstream log(test::read(ca_ / "audit.jsonl"));
+    for (std::string line; std::getline(log, line);) {
+        const json record = json::parse(line);
+        const std::string action = record["event"]["action"];
+        const bool is_judged =
+            record["event"].value("reason", "") == "unauthenticated" && action == "login.failed";
+        judged += is_judged ? 1 : 0;
+        by_themselves += !is_judged && (action == "login.failed" || action == "certificate.refused") ? 1 : 0;
+        together += record["postern"].value("more", std::size_t{0});
+    }
+    EXPECT_EQ(by_themselves + together, 3 * kEach);
+    EXPECT_GE(by_themselves, 10U);
+    EXPECT_LE(by_themselves, 20U) << "ten, and what a slow machine adds";
+    EXPECT_EQ(judged, 1U) << "a password that was judged is always recorded";
+}
+
 TEST_F(CaService, AnswersTheRightPasswordWithACertificateForThePerson) {
     const auto answer = login("alice", "correct horse");
     const auto credentials = credentials_of(answer);

@@ -1,0 +1,73 @@
+#include "ca-service/stranger_records.hpp"
+
+#include <chrono>
+#include <utility>
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "base/log.hpp"
+
+namespace postern::ca {
+
+namespace {
+
+constexpr std::size_t kMostUnderWay = 1024;
+
+class Counted {
+public:
+    explicit Counted(std::atomic<std::size_t>& count) : count_(count), before_(count++) {}
+    ~Counted() { --count_; }
+    Counted(const Counted&) = delete;
+    Counted& operator=(const Counted&) = delete;
+    std::size_t before() const { return before_; }
+
+private:
+    std::atomic<std::size_t>& count_;
+    const std::size_t before_;
+};
+
+}  // namespace
+
+bool StrangerRecords::has_its_own() {
+    return budget_.take(std::chrono::steady_clock::now());
+}
+
+Result<void> StrangerRecords::append(const audit::Record& record) {
+    return has_its_own() ? log_.append(record) : Result<void>();
+}
+
+boost::asio::awaitable<Result<void>> StrangerRecords::async_append(audit::Record record) {
+    const Counted counted(under_way_);
+    if (counted.before() >= kMostUnderWay) {
+        budget_.leave_out();
+        co_return Result<void>();
+    }
+    if (!has_its_own()) {
+        co_return Result<void>();
+    }
+    auto appending = log_.async_append(std::move(record));
+    Result<void> written = co_await std::move(appending);
+    co_return written;
+}
+
+void StrangerRecords::tell_of_others() {
+    const std::size_t count = budget_.take_untold();
+    if (count == 0) {
+        return;
+    }
+    spdlog::warn("event=connection.rejected more={} reason={}", count, name(Code::limit_reached));
+    audit::Record record;
+    record.action = "connection.rejected";
+    record.is_success = false;
+    record.reason = Code::limit_reached;
+    record.stage = audit::Stage::limit;
+    record.message = fmt::format("{} more connections and requests were refused meanwhile.", count);
+    record.extra = {{"postern", {{"more", count}}}};
+    if (const auto written = log_.append(record); !written) {
+        budget_.put_back(count);
+        spdlog::error("event=audit.failed detail={}", quoted(written.error().detail, 512));
+    }
+}
+
+}  // namespace postern::ca
