@@ -102,9 +102,11 @@ void PlainStream::when_readable(ReadyListenerPtr listener) {
     const bool is_ready = ahead_begin_ < ahead_end_ || has_ended_ || read_error_ != 0;
     if (is_ready) return tell_soon(std::move(listener), Result<void>());
     if (!was_short_) return when(asio::socket_base::wait_read, std::move(listener));
+    is_reading_ahead_ = true;
     const auto into = asio::buffer(ahead_);
     socket_.async_read_some(into, [this, listener = std::move(listener)](
                                       const boost::system::error_code& error, std::size_t got) {
+        is_reading_ahead_ = false;
         if (error == asio::error::operation_aborted || is_cancelled_) return listener->on_ready(cancelled());
         ahead_begin_ = 0;
         ahead_end_ = static_cast<std::uint8_t>(got);
@@ -116,6 +118,8 @@ void PlainStream::when_readable(ReadyListenerPtr listener) {
 
 Result<std::optional<std::size_t>> PlainStream::try_read(Buffer into) {
     if (is_cancelled_) return cancelled();
+    // What comes now may be behind what the wait has taken, of which its listener has yet to be told.
+    if (is_reading_ahead_) return std::optional<std::size_t>();
     const bool is_whole = ahead_begin_ < ahead_end_ && ahead_end_ < kAhead;
     const std::size_t taken = take_ahead(into);
     if (taken > 0 && (is_whole || taken == into.size())) return std::optional<std::size_t>(taken);

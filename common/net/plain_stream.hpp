@@ -96,6 +96,8 @@ private:
     std::array<unsigned char, kAhead> ahead_;
     std::uint8_t ahead_begin_ = 0;
     std::uint8_t ahead_end_ = 0;
+    /// By a wait: nobody else reads until it is over.
+    bool is_reading_ahead_ = false;
     bool is_cancelled_ = false;
     /// The last read brought no more than a wait could have.
     bool was_short_ = true;

@@ -117,6 +117,29 @@ TEST_P(PostgresClients, CopyOf100MegabytesComesBackEqual) {
     EXPECT_EQ(psql("drop table bulk").exit_code, 0);
 }
 
+// The server says its last words while the client is still sending, and reads no more of that.
+TEST_P(PostgresClients, ACopyThatTheServerEndsTellsWhy) {
+    const std::string told = shell(R"sh(
+        psql -X "$DSN" -q -c 'drop table if exists endless' -c 'create table endless (id integer, text text)'
+        for i in $(seq 20); do
+            { yes "1	$(head -c 200 /dev/zero | tr '\0' x)" || true; } |
+                PGAPPNAME=endless psql -X "$DSN" -v ON_ERROR_STOP=1 -q -c '\copy endless from stdin' 2>"$FOLDER/told" &
+            until [ "$(psql -X "$DSN" -At -c "select pg_terminate_backend(pid) from pg_stat_activity
+                       where application_name = 'endless' and state = 'active' and query like 'COPY%'")" = t ]; do
+                sleep 0.05
+            done
+            wait $! && exit 1
+            cat "$FOLDER/told"
+        done
+        psql -X "$DSN" -q -c 'drop table endless')sh");
+    std::size_t times = 0;
+    for (std::size_t at = 0;
+         (at = told.find("terminating connection due to administrator", at)) != std::string::npos; ++at) {
+        ++times;
+    }
+    EXPECT_EQ(times, 20U) << told;
+}
+
 TEST_P(PostgresClients, CtrlCInPsqlCancelsTheQueryInTheServer) {
     auto command = psql_command();
     command.insert(command.end(), {"-c", "select pg_sleep(600), 'to be cancelled'"});

@@ -192,6 +192,50 @@ TEST(PlainStream, WritesAtOnceWhatFitsAndSaysHowMuch) {
     EXPECT_LT(sent, much.size());
 }
 
+/// Reads at once all that there is.
+class ReadsAll final : public ReadyListener {
+public:
+    ReadsAll(PlainStream& stream, std::string& into) : stream_(stream), into_(into) {}
+    void on_ready(Result<void> ready) override {
+        EXPECT_TRUE(ready);
+        std::array<unsigned char, 1000> block{};
+        const auto got = stream_.try_read(block);
+        EXPECT_TRUE(got);
+        into_.append(reinterpret_cast<const char*>(block.data()), got->value_or(0));
+    }
+
+private:
+    PlainStream& stream_;
+    std::string& into_;
+};
+
+// As TLS does whose write has failed, while its reader waits: the loop has both news at once, and tells the
+// writer first.
+TEST(PlainStream, HandsOutEveryByteInItsPlaceAlsoToAWriterWhoLooksWhileAReaderWaits) {
+    boost::asio::io_context loop;
+    test::Pair pair = test::connected_pair(loop);
+    const std::string block(1 << 20, 'x');
+    std::size_t sent = 0;
+    for (std::size_t taken = 1; taken > 0; sent += taken) {
+        taken = pair.a.try_write(test::as_bytes(block)).value();
+    }
+    std::string heard;
+    pair.a.when_writable(std::make_shared<ReadsAll>(pair.a, heard));
+    pair.a.when_readable(std::make_shared<ReadsAll>(pair.a, heard));
+    std::string said;
+    while (said.size() < 500) {
+        said += static_cast<char>('a' + said.size() % 23);
+    }
+    ASSERT_EQ(pair.b.try_write(test::as_bytes(said)).value(), said.size());
+    std::array<char, 65536> space{};
+    while (sent > 0) {
+        const ssize_t taken = ::recv(pair.b.fd(), space.data(), space.size(), 0);
+        sent -= taken > 0 ? static_cast<std::size_t>(taken) : 0;
+    }
+    loop.run_for(5s);
+    EXPECT_EQ(heard, said);
+}
+
 TEST(PlainStream, TakesLittleMoreThanItsPeerHasRoomFor) {
     boost::asio::io_context loop;
     test::Pair pair = test::connected_pair(loop);
