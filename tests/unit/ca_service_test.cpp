@@ -133,9 +133,11 @@ protected:
 };
 
 TEST_F(CaService, TellsOfAFloodOfStrangersTogetherAndOfWhoLogsInByThemselves) {
-    Config settings = config();
-    settings.refusals_recorded = 10;
-    start(std::move(settings));
+    std::string settings = test::read(ca_ / "ca.toml");
+    const std::string by_default = "# refusals_recorded = 6000";
+    settings.replace(settings.find(by_default), by_default.size(), "refusals_recorded = 10");
+    test::write(ca_ / "ca.toml", settings);
+    ASSERT_TRUE(service_->reload());
     constexpr std::size_t kEach = 20;
     for (std::size_t i = 0; i < kEach; ++i) {
         EXPECT_EQ(code_of(client().post_json("/v1/login", "{}").value()), Code::malformed_request);

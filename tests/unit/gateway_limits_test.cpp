@@ -43,7 +43,10 @@ TEST_F(GatewayLimits, SilentPeersAreCutForNewerOnes) {
 }
 
 TEST_F(GatewayLimits, TellsOfAFloodOfFailedHandshakesTogetherAndOfEveryoneElseByThemselves) {
-    start(service("echo", echo_port()) + rule("echo"), "failed_handshakes_recorded = 10\n");
+    const std::string tables = service("echo", echo_port()) + rule("echo");
+    start(tables);
+    write_config(tables, "failed_handshakes_recorded = 10\n");
+    ASSERT_TRUE(server_->reload());
     constexpr int kGarbage = 50;
     for (int i = 0; i < kGarbage; ++i) {
         const UniqueFd stranger = connect_to(port());
