@@ -39,9 +39,10 @@ struct DialPatience {
     std::chrono::milliseconds gateway = std::chrono::seconds(10);
     /// For the preferred gateway, before the next one is tried beside it.
     std::chrono::milliseconds head_start = std::chrono::milliseconds(300);
-    /// Since a warm connection's gateway was last heard of, for it to be there still: what may be said only
-    /// once goes with the CONNECT. Later it waits for the answer, so that another connection can be asked.
-    std::chrono::milliseconds just_now = std::chrono::seconds(10);
+    /// Since a warm connection's gateway was last heard of, for it to be taken for alive: what may be said
+    /// only once goes with the CONNECT. Later it waits for the answer, so that another connection can be
+    /// asked. One that answers is heard of every 30 seconds (keepalive).
+    std::chrono::milliseconds just_now = std::chrono::seconds(35);
     /// The answer to CONNECT. The gateway's own bounds on the backend lie below it.
     std::chrono::milliseconds answer = std::chrono::seconds(20);
     /// TLS with PostgreSQL.
