@@ -32,9 +32,6 @@ constexpr std::size_t kMostBodyBytes = 256 * 1024;
 constexpr std::chrono::seconds kUnconfirmed{60};
 constexpr net::PlainStream::Liveness kLiveness{std::chrono::seconds(30), std::chrono::seconds(10), 3,
                                                kUnconfirmed};
-/// A peer that was heard of within that time is there. Of a connection that stands unused longer nobody
-/// knows.
-constexpr std::chrono::seconds kJustNow{10};
 /// What goes out over a connection that has stood unused is confirmed sooner, or it stands no more.
 constexpr std::chrono::milliseconds kWarmConfirmation{1500};
 
@@ -128,8 +125,10 @@ asio::awaitable<Outcome<Admittance>> GatewayConnection::connect(TunnelOrder orde
     if (!answer) {
         may_have_passed_on_ =
             !once.empty() && !has_ended_in_order_ && !is_certificate_verdict(answer.error().code);
-        co_return may_have_passed_on_ ? unanswered_refusal(answer.error().code, gateway_.name)
-                                      : answer.error();
+        if (may_have_passed_on_) {
+            co_return unanswered_refusal(answer.error().code, gateway_.name);
+        }
+        co_return answer.error();
     }
     if (answer->status != 200) {
         co_return refusal_in(*answer);
