@@ -184,7 +184,7 @@ Trouble about_ca(Trouble trouble) {
                                                              {"timed_out", "ca_unreachable"},
                                                              {"end_of_stream", "ca_unreachable"},
                                                              {"audit_unavailable", "ca_unavailable"},
-                                                             {"limit_reached", "too_many_logins"}};
+                                                             {"limit_reached", "asked_too_often"}};
     for (const auto& [reason, of_ca] : kOfCa) {
         if (trouble.reason == QLatin1String(reason)) {
             trouble.reason = QLatin1String(of_ca);

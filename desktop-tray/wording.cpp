@@ -50,8 +50,9 @@ constexpr Words kWords[] = {
      QT_TRANSLATE_NOOP("Wording", "Check your network or VPN, then try again."), true},
     {"ca_unavailable", QT_TRANSLATE_NOOP("Wording", "The CA service cannot do this now."),
      QT_TRANSLATE_NOOP("Wording", "Try again in a moment; then tell your administrator."), true},
-    {"too_many_logins", QT_TRANSLATE_NOOP("Wording", "Too many logins have failed."),
-     QT_TRANSLATE_NOOP("Wording", "Wait a moment, then try again.")},
+    // Failed logins, or certificates: the CA's words say which.
+    {"asked_too_often", QT_TRANSLATE_NOOP("Wording", "The CA service was asked too often."),
+     QT_TRANSLATE_NOOP("Wording", "Wait a moment, then try again."), true},
     // The CA's database, or what keeps the login's key: the agent's words say which.
     {"unavailable", QT_TRANSLATE_NOOP("Wording", "That cannot be done now."),
      QT_TRANSLATE_NOOP("Wording", "Try again in a moment."), true},

@@ -381,8 +381,8 @@
         <translation>Der CA-Dienst kann das gerade nicht.</translation>
     </message>
     <message>
-        <source>Too many logins have failed.</source>
-        <translation>Zu viele Anmeldungen sind gescheitert.</translation>
+        <source>The CA service was asked too often.</source>
+        <translation>Der CA-Dienst wurde zu oft gefragt.</translation>
     </message>
     <message>
         <source>Wait a moment, then try again.</source>

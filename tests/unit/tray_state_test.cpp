@@ -328,7 +328,8 @@ TEST(Wording, NamesTheCaAndNoGatewayWhereOnlyTheCaWasAsked) {
     EXPECT_EQ(Wording::detail(about_ca(away)), "The CA service does not answer.");
     EXPECT_EQ(about_ca({"bad_credentials", {}, {}, {}}).reason, "bad_credentials");
     const Trouble throttled{"limit_reached", "Too many failed logins.", {}, {}};
-    EXPECT_EQ(Wording::headline(about_ca(throttled)), "Too many logins have failed.");
+    EXPECT_EQ(Wording::headline(about_ca(throttled)), "The CA service was asked too often.");
+    EXPECT_EQ(Wording::detail(about_ca(throttled)), "Too many failed logins.");
     EXPECT_EQ(Wording::next_step(about_ca(throttled)), "Wait a moment, then try again.");
     EXPECT_EQ(Wording::headline(throttled), "Too many connections are open.");
     const Trouble mute{"audit_unavailable", "The CA service lets nobody in.", {}, {}};
