@@ -214,9 +214,10 @@ asio::awaitable<void> PassthroughSession::refuse(Refusal refusal) {
         default:
             break;
     }
-    if (!port_->is_postgres) {
-        // Nothing can be said. An orderly end would be an answer, in protocols that know no other.
-        local_.let_close_say_cut_off(true);
+    const bool is_mute = last_words.empty() && !port_->is_postgres;
+    // Where nothing can be said: an orderly end would be an answer, in protocols that know no other.
+    local_.let_close_say_cut_off(is_mute);
+    if (is_mute) {
         local_.close();
         co_return;
     }

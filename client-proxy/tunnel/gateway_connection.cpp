@@ -125,7 +125,8 @@ asio::awaitable<Outcome<Admittance>> GatewayConnection::connect(TunnelOrder orde
     if (!answer) {
         may_have_passed_on_ =
             !once.empty() && !has_ended_in_order_ && !is_certificate_verdict(answer.error().code);
-        if (may_have_passed_on_) {
+        // An alert has words of its own, whatever it is about.
+        if (may_have_passed_on_ && answer.error().code != Code::tls_failed) {
             co_return unanswered_refusal(answer.error().code, gateway_.name);
         }
         co_return answer.error();

@@ -65,7 +65,7 @@ public:
     bool is_quiet() noexcept;
     /// It has stood unused: that its path has died shows when it is asked, and soon then.
     void note_warm() noexcept { is_warm_ = true; }
-    /// Since the gateway's machine has last confirmed or said something.
+    /// Since the gateway's machine, or the proxy's before it, has last confirmed or said something.
     std::chrono::milliseconds since_heard() noexcept { return tls_.socket().since_heard(); }
     /// Whether a byte of an answer has come.
     bool has_heard() const noexcept { return has_heard_; }

@@ -438,6 +438,19 @@ TEST_F(WarmConnections, LoseNothingWhereTheServiceTurnsOutToSpeakSomethingElse) 
     EXPECT_EQ(read(local, 12), request + "more");
 }
 
+TEST_F(WarmConnections, WhoHasSpokenPostgresqlIsToldInItWhyNotWhateverTheServiceTurnsOutToSpeak) {
+    run(WarmOptions{0, 16, 5min, 4min});
+    revoke(alice_->certificate, pki::RevocationReason::privilege_withdrawn);
+    ASSERT_TRUE(eventually(
+        [&] { return gateway::Visitor(port(), client(*alice_)).ask("GET /v1/services").status == 403U; }));
+    const auto postgres = open(true);
+    const UniqueFd local = connect_to(postgres->number);
+    logins_->at_next_ask([&] { postgres->is_postgres = false; });
+    const std::string request("\0\0\0\x08\x04\xd2\x16\x2f", 8);
+    ASSERT_EQ(::send(local.get(), request.data(), request.size(), MSG_NOSIGNAL), 8);
+    EXPECT_EQ(read(local, 1), "E") << "an ErrorResponse";
+}
+
 TEST_F(WarmConnections, AreJudgedWhenTheyAreUsed) {
     run();
     ASSERT_TRUE(has_ready(2));
