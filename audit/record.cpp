@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -250,6 +251,17 @@ std::string_view name(Stage stage) noexcept {
             return "session";
     }
     return "session";
+}
+
+Record record_of_more(std::size_t count, Stage stage, std::string message) {
+    Record record;
+    record.action = "connection.rejected";
+    record.is_success = false;
+    record.reason = Code::limit_reached;
+    record.stage = stage;
+    record.message = std::move(message);
+    record.extra = {{"postern", {{"more", count}}}};
+    return record;
 }
 
 std::string format_line(const Record& record, SystemTime time, std::uint64_t sequence,

@@ -68,6 +68,9 @@ struct Record {
     nlohmann::json extra;
 };
 
+/// One record for so many refusals that have none of their own (postern.more).
+Record record_of_more(std::size_t count, Stage stage, std::string message);
+
 /// The line without its newline: the record's fields, @timestamp, event.sequence and postern.audit.previous
 /// (the lower-case hex SHA-256 of the line before, 64 zeros for the first). Bytes that are not UTF-8 are
 /// replaced; strings are cut at 1 KiB and the line stays under 16 KiB.

@@ -57,13 +57,9 @@ void StrangerRecords::tell_of_others() {
         return;
     }
     spdlog::warn("event=connection.rejected more={} reason={}", count, name(Code::limit_reached));
-    audit::Record record;
-    record.action = "connection.rejected";
-    record.is_success = false;
-    record.reason = Code::limit_reached;
-    record.stage = audit::Stage::limit;
-    record.message = fmt::format("{} more connections and requests were refused meanwhile.", count);
-    record.extra = {{"postern", {{"more", count}}}};
+    const audit::Record record =
+        audit::record_of_more(count, audit::Stage::limit,
+                              fmt::format("{} more connections and requests were refused meanwhile.", count));
     if (const auto written = log_.append(record); !written) {
         budget_.put_back(count);
         spdlog::error("event=audit.failed detail={}", quoted(written.error().detail, 512));

@@ -70,10 +70,8 @@ asio::awaitable<void> catch_up(Worker& worker) {
 
 /// One record for the handshakes that failed and have none of their own.
 audit::Record record_of_others(std::size_t count) {
-    audit::Record record = rejected_record({}, {}, Code::limit_reached, audit::Stage::tls,
-                                           fmt::format("{} more TLS handshakes failed meanwhile.", count));
-    record.extra = {{"postern", {{"more", count}}}};
-    return record;
+    return audit::record_of_more(count, audit::Stage::tls,
+                                 fmt::format("{} more TLS handshakes failed meanwhile.", count));
 }
 
 asio::awaitable<void> tell_of_others(Worker& worker) {
