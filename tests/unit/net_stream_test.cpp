@@ -192,6 +192,24 @@ TEST(PlainStream, WritesAtOnceWhatFitsAndSaysHowMuch) {
     EXPECT_LT(sent, much.size());
 }
 
+TEST(PlainStream, KnowsSinceWhenItsPeerHasNotBeenHeardOf) {
+    boost::asio::io_context loop;
+    test::Pair pair = test::connected_pair(loop);
+    const std::string word = "x";
+    ASSERT_TRUE(pair.b.try_write(test::as_bytes(word)));
+    std::this_thread::sleep_for(300ms);
+    EXPECT_GE(pair.a.since_heard(), 200ms);
+    ASSERT_TRUE(pair.b.try_write(test::as_bytes(word)));
+    test::run(loop, wait_for_byte(pair.a));
+    EXPECT_LT(pair.a.since_heard(), 200ms) << "it has said something";
+    std::this_thread::sleep_for(300ms);
+    ASSERT_TRUE(pair.a.try_write(test::as_bytes(word)));
+    const auto until = std::chrono::steady_clock::now() + 5s;
+    while (pair.a.since_heard() >= 200ms && std::chrono::steady_clock::now() < until) {
+    }
+    EXPECT_LT(pair.a.since_heard(), 200ms) << "it has confirmed something";
+}
+
 /// Reads at once all that there is.
 class ReadsAll final : public ReadyListener {
 public:
