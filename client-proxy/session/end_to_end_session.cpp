@@ -8,8 +8,8 @@
 #include <fmt/format.h>
 
 #include "client-proxy/session/admission.hpp"
-#include "client-proxy/session/cut_reason.hpp"
 #include "client-proxy/session/local_client.hpp"
+#include "client-proxy/tunnel/cut_reason.hpp"
 #include "net/relay.hpp"
 #include "postgres/auth_filter.hpp"
 #include "postgres/error_response.hpp"

@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "client-proxy/session/admission.hpp"
-#include "client-proxy/session/cut_reason.hpp"
 #include "client-proxy/session/local_client.hpp"
+#include "client-proxy/tunnel/cut_reason.hpp"
 #include "net/relay.hpp"
 #include "postgres/farewell.hpp"
 #include "postgres/first_packet.hpp"
@@ -42,6 +42,7 @@ private:
     asio::awaitable<std::optional<net::RelayEnd>> send_first_bytes(Tunnel& tunnel);
     asio::awaitable<void> finish(Tunnel& tunnel, const net::RelayEnd& end);
     asio::awaitable<void> refuse(Refusal refusal);
+    std::string last_words(const Refusal& refusal) const;
 
     Agent& agent_;
     const LocalPortPtr port_;
@@ -70,10 +71,6 @@ asio::awaitable<void> PassthroughSession::run() {
         options.counters = &live->counters();
         end = co_await net::relay(local_, *tunnel->stream, options);
     }
-    if (end->a_was_told_of_end) {
-        local_.let_close_say_cut_off(false);
-    }
-    local_.close();
     co_await finish(*tunnel, *end);
 }
 
@@ -183,15 +180,28 @@ asio::awaitable<std::optional<net::RelayEnd>> PassthroughSession::send_first_byt
 }
 
 asio::awaitable<void> PassthroughSession::finish(Tunnel& tunnel, const net::RelayEnd& end) {
+    if (end.a_was_told_of_end) {
+        local_.let_close_say_cut_off(false);
+    }
+    // Once the server has spoken, the stream is the client's own TLS, in which nothing can be said. The
+    // terminal can be told.
+    const bool can_be_told = port_->is_postgres && end.a_is_whole && end.bytes_b_to_a == 0;
+    if (!can_be_told) {
+        local_.close();
+    }
     if (end.failure && end.ended_by == net::Side::b && !is_cut_) {
-        // The stream is the client's own TLS: nothing can be said in it, but the terminal can be told.
         GatewayEntry gateway = tunnel.gateway;
         std::string id = tunnel.connection_id;
         const auto refusal = co_await ask_why_cut(port_->logins, std::move(gateway), std::move(id));
         agent_.events().cut(port_->service, refusal);
+        if (can_be_told) {
+            std::string said = last_words(refusal);
+            co_await take_leave(local_, std::move(said));
+        }
     } else {
         agent_.events().closed(port_->service, tunnel.connection_id);
     }
+    local_.close();
     if (port_->is_postgres) {
         co_await leave_tunnel(*tunnel.stream, end);
     } else {
@@ -201,27 +211,29 @@ asio::awaitable<void> PassthroughSession::finish(Tunnel& tunnel, const net::Rela
 
 asio::awaitable<void> PassthroughSession::refuse(Refusal refusal) {
     agent_.events().refused(port_->service, refusal);
-    std::string last_words;
-    switch (kind_) {
-        case FirstPacket::ssl_request:
-        case FirstPacket::gss_request:
-        case FirstPacket::startup_message:
-            last_words = to_error_response(refusal);
-            break;
-        case FirstPacket::tls:
-            last_words = postgres::tls_farewell();
-            break;
-        default:
-            break;
-    }
-    const bool is_mute = last_words.empty() && !port_->is_postgres;
+    std::string said = last_words(refusal);
+    const bool is_mute = said.empty() && !port_->is_postgres;
     // Where nothing can be said: an orderly end would be an answer, in protocols that know no other.
     local_.let_close_say_cut_off(is_mute);
     if (is_mute) {
         local_.close();
         co_return;
     }
-    co_await take_leave(local_, std::move(last_words));
+    co_await take_leave(local_, std::move(said));
+}
+
+// In the language that the client has begun in; empty where that has no words for it.
+std::string PassthroughSession::last_words(const Refusal& refusal) const {
+    switch (kind_) {
+        case FirstPacket::ssl_request:
+        case FirstPacket::gss_request:
+        case FirstPacket::startup_message:
+            return to_error_response(refusal);
+        case FirstPacket::tls:
+            return postgres::tls_farewell();
+        default:
+            return {};
+    }
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <fmt/format.h>
 
+#include "client-proxy/tunnel/cut_reason.hpp"
 #include "net/await.hpp"
 #include "net/deadline.hpp"
 #include "pki/identity.hpp"
@@ -295,8 +296,9 @@ asio::awaitable<Outcome<Tunnel>> Dialer::dial(Caller caller, TunnelOrder order) 
     co_return co_await ask_in_turn(std::move(caller), std::move(gateways), std::move(put));
 }
 
-asio::awaitable<Dialer::Asked<ServerTunnel>> Dialer::ask_server(Reached reached, LoginPtr login,
-                                                                ServiceEntry service, TunnelOrder order) {
+asio::awaitable<Dialer::Asked<ServerTunnel>> Dialer::ask_server(Reached reached, LocalPortPtr port,
+                                                                LoginPtr login, ServiceEntry service,
+                                                                TunnelOrder order) {
     Asked<ServerTunnel> asked;
     auto& connection = *reached.connection;
     // To go before the connection does.
@@ -329,6 +331,15 @@ asio::awaitable<Dialer::Asked<ServerTunnel>> Dialer::ask_server(Reached reached,
     }
     if (!is_it) {
         Refusal refusal = server_refusal(is_it.error(), service.name);
+        if (is_it.error().code == Code::end_of_stream) {
+            // The gateway may have cut it.
+            GatewayEntry gateway = made.tunnel.gateway;
+            std::string id = made.tunnel.connection_id;
+            Refusal told = co_await ask_why_cut(port->logins, std::move(gateway), std::move(id));
+            if (told.code != Code::end_of_stream) {
+                refusal = std::move(told);
+            }
+        }
         refusal.connection_id = made.tunnel.connection_id;
         asked.made = std::move(refusal);
         co_return std::move(asked);
@@ -342,9 +353,9 @@ asio::awaitable<Outcome<ServerTunnel>> Dialer::dial_servers(Caller caller, Servi
                                                             TunnelOrder order) {
     order.service = service.name;
     order.starts_postgres_tls = true;
-    Ask<ServerTunnel> put = [this, login = caller.login, service = std::move(service),
+    Ask<ServerTunnel> put = [this, port = caller.port, login = caller.login, service = std::move(service),
                              order = std::move(order)](Reached reached) {
-        return ask_server(std::move(reached), login, service, order);
+        return ask_server(std::move(reached), port, login, service, order);
     };
     co_return co_await ask_in_turn(std::move(caller), std::move(gateways), std::move(put));
 }

@@ -115,7 +115,7 @@ private:
     boost::asio::awaitable<std::optional<Admittance>> connect(Reached& reached, TunnelOrder order,
                                                               Asked<Made>& asked);
     boost::asio::awaitable<Asked<Tunnel>> ask(Reached reached, TunnelOrder order);
-    boost::asio::awaitable<Asked<ServerTunnel>> ask_server(Reached reached, LoginPtr login,
+    boost::asio::awaitable<Asked<ServerTunnel>> ask_server(Reached reached, LocalPortPtr port, LoginPtr login,
                                                            ServiceEntry service, TunnelOrder order);
     boost::asio::awaitable<Outcome<ServerTunnel>> dial_servers(Caller caller, ServiceEntry service,
                                                                std::vector<GatewayEntry> gateways,

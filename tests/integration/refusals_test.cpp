@@ -1,10 +1,6 @@
 // The refusal matrix: each by a real attempt, with its audit record and reason code, and, in psql, a FATAL
 // line that names cause and next step. Each has its "lets in" twin in
 // LetsInTheSamePersonWithARightCertificate.
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <memory>
 #include <string>
 
@@ -12,6 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "support/silent_backend.hpp"
 #include "support/stack.hpp"
 
 namespace postern::test {
@@ -19,38 +16,19 @@ namespace {
 
 using testing::HasSubstr;
 
-/// A backend that accepts and never answers.
-class SilentBackend {
-public:
-    SilentBackend() : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)), port_(free_port()) {
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_port = htons(static_cast<std::uint16_t>(port_));
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        if (::bind(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
-            ::listen(fd_, 16) != 0) {
-            throw std::runtime_error("cannot listen");
-        }
-    }
-    ~SilentBackend() { ::close(fd_); }
-    int port() const { return port_; }
-
-private:
-    int fd_;
-    int port_;
-};
-
 class Refusals : public testing::Test {
 protected:
     static void SetUpTestSuite() {
         silent_ = std::make_unique<SilentBackend>();
+        stuck_ = std::make_unique<StuckPostgres>();
         StackOptions options;
         options.limits = "backend_timeout = \"2s\"\n";
         options.gateway_tables = fmt::format(
             "[[service]]\nname = \"down-db\"\nbackend = \"127.0.0.1:1\"\n"
             "[[service]]\nname = \"silent-db\"\nbackend = \"127.0.0.1:{}\"\n"
-            "[[rule]]\nservices = [\"down-db\", \"silent-db\"]\nusers = [\"alice\"]\n",
-            silent_->port());
+            "[[service]]\nname = \"stuck-db\"\nbackend = \"127.0.0.1:{}\"\n"
+            "[[rule]]\nservices = [\"down-db\", \"silent-db\", \"stuck-db\"]\nusers = [\"alice\"]\n",
+            silent_->port(), stuck_->port());
         stack_ = std::make_unique<Stack>(options);
         for (const auto* user : {"alice", "mallory"}) {
             Laptop laptop(*stack_, user);
@@ -60,6 +38,7 @@ protected:
     }
     static void TearDownTestSuite() {
         stack_.reset();
+        stuck_.reset();
         silent_.reset();
     }
 
@@ -135,10 +114,12 @@ protected:
 
     static std::unique_ptr<Stack> stack_;
     static std::unique_ptr<SilentBackend> silent_;
+    static std::unique_ptr<StuckPostgres> stuck_;
 };
 
 std::unique_ptr<Stack> Refusals::stack_;
 std::unique_ptr<SilentBackend> Refusals::silent_;
+std::unique_ptr<StuckPostgres> Refusals::stuck_;
 
 TEST_F(Refusals, LetsInTheSamePersonWithARightCertificate) {
     EXPECT_EQ(attempt({}).out, "let in\n");
@@ -247,6 +228,31 @@ TEST_F(Refusals, BackendThatNeverAnswers) {
     const auto before = records();
     expect_refused(attempt({}, "silent-db"), "did not answer|timed out|in time", "backend_timed_out",
                    "backend", before);
+}
+
+// The stream is the client's own, but the server has not spoken in it: the client is owed the answer.
+TEST_F(Refusals, BackendThatNeverAnswersAClientsOwnTls) {
+    const Laptop alice(*stack_, "alice");
+    const Agent agent(alice, {}, "silent-db");
+    const auto before = records();
+    const Outcome outcome = run(
+        {"psql", fmt::format("host=localhost port={} sslmode=require user=alice", agent.passthrough_port())});
+    EXPECT_EQ(outcome.exit_code, 2);
+    EXPECT_THAT(outcome.err, HasSubstr("server sent an error response"));
+    EXPECT_THAT(alice.postern({"status"}).out, HasSubstr("did not answer in time"));
+    stack_->wait_for_record("connection.closed", "backend_timed_out", before);
+}
+
+// It was let in by then: its record is of an end.
+TEST_F(Refusals, BackendThatIsStuckInItsHandshake) {
+    const auto before = records();
+    const Outcome outcome = attempt({}, "stuck-db");
+    EXPECT_EQ(outcome.exit_code, 2);
+    EXPECT_THAT(outcome.err, HasSubstr("FATAL"));
+    EXPECT_THAT(outcome.err, HasSubstr("did not answer in time"));
+    EXPECT_EQ(
+        stack_->wait_for_record("connection.closed", "backend_timed_out", before)["postern"]["closed_by"],
+        "gateway");
 }
 
 TEST_F(Refusals, Tls12) {

@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "pki/certificate.hpp"
+#include "support/silent_backend.hpp"
 #include "support/stack.hpp"
 
 namespace postern::test {
@@ -100,6 +101,25 @@ TEST(Revocation, EndsALivePsqlWithinTwoSecondsAndSaysWhy) {
     EXPECT_THAT(next.err, HasSubstr("revoked"));
 }
 
+TEST(Revocation, InTheMidstOfTheServersHandshakeIsToldAsWhatItIs) {
+    const StuckPostgres stuck;
+    StackOptions options;
+    options.gateway_tables = fmt::format(
+        "[[service]]\nname = \"stuck-db\"\nbackend = \"127.0.0.1:{}\"\n"
+        "[[rule]]\nservices = [\"stuck-db\"]\nusers = [\"alice\"]\n",
+        stuck.port());
+    const Stack stack(options);
+    const Laptop alice = logged_in(stack, "alice");
+    Process psql({program("postern"), "psql", "stuck-db", "--", "-X", "-c", "select 1"}, alice.options());
+    stack.wait_for_record("connection.accepted");
+    stack.ca_command({"cert", "revoke", "--user", "alice", "--reason", "key_compromise"});
+    ASSERT_TRUE(psql.wait(10s));
+    EXPECT_THAT(psql.err(), HasSubstr("FATAL"));
+    EXPECT_THAT(psql.err(), HasSubstr("revoked"));
+    EXPECT_THAT(psql.err(), HasSubstr("postern login"));
+    EXPECT_EQ(stack.wait_for_record("connection.closed", "revoked")["postern"]["closed_by"], "gateway");
+}
+
 TEST(Revocation, OfOneLoginLeavesTheOthersConnected) {
     Connected connected;
     const Laptop bob = logged_in(connected.stack, "bob");
@@ -127,13 +147,16 @@ TEST(Logout, EndsTheSessionAndItsTunnels) {
     // A copy that somebody made of the certificate is worth nothing as soon as the gateway knows.
     ProcessOptions with_password;
     with_password.environment["PGPASSWORD"] = "alice-password";
-    EXPECT_TRUE(eventually([&] {
-        const Outcome outcome =
-            connected.alice.postern({"psql", "--cert", kept, "--key", kept_key, "orders-db", "--", "-X", "-d",
-                                     "orders", "-c", "select 1"},
-                                    with_password);
-        return outcome.exit_code != 0;
-    }));
+    const auto connect_with_copy = [&] {
+        return connected.alice.postern({"psql", "--cert", kept, "--key", kept_key, "orders-db", "--", "-X",
+                                        "-d", "orders", "-c", "select 1"},
+                                       with_password);
+    };
+    EXPECT_TRUE(eventually([&] { return connect_with_copy().exit_code != 0; }));
+    // That one may have been let in, and cut: the next one is turned away.
+    const Outcome refused = connect_with_copy();
+    EXPECT_NE(refused.exit_code, 0);
+    EXPECT_THAT(refused.err, HasSubstr("your login session has ended"));
     connected.stack.wait_for_record("connection.rejected", "session_ended");
 }
 

@@ -1,4 +1,4 @@
-#include "client-proxy/session/cut_reason.hpp"
+#include "client-proxy/tunnel/cut_reason.hpp"
 
 #include <chrono>
 #include <utility>

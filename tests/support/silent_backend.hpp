@@ -1,0 +1,75 @@
+// Backends that take a connection and then say nothing.
+#pragma once
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdint>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+
+namespace postern::test {
+
+/// Accepts, and never answers.
+class SilentBackend {
+public:
+    SilentBackend() : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        socklen_t size = sizeof address;
+        if (::bind(listener_, reinterpret_cast<const sockaddr*>(&address), size) != 0 ||
+            ::listen(listener_, 16) != 0 ||
+            ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
+            throw std::runtime_error("the silent backend cannot listen");
+        }
+        port_ = ntohs(address.sin_port);
+    }
+    ~SilentBackend() { ::close(listener_); }
+    SilentBackend(const SilentBackend&) = delete;
+    SilentBackend& operator=(const SilentBackend&) = delete;
+
+    int port() const noexcept { return port_; }
+    int listener() const noexcept { return listener_; }
+
+private:
+    int listener_;
+    int port_ = 0;
+};
+
+/// A PostgreSQL that agrees to TLS, and then says nothing more.
+class StuckPostgres {
+public:
+    StuckPostgres() : thread_([this] { serve(); }) {}
+    ~StuckPostgres() {
+        ::shutdown(backend_.listener(), SHUT_RDWR);
+        thread_.join();
+        for (const int peer : peers_) {
+            ::close(peer);
+        }
+    }
+    StuckPostgres(const StuckPostgres&) = delete;
+    StuckPostgres& operator=(const StuckPostgres&) = delete;
+
+    int port() const noexcept { return backend_.port(); }
+
+private:
+    void serve() {
+        for (int peer = 0; (peer = ::accept4(backend_.listener(), nullptr, nullptr, SOCK_CLOEXEC)) >= 0;) {
+            peers_.push_back(peer);
+            std::array<char, 8> request{};
+            if (::recv(peer, request.data(), request.size(), MSG_WAITALL) == ssize_t{request.size()}) {
+                ::send(peer, "S", 1, MSG_NOSIGNAL);
+            }
+        }
+    }
+
+    SilentBackend backend_;
+    std::vector<int> peers_;
+    std::thread thread_;
+};
+
+}  // namespace postern::test
