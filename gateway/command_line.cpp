@@ -44,12 +44,13 @@ int check_config(const Options& options) {
     for (const std::string& warning : (*snapshot)->warnings) {
         fmt::print(stderr, "postern-gateway: warning: {}\n", warning);
     }
-    fmt::print("{}: good: gateway {}, {} services\n", options.config.string(), (*snapshot)->settings.name,
-               (*snapshot)->settings.policy.services().size());
+    const std::size_t services = (*snapshot)->settings.policy.services().size();
+    fmt::print("{}: good: gateway {}, {} {}\n", options.config.string(), (*snapshot)->settings.name, services,
+               services == 1 ? "service" : "services");
     return 0;
 }
 
-/// From --token, --token-file, or one line of standard input.
+/// From --token, --token-file, standard input, or the person at the terminal.
 Result<Secret> read_token(Options& options) {
     return options.token.empty() ? read_secret_line(options.token_file, "Token: ")
                                  : Result<Secret>(Secret(std::move(options.token)));

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "base/file.hpp"
+#include "base/secret_line.hpp"
 #include "client-proxy/commands/terminal.hpp"
 #include "client-proxy/control/json_rpc.hpp"
 #include "client-proxy/login/ca_client.hpp"
@@ -85,11 +86,11 @@ Outcome<Secret> ask_secret(const LoginOptions& options, const std::string& label
     const auto file = password_file(options);
     Result<Secret> secret = Failure{Code::config_invalid, fmt::format("the login needs: {}", label)};
     if (is_password && options.takes_password_from_stdin) {
-        secret = password_from_stdin();
+        secret = read_secret_line(STDIN_FILENO);
     } else if (is_password && !file.empty()) {
         secret = password_from(file);
     } else if (!options.is_non_interactive) {
-        secret = ask_password(label);
+        secret = ask_secret_line(label + ": ");
     }
     if (!secret) {
         return Refusal{secret.error().code,

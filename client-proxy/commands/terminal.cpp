@@ -2,13 +2,10 @@
 
 #include <fcntl.h>
 #include <sys/ioctl.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
@@ -16,79 +13,13 @@
 
 #include <fmt/format.h>
 
+#include "base/secret_line.hpp"
 #include "base/unique_fd.hpp"
 #include "client-proxy/commands/notes.hpp"
 
 namespace postern::client {
 
 namespace {
-
-constexpr std::size_t kMostLineBytes = 1024;
-
-// Ctrl-C at the question leaves the terminal as it was.
-class EchoOff {
-public:
-    explicit EchoOff(int fd) : fd_(fd) {
-        sigset_t signals;
-        sigemptyset(&signals);
-        for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP}) {
-            sigaddset(&signals, signal);
-        }
-        ::pthread_sigmask(SIG_BLOCK, &signals, &before_signals_);
-        if (::tcgetattr(fd_, &before_) == 0) {
-            termios changed = before_;
-            changed.c_lflag &= ~static_cast<tcflag_t>(ECHO);
-            // Signal characters end the question as an error instead of ending the process with the echo off.
-            changed.c_lflag &= ~static_cast<tcflag_t>(ISIG);
-            is_off_ = ::tcsetattr(fd_, TCSAFLUSH, &changed) == 0;
-        }
-    }
-    ~EchoOff() {
-        if (is_off_) {
-            ::tcsetattr(fd_, TCSAFLUSH, &before_);
-        }
-        ::pthread_sigmask(SIG_SETMASK, &before_signals_, nullptr);
-    }
-    EchoOff(const EchoOff&) = delete;
-    EchoOff& operator=(const EchoOff&) = delete;
-
-private:
-    int fd_;
-    bool is_off_ = false;
-    termios before_{};
-    sigset_t before_signals_{};
-};
-
-// Byte by byte: what comes behind the line is not ours.
-Result<std::string> read_line(int fd) {
-    std::string line;
-    for (;;) {
-        char character = 0;
-        const ssize_t got = ::read(fd, &character, 1);
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
-        if (got <= 0) {
-            if (line.empty()) {
-                return Failure{Code::end_of_stream, "no answer"};
-            }
-            return line;
-        }
-        if (character == '\n') {
-            if (line.ends_with('\r')) {
-                line.pop_back();
-            }
-            return line;
-        }
-        if (character == '\x03' || character == '\x04') {
-            return Failure{Code::cancelled, "cancelled"};
-        }
-        line.push_back(character);
-        if (line.size() > kMostLineBytes) {
-            return Failure{Code::request_too_large, "the line is too long"};
-        }
-    }
-}
 
 void write_all(int fd, std::string_view text) {
     while (!text.empty()) {
@@ -176,37 +107,11 @@ Result<std::string> ask(std::string_view question, std::string_view fallback) {
     }
     write_all(terminal->get(), fallback.empty() ? fmt::format("{}: ", question)
                                                 : fmt::format("{} [{}]: ", question, fallback));
-    auto line = read_line(terminal->get());
-    if (line && line->empty()) {
-        return std::string(fallback);
-    }
-    return line;
-}
-
-Result<Secret> ask_password(std::string_view question) {
-    auto terminal = open_terminal();
-    if (!terminal) {
-        return terminal.error();
-    }
-    auto line = [&] {
-        // Before the question: who answers at once must not see the answer on the screen, nor lose it.
-        const EchoOff echo_off(terminal->get());
-        write_all(terminal->get(), fmt::format("{}: ", question));
-        return read_line(terminal->get());
-    }();
-    write_all(terminal->get(), "\n");
+    auto line = read_secret_line(terminal->get());
     if (!line) {
         return line.error();
     }
-    return Secret(*std::move(line));
-}
-
-Result<Secret> password_from_stdin() {
-    auto line = read_line(STDIN_FILENO);
-    if (!line) {
-        return line.error();
-    }
-    return Secret(*std::move(line));
+    return std::string(line->is_empty() ? fallback : line->reveal());
 }
 
 std::string local_time(SystemTime time, SystemTime now) {

@@ -1,5 +1,4 @@
-// How the commands speak with a person: errors in two lines, questions on the terminal, passwords without
-// echo.
+// How the commands speak with a person: errors in two lines, questions on the terminal.
 #pragma once
 
 #include <string>
@@ -7,7 +6,6 @@
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
-#include "base/secret.hpp"
 #include "client-proxy/refusal.hpp"
 
 namespace postern::client {
@@ -31,11 +29,6 @@ Result<void> tell_on_terminal(std::string_view text);
 /// One line from the terminal, without its newline; `fallback` for an empty one. Code::config_invalid without
 /// a terminal.
 Result<std::string> ask(std::string_view question, std::string_view fallback);
-/// The same without echo, which is on again whatever happens.
-Result<Secret> ask_password(std::string_view question);
-/// The first line of standard input.
-Result<Secret> password_from_stdin();
-
 /// "14:30" today, "23 Nov 14:30" on another day; local time.
 std::string local_time(SystemTime time, SystemTime now);
 

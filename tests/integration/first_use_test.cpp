@@ -75,6 +75,15 @@ TEST_F(FirstUse, NothingIsAskedWithoutATerminalOrWhenToldSo) {
     EXPECT_THAT(told.out, HasSubstr("--fingerprint"));
 }
 
+TEST_F(FirstUse, CtrlCAtThePasswordEndsIt) {
+    const Laptop alice = laptop();
+    const Outcome outcome = at_terminal({{"Password of alice", "\x03"}},
+                                        {program("postern"), "login", "--ca", stack_->ca_url(),
+                                         "--fingerprint", stack_->fingerprint(), "--user", "alice"},
+                                        alice.options());
+    EXPECT_EQ(outcome.exit_code, 128 + SIGINT) << outcome.out;
+}
+
 TEST_F(FirstUse, TheDatabaseIsTheOneThatTheGatewayNames) {
     std::ifstream in(stack_->gateway_config());
     std::string config((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());

@@ -1,6 +1,13 @@
+#include <pty.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <chrono>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -222,6 +229,88 @@ TEST_F(FileTest, SecretLineIsTheFirstWithoutBlanks) {
     ASSERT_TRUE(write_file(folder_ / "token", "\nthe-token", 0600));
     EXPECT_EQ(read_secret_line(folder_ / "token", "").error().code, Code::config_invalid);
     EXPECT_EQ(read_secret_line(folder_ / "absent", "").error().code, Code::not_found);
+}
+
+/// A process at a terminal of its own that asks for a secret, and exits with its length.
+class AtTheQuestion {
+public:
+    AtTheQuestion() {
+        child_ = ::forkpty(&terminal_, nullptr, nullptr, nullptr);
+        if (child_ == 0) {
+            const auto secret = read_secret_line({}, "Token: ");
+            ::_exit(secret ? static_cast<int>(secret->reveal().size()) : 99);
+        }
+        while (shown_.find("Token: ") == shown_.npos && read()) {
+        }
+    }
+    ~AtTheQuestion() { ::close(terminal_); }
+    AtTheQuestion(const AtTheQuestion&) = delete;
+    AtTheQuestion& operator=(const AtTheQuestion&) = delete;
+
+    bool echoes() const {
+        termios modes{};
+        return ::tcgetattr(terminal_, &modes) == 0 && (modes.c_lflag & ECHO) != 0;
+    }
+    void type(std::string_view text) {
+        EXPECT_EQ(::write(terminal_, text.data(), text.size()), ssize_t(text.size()));
+    }
+    void signal(int number) const { ::kill(child_, number); }
+    /// What waitpid() tells.
+    int end() {
+        int status = 0;
+        ::waitpid(child_, &status, 0);
+        return status;
+    }
+    std::string shown() {
+        while (read()) {
+        }
+        return shown_;
+    }
+
+private:
+    bool read() {
+        std::array<char, 256> block{};
+        const ssize_t got = ::read(terminal_, block.data(), block.size());
+        shown_.append(block.data(), static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+        return got > 0;
+    }
+
+    int terminal_ = -1;
+    pid_t child_ = -1;
+    std::string shown_;
+};
+
+TEST(SecretLine, IsNotShownWhenTyped) {
+    AtTheQuestion asked;
+    EXPECT_FALSE(asked.echoes());
+    asked.type(" the-token \n");
+    const int status = asked.end();
+    EXPECT_EQ(WEXITSTATUS(status), 9);
+    EXPECT_TRUE(asked.echoes());
+    EXPECT_EQ(asked.shown(), "Token: \r\n");
+}
+
+TEST(SecretLine, LeavesTheTerminalAsItWasWhateverEndsTheQuestion) {
+    for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) {
+        AtTheQuestion asked;
+        asked.type("half");
+        if (number == SIGINT) {
+            asked.type("\x03");
+        } else {
+            asked.signal(number);
+        }
+        const int status = asked.end();
+        EXPECT_TRUE(WIFSIGNALED(status)) << number;
+        EXPECT_EQ(WTERMSIG(status), number);
+        EXPECT_TRUE(asked.echoes()) << number;
+        EXPECT_EQ(asked.shown(), "Token: \r\n") << number;
+    }
+}
+
+TEST(SecretLine, MayBeEndedWithNothing) {
+    AtTheQuestion asked;
+    asked.type("\x04");
+    EXPECT_EQ(WEXITSTATUS(asked.end()), 99);
 }
 
 TEST_F(FileTest, IsRefusedAsPrivateWhenOthersMayReadIt) {
