@@ -21,6 +21,10 @@ namespace asio = boost::asio;
 
 namespace {
 
+/// A laptop that has just woken up, or is on another network: its neighbours and names are known a moment
+/// later.
+constexpr std::chrono::milliseconds kNetworkPatience{2000};
+
 using SteadyTime = std::chrono::steady_clock::time_point;
 
 Result<ProxyRules> rules_of_process() {
@@ -88,7 +92,7 @@ asio::awaitable<Outcome<net::PlainStream>> dial_through(const HttpProxy& proxy, 
                                                         std::chrono::milliseconds patience) {
     const auto began = std::chrono::steady_clock::now();
     net::Address at = proxy.address;
-    auto dialled = co_await net::dial(std::move(at), patience);
+    auto dialled = co_await net::dial(std::move(at), patience, kNetworkPatience);
     if (!dialled) {
         const Failure away{Code::unreachable, proxy_away(proxy, dialled.error().code)};
         co_return refused_on_the_way(whom, away, false);
@@ -190,7 +194,7 @@ asio::awaitable<Outcome<net::PlainStream>> dial_gateway(net::Address where, std:
         std::string whom = fmt::format("the gateway {}", gateway);
         co_return co_await dial_through(*proxy, std::move(where), std::move(whom), patience);
     }
-    auto dialled = co_await net::dial(std::move(where), patience);
+    auto dialled = co_await net::dial(std::move(where), patience, kNetworkPatience);
     if (!dialled) {
         co_return gateway_refusal(dialled.error(), gateway);
     }

@@ -33,11 +33,14 @@ struct AddressRace {
     std::vector<std::shared_ptr<TcpSocket>> running;
     std::optional<TcpSocket> winner;
     Failure last{Code::unreachable, "no address"};
+    /// Whether that is so for each that failed.
+    bool is_network_away = true;
     bool has_news = false;
     bool is_over = false;
 
     void fail(const boost::system::error_code& error) {
         last = Failure{Code::unreachable, error.message()};
+        is_network_away = is_network_away && net::is_network_away(error);
         has_news = true;
         bell.cancel();
     }
@@ -75,6 +78,11 @@ void start(const std::shared_ptr<AddressRace>& race, const TcpEndpoint& endpoint
 
 }  // namespace
 
+bool is_network_away(const boost::system::error_code& error) {
+    return error == asio::error::host_unreachable || error == asio::error::network_unreachable ||
+           error == asio::error::network_down || error == asio::error::host_not_found_try_again;
+}
+
 std::vector<TcpEndpoint> take_turns(std::vector<TcpEndpoint> endpoints) {
     if (endpoints.empty()) return endpoints;
     const bool is_v6_first = endpoints.front().address().is_v6();
@@ -92,12 +100,14 @@ std::vector<TcpEndpoint> take_turns(std::vector<TcpEndpoint> endpoints) {
 }
 
 asio::awaitable<Result<PlainStream>> connect_to_any(std::vector<TcpEndpoint> endpoints,
-                                                    std::chrono::milliseconds patience) {
+                                                    std::chrono::milliseconds patience,
+                                                    std::chrono::milliseconds network_patience) {
     const auto executor = co_await asio::this_coro::executor;
     const auto race = std::make_shared<AddressRace>(executor);
     const auto until = Steady::now() + patience;
-    std::vector<TcpEndpoint> waiting = take_turns(std::move(endpoints));
-    std::reverse(waiting.begin(), waiting.end());
+    const auto network_until = Steady::now() + network_patience;
+    const std::vector<TcpEndpoint> turns = take_turns(std::move(endpoints));
+    std::vector<TcpEndpoint> waiting(turns.rbegin(), turns.rend());
     for (;;) {
         race->has_news = false;
         if (!waiting.empty()) {
@@ -119,7 +129,12 @@ asio::awaitable<Result<PlainStream>> connect_to_any(std::vector<TcpEndpoint> end
             race->end();
             co_return Failure{Code::timed_out, "connecting took too long"};
         }
-        if (race->running.empty() && waiting.empty()) co_return race->last;
+        if (race->running.empty() && waiting.empty()) {
+            if (!race->is_network_away || Steady::now() >= network_until) co_return race->last;
+            race->bell.expires_after(kNetworkPause);
+            co_await race->bell.async_wait(kAwait);
+            waiting.assign(turns.rbegin(), turns.rend());
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/system/error_code.hpp>
 
 #include "net/plain_stream.hpp"
 
@@ -15,9 +16,18 @@ namespace postern::net {
 /// In the order in which to try them: the two families take turns, the first address first (section 4).
 std::vector<boost::asio::ip::tcp::endpoint> take_turns(std::vector<boost::asio::ip::tcp::endpoint> endpoints);
 
+/// Whether the network itself is not there: no route, no neighbour, no answer about a name. That is so for a
+/// moment after it has come back.
+bool is_network_away(const boost::system::error_code& error);
+
+/// Between two attempts while the network is away.
+constexpr std::chrono::milliseconds kNetworkPause{200};
+
 /// The first that answers. The next one is tried when one has failed, and when none has answered for 250 ms
-/// (section 5). Code::unreachable, Code::timed_out.
+/// (section 5). For `network_patience` from the start all are tried again while the network is away.
+/// Code::unreachable, Code::timed_out.
 boost::asio::awaitable<Result<PlainStream>> connect_to_any(
-    std::vector<boost::asio::ip::tcp::endpoint> endpoints, std::chrono::milliseconds patience);
+    std::vector<boost::asio::ip::tcp::endpoint> endpoints, std::chrono::milliseconds patience,
+    std::chrono::milliseconds network_patience = std::chrono::milliseconds(0));
 
 }  // namespace postern::net

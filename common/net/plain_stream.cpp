@@ -334,17 +334,11 @@ struct Lookup {
     std::vector<asio::ip::tcp::endpoint> endpoints;
 };
 
-asio::awaitable<Result<std::vector<asio::ip::tcp::endpoint>>> resolve(Address address,
-                                                                      std::chrono::milliseconds patience) {
+asio::awaitable<std::shared_ptr<Lookup>> look_up(const Address& address,
+                                                 std::chrono::steady_clock::time_point until) {
     const asio::any_io_executor executor = co_await asio::this_coro::executor;
-    boost::system::error_code error;
-    const auto numeric = asio::ip::make_address(address.host, error);
-    if (!error) {
-        const auto port = static_cast<unsigned short>(std::stoul(address.port));
-        co_return std::vector<asio::ip::tcp::endpoint>{asio::ip::tcp::endpoint(numeric, port)};
-    }
     auto lookup = std::make_shared<Lookup>(executor);
-    lookup->answered.expires_after(patience);
+    lookup->answered.expires_at(until);
     lookup->resolver.async_resolve(address.host, address.port,
                                    [lookup](const boost::system::error_code& failure,
                                             const asio::ip::tcp::resolver::results_type& results) {
@@ -356,6 +350,27 @@ asio::awaitable<Result<std::vector<asio::ip::tcp::endpoint>>> resolve(Address ad
                                        lookup->answered.cancel();
                                    });
     co_await lookup->answered.async_wait(kAwait);
+    co_return lookup;
+}
+
+asio::awaitable<Result<std::vector<asio::ip::tcp::endpoint>>> resolve(
+    Address address, std::chrono::milliseconds patience, std::chrono::milliseconds network_patience) {
+    const asio::any_io_executor executor = co_await asio::this_coro::executor;
+    boost::system::error_code error;
+    const auto numeric = asio::ip::make_address(address.host, error);
+    if (!error) {
+        const auto port = static_cast<unsigned short>(std::stoul(address.port));
+        co_return std::vector<asio::ip::tcp::endpoint>{asio::ip::tcp::endpoint(numeric, port)};
+    }
+    const auto began = std::chrono::steady_clock::now();
+    const auto until = began + patience;
+    auto lookup = co_await look_up(address, until);
+    while (lookup->is_done && is_network_away(lookup->error) &&
+           std::chrono::steady_clock::now() < began + network_patience) {
+        asio::steady_timer pause(executor, kNetworkPause);
+        co_await pause.async_wait(kAwait);
+        lookup = co_await look_up(address, until);
+    }
     if (!lookup->is_done) {
         lookup->resolver.cancel();
         co_return Failure{Code::timed_out, "looking up " + address.host + " took too long"};
@@ -417,7 +432,8 @@ asio::awaitable<Result<PlainStream>> connect_local(asio::local::stream_protocol:
 
 }  // namespace
 
-asio::awaitable<Result<PlainStream>> dial(Address address, std::chrono::milliseconds patience) {
+asio::awaitable<Result<PlainStream>> dial(Address address, std::chrono::milliseconds patience,
+                                          std::chrono::milliseconds network_patience) {
     if (address.is_unix) {
         const asio::local::stream_protocol::endpoint local(address.host);
         Result<PlainStream> connected = co_await connect_local(local, patience);
@@ -425,17 +441,19 @@ asio::awaitable<Result<PlainStream>> dial(Address address, std::chrono::millisec
         co_return connected;
     }
     const auto start = std::chrono::steady_clock::now();
-    Result<std::vector<asio::ip::tcp::endpoint>> found = co_await resolve(address, patience);
+    Result<std::vector<asio::ip::tcp::endpoint>> found =
+        co_await resolve(address, patience, network_patience);
     if (found.has_error()) co_return found.error();
     const auto gone =
         std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start);
     const auto left = std::max(patience - gone, std::chrono::milliseconds(1));
+    const auto network_left = std::max(network_patience - gone, std::chrono::milliseconds(0));
     Result<PlainStream> connected = Failure{Code::unreachable, "no address"};
-    if (found.value().size() == 1) {
+    if (found.value().size() == 1 && network_left.count() == 0) {
         const asio::generic::stream_protocol::endpoint endpoint(found.value().front());
         connected = co_await connect(endpoint, left);
     } else {
-        connected = co_await connect_to_any(std::move(found.value()), left);
+        connected = co_await connect_to_any(std::move(found.value()), left, network_left);
     }
     if (connected.has_error()) co_return with_context(address.text(), connected.error());
     co_return connected;

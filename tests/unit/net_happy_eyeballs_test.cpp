@@ -1,8 +1,11 @@
 // A host with several addresses, of which some are dead.
+#include <sched.h>
 #include <sys/socket.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <optional>
+#include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -49,17 +52,18 @@ private:
 };
 
 awaitable<void> connect_and_keep(std::vector<Tcp> endpoints, std::chrono::milliseconds patience,
+                                 std::chrono::milliseconds network_patience,
                                  std::optional<Result<PlainStream>>& out) {
-    Result<PlainStream> connected = co_await connect_to_any(std::move(endpoints), patience);
+    Result<PlainStream> connected = co_await connect_to_any(std::move(endpoints), patience, network_patience);
     out.emplace(std::move(connected));
 }
 
 /// The port that answered, 0 for none.
-unsigned short answering(std::vector<Tcp> endpoints, std::chrono::milliseconds patience,
-                         Code* why = nullptr) {
+unsigned short answering(std::vector<Tcp> endpoints, std::chrono::milliseconds patience, Code* why = nullptr,
+                         std::chrono::milliseconds network_patience = 0ms) {
     boost::asio::io_context loop;
     std::optional<Result<PlainStream>> out;
-    test::run(loop, connect_and_keep(std::move(endpoints), patience, out));
+    test::run(loop, connect_and_keep(std::move(endpoints), patience, network_patience, out));
     if (out->has_error()) {
         if (why != nullptr) *why = out->error().code;
         return 0;
@@ -116,6 +120,37 @@ TEST(HappyEyeballs, TellsWhyWhenNoneAnswers) {
     EXPECT_EQ(why, Code::unreachable);
     EXPECT_EQ(answering({}, 30s, &why), 0);
     EXPECT_EQ(why, Code::unreachable);
+}
+
+TEST(HappyEyeballs, WaitsForANetworkThatIsAwayForAsLongAsItIsTold) {
+    bool has_own_network = false;
+    std::thread away([&] {
+        has_own_network = ::unshare(CLONE_NEWNET) == 0;
+        if (!has_own_network) return;
+        // A loopback that is down has no route.
+        const Listener good = Listener::bind(parse_address("0.0.0.0:0").value()).value();
+        Code why = Code::internal;
+        const auto began = std::chrono::steady_clock::now();
+        EXPECT_EQ(answering({at("127.0.0.1", good.port())}, 30s, &why), 0);
+        EXPECT_EQ(why, Code::unreachable);
+        EXPECT_LT(std::chrono::steady_clock::now() - began, 190ms) << "nobody has told it to wait";
+        EXPECT_EQ(answering({at("127.0.0.1", good.port())}, 30s, &why, 500ms), 0);
+        EXPECT_EQ(why, Code::unreachable);
+        EXPECT_GE(std::chrono::steady_clock::now() - began, 500ms);
+        std::thread return_of_the_network([] {
+            std::this_thread::sleep_for(500ms);
+            EXPECT_EQ(std::system("ip link set lo up"), 0);
+        });
+        EXPECT_EQ(answering({at("127.0.0.1", good.port())}, 30s, &why, 20s), good.port());
+        return_of_the_network.join();
+        // One that is there, and refuses, is not waited for.
+        const auto refused = std::chrono::steady_clock::now();
+        EXPECT_EQ(answering({at("127.0.0.1", 1)}, 30s, &why, 20s), 0);
+        EXPECT_EQ(answering({at("192.0.2.1", 1), at("127.0.0.1", 1)}, 30s, &why, 20s), 0);
+        EXPECT_LT(std::chrono::steady_clock::now() - refused, 10s);
+    });
+    away.join();
+    if (!has_own_network) GTEST_SKIP() << "a network of its own takes root";
 }
 
 }  // namespace
