@@ -28,6 +28,10 @@ constexpr auto kDoubtPause = std::chrono::seconds(5);
 /// Too little of a certificate for a handshake and a judgement at the gateway.
 constexpr auto kLastMoments = std::chrono::milliseconds(300);
 constexpr int kMostRounds = 3;
+/// A CA service that cannot be reached is tried again for those who wait: the network, or the service, may
+/// have come back this very moment.
+constexpr auto kReachPatience = std::chrono::seconds(2);
+constexpr auto kReachPause = std::chrono::milliseconds(200);
 
 bool is_final(Code code) {
     return code == Code::session_ended || code == Code::user_disabled || code == Code::revoked ||
@@ -221,10 +225,19 @@ void RenewedLogin::run() {
     }
 }
 
+bool RenewedLogin::may_try_again(std::chrono::steady_clock::time_point until) {
+    std::unique_lock lock(mutex_);
+    if (waiting_.empty() || std::chrono::steady_clock::now() >= until) {
+        return false;
+    }
+    return !wake_.wait_for(lock, kReachPause, [this] { return is_stopping_; });
+}
+
 void RenewedLogin::renew_now(std::unique_lock<std::mutex>& lock) {
     const LoginPtr before = login_;
     const auto now = clock_();
     const bool is_doubted = std::exchange(is_doubted_, false);
+    const auto reach_until = std::chrono::steady_clock::now() + kReachPatience;
     is_renewing_ = true;
     lock.unlock();
     // Before: a login that another process makes meanwhile is seen at the next look.
@@ -232,6 +245,9 @@ void RenewedLogin::renew_now(std::unique_lock<std::mutex>& lock) {
     const auto on_disk = Login::load(folder_);
     const bool is_dead = on_disk && (*on_disk)->certificate().fingerprint() == dead_fingerprint_;
     auto outcome = is_dead ? Outcome<LoginPtr>(dead_refusal_) : renew_login(folder_, now, is_doubted);
+    while (!outcome && outcome.error().code == Code::unreachable && may_try_again(reach_until)) {
+        outcome = renew_login(folder_, now, is_doubted);
+    }
     if (!outcome && !is_dead && on_disk && is_final(outcome.error().code)) {
         dead_fingerprint_ = (*on_disk)->certificate().fingerprint();
         dead_refusal_ = outcome.error();

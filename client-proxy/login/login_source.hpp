@@ -104,6 +104,8 @@ private:
     bool is_worth_asking() const;
     bool is_due(SystemTime now) const;
     void renew_now(std::unique_lock<std::mutex>& lock);
+    /// After a pause: whether there is somebody who waits, and the time for it.
+    bool may_try_again(std::chrono::steady_clock::time_point until);
     void watch_files(std::unique_lock<std::mutex>& lock);
 
     const ProfileFolder folder_;

@@ -2,6 +2,7 @@
 // is away.
 #include <chrono>
 #include <filesystem>
+#include <future>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -217,6 +218,17 @@ TEST(CaService, MayBeDownWhileACertificateIsValid) {
     EXPECT_THAT(login.err, HasSubstr("hint:"));
     connected.stack.start_ca();
     EXPECT_EQ(connected.alice.login().exit_code, 0);
+}
+
+TEST(CaService, BackInAMomentIsWaitedForByWhoNeedsIt) {
+    Connected connected(with_short_lives());
+    connected.stack.kill_ca();
+    outlive(connected.alice.certificate());
+    auto selected = std::async(std::launch::async, [&] { return connected.select(); });
+    std::this_thread::sleep_for(700ms);
+    connected.stack.start_ca();
+    const Outcome outcome = selected.get();
+    EXPECT_EQ(outcome.out, "let in\n") << outcome.err;
 }
 
 TEST(CaService, DownWhenItIsNeededIsToldInPsql) {
