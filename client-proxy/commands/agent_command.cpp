@@ -11,6 +11,7 @@
 #include <spdlog/spdlog.h>
 #include <systemd/sd-daemon.h>
 
+#include "base/process.hpp"
 #include "client-proxy/agent/desk.hpp"
 #include "client-proxy/commands/commands.hpp"
 #include "client-proxy/commands/terminal.hpp"
@@ -31,7 +32,10 @@ public:
     EndSignals() {
         ::sigemptyset(&signals_);
         for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
-            ::sigaddset(&signals_, signal);
+            // A blocked signal comes even when it is ignored, as nohup has it.
+            if (!is_ignored(signal)) {
+                ::sigaddset(&signals_, signal);
+            }
         }
         ::pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
     }

@@ -60,8 +60,13 @@ Result<Secret> password_from(const std::filesystem::path& file) {
     return Secret(std::move(line));
 }
 
-Outcome<std::string> ask_text(const LoginOptions& options, const std::string& label, std::string_view field,
-                              const std::string& fallback) {
+// While a person thinks, the agent may have something to tell, and the command may be ended.
+WaitForInput input_beside(control::AgentClient& agent) {
+    return [&agent](int fd) { return agent.wait_for_input(fd); };
+}
+
+Outcome<std::string> ask_text(const WaitForInput& wait, const LoginOptions& options, const std::string& label,
+                              std::string_view field, const std::string& fallback) {
     if (field == "username" && !options.user.empty()) {
         return options.user;
     }
@@ -71,7 +76,7 @@ Outcome<std::string> ask_text(const LoginOptions& options, const std::string& la
         }
         return usage(fmt::format("the login needs: {}", label), "Name the user: --user NAME");
     }
-    auto answer = ask(label, fallback);
+    auto answer = ask(label, fallback, wait);
     if (!answer) {
         if (answer.error().code == Code::config_invalid && !fallback.empty()) {
             return fallback;
@@ -82,15 +87,16 @@ Outcome<std::string> ask_text(const LoginOptions& options, const std::string& la
     return *std::move(answer);
 }
 
-Outcome<Secret> ask_secret(const LoginOptions& options, const std::string& label, bool is_password) {
+Outcome<Secret> ask_secret(const WaitForInput& wait, const LoginOptions& options, const std::string& label,
+                           bool is_password) {
     const auto file = password_file(options);
     Result<Secret> secret = Failure{Code::config_invalid, fmt::format("the login needs: {}", label)};
     if (is_password && options.takes_password_from_stdin) {
-        secret = read_secret_line(STDIN_FILENO);
+        secret = read_secret_line(STDIN_FILENO, wait);
     } else if (is_password && !file.empty()) {
         secret = password_from(file);
     } else if (!options.is_non_interactive) {
-        secret = ask_secret_line(label + ": ");
+        secret = ask_secret_line(label + ": ", wait);
     }
     if (!secret) {
         return Refusal{secret.error().code,
@@ -117,7 +123,11 @@ Outcome<std::string> ask_fingerprint(control::AgentClient& agent, const std::str
                     "Its fingerprint is\n\n    {}\n\n"
                     "Compare it with the one that its administrator gave you (postern-ca fingerprint).\n",
                     url, shown));
-    auto answer = ask("Is it the same? yes, or the fingerprint that you were given", "no");
+    auto answer =
+        ask("Is it the same? yes, or the fingerprint that you were given", "no", input_beside(agent));
+    if (!answer && answer.error().code == Code::cancelled) {
+        return Refusal{Code::cancelled, answer.error().detail, {}, {}};
+    }
     if (!told || !answer) {
         return Refusal{Code::config_invalid, "the fingerprint was not compared", {}, {}};
     }
@@ -154,7 +164,12 @@ Outcome<void> settle_trust(control::AgentClient& agent, const LoginOptions& opti
     }
     is_wrong_use = true;
     if (url.empty() && can_ask(options)) {
-        auto answer = ask("Address of the CA service, for example https://ca.example.org:7444", "");
+        auto answer = ask("Address of the CA service, for example https://ca.example.org:7444", "",
+                          input_beside(agent));
+        if (!answer && answer.error().code == Code::cancelled) {
+            is_wrong_use = false;
+            return Refusal{Code::cancelled, answer.error().detail, {}, {}};
+        }
         url = answer ? *answer : "";
     }
     if (url.empty()) {
@@ -234,6 +249,7 @@ Outcome<json> log_in_at(control::AgentClient& agent, const LoginOptions& options
                        "Install a newer postern.",
                        {}};
     }
+    const WaitForInput wait = input_beside(agent);
     json fields = json::object();
     std::string user;
     for (const auto& field : (*method)["fields"]) {
@@ -241,16 +257,17 @@ Outcome<json> log_in_at(control::AgentClient& agent, const LoginOptions& options
         const std::string kind = text_in(field, "kind");
         const std::string label = text_in(field, "label");
         if (kind == "secret") {
-            auto secret = ask_secret(
-                options, name == "password" && !user.empty() ? fmt::format("Password of {}", user) : label,
-                name == "password");
+            auto secret =
+                ask_secret(wait, options,
+                           name == "password" && !user.empty() ? fmt::format("Password of {}", user) : label,
+                           name == "password");
             if (!secret) {
                 is_wrong_use = secret.error().code == Code::config_invalid;
                 return secret.error();
             }
             fields[name] = secret->reveal();
         } else {
-            auto text = ask_text(options, label, name, name == "username" ? likely_user(trust) : "");
+            auto text = ask_text(wait, options, label, name, name == "username" ? likely_user(trust) : "");
             if (!text) {
                 is_wrong_use = text.error().code == Code::config_invalid;
                 return text.error();

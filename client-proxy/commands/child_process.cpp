@@ -45,7 +45,7 @@ void listen_for_signals() {
     action.sa_sigaction = pass_on;
     action.sa_flags = SA_SIGINFO;
     for (const int signal : kPassedOn) {
-        if (signal != SIGHUP || !is_ignored(SIGHUP)) {
+        if (!is_ignored(signal)) {
             ::sigaction(signal, &action, nullptr);
         }
     }

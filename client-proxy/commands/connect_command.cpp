@@ -1,11 +1,12 @@
+#include <poll.h>
 #include <pthread.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <charconv>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
-#include <thread>
 #include <utility>
 
 #include <fmt/format.h>
@@ -29,7 +30,7 @@ constexpr int kInterrupted = 130;
 /// Agents in a row that ended before the ports were open. The first may be one that was dying.
 constexpr int kMostLost = 3;
 /// Between two attempts to log in, with --wait.
-constexpr auto kWaitPause = std::chrono::seconds(2);
+constexpr std::chrono::milliseconds kWaitPause{2000};
 
 Outcome<WantedPort> parse_wanted(const std::string& text, const char* mode) {
     const auto colon = text.find(':');
@@ -77,8 +78,9 @@ public:
         sigset_t signals;
         ::sigemptyset(&signals);
         for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
-            // A blocked signal comes even when it is ignored.
-            if (signal != SIGHUP || !is_ignored(SIGHUP)) {
+            // A blocked signal comes even when it is ignored: as nohup has it, and a shell's job in the
+            // background.
+            if (!is_ignored(signal)) {
                 ::sigaddset(&signals, signal);
             }
         }
@@ -86,6 +88,11 @@ public:
         fd_ = UniqueFd(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
     }
     int fd() const noexcept { return fd_.get(); }
+    /// Whether one came within that time.
+    bool wait(std::chrono::milliseconds patience) const {
+        pollfd waiting{fd_.get(), POLLIN, 0};
+        return ::poll(&waiting, 1, static_cast<int>(patience.count())) > 0;
+    }
 
 private:
     UniqueFd fd_;
@@ -114,29 +121,37 @@ int connect(const ConnectOptions& options) {
     if (is_first_process) {
         std::signal(SIGCHLD, SIG_IGN);
     }
+    // Before anything is waited for: the first process of a container gets no signal that it does not ask
+    // for.
+    const StopSignals signals;
     auto agent = control::AgentClient::find_or_start();
     if (!agent) {
         return fail(agent.error());
     }
+    agent->interrupt_when_readable(signals.fd());
     while (!options.files.has_files()) {
         const auto ready = ensure_login(*agent, options.login);
         if (ready) {
             break;
         }
+        if (signals.wait(std::chrono::milliseconds(0))) {
+            return kInterrupted;
+        }
         if (!options.is_patient || exit_code_of(ready.error().code) != 5) {
             return fail(ready.error());
         }
-        std::this_thread::sleep_for(kWaitPause);
+        if (signals.wait(kWaitPause)) {
+            return kInterrupted;
+        }
         if (agent->is_closed()) {
             agent = control::AgentClient::find_or_start();
             if (!agent) {
                 return fail(agent.error());
             }
+            agent->interrupt_when_readable(signals.fd());
         }
     }
     const bool owns_agent = options.owns_agent || is_first_process;
-    const StopSignals signals;
-    agent->interrupt_when_readable(signals.fd());
     const bool has_status_line = !options.as_json && !options.is_background && is_drawable(STDOUT_FILENO);
     Notes notes(options.as_json ? Notes::Style::json : Notes::Style::human, has_color(STDERR_FILENO),
                 has_status_line);

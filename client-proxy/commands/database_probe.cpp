@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 
 #include "base/unique_fd.hpp"
@@ -17,14 +18,17 @@ namespace {
 constexpr std::size_t kMostAnswer = 65536;
 
 /// The first message that comes back to a StartupMessage; empty when none does.
-std::string first_answer(unsigned short port, const std::string& user, const std::string& database) {
+std::string first_answer(unsigned short port, const std::string& user, const std::string& database,
+                         std::chrono::milliseconds patience) {
     const UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(port);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    const timeval patience{30, 0};
-    ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    // It comes in one piece. 0 would be for ever.
+    const auto wait = std::max<std::chrono::milliseconds>(patience, std::chrono::milliseconds(1));
+    const timeval most{wait.count() / 1000, wait.count() % 1000 * 1000};
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &most, sizeof most);
     if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
         return {};
     }
@@ -55,9 +59,9 @@ std::string first_answer(unsigned short port, const std::string& user, const std
 
 }  // namespace
 
-Outcome<ProbeAnswer> probe_database(unsigned short port, const std::string& user,
-                                    const std::string& database) {
-    const std::string answer = first_answer(port, user, database);
+Outcome<ProbeAnswer> probe_database(unsigned short port, const std::string& user, const std::string& database,
+                                    std::chrono::milliseconds patience) {
+    const std::string answer = first_answer(port, user, database, patience);
     if (answer.empty()) {
         return Refusal{Code::backend_timed_out,
                        "PostgreSQL does not answer",

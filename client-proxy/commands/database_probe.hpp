@@ -2,6 +2,7 @@
 // first answer.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -19,8 +20,8 @@ struct ProbeAnswer {
     std::uint32_t authentication = 0;
 };
 
-/// Code::backend_timed_out when nothing comes back. Blocking, half a minute at most.
-Outcome<ProbeAnswer> probe_database(unsigned short port, const std::string& user,
-                                    const std::string& database);
+/// Code::backend_timed_out when nothing comes back in that time. Blocking.
+Outcome<ProbeAnswer> probe_database(unsigned short port, const std::string& user, const std::string& database,
+                                    std::chrono::milliseconds patience = std::chrono::seconds(30));
 
 }  // namespace postern::client

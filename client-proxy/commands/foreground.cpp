@@ -1,6 +1,7 @@
 #include "client-proxy/commands/foreground.hpp"
 
 #include <poll.h>
+#include <unistd.h>
 
 #include <array>
 #include <utility>
@@ -180,10 +181,14 @@ void Foreground::log_in_again(control::AgentClient& agent) {
     if (!is_due || !asks_login_) {
         return;
     }
-    next_login_.reset();
-    last_login_ = now;
     LoginOptions login = options_.login;
     const bool asks_person = !has_password_file(login);
+    if (asks_person && !is_in_foreground(STDIN_FILENO)) {
+        // Who asks from the background is stopped. It asks when it is brought to the foreground.
+        return;
+    }
+    next_login_.reset();
+    last_login_ = now;
     login.is_non_interactive = !asks_person;
     login.user = login.user.empty() ? control::text_in(login_, "user") : login.user;
     if (asks_person) {
@@ -191,7 +196,8 @@ void Foreground::log_in_again(control::AgentClient& agent) {
     }
     const auto done = log_in_at(agent, login);
     if (done || done.error().code == Code::cancelled) {
-        was_cancelled_ = !done;
+        // An agent that has ended ends the question, too, and is started again.
+        was_cancelled_ = !done && !agent.is_closed();
         return;
     }
     notes_.remark(fmt::format("the login has ended, and a new one failed: {}", done.error().message));

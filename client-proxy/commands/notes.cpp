@@ -49,13 +49,21 @@ void Notes::clear_status() {
     if (drawn_.empty()) {
         return;
     }
+    if (!is_in_foreground(STDOUT_FILENO)) {
+        drawn_.clear();
+        return;
+    }
     // A terminal that has become narrower has wrapped the line.
     const std::size_t rows = (drawn_columns_ - 1) / (terminal_width(STDOUT_FILENO) + 1);
     std::fputs((rows > 0 ? fmt::format("\x1b[{}A\r\x1b[J", rows) : std::string("\r\x1b[K")).c_str(), stdout);
     drawn_.clear();
 }
 
+// As a job in the background it leaves the terminal to whoever has it.
 void Notes::draw_status() {
+    if (!is_in_foreground(STDOUT_FILENO)) {
+        return;
+    }
     const std::size_t width = terminal_width(STDOUT_FILENO);
     const LineStyle plain{width, false, has_unicode()};
     const LineStyle style{width, has_color(STDOUT_FILENO), has_unicode()};

@@ -13,7 +13,6 @@
 
 #include <fmt/format.h>
 
-#include "base/secret_line.hpp"
 #include "base/unique_fd.hpp"
 #include "client-proxy/commands/notes.hpp"
 
@@ -68,6 +67,12 @@ bool is_drawable(int fd) {
     return ::isatty(fd) == 1 && kind != nullptr && *kind != '\0' && std::string_view(kind) != "dumb";
 }
 
+bool is_in_foreground(int fd) {
+    const pid_t owner = ::tcgetpgrp(fd);
+    // Of a terminal that controls nobody here, nothing is known.
+    return owner < 0 || owner == ::getpgrp();
+}
+
 // no-color.org: set to anything but nothing.
 bool has_color(int fd) {
     const char* const unwanted = std::getenv("NO_COLOR");
@@ -100,14 +105,14 @@ Result<void> tell_on_terminal(std::string_view text) {
     return {};
 }
 
-Result<std::string> ask(std::string_view question, std::string_view fallback) {
+Result<std::string> ask(std::string_view question, std::string_view fallback, const WaitForInput& wait) {
     auto terminal = open_terminal();
     if (!terminal) {
         return terminal.error();
     }
     write_all(terminal->get(), fallback.empty() ? fmt::format("{}: ", question)
                                                 : fmt::format("{} [{}]: ", question, fallback));
-    auto line = read_secret_line(terminal->get());
+    auto line = read_secret_line(terminal->get(), wait);
     if (!line) {
         return line.error();
     }

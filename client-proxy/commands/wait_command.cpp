@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <thread>
 
@@ -13,15 +15,22 @@ namespace postern::client {
 
 namespace {
 
+using nlohmann::json;
+using SteadyTime = std::chrono::steady_clock::time_point;
+
 constexpr auto kPause = std::chrono::milliseconds(500);
 
 // Whether the service's port is open and what is behind it answers.
-Outcome<void> is_ready(const std::string& service, const std::string& database) {
+Outcome<void> is_ready(const std::string& service, const std::string& database, SteadyTime end) {
+    const auto left = [end] {
+        return std::chrono::ceil<std::chrono::milliseconds>(
+            std::max(end - std::chrono::steady_clock::now(), SteadyTime::duration(0)));
+    };
     auto agent = control::AgentClient::find();
     if (!agent) {
         return Refusal{Code::unavailable, "no agent runs", "Start it: postern connect " + service, {}};
     }
-    const auto state = agent->call("state");
+    const auto state = agent->call("state", json::object(), left());
     if (!state) {
         return state.error();
     }
@@ -37,7 +46,7 @@ Outcome<void> is_ready(const std::string& service, const std::string& database) 
         const std::string user = port.value("user", std::string());
         const std::string last = port.value("database", std::string());
         const std::string wanted = !database.empty() ? database : last.empty() ? "postgres" : last;
-        const auto answer = probe_database(port["port"].get<unsigned short>(), user, wanted);
+        const auto answer = probe_database(port["port"].get<unsigned short>(), user, wanted, left());
         if (!answer) {
             return answer.error();
         }
@@ -61,7 +70,7 @@ int wait_for_service(const WaitOptions& options) {
     }
     const auto end = std::chrono::steady_clock::now() + *patience;
     for (;;) {
-        const auto ready = is_ready(options.service, options.database);
+        const auto ready = is_ready(options.service, options.database, end);
         if (ready) {
             if (options.as_json) {
                 const nlohmann::json told = {{"service", options.service}, {"is_ready", true}};

@@ -201,6 +201,10 @@ bool AgentClient::read_more(std::chrono::milliseconds patience) {
 
 Outcome<nlohmann::json> AgentClient::call(std::string_view method, const nlohmann::json& params,
                                           std::chrono::milliseconds patience) {
+    pollfd interruption{interruption_, POLLIN, 0};
+    if (interruption_ >= 0 && ::poll(&interruption, 1, 0) > 0) {
+        return Refusal{Code::cancelled, "interrupted", {}, {}};
+    }
     const std::uint64_t id = ++last_id_;
     std::string line = request_line(id, method, params);
     for (std::string_view left = line; !left.empty();) {
@@ -209,8 +213,8 @@ Outcome<nlohmann::json> AgentClient::call(std::string_view method, const nlohman
             continue;
         }
         if (sent <= 0) {
-            is_closed_ = true;
-            return why_gone();
+            // It may have said why.
+            break;
         }
         left.remove_prefix(static_cast<std::size_t>(sent));
     }
@@ -222,7 +226,8 @@ Outcome<nlohmann::json> AgentClient::call(std::string_view method, const nlohman
             auto message = read_message(*received);
             if (auto* notification = std::get_if<Notification>(&message)) {
                 notifications_.push_back(std::move(*notification));
-            } else if (auto* answer = std::get_if<Answer>(&message); answer != nullptr && answer->id == id) {
+            } else if (auto* answer = std::get_if<Answer>(&message);
+                       answer != nullptr && (answer->id == id || answer->id == 0)) {
                 if (const auto* error = std::get_if<Error>(&answer->outcome)) {
                     return refusal_of(*error);
                 }
@@ -245,6 +250,39 @@ Outcome<nlohmann::json> AgentClient::call(std::string_view method, const nlohman
     }
 }
 
+// Nobody waits for an answer now: what comes are notifications.
+void AgentClient::take_in() {
+    while (auto received = lines_.next()) {
+        auto message = read_message(*received);
+        if (auto* notification = std::get_if<Notification>(&message)) {
+            notifications_.push_back(std::move(*notification));
+        }
+    }
+}
+
+bool AgentClient::wait_for_input(int fd) {
+    for (;;) {
+        std::array<pollfd, 3> waiting{pollfd{fd, POLLIN, 0}, pollfd{fd_.get(), POLLIN, 0},
+                                      pollfd{interruption_, POLLIN, 0}};
+        if (::poll(waiting.data(), waiting.size(), -1) < 0 && errno != EINTR) {
+            return false;
+        }
+        if (waiting[2].revents != 0) {
+            return false;
+        }
+        if (waiting[0].revents != 0) {
+            return true;
+        }
+        if (waiting[1].revents != 0) {
+            read_more(std::chrono::milliseconds(0));
+            take_in();
+            if (is_closed_) {
+                return false;
+            }
+        }
+    }
+}
+
 void AgentClient::wait_until_closed() {
     const Moment end = std::chrono::steady_clock::now() + kStartPatience;
     while (!is_closed_ && std::chrono::steady_clock::now() < end) {
@@ -256,17 +294,11 @@ void AgentClient::wait_until_closed() {
 
 std::optional<Notification> AgentClient::take() {
     for (;;) {
+        take_in();
         if (!notifications_.empty()) {
             Notification first = std::move(notifications_.front());
             notifications_.pop_front();
             return first;
-        }
-        if (auto received = lines_.next()) {
-            auto message = read_message(*received);
-            if (auto* notification = std::get_if<Notification>(&message)) {
-                return std::move(*notification);
-            }
-            continue;
         }
         if (is_closed_ || !read_more(std::chrono::milliseconds(0))) {
             return std::nullopt;

@@ -35,17 +35,22 @@ public:
     /// The next notification that has come; nothing when none has. Call when fd() is readable, until there is
     /// nothing more.
     std::optional<Notification> take();
+    /// Until `fd` can be read, while what the agent tells is taken in. False when call() is to end, or the
+    /// agent has ended.
+    bool wait_for_input(int fd);
     /// Until the agent has ended; ten seconds at most.
     void wait_until_closed();
     /// Whether the agent has closed the connection.
     bool is_closed() const noexcept { return is_closed_; }
     int fd() const noexcept { return fd_.get(); }
-    /// From now on call() ends with Code::cancelled as soon as the descriptor can be read.
+    /// From now on call() ends with Code::cancelled as soon as the descriptor can be read, and asks nothing
+    /// more.
     void interrupt_when_readable(int fd) noexcept { interruption_ = fd; }
 
 private:
     explicit AgentClient(UniqueFd fd) : fd_(std::move(fd)) {}
     bool read_more(std::chrono::milliseconds patience);
+    void take_in();
 
     UniqueFd fd_;
     LineReader lines_{kMostAnswerBytes};

@@ -168,11 +168,13 @@ std::variant<std::monostate, Answer, Notification> read_message(std::string_view
         }
         return Notification{method, message.value("params", json::object())};
     }
-    if (!message.contains("id") || !message["id"].is_number_unsigned()) {
+    // An error that is no request's alone has no id (JSON-RPC 2.0, section 5).
+    const bool is_about_all = message.contains("error") && message.contains("id") && message["id"].is_null();
+    if (!is_about_all && (!message.contains("id") || !message["id"].is_number_unsigned())) {
         return std::monostate();
     }
     Answer answer;
-    answer.id = message["id"].get<std::uint64_t>();
+    answer.id = is_about_all ? 0 : message["id"].get<std::uint64_t>();
     if (message.contains("error") && message["error"].is_object()) {
         const json& told = message["error"];
         Error error{ErrorCode::internal, text_in(told, "message"), told.value("data", json())};

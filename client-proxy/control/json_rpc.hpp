@@ -85,6 +85,7 @@ std::string notification_line(std::string_view method, const nlohmann::json& par
 
 /// What the agent says.
 struct Answer {
+    /// 0: of an error that is no request's alone.
     std::uint64_t id = 0;
     std::variant<nlohmann::json, Error> outcome;
 };

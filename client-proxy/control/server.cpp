@@ -10,6 +10,7 @@
 #include <utility>
 
 #include <boost/asio/steady_timer.hpp>
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include "base/log.hpp"
@@ -73,7 +74,18 @@ void Server::serve(net::Listener listener) {
 }
 
 void Server::accept(net::PlainStream stream) {
-    if (clients_.size() >= bounds_.clients || !is_own_user(stream.fd())) {
+    if (!is_own_user(stream.fd())) {
+        return;
+    }
+    if (clients_.size() >= bounds_.clients) {
+        const Refusal full{
+            Code::limit_reached,
+            fmt::format("{} programs use the agent, which is as many as it takes", bounds_.clients),
+            "Wait until some of them have ended.",
+            {}};
+        const std::string line = error_line(nullptr, error_of(full));
+        [[maybe_unused]] const auto told =
+            stream.try_write({reinterpret_cast<const unsigned char*>(line.data()), line.size()});
         return;
     }
     auto client = std::make_shared<Client>(++last_id_, std::move(stream));

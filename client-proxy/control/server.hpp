@@ -35,7 +35,8 @@ public:
 };
 
 struct ServerBounds {
-    std::size_t clients = 64;
+    /// Each program that `postern run` or `psql` started is one.
+    std::size_t clients = 1024;
     std::size_t requests_at_once = 16;
     /// What waits for a client that does not read.
     std::size_t unread_bytes = 1024 * 1024;

@@ -81,7 +81,7 @@ private:
 
 }  // namespace
 
-Result<Secret> read_secret_line(int fd) {
+Result<Secret> read_secret_line(int fd, const WaitForInput& wait) {
     std::string line;
     // No copy of it stays behind where it grew.
     line.reserve(kLongestLine + 1);
@@ -92,6 +92,10 @@ Result<Secret> read_secret_line(int fd) {
         return Secret(std::move(line));
     };
     while (line.size() <= kLongestLine) {
+        if (wait && !wait(fd)) {
+            const Secret wiped(std::move(line));
+            return Failure{Code::cancelled, "interrupted"};
+        }
         char c = 0;
         const ssize_t got = ::read(fd, &c, 1);
         if (got < 0 && errno == EINTR) {
@@ -109,7 +113,7 @@ Result<Secret> read_secret_line(int fd) {
     return Failure{Code::request_too_large, "the line is too long"};
 }
 
-Result<Secret> ask_secret_line(std::string_view question) {
+Result<Secret> ask_secret_line(std::string_view question, const WaitForInput& wait) {
     const UniqueFd terminal(::open("/dev/tty", O_RDWR | O_CLOEXEC));
     if (!terminal) {
         return Failure{Code::config_invalid, "there is no terminal to ask on"};
@@ -119,7 +123,7 @@ Result<Secret> ask_secret_line(std::string_view question) {
     if (::write(terminal.get(), question.data(), question.size()) < 0) {
         return Failure{Code::end_of_stream, "no answer"};
     }
-    return read_secret_line(terminal.get());
+    return read_secret_line(terminal.get(), wait);
 }
 
 Result<Secret> read_secret_line(const std::filesystem::path& file, std::string_view question) {

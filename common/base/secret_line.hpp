@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <string_view>
 
 #include "base/result.hpp"
@@ -10,14 +11,18 @@
 
 namespace postern {
 
+/// Waits until the descriptor can be read, while it looks after whatever else may come. False gives up.
+using WaitForInput = std::function<bool(int fd)>;
+
 /// The first line that comes, without its end. Takes nothing of what is behind it. Code::end_of_stream when
-/// nothing comes, Code::request_too_large beyond 4096 bytes.
-Result<Secret> read_secret_line(int fd);
+/// nothing comes, Code::request_too_large beyond 4096 bytes, Code::cancelled when `wait` gave up.
+Result<Secret> read_secret_line(int fd, const WaitForInput& wait = nullptr);
 
 /// What the person at the terminal answers to `question`, without echo, which is on again whatever happens:
-/// also when a signal ends the program, as Ctrl-C does. Code::config_invalid when there is no terminal,
-/// Code::end_of_stream when there is no answer. For one thread of the process at a time.
-Result<Secret> ask_secret_line(std::string_view question);
+/// also when a signal ends the program, as Ctrl-C does. Where signals are blocked, `wait` is to see them.
+/// Code::config_invalid when there is no terminal, Code::end_of_stream when there is no answer,
+/// Code::cancelled when `wait` gave up. For one thread of the process at a time.
+Result<Secret> ask_secret_line(std::string_view question, const WaitForInput& wait = nullptr);
 
 /// The first line of the file, without blanks around it; without a file, of standard input, or of the person
 /// when that is a terminal. Code::config_invalid when there is none.

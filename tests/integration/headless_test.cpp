@@ -118,6 +118,22 @@ TEST_F(Headless, APersonAtATerminalIsAskedOnceAndConnectionsWaitForTheAnswer) {
     EXPECT_EQ(logins("carol"), before + 1);
 }
 
+TEST_F(Headless, CtrlCEndsTheQuestionForTheNextLoginAndNothingIsTried) {
+    const Laptop carol(*stack_, "carol", "leaving");
+    ASSERT_EQ(carol.login().exit_code, 0);
+    const auto failures = [] {
+        return run({program("postern-audit"), "query", stack_->ca_folder() / "audit.jsonl", "--action",
+                    "login.failed", "--user", "carol", "--json"})
+            .out;
+    };
+    const auto before = failures();
+    const Outcome shown = at_terminal(
+        {{"Password of carol: ", "hal\x03"}},
+        {program("postern"), "connect", fmt::format("orders-db:{}", free_port())}, carol.options());
+    EXPECT_EQ(shown.exit_code, 0) << shown.out;
+    EXPECT_EQ(failures(), before);
+}
+
 TEST_F(Headless, DoesNotTryARefusedPasswordAgain) {
     const Laptop bob(*stack_, "bob");
     const auto file = password_file(Stack::password_of("bob"), "bobs-password");
@@ -224,6 +240,34 @@ TEST_F(Headless, ACaThatIsAwayIsNoticedOnlyWhenTheCertificateIsOver) {
     EXPECT_EQ(psql(port, "select 'let in'", "bob").out, "let in\n");
     EXPECT_THAT(bob.postern({"status"}).out, HasSubstr(stack_->ca_url() + " cannot be reached"));
     EXPECT_EQ(bob.postern({"agent", "--stop"}).exit_code, 0);
+}
+
+// The kernel spares the first process of a container what it has not asked for.
+TEST_F(Headless, TheFirstProcessOfAContainerEndsWhileItWaitsForTheCa) {
+    if (::geteuid() != 0) {
+        GTEST_SKIP() << "only root may make a container";
+    }
+    const Laptop carol(*stack_, "carol", "contained");
+    stack_->kill_ca();
+    ProcessOptions options = carol.options();
+    options.environment["CREDENTIALS_DIRECTORY"] = password_file(Stack::password_of("carol")).parent_path();
+    std::vector<std::string> command{"unshare", "--pid", "--fork", "--kill-child", "--mount-proc"};
+    for (auto& word : connect_command(free_port(), "carol")) {
+        command.push_back(word);
+    }
+    Process container(command, options);
+    std::string child;
+    EXPECT_TRUE(eventually([&] {
+        std::ifstream(fmt::format("/proc/{0}/task/{0}/children", container.pid())) >> child;
+        std::ifstream name(fmt::format("/proc/{}/comm", child));
+        std::string comm;
+        return std::getline(name, comm) && comm == "postern";
+    }));
+    // Into the waiting.
+    EXPECT_FALSE(container.wait(1s).has_value());
+    ::kill(std::stoi(child), SIGTERM);
+    EXPECT_TRUE(container.wait(10s).has_value());
+    stack_->start_ca();
 }
 
 TEST_F(Headless, WaitsForACaThatComesLater) {

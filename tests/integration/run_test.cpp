@@ -9,6 +9,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "support/at_terminal.hpp"
 #include "support/shared_stack.hpp"
 
 namespace postern::test {
@@ -89,6 +90,43 @@ TEST_F(Run, OutlivesTheTerminalBehindNohup) {
     EXPECT_FALSE(connected.wait(300ms).has_value());
     EXPECT_EQ(psql(port, "select 'let in'").out, "let in\n");
     EXPECT_EQ(connected.stop(), 0) << connected.err();
+    ASSERT_EQ(alice.postern({"agent", "--stop"}).exit_code, 0);
+    Process agent(behind_nohup({program("postern"), "agent"}), alice.options());
+    EXPECT_TRUE(eventually([&] { return std::filesystem::exists(alice.agent_socket()); })) << agent.err();
+    agent.signal(SIGHUP);
+    EXPECT_FALSE(agent.wait(1500ms).has_value());
+    EXPECT_EQ(agent.stop(), 0) << agent.err();
+}
+
+// A shell's script starts its jobs so: Ctrl-C is for what runs in the foreground.
+TEST_F(Run, AConnectInTheBackgroundOfAScriptIsNotWhatCtrlCIsFor) {
+    const Laptop alice = logged_in();
+    const int port = free_port();
+    Process connected(
+        {"bash", "-c",
+         fmt::format("trap '' INT; exec {} connect orders-db:{}", program("postern").string(), port)},
+        alice.options());
+    connected.wait_for_out("jdbc:");
+    connected.signal(SIGINT);
+    EXPECT_FALSE(connected.wait(500ms).has_value());
+    EXPECT_EQ(psql(port, "select 'let in'").out, "let in\n");
+    EXPECT_EQ(connected.stop(), 0) << connected.err();
+}
+
+TEST_F(Run, AJobInTheBackgroundLeavesTheTerminalAlone) {
+    const Laptop alice = logged_in();
+    const int port = free_port();
+    const std::string script = fmt::format(
+        "set -m; {} connect orders-db:{} 2>/dev/null & until psql -X -h localhost -p {} -U alice -d orders "
+        "-c "
+        "'select 1'; do sleep 0.1; done; sleep 1; kill %1; wait; echo 'all done'",
+        program("postern").string(), port, port);
+    ProcessOptions options = alice.options();
+    options.environment["PGPASSWORD"] = "alice-password";
+    const Outcome outcome = at_terminal({}, {"bash", "-c", script}, options);
+    EXPECT_THAT(outcome.out, HasSubstr("all done"));
+    EXPECT_THAT(outcome.out, HasSubstr("jdbc:"));
+    EXPECT_THAT(outcome.out, testing::Not(HasSubstr("connected"))) << "the status line";
 }
 
 TEST_F(Run, GivesTheProgramTheLimitsThatItWasStartedWith) {

@@ -77,7 +77,10 @@ std::vector<std::string> words_of_the_shell() {
     ::dup2(out, 1);
     ::dup2(err, 2);
     ::close_range(3, ~0U, 0);
-    std::signal(SIGPIPE, SIG_DFL);  // a test may ignore it, and that would be inherited
+    // A test may ignore it, and a shell whose job in the background the tests are: that would be inherited.
+    for (const int number : {SIGPIPE, SIGINT, SIGQUIT, SIGHUP}) {
+        std::signal(number, SIG_DFL);
+    }
     if (!options.user.empty() && ::geteuid() == 0) {
         const passwd* user = ::getpwnam(options.user.c_str());
         if (user == nullptr || ::initgroups(options.user.c_str(), user->pw_gid) != 0 ||

@@ -237,7 +237,10 @@ TEST_F(ControlServer, TakesNoMoreClientsThanItsBoundAndTheNextAfterOneLeft) {
     say(second, request(1, "hello"));
     EXPECT_NE(hear(first), "");
     EXPECT_NE(hear(second), "");
-    EXPECT_EQ(hear(dial()), "");
+    const auto refused = dial();
+    say(refused, request(1, "hello"));
+    EXPECT_THAT(hear(refused), HasSubstr("2 programs use the agent"));
+    EXPECT_EQ(hear(refused), "");
     first = UniqueFd();
     say(second, request(2, "hello"));
     EXPECT_NE(hear(second), "");
