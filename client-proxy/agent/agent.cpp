@@ -45,6 +45,35 @@ bool is_gone_without_a_word(int fd) {
     return ::recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
+// Whether who connected there may be on another host. Where that is not known, it is not believed.
+bool is_elsewhere(const net::Endpoint& at) {
+    return !at.address.empty() && at.address != "unix" && at.address != "127.0.0.1" && at.address != "::1";
+}
+
+// Which of the loopback's two addresses stands aside for "all addresses" of its family, and what is left.
+struct ListenPlan {
+    std::string v4 = "127.0.0.1";
+    std::string v6 = "::1";
+    std::vector<std::string> more;
+};
+
+ListenPlan plan_of(const std::vector<std::string>& unsafe_listen) {
+    ListenPlan plan;
+    for (const auto& host : unsafe_listen) {
+        plan.v4 = host == "0.0.0.0" || host == "*" ? "0.0.0.0" : plan.v4;
+        plan.v6 = host == "::" || host == "*" ? "::" : plan.v6;
+    }
+    for (const auto& host : unsafe_listen) {
+        const bool is_v6 = host.find(':') != host.npos;
+        const std::string& covering = is_v6 ? plan.v6 : plan.v4;
+        const bool covers_all = covering == "0.0.0.0" || covering == "::";
+        if (host != "*" && host != covering && !covers_all) {
+            plan.more.push_back(host);
+        }
+    }
+    return plan;
+}
+
 asio::awaitable<void> return_memory(const LiveTunnels& tunnels) {
     const auto executor = co_await asio::this_coro::executor;
     asio::steady_timer timer(executor);
@@ -155,13 +184,14 @@ void Agent::start() {
 }
 
 Result<LocalPortPtr> Agent::open(PortOrder order) {
-    auto first = net::Listener::bind(net::Address{"127.0.0.1", std::to_string(order.number)});
+    const ListenPlan plan = plan_of(options_.unsafe_listen);
+    auto first = net::Listener::bind(net::Address{plan.v4, std::to_string(order.number)});
     if (!first) {
         return first.error();
     }
     const unsigned short number = first->port();
     // "localhost" is ::1 as well: whoever else listened there would be asked for the password first.
-    auto second = net::Listener::bind(net::Address{"::1", std::to_string(number)});
+    auto second = net::Listener::bind(net::Address{plan.v6, std::to_string(number)});
     if (!second && second.error().code == Code::already_exists) {
         return second.error();
     }
@@ -185,16 +215,15 @@ Result<LocalPortPtr> Agent::open(PortOrder order) {
             open.port->socket_folder = options_.socket_folder.string();
         }
     }
-    const std::size_t own = open.listeners.size();
-    for (const auto& host : options_.unsafe_listen) {
+    for (const auto& host : plan.more) {
         auto more = net::Listener::bind(net::Address{host, std::to_string(number)});
         if (!more) {
             return more.error();
         }
         open.listeners.push_back(*std::move(more));
     }
-    for (std::size_t i = 0; i < open.listeners.size(); ++i) {
-        accept_on(open.listeners[i], open.port, i >= own);
+    for (auto& listener : open.listeners) {
+        accept_on(listener, open.port);
     }
     open.is_for_one_program = order.number == 0;
     ports_.push_back(std::move(open));
@@ -213,11 +242,11 @@ Result<net::Listener> Agent::bind_socket(unsigned short number) const {
     return net::Listener::bind(address);
 }
 
-void Agent::accept_on(net::Listener& listener, const LocalPortPtr& port, bool is_from_anywhere) {
-    listener.accept_on(loops_, [this, port, is_from_anywhere](asio::io_context& loop, std::size_t index,
-                                                              net::PlainStream local) {
-        serve(port, is_from_anywhere, loop, index, std::move(local));
-    });
+void Agent::accept_on(net::Listener& listener, const LocalPortPtr& port) {
+    listener.accept_on(loops_,
+                       [this, port](asio::io_context& loop, std::size_t index, net::PlainStream local) {
+                           serve(port, loop, index, std::move(local));
+                       });
 }
 
 // A PostgreSQL of this machine's own may have the port 5432, and the first service another one.
@@ -234,7 +263,7 @@ void Agent::settle_default_socket() {
     }
     if (auto bound = bind_socket(kPostgresPort)) {
         default_socket_.emplace(DefaultSocket{first->port, *std::move(bound)});
-        accept_on(default_socket_->listener, first->port, false);
+        accept_on(default_socket_->listener, first->port);
     }
 }
 
@@ -288,10 +317,10 @@ void Agent::close(const LocalPort& port, const Refusal& why) {
 Outcome<LocalProgram> Agent::let_in(const LocalPort& port, std::size_t loop, int fd) {
     const auto peer = local_peer(fd);
     LocalProgram program;
+    if (!peer && port.admits_other_users && options_.allow_programs.empty()) {
+        return program;
+    }
     if (!peer || (!port.admits_other_users && !is_own_user(*peer))) {
-        if (port.admits_other_users) {
-            return program;
-        }
         return Refusal{
             Code::policy_denied,
             peer ? fmt::format(
@@ -335,10 +364,11 @@ void Agent::look_for(LocalProgram& program, std::size_t loop, std::size_t budget
     }
 }
 
-void Agent::serve(const LocalPortPtr& port, bool is_from_anywhere, asio::io_context& loop, std::size_t index,
+void Agent::serve(const LocalPortPtr& port, asio::io_context& loop, std::size_t index,
                   net::PlainStream local) {
     LocalProgram program;
-    if (!is_from_anywhere) {
+    // By the address that was connected to: on those of unsafe_listen nobody can be told from another host.
+    if (!is_elsewhere(local.local())) {
         auto known = let_in(*port, index, local.fd());
         if (!known) {
             if (is_gone_without_a_word(local.fd())) {

@@ -120,12 +120,12 @@ private:
     };
 
     Result<net::Listener> bind_socket(unsigned short number) const;
-    void accept_on(net::Listener& listener, const LocalPortPtr& port, bool is_from_anywhere);
+    void accept_on(net::Listener& listener, const LocalPortPtr& port);
     void settle_default_socket();
     /// Has the port's next connections find something ready.
     void warm_up(const LocalPortPtr& port);
-    void serve(const LocalPortPtr& port, bool is_from_anywhere, boost::asio::io_context& loop,
-               std::size_t index, net::PlainStream local);
+    void serve(const LocalPortPtr& port, boost::asio::io_context& loop, std::size_t index,
+               net::PlainStream local);
     /// Who it is, when it may come in.
     Outcome<LocalProgram> let_in(const LocalPort& port, std::size_t loop, int fd);
     void look_for(LocalProgram& program, std::size_t loop, std::size_t budget);

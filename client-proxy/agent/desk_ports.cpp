@@ -295,8 +295,9 @@ Desk::Answering Desk::port_set(control::ClientId, json params) {
         wish.order.is_postgres = open->port->is_postgres;
         wish.order.logins = open->port->logins;
         wish.order.admits_other_users = open->port->admits_other_users;
+        wish.order.warm = open->port->warm;
         wish.number = port;
-        const unsigned short before = open->port->number;
+        const LocalPortPtr before = open->port;
         const auto moved = open_port(std::move(wish));
         if (!moved) {
             control::Reply bad = refused(moved.error());
@@ -304,7 +305,9 @@ Desk::Answering Desk::port_set(control::ClientId, json params) {
         }
         const Refusal why{
             Code::cancelled, fmt::format("{} has moved to port {}", service, port), "Connect there.", {}};
-        closed(ports_.close(service, before, why), fmt::format("it moved to port {}", port));
+        ports_.hold_alike(**moved, *before);
+        closed(ports_.close(service, before->number, why), fmt::format("it moved to port {}", port));
+        write_kept_ports();
     }
     const auto remembered = ports_.remember(service, *mode, port);
     if (!remembered) {

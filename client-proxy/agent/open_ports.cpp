@@ -104,6 +104,19 @@ Outcome<LocalPortPtr> OpenPorts::open(PortWish wish, std::string& remark) {
     return found->port;
 }
 
+void OpenPorts::hold_alike(const LocalPort& port, const LocalPort& like) {
+    const auto find = [&](const LocalPort& wanted) {
+        return std::find_if(ports_.begin(), ports_.end(),
+                            [&](const HeldPort& held) { return held.port.get() == &wanted; });
+    };
+    const auto to = find(port);
+    const auto from = find(like);
+    if (to != ports_.end() && from != ports_.end()) {
+        to->holders.insert(from->holders.begin(), from->holders.end());
+        to->is_kept = from->is_kept;
+    }
+}
+
 std::vector<LocalPortPtr> OpenPorts::close(std::string_view service, unsigned short number,
                                            const Refusal& why) {
     std::vector<LocalPortPtr> closed;

@@ -41,6 +41,8 @@ public:
 
     /// The open port that fits the wish, or a new one. `remark` is set when it is not the remembered number.
     Outcome<LocalPortPtr> open(PortWish wish, std::string& remark);
+    /// Who holds the one open holds the other.
+    void hold_alike(const LocalPort& port, const LocalPort& like);
     /// All of the service's (of that number, unless 0). Those that were closed.
     std::vector<LocalPortPtr> close(std::string_view service, unsigned short number, const Refusal& why);
     /// Those that nobody holds any more.

@@ -322,6 +322,28 @@ TEST_F(AgentTest, ARefusedPortLeavesTheOldOneOpenAndRemembered) {
     EXPECT_EQ(client.call("connect", {{"service", "orders-db"}})["result"]["port"], own);
 }
 
+TEST_F(AgentTest, APortThatMovesIsHeldByWhoeverHeldIt) {
+    const Laptop bob(*stack_, "bob", "moving");
+    ASSERT_EQ(bob.login().exit_code, 0);
+    const auto agent = start(bob);
+    ControlClient tray(bob);
+    const int before = free_port();
+    const int after = free_port();
+    {
+        ControlClient command(bob);
+        command.call("connect", {{"service", "orders-db"}, {"port", before}, {"hold", true}});
+        tray.call("port.set", {{"service", "orders-db"}, {"port", after}});
+        EXPECT_EQ(psql(after, "select 'let in'", "bob").out, "let in\n");
+        EXPECT_EQ(psql(before, "select 1", "bob").exit_code, 2);
+    }
+    EXPECT_TRUE(eventually([&] { return psql(after, "select 1", "bob").exit_code == 2; }))
+        << "nobody holds it";
+    // One that stays open does so where it moves.
+    tray.call("connect", {{"service", "orders-db"}, {"port", before}});
+    tray.call("port.set", {{"service", "orders-db"}, {"port", after}});
+    EXPECT_EQ(psql(after, "select 'let in'", "bob").out, "let in\n");
+}
+
 TEST_F(AgentTest, IsOneForAUserAndTakesOverWhatADeadOneLeft) {
     const Laptop carol(*stack_, "carol");
     auto first = start(carol);

@@ -120,6 +120,47 @@ TEST_F(LocalAccess, ListensElsewhereOnlyWhenToldSo) {
     EXPECT_EQ(psql_at("127.0.0.2", agent.port()).out, "let in\n");
 }
 
+TEST_F(LocalAccess, AllAddressesMayBeSaidAndTheLoopbackStaysTheOwnersAlone) {
+    const Laptop alice = logged_in();
+    ASSERT_EQ(alice.postern({"agent", "--stop"}).exit_code, 0);
+    fs::create_directories(alice.config());
+    for (const std::string all :
+         {"\"0.0.0.0\"", "\"0.0.0.0\", \"::\", \"127.0.0.1\", \"127.0.0.2\"", "\"*\""}) {
+        std::ofstream(alice.config() / "config.toml") << fmt::format("[agent]\nunsafe_listen = [{}]\n", all);
+        const Agent agent(alice);
+        for (const char* host : {"127.0.0.1", "::1", "127.0.0.2"}) {
+            EXPECT_EQ(psql_at(host, agent.port()).out, "let in\n") << host << " of " << all;
+        }
+        if (::geteuid() == 0) {
+            ProcessOptions other;
+            other.user = "postgres";
+            other.folder = "/";
+            EXPECT_THAT(psql_at("127.0.0.1", agent.port(), other).err,
+                        HasSubstr("a process of another user"));
+            EXPECT_THAT(psql_at("::1", agent.port(), other).err, HasSubstr("a process of another user"));
+        }
+        EXPECT_EQ(alice.postern({"agent", "--stop"}).exit_code, 0);
+    }
+}
+
+// Other users may, but whoever cannot be named is not among the named ones.
+TEST_F(LocalAccess, NamedProgramsAloneMayAlsoWhereOtherUsersMay) {
+    const Laptop alice = logged_in();
+    ASSERT_EQ(alice.postern({"agent", "--stop"}).exit_code, 0);
+    fs::create_directories(alice.config());
+    std::ofstream(alice.config() / "config.toml") << "[agent]\nallow_programs = [\"pg_dump\"]\n";
+    const Agent agent(alice, {"--unsafe-any-local-user"});
+    {
+        const Pause pause(agent.agent_pid());
+        const std::string script =
+            fmt::format("exec 3<>/dev/tcp/127.0.0.1/{}; printf 'hello' >&3; exec 3>&-", agent.port());
+        ASSERT_EQ(run({"bash", "-c", script}).exit_code, 0);
+    }
+    EXPECT_TRUE(eventually([&] {
+        return alice.postern({"status", "--json"}).out.find("cannot be told which") != std::string::npos;
+    })) << alice.postern({"status", "--json"}).out;
+}
+
 TEST_F(LocalAccess, IsAtPostgresOwnSocketNameWhateverThePort) {
     const Laptop alice = logged_in();
     const auto folder = alice.agent_socket().parent_path();

@@ -89,8 +89,14 @@ Agent::Agent(const Laptop& laptop, std::vector<std::string> arguments, std::stri
 }
 
 pid_t agent_pid_in(const Process& connect) {
-    const std::string out = connect.out();
-    return nlohmann::json::parse(out.substr(0, out.find('\n'))).at("agent_pid");
+    std::istringstream out(connect.out());
+    for (std::string line; std::getline(out, line);) {
+        const auto told = nlohmann::json::parse(line, nullptr, false);
+        if (told.is_object() && told.contains("agent_pid")) {
+            return told["agent_pid"];
+        }
+    }
+    throw std::runtime_error("no agent is told of: " + connect.out());
 }
 
 Stack::Stack(const StackOptions& options) : ca_port_(free_port()), gateway_port_(free_port()) {
