@@ -302,11 +302,16 @@ Outcome<Trust> CaClient::trust() {
     return *std::move(read);
 }
 
-Result<void> keep_trust(const ProfileFolder& folder, const Trust& trust) {
-    if (auto written = write_file(folder.server_ca(), trust.server_ca.pem(), 0600); !written) {
-        return written;
+Result<void> keep_trust(const ProfileFolder& folder, const Profile& profile, const Trust& trust) {
+    FileBatch batch;
+    for (const auto& [path, content] : {std::pair{folder.server_ca(), trust.server_ca.pem()},
+                                        std::pair{folder.user_ca(), trust.user_ca.pem()},
+                                        std::pair{folder.path() / "profile.json", to_json_text(profile)}}) {
+        if (auto added = batch.add(path, content, 0600); !added) {
+            return added;
+        }
     }
-    return write_file(folder.user_ca(), trust.user_ca.pem(), 0600);
+    return batch.put();
 }
 
 Result<void> keep_login(const ProfileFolder& folder, const Profile& profile, const LoginAnswer& answer,

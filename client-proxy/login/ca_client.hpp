@@ -97,7 +97,7 @@ private:
     CaRoute route_;
 };
 
-Result<void> keep_trust(const ProfileFolder& folder, const Trust& trust);
+Result<void> keep_trust(const ProfileFolder& folder, const Profile& profile, const Trust& trust);
 /// Puts a login into the folder, or leaves the old one there as it was; the caller holds its lock. The key
 /// and the trust only when they are new.
 Result<void> keep_login(const ProfileFolder& folder, const Profile& profile, const LoginAnswer& answer,

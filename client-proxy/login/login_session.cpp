@@ -89,9 +89,14 @@ private:
 // The CA revokes every certificate of the session, so that a copy of one is worth nothing.
 Outcome<void> end_session(const ProfileFolder& folder) {
     const auto login = Login::load(folder);
-    const auto profile = folder.load();
-    if (!login || !profile) {
+    if (!login && login.error().code == Code::unauthenticated) {
         return {};
+    }
+    const auto profile = folder.load();
+    // A key that cannot be had now (the keyring is locked, the token is away) belongs to a session all the
+    // same.
+    if (!login || !profile) {
+        return local_refusal(login ? profile.error() : login.error());
     }
     auto ca = CaClient::make(profile->ca_url, (*login)->server_ca(), profile->trust_domain,
                              (*login)->credentials());
@@ -146,14 +151,10 @@ Outcome<Profile> accept_ca(const ProfileFolder& folder, const std::string& url, 
     if (!held) {
         return local_refusal(held.error());
     }
-    forget_login(folder);
-    auto kept = keep_trust(folder, *trust);
-    if (kept) {
-        kept = folder.save(profile);
-    }
-    if (!kept) {
+    if (const auto kept = keep_trust(folder, profile, *trust); !kept) {
         return local_refusal(kept.error());
     }
+    forget_login(folder);
     return profile;
 }
 

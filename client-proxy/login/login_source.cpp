@@ -208,7 +208,9 @@ asio::awaitable<Outcome<LoginPtr>> RenewedLogin::current(std::chrono::millisecon
 }
 
 bool RenewedLogin::is_due(SystemTime now) const {
-    return login_ && now >= login_->renew_after() && now >= next_try_;
+    // A clock that was set back does not hold it up.
+    const bool is_time = now >= next_try_ || next_try_ > now + kMostPause;
+    return login_ && now >= login_->renew_after() && is_time;
 }
 
 void RenewedLogin::run() {

@@ -1,7 +1,10 @@
+#include <atomic>
 #include <filesystem>
+#include <functional>
 #include <future>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <boost/asio/co_spawn.hpp>
@@ -11,6 +14,7 @@
 #include <gtest/gtest.h>
 
 #include "base/file.hpp"
+#include "client-proxy/login/login_session.hpp"
 #include "client-proxy/login/login_source.hpp"
 #include "unit/client_support.hpp"
 
@@ -54,6 +58,12 @@ protected:
                         .has_value());
         return folder;
     }
+    static bool soon(const std::function<bool()>& claim) {
+        for (int i = 0; i < 1000 && !claim(); ++i) {
+            std::this_thread::sleep_for(10ms);
+        }
+        return claim();
+    }
     static Outcome<LoginPtr> current(LoginSource& source, WaitsFor worth = WaitsFor::person) {
         boost::asio::io_context loop(1);
         auto outcome = boost::asio::co_spawn(loop, source.current(10s, worth), boost::asio::use_future);
@@ -83,6 +93,20 @@ TEST_F(Renewal, ThatFailsIsToldOnceTheCertificateHasExpired) {
     EXPECT_NE(outcome.error().hint, "");
 }
 
+TEST_F(Renewal, IsNotHeldUpByAClockThatWasSetBack) {
+    const auto login = people_.login(now() + 5s, now() - 60min);
+    std::atomic<bool> is_ahead = true;
+    std::atomic<int> failures = 0;
+    RenewedLogin::Hooks hooks;
+    hooks.on_failure = [&](const Refusal&) { ++failures; };
+    const Clock clock = [&] { return is_ahead ? now() + 2h : now(); };
+    RenewedLogin source(keep(login), login, clock, hooks);
+    EXPECT_TRUE(soon([&] { return failures > 0; }));
+    is_ahead = false;
+    const int before = failures;
+    EXPECT_TRUE(soon([&] { return failures > before; })) << "it is tried again";
+}
+
 TEST_F(Renewal, TakesUpWhatAnotherProcessHasRenewed) {
     const auto old = people_.login(now() - 1s);
     const auto fresh = people_.login(now() + 50min);
@@ -101,6 +125,18 @@ TEST_F(Renewal, RefusesAfterALogout) {
     ASSERT_FALSE(outcome.has_value());
     EXPECT_EQ(outcome.error().code, Code::unauthenticated);
     EXPECT_THAT(outcome.error().hint, HasSubstr("postern login"));
+}
+
+TEST_F(Renewal, ALogoutWithoutTheKeyDoesNotClaimThatTheSessionHasEnded) {
+    const auto folder = keep(people_.login(now() + 50min));
+    EXPECT_TRUE(write_file(folder.login_key(), "not a key", 0600).has_value());
+    const auto ended = log_out(folder);
+    ASSERT_FALSE(ended.has_value());
+    EXPECT_THAT(ended.error().message, HasSubstr("the session could not be ended at the CA"));
+    EXPECT_FALSE(std::filesystem::exists(folder.login_certificate()));
+    const auto nobody = log_out(folder);
+    ASSERT_TRUE(nobody.has_value());
+    EXPECT_FALSE(*nobody);
 }
 
 TEST_F(Renewal, ThatNeedsAPersonIsWaitedForWhereSomebodyAsksThem) {
