@@ -3,8 +3,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <future>
+#include <thread>
 #include <utility>
 
 #include <boost/asio/post.hpp>
@@ -24,6 +26,8 @@ constexpr int kProtocol = 1;
 using net::kAwait;
 /// Events that are on their way to the control loop; more are dropped.
 constexpr std::size_t kMostNotes = 4096;
+/// For what clients are told at the end.
+constexpr auto kLastWords = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -72,8 +76,14 @@ void Desk::stop() {
         is_stopping_ = true;
     });
     agent_.stop();
-    // What was queued for clients goes out first.
-    on_loop([] {});
+    // Clients that are not told would start another agent. Those that do not read are not waited for.
+    const auto until = std::chrono::steady_clock::now() + kLastWords;
+    for (bool has_unsent = true; has_unsent && std::chrono::steady_clock::now() < until;) {
+        on_loop([&] { has_unsent = server_->has_unsent(); });
+        if (has_unsent) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        }
+    }
 }
 
 std::chrono::seconds Desk::idle_for() const {

@@ -209,6 +209,11 @@ std::size_t Server::subscribers() const noexcept {
                                                   [](const auto& one) { return one.second->is_subscribed; }));
 }
 
+bool Server::has_unsent() const noexcept {
+    return std::any_of(clients_.begin(), clients_.end(),
+                       [](const auto& one) { return one.second->output_bytes > 0; });
+}
+
 void Server::publish(std::string_view method, const nlohmann::json& params) {
     const std::string line = notification_line(method, params);
     for (const auto& [id, client] : clients_) {

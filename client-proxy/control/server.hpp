@@ -57,6 +57,8 @@ public:
     void publish(std::string_view method, const nlohmann::json& params);
     std::size_t clients() const noexcept { return clients_.size(); }
     std::size_t subscribers() const noexcept;
+    /// Whether something still waits to be written to a client.
+    bool has_unsent() const noexcept;
     /// Whether the client is still connected.
     bool has(ClientId client) const { return clients_.count(client) > 0; }
 

@@ -18,6 +18,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/unique_fd.hpp"
+#include "support/silent_backend.hpp"
 #include "support/stack.hpp"
 
 namespace postern::test {
@@ -487,6 +488,19 @@ TEST_F(AgentTest, RunsPsqlAsTheFirstCommandEver) {
     const Outcome ill = erin.postern({"doctor", "no-such-db"});
     EXPECT_EQ(ill.exit_code, 4) << ill.out;
     EXPECT_THAT(ill.out, HasSubstr("no gateway offers no-such-db"));
+}
+
+TEST_F(AgentTest, WaitKeepsItsTimeoutWhileAGatewayIsSilent) {
+    const SilentBackend silent;
+    const Laptop alice(*stack_, "alice", "waiting");
+    ASSERT_EQ(alice.login().exit_code, 0);
+    const Agent agent(alice, {"--cert", alice.certificate(), "--key", alice.key(), "--gateway",
+                              fmt::format("gw1=127.0.0.1:{}", silent.port())});
+    const auto began = std::chrono::steady_clock::now();
+    const Outcome waited = alice.postern({"wait", "orders-db", "--timeout", "1s"});
+    EXPECT_NE(waited.exit_code, 0);
+    EXPECT_THAT(waited.err, HasSubstr("not ready after 1s"));
+    EXPECT_LT(std::chrono::steady_clock::now() - began, 6s) << "the gateway has ten";
 }
 
 TEST_F(AgentTest, RefusesAnotherUser) {

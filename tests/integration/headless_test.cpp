@@ -113,7 +113,8 @@ TEST_F(Headless, APersonAtATerminalIsAskedOnceAndConnectionsWaitForTheAnswer) {
     EXPECT_EQ(psql(port, "select 'let in'", "carol").out, "let in\n");
     EXPECT_EQ(carol.postern({"agent", "--stop"}).exit_code, 0);
     person.join();
-    EXPECT_EQ(shown.exit_code, 0) << shown.out;
+    std::ifstream log(carol.agent_socket().parent_path() / "agent.log");
+    EXPECT_EQ(shown.exit_code, 0) << shown.out << log.rdbuf();
     EXPECT_EQ(shown.out.find("Password of carol"), shown.out.rfind("Password of carol")) << shown.out;
     EXPECT_EQ(logins("carol"), before + 1);
 }

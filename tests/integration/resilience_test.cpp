@@ -244,7 +244,8 @@ protected:
         ASSERT_EQ(alice_->postern({"agent", "--stop"}).exit_code, 0);
         away_ = std::make_unique<Away>();
         agent_ = std::make_unique<AgentAway>(*stack_, *alice_, *away_);
-        ASSERT_EQ(away_->psql(agent_->port()).out, "let in\n");
+        const Outcome first = away_->psql(agent_->port());
+        ASSERT_EQ(first.out, "let in\n") << first.err;
     }
     void TearDown() override {
         agent_.reset();

@@ -7,9 +7,11 @@
 #include <atomic>
 #include <cstdlib>
 #include <filesystem>
+#include <future>
 #include <string>
 #include <vector>
 
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -248,6 +250,29 @@ TEST_F(ControlServer, TakesNoMoreClientsThanItsBoundAndTheNextAfterOneLeft) {
     say(third, request(1, "hello"));
     EXPECT_NE(hear(third), "");
     EXPECT_EQ(methods_.gone_clients, 1);
+}
+
+TEST_F(ControlServer, KnowsWhetherClientsHaveBeenToldWhatWasPublished) {
+    const auto subscriber = dial();
+    say(subscriber, request(1, "subscribe"));
+    EXPECT_THAT(hear(subscriber), HasSubstr("\"id\":1"));
+    const auto has_unsent = [&](bool publishes) {
+        std::promise<bool> told;
+        boost::asio::post(loops_.at(0), [&] {
+            if (publishes) {
+                server_.publish("event", json::object());
+            }
+            told.set_value(server_.has_unsent());
+        });
+        return told.get_future().get();
+    };
+    EXPECT_TRUE(has_unsent(true));
+    EXPECT_THAT(hear(subscriber), HasSubstr("\"method\":\"event\""));
+    bool is_told = false;
+    for (int i = 0; i < 1000 && !is_told; ++i) {
+        is_told = !has_unsent(false);
+    }
+    EXPECT_TRUE(is_told);
 }
 
 TEST_F(ControlServer, TellsOnlyWhoSubscribed) {
