@@ -65,19 +65,19 @@ std::string_view message_of(Code code) {
     }
 }
 
-/// A certificate is looked at for its time and purpose only where the user CA has signed it. Whoever shows
-/// one is no stranger, and none can hide behind a flood of them.
-bool shows_a_certificate_of_ours(Code reason) {
-    return reason == Code::expired || reason == Code::not_yet_valid || reason == Code::wrong_purpose;
+/// A certificate is looked at for its time only where the user CA has signed it; its purpose comes before its
+/// signature, so that a forged one gets as far. Whoever shows an old one need not have its key: it may be a
+/// person whose desktop is late, or anybody with a copy.
+RecordBudget& budget_of(Shared& shared, Code reason) {
+    const bool is_out_of_time = reason == Code::expired || reason == Code::not_yet_valid;
+    return is_out_of_time ? shared.untimely_certificates : shared.failed_handshakes;
 }
 
 /// Records a handshake that failed. The alert is sent and read by then. Nothing was let in that a missing
 /// record should have stopped: beyond the budget they are counted, and told of together.
 boost::asio::awaitable<void> reject_handshake(Visit& visit, Failure failure) {
-    RecordBudget& budget = visit.worker.shared.failed_handshakes;
-    const bool is_told =
-        shows_a_certificate_of_ours(failure.code) || budget.take(std::chrono::steady_clock::now());
-    if (!is_told) {
+    RecordBudget& budget = budget_of(visit.worker.shared, failure.code);
+    if (!budget.take(std::chrono::steady_clock::now())) {
         co_return;
     }
     const audit::Stage judged = stage_of(failure.code);

@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <array>
 #include <string>
 #include <utility>
 
@@ -68,22 +69,39 @@ asio::awaitable<void> catch_up(Worker& worker) {
     }
 }
 
-/// One record for the handshakes that failed and have none of their own.
-audit::Record record_of_others(std::size_t count) {
-    return audit::record_of_more(count, audit::Stage::tls,
-                                 fmt::format("{} more TLS handshakes failed meanwhile.", count));
+/// Handshakes that failed and have no record of their own, of one kind.
+struct Others {
+    RecordBudget& budget;
+    audit::Stage stage;
+    /// Takes their number.
+    const char* message;
+};
+
+std::array<Others, 2> others(Shared& shared) {
+    return {Others{shared.failed_handshakes, audit::Stage::tls, "{} more TLS handshakes failed meanwhile."},
+            Others{shared.untimely_certificates, audit::Stage::certificate,
+                   "{} more TLS handshakes failed meanwhile, with certificates that had expired or were not "
+                   "valid yet."}};
+}
+
+audit::Record record_of(const Others& kind, std::size_t count) {
+    return audit::record_of_more(count, kind.stage, fmt::format(fmt::runtime(kind.message), count));
 }
 
 asio::awaitable<void> tell_of_others(Worker& worker) {
-    const std::size_t count = worker.shared.failed_handshakes.take_untold();
-    if (count == 0) {
-        co_return;
-    }
-    spdlog::warn("event=connection.rejected more={} stage=tls reason=limit_reached", count);
-    audit::Record record = record_of_others(count);
-    const auto written = co_await worker.shared.audit.async_append(std::move(record));
-    if (!written) {
-        worker.shared.failed_handshakes.put_back(count);
+    const std::array<Others, 2> kinds = others(worker.shared);
+    for (const Others& kind : kinds) {
+        const std::size_t count = kind.budget.take_untold();
+        if (count == 0) {
+            continue;
+        }
+        spdlog::warn("event=connection.rejected more={} stage={} reason=limit_reached", count,
+                     audit::name(kind.stage));
+        audit::Record record = record_of(kind, count);
+        const auto written = co_await worker.shared.audit.async_append(std::move(record));
+        if (!written) {
+            kind.budget.put_back(count);
+        }
     }
 }
 
@@ -132,6 +150,7 @@ Server::Server(std::filesystem::path config, SnapshotPtr snapshot, std::unique_p
               Limits(bounds_of(snapshot_->settings.limits)),
               {},
               ConnectionDirectory(),
+              RecordBudget(snapshot_->settings.limits.failed_handshakes_recorded),
               RecordBudget(snapshot_->settings.limits.failed_handshakes_recorded)},
       loops_(snapshot_->settings.threads) {}
 
@@ -151,8 +170,10 @@ void Server::close() {
         admin_->stop();
     }
     loops_.stop();
-    if (const std::size_t count = shared_.failed_handshakes.take_untold(); count > 0 && audit_) {
-        [[maybe_unused]] const auto told = audit_->append(record_of_others(count));
+    for (const Others& kind : others(shared_)) {
+        if (const std::size_t count = kind.budget.take_untold(); count > 0 && audit_) {
+            [[maybe_unused]] const auto told = audit_->append(record_of(kind, count));
+        }
     }
     // Records that are being synced wake sessions, for which the loops must still be there.
     audit_.reset();
@@ -261,7 +282,9 @@ Result<void> Server::reload() {
     const bool has_other_trust = snapshot_->user_ca.pem() != (*loaded)->user_ca.pem();
     snapshot_ = std::move(*loaded);
     shared_.limits.set(bounds_of(snapshot_->settings.limits));
-    shared_.failed_handshakes.set(snapshot_->settings.limits.failed_handshakes_recorded);
+    for (const Others& kind : others(shared_)) {
+        kind.budget.set(snapshot_->settings.limits.failed_handshakes_recorded);
+    }
     crl_watch_->set(snapshot_);
     for (const auto& worker : workers_) {
         asio::post(worker->loop, [&worker = *worker, snapshot = snapshot_, has_other_trust] {

@@ -31,7 +31,11 @@ struct Shared {
     Limits limits;
     LoginSessions sessions;
     ConnectionDirectory directory;
+    /// Of strangers.
     RecordBudget failed_handshakes;
+    /// Of those who showed a certificate of the user CA before or after its time. Apart, so that strangers
+    /// do not crowd them out; bounded, because a copy of one certificate is enough to be among them.
+    RecordBudget untimely_certificates;
 };
 
 /// One loop's own. Everything but the counters is to be used on the loop's thread; outlives the loop.

@@ -16,7 +16,40 @@ namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 using test::FileSizeLimit;
 
-class GatewayLimits : public GatewayFixture {};
+class GatewayLimits : public GatewayFixture {
+protected:
+    /// What the audit log says of a flood: records of this reason, and how many more it counts at this stage.
+    struct Flood {
+        std::size_t by_themselves = 0;
+        std::size_t together = 0;
+    };
+    Flood flood_of(const std::string& reason, const std::string& stage) const {
+        Flood flood;
+        flood.by_themselves = count("connection.rejected", reason);
+        for (const auto& record : records()) {
+            if (record["postern"].value("stage", "") == stage) {
+                flood.together += record["postern"].value("more", std::size_t{0});
+            }
+        }
+        return flood;
+    }
+    /// Waits until all of them are told of.
+    Flood wait_for_flood(const std::string& reason, const std::string& stage, std::size_t size) const {
+        Flood flood;
+        EXPECT_TRUE(eventually([&] {
+            flood = flood_of(reason, stage);
+            return flood.by_themselves + flood.together == size;
+        })) << flood.by_themselves
+            << " and " << flood.together;
+        return flood;
+    }
+    pki::KeyAndCertificate expired(const std::string& name) const {
+        return mint(name, [](test::OddProfile& profile) {
+            profile.not_before = real_now() - std::chrono::hours(2);
+            profile.not_after = real_now() - std::chrono::hours(1);
+        });
+    }
+};
 
 TEST_F(GatewayLimits, KeepsEachIdentityWithinItsLimit) {
     start(service("echo", echo_port()) + rule("echo"), "connections_per_identity = 1\n");
@@ -56,28 +89,51 @@ TEST_F(GatewayLimits, TellsOfAFloodOfFailedHandshakesTogetherAndOfEveryoneElseBy
         }
     }
     EXPECT_EQ(Visitor(port(), client("alice")).ask("CONNECT echo:7").status, 200U);
-    const auto old = mint("bob", [](test::OddProfile& profile) {
-        profile.not_before = real_now() - std::chrono::hours(2);
-        profile.not_after = real_now() - std::chrono::hours(1);
-    });
-    Visitor(port(), client(old)).ask("CONNECT echo:7");
+    Visitor(port(), client(expired("bob"))).ask("CONNECT echo:7");
     wait_for("connection.rejected", "expired");
-    int by_themselves = 0;
-    std::size_t together = 0;
-    EXPECT_TRUE(eventually([&] {
-        by_themselves = 0;
-        together = 0;
-        for (const auto& record : records()) {
-            if (record["event"].value("reason", "") == "not_tls") {
-                ++by_themselves;
-            }
-            together += record["postern"].value("more", std::size_t{0});
-        }
-        return by_themselves + together == kGarbage;
-    })) << by_themselves
-        << " and " << together;
-    EXPECT_GE(by_themselves, 10);
-    EXPECT_LE(by_themselves, 20) << "what a slow machine adds";
+    const Flood flood = wait_for_flood("not_tls", "tls", kGarbage);
+    EXPECT_GE(flood.by_themselves, 10U);
+    EXPECT_LE(flood.by_themselves, 20U) << "what a slow machine adds";
+}
+
+/// OpenSSL looks at the purpose before it looks at a signature.
+TEST_F(GatewayLimits, AForgedCertificateOfAnotherPurposeIsAStrangers) {
+    const std::string tables = service("echo", echo_port()) + rule("echo");
+    start(tables, "failed_handshakes_recorded = 10\n");
+    test::OddProfile profile = test::login_profile("mallory", real_now());
+    profile.usage = test::Usage::server_auth;
+    const test::Authority foreign = test::make_authority("Foreign", real_now());
+    const pki::KeyAndCertificate pretended{foreign.issuing.key, user_ca_->issuing.certificate};
+    const ClientContext forged = client(test::mint(profile, pretended).value());
+    constexpr int kForged = 40;
+    for (int i = 0; i < kForged; ++i) {
+        Visitor(port(), forged).ask("CONNECT echo:7");
+    }
+    Visitor(port(), client(expired("bob"))).ask("CONNECT echo:7");
+    wait_for("connection.rejected", "expired");
+    const Flood flood = wait_for_flood("wrong_purpose", "tls", kForged);
+    EXPECT_GE(flood.by_themselves, 1U);
+    EXPECT_LE(flood.by_themselves, 20U) << "what a slow machine adds";
+}
+
+/// A certificate is no secret, and a handshake that its time ends proves no key.
+TEST_F(GatewayLimits, TellsOfAFloodWithAnOldCertificateTogetherAndOfStrangersByThemselves) {
+    const std::string tables = service("echo", echo_port()) + rule("echo");
+    start(tables, "failed_handshakes_recorded = 10\n");
+    const ClientContext old = client(expired("bob"));
+    constexpr int kOld = 40;
+    for (int i = 0; i < kOld; ++i) {
+        Visitor(port(), old).ask("CONNECT echo:7");
+    }
+    const Flood flood = wait_for_flood("expired", "certificate", kOld);
+    EXPECT_GE(flood.by_themselves, 10U);
+    EXPECT_LE(flood.by_themselves, 20U) << "what a slow machine adds";
+    {
+        const UniqueFd stranger = connect_to(port());
+        ::send(stranger.get(), "garbage\r\n\r\n", 11, MSG_NOSIGNAL);
+        wait_for("connection.rejected", "not_tls");
+    }
+    EXPECT_EQ(Visitor(port(), client("alice")).ask("CONNECT echo:7").status, 200U);
 }
 
 TEST_F(GatewayLimits, RefusesEverybodyWhileTheAuditLogCannotBeWrittenAndCatchesUpAfter) {
