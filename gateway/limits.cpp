@@ -7,13 +7,17 @@ namespace postern::gateway {
 
 namespace {
 
-/// Logs, epoll and timers of the loops, listeners, the CRL's connection, name look-ups.
+/// Logs, the admin socket, the CRL's connection, name look-ups.
 constexpr std::size_t kReservedFiles = 64;
+/// epoll, eventfd and timerfd. Besides, each loop accepts with a descriptor of its own for each listener.
+constexpr std::size_t kFilesOfALoop = 3;
 
 }  // namespace
 
-Capacity fit_to_files(Capacity wanted, std::size_t most_files) noexcept {
-    const std::size_t files = std::max(most_files, kReservedFiles + 8) - kReservedFiles;
+Capacity fit_to_files(Capacity wanted, std::size_t most_files, Fixtures fixtures) noexcept {
+    const std::size_t reserved =
+        kReservedFiles + fixtures.loops * (kFilesOfALoop + fixtures.listeners) + fixtures.listeners;
+    const std::size_t files = std::max(most_files, reserved + 8) - reserved;
     Capacity fitting;
     fitting.pending = std::min(wanted.pending, files / 4);
     fitting.warm = std::min(wanted.warm, files / 8);

@@ -26,7 +26,13 @@ struct Capacity {
     std::size_t pending = 0;
     std::size_t warm = 0;
 };
-Capacity fit_to_files(Capacity wanted, std::size_t most_files) noexcept;
+/// What the gateway holds open by its very set-up.
+struct Fixtures {
+    std::size_t loops = 1;
+    std::size_t listeners = 1;
+};
+/// `most_files`: RLIMIT_NOFILE. Never less than a few of each kind.
+Capacity fit_to_files(Capacity wanted, std::size_t most_files, Fixtures fixtures) noexcept;
 
 /// Gives its places back when it goes.
 struct Permit {

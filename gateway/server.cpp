@@ -28,21 +28,21 @@ namespace asio = boost::asio;
 
 constexpr std::chrono::seconds kSweepEvery{1};
 
-Capacity capacity_of(const LimitSettings& limits) {
+Capacity capacity_of(const LimitSettings& limits, Fixtures fixtures) {
     rlimit files{};
     const bool is_known = ::getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur != RLIM_INFINITY;
     const Capacity wanted{limits.connections, limits.pending, limits.warm};
-    return is_known ? fit_to_files(wanted, files.rlim_cur) : wanted;
+    return is_known ? fit_to_files(wanted, files.rlim_cur, fixtures) : wanted;
 }
 
-LimitBounds bounds_of(const LimitSettings& limits) {
-    const Capacity fitting = capacity_of(limits);
+LimitBounds bounds_of(const LimitSettings& limits, Fixtures fixtures) {
+    const Capacity fitting = capacity_of(limits, fixtures);
     return LimitBounds{fitting.connections, limits.connections_per_address, limits.connections_per_identity,
                        fitting.warm, limits.warm_per_identity};
 }
 
-void log_capacity(const LimitSettings& limits) {
-    const Capacity fitting = capacity_of(limits);
+void log_capacity(const LimitSettings& limits, Fixtures fixtures) {
+    const Capacity fitting = capacity_of(limits, fixtures);
     if (fitting.connections < limits.connections || fitting.pending < limits.pending ||
         fitting.warm < limits.warm) {
         spdlog::warn("event=limits.reduced connections={} pending={} warm={} hint={}", fitting.connections,
@@ -147,12 +147,14 @@ Server::Server(std::filesystem::path config, SnapshotPtr snapshot, std::unique_p
       audit_(std::move(audit)),
       shared_{std::move(clock),
               *audit_,
-              Limits(bounds_of(snapshot_->settings.limits)),
+              Limits(LimitBounds{}),
               {},
               ConnectionDirectory(),
               RecordBudget(snapshot_->settings.limits.failed_handshakes_recorded),
               RecordBudget(snapshot_->settings.limits.failed_handshakes_recorded)},
-      loops_(snapshot_->settings.threads) {}
+      loops_(snapshot_->settings.threads) {
+    shared_.limits.set(bounds_of(snapshot_->settings.limits, fixtures()));
+}
 
 Server::~Server() {
     close();
@@ -185,13 +187,13 @@ Result<std::unique_ptr<Server>> Server::start(std::filesystem::path config, Cloc
         return snapshot.error();
     }
     log_warnings(**snapshot);
-    log_capacity((*snapshot)->settings.limits);
     auto log = audit::Log::open(log_options((*snapshot)->settings.audit), clock);
     if (!log) {
         return with_context("[audit]", log.error());
     }
     std::unique_ptr<Server> server(
         new Server(std::move(config), std::move(*snapshot), std::move(*log), std::move(clock)));
+    log_capacity(server->snapshot_->settings.limits, server->fixtures());
     if (auto bound = server->bind(); !bound) {
         return bound.error();
     }
@@ -202,6 +204,12 @@ Result<std::unique_ptr<Server>> Server::start(std::filesystem::path config, Cloc
     server->loops_.start();
     server->accept();
     return server;
+}
+
+// `listen` and `threads` do not change without a restart; of another number of addresses after a reload the
+// difference is a few descriptors.
+Fixtures Server::fixtures() const noexcept {
+    return Fixtures{loops_.size(), snapshot_->settings.listen.size()};
 }
 
 Result<void> Server::bind() {
@@ -224,7 +232,7 @@ Result<void> Server::bind() {
 
 void Server::make_workers() {
     const std::size_t pending =
-        std::max<std::size_t>(capacity_of(snapshot_->settings.limits).pending / loops_.size(), 1);
+        std::max<std::size_t>(capacity_of(snapshot_->settings.limits, fixtures()).pending / loops_.size(), 1);
     for (std::size_t i = 0; i < loops_.size(); ++i) {
         workers_.push_back(std::make_unique<Worker>(loops_.at(i), shared_, snapshot_, nullptr, pending));
         net::spawn(loops_.at(i), "sweep", sweep(*workers_.back()));
@@ -281,7 +289,7 @@ Result<void> Server::reload() {
     }
     const bool has_other_trust = snapshot_->user_ca.pem() != (*loaded)->user_ca.pem();
     snapshot_ = std::move(*loaded);
-    shared_.limits.set(bounds_of(snapshot_->settings.limits));
+    shared_.limits.set(bounds_of(snapshot_->settings.limits, fixtures()));
     for (const Others& kind : others(shared_)) {
         kind.budget.set(snapshot_->settings.limits.failed_handshakes_recorded);
     }

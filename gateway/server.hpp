@@ -56,6 +56,7 @@ public:
 private:
     Server(std::filesystem::path config, SnapshotPtr snapshot, std::unique_ptr<audit::Log> audit,
            Clock clock);
+    Fixtures fixtures() const noexcept;
     Result<void> bind();
     void make_workers();
     void accept();

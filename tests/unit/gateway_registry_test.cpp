@@ -64,17 +64,22 @@ TEST(LimitsTest, ARefusalOfTheIdentityKeepsNoPlaceOfTheAddress) {
 
 TEST(LimitsTest, AreKeptWithinTheFilesThatTheProcessMayOpen) {
     const Capacity wanted{16384, 4096, 4096};
-    const Capacity roomy = fit_to_files(wanted, 524288);
+    const Capacity roomy = fit_to_files(wanted, 524288, {2, 1});
     EXPECT_EQ(roomy.connections, wanted.connections);
     EXPECT_EQ(roomy.pending, wanted.pending);
     EXPECT_EQ(roomy.warm, wanted.warm);
-    for (const std::size_t files : {0U, 64U, 80U, 1024U, 20000U}) {
-        const Capacity fitting = fit_to_files(wanted, files);
-        EXPECT_GT(fitting.connections, 0U) << files;
-        EXPECT_GT(fitting.pending, 0U) << files;
-        EXPECT_GT(fitting.warm, 0U) << files;
-        if (files > 72) {
-            EXPECT_LE(2 * fitting.connections + fitting.pending + fitting.warm + 64, files);
+    for (const Fixtures fixtures : {Fixtures{2, 1}, Fixtures{128, 4}}) {
+        // epoll, eventfd and timerfd of each loop, its own descriptor of each listener, and the listeners.
+        const std::size_t own = 64 + fixtures.loops * (3 + fixtures.listeners) + fixtures.listeners;
+        for (const std::size_t files : {std::size_t{0}, std::size_t{64}, std::size_t{80}, own + 8,
+                                        std::size_t{1024}, std::size_t{20000}}) {
+            const Capacity fitting = fit_to_files(wanted, files, fixtures);
+            EXPECT_GT(fitting.connections, 0U) << files;
+            EXPECT_GT(fitting.pending, 0U) << files;
+            EXPECT_GT(fitting.warm, 0U) << files;
+            if (files >= own + 8) {
+                EXPECT_LE(2 * fitting.connections + fitting.pending + fitting.warm + own, files);
+            }
         }
     }
 }
