@@ -149,12 +149,20 @@ namespace {
 struct Accepted {
     int fd = -1;
     int error = 0;
+    /// Who came. The socket itself may have forgotten by now (ENOTCONN): a peer can reset the connection
+    /// before it is accepted.
+    asio::generic::stream_protocol::endpoint remote;
 };
 
 Accepted accept_one(int listening) {
     Accepted accepted;
-    accepted.fd = ::accept4(listening, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (accepted.fd < 0) accepted.error = errno;
+    auto length = static_cast<socklen_t>(accepted.remote.capacity());
+    accepted.fd = ::accept4(listening, accepted.remote.data(), &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (accepted.fd < 0) {
+        accepted.error = errno;
+    } else {
+        accepted.remote.resize(length);
+    }
     return accepted;
 }
 
@@ -183,7 +191,7 @@ struct Listener::AcceptLoop {
             const Accepted accepted = accept_one(door.descriptor.native_handle());
             if (accepted.fd >= 0) {
                 asio::generic::stream_protocol::socket socket(loop, protocol_of(accepted.fd), accepted.fd);
-                state->serve(loop, index, PlainStream(std::move(socket)));
+                state->serve(loop, index, PlainStream(std::move(socket), accepted.remote));
             } else if (is_out_of_resources(accepted.error)) {
                 spdlog::warn("event=accept.paused error=\"{}\"", std::strerror(accepted.error));
                 door.pause.expires_after(kPauseWithoutDescriptors);

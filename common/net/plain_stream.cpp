@@ -89,6 +89,11 @@ PlainStream::PlainStream(Socket socket) : socket_(std::move(socket)) {
     }
 }
 
+PlainStream::PlainStream(Socket socket, const asio::generic::stream_protocol::endpoint& remote)
+    : PlainStream(std::move(socket)) {
+    accepted_from_ = to_endpoint(remote);
+}
+
 void PlainStream::when(asio::socket_base::wait_type what, ReadyListenerPtr listener) {
     if (is_cancelled_) return tell_soon(std::move(listener), cancelled());
     socket_.async_wait(what, [this, listener = std::move(listener)](const boost::system::error_code& error) {
@@ -270,6 +275,7 @@ Endpoint PlainStream::local() const {
 }
 
 Endpoint PlainStream::remote() const {
+    if (accepted_from_) return *accepted_from_;
     boost::system::error_code error;
     const auto endpoint = socket_.remote_endpoint(error);
     return error ? Endpoint() : to_endpoint(endpoint);

@@ -30,6 +30,9 @@ public:
     /// Any stream socket; sets non-blocking mode, and where it is TCP TCP_NODELAY, SO_KEEPALIVE and a bound
     /// on what waits in the kernel to be sent.
     explicit PlainStream(boost::asio::generic::stream_protocol::socket socket);
+    /// One that was accepted from `remote`, which remote() then says for good.
+    PlainStream(boost::asio::generic::stream_protocol::socket socket,
+                const boost::asio::generic::stream_protocol::endpoint& remote);
 
     void when_readable(ReadyListenerPtr listener) override;
     Result<std::optional<std::size_t>> try_read(Buffer into) override;
@@ -70,7 +73,7 @@ public:
     /// Ends the connection as if it had been lost: reading fails with end_of_stream on TLS, writing too.
     void give_up() noexcept;
 
-    /// Empty addresses once the connection is gone.
+    /// Empty addresses once the connection is gone; of one that was accepted, the remote one stays.
     Endpoint local() const;
     Endpoint remote() const;
     bool is_open() const noexcept { return socket_.is_open(); }
@@ -93,6 +96,8 @@ private:
     static constexpr std::size_t kAhead = 128;
 
     boost::asio::generic::stream_protocol::socket socket_;
+    /// Of one that was accepted: the kernel forgets it when the peer resets the connection.
+    std::optional<Endpoint> accepted_from_;
     std::array<unsigned char, kAhead> ahead_;
     std::uint8_t ahead_begin_ = 0;
     std::uint8_t ahead_end_ = 0;

@@ -1,5 +1,6 @@
 // Streams, listeners, deadlines, and the bounds on how many may come.
 #include <linux/sockios.h>
+#include <netinet/in.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -7,6 +8,7 @@
 #include <atomic>
 #include <chrono>
 #include <filesystem>
+#include <future>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -152,6 +154,35 @@ TEST(Listener, RefusesAPortThatIsTaken) {
     const auto second = Listener::bind(parse_address("127.0.0.1:" + std::to_string(first.port())).value());
     ASSERT_TRUE(second.has_error());
     EXPECT_EQ(second.error().code, Code::already_exists);
+}
+
+TEST(Listener, KnowsWhoCameAlsoWhenTheyHaveResetTheConnectionBeforeItWasAccepted) {
+    EventLoops loops(1);
+    Listener listener = Listener::bind(parse_address("127.0.0.1:0").value()).value();
+    sockaddr_in own{};
+    {
+        const UniqueFd peer(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        sockaddr_in to{};
+        to.sin_family = AF_INET;
+        to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        to.sin_port = htons(listener.port());
+        ASSERT_EQ(::connect(peer.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to), 0);
+        socklen_t size = sizeof own;
+        ASSERT_EQ(::getsockname(peer.get(), reinterpret_cast<sockaddr*>(&own), &size), 0);
+        const struct ::linger at_once { 1, 0 };
+        ASSERT_EQ(::setsockopt(peer.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once), 0);
+    }
+    std::promise<Endpoint> met;
+    listener.accept_on(loops, [&met](boost::asio::io_context&, std::size_t, PlainStream stream) {
+        const PlainStream moved = std::move(stream);
+        met.set_value(moved.remote());
+    });
+    loops.start();
+    const Endpoint remote = met.get_future().get();
+    EXPECT_EQ(remote.address, "127.0.0.1");
+    EXPECT_EQ(remote.port, ntohs(own.sin_port));
+    listener.stop();
+    loops.stop();
 }
 
 TEST(Listener, MakesAUnixSocketForItsOwnerAlone) {
