@@ -61,9 +61,8 @@ struct Tunnel {
     std::chrono::milliseconds backend_timeout;
     std::optional<net::PlainStream> backend;
     std::optional<FirstAnswer> first_answer;
+    /// Of the relay, and of what was handed on before it.
     net::RelayCounters counters;
-    /// Forwarded before the relay.
-    std::uint64_t early_bytes = 0;
     LiveTunnel live;
 };
 using TunnelPtr = std::unique_ptr<Tunnel>;
@@ -174,6 +173,7 @@ void forward_at_once(Tunnel& tunnel, std::string& early) {
     const net::Bytes bytes(reinterpret_cast<const unsigned char*>(early.data()), early.size());
     const auto sent = tunnel.backend->try_write(bytes);
     if (sent) {
+        tunnel.counters.a_to_b += *sent;
         early.erase(0, *sent);
     }
 }
@@ -185,8 +185,23 @@ boost::asio::awaitable<Result<void>> forward_rest(Tunnel& tunnel, std::string ea
     }
     const std::function<void()> cut = [&tunnel] { tunnel.live.cut(Code::backend_timed_out); };
     const net::Deadline deadline(tunnel.backend->executor(), tunnel.backend_timeout, cut);
-    const net::Bytes bytes(reinterpret_cast<const unsigned char*>(early.data()), early.size());
-    co_return co_await tunnel.backend->write_all(bytes);
+    net::Bytes rest(reinterpret_cast<const unsigned char*>(early.data()), early.size());
+    // Not write_all(): what has gone counts, also when the rest does not go.
+    while (true) {
+        const auto sent = tunnel.backend->try_write(rest);
+        if (!sent) {
+            co_return sent.error();
+        }
+        tunnel.counters.a_to_b += *sent;
+        rest = rest.subspan(*sent);
+        if (rest.empty()) {
+            co_return Result<void>();
+        }
+        auto ready = co_await tunnel.backend->wait_writable();
+        if (!ready) {
+            co_return ready.error();
+        }
+    }
 }
 
 /// Writes connection.closed: once for each connection.accepted.
@@ -218,7 +233,6 @@ net::RelayEnd broken(net::Side side, const Failure& failure) {
 
 /// Tells the client that it is let in, and the backend what the client has said. An end when that fails.
 boost::asio::awaitable<std::optional<net::RelayEnd>> start(Visit& visit, Tunnel& tunnel, std::string early) {
-    const std::uint64_t early_bytes = early.size();
     if (!tunnel.live.cut_reason()) {
         forward_at_once(tunnel, early);
     }
@@ -231,7 +245,6 @@ boost::asio::awaitable<std::optional<net::RelayEnd>> start(Visit& visit, Tunnel&
     if (!forwarded) {
         co_return broken(net::Side::b, forwarded.error());
     }
-    tunnel.early_bytes = early_bytes;
     co_return std::nullopt;
 }
 
@@ -329,7 +342,7 @@ boost::asio::awaitable<TunnelPtr> open_tunnel(Visit& visit, TunnelRequest reques
 
 /// Closes what is left of it, and records the end.
 boost::asio::awaitable<void> finish(Visit& visit, Tunnel& tunnel, net::RelayEnd relayed) {
-    relayed.bytes_a_to_b += tunnel.early_bytes;
+    relayed.bytes_a_to_b = tunnel.counters.a_to_b;
     co_await note_goodbye(visit, relayed);
     TunnelEnd end = tunnel_end(relayed, tunnel.live.cut_reason());
     end.duration = steady_clock::now() - tunnel.started_at;

@@ -42,6 +42,7 @@ public:
 };
 
 /// Live byte counts of a relay, for whoever lists connections. Written by the relay's thread, read by any.
+/// The relay adds to what they say when it begins, so that what was carried before it counts, too.
 struct RelayCounters {
     std::atomic<std::uint64_t> a_to_b = 0;
     std::atomic<std::uint64_t> b_to_a = 0;

@@ -62,9 +62,9 @@ TEST_F(GatewayAdmin, ListsWhoIsInAndNoLongerWhoHasLeft) {
     start(service("echo", echo_port()) + rule("echo"));
     EXPECT_THAT(sessions().out, HasSubstr("Nobody is connected."));
     Visitor alice(port(), client("alice"));
-    const std::string id = alice.ask("CONNECT echo:7").field("Postern-Connection");
+    const std::string id = alice.ask("CONNECT echo:7", {}, "early ").field("Postern-Connection");
     alice.send("hello");
-    ASSERT_EQ(alice.read(5), "hello");
+    ASSERT_EQ(alice.read(11), "early hello");
     {
         Visitor bob(port(), client("bob"));
         ASSERT_EQ(bob.ask("CONNECT echo:7").status, 200U);
@@ -76,8 +76,8 @@ TEST_F(GatewayAdmin, ListsWhoIsInAndNoLongerWhoHasLeft) {
         EXPECT_EQ(alices[0]["service"], "echo");
         EXPECT_EQ(alices[0]["groups"][0], "analysts");
         EXPECT_THAT(alices[0]["source"].get<std::string>(), HasSubstr("127.0.0.1:"));
-        EXPECT_EQ(alices[0]["bytes_from_client"], 5);
-        EXPECT_EQ(alices[0]["bytes_from_backend"], 5);
+        EXPECT_EQ(alices[0]["bytes_from_client"], 11);
+        EXPECT_EQ(alices[0]["bytes_from_backend"], 11);
         EXPECT_TRUE(session_list(SessionsQuery{"", "other", false}).empty());
         const Said said = sessions();
         EXPECT_THAT(said.out, HasSubstr(id));

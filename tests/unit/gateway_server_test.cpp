@@ -44,6 +44,24 @@ TEST_F(GatewayServer, CarriesBytesAfterTheRecordAndClosesWithOne) {
     EXPECT_TRUE(eventually([&] { return server_->tunnels() == 0; }));
 }
 
+TEST_F(GatewayServer, CountsWhatItHandedOnOfAClientThatWasGoneBeforeItsAnswer) {
+    const SmallBackend postgres;
+    start(service("orders-db", postgres.port(), "postgres") + rule("orders-db"));
+    Visitor alice(port(), client("alice"));
+    alice.send(
+        "CONNECT orders-db:5432 HTTP/1.1\r\nHost: gateway\r\nPostern-Backend-Start: postgres-tls\r\n\r\n"
+        "ClientHello");
+    const UniqueFd backend = postgres.accept_one();
+    char bytes[32] = {};
+    ASSERT_EQ(::recv(backend.get(), bytes, 8, MSG_WAITALL), 8) << "SSLRequest";
+    alice.reset();
+    ASSERT_EQ(::send(backend.get(), "S", 1, MSG_NOSIGNAL), 1);
+    EXPECT_EQ(::recv(backend.get(), bytes, 11, MSG_WAITALL), 11);
+    const auto closed = wait_for("connection.closed");
+    EXPECT_EQ(closed["source"]["bytes"], 11) << closed;
+    EXPECT_EQ(closed["postern"]["closed_by"], "client");
+}
+
 TEST_F(GatewayServer, CarriesTwentyMegabytesUnchanged) {
     start(service("echo", echo_port()) + rule("echo"));
     Visitor alice(port(), client("alice"));

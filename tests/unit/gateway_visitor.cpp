@@ -67,6 +67,13 @@ SmallBackend::~SmallBackend() {
     }
 }
 
+UniqueFd SmallBackend::accept_one() const {
+    UniqueFd peer(::accept(listener_.get(), nullptr, nullptr));
+    const timeval patience{20, 0};
+    ::setsockopt(peer.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    return peer;
+}
+
 void SmallBackend::serve() {
     while (true) {
         const UniqueFd peer(::accept(listener_.get(), nullptr, nullptr));
@@ -118,6 +125,12 @@ void Visitor::send(std::string_view text) {
 void Visitor::shut_down() {
     SSL_shutdown(ssl_.get());
     ::shutdown(fd_.get(), SHUT_WR);
+}
+
+void Visitor::reset() {
+    const linger at_once{1, 0};
+    ::setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    fd_ = UniqueFd();
 }
 
 std::string Visitor::read(std::size_t size) {

@@ -36,6 +36,9 @@ public:
     SmallBackend(const SmallBackend&) = delete;
     SmallBackend& operator=(const SmallBackend&) = delete;
     unsigned short port() const { return port_; }
+    /// Where there is no answer: the next connection, whose reading gives up after 20 seconds. The caller is
+    /// the backend then.
+    UniqueFd accept_one() const;
     /// Connections that ended with a reset, of those that it echoed.
     int resets() const { return resets_; }
 
@@ -68,6 +71,8 @@ public:
     bool is_greeted() const { return is_greeted_; }
     void send(std::string_view text);
     void shut_down();
+    /// Closes at once with a reset; good for nothing else after.
+    void reset();
     /// Up to `size` bytes; fewer at the end.
     std::string read(std::size_t size);
     bool is_closed() { return read(1).empty(); }
