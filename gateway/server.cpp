@@ -56,16 +56,31 @@ void log_cut(std::size_t count, const char* why) {
     }
 }
 
-/// Writes what the audit log did not take when it was due.
+/// Writes what the audit log did not take when it was due. A record is among the unwritten again only when it
+/// was not taken: at a stop nobody may write it a second time.
 asio::awaitable<void> catch_up(Worker& worker) {
     while (!worker.unwritten.empty()) {
-        audit::Record record = worker.unwritten.front();
-        const auto written = co_await worker.shared.audit.async_append(std::move(record));
+        audit::Record record = std::move(worker.unwritten.front());
+        worker.unwritten.pop_front();
+        audit::Record attempt = record;
+        const auto written = co_await worker.shared.audit.async_append(std::move(attempt));
         if (!written) {
+            worker.unwritten.push_front(std::move(record));
             co_return;
         }
-        spdlog::info("event=audit.written_late id={}", worker.unwritten.front().connection_id);
-        worker.unwritten.pop_front();
+        spdlog::info("event=audit.written_late id={}", record.connection_id);
+    }
+}
+
+/// The last attempt, after the loops.
+void write_rest(Worker& worker, audit::Log& log) {
+    std::size_t lost = 0;
+    for (const audit::Record& record : worker.unwritten) {
+        lost += log.append(record) ? 0 : 1;
+    }
+    worker.unwritten.clear();
+    if (lost > 0) {
+        spdlog::error("event=audit.not_written action=connection.closed count={}", lost);
     }
 }
 
@@ -172,6 +187,11 @@ void Server::close() {
         admin_->stop();
     }
     loops_.stop();
+    if (audit_) {
+        for (const auto& worker : workers_) {
+            write_rest(*worker, *audit_);
+        }
+    }
     for (const Others& kind : others(shared_)) {
         if (const std::size_t count = kind.budget.take_untold(); count > 0 && audit_) {
             [[maybe_unused]] const auto told = audit_->append(record_of(kind, count));

@@ -161,6 +161,21 @@ TEST_F(GatewayLimits, RefusesEverybodyWhileTheAuditLogCannotBeWrittenAndCatchesU
     EXPECT_EQ(Visitor(port(), client("bob")).ask("CONNECT echo:7").status, 200U);
 }
 
+TEST_F(GatewayLimits, WritesAtItsStopWhatTheAuditLogDidNotTakeWhenItWasDue) {
+    start(service("echo", echo_port()) + rule("echo"));
+    Visitor alice(port(), client("alice"));
+    const auto answer = alice.ask("CONNECT echo:7");
+    ASSERT_EQ(answer.status, 200U);
+    {
+        const FileSizeLimit full(fs::file_size(folder_ / "audit.jsonl"));
+        alice.shut_down();
+        EXPECT_TRUE(alice.is_closed());
+        EXPECT_TRUE(eventually([&] { return server_->tunnels() == 0; }));
+    }
+    server_->close();
+    EXPECT_EQ(count("connection.closed", {}, answer.field("Postern-Connection")), 1U);
+}
+
 TEST_F(GatewayLimits, PeersThatAreNoTlsClientsLeaveOneRecordEach) {
     start(service("echo", echo_port()) + rule("echo"), "handshake_timeout = \"1s\"\n");
     { const UniqueFd health_check = connect_to(port()); }
