@@ -298,10 +298,17 @@ Result<void> Server::reload() {
         spdlog::error("event=audit.not_reopened detail={}", quoted(reopened.error().detail, 512));
     }
     auto loaded = Snapshot::load(config_, shared_.clock());
-    record_reload(loaded);
+    auto recorded = record_reload(loaded);
     if (!loaded) {
         return loaded.error();
     }
+    // As with a connection: what cannot be recorded does not happen.
+    if (!recorded) {
+        spdlog::error("event=config.not_reloaded file={} reason={}", config_.string(),
+                      name(recorded.error().code));
+        return recorded;
+    }
+    spdlog::info("event=config.reloaded file={}", config_.string());
     log_warnings(**loaded);
     const auto late = changes_that_need_restart(snapshot_->settings, (*loaded)->settings);
     if (!late.empty()) {
@@ -327,13 +334,12 @@ Result<void> Server::reload() {
     return {};
 }
 
-void Server::record_reload(const Result<SnapshotPtr>& loaded) {
+Result<void> Server::record_reload(const Result<SnapshotPtr>& loaded) {
     audit::Record record;
     record.action = "config.reloaded";
     record.is_success = loaded.has_value();
     if (loaded) {
         record.message = "The configuration was read again and is in force.";
-        spdlog::info("event=config.reloaded file={}", config_.string());
     } else {
         record.reason = loaded.error().code;
         record.message = "The configuration could not be read; the old one stays in force.";
@@ -341,10 +347,13 @@ void Server::record_reload(const Result<SnapshotPtr>& loaded) {
                       quoted(loaded.error().detail, 2048));
     }
     record.extra = {{"file", {{"path", config_.string()}}}};
-    if (auto appended = audit_->append(record); !appended) {
+    auto appended = audit_->append(record);
+    if (!appended) {
         spdlog::error("event=audit.not_written action={} detail={}", record.action,
                       quoted(appended.error().detail, 512));
+        return Failure{Code::audit_unavailable, appended.error().detail};
     }
+    return {};
 }
 
 void Server::stop_accepting() {

@@ -37,7 +37,8 @@ public:
     const Snapshot& snapshot() const noexcept { return *snapshot_; }
 
     /// Reads the configuration and the files that it names again. For connections from now on; live tunnels
-    /// that it no longer allows are cut. On a failure the old one stays in force.
+    /// that it no longer allows are cut. On a failure the old one stays in force, also when the audit log
+    /// cannot be written (Code::audit_unavailable).
     Result<void> reload();
 
     /// No new connections, no new tunnels. What carries no tunnel is closed at once: handshakes, warm
@@ -61,7 +62,7 @@ private:
     void make_workers();
     void accept();
     void publish(const RevocationsPtr& revocations);
-    void record_reload(const Result<SnapshotPtr>& loaded);
+    Result<void> record_reload(const Result<SnapshotPtr>& loaded);
 
     std::filesystem::path config_;
     SnapshotPtr snapshot_;

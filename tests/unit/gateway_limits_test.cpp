@@ -176,6 +176,22 @@ TEST_F(GatewayLimits, WritesAtItsStopWhatTheAuditLogDidNotTakeWhenItWasDue) {
     EXPECT_EQ(count("connection.closed", {}, answer.field("Postern-Connection")), 1U);
 }
 
+TEST_F(GatewayLimits, RulesThatCannotBeRecordedDoNotComeIntoForce) {
+    const std::string echo = service("echo", echo_port());
+    start(echo + rule("echo"));
+    write_config(echo);
+    {
+        const FileSizeLimit full(fs::file_size(folder_ / "audit.jsonl"));
+        const auto refused = server_->reload();
+        ASSERT_FALSE(refused);
+        EXPECT_EQ(refused.error().code, Code::audit_unavailable);
+    }
+    EXPECT_EQ(Visitor(port(), client("alice")).ask("CONNECT echo:7").status, 200U);
+    ASSERT_TRUE(server_->reload());
+    EXPECT_EQ(count("config.reloaded"), 1U);
+    EXPECT_EQ(Visitor(port(), client("alice")).ask("CONNECT echo:7").status, 403U);
+}
+
 TEST_F(GatewayLimits, PeersThatAreNoTlsClientsLeaveOneRecordEach) {
     start(service("echo", echo_port()) + rule("echo"), "handshake_timeout = \"1s\"\n");
     { const UniqueFd health_check = connect_to(port()); }
