@@ -93,8 +93,8 @@ boost::asio::awaitable<void> reject_handshake(Visit& visit, Failure failure) {
     co_await append(visit.worker, std::move(record));
 }
 
-/// The handshake, and who it was with. False when the connection has ended.
-boost::asio::awaitable<bool> greet(Visit& visit) {
+/// The handshake, and who it was with. False when the connection has ended. It is `undecided` until then.
+boost::asio::awaitable<bool> greet(Visit& visit, [[maybe_unused]] Counted undecided) {
     const SnapshotPtr snapshot = visit.worker.snapshot;
     std::optional<Failure> failure;
     {
@@ -269,7 +269,7 @@ boost::asio::awaitable<std::unique_ptr<Asked>> next_tunnel(Visit& visit) {
 
 }  // namespace
 
-boost::asio::awaitable<void> serve_connection(Worker& worker, net::PlainStream socket) {
+boost::asio::awaitable<void> serve_connection(Worker& worker, net::PlainStream socket, Counted undecided) {
     net::Endpoint source = socket.remote();
     socket.expect(kLiveness);
     Visit visit{worker,
@@ -282,7 +282,7 @@ boost::asio::awaitable<void> serve_connection(Worker& worker, net::PlainStream s
     if (worker.is_draining) {
         visit.client.cancel();
     }
-    const bool is_known = co_await greet(visit);
+    const bool is_known = co_await greet(visit, std::move(undecided));
     if (!is_known) {
         co_return;
     }

@@ -3,6 +3,7 @@
 
 #include <boost/asio/awaitable.hpp>
 
+#include "gateway/counted.hpp"
 #include "gateway/worker.hpp"
 #include "net/plain_stream.hpp"
 
@@ -10,6 +11,6 @@ namespace postern::gateway {
 
 /// To be spawned on the worker's loop. Ends when the connection has; every refusal and every tunnel has then
 /// its records.
-boost::asio::awaitable<void> serve_connection(Worker& worker, net::PlainStream socket);
+boost::asio::awaitable<void> serve_connection(Worker& worker, net::PlainStream socket, Counted undecided);
 
 }  // namespace postern::gateway

@@ -95,12 +95,12 @@ private:
     void watch_drain() {
         const auto now = steady_clock::now();
         const bool is_late = cut_until_ && now >= *cut_until_;
-        if (server_.tunnels() == 0 || is_late) {
+        if (server_.is_drained() || is_late) {
             loop_.stop();
             return;
         }
         if (!cut_until_ && now >= *drain_until_) {
-            had_to_cut_ = true;
+            had_to_cut_ = server_.tunnels() > 0;
             spdlog::warn("event=gateway.cutting tunnels={}", server_.tunnels());
             server_.cut_all(Code::shutting_down);
             cut_until_ = now + kLastWords;

@@ -18,6 +18,7 @@
 #include "base/memory.hpp"
 #include "base/process.hpp"
 #include "gateway/connection.hpp"
+#include "gateway/counted.hpp"
 #include "gateway/records.hpp"
 
 namespace postern::gateway {
@@ -261,10 +262,12 @@ void Server::make_workers() {
 
 void Server::accept() {
     for (net::Listener& listener : listeners_) {
-        listener.accept_on(
-            loops_, [this](asio::io_context& loop, std::size_t index, net::PlainStream stream) {
-                net::spawn(loop, "connection", serve_connection(*workers_[index], std::move(stream)));
-            });
+        listener.accept_on(loops_, [this](asio::io_context& loop, std::size_t index,
+                                          net::PlainStream stream) {
+            Worker& worker = *workers_[index];
+            Counted undecided(worker.undecided);
+            net::spawn(loop, "connection", serve_connection(worker, std::move(stream), std::move(undecided)));
+        });
     }
     if (admin_) {
         const AdminSocket::Kill kill = [this](const std::string& id) {
@@ -381,6 +384,12 @@ std::size_t Server::tunnels() const {
         count += worker->tunnels.load();
     }
     return count;
+}
+
+bool Server::is_drained() const {
+    return std::ranges::all_of(workers_, [](const auto& worker) {
+        return worker->is_draining.load() && worker->tunnels.load() == 0 && worker->undecided.load() == 0;
+    });
 }
 
 bool Server::check_alive() {

@@ -47,6 +47,9 @@ public:
     /// Cuts every tunnel. Their records are written when tunnels() is 0.
     void cut_all(Code reason);
     std::size_t tunnels() const;
+    /// After stop_accepting(): whether every loop has heard of it, no tunnel is left, and whoever was in the
+    /// middle of a handshake or a refusal then has the record of it. Until then close() would lose records.
+    bool is_drained() const;
     /// Ends the loops and everything on them, and closes the audit log with its last checkpoint. Waits for no
     /// peer.
     void close();

@@ -10,6 +10,7 @@
 #include "base/log.hpp"
 #include "gateway/authorize.hpp"
 #include "gateway/backend_start.hpp"
+#include "gateway/counted.hpp"
 #include "gateway/first_answer.hpp"
 #include "gateway/records.hpp"
 #include "http/server.hpp"
@@ -30,18 +31,6 @@ constexpr auto kGoodbyePatience = std::chrono::milliseconds(250);
 constexpr net::PlainStream::Liveness kBackendLiveness{std::chrono::seconds(60), std::chrono::seconds(15), 4,
                                                       std::nullopt};
 
-/// Counts a tunnel of the worker from its judgement until its last record is written.
-class Counted {
-public:
-    explicit Counted(std::atomic<std::size_t>& count) : count_(count) { ++count_; }
-    ~Counted() { --count_; }
-    Counted(const Counted&) = delete;
-    Counted& operator=(const Counted&) = delete;
-
-private:
-    std::atomic<std::size_t>& count_;
-};
-
 /// What the judgement gives to one that may pass.
 struct Admission {
     const Service* service = nullptr;
@@ -55,6 +44,7 @@ struct Tunnel {
     Tunnel(Visit& visit, Admission admission, const std::string& service_name);
 
     const steady_clock::time_point started_at = steady_clock::now();
+    /// From its judgement until its last record is written.
     Counted counted;
     Permit permit;
     Protocol protocol;

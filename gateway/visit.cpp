@@ -8,6 +8,7 @@
 
 #include "base/log.hpp"
 #include "gateway/answers.hpp"
+#include "gateway/counted.hpp"
 #include "gateway/records.hpp"
 #include "http/server.hpp"
 #include "net/linger.hpp"
@@ -41,6 +42,17 @@ Result<void> check_still_trusted(Visit& visit) {
                                    visit.worker.shared.clock());
 }
 
+namespace {
+
+/// A stop waits for the record, and not for the client that reads its answer.
+boost::asio::awaitable<Result<void>> append_refusal(Worker& worker, audit::Record record) {
+    const Counted undecided(worker.undecided);
+    auto appended = co_await append(worker, std::move(record));
+    co_return appended;
+}
+
+}  // namespace
+
 boost::asio::awaitable<void> refuse(Visit& visit, Failure failure, std::string service) {
     const std::string user = visit.identity ? (*visit.identity)->login.name : std::string();
     const RefusalSubject subject{user, service, visit.id};
@@ -59,7 +71,7 @@ boost::asio::awaitable<void> refuse(Visit& visit, Failure failure, std::string s
     } else if (const net::TlsPeer peer = visit.client.peer(); peer.certificate) {
         name_claim(record, *peer.certificate);
     }
-    const auto appended = co_await append(visit.worker, std::move(record));
+    const auto appended = co_await append_refusal(visit.worker, std::move(record));
     if (!appended) {
         problem = problem_of(Code::audit_unavailable, subject);
     }

@@ -53,8 +53,6 @@ struct Worker {
     SnapshotPtr snapshot;
     /// Null while there is no CRL.
     RevocationsPtr revocations;
-    /// No new tunnels: the gateway is shutting down.
-    bool is_draining = false;
     net::PendingConnections pending;
     /// Those that are warm. Their bound is that of Limits: here nobody is cut for a newer one.
     net::PendingConnections warm{std::numeric_limits<std::size_t>::max()};
@@ -64,8 +62,13 @@ struct Worker {
     /// Bounded by the tunnels that were open then: without an audit log nobody is let in.
     std::deque<audit::Record> unwritten;
 
+    /// No new tunnels: the gateway is shutting down. Read by any thread, which finds in the two numbers below
+    /// every tunnel that was let in before.
+    std::atomic<bool> is_draining = false;
     /// Tunnels that are being opened or are open, until their last record is written. Read by any thread.
     std::atomic<std::size_t> tunnels = 0;
+    /// Handshakes and refusals whose record, if they get one, is not written yet. Read by any thread.
+    std::atomic<std::size_t> undecided = 0;
     /// The last beat that this loop's thread has answered.
     std::atomic<std::uint64_t> beat = 0;
 

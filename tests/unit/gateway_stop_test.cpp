@@ -65,6 +65,7 @@ TEST_F(GatewayStop, IsAtOnceWhenThereIsNoTunnelWhateverElseIsConnectedAndWhether
     EXPECT_TRUE(warm.is_closed());
     EXPECT_TRUE(kept_alive.is_closed());
     EXPECT_NE(last_record().find("\"checkpoint\""), std::string::npos) << last_record();
+    EXPECT_EQ(count("connection.rejected", "shutting_down"), 1U) << "the handshake that was under way";
 }
 
 TEST_F(GatewayStop, WaitsForATunnelAndNoLongerThanForThat) {
