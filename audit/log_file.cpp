@@ -103,6 +103,8 @@ Result<Head> LogFile::load_head() const {
 }
 
 Result<void> LogFile::attach() {
+    // What stands on the disk counts from now on, a part of a line among it.
+    has_partial_line_ = false;
     auto attached = find_place();
     if (!attached) {
         // Not to be written to: the next refresh() looks again.
@@ -489,11 +491,13 @@ Result<void> LogFile::refresh() {
     struct stat ours {};
     const bool is_there = ::stat(options_.file.c_str(), &at_path) == 0;
     const bool is_open = file_ && ::fstat(file_->get(), &ours) == 0;
-    if (!is_there || !is_open || at_path.st_ino != ours.st_ino || at_path.st_dev != ours.st_dev ||
-        static_cast<std::uint64_t>(at_path.st_size) < size_) {
+    // Behind a part of a line that this process could not take back, another one may have cut it off and gone
+    // on: what is to be cut off now is to be seen on the disk.
+    if (has_partial_line_ || !is_there || !is_open || at_path.st_ino != ours.st_ino ||
+        at_path.st_dev != ours.st_dev || static_cast<std::uint64_t>(at_path.st_size) < size_) {
         return attach();
     }
-    if (static_cast<std::uint64_t>(at_path.st_size) == size_ || has_partial_line_) {
+    if (static_cast<std::uint64_t>(at_path.st_size) == size_) {
         return {};
     }
     auto reader = LineReader::open(options_.file, size_);

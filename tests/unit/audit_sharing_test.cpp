@@ -1,8 +1,10 @@
 // A log that several processes write: they wait for each other, and for nothing that is not theirs.
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <filesystem>
 #include <string>
@@ -16,6 +18,17 @@
 #include "audit/writer_lock.hpp"
 #include "net/event_loops.hpp"
 #include "unit/audit_log_fixture.hpp"
+#include "unit/file_size_limit.hpp"
+
+/// A disk on which nothing can be cut off while a test says so. In place of the C library's.
+static std::atomic<bool> cannot_truncate = false;
+extern "C" int ftruncate(int fd, off_t size) noexcept {
+    if (cannot_truncate) {
+        errno = EIO;
+        return -1;
+    }
+    return static_cast<int>(::syscall(SYS_ftruncate, fd, size));
+}
 
 namespace postern::audit {
 namespace {
@@ -114,6 +127,23 @@ TEST_F(AuditSharing, RefusesSharedRecordsOnceAnotherOrAnOlderLogIsInItsPlace) {
     // What was in its place comes back.
     put(newer_file, newer_head);
     EXPECT_TRUE(log->append(record("carol")).has_value());
+    expect_whole();
+}
+
+TEST_F(AuditSharing, APartOfALineThatCouldNotBeTakenBackCostsOthersNoRecord) {
+    const auto one = open();
+    const auto other = open();
+    ASSERT_TRUE(one->append(record("alice")).has_value());
+    {
+        const test::FileSizeLimit full(fs::file_size(options.file) + 40);
+        cannot_truncate = true;
+        EXPECT_FALSE(one->append(record("bertram")).has_value());
+        cannot_truncate = false;
+    }
+    ASSERT_TRUE(other->append(record("carol")).has_value());
+    ASSERT_TRUE(one->append(record("daniel")).has_value());
+    EXPECT_EQ(count("carol"), 1U);
+    EXPECT_EQ(count("daniel"), 1U);
     expect_whole();
 }
 
