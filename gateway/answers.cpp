@@ -103,6 +103,8 @@ std::string cut_message(Code code, std::string_view user, std::string_view servi
     switch (code) {
         case Code::expired:
             return "Your login certificate has expired and was not renewed.";
+        case Code::crl_stale:
+            return "The gateway's list of revoked certificates no longer speaks of your login certificate.";
         case Code::policy_denied:
             return fmt::format("{} may no longer use {}.", user, service);
         default:

@@ -6,17 +6,11 @@
 
 namespace postern::gateway {
 
-namespace {
-
-// By the issuer's name, and by its key where both say which that is: an authority that was made anew bears
-// the name of the old one (RFC 5280, sections 4.2.1.1 and 6.3.3).
 bool speaks_of(const Revocations& revocations, const Identity& identity) {
     const bool is_named = !revocations.issuer_key.empty() && !identity.issuer_key.empty();
     return revocations.issuer == identity.issuer &&
            (!is_named || revocations.issuer_key == identity.issuer_key);
 }
-
-}  // namespace
 
 Result<void> check_not_revoked(const Identity& identity, const Revocations* revocations) {
     if (revocations == nullptr || !speaks_of(*revocations, identity)) {

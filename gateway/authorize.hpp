@@ -29,6 +29,11 @@ Result<void> authenticate(const Identity& identity, SystemTime now, const Revoca
 Result<const Service*> authorize(const Identity& identity, std::string_view service, SystemTime now,
                                  const Revocations* revocations, const Policy& policy, Graces graces);
 
+/// Whether the CRL says anything of certificates of this issuer: of its name, and of its key where both say
+/// which that is. An authority that was made anew bears the name of the old one (RFC 5280, sections 4.2.1.1
+/// and 6.3.3).
+bool speaks_of(const Revocations& revocations, const Identity& identity);
+
 /// The CRL's word alone: why the certificate is revoked. A missing CRL, or one of another authority's key,
 /// says nothing.
 Result<void> check_not_revoked(const Identity& identity, const Revocations* revocations);

@@ -1,6 +1,7 @@
 #include "gateway/live_connections.hpp"
 
 #include <algorithm>
+#include <initializer_list>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -23,6 +24,14 @@ Result<void> check_vouched_for(const net::TlsStream& connection, const pki::Trus
     const SystemTime moment = std::max(std::min(now, last), peer.certificate->not_before());
     const std::vector<pki::Certificate> others(peer.chain.begin() + 1, peer.chain.end());
     return user_ca.verify(*peer.certificate, others, pki::Purpose::client_auth, moment);
+}
+
+/// Of one of them is enough: the CA revokes the certificates of a session together.
+bool can_be_revoked(std::initializer_list<const Identity*> certificates, const Revocations* revocations) {
+    // Without a list, as in an outage of the CA, those who are in stay in.
+    return revocations == nullptr ||
+           std::any_of(certificates.begin(), certificates.end(),
+                       [&](const Identity* identity) { return speaks_of(*revocations, *identity); });
 }
 
 }  // namespace
@@ -101,6 +110,12 @@ std::size_t LiveConnections::judge_all(const Judgement& judgement) {
         const bool waits_for_renewal = !allowed && allowed.error().code == Code::expired;
         if (!allowed && !waits_for_renewal) {
             tunnel->cut(allowed.error().code);
+            ++count;
+        } else if (!can_be_revoked({tunnel->opener_.get(), tunnel->identity_.get(), newest.get()},
+                                   judgement.revocations)) {
+            // The list is of another key than that of these certificates: the CA's issuing key has changed.
+            // None will ever name them again.
+            tunnel->cut(Code::crl_stale);
             ++count;
         }
     }

@@ -81,7 +81,8 @@ public:
 
     /// Every second: cuts those whose session showed no newer certificate in time. Returns how many it cut.
     std::size_t cut_expired(const Judgement& judgement);
-    /// After a change of CRL or settings: judges all.
+    /// After a change of CRL or settings: judges all. With Code::crl_stale it cuts those whose certificates
+    /// the CRL says nothing of, none of them: nobody could revoke them any more.
     std::size_t judge_all(const Judgement& judgement);
     /// After a change of the trust bundle: cuts those whose chain it does not vouch for.
     std::size_t judge_trust(const pki::TrustBundle& user_ca, SystemTime now);

@@ -306,6 +306,33 @@ TEST_F(LiveConnectionsTest, ARevocationCutsTheTunnelOfThatCertificateOrOfANewerO
     EXPECT_EQ(carols.cut_reason(), Code::revoked);
 }
 
+/// As after a change of the CA's issuing key: the new list says nothing of what the old key signed, and none
+/// will any more.
+TEST_F(LiveConnectionsTest, ATunnelThatNoListSpeaksOfIsCut) {
+    const auto of_old_key = [](const IdentityPtr& plain) {
+        auto made = std::make_shared<Identity>(*of_this_authority(plain));
+        made->issuer_key = "0123";
+        return made;
+    };
+    LiveTunnel alices(live_, of_old_key(identity("alice", "s1", "0a", 100)), "orders-db");
+    LiveTunnel bobs(live_, of_this_authority(identity("bob", "s2", "0c", 100)), "orders-db");
+    LiveTunnel carols(live_, of_old_key(identity("carol", "s3", "0d", 100)), "orders-db");
+    LiveTunnel dans(live_, identity("dan", "s4", "0e", 100), "orders-db");
+    // Without any list, as when the CA cannot be reached, nothing has changed.
+    EXPECT_EQ(live_.judge_all(judgement(50)), 0U);
+    // A session whose new certificate the list speaks of can be revoked by that.
+    sessions_.note(of_this_authority(identity("carol", "s3", "0f", 200)));
+    revoke({});
+    EXPECT_EQ(live_.judge_all(judgement(50)), 2U);
+    EXPECT_EQ(alices.cut_reason(), Code::crl_stale);
+    EXPECT_EQ(dans.cut_reason(), Code::crl_stale) << "of another authority";
+    EXPECT_FALSE(bobs.cut_reason());
+    EXPECT_FALSE(carols.cut_reason());
+    revoke({{"0f", pki::RevocationReason::unspecified}});
+    EXPECT_EQ(live_.judge_all(judgement(50)), 1U);
+    EXPECT_EQ(carols.cut_reason(), Code::revoked);
+}
+
 TEST_F(LiveConnectionsTest, ATunnelThatIsGoneIsNotTouched) {
     {
         const LiveTunnel tunnel(live_, identity("alice", "s1", "01", 100), "orders-db");
