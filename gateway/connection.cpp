@@ -200,6 +200,7 @@ boost::asio::awaitable<std::unique_ptr<Asked>> next_tunnel(Visit& visit) {
     bool is_first = true;
     std::chrono::milliseconds begins_within = wait_warm(visit);
     while (true) {
+        std::string no_service;
         auto request = co_await reader.next(begins_within);
         if (!request) {
             Failure failure = request_failure(visit, request.error());
@@ -215,20 +216,22 @@ boost::asio::awaitable<std::unique_ptr<Asked>> next_tunnel(Visit& visit) {
                 // nothing was done with it.
                 co_await net::linger_and_close(visit.client, kFarewell);
             } else {
-                co_await refuse(visit, std::move(failure), std::string());
+                co_await refuse(visit, std::move(failure), std::move(no_service));
             }
             co_return nullptr;
         }
         is_first = false;
         begins_within = patience;
         if (!visit.identity) {
-            co_await refuse(visit, visit.identity.error(), std::string());
+            Failure failure = visit.identity.error();
+            co_await refuse(visit, std::move(failure), std::move(no_service));
             co_return nullptr;
         }
         if (request->method() == boost::beast::http::verb::connect && !is_head_too_old(*request)) {
             auto tunnel = tunnel_request_of(*request);
             if (!tunnel) {
-                co_await refuse(visit, tunnel.error(), std::string());
+                Failure failure = tunnel.error();
+                co_await refuse(visit, std::move(failure), std::move(no_service));
                 co_return nullptr;
             }
             visit.program = tunnel->program;
@@ -239,7 +242,7 @@ boost::asio::awaitable<std::unique_ptr<Asked>> next_tunnel(Visit& visit) {
         }
         if (request->method() != boost::beast::http::verb::get) {
             Failure failure{Code::malformed_request, "neither CONNECT nor GET"};
-            co_await refuse(visit, std::move(failure), std::string());
+            co_await refuse(visit, std::move(failure), std::move(no_service));
             co_return nullptr;
         }
         auto known = check_still_trusted(visit);
@@ -248,7 +251,8 @@ boost::asio::awaitable<std::unique_ptr<Asked>> next_tunnel(Visit& visit) {
                                  visit.worker.revocations.get(), visit.worker.snapshot->graces());
         }
         if (!known) {
-            co_await refuse(visit, known.error(), std::string());
+            Failure failure = known.error();
+            co_await refuse(visit, std::move(failure), std::move(no_service));
             co_return nullptr;
         }
         visit.identity = visit.worker.shared.sessions.note(*visit.identity);

@@ -226,7 +226,8 @@ boost::asio::awaitable<std::optional<net::RelayEnd>> start(Visit& visit, Tunnel&
     if (!tunnel.live.cut_reason()) {
         forward_at_once(tunnel, early);
     }
-    auto answered = co_await http::write_connected(visit.client, visit.id);
+    std::string id = visit.id;
+    auto answered = co_await http::write_connected(visit.client, std::move(id));
     log_opened(visit, tunnel);
     if (!answered) {
         co_return broken(net::Side::a, answered.error());
@@ -295,7 +296,8 @@ Result<Admission> admit(Visit& visit, const std::string& service) {
 boost::asio::awaitable<TunnelPtr> open_tunnel(Visit& visit, TunnelRequest request) {
     auto admission = admit(visit, request.service);
     if (!admission) {
-        co_await refuse(visit, admission.error(), request.service);
+        Failure failure = admission.error();
+        co_await refuse(visit, std::move(failure), std::move(request.service));
         co_return nullptr;
     }
     visit.ticket.leave();
@@ -303,7 +305,8 @@ boost::asio::awaitable<TunnelPtr> open_tunnel(Visit& visit, TunnelRequest reques
     visit.identity = visit.worker.shared.sessions.note(*visit.identity);
     auto address = destination(visit, request, *admission->service);
     if (!address) {
-        co_await refuse(visit, address.error(), request.service);
+        Failure failure = address.error();
+        co_await refuse(visit, std::move(failure), std::move(request.service));
         co_return nullptr;
     }
     auto tunnel = std::make_unique<Tunnel>(visit, std::move(*admission), request.service);
@@ -316,7 +319,8 @@ boost::asio::awaitable<TunnelPtr> open_tunnel(Visit& visit, TunnelRequest reques
         if (tunnel->backend) {
             tunnel->backend->close();
         }
-        co_await refuse(visit, opened.error(), request.service);
+        Failure failure = opened.error();
+        co_await refuse(visit, std::move(failure), std::move(request.service));
         co_return nullptr;
     }
     visit.program.reset();
