@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <utility>
 
 #include <boost/asio/ip/address.hpp>
 
@@ -39,14 +40,18 @@ LoginThrottle::Entry& LoginThrottle::entry(const std::string& key) {
     return made;
 }
 
-std::string LoginThrottle::user_key(const std::string& user, std::string_view address) {
+LoginThrottle::Attempt LoginThrottle::attempt_of(const std::string& user, std::string_view address) const {
+    const std::string network = throttled_network(address);
     if (!pki::is_login_name(user)) {
-        return "u";
+        return Attempt{.charged_user = "u", .charged_address = "a" + network, .pair = ""};
     }
     // A NUL is in no login name and in no address.
-    std::string pair = "p" + user + '\0' + throttled_network(address);
+    const std::string pair = "p" + user + '\0' + network;
     const auto found = entries_.find(pair);
-    return found != entries_.end() && found->second.is_familiar ? pair : "u" + user;
+    if (found != entries_.end() && found->second.is_familiar) {
+        return Attempt{.charged_user = pair, .charged_address = "", .pair = pair};
+    }
+    return Attempt{.charged_user = "u" + user, .charged_address = "a" + network, .pair = pair};
 }
 
 void LoginThrottle::forgive(Entry& entry, const ThrottleRule& rule, Time now) {
@@ -69,18 +74,17 @@ std::chrono::milliseconds LoginThrottle::delay_after(unsigned failures, const Th
     return std::min(rule.first_delay * (std::int64_t{1} << doublings), rule.most_delay);
 }
 
-std::optional<std::chrono::milliseconds> LoginThrottle::admit(const std::string& user,
-                                                              std::string_view address, Time now) {
+LoginThrottle::Admission LoginThrottle::admit(const std::string& user, std::string_view address, Time now) {
     const std::lock_guard lock(mutex_);
-    const std::string by_user = user_key(user, address);
-    const std::string by_address = "a" + throttled_network(address);
+    Attempt attempt = attempt_of(user, address);
     const auto wait_of = [&](const std::string& key) {
         const auto found = entries_.find(key);
         return found == entries_.end() ? Time::duration(0) : found->second.blocked_until - now;
     };
-    const auto wait = std::max(wait_of(by_user), wait_of(by_address));
+    // No entry has the empty key.
+    const auto wait = std::max(wait_of(attempt.charged_user), wait_of(attempt.charged_address));
     if (wait > Time::duration(0)) {
-        return std::chrono::ceil<std::chrono::milliseconds>(wait);
+        return Admission{std::chrono::ceil<std::chrono::milliseconds>(wait), Attempt()};
     }
     const auto charge = [&](const std::string& key, const ThrottleRule& rule) {
         Entry& charged = entry(key);
@@ -89,9 +93,11 @@ std::optional<std::chrono::milliseconds> LoginThrottle::admit(const std::string&
         charged.last_charge = now;
         charged.blocked_until = now + delay_after(charged.failures, rule);
     };
-    charge(by_user, rules_.user);
-    charge(by_address, rules_.address);
-    return std::nullopt;
+    charge(attempt.charged_user, rules_.user);
+    if (!attempt.charged_address.empty()) {
+        charge(attempt.charged_address, rules_.address);
+    }
+    return Admission{std::nullopt, std::move(attempt)};
 }
 
 void LoginThrottle::uncharge(const std::string& key, const ThrottleRule& rule, Time now) {
@@ -113,24 +119,24 @@ void LoginThrottle::uncharge(const std::string& key, const ThrottleRule& rule, T
     }
 }
 
-void LoginThrottle::succeeded(const std::string& user, std::string_view address, Time now) {
+void LoginThrottle::succeeded(const Attempt& attempt, Time now) {
     const std::lock_guard lock(mutex_);
-    uncharge("a" + throttled_network(address), rules_.address, now);
-    const std::string charged = user_key(user, address);
-    if (charged.front() == 'u') {
-        // Failures of others stay counted; this one's charge goes.
-        uncharge(charged, rules_.user, now);
+    // Failures of others stay counted; this one's charge goes.
+    uncharge(attempt.charged_address, rules_.address, now);
+    uncharge(attempt.charged_user, rules_.user, now);
+    if (attempt.pair.empty()) {
+        return;
     }
-    Entry& pair = entry("p" + user + '\0' + throttled_network(address));
+    Entry& pair = entry(attempt.pair);
     pair.failures = 0;
     pair.blocked_until = now;
     pair.is_familiar = true;
 }
 
-void LoginThrottle::refund(const std::string& user, std::string_view address, Time now) {
+void LoginThrottle::refund(const Attempt& attempt, Time now) {
     const std::lock_guard lock(mutex_);
-    uncharge("a" + throttled_network(address), rules_.address, now);
-    uncharge(user_key(user, address), rules_.user, now);
+    uncharge(attempt.charged_address, rules_.address, now);
+    uncharge(attempt.charged_user, rules_.user, now);
 }
 
 std::size_t LoginThrottle::size() const {

@@ -36,9 +36,10 @@ struct ThrottleRules {
     std::size_t most_entries = 20'000;
 };
 
-/// Thread-safe. A user and an address that succeeded together before are counted on their own, so that
-/// somebody else's guessing does not lock the user out. What is no login name counts as one user whatever it
-/// is: nobody has it, and strangers choose its length.
+/// Thread-safe. A user and an address that succeeded together before are counted on their own, and by nothing
+/// else, so that somebody else's guessing does not lock the user out: neither at the user's name from
+/// elsewhere, nor at other names from the user's own office. What is no login name counts as one user
+/// whatever it is: nobody has it, and strangers choose its length.
 class LoginThrottle {
 public:
     /// Not the wall clock: one that was set back would hold everybody out until it caught up.
@@ -46,14 +47,27 @@ public:
 
     explicit LoginThrottle(ThrottleRules rules = {});
 
-    /// Nothing when the attempt may go on (it is then charged); otherwise how long to wait.
-    std::optional<std::chrono::milliseconds> admit(const std::string& user, std::string_view address,
-                                                   Time now);
+    /// An admitted attempt: what it was charged to, so that its charge is taken back from there, whatever
+    /// became of the pair meanwhile.
+    struct Attempt {
+        std::string charged_user;
+        /// Empty where user and address are a familiar pair.
+        std::string charged_address;
+        /// Empty for what is no login name.
+        std::string pair;
+    };
+    struct Admission {
+        /// Nothing when the attempt may go on (it is then charged); otherwise how long to wait.
+        std::optional<std::chrono::milliseconds> wait;
+        Attempt attempt;
+    };
+
+    Admission admit(const std::string& user, std::string_view address, Time now);
     /// The admitted attempt was right: takes its charge back, and from now on counts user and address as a
     /// pair of their own.
-    void succeeded(const std::string& user, std::string_view address, Time now);
+    void succeeded(const Attempt& attempt, Time now);
     /// The admitted attempt was never judged (the service itself failed): takes its charge back.
-    void refund(const std::string& user, std::string_view address, Time now);
+    void refund(const Attempt& attempt, Time now);
 
     std::size_t size() const;
 
@@ -67,7 +81,7 @@ private:
     };
 
     Entry& entry(const std::string& key);
-    std::string user_key(const std::string& user, std::string_view address);
+    Attempt attempt_of(const std::string& user, std::string_view address) const;
     void uncharge(const std::string& key, const ThrottleRule& rule, Time now);
     static void forgive(Entry& entry, const ThrottleRule& rule, Time now);
     static std::chrono::milliseconds delay_after(unsigned failures, const ThrottleRule& rule);

@@ -134,11 +134,14 @@ asio::awaitable<http::Response> Api::login(Call call) {
         co_return refusal(Asked::login, failure, actor.connection_id);
     }
     const auto body = std::make_shared<const LoginBody>(std::move(*parsed));
-    const auto wait = ca_.throttle.admit(body->username, actor.source_ip, std::chrono::steady_clock::now());
+    const auto admission =
+        ca_.throttle.admit(body->username, actor.source_ip, std::chrono::steady_clock::now());
     Failure failure{Code::limit_reached, "too many failed logins"};
-    if (!wait) {
+    if (!admission.wait) {
         std::function<Result<LoginGrant>(store::Database&)> work =
-            [this, actor, body](store::Database& database) { return log_in(ca_, database, actor, *body); };
+            [this, actor, body, attempt = admission.attempt](store::Database& database) {
+                return log_in(ca_, database, actor, *body, attempt);
+            };
         auto working = workers_.logins.run<LoginGrant>(std::move(work));
         const Result<LoginGrant> grant = co_await std::move(working);
         if (grant) {
@@ -148,7 +151,7 @@ asio::awaitable<http::Response> Api::login(Call call) {
         if (failure.detail != kQueueIsFull) {
             co_return refusal(Asked::login, failure, actor.connection_id);
         }
-        ca_.throttle.refund(body->username, actor.source_ip, std::chrono::steady_clock::now());
+        ca_.throttle.refund(admission.attempt, std::chrono::steady_clock::now());
     }
     // Refused before a worker saw it: recorded from here.
     audit::Record record = failed_login(actor, body->username, failure);
@@ -157,7 +160,7 @@ asio::awaitable<http::Response> Api::login(Call call) {
     if (!written) {
         failure = written.error();
     }
-    co_return refusal(Asked::login, failure, actor.connection_id, wait);
+    co_return refusal(Asked::login, failure, actor.connection_id, admission.wait);
 }
 
 asio::awaitable<http::Response> Api::renewal(Call call) {

@@ -117,17 +117,18 @@ audit::Record failed_login(const Actor& actor, std::string_view username, const 
     return record;
 }
 
-Result<LoginGrant> log_in(Ca& ca, store::Database& database, const Actor& actor, const LoginBody& body) {
+Result<LoginGrant> log_in(Ca& ca, store::Database& database, const Actor& actor, const LoginBody& body,
+                          const LoginThrottle::Attempt& attempt) {
     auto grant = judge(ca, database, actor, body);
     if (grant) {
-        ca.throttle.succeeded(body.username, actor.source_ip, std::chrono::steady_clock::now());
+        ca.throttle.succeeded(attempt, std::chrono::steady_clock::now());
         return grant;
     }
     const Failure failure = grant.error();
     if (failure.code != Code::unauthenticated && failure.code != Code::malformed_request) {
         // The password was right, or this service failed: no guess. Who sends what cannot be read could go on
         // without end.
-        ca.throttle.refund(body.username, actor.source_ip, std::chrono::steady_clock::now());
+        ca.throttle.refund(attempt, std::chrono::steady_clock::now());
     }
     const audit::Record record = failed_login(actor, body.username, failure);
     // A password that was judged took its time: nobody can make many of those records.

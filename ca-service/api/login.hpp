@@ -12,10 +12,11 @@
 
 namespace postern::ca::api {
 
-/// Judges an admitted attempt (LoginThrottle::admit) and settles its charge. Blocks for the hash: worker
-/// threads only. Everything that is decided is recorded before it returns; without the record it is
-/// Code::audit_unavailable.
-Result<LoginGrant> log_in(Ca& ca, store::Database& database, const Actor& actor, const LoginBody& body);
+/// Judges an admitted attempt (what LoginThrottle::admit says of it) and settles its charge. Blocks for the
+/// hash: worker threads only. Everything that is decided is recorded before it returns; without the record it
+/// is Code::audit_unavailable.
+Result<LoginGrant> log_in(Ca& ca, store::Database& database, const Actor& actor, const LoginBody& body,
+                          const LoginThrottle::Attempt& attempt);
 
 /// The record of an attempt that was refused.
 audit::Record failed_login(const Actor& actor, std::string_view username, const Failure& failure);

@@ -20,24 +20,44 @@ ThrottleRules small_rules() {
     return rules;
 }
 
+/// How long the attempt must wait; nothing when it was admitted.
+std::optional<std::chrono::milliseconds> admit(LoginThrottle& throttle, const std::string& user,
+                                               std::string_view address, LoginThrottle::Time now) {
+    return throttle.admit(user, address, now).wait;
+}
+
+void succeed(LoginThrottle& throttle, const std::string& user, std::string_view address,
+             LoginThrottle::Time now) {
+    const auto admission = throttle.admit(user, address, now);
+    ASSERT_FALSE(admission.wait) << user;
+    throttle.succeeded(admission.attempt, now);
+}
+
+/// Somebody at this address tries one name after the other, until the address must wait.
+void guess_from(LoginThrottle& throttle, std::string_view address, LoginThrottle::Time now) {
+    for (int i = 0; !admit(throttle, "guess" + std::to_string(i), address, now); ++i) {
+        ASSERT_LT(i, 1000) << "nothing stops it";
+    }
+}
+
 TEST(LoginThrottle, LetsTheFirstAttemptsThroughAndThenMakesThemWait) {
     LoginThrottle throttle(small_rules());
     for (int i = 0; i < 3; ++i) {
-        EXPECT_FALSE(throttle.admit("alice", "192.0.2.1", kNow)) << i;
+        EXPECT_FALSE(admit(throttle, "alice", "192.0.2.1", kNow)) << i;
     }
-    EXPECT_EQ(throttle.admit("alice", "192.0.2.1", kNow), seconds(1));
-    EXPECT_FALSE(throttle.admit("alice", "192.0.2.1", kNow + seconds(1)));
+    EXPECT_EQ(admit(throttle, "alice", "192.0.2.1", kNow), seconds(1));
+    EXPECT_FALSE(admit(throttle, "alice", "192.0.2.1", kNow + seconds(1)));
 }
 
 TEST(LoginThrottle, DoublesTheWaitUpToItsBound) {
     LoginThrottle throttle(small_rules());
     LoginThrottle::Time now = kNow;
-    throttle.admit("alice", "192.0.2.1", now);
-    throttle.admit("alice", "192.0.2.2", now);
+    admit(throttle, "alice", "192.0.2.1", now);
+    admit(throttle, "alice", "192.0.2.2", now);
     for (const int expected : {1, 2, 4, 8, 8, 8}) {
         // Each attempt from elsewhere, so that only the user's own count matters.
-        EXPECT_FALSE(throttle.admit("alice", "198.51.100." + std::to_string(expected), now));
-        const auto wait = throttle.admit("alice", "203.0.113.1", now);
+        EXPECT_FALSE(admit(throttle, "alice", "198.51.100." + std::to_string(expected), now));
+        const auto wait = admit(throttle, "alice", "203.0.113.1", now);
         ASSERT_EQ(wait, seconds(expected));
         now += *wait;
     }
@@ -47,7 +67,7 @@ TEST(LoginThrottle, CountsAttemptsThatAreStillBeingJudged) {
     LoginThrottle throttle(small_rules());
     int admitted = 0;
     for (int i = 0; i < 1000; ++i) {
-        admitted += throttle.admit("alice", "192.0.2.1", kNow) ? 0 : 1;
+        admitted += admit(throttle, "alice", "192.0.2.1", kNow) ? 0 : 1;
     }
     EXPECT_EQ(admitted, 3);
 }
@@ -55,52 +75,113 @@ TEST(LoginThrottle, CountsAttemptsThatAreStillBeingJudged) {
 TEST(LoginThrottle, StopsOneAddressThatTriesManyUsers) {
     LoginThrottle throttle(small_rules());
     for (int i = 0; i < 6; ++i) {
-        EXPECT_FALSE(throttle.admit("user" + std::to_string(i), "192.0.2.1", kNow));
+        EXPECT_FALSE(admit(throttle, "user" + std::to_string(i), "192.0.2.1", kNow));
     }
-    EXPECT_TRUE(throttle.admit("user9", "192.0.2.1", kNow));
-    EXPECT_FALSE(throttle.admit("user9", "192.0.2.2", kNow)) << "another address is free";
+    EXPECT_TRUE(admit(throttle, "user9", "192.0.2.1", kNow));
+    EXPECT_FALSE(admit(throttle, "user9", "192.0.2.2", kNow)) << "another address is free";
 }
 
 TEST(LoginThrottle, DoesNotCountWhatSucceeded) {
     LoginThrottle throttle(small_rules());
     for (int i = 0; i < 50; ++i) {
-        EXPECT_FALSE(throttle.admit("alice", "192.0.2.1", kNow)) << i;
-        throttle.succeeded("alice", "192.0.2.1", kNow);
+        succeed(throttle, "alice", "192.0.2.1", kNow);
     }
 }
 
 TEST(LoginThrottle, LetsTheUserInWhileAStrangerGuesses) {
     LoginThrottle throttle(small_rules());
-    ASSERT_FALSE(throttle.admit("alice", "192.0.2.1", kNow));
-    throttle.succeeded("alice", "192.0.2.1", kNow);
+    succeed(throttle, "alice", "192.0.2.1", kNow);
     for (int i = 0; i < 20; ++i) {
-        throttle.admit("alice", "203.0.113." + std::to_string(i), kNow);
+        admit(throttle, "alice", "203.0.113." + std::to_string(i), kNow);
     }
-    EXPECT_TRUE(throttle.admit("alice", "203.0.113.99", kNow)) << "the stranger waits";
-    EXPECT_FALSE(throttle.admit("alice", "192.0.2.1", kNow)) << "alice's own machine does not";
+    EXPECT_TRUE(admit(throttle, "alice", "203.0.113.99", kNow)) << "the stranger waits";
+    EXPECT_FALSE(admit(throttle, "alice", "192.0.2.1", kNow)) << "alice's own machine does not";
 }
 
 TEST(LoginThrottle, StillStopsGuessingFromAFamiliarAddress) {
     LoginThrottle throttle(small_rules());
-    ASSERT_FALSE(throttle.admit("alice", "192.0.2.1", kNow));
-    throttle.succeeded("alice", "192.0.2.1", kNow);
+    succeed(throttle, "alice", "192.0.2.1", kNow);
     int admitted = 0;
     for (int i = 0; i < 100; ++i) {
-        admitted += throttle.admit("alice", "192.0.2.1", kNow) ? 0 : 1;
+        admitted += admit(throttle, "alice", "192.0.2.1", kNow) ? 0 : 1;
     }
     EXPECT_EQ(admitted, 3);
+}
+
+TEST(LoginThrottle, LetsThoseInWhoAreAtHomeWhereAStrangerGuesses) {
+    LoginThrottle throttle(small_rules());
+    succeed(throttle, "alice", "192.0.2.1", kNow);
+    guess_from(throttle, "192.0.2.1", kNow);
+    for (int i = 0; i < 20; ++i) {
+        succeed(throttle, "alice", "192.0.2.1", kNow);
+    }
+    EXPECT_TRUE(admit(throttle, "bob", "192.0.2.1", kNow)) << "who never logged in from there waits";
+    EXPECT_TRUE(admit(throttle, "guess99", "192.0.2.1", kNow)) << "and so does who guesses";
+}
+
+TEST(LoginThrottle, CountsWhoIsAtHomeByThemselvesAlone) {
+    LoginThrottle throttle(small_rules());
+    for (const auto* user : {"alice", "bob", "carol"}) {
+        succeed(throttle, user, "192.0.2.1", kNow);
+    }
+    for (const auto* user : {"alice", "bob", "carol"}) {
+        for (int i = 0; i < 3; ++i) {
+            EXPECT_FALSE(admit(throttle, user, "192.0.2.1", kNow)) << user;
+        }
+        EXPECT_TRUE(admit(throttle, user, "192.0.2.1", kNow)) << user;
+    }
+    for (int i = 0; i < 6; ++i) {
+        EXPECT_FALSE(admit(throttle, "user" + std::to_string(i), "192.0.2.1", kNow))
+            << "the nine failures of those at home are not the address's";
+    }
+    EXPECT_TRUE(admit(throttle, "user9", "192.0.2.1", kNow)) << "the six of strangers are";
+}
+
+TEST(LoginThrottle, TakesNothingBackFromAnAddressThatWasNotCharged) {
+    LoginThrottle throttle(small_rules());
+    succeed(throttle, "alice", "192.0.2.1", kNow);
+    guess_from(throttle, "192.0.2.1", kNow);
+    for (int i = 0; i < 20; ++i) {
+        const auto admission = throttle.admit("alice", "192.0.2.1", kNow);
+        ASSERT_FALSE(admission.wait) << i;
+        throttle.refund(admission.attempt, kNow);
+        succeed(throttle, "alice", "192.0.2.1", kNow);
+    }
+    EXPECT_TRUE(admit(throttle, "guess99", "192.0.2.1", kNow));
+}
+
+TEST(LoginThrottle, TakesAChargeBackFromWhereItWasChargedThoughThePairIsFamiliarMeanwhile) {
+    LoginThrottle throttle(small_rules());
+    const auto never_judged = throttle.admit("alice", "192.0.2.1", kNow);
+    const auto second = throttle.admit("alice", "192.0.2.1", kNow);
+    succeed(throttle, "alice", "192.0.2.1", kNow);
+    throttle.succeeded(second.attempt, kNow);
+    throttle.refund(never_judged.attempt, kNow);
+    EXPECT_EQ(throttle.size(), 1U) << "the pair; neither the user nor the address is charged any more";
+}
+
+TEST(LoginThrottle, TakesAChargeBackFromAPairThatIsGone) {
+    ThrottleRules rules = small_rules();
+    rules.most_entries = 2;
+    LoginThrottle throttle(rules);
+    succeed(throttle, "alice", "192.0.2.1", kNow);
+    const auto at_home = throttle.admit("alice", "192.0.2.1", kNow);
+    // Two entries, which push the pair out: the address's is at its bound.
+    guess_from(throttle, "192.0.2.1", kNow);
+    throttle.refund(at_home.attempt, kNow);
+    EXPECT_TRUE(admit(throttle, "guess99", "192.0.2.1", kNow)) << "the address was not charged";
 }
 
 TEST(LoginThrottle, ForgivesWithTime) {
     LoginThrottle throttle(small_rules());
     for (int i = 0; i < 3; ++i) {
-        throttle.admit("alice", "192.0.2.1", kNow);
+        admit(throttle, "alice", "192.0.2.1", kNow);
     }
     const LoginThrottle::Time later = kNow + minutes(10);
     for (int i = 0; i < 3; ++i) {
-        EXPECT_FALSE(throttle.admit("alice", "192.0.2.1", later)) << i;
+        EXPECT_FALSE(admit(throttle, "alice", "192.0.2.1", later)) << i;
     }
-    EXPECT_TRUE(throttle.admit("alice", "192.0.2.1", later));
+    EXPECT_TRUE(admit(throttle, "alice", "192.0.2.1", later));
 }
 
 TEST(LoginThrottle, CountsWhatIsNoLoginNameAsOneUser) {
@@ -108,32 +189,33 @@ TEST(LoginThrottle, CountsWhatIsNoLoginNameAsOneUser) {
     const std::string endless(65'536, 'x');
     for (int i = 0; i < 3; ++i) {
         const std::string address = "192.0.2." + std::to_string(i);
-        EXPECT_FALSE(throttle.admit(endless + std::to_string(i), address, kNow)) << i;
+        EXPECT_FALSE(admit(throttle, endless + std::to_string(i), address, kNow)) << i;
     }
-    EXPECT_TRUE(throttle.admit("no name' --", "192.0.2.9", kNow));
+    EXPECT_TRUE(admit(throttle, "no name' --", "192.0.2.9", kNow));
     EXPECT_EQ(throttle.size(), 4U) << "three addresses, and one for what is no name";
-    EXPECT_FALSE(throttle.admit("alice", "192.0.2.9", kNow)) << "nobody's name is not held up by it";
+    EXPECT_FALSE(admit(throttle, "alice", "192.0.2.9", kNow)) << "nobody's name is not held up by it";
 }
 
 TEST(LoginThrottle, KeepsNothingOfAttemptsThatWereNeverJudged) {
     LoginThrottle throttle(small_rules());
     for (int i = 0; i < 3; ++i) {
-        throttle.admit("alice", "198.51.100.1", kNow);
+        admit(throttle, "alice", "198.51.100.1", kNow);
     }
     for (int i = 0; i < 1000; ++i) {
         const std::string user = "user" + std::to_string(i);
-        ASSERT_FALSE(throttle.admit(user, "192.0.2.1", kNow)) << i;
-        throttle.refund(user, "192.0.2.1", kNow);
+        const auto admission = throttle.admit(user, "192.0.2.1", kNow);
+        ASSERT_FALSE(admission.wait) << i;
+        throttle.refund(admission.attempt, kNow);
     }
     EXPECT_EQ(throttle.size(), 2U);
-    EXPECT_TRUE(throttle.admit("alice", "198.51.100.1", kNow)) << "who guessed goes on waiting";
+    EXPECT_TRUE(admit(throttle, "alice", "198.51.100.1", kNow)) << "who guessed goes on waiting";
 }
 
 TEST(LoginThrottle, StaysBounded) {
     LoginThrottle throttle(small_rules());
     for (int i = 0; i < 10'000; ++i) {
-        throttle.admit("user" + std::to_string(i),
-                       "10.0." + std::to_string(i / 250) + "." + std::to_string(i % 250), kNow);
+        admit(throttle, "user" + std::to_string(i),
+              "10.0." + std::to_string(i / 250) + "." + std::to_string(i % 250), kNow);
     }
     EXPECT_LE(throttle.size(), 100U);
 }
