@@ -4,6 +4,7 @@
 #include "audit/log.hpp"
 #include "base/clock.hpp"
 #include "ca-service/authority.hpp"
+#include "ca-service/bearer_budget.hpp"
 #include "ca-service/config.hpp"
 #include "ca-service/crl_publisher.hpp"
 #include "ca-service/login_throttle.hpp"
@@ -28,6 +29,7 @@ struct Ca {
     LiveConfig settings;
     audit::Log& audit;
     StrangerRecords strangers;
+    BearerBudget bearers;
     const Clock clock;
     const PasswordHasher passwords;
     LoginThrottle throttle;

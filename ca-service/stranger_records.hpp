@@ -25,6 +25,9 @@ public:
     /// are not to wait for a slow disk in any number.
     boost::asio::awaitable<Result<void>> async_append(audit::Record record);
 
+    /// Counts a refusal that has no record of its own for another reason.
+    void leave_out() { budget_.leave_out(); }
+
     /// Appends one record for those that were counted, if any. To be called every second or so, and at the
     /// end.
     void tell_of_others();

@@ -1,5 +1,7 @@
 #include "ca-service/api/renewal.hpp"
 
+#include <chrono>
+
 #include "ca-service/renewal_policy.hpp"
 #include "pki/csr.hpp"
 #include "pki/identity.hpp"
@@ -93,6 +95,19 @@ audit::Record refused_certificate(const Actor& actor, const pki::Certificate& pr
     return record;
 }
 
+Result<void> record_refusal(Ca& ca, const audit::Record& record) {
+    switch (ca.bearers.take(record.certificate_serial, std::chrono::steady_clock::now())) {
+        case BearerBudget::Place::own:
+            return ca.audit.append(record);
+        case BearerBudget::Place::strangers:
+            return ca.strangers.append(record);
+        case BearerBudget::Place::none:
+            break;
+    }
+    ca.strangers.leave_out();
+    return {};
+}
+
 }  // namespace
 
 Result<LoginGrant> renew(Ca& ca, store::Database& database, const Actor& actor,
@@ -101,7 +116,8 @@ Result<LoginGrant> renew(Ca& ca, store::Database& database, const Actor& actor,
     auto grant =
         identity ? renew_for(ca, database, actor, *identity, csr) : Result<LoginGrant>(identity.error());
     if (!grant) {
-        if (auto written = ca.audit.append(refused_certificate(actor, presented, grant.error())); !written) {
+        if (auto written = record_refusal(ca, refused_certificate(actor, presented, grant.error()));
+            !written) {
             return written.error();
         }
     }

@@ -8,7 +8,7 @@
 
 namespace postern {
 
-/// Of one program; some 6 GB a day at the most.
+/// Some 6 GB a day at the most.
 inline constexpr std::size_t kRecordsOfStrangersPerMinute = 6000;
 
 /// Thread-safe.

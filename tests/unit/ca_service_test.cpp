@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <csignal>
+#include <map>
+#include <set>
 #include <thread>
 
 #include <boost/asio/ip/tcp.hpp>
@@ -286,6 +288,36 @@ TEST_F(CaService, RefusesAnEndedCertificateOfAnEndedSession) {
     EXPECT_EQ(answer.status, 403U);
     EXPECT_EQ(code_of(answer), Code::session_ended);
     EXPECT_THAT(records(), testing::Contains("certificate.refused:session_ended"));
+}
+
+TEST_F(CaService, RecordsTheFirstRefusalsOfEachCertificateAndCountsTheOthers) {
+    constexpr std::size_t kEach = 30;
+    std::set<std::string> serials;
+    for (const auto& ended : {ended_certificate(ca_, *database_, key_, csr_, now_, now_ - seconds(1)),
+                              ended_certificate(ca_, *database_, key_, csr_, now_, now_ - seconds(1))}) {
+        serials.insert(ended.chain.front().serial());
+        for (std::size_t i = 0; i < kEach; ++i) {
+            ASSERT_EQ(renew(ended).status, 403U);
+        }
+    }
+    service_->tick();
+    std::map<std::string, std::size_t> recorded;
+    std::size_t together = 0;
+    std::istringstream log(test::read(ca_ / "audit.jsonl"));
+    for (std::string line; std::getline(log, line);) {
+        const json record = json::parse(line);
+        together += record["postern"].value("more", std::size_t{0});
+        if (record["event"]["action"] == "certificate.refused") {
+            EXPECT_EQ(record["user"]["name"], "alice");
+            ++recorded[record["tls"]["client"]["x509"]["serial_number"]];
+        }
+    }
+    ASSERT_EQ(recorded.size(), 2U);
+    for (const auto& [serial, count] : recorded) {
+        EXPECT_EQ(serials.count(serial), 1U) << serial;
+        EXPECT_EQ(count, 10U);
+    }
+    EXPECT_EQ(together, 2 * kEach - 20);
 }
 
 TEST_F(CaService, DoesNotRenewAroundARevocationThroughAnOlderCertificate) {
