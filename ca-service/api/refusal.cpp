@@ -1,6 +1,7 @@
 #include "ca-service/api/refusal.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -8,11 +9,14 @@
 #include <spdlog/spdlog.h>
 
 #include "base/log.hpp"
+#include "base/record_budget.hpp"
 #include "http/problem.hpp"
 
 namespace postern::ca::api {
 
 namespace {
+
+constexpr std::size_t kFaultsLoggedPerMinute = 60;
 
 struct Words {
     std::string_view title;
@@ -78,13 +82,31 @@ bool is_our_fault(Code code) {
            code == Code::internal || code == Code::config_invalid;
 }
 
+void log(const Failure& failure, const std::string& connection_id) {
+    const auto tell = [&](spdlog::level::level_enum level) {
+        spdlog::log(level, "event=request.refused connection={} reason={} detail={}", connection_id,
+                    name(failure.code), quoted(failure.detail, 512));
+    };
+    if (!is_our_fault(failure.code)) {
+        tell(spdlog::level::debug);
+        return;
+    }
+    // A queue that strangers fill is our fault, too.
+    static RecordBudget faults(kFaultsLoggedPerMinute);
+    if (!faults.take(std::chrono::steady_clock::now())) {
+        return;
+    }
+    if (const std::size_t more = faults.take_untold(); more > 0) {
+        spdlog::error("event=request.refused more={}", more);
+    }
+    tell(spdlog::level::err);
+}
+
 }  // namespace
 
 http::Response refusal(Asked asked, const Failure& failure, const std::string& connection_id,
                        std::optional<std::chrono::milliseconds> retry_after) {
-    spdlog::log(is_our_fault(failure.code) ? spdlog::level::err : spdlog::level::info,
-                "event=request.refused connection={} reason={} detail={}", connection_id, name(failure.code),
-                quoted(failure.detail, 512));
+    log(failure, connection_id);
     if (failure.code == Code::unavailable && !retry_after) {
         retry_after = std::chrono::seconds(1);
     }

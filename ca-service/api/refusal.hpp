@@ -13,7 +13,9 @@ namespace postern::ca::api {
 /// What was asked for, since the same Code reads differently.
 enum class Asked { login, renewal, enrolment, other };
 
-/// Logs the refusal and makes its problem body. `retry_after` becomes the field of that name (RFC 9110,
+/// Makes the problem body of a refusal, and logs it: what is this service's own fault as an error, a bounded
+/// number of times a minute; the others for debugging alone, since strangers can cause them without end (the
+/// audit log has those that count). `retry_after` becomes the field of that name (RFC 9110,
 /// section 10.2.3).
 http::Response refusal(Asked asked, const Failure& failure, const std::string& connection_id,
                        std::optional<std::chrono::milliseconds> retry_after = std::nullopt);

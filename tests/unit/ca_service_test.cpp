@@ -15,6 +15,7 @@
 
 #include "base/connection_id.hpp"
 #include "base/unique_fd.hpp"
+#include "ca-service/api/refusal.hpp"
 #include "ca-service/authority.hpp"
 #include "ca-service/commands/command.hpp"
 #include "ca-service/password.hpp"
@@ -168,6 +169,35 @@ TEST_F(CaService, TellsOfAFloodOfStrangersTogetherAndOfWhoLogsInByThemselves) {
     EXPECT_GE(by_themselves, 10U);
     EXPECT_LE(by_themselves, 20U) << "ten, and what a slow machine adds";
     EXPECT_EQ(judged, 1U) << "a password that was judged is always recorded";
+}
+
+TEST_F(CaService, LogsNothingForEachThatStrangersFailAt) {
+    const test::KeptLog log;
+    for (int i = 0; i < 5; ++i) {
+        EXPECT_EQ(client().get("/nowhere").value().status, 404U);
+        EXPECT_EQ(client().post_json("/v1/login", "{}").value().status, 400U);
+        EXPECT_EQ(client().post_json("/v1/renew", "{}").value().status, 401U);
+        EXPECT_EQ(client().post_json("/v1/enroll", json{{"token", "x"}, {"csr", csr_}}.dump()).value().status,
+                  401U);
+    }
+    EXPECT_EQ(login("alice", "wrong horse").status, 401U);
+    EXPECT_EQ(log.told(), "");
+    EXPECT_THAT(records(), testing::Contains("login.failed:unauthenticated")) << "the audit log has it";
+}
+
+TEST(Refusal, LogsWhatIsThisServicesOwnFaultButNotWithoutBound) {
+    const test::KeptLog log;
+    const Failure busy{Code::unavailable, "the worker queue is full"};
+    for (int i = 0; i < 10'000; ++i) {
+        api::refusal(api::Asked::login, busy, "id-" + std::to_string(i));
+    }
+    std::istringstream told(log.told());
+    std::size_t lines = 0;
+    for (std::string line; std::getline(told, line); ++lines) {
+        EXPECT_THAT(line, HasSubstr("event=request.refused"));
+    }
+    EXPECT_GE(lines, 1U);
+    EXPECT_LE(lines, 200U);
 }
 
 TEST_F(CaService, AnswersTheRightPasswordWithACertificateForThePerson) {

@@ -9,6 +9,10 @@
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <utility>
+
+#include <spdlog/sinks/ostream_sink.h>
+#include <spdlog/spdlog.h>
 
 #include "base/clock.hpp"
 
@@ -45,6 +49,24 @@ inline std::string read(const std::filesystem::path& file) {
     content << std::ifstream(file, std::ios::binary).rdbuf();
     return content.str();
 }
+
+/// What is logged while it lives, at the level that is the default.
+class KeptLog {
+public:
+    KeptLog() {
+        auto sink = std::make_shared<spdlog::sinks::ostream_sink_mt>(told_, true);
+        spdlog::set_default_logger(std::make_shared<spdlog::logger>("", std::move(sink)));
+    }
+    ~KeptLog() { spdlog::set_default_logger(before_); }
+    KeptLog(const KeptLog&) = delete;
+    KeptLog& operator=(const KeptLog&) = delete;
+
+    std::string told() const { return told_.str(); }
+
+private:
+    std::ostringstream told_;
+    std::shared_ptr<spdlog::logger> before_ = spdlog::default_logger();
+};
 
 /// Copies share one time.
 class ManualClock {
