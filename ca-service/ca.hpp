@@ -9,6 +9,7 @@
 #include "ca-service/crl_publisher.hpp"
 #include "ca-service/login_throttle.hpp"
 #include "ca-service/password.hpp"
+#include "ca-service/settled_clock.hpp"
 #include "ca-service/stranger_records.hpp"
 
 namespace postern::ca {
@@ -21,7 +22,8 @@ struct Ca {
           strangers(log, settings.get()->refusals_recorded),
           clock(std::move(time)),
           throttle(rules),
-          crls(authority.users(), clock) {}
+          settled(clock, even_clock()),
+          crls(authority.users(), clock, [this] { return settled.now(); }) {}
     Ca(const Ca&) = delete;
     Ca& operator=(const Ca&) = delete;
 
@@ -33,6 +35,7 @@ struct Ca {
     const Clock clock;
     const PasswordHasher passwords;
     LoginThrottle throttle;
+    SettledClock settled;
     CrlPublisher crls;
 };
 

@@ -1,5 +1,7 @@
 #include "ca-service/crl_publisher.hpp"
 
+#include <algorithm>
+
 #include <spdlog/spdlog.h>
 
 #include "ca-service/store/certificates.hpp"
@@ -9,7 +11,8 @@ namespace postern::ca {
 bool CrlPublisher::is_fresh(std::uint64_t revocations, std::chrono::milliseconds lifetime,
                             SystemTime now) const {
     return published_ && published_->revocations == revocations &&
-           now >= published_->signed_at - store::kClockSlack && now < published_->signed_at + lifetime / 2 &&
+           // Where the clock was ahead, the list is anew with the right time: nobody takes one of the future.
+           now >= published_->this_update && now < published_->this_update + lifetime / 2 &&
            now < published_->next_update;
 }
 
@@ -39,7 +42,7 @@ Result<std::shared_ptr<const PublishedCrl>> CrlPublisher::current(store::Databas
         if (is_fresh(*counter, lifetime, now)) {
             return published_;
         }
-        auto serials = store::revoked_serials(database, now);
+        auto serials = store::revoked_serials(database, std::min(now, settled_()));
         if (!serials) {
             return serials.error();
         }
@@ -52,15 +55,14 @@ Result<std::shared_ptr<const PublishedCrl>> CrlPublisher::current(store::Databas
         }
         made->revocations = *counter;
         made->number = turn->number;
-        made->this_update = turn->this_update;
+        if (turn->last_update > now + store::kClockSlack) {
+            spdlog::warn("event=clock.set_back last_list={} now={} hint=\"check this machine's clock\"",
+                         format_time(turn->last_update), format_time(now));
+        }
         revoked = std::move(*serials);
     }
-    made->signed_at = now;
-    made->next_update = made->this_update + lifetime;
-    if (made->this_update > now + store::kClockSlack) {
-        spdlog::error("event=clock.behind this_update={} now={} hint=\"set this machine's clock\"",
-                      format_time(made->this_update), format_time(now));
-    }
+    made->this_update = now;
+    made->next_update = now + lifetime;
     auto der = issuer_.issue_crl(made->number, made->this_update, made->next_update, revoked);
     if (!der) {
         return der.error();

@@ -18,11 +18,8 @@ namespace postern::ca {
 struct PublishedCrl {
     std::uint64_t number = 0;
     std::string der;
-    /// Not before that of any list before it.
     SystemTime this_update{};
     SystemTime next_update{};
-    /// By this machine's clock.
-    SystemTime signed_at{};
     /// The store's revocation counter that it answers to.
     std::uint64_t revocations = 0;
 };
@@ -30,8 +27,10 @@ struct PublishedCrl {
 /// Thread-safe: one caller signs, the others wait for it.
 class CrlPublisher {
 public:
-    /// `issuer` must outlive this object.
-    CrlPublisher(const pki::Issuer& issuer, Clock clock) : issuer_(issuer), clock_(std::move(clock)) {}
+    /// `issuer` must outlive this object. What is over by `settled` is left off, which may lag behind the
+    /// clock (SettledClock).
+    CrlPublisher(const pki::Issuer& issuer, Clock clock, Clock settled)
+        : issuer_(issuer), clock_(std::move(clock)), settled_(std::move(settled)) {}
 
     /// The list that holds everything committed to the store before the call. `lifetime` is from thisUpdate
     /// to nextUpdate; half of it is the oldest that a list gets.
@@ -43,6 +42,7 @@ private:
 
     const pki::Issuer& issuer_;
     Clock clock_;
+    Clock settled_;
     std::mutex mutex_;
     std::shared_ptr<const PublishedCrl> published_;
 };

@@ -12,9 +12,7 @@
 #include "ca-service/api/api.hpp"
 #include "ca-service/ca.hpp"
 #include "ca-service/issuance.hpp"
-#include "ca-service/store/certificates.hpp"
-#include "ca-service/store/sessions.hpp"
-#include "ca-service/store/tokens.hpp"
+#include "ca-service/tidying.hpp"
 #include "http/https_service.hpp"
 #include "pki/csr.hpp"
 #include "pki/identity.hpp"
@@ -27,9 +25,6 @@ namespace {
 using std::chrono::hours;
 using std::chrono::minutes;
 
-constexpr minutes kTidyEvery{10};
-/// How long ended certificates, sessions and tokens stay to be looked at.
-constexpr hours kRemembered{24 * 30};
 constexpr hours kWarnBefore{24 * 30};
 
 struct OwnCertificate {
@@ -117,7 +112,7 @@ struct Service::State {
     SystemTime own_not_before{};
     SystemTime renew_own_at{};
     std::vector<std::string> own_names;
-    SystemTime tidy_at{};
+    Tidying tidying{ca.settled, even_clock()};
     /// One for each loop: how many probes it has answered.
     std::vector<std::atomic<unsigned>> heartbeats = std::vector<std::atomic<unsigned>>(cores());
     unsigned probes = 0;
@@ -244,22 +239,9 @@ void Service::tick() {
             state_->renew_own_at = now + minutes(1);
         }
     }
-    if (now < state_->tidy_at) {
-        return;
+    if (auto job = state_->tidying.due()) {
+        state_->requests->try_post(std::move(*job));
     }
-    state_->tidy_at = now + kTidyEvery;
-    WorkerPool::Job tidy = [now](store::Database& database) {
-        const SystemTime before = now - kRemembered;
-        for (const auto& forgotten :
-             {store::forget_certificates(database, before), store::forget_sessions(database, before),
-              store::forget_tokens(database, before)}) {
-            if (!forgotten) {
-                spdlog::warn("event=store.tidy_failed detail={}", quoted(forgotten.error().detail, 512));
-                return;
-            }
-        }
-    };
-    state_->requests->try_post(std::move(tidy));
 }
 
 bool Service::is_responsive() {

@@ -185,10 +185,10 @@ Result<CrlTurn> next_crl(Database& database, SystemTime now) {
         // gateways have seen, and they would keep the older list.
         const long long floor = std::chrono::floor<std::chrono::seconds>(now).time_since_epoch().count();
         const long long number = std::max(last_number + 1, floor);
-        const long long this_update = std::max(last_update, to_stored(now));
+        const long long this_update = to_stored(now);
         sql << "UPDATE counters SET value = :next WHERE name = 'crl_number'", soci::use(number);
         sql << "UPDATE counters SET value = :next WHERE name = 'crl_this_update'", soci::use(this_update);
-        return CrlTurn{static_cast<std::uint64_t>(number), from_stored(this_update)};
+        return CrlTurn{static_cast<std::uint64_t>(number), from_stored(last_update)};
     });
 }
 

@@ -79,10 +79,11 @@ Result<std::vector<pki::RevokedSerial>> revoked_serials(Database& database, Syst
 /// Grows with every revocation, in whichever process.
 Result<std::uint64_t> revocation_counter(Database& database);
 /// The next list's place among all: its number is greater than each one before, also those of a store that
-/// was restored from an older copy, and it is not older than any, also when the clock went back.
+/// was restored from an older copy, and also when the clock went back: by it alone gateways order lists.
 struct CrlTurn {
     std::uint64_t number = 0;
-    SystemTime this_update{};
+    /// When the list before it was made; 1970 for the first.
+    SystemTime last_update{};
 };
 /// Call inside a write transaction.
 Result<CrlTurn> next_crl(Database& database, SystemTime now);

@@ -23,7 +23,7 @@ protected:
     test::ManualClock clock_{std::chrono::floor<std::chrono::seconds>(system_clock()())};
     Authority authority_ = make_authority();
     store::Database database_ = store::Database::open(directory_.path() / "state.db").value();
-    CrlPublisher publisher_{authority_.users(), clock_};
+    CrlPublisher publisher_{authority_.users(), clock_, clock_};
 
     Authority make_authority() {
         EXPECT_TRUE(create_authorities(directory_.path(), "Example", clock_.now()));
@@ -95,7 +95,7 @@ TEST_F(CrlPublishing, SignsAgainBeforeTheListGoesStale) {
 
 TEST_F(CrlPublishing, NumbersGrowAcrossRestarts) {
     const auto first = publish();
-    CrlPublisher restarted(authority_.users(), clock_);
+    CrlPublisher restarted(authority_.users(), clock_, clock_);
     EXPECT_GT(restarted.current(database_, hours(1)).value()->number, first->number);
 }
 
@@ -110,22 +110,22 @@ TEST_F(CrlPublishing, DropsACertificateWhoseSessionIsOver) {
     EXPECT_FALSE(verified(*publish()).find(serial));
 }
 
-TEST_F(CrlPublishing, GoesOnFromTheLastListWhenTheClockGoesBack) {
+TEST_F(CrlPublishing, NumbersGrowAndTimesAreRightWhenTheClockGoesBack) {
     const auto first = publish();
     clock_.advance(-hours(3));
     const std::string serial = issue("01");
     revoke("01");
     const auto second = publish();
     EXPECT_GT(second->number, first->number);
-    EXPECT_EQ(second->this_update, first->this_update);
-    EXPECT_GE(second->next_update, first->next_update);
+    EXPECT_EQ(second->this_update, clock_.now());
+    EXPECT_EQ(second->next_update, clock_.now() + hours(1));
     EXPECT_TRUE(verified(*second).find(serial));
     EXPECT_EQ(publish(), second) << "signed once, not for each request";
 
-    CrlPublisher restarted(authority_.users(), clock_);
+    CrlPublisher restarted(authority_.users(), clock_, clock_);
     const auto third = restarted.current(database_, hours(1)).value();
     EXPECT_GT(third->number, second->number);
-    EXPECT_EQ(third->this_update, first->this_update);
+    EXPECT_EQ(third->this_update, clock_.now());
 }
 
 TEST_F(CrlPublishing, TakesUpTheRightTimeAfterAJumpForward) {
@@ -135,9 +135,36 @@ TEST_F(CrlPublishing, TakesUpTheRightTimeAfterAJumpForward) {
     clock_.advance(-hours(3) + minutes(1));
     const auto after = publish();
     EXPECT_GT(after->number, ahead->number);
-    EXPECT_EQ(after->this_update, ahead->this_update);
+    EXPECT_EQ(verified(*after).this_update(), clock_.now());
+    EXPECT_EQ(verified(*after).next_update(), clock_.now() + hours(1)) << "a stale list is seen as stale";
     clock_.advance(hours(4));
     EXPECT_EQ(publish()->this_update, clock_.now());
+}
+
+TEST_F(CrlPublishing, SignsAgainWhenTheClockIsSetBackByLittle) {
+    const auto first = publish();
+    clock_.advance(-minutes(2));
+    const auto second = publish();
+    EXPECT_GT(second->number, first->number);
+    EXPECT_EQ(second->this_update, clock_.now());
+}
+
+TEST_F(CrlPublishing, LeavesNothingOffBecauseOfAJump) {
+    test::ManualEvenClock even;
+    SettledClock settled(clock_, even);
+    CrlPublisher publisher(authority_.users(), clock_, [&] { return settled.now(); });
+    const std::string serial = issue("01");
+    revoke("01");
+    clock_.advance(hours(24 * 60));
+    const auto ahead = publisher.current(database_, hours(1)).value();
+    EXPECT_EQ(ahead->this_update, clock_.now());
+    EXPECT_TRUE(verified(*ahead).find(serial)) << "its session lives by every other clock";
+    for (int i = 0; i < 25; ++i) {
+        clock_.advance(hours(1));
+        even.advance(hours(1));
+        settled.now();
+    }
+    EXPECT_FALSE(verified(*publisher.current(database_, hours(1)).value()).find(serial));
 }
 
 TEST_F(CrlPublishing, ForgetsNoRevocationWhenTheClockJumpsForwardAndBack) {

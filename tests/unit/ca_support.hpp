@@ -15,6 +15,7 @@
 #include <spdlog/spdlog.h>
 
 #include "base/clock.hpp"
+#include "ca-service/settled_clock.hpp"
 
 namespace postern::ca::test {
 
@@ -85,6 +86,24 @@ public:
 
 private:
     std::shared_ptr<std::atomic<long long>> microseconds_;
+};
+
+/// The same for a clock that nobody sets.
+class ManualEvenClock {
+public:
+    template <class Duration>
+    void advance(Duration by) {
+        *microseconds_ += std::chrono::duration_cast<std::chrono::microseconds>(by).count();
+    }
+    operator EvenClock() const {
+        return [time = microseconds_] {
+            return std::chrono::steady_clock::time_point(std::chrono::microseconds(*time));
+        };
+    }
+
+private:
+    std::shared_ptr<std::atomic<long long>> microseconds_ =
+        std::make_shared<std::atomic<long long>>(1'000'000'000);
 };
 
 }  // namespace postern::ca::test

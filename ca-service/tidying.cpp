@@ -1,0 +1,40 @@
+#include "ca-service/tidying.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include "base/log.hpp"
+#include "ca-service/store/certificates.hpp"
+#include "ca-service/store/sessions.hpp"
+#include "ca-service/store/tokens.hpp"
+
+namespace postern::ca {
+
+namespace {
+
+constexpr std::chrono::minutes kTidyEvery{10};
+/// How long what has ended stays to be looked at.
+constexpr std::chrono::hours kRemembered{24 * 30};
+
+}  // namespace
+
+std::optional<Tidying::Job> Tidying::due() {
+    // Asked also when nothing is due, so that it sees a jump when it happens.
+    const SystemTime before = settled_.now() - kRemembered;
+    const auto now = even_();
+    if (done_at_ && now - *done_at_ < kTidyEvery) {
+        return std::nullopt;
+    }
+    done_at_ = now;
+    return [before](store::Database& database) {
+        for (const auto& forgotten :
+             {store::forget_certificates(database, before), store::forget_sessions(database, before),
+              store::forget_tokens(database, before)}) {
+            if (!forgotten) {
+                spdlog::warn("event=store.tidy_failed detail={}", quoted(forgotten.error().detail, 512));
+                return;
+            }
+        }
+    };
+}
+
+}  // namespace postern::ca
