@@ -50,9 +50,7 @@ void read_ca(config::Table table, Config& out) {
     out.crl_lifetime = table.duration("crl_lifetime", hours(1), seconds(5), hours(24 * 7));
     out.crl_url = table.string("crl_url", "");
     if (out.crl_url.empty() && !out.names.empty()) {
-        const std::string& name = out.names.front();
-        const bool is_ipv6 = name.find(':') != std::string::npos;
-        out.crl_url = fmt::format("https://{}:{}/v1/crl", is_ipv6 ? "[" + name + "]" : name, out.listen.port);
+        out.crl_url = https_url(out.names.front(), out.listen.port) + "/v1/crl";
     }
 }
 

@@ -5,6 +5,8 @@
 
 #include <boost/asio/ip/address.hpp>
 
+#include "net/plain_stream.hpp"
+
 namespace postern::ca {
 
 namespace {
@@ -43,6 +45,20 @@ bool is_server_name(std::string_view text) noexcept {
         }
         text.remove_prefix(dot + 1);
     }
+}
+
+std::string https_url(std::string_view name, std::string_view port) {
+    return "https://" + net::Address{std::string(name), std::string(port)}.text();
+}
+
+std::string spiffe_segment(std::string_view name) {
+    if (name.find(':') == std::string_view::npos) {
+        return std::string(name);
+    }
+    std::string segment = "ip6-";
+    segment += name;
+    std::replace(segment.begin(), segment.end(), ':', '-');
+    return segment;
 }
 
 }  // namespace postern::ca

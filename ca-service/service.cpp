@@ -12,6 +12,7 @@
 #include "ca-service/api/api.hpp"
 #include "ca-service/ca.hpp"
 #include "ca-service/issuance.hpp"
+#include "ca-service/server_name.hpp"
 #include "ca-service/tidying.hpp"
 #include "http/https_service.hpp"
 #include "pki/csr.hpp"
@@ -49,7 +50,7 @@ Result<OwnCertificate> make_own_certificate(const Authority& authority, const Co
         return public_key.error();
     }
     const auto leaf = issue_server_certificate(authority, config, *public_key, pki::ServerKind::ca,
-                                               config.names.front(), config.names, now);
+                                               spiffe_segment(config.names.front()), config.names, now);
     if (!leaf) {
         return leaf.error();
     }

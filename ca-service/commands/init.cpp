@@ -118,7 +118,7 @@ Outcome<void> init(const CommandLine& line, InitOptions options) {
         return ending_of("cannot read the new CA", pin.error());
     }
     const auto address = net::parse_address(options.listen);
-    const std::string url = fmt::format("https://{}:{}", options.names.front(), address->port);
+    const std::string url = https_url(options.names.front(), address->port);
     if (options.is_json) {
         const nlohmann::json told{{"directory", line.directory.string()},
                                   {"fingerprint", *pin},

@@ -93,7 +93,7 @@ Outcome<void> create(const CommandLine& line, const TokenOptions& options) {
     if (!config) {
         return config.error();
     }
-    const std::string url = fmt::format("https://{}:{}", config->names.front(), config->listen.port);
+    const std::string url = https_url(config->names.front(), config->listen.port);
     const auto pin = server_root_pin(line.directory);
     if (!pin) {
         return ending_of("cannot read the server root", pin.error());

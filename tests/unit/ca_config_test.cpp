@@ -83,6 +83,15 @@ TEST(CaConfig, TellsAllProblemsAtOnce) {
     EXPECT_THAT(problem, testing::AllOf(HasSubstr("a b"), HasSubstr("listen"), HasSubstr("foo")));
 }
 
+TEST(ServerName, IsWrittenInUrlsAndSpiffeIds) {
+    EXPECT_EQ(https_url("ca.example.org", "7444"), "https://ca.example.org:7444");
+    EXPECT_EQ(https_url("192.0.2.1", "7444"), "https://192.0.2.1:7444");
+    EXPECT_EQ(https_url("2001:db8::1", "7444"), "https://[2001:db8::1]:7444");
+    EXPECT_EQ(spiffe_segment("ca.example.org"), "ca.example.org");
+    EXPECT_EQ(spiffe_segment("192.0.2.1"), "192.0.2.1");
+    EXPECT_EQ(spiffe_segment("2001:db8::1"), "ip6-2001-db8--1");
+}
+
 TEST(ServerName, IsADnsNameOrAnAddress) {
     for (const char* good : {"localhost", "db.example.org", "192.0.2.1", "2001:db8::1", "a-b.c"}) {
         EXPECT_TRUE(is_server_name(good)) << good;

@@ -585,6 +585,41 @@ TEST_F(CaService, MakesItsCertificateAnewWhenTheClockWasAhead) {
     EXPECT_TRUE(client().get("/v1/health"));
 }
 
+/// A CA that is made with the name and the address, serves, and is asked at that name.
+void serve_under(const std::filesystem::path& ca, const std::string& name, const std::string& listen,
+                 const std::string& url_host) {
+    const Ran made = run(
+        {"--dir", ca, "init", "--name", name, "--trust-domain", "example.org", "--listen", listen, "--json"});
+    ASSERT_EQ(made.exit_code, 0) << made.err;
+    EXPECT_EQ(json::parse(made.out).at("url"), "https://" + url_host + ":27444");
+    const Ran token = run({"--dir", ca, "token", "create", "--gateway", "gw1", "--dns", "localhost"});
+    EXPECT_THAT(token.out, HasSubstr("--ca https://" + url_host + ":27444 "));
+    Config settings = Config::load(ca / "ca.toml", ca).value();
+    EXPECT_EQ(settings.crl_url, "https://" + url_host + ":27444/v1/crl");
+    settings.listen.port = "0";
+    const auto service = Service::start({ca, ca / "ca.toml", ca / "state.db"}, settings);
+    ASSERT_TRUE(service) << service.error().detail;
+    http::ClientOptions options;
+    options.url = "https://" + url_host + ":" + std::to_string((*service)->port());
+    options.server_ca = pki::TrustBundle::load(ca / "server-ca.pem").value();
+    options.trust_domain = "example.org";
+    const auto answer = http::Client::make(options).value().get("/v1/health");
+    ASSERT_TRUE(answer) << answer.error().detail;
+    EXPECT_EQ(answer->status, 200U);
+    options.trust_domain = "example.com";
+    EXPECT_FALSE(http::Client::make(options).value().get("/v1/health")) << "it is of another trust domain";
+}
+
+TEST(CaName, MayBeAnIpv6Address) {
+    const test::TemporaryDirectory directory;
+    serve_under(directory.path() / "ca", "::1", "[::1]:27444", "[::1]");
+}
+
+TEST(CaName, MayBeAnIpv4Address) {
+    const test::TemporaryDirectory directory;
+    serve_under(directory.path() / "ca", "127.0.0.1", "127.0.0.1:27444", "127.0.0.1");
+}
+
 TEST_F(CaService, RefusesASecondListenerOnItsPort) {
     Config second = config();
     second.listen.port = std::to_string(service_->port());
