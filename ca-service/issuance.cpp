@@ -86,7 +86,7 @@ Result<pki::Certificate> issue_server_certificate(const Authority& authority, co
                                                   const std::string& name,
                                                   const std::vector<std::string>& names, SystemTime now) {
     pki::ServerProfile profile;
-    profile.common_name = name;
+    profile.common_name = kind == pki::ServerKind::ca ? std::string(kServiceCommonName) : name;
     profile.uri = pki::server_uri(config.trust_domain, kind, name);
     profile.names = names;
     profile.not_before = std::chrono::floor<std::chrono::seconds>(now - kBackdate);

@@ -41,7 +41,7 @@ Result<OwnCertificate> make_own_certificate(const Authority& authority, const Co
     if (!key) {
         return key.error();
     }
-    const auto csr = pki::make_csr_pem(*key, config.names.front());
+    const auto csr = pki::make_csr_pem(*key, kServiceCommonName);
     if (!csr) {
         return csr.error();
     }

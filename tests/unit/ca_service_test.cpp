@@ -620,6 +620,14 @@ TEST(CaName, MayBeAnIpv4Address) {
     serve_under(directory.path() / "ca", "127.0.0.1", "127.0.0.1:27444", "127.0.0.1");
 }
 
+TEST_F(CaService, ServesUnderALongName) {
+    const std::string label(60, 'x');
+    Config named = config();
+    named.names.insert(named.names.begin(), label + "." + label + "." + label + ".example.org");
+    start(named);
+    EXPECT_EQ(client().get("/v1/health").value().status, 200U);
+}
+
 TEST_F(CaService, RefusesASecondListenerOnItsPort) {
     Config second = config();
     second.listen.port = std::to_string(service_->port());
