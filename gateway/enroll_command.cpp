@@ -186,14 +186,22 @@ Result<void> check(const Papers& papers, const Settings& settings) {
     return {};
 }
 
-Result<void> write(const Papers& papers, const pki::PrivateKey& key, const Settings& settings) {
+/// Fails before the token is used up when the files could not be written.
+Result<void> check_files(const Settings& settings) {
     for (const auto& path : {settings.key, settings.certificate, settings.user_ca, settings.server_ca}) {
         if (path.has_parent_path()) {
             if (auto made = create_directory(path.parent_path(), 0750); !made) {
                 return made;
             }
         }
+        if (auto good = FileBatch::check(path); !good) {
+            return good;
+        }
     }
+    return {};
+}
+
+Result<void> write(const Papers& papers, const pki::PrivateKey& key, const Settings& settings) {
     const auto key_pem = key.to_pem();
     if (!key_pem) {
         return key_pem.error();
@@ -220,6 +228,9 @@ Result<void> enroll(const Enrolment& enrolment) {
     auto settings = Settings::load(enrolment.config);
     if (!settings) {
         return settings.error();
+    }
+    if (auto checked = check_files(*settings); !checked) {
+        return with_context("the token is still good", checked.error());
     }
     auto pin = pin_of(enrolment.fingerprint);
     if (!pin) {

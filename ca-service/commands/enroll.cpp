@@ -5,8 +5,6 @@
 #include <pwd.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
 #include <optional>
 
 #include <fmt/format.h>
@@ -171,17 +169,16 @@ Outcome<std::optional<FileBatch::Owner>> find_owner(const EnrollOptions& options
 }
 
 /// Fails before the token is used up when the files could not be written.
-Outcome<void> check_folders(const EnrollOptions& options) {
+Outcome<void> check_files(const EnrollOptions& options) {
     for (const fs::path& file :
          {options.out_certificate, options.out_key, options.out_user_ca, options.out_server_ca}) {
         if (file.empty()) {
             continue;
         }
-        const fs::path folder = file.has_parent_path() ? file.parent_path() : fs::path(".");
-        if (::access(folder.c_str(), W_OK | X_OK) != 0) {
-            return Ending{Exit::failed,
-                          fmt::format("cannot write to {}: {}", folder.string(), std::strerror(errno)),
-                          "nothing was done and the token is still good; make the folder, or name another"};
+        if (const auto good = FileBatch::check(file); !good) {
+            return Ending{
+                Exit::failed, good.error().detail,
+                "nothing was done and the token is still good; make the folder, or name another file"};
         }
     }
     return {};
@@ -198,7 +195,7 @@ Outcome<void> enroll(const EnrollOptions& options) {
     if (!owner) {
         return owner.error();
     }
-    if (auto checked = check_folders(options); !checked) {
+    if (auto checked = check_files(options); !checked) {
         return checked;
     }
     const auto token = options.token.empty() ? read_secret_line(options.token_file, "Token: ")

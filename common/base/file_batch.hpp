@@ -1,10 +1,11 @@
 // Several small files that belong together, such as a key and its certificate: all of them are on the disk
-// before the first takes its name, so that a full disk leaves the old ones as they were. A power cut may
-// still fall between two names.
+// before the first takes its name, so that a full disk leaves the old ones as they were, and where one cannot
+// take its name, the old ones of the others come back. A power cut may still fall between two names.
 #pragma once
 
 #include <sys/types.h>
 
+#include <cstddef>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -28,18 +29,30 @@ public:
     FileBatch& operator=(const FileBatch&) = delete;
     ~FileBatch();
 
+    /// Whether a file could be put at `path`: Code::io_failed where a folder is or is meant, or where the
+    /// folder cannot be written to; Code::not_found without the folder. For those who must know beforehand.
+    static Result<void> check(const std::filesystem::path& path);
+
     /// Writes a temporary file beside `path` and syncs it. It never exists with wider permissions than
-    /// `mode`. Code::io_failed, or Code::not_found without the folder.
+    /// `mode`. Code::io_failed, also where a folder is or is meant, or Code::not_found without the folder.
     Result<void> add(const std::filesystem::path& path, std::string_view content, mode_t mode,
                      const std::optional<Owner>& owner = {});
-    /// Renames all of them, in the order in which they were added, and syncs their folders. Once.
+    /// Renames all of them, in the order in which they were added, and syncs their folders. Once. Where one
+    /// cannot be renamed, those before it are as they were; but on a file system without hard links, where
+    /// there is nothing to put back.
     Result<void> put();
 
 private:
     struct Entry {
         std::string temporary;
         std::filesystem::path path;
+        /// A hard link to the file that is replaced; empty where there is none.
+        std::string kept;
+        bool is_new = false;
     };
+
+    void keep_old(Entry& entry);
+    void put_back(std::size_t count);
 
     std::vector<Entry> entries_;
 };

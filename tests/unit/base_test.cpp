@@ -223,6 +223,39 @@ TEST_F(FileTest, BatchReplacesAllOrNone) {
     EXPECT_EQ(std::distance(begin(files), end(files)), 2) << "nothing is left over";
 }
 
+TEST_F(FileTest, BatchPutsTheOldFilesBackWhereOneCannotTakeItsName) {
+    ASSERT_TRUE(write_file(folder_ / "key", "old key", 0600));
+    {
+        FileBatch batch;
+        ASSERT_TRUE(batch.add(folder_ / "key", "new key", 0600));
+        ASSERT_TRUE(batch.add(folder_ / "bundle", "new bundle", 0644));
+        ASSERT_TRUE(batch.add(folder_ / "certificate", "new certificate", 0644));
+        for (const auto& file : std::filesystem::directory_iterator(folder_)) {
+            if (file.path().filename().string().starts_with("certificate.")) {
+                std::filesystem::remove(file.path());
+            }
+        }
+        EXPECT_FALSE(batch.put());
+    }
+    EXPECT_EQ(read_file(folder_ / "key").value(), "old key");
+    EXPECT_EQ(read_file(folder_ / "bundle").error().code, Code::not_found) << "there was none";
+    const auto files = std::filesystem::directory_iterator(folder_);
+    EXPECT_EQ(std::distance(begin(files), end(files)), 1) << "nothing is left over";
+}
+
+TEST_F(FileTest, BatchTakesNoFolderForAFile) {
+    ASSERT_TRUE(create_directory(folder_ / "folder", 0700));
+    EXPECT_TRUE(FileBatch::check(folder_ / "file"));
+    for (const auto& path :
+         {folder_ / "folder", folder_ / "folder/", folder_ / "absent/", folder_ / "absent" / "file",
+          folder_ / "folder" / "..", std::filesystem::path()}) {
+        EXPECT_FALSE(FileBatch::check(path)) << path;
+        FileBatch batch;
+        EXPECT_FALSE(batch.add(path, "content", 0600)) << path;
+    }
+    EXPECT_TRUE(std::filesystem::is_empty(folder_ / "folder"));
+}
+
 TEST_F(FileTest, SecretLineIsTheFirstWithoutBlanks) {
     ASSERT_TRUE(write_file(folder_ / "token", " the-token\r\n\nand what it is good for\n", 0600));
     EXPECT_EQ(read_secret_line(folder_ / "token", "").value().reveal(), "the-token");

@@ -530,6 +530,13 @@ TEST_F(CaService, EnrollsFromTheCommandLineOnlyWithTheRightPin) {
     EXPECT_EQ(wrong.exit_code, 4);
     EXPECT_THAT(wrong.err, HasSubstr("fingerprint"));
     EXPECT_FALSE(std::filesystem::exists(directory_.path() / "server.key"));
+    std::filesystem::create_directory(directory_.path() / "server.pem");
+    test::write(directory_.path() / "server.key", "the old key");
+    const Ran at_a_folder = enroll(server_root_pin(ca_).value());
+    EXPECT_EQ(at_a_folder.exit_code, 1);
+    EXPECT_THAT(at_a_folder.err, HasSubstr("the token is still good"));
+    EXPECT_EQ(test::read(directory_.path() / "server.key"), "the old key");
+    std::filesystem::remove(directory_.path() / "server.pem");
     const Ran right = enroll(server_root_pin(ca_).value());
     EXPECT_EQ(right.exit_code, 0) << right.err;
     const auto mode = std::filesystem::status(directory_.path() / "server.key").permissions();
