@@ -8,6 +8,7 @@
 #include "ca-service/server_name.hpp"
 #include "config/document.hpp"
 #include "pki/identity.hpp"
+#include "pki/issuer.hpp"
 
 namespace postern::ca {
 
@@ -35,6 +36,9 @@ void read_ca(config::Table table, Config& out) {
         if (!is_server_name(name)) {
             table.problem("names", fmt::format("'{}' is neither a DNS name nor an IP address", name));
         }
+    }
+    if (out.names.size() > pki::kMostServerNames) {
+        table.problem("names", fmt::format("expected {} names at most", pki::kMostServerNames));
     }
     out.trust_domain = table.string("trust_domain");
     if (!out.trust_domain.empty() && !pki::is_trust_domain(out.trust_domain)) {

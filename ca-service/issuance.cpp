@@ -13,6 +13,11 @@ namespace {
 /// Other machines' clocks may be behind.
 constexpr std::chrono::seconds kBackdate{60};
 
+/// Of what is asked for only the key counts, and that has been read: who asks is not told to ask otherwise.
+Failure our_fault(const Failure& failure) {
+    return Failure{Code::internal, "cannot make the certificate: " + failure.detail};
+}
+
 }  // namespace
 
 Result<void> may_issue(const Ca& ca, store::Database& database, const std::string& user,
@@ -57,7 +62,7 @@ Result<LoginGrant> issue_login_certificate(Ca& ca, store::Database& database, co
     profile.crl_url = config->crl_url;
     const auto leaf = ca.authority.users().issue_login(key, profile);
     if (!leaf) {
-        return leaf.error();
+        return our_fault(leaf.error());
     }
     store::IssuedCertificate issued;
     issued.serial = leaf->serial();
@@ -92,7 +97,11 @@ Result<pki::Certificate> issue_server_certificate(const Authority& authority, co
     profile.not_before = std::chrono::floor<std::chrono::seconds>(now - kBackdate);
     profile.not_after = std::chrono::floor<std::chrono::seconds>(
         bounded_end(now, config.server_certificate_lifetime, authority.servers()));
-    return authority.servers().issue_server(key, profile);
+    auto leaf = authority.servers().issue_server(key, profile);
+    if (!leaf) {
+        return our_fault(leaf.error());
+    }
+    return leaf;
 }
 
 }  // namespace postern::ca

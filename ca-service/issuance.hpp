@@ -33,7 +33,7 @@ Result<void> may_issue(const Ca& ca, store::Database& database, const std::strin
 
 /// Signs, stores, and records under `action` ("certificate.issued" or "certificate.renewed"). Call inside a
 /// write transaction: the certificate must not leave before its commit. Code::session_ended when less than a
-/// second is left.
+/// second is left; Code::internal where what the store holds fits no certificate.
 Result<LoginGrant> issue_login_certificate(Ca& ca, store::Database& database, const Actor& actor,
                                            std::string action, const pki::PublicKey& key,
                                            const store::User& user, const store::Session& session,

@@ -62,6 +62,9 @@ Ending ending_of(std::string_view what, const Failure& failure) {
         case Code::not_found:
             ending.hint = "postern-ca user list and postern-ca cert list say what there is";
             break;
+        case Code::limit_reached:
+            ending.hint = "take the user out of another group first: postern-ca group remove USER GROUP";
+            break;
         case Code::io_failed:
             ending.hint =
                 "check the permissions and the free space of the CA's folder; the CA's user or root may use "

@@ -12,6 +12,7 @@
 #include "ca-service/store/tokens.hpp"
 #include "pki/digest.hpp"
 #include "pki/identity.hpp"
+#include "pki/issuer.hpp"
 
 namespace postern::ca::commands {
 
@@ -42,6 +43,10 @@ Outcome<std::chrono::milliseconds> check(const TokenOptions& options) {
             return Ending{Exit::usage, fmt::format("'{}' is neither a DNS name nor an IP address", dns_name),
                           "--dns takes a name by which clients reach the server"};
         }
+    }
+    if (options.dns_names.size() > pki::kMostServerNames) {
+        return Ending{Exit::usage, fmt::format("a certificate holds {} names at most", pki::kMostServerNames),
+                      fmt::format("{} were given; leave out some --dns", options.dns_names.size())};
     }
     const auto lifetime = parse_duration(options.lifetime);
     if (!lifetime || *lifetime <= std::chrono::milliseconds(0) || *lifetime > kLongestLife) {

@@ -11,6 +11,7 @@
 #include "ca-service/revocation.hpp"
 #include "ca-service/store/users.hpp"
 #include "pki/identity.hpp"
+#include "pki/issuer.hpp"
 
 namespace postern::ca::commands {
 
@@ -33,6 +34,10 @@ Outcome<void> add(const CommandLine& line, const UserOptions& options) {
             return Ending{Exit::usage, fmt::format("'{}' is no group name", group),
                           "use 1 to 63 letters, digits and . _ -"};
         }
+    }
+    if (options.groups.size() > pki::kMostGroups) {
+        return Ending{Exit::usage, fmt::format("a certificate holds {} groups at most", pki::kMostGroups),
+                      fmt::format("{} were given; leave out some --group", options.groups.size())};
     }
     auto administration = administer(line);
     if (!administration) {

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <soci/soci.h>
 
+#include "pki/issuer.hpp"
+
 namespace postern::ca::store {
 
 namespace {
@@ -147,6 +149,14 @@ Result<void> set_disabled(Database& database, const std::string& name, bool is_d
 
 Result<bool> add_to_group(Database& database, const std::string& user, const std::string& group) {
     return guarded("cannot change the group", [&]() -> Result<bool> {
+        long long others = 0;
+        database.session()
+            << "SELECT COUNT(*) FROM user_groups WHERE user_name = :user AND group_name <> :group",
+            soci::use(user), soci::use(group), soci::into(others);
+        if (others >= static_cast<long long>(pki::kMostGroups)) {
+            return Failure{Code::limit_reached,
+                           fmt::format("{} is in {} groups, and a certificate holds no more", user, others)};
+        }
         soci::statement insert =
             (database.session().prepare
                  << "INSERT INTO user_groups (user_name, group_name) VALUES (:user, :group) "

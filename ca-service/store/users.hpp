@@ -29,7 +29,7 @@ struct Group {
 
 Result<std::optional<User>> find_user(Database& database, const std::string& name);
 Result<std::vector<User>> list_users(Database& database);
-/// With its groups; call inside a write transaction. Code::already_exists.
+/// With its groups; call inside a write transaction. Code::already_exists; Code::limit_reached.
 Result<void> add_user(Database& database, const User& user);
 /// Code::not_found.
 Result<void> set_password_hash(Database& database, const std::string& name, const std::string& hash,
@@ -40,7 +40,8 @@ Result<void> replace_password_hash(Database& database, const std::string& name, 
 /// Code::not_found.
 Result<void> set_disabled(Database& database, const std::string& name, bool is_disabled);
 
-/// False when the user was (or was not) in the group already.
+/// False when the user was (or was not) in the group already. Code::limit_reached where no certificate would
+/// hold them all (pki::kMostGroups).
 Result<bool> add_to_group(Database& database, const std::string& user, const std::string& group);
 Result<bool> remove_from_group(Database& database, const std::string& user, const std::string& group);
 Result<std::vector<Group>> list_groups(Database& database);

@@ -16,8 +16,6 @@ constexpr int kDigitalSignature = 0;
 constexpr int kKeyCertSign = 5;
 constexpr int kCrlSign = 6;
 constexpr std::chrono::seconds kClockSkew{60};
-constexpr std::size_t kMaximumGroups = 256;
-constexpr std::size_t kMaximumNames = 64;
 constexpr std::size_t kMaximumUrlBytes = 2048;
 
 Failure malformed(std::string_view what) {
@@ -115,7 +113,7 @@ Result<Certificate> Issuer::issue_login(const PublicKey& subject, const LoginPro
     if (!is_login_name(profile.name)) return malformed("not a login name");
     if (!is_trust_domain(profile.trust_domain)) return malformed("not a trust domain");
     if (!is_session_id(profile.session_id)) return malformed("not a session id");
-    if (profile.groups.size() > kMaximumGroups) return malformed("more than 256 groups");
+    if (profile.groups.size() > kMostGroups) return malformed("more than 256 groups");
     if (!std::all_of(profile.groups.begin(), profile.groups.end(), is_resource_name)) {
         return malformed("a group's name must be 1 to 63 letters, digits and ._-");
     }
@@ -144,7 +142,7 @@ Result<Certificate> Issuer::issue_login(const PublicKey& subject, const LoginPro
 }
 
 Result<Certificate> Issuer::issue_server(const PublicKey& subject, const ServerProfile& profile) const {
-    if (profile.names.size() > kMaximumNames) return malformed("more than 64 names");
+    if (profile.names.size() > kMostServerNames) return malformed("more than 64 names");
     if (!std::all_of(profile.names.begin(), profile.names.end(), is_host_or_address)) {
         return malformed("a server's name must be a DNS name or an IP address");
     }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -17,6 +18,10 @@ namespace postern::pki {
 /// Postern's own non-critical extension: the login session as a UTF8String. 2.25.<UUID> needs no registration
 /// (ITU-T X.667).
 inline constexpr const char* kSessionOid = "2.25.156277466420437934911946389227416826103";
+
+/// What a certificate holds at most: groups of a person, names of a server.
+inline constexpr std::size_t kMostGroups = 256;
+inline constexpr std::size_t kMostServerNames = 64;
 
 /// What a certificate of an authority is called and how long it lives.
 struct AuthorityProfile {

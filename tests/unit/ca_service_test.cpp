@@ -12,6 +12,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
+#include <soci/soci.h>
 
 #include "base/connection_id.hpp"
 #include "base/unique_fd.hpp"
@@ -215,6 +216,43 @@ TEST_F(CaService, AnswersTheRightPasswordWithACertificateForThePerson) {
     EXPECT_EQ(parse_time(body.at("not_after").get<std::string>()).value(), leaf.not_after());
     EXPECT_LT(parse_time(body.at("renew_after").get<std::string>()).value(), leaf.not_after());
     EXPECT_THAT(records(), testing::IsSupersetOf({"login.succeeded", "certificate.issued"}));
+}
+
+TEST_F(CaService, PutsAPersonIntoAsManyGroupsAsACertificateHoldsAndNoMore) {
+    for (int i = 0; i < 255; ++i) {
+        ASSERT_TRUE(store::add_to_group(*database_, "alice", "group" + std::to_string(i)));
+    }
+    credentials_of(login("alice", "correct horse"));
+    const Ran refused = run({"--dir", ca_, "group", "add", "alice", "one-more"});
+    EXPECT_EQ(refused.exit_code, 1);
+    EXPECT_THAT(refused.err, HasSubstr("256 groups"));
+    EXPECT_THAT(refused.err, HasSubstr("group remove"));
+    EXPECT_EQ(run({"--dir", ca_, "group", "add", "alice", "group7"}).exit_code, 0) << "is in it already";
+    std::vector<std::string> adding{"--dir", ca_, "user", "add", "bob"};
+    for (int i = 0; i < 257; ++i) {
+        adding.insert(adding.end(), {"--group", "group" + std::to_string(i)});
+    }
+    const Ran too_many = run(adding);
+    EXPECT_EQ(too_many.exit_code, 2);
+    EXPECT_THAT(too_many.err, HasSubstr("256 groups"));
+    EXPECT_EQ(run({"--dir", ca_, "group", "remove", "alice", "group7"}).exit_code, 0);
+    EXPECT_EQ(run({"--dir", ca_, "group", "add", "alice", "one-more"}).exit_code, 0);
+    credentials_of(login("alice", "correct horse"));
+}
+
+TEST_F(CaService, TakesACertificateThatItCannotMakeForItsOwnFault) {
+    for (int i = 0; i < 300; ++i) {
+        // Around what add_to_group refuses, as an older version did.
+        const std::string group = "group" + std::to_string(i);
+        database_->session() << "INSERT INTO user_groups (user_name, group_name) VALUES ('alice', :group)",
+            soci::use(group);
+    }
+    for (int i = 0; i < 10; ++i) {
+        const auto answer = login("alice", "correct horse");
+        EXPECT_EQ(answer.status, 500U) << "not the throttle's";
+        EXPECT_EQ(code_of(answer), Code::internal);
+        EXPECT_THAT(answer.body, HasSubstr("Tell your administrator"));
+    }
 }
 
 TEST_F(CaService, GivesAWrongPasswordAndAnUnknownUserTheSameAnswer) {
