@@ -94,10 +94,12 @@ int run_command_line(int argc, char** argv) {
         ->add_option("--fingerprint", options.fingerprint,
                      "sha256:… of the server root (postern-ca fingerprint)")
         ->required();
-    enroll->add_option("--token", options.token,
-                       "The token; other users of this machine can see it in the process list");
-    enroll->add_option("--token-file", options.token_file,
-                       "The file that holds the token; default: standard input");
+    auto* const token = enroll->add_option(
+        "--token", options.token, "The token; other users of this machine can see it in the process list");
+    enroll
+        ->add_option("--token-file", options.token_file,
+                     "The file that holds the token; default: standard input")
+        ->excludes(token);
     CLI::App* const sessions = app.add_subcommand("sessions", "List who is connected, to what, since when");
     sessions->add_option("--user", options.sessions.user, "Only this user's");
     sessions->add_option("--service", options.sessions.service, "Only those to this service");

@@ -5,6 +5,7 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <optional>
 
 #include <fmt/format.h>
@@ -190,6 +191,18 @@ Ending not_written(const Failure& failure) {
     return ending;
 }
 
+/// What was said on the command line counts before the environment, which may hold another one's.
+Result<Secret> read_token(const EnrollOptions& options) {
+    if (!options.token.empty()) {
+        return Secret(std::string_view(options.token));
+    }
+    const char* const given = std::getenv("POSTERN_TOKEN");
+    if (options.token_file.empty() && given != nullptr && *given != '\0') {
+        return Secret(std::string_view(given));
+    }
+    return read_secret_line(options.token_file, "Token: ");
+}
+
 Outcome<void> enroll(const EnrollOptions& options) {
     const auto owner = find_owner(options);
     if (!owner) {
@@ -198,8 +211,7 @@ Outcome<void> enroll(const EnrollOptions& options) {
     if (auto checked = check_files(options); !checked) {
         return checked;
     }
-    const auto token = options.token.empty() ? read_secret_line(options.token_file, "Token: ")
-                                             : Result<Secret>(Secret(std::string_view(options.token)));
+    const auto token = read_token(options);
     if (!token) {
         return Ending{
             Exit::usage, fmt::format("there is no token: {}", token.error().detail),
@@ -284,16 +296,17 @@ void add_enroll(CLI::App& app, CommandLine& line) {
     command->add_option("--fingerprint", options->pin, "What postern-ca fingerprint prints: sha256:…")
         ->required()
         ->type_name("PIN");
-    command
-        ->add_option("--token-file", options->token_file,
-                     "The file that holds what postern-ca token create printed; default: standard input")
-        ->type_name("FILE");
+    auto* token_file = command
+                           ->add_option("--token-file", options->token_file,
+                                        "The file that holds what postern-ca token create printed; default: "
+                                        "POSTERN_TOKEN in the environment, then standard input")
+                           ->type_name("FILE");
     command
         ->add_option("--token", options->token,
                      "The token itself; other users of this machine can see it in the process list "
                      "(POSTERN_TOKEN they cannot)")
-        ->envname("POSTERN_TOKEN")
-        ->type_name("TOKEN");
+        ->type_name("TOKEN")
+        ->excludes(token_file);
     command->add_option("--out-cert", options->out_certificate, "Where the certificate goes (ssl_cert_file)")
         ->required()
         ->type_name("FILE");

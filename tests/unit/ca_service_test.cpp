@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdlib>
 #include <map>
 #include <set>
 #include <thread>
@@ -579,6 +580,32 @@ TEST_F(CaService, EnrollsFromTheCommandLineOnlyWithTheRightPin) {
     EXPECT_EQ(right.exit_code, 0) << right.err;
     const auto mode = std::filesystem::status(directory_.path() / "server.key").permissions();
     EXPECT_EQ(static_cast<unsigned>(mode), 0600U);
+}
+
+TEST_F(CaService, EnrollsWithTheTokenThatIsNamedAndNotThatOfTheEnvironment) {
+    const json made = json::parse(
+        run({"--dir", ca_, "token", "create", "--service", "orders-db", "--dns", "localhost", "--json"}).out);
+    test::write(directory_.path() / "token", made.at("token").get<std::string>() + "\n");
+    const auto enroll = [&](const std::vector<std::string>& more) {
+        std::vector<std::string> command{"enroll",
+                                         "--ca",
+                                         "https://localhost:" + std::to_string(service_->port()),
+                                         "--fingerprint",
+                                         server_root_pin(ca_).value(),
+                                         "--out-cert",
+                                         directory_.path() / "server.pem",
+                                         "--out-key",
+                                         directory_.path() / "server.key"};
+        command.insert(command.end(), more.begin(), more.end());
+        return run(command);
+    };
+    const std::string file = directory_.path() / "token";
+    EXPECT_EQ(enroll({"--token", "one", "--token-file", file}).exit_code, 2);
+    ::setenv("POSTERN_TOKEN", "stale", 1);
+    EXPECT_EQ(enroll({}).exit_code, 4) << "without an option it counts";
+    const Ran right = enroll({"--token-file", file});
+    ::unsetenv("POSTERN_TOKEN");
+    EXPECT_EQ(right.exit_code, 0) << right.err;
 }
 
 TEST_F(CaService, RefusesWhatItCannotRead) {
