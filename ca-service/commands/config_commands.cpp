@@ -11,8 +11,10 @@ namespace postern::ca::commands {
 void add_check_config(CLI::App& app, CommandLine& line) {
     CLI::App* command = add_command(
         app, "check-config", "Read the configuration and the keys as serve does, and say what is wrong");
-    command->callback([&line] {
-        line.run = [&line]() -> Outcome<void> {
+    auto is_json = std::make_shared<bool>(false);
+    command->add_flag("--json", *is_json, "Print JSON");
+    command->callback([&line, is_json] {
+        line.run = [&line, is_json]() -> Outcome<void> {
             const auto config = load_config(line);
             if (!config) {
                 return config.error();
@@ -23,6 +25,11 @@ void add_check_config(CLI::App& app, CommandLine& line) {
             const auto authority = Authority::load(line.directory);
             if (!authority) {
                 return ending_of("the CA's keys", authority.error());
+            }
+            if (*is_json) {
+                const nlohmann::json told{{"file", line.config().string()}, {"good", true}};
+                fmt::print("{}\n", told.dump());
+                return {};
             }
             fmt::print("{} is good.\n", line.config().string());
             return {};

@@ -21,6 +21,12 @@ struct GroupOptions {
     bool is_json = false;
 };
 
+void tell_change(const GroupOptions& options, bool is_member, bool has_changed) {
+    const nlohmann::json told{
+        {"user", options.user}, {"group", options.group}, {"member", is_member}, {"changed", has_changed}};
+    fmt::print("{}\n", told.dump());
+}
+
 /// In or out; says so too when there was nothing to do.
 Outcome<void> change(const CommandLine& line, const GroupOptions& options, bool is_joining) {
     if (!pki::is_resource_name(options.group)) {
@@ -42,6 +48,10 @@ Outcome<void> change(const CommandLine& line, const GroupOptions& options, bool 
     const auto& groups = (*known)->groups;
     const bool is_member = std::find(groups.begin(), groups.end(), options.group) != groups.end();
     if (is_member == is_joining) {
+        if (options.is_json) {
+            tell_change(options, is_joining, false);
+            return {};
+        }
         fmt::print("{} is {} {} already.\n", options.user, is_joining ? "in" : "not in", options.group);
         return {};
     }
@@ -61,7 +71,9 @@ Outcome<void> change(const CommandLine& line, const GroupOptions& options, bool 
     if (!applied) {
         return applied;
     }
-    if (is_joining) {
+    if (options.is_json) {
+        tell_change(options, is_joining, true);
+    } else if (is_joining) {
         fmt::print("{} is now in {}; the next login or renewal says so.\n", options.user, options.group);
     } else {
         fmt::print(
@@ -115,6 +127,7 @@ void add_group(CLI::App& app, CommandLine& line) {
         CLI::App* command = add_command(*group, name, description);
         command->add_option("user", options->user, "The login name")->required()->type_name("");
         command->add_option("group", options->group, "The group")->required()->type_name("");
+        command->add_flag("--json", options->is_json, "Print JSON");
         command->callback([&line, options, is_joining] {
             line.run = [&line, options, is_joining] { return change(line, *options, is_joining); };
         });

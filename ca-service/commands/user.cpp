@@ -79,6 +79,10 @@ Outcome<void> add(const CommandLine& line, const UserOptions& options) {
     if (!applied) {
         return applied;
     }
+    if (options.is_json) {
+        fmt::print("{}\n", nlohmann::json{{"name", user.name}, {"groups", user.groups}}.dump());
+        return {};
+    }
     fmt::print("Added {}{}.\n", user.name,
                user.groups.empty() ? std::string(" (in no group: the gateways' rules may need one)")
                                    : fmt::format(" in {}", fmt::join(user.groups, ", ")));
@@ -112,6 +116,10 @@ Outcome<void> change_password(const CommandLine& line, const UserOptions& option
     if (!applied) {
         return applied;
     }
+    if (options.is_json) {
+        fmt::print("{}\n", nlohmann::json{{"name", options.name}}.dump());
+        return {};
+    }
     fmt::print(
         "Changed the password of {0}. Sessions that are open go on; to end them: postern-ca cert revoke "
         "--user {0}\n",
@@ -128,6 +136,14 @@ Outcome<void> disable(const CommandLine& line, const UserOptions& options) {
                                       options.name, administration->clock());
     if (!revoked) {
         return ending_of("cannot disable the user", revoked.error());
+    }
+    if (options.is_json) {
+        const nlohmann::json told{{"name", options.name},
+                                  {"disabled", true},
+                                  {"sessions", revoked->sessions},
+                                  {"certificates", revoked->certificates}};
+        fmt::print("{}\n", told.dump());
+        return {};
     }
     if (revoked->sessions == 0 && revoked->certificates == 0) {
         fmt::print("Disabled {}, who was not logged in.\n", options.name);
@@ -153,6 +169,10 @@ Outcome<void> enable(const CommandLine& line, const UserOptions& options) {
     });
     if (!applied) {
         return applied;
+    }
+    if (options.is_json) {
+        fmt::print("{}\n", nlohmann::json{{"name", options.name}, {"disabled", false}}.dump());
+        return {};
     }
     fmt::print("Enabled {}: a new login works from now on.\n", options.name);
     return {};
@@ -201,6 +221,7 @@ void add_user(CLI::App& app, CommandLine& line) {
     auto options = std::make_shared<UserOptions>();
     const auto bind = [&line, options](CLI::App* command,
                                        Outcome<void> (*action)(const CommandLine&, const UserOptions&)) {
+        command->add_flag("--json", options->is_json, "Print JSON");
         command->callback([&line, options, action] {
             line.run = [&line, options, action] { return action(line, *options); };
         });
@@ -237,7 +258,6 @@ void add_user(CLI::App& app, CommandLine& line) {
     bind(enabling, enable);
 
     CLI::App* listing = add_command(*user, "list", "List users, states and groups");
-    listing->add_flag("--json", options->is_json, "Print JSON");
     bind(listing, list_users);
 }
 

@@ -28,8 +28,9 @@ Words found_in(const std::string& text, const std::regex& pattern) {
     return words;
 }
 
-std::string help(std::vector<std::string> command) {
-    command.insert(command.begin(), program("postern"));
+/// Of the program that the first word names.
+std::string help_of(std::vector<std::string> command) {
+    command.front() = program(command.front());
     command.push_back("--help");
     const Outcome outcome = run(command);
     EXPECT_EQ(outcome.exit_code, 0);
@@ -37,13 +38,39 @@ std::string help(std::vector<std::string> command) {
 }
 
 /// At the beginning of a line of --help, behind a short one too.
+Words options_in(const std::string& text) {
+    return found_in(text, std::regex(R"(\n  (?:-\w,)?(--[a-z][a-z-]*))"));
+}
+
+Words commands_in(const std::string& text) {
+    const auto at = text.find("Subcommands:");
+    return at == std::string::npos ? Words()
+                                   : found_in(text.substr(at), std::regex(R"(\n  ([a-z][a-z-]*) )"));
+}
+
 Words options_of(const std::string& command) {
-    return found_in(help({command}), std::regex(R"(\n  (?:-\w,)?(--[a-z][a-z-]*))"));
+    return options_in(help_of({"postern", command}));
 }
 
 Words commands() {
-    const std::string text = help({});
-    return found_in(text.substr(text.find("Subcommands:")), std::regex(R"(\n  ([a-z]+) )"));
+    return commands_in(help_of({"postern"}));
+}
+
+/// The commands of a program that do something, those of a command ("user add") too.
+std::vector<std::vector<std::string>> all_commands(const std::vector<std::string>& below) {
+    const Words inner = commands_in(help_of(below));
+    if (inner.empty()) {
+        return {below};
+    }
+    std::vector<std::vector<std::string>> all;
+    for (const auto& word : inner) {
+        auto command = below;
+        command.push_back(word);
+        for (auto& one : all_commands(command)) {
+            all.push_back(std::move(one));
+        }
+    }
+    return all;
 }
 
 Words lines_of(const std::string& text) {
@@ -53,9 +80,10 @@ Words lines_of(const std::string& text) {
 /// What bash offers for the words, the last of which is being typed.
 Words bash_offers(const std::vector<std::string>& words) {
     const std::string script = fmt::format(
-        "source {}/packaging/completions/postern; COMP_WORDS=({}); COMP_CWORD={}; _postern; "
+        "source {}/packaging/completions/{}; COMP_WORDS=({}); COMP_CWORD={}; {}; "
         "printf '%s\\n' \"${{COMPREPLY[@]}}\"",
-        POSTERN_SOURCE, fmt::join(words, " "), words.size() - 1);
+        POSTERN_SOURCE, words.front(), fmt::join(words, " "), words.size() - 1,
+        "_" + std::regex_replace(words.front(), std::regex("-"), "_"));
     const Outcome outcome = run({"bash", "-c", script});
     EXPECT_EQ(outcome.err, "");
     return lines_of(outcome.out);
@@ -110,6 +138,52 @@ TEST(Usage, OfEveryOptionIsInHelpManualAndCompletions) {
     for (const auto& option : in_manual) {
         EXPECT_EQ(all.count("--" + option), 1U) << "the manual page invents --" << option;
     }
+}
+
+/// Of a program for servers, which has a completion for bash alone: every option of every command is offered
+/// and in the manual page, and neither of them invents one. `everywhere`: options of the program that are
+/// offered behind commands.
+void expect_one_usage(const std::string& program_name, const Words& everywhere) {
+    const std::string manual = content_of(POSTERN_SOURCE "/packaging/man/" + program_name + ".8");
+    const Words in_manual = found_in(manual, std::regex(R"(Fl Fl ([a-z][a-z-]*))"));
+    Words all = options_in(help_of({program_name}));
+    Words first_words = commands_in(help_of({program_name}));
+    first_words.insert(all.begin(), all.end());
+    EXPECT_EQ(bash_offers({program_name, "''"}), first_words);
+    for (const auto& command : all_commands({program_name})) {
+        const std::string said = fmt::format("{}", fmt::join(command, " "));
+        const Words options = options_in(help_of(command));
+        auto typed = command;
+        typed.emplace_back("--");
+        Words offered = bash_offers(typed);
+        for (const auto& option : everywhere) {
+            offered.erase(option);
+        }
+        EXPECT_EQ(offered, options) << said;
+        all.insert(options.begin(), options.end());
+    }
+    for (const auto& option : all) {
+        if (option != "--help" && option != "--version") {
+            EXPECT_EQ(in_manual.count(option.substr(2)), 1U) << option << " is not in the manual page";
+        }
+    }
+    for (const auto& option : in_manual) {
+        EXPECT_EQ(all.count("--" + option), 1U) << "the manual page invents --" << option;
+    }
+}
+
+TEST(Usage, OfTheCaServiceIsTheSameInHelpManualAndCompletion) {
+    expect_one_usage("postern-ca", {});
+    const Words reasons = bash_offers({"postern-ca", "cert", "revoke", "--reason", "''"});
+    EXPECT_EQ(reasons.size(), 6U);
+    const std::string revoking = help_of({"postern-ca", "cert", "revoke"});
+    for (const auto& reason : reasons) {
+        EXPECT_THAT(revoking, testing::HasSubstr(reason));
+    }
+}
+
+TEST(Usage, OfTheGatewayIsTheSameInHelpManualAndCompletion) {
+    expect_one_usage("postern-gateway", {"--config", "--log-level"});
 }
 
 TEST(Usage, OfServicesIsCompletedFromWhatIsKnownHere) {

@@ -737,6 +737,27 @@ TEST(CaInit, StartsOverWhereAnInterruptedOneStopped) {
     EXPECT_EQ(run({"--dir", ca, "check-config"}).exit_code, 0);
 }
 
+TEST_F(CaService, EveryCommandThatChangesSomethingTellsItInJson) {
+    const auto told = [&](std::vector<std::string> command) {
+        command.insert(command.begin(), {"--dir", ca_});
+        command.push_back("--json");
+        const Ran ran = run(command);
+        EXPECT_EQ(ran.exit_code, 0) << ran.err;
+        return json::parse(ran.out);
+    };
+    EXPECT_EQ(told({"group", "add", "alice", "dba"}),
+              json::parse(R"({"user":"alice","group":"dba","member":true,"changed":true})"));
+    EXPECT_EQ(told({"group", "add", "alice", "dba"}),
+              json::parse(R"({"user":"alice","group":"dba","member":true,"changed":false})"));
+    EXPECT_EQ(told({"group", "remove", "alice", "dba"}),
+              json::parse(R"({"user":"alice","group":"dba","member":false,"changed":true})"));
+    credentials_of(login("alice", "correct horse"));
+    EXPECT_EQ(told({"user", "disable", "alice"}),
+              json::parse(R"({"name":"alice","disabled":true,"sessions":1,"certificates":1})"));
+    EXPECT_EQ(told({"user", "enable", "alice"}), json::parse(R"({"name":"alice","disabled":false})"));
+    EXPECT_EQ(told({"check-config"}), (json{{"file", (ca_ / "ca.toml").string()}, {"good", true}}));
+}
+
 TEST(CaCommands, TellUsageErrorsApartFromFailures) {
     const test::TemporaryDirectory directory;
     EXPECT_EQ(run({"user", "lst"}).exit_code, 2);
