@@ -34,6 +34,10 @@ using std::chrono::steady_clock;
 constexpr std::chrono::milliseconds kLookEvery{20};
 /// How long the last records may take after everything was cut.
 constexpr std::chrono::seconds kLastWords{3};
+/// The service manager kills what takes longer than the unit says (TimeoutStopSec), unless it is asked for
+/// more time again and again: each `kAskForTimeEvery` for so many microseconds (sd_notify(3)).
+constexpr std::chrono::seconds kAskForTimeEvery{5};
+constexpr const char* kMoreTime = "EXTEND_TIMEOUT_USEC=30000000";
 /// How long what holds nothing any more may take to end by itself.
 constexpr std::chrono::milliseconds kLeftovers{300};
 
@@ -99,6 +103,10 @@ private:
             loop_.stop();
             return;
         }
+        if (now >= ask_for_time_at_) {
+            ::sd_notify(0, kMoreTime);
+            ask_for_time_at_ = now + kAskForTimeEvery;
+        }
         if (!cut_until_ && now >= *drain_until_) {
             had_to_cut_ = server_.tunnels() > 0;
             spdlog::warn("event=gateway.cutting tunnels={}", server_.tunnels());
@@ -139,6 +147,7 @@ private:
     asio::steady_timer drain_{loop_};
     std::optional<steady_clock::time_point> drain_until_;
     std::optional<steady_clock::time_point> cut_until_;
+    steady_clock::time_point ask_for_time_at_{};
     bool had_to_cut_ = false;
 };
 

@@ -3,7 +3,11 @@
 #include <malloc.h>
 #include <time.h>
 
+#include <chrono>
+#include <condition_variable>
 #include <csignal>
+#include <mutex>
+#include <thread>
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
@@ -53,6 +57,38 @@ void reload(Service& service) {
         ::sd_notify(0, "READY=1\nSTATUS=Serving with the old configuration: the new one is invalid");
     }
 }
+
+/// While it lives, the service manager is asked for the time that the stop takes, again and again: it kills
+/// what takes longer than the unit says (TimeoutStopSec; sd_notify(3)).
+class MoreTime {
+public:
+    MoreTime() = default;
+    ~MoreTime() {
+        {
+            const std::lock_guard lock(mutex_);
+            is_over_ = true;
+        }
+        over_.notify_all();
+        thread_.join();
+    }
+    MoreTime(const MoreTime&) = delete;
+    MoreTime& operator=(const MoreTime&) = delete;
+
+private:
+    static constexpr std::chrono::seconds kAskEvery{5};
+
+    void ask() {
+        std::unique_lock lock(mutex_);
+        do {
+            ::sd_notify(0, "EXTEND_TIMEOUT_USEC=30000000\nWATCHDOG=1");
+        } while (!over_.wait_for(lock, kAskEvery, [this] { return is_over_; }));
+    }
+
+    std::mutex mutex_;
+    std::condition_variable over_;
+    bool is_over_ = false;
+    std::thread thread_{[this] { ask(); }};
+};
 
 /// Until SIGTERM or SIGINT.
 void drive(Service& service, const sigset_t& signals) {
@@ -104,6 +140,7 @@ Outcome<void> serve(const CommandLine& line, const std::string& level) {
     drive(**service, signals);
     ::sd_notify(0, "STOPPING=1");
     spdlog::info("event=serve.stopping");
+    const MoreTime until_the_end;
     const bool is_clean = (*service)->drain();
     service->reset();
     spdlog::info("event=serve.stopped clean={}", is_clean);

@@ -31,6 +31,7 @@
 #include "pki/csr.hpp"
 #include "pki/digest.hpp"
 #include "pki/identity.hpp"
+#include "support/notify_socket.hpp"
 #include "unit/ca_support.hpp"
 
 namespace postern::ca {
@@ -756,6 +757,23 @@ TEST_F(CaService, EveryCommandThatChangesSomethingTellsItInJson) {
               json::parse(R"({"name":"alice","disabled":true,"sessions":1,"certificates":1})"));
     EXPECT_EQ(told({"user", "enable", "alice"}), json::parse(R"({"name":"alice","disabled":false})"));
     EXPECT_EQ(told({"check-config"}), (json{{"file", (ca_ / "ca.toml").string()}, {"good", true}}));
+}
+
+TEST(CaServe, AsksTheServiceManagerForTheTimeThatTheDrainTakes) {
+    const test::TemporaryDirectory directory;
+    const std::string ca = directory.path() / "ca";
+    ASSERT_EQ(run({"--dir", ca, "init", "--name", "localhost", "--listen", "127.0.0.1:0"}).exit_code, 0);
+    const postern::test::NotifySocket systemd(directory.path() / "notify");
+    ::setenv("NOTIFY_SOCKET", (directory.path() / "notify").c_str(), 1);
+    int exit_code = -1;
+    std::thread serving([&] { exit_code = run({"--dir", ca, "serve"}).exit_code; });
+    EXPECT_TRUE(systemd.is_told("READY=1"));
+    ::pthread_kill(serving.native_handle(), SIGTERM);
+    EXPECT_TRUE(systemd.is_told("STOPPING=1"));
+    EXPECT_TRUE(systemd.is_told("EXTEND_TIMEOUT_USEC=30000000"));
+    serving.join();
+    ::unsetenv("NOTIFY_SOCKET");
+    EXPECT_EQ(exit_code, 0);
 }
 
 TEST(CaCommands, TellUsageErrorsApartFromFailures) {

@@ -12,6 +12,7 @@
 
 #include <fmt/format.h>
 
+#include "support/notify_socket.hpp"
 #include "support/process.hpp"
 #include "support/stack.hpp"
 #include "unit/gateway_fixture.hpp"
@@ -27,8 +28,11 @@ protected:
     void run_program(const std::string& gateway_lines = {}) {
         more_gateway_ = gateway_lines;
         write_config(service("echo", echo_port()) + rule("echo"));
+        test::ProcessOptions options;
+        options.environment = environment_;
         program_.emplace(std::vector<std::string>{test::program("postern-gateway"), "serve", "--config",
-                                                  folder_ / "gateway.toml"});
+                                                  folder_ / "gateway.toml"},
+                         options);
         program_->wait_for_err("event=gateway.listening");
         const std::string log = program_->err();
         own_port_ = static_cast<unsigned short>(std::stoi(log.substr(log.find("listening port=") + 15)));
@@ -45,6 +49,7 @@ protected:
         return last;
     }
 
+    std::map<std::string, std::string> environment_;
     std::optional<test::Process> program_;
     unsigned short own_port_ = 0;
 };
@@ -83,6 +88,21 @@ TEST_F(GatewayStop, WaitsForATunnelAndNoLongerThanForThat) {
     const auto code = program_->wait(3s);
     ASSERT_TRUE(code) << program_->err();
     EXPECT_EQ(*code, 0);
+}
+
+TEST_F(GatewayStop, AsksTheServiceManagerForTheTimeThatTheDrainTakes) {
+    const test::NotifySocket systemd(folder_ / "notify");
+    environment_ = {{"NOTIFY_SOCKET", folder_ / "notify"}};
+    run_program();
+    EXPECT_TRUE(systemd.is_told("READY=1"));
+    Visitor alice(own_port_, client("alice"));
+    ASSERT_EQ(alice.ask("CONNECT echo:7").status, 200U);
+    program_->signal(SIGTERM);
+    EXPECT_TRUE(systemd.is_told("STOPPING=1"));
+    EXPECT_TRUE(systemd.is_told("EXTEND_TIMEOUT_USEC=30000000"));
+    EXPECT_TRUE(systemd.is_told("EXTEND_TIMEOUT_USEC=30000000")) << "again and again";
+    alice.shut_down();
+    EXPECT_EQ(program_->wait(3s), 0);
 }
 
 TEST_F(GatewayStop, CutsWhatIsLeftWhenTheDrainEndsAndSaysSo) {
