@@ -27,6 +27,7 @@ using std::chrono::hours;
 using std::chrono::minutes;
 
 constexpr hours kWarnBefore{24 * 30};
+constexpr hours kWarnEvery{24};
 
 struct OwnCertificate {
     net::TlsContext tls;
@@ -110,6 +111,17 @@ struct Service::State {
     std::unique_ptr<WorkerPool> requests;
     std::unique_ptr<api::Api> api;
     std::unique_ptr<http::HttpsService> https;
+    void warn_daily(SystemTime now) {
+        // Also when the clock went back.
+        if (warned_at && now >= *warned_at && now < *warned_at + kWarnEvery) {
+            return;
+        }
+        warned_at = now;
+        warn_of_old_authority(ca.authority.users(), "user", now);
+        warn_of_old_authority(ca.authority.servers(), "server", now);
+    }
+
+    std::optional<SystemTime> warned_at;
     SystemTime own_not_before{};
     SystemTime renew_own_at{};
     std::vector<std::string> own_names;
@@ -169,8 +181,7 @@ Result<std::unique_ptr<Service>> Service::start(const ServiceFiles& files, Confi
     state->own_not_before = own->not_before;
     state->renew_own_at = own->renew_at;
     state->own_names = settings.names;
-    warn_of_old_authority(state->ca.authority.users(), "user", now);
-    warn_of_old_authority(state->ca.authority.servers(), "server", now);
+    state->warn_daily(now);
     auto listener = net::Listener::bind(settings.listen);
     if (!listener) {
         return with_context("cannot listen on " + settings.listen.text(), listener.error());
@@ -225,6 +236,7 @@ void Service::tick() {
     state_->ca.strangers.tell_of_others();
     const SystemTime now = state_->ca.clock();
     const auto config = state_->ca.settings.get();
+    state_->warn_daily(now);
     // A clock that was ahead when the certificate was made has been set right.
     const bool is_too_early = pki::is_too_early(state_->own_not_before, now);
     if (is_too_early || now >= state_->renew_own_at || config->names != state_->own_names) {

@@ -29,7 +29,8 @@ public:
     unsigned short port() const;
     /// Reads the configuration again and puts in force what can change; a bad file keeps the old one.
     Result<void> reload();
-    /// What is due from time to time: the service's own certificate, tidying the store.
+    /// What is due from time to time: the service's own certificate, tidying the store, a warning each day
+    /// where an issuing certificate ends within a month.
     void tick();
     /// Whether every event loop has answered since the last call: what the watchdog is told.
     bool is_responsive();

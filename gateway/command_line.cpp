@@ -37,11 +37,11 @@ struct Options {
 };
 
 int check_config(const Options& options) {
-    auto snapshot = Snapshot::load(options.config, system_clock()());
+    auto snapshot = Snapshot::load(options.config);
     if (!snapshot) {
         return complain("the configuration is not good", snapshot.error());
     }
-    for (const std::string& warning : (*snapshot)->warnings) {
+    for (const std::string& warning : (*snapshot)->warnings(system_clock()())) {
         fmt::print(stderr, "postern-gateway: warning: {}\n", warning);
     }
     const std::size_t services = (*snapshot)->settings.policy.services().size();

@@ -38,6 +38,8 @@ constexpr std::chrono::seconds kLastWords{3};
 /// more time again and again: each `kAskForTimeEvery` for so many microseconds (sd_notify(3)).
 constexpr std::chrono::seconds kAskForTimeEvery{5};
 constexpr const char* kMoreTime = "EXTEND_TIMEOUT_USEC=30000000";
+/// A certificate that ends does so between two reloads, too.
+constexpr std::chrono::hours kWarnEvery{24};
 /// How long what holds nothing any more may take to end by itself.
 constexpr std::chrono::milliseconds kLeftovers{300};
 
@@ -51,6 +53,7 @@ public:
         signals_.add(SIGINT);
         listen_for_signals();
         feed_watchdog();
+        warn_daily();
     }
 
     /// Until the server has been drained.
@@ -140,10 +143,21 @@ private:
         });
     }
 
+    void warn_daily() {
+        daily_.expires_after(kWarnEvery);
+        daily_.async_wait([this](error_code error) {
+            if (!error) {
+                server_.warn();
+                warn_daily();
+            }
+        });
+    }
+
     Server& server_;
     asio::io_context& loop_;
     asio::signal_set& signals_;
     asio::steady_timer watchdog_{loop_};
+    asio::steady_timer daily_{loop_};
     asio::steady_timer drain_{loop_};
     std::optional<steady_clock::time_point> drain_until_;
     std::optional<steady_clock::time_point> cut_until_;

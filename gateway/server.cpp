@@ -148,8 +148,8 @@ audit::LogOptions log_options(const AuditSettings& settings) {
     return options;
 }
 
-void log_warnings(const Snapshot& snapshot) {
-    for (const std::string& warning : snapshot.warnings) {
+void log_warnings(const Snapshot& snapshot, SystemTime now) {
+    for (const std::string& warning : snapshot.warnings(now)) {
         spdlog::warn("event=config.warning detail={}", quoted(warning, 512));
     }
 }
@@ -203,11 +203,11 @@ void Server::close() {
 }
 
 Result<std::unique_ptr<Server>> Server::start(std::filesystem::path config, Clock clock) {
-    auto snapshot = Snapshot::load(config, clock());
+    auto snapshot = Snapshot::load(config);
     if (!snapshot) {
         return snapshot.error();
     }
-    log_warnings(**snapshot);
+    log_warnings(**snapshot, clock());
     auto log = audit::Log::open(log_options((*snapshot)->settings.audit), clock);
     if (!log) {
         return with_context("[audit]", log.error());
@@ -300,7 +300,7 @@ Result<void> Server::reload() {
     if (auto reopened = audit_->reopen(); !reopened) {
         spdlog::error("event=audit.not_reopened detail={}", quoted(reopened.error().detail, 512));
     }
-    auto loaded = Snapshot::load(config_, shared_.clock());
+    auto loaded = Snapshot::load(config_);
     auto recorded = record_reload(loaded);
     if (!loaded) {
         return loaded.error();
@@ -312,7 +312,7 @@ Result<void> Server::reload() {
         return recorded;
     }
     spdlog::info("event=config.reloaded file={}", config_.string());
-    log_warnings(**loaded);
+    log_warnings(**loaded, shared_.clock());
     const auto late = changes_that_need_restart(snapshot_->settings, (*loaded)->settings);
     if (!late.empty()) {
         spdlog::warn("event=config.needs_restart keys={}", fmt::join(late, ","));
@@ -335,6 +335,10 @@ Result<void> Server::reload() {
         });
     }
     return {};
+}
+
+void Server::warn() const {
+    log_warnings(*snapshot_, shared_.clock());
 }
 
 Result<void> Server::record_reload(const Result<SnapshotPtr>& loaded) {

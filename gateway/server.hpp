@@ -41,6 +41,10 @@ public:
     /// cannot be written (Code::audit_unavailable).
     Result<void> reload();
 
+    /// Logs what makes trouble, or soon will, in what is in force: a certificate that ends. As start() and
+    /// reload() do; to be called daily.
+    void warn() const;
+
     /// No new connections, no new tunnels. What carries no tunnel is closed at once: handshakes, warm
     /// connections, those that are kept alive.
     void stop_accepting();

@@ -15,46 +15,44 @@ namespace {
 
 constexpr std::chrono::hours kSoon{24 * 7};
 
-std::vector<std::string> warnings_about(const Settings& settings, const pki::TrustBundle& server_ca,
-                                        const std::vector<pki::Certificate>& chain, SystemTime now) {
-    std::vector<std::string> warnings;
+}  // namespace
+
+std::vector<std::string> Snapshot::warnings(SystemTime now) const {
+    std::vector<std::string> found;
     const pki::Certificate& own = chain.front();
     if (own.not_after() < now + kSoon) {
-        warnings.push_back(fmt::format("{}: the gateway's certificate {} {}", settings.certificate.string(),
-                                       pki::is_over(own.not_after(), now) ? "expired at" : "expires at",
-                                       format_time(own.not_after())));
+        found.push_back(fmt::format("{}: the gateway's certificate {} {}", settings.certificate.string(),
+                                    pki::is_over(own.not_after(), now) ? "expired at" : "expires at",
+                                    format_time(own.not_after())));
     } else {
         const std::vector<pki::Certificate> others(chain.begin() + 1, chain.end());
         if (auto trusted = server_ca.verify(own, others, pki::Purpose::server_auth, now); !trusted) {
-            warnings.push_back(fmt::format("{}: {} does not vouch for it ({})", settings.certificate.string(),
-                                           settings.server_ca.string(), trusted.error().detail));
+            found.push_back(fmt::format("{}: {} does not vouch for it ({})", settings.certificate.string(),
+                                        settings.server_ca.string(), trusted.error().detail));
         }
     }
     if (auto named =
             pki::check_server_identity(own, settings.trust_domain, pki::ServerKind::gateway, settings.name);
         !named) {
-        warnings.push_back(
+        found.push_back(
             fmt::format("{}: the certificate does not say {}; clients will refuse this gateway",
                         settings.certificate.string(),
                         pki::server_uri(settings.trust_domain, pki::ServerKind::gateway, settings.name)));
     }
     for (const Service& service : settings.policy.services()) {
         if (!settings.policy.is_open_to_anyone(service.name)) {
-            warnings.push_back(
-                fmt::format("no rule opens the service '{}': everybody is denied", service.name));
+            found.push_back(fmt::format("no rule opens the service '{}': everybody is denied", service.name));
         }
     }
-    return warnings;
+    return found;
 }
 
-}  // namespace
-
-Result<std::shared_ptr<const Snapshot>> Snapshot::load(const std::filesystem::path& file, SystemTime now) {
+Result<std::shared_ptr<const Snapshot>> Snapshot::load(const std::filesystem::path& file) {
     auto settings = Settings::load(file);
-    return settings ? make(std::move(*settings), now) : settings.error();
+    return settings ? make(std::move(*settings)) : settings.error();
 }
 
-Result<std::shared_ptr<const Snapshot>> Snapshot::make(Settings settings, SystemTime now) {
+Result<std::shared_ptr<const Snapshot>> Snapshot::make(Settings settings) {
     auto chain = pki::load_certificates(settings.certificate);
     if (!chain) {
         return with_context("[tls] certificate", chain.error());
@@ -71,15 +69,13 @@ Result<std::shared_ptr<const Snapshot>> Snapshot::make(Settings settings, System
     if (!server_ca) {
         return with_context("[ca] server_ca", server_ca.error());
     }
-    std::vector<std::string> warnings = warnings_about(settings, *server_ca, *chain, now);
-    const net::TlsCredentials own{std::move(*key), std::move(*chain)};
+    const net::TlsCredentials own{std::move(*key), *chain};
     auto tls = net::TlsContext::server(own, *user_ca, net::ClientCertificate::required);
     if (!tls) {
         return with_context("[tls]", tls.error());
     }
-    return std::make_shared<const Snapshot>(Snapshot{std::move(settings), std::move(*tls),
-                                                     std::move(*user_ca), std::move(*server_ca),
-                                                     std::move(warnings)});
+    return std::make_shared<const Snapshot>(Snapshot{
+        std::move(settings), std::move(*tls), std::move(*user_ca), std::move(*server_ca), std::move(*chain)});
 }
 
 }  // namespace postern::gateway

@@ -12,6 +12,7 @@
 #include "gateway/authorize.hpp"
 #include "gateway/settings.hpp"
 #include "net/tls_context.hpp"
+#include "pki/certificate.hpp"
 #include "pki/trust_bundle.hpp"
 
 namespace postern::gateway {
@@ -22,14 +23,18 @@ struct Snapshot {
     net::TlsContext tls;
     pki::TrustBundle user_ca;
     pki::TrustBundle server_ca;
-    /// What is allowed but will make trouble: a certificate that ends soon, a policy that denies everybody.
-    std::vector<std::string> warnings;
+    /// The gateway's own certificate, and what it came with.
+    std::vector<pki::Certificate> chain;
+
+    /// What is allowed but makes trouble at `now`, or soon: a certificate that ends, a policy that denies
+    /// everybody.
+    std::vector<std::string> warnings(SystemTime now) const;
 
     Graces graces() const noexcept { return Graces{settings.offline_grace}; }
 
     /// Code::config_invalid, or the failure of the file that could not be read, with its path.
-    static Result<std::shared_ptr<const Snapshot>> load(const std::filesystem::path& file, SystemTime now);
-    static Result<std::shared_ptr<const Snapshot>> make(Settings settings, SystemTime now);
+    static Result<std::shared_ptr<const Snapshot>> load(const std::filesystem::path& file);
+    static Result<std::shared_ptr<const Snapshot>> make(Settings settings);
 };
 
 using SnapshotPtr = std::shared_ptr<const Snapshot>;

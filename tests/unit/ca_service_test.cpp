@@ -701,6 +701,30 @@ TEST_F(CaService, ServesUnderALongName) {
     EXPECT_EQ(client().get("/v1/health").value().status, 200U);
 }
 
+TEST_F(CaService, WarnsDailyOfAnIssuingCertificateThatEnds) {
+    test::ManualClock clock(now_);
+    start(config(), clock);
+    const test::KeptLog log;
+    const auto warnings = [&] {
+        std::size_t count = 0;
+        const std::string told = log.told();
+        for (auto at = told.find("event=ca.issuing_certificate_ends"); at != std::string::npos;
+             at = told.find("event=ca.issuing_certificate_ends", at + 1)) {
+            ++count;
+        }
+        return count;
+    };
+    service_->tick();
+    EXPECT_EQ(warnings(), 0U);
+    clock.advance(hours(24 * 710));
+    service_->tick();
+    service_->tick();
+    EXPECT_EQ(warnings(), 2U) << "one of each authority";
+    clock.advance(hours(24));
+    service_->tick();
+    EXPECT_EQ(warnings(), 4U);
+}
+
 TEST_F(CaService, RefusesASecondListenerOnItsPort) {
     Config second = config();
     second.listen.port = std::to_string(service_->port());

@@ -245,5 +245,21 @@ TEST_F(GatewayTrustUnderLoad, NobodyIsLetInOnceTheTrustBundleNoLongerHoldsTheIss
     bar(crowd, change, "unknown_issuer");
 }
 
+TEST_F(GatewayTrust, OfTheGatewaysOwnCertificateEndsWithWarnings) {
+    start(service("echo", echo_port()) + rule("echo"));
+    const auto& snapshot = server_->snapshot();
+    const SystemTime end = snapshot.chain.front().not_after();
+    const auto about_the_end = [&](SystemTime now) {
+        std::string all;
+        for (const auto& warning : snapshot.warnings(now)) {
+            all += warning + "\n";
+        }
+        return all;
+    };
+    EXPECT_EQ(about_the_end(end - std::chrono::hours(24 * 8)).find("expire"), std::string::npos);
+    EXPECT_NE(about_the_end(end - std::chrono::hours(24 * 6)).find("expires at"), std::string::npos);
+    EXPECT_NE(about_the_end(end + std::chrono::hours(1)).find("expired at"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace postern::gateway
