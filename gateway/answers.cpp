@@ -32,8 +32,11 @@ Words words_of_certificate(Code code) {
         case Code::session_ended:
             return {"Your login session has ended.", "Log in again: postern login"};
         default:
-            return {"The gateway has no current list of revoked certificates, so it lets nobody in.",
-                    "The CA service may be down. Try again in a moment, then tell your platform team."};
+            return {
+                "The gateway has no current list of revoked certificates that speaks of yours, so it does "
+                "not let you in.",
+                "The CA service may be down, or have a new key. Try again in a moment; then log in again: "
+                "postern login"};
     }
 }
 

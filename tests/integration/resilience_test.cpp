@@ -161,7 +161,11 @@ public:
         inside({"link", "set", "lo", "up"});
         inside({"link", "set", "eth0", "up"});
     }
-    ~Away() { run({"ip", "netns", "delete", name_}); }
+    ~Away() {
+        // The namespace itself lives as long as the kernel tries to end its connections.
+        run({"ip", "link", "delete", line_});
+        run({"ip", "netns", "delete", name_});
+    }
     Away(const Away&) = delete;
     Away& operator=(const Away&) = delete;
 
