@@ -62,6 +62,7 @@ json Foreground::parameters_of(const WantedPort& wanted) const {
 
 Outcome<void> Foreground::open(control::AgentClient& agent) {
     const auto hello = agent.call("hello", {{"client", "postern connect"}, {"asks_login", asks_login_}});
+    says_it_asks_ = asks_login_;
     const auto state = hello ? agent.call("subscribe") : hello;
     if (!state) {
         return state.error();
@@ -183,8 +184,16 @@ void Foreground::log_in_again(control::AgentClient& agent) {
     }
     LoginOptions login = options_.login;
     const bool asks_person = !has_password_file(login);
-    if (asks_person && !is_in_foreground(STDIN_FILENO)) {
-        // Who asks from the background is stopped. It asks when it is brought to the foreground.
+    // Who asks from the background is stopped: it asks once it is brought to the foreground, and until then
+    // no connection waits for an answer.
+    const bool can_ask_now = !asks_person || is_in_foreground(STDIN_FILENO);
+    if (std::exchange(says_it_asks_, can_ask_now) != can_ask_now) {
+        if (!can_ask_now) {
+            notes_.remark("your login has ended: run postern login, or bring this command to the foreground");
+        }
+        say_hello(agent, can_ask_now);
+    }
+    if (!can_ask_now) {
         return;
     }
     next_login_.reset();
@@ -207,9 +216,13 @@ void Foreground::log_in_again(control::AgentClient& agent) {
         next_login_ = std::chrono::steady_clock::now() + (asks_person ? kQuestionPause : kLoginPause);
     } else {
         asks_login_ = false;
-        [[maybe_unused]] const auto told =
-            agent.call("hello", {{"client", "postern connect"}, {"asks_login", false}});
+        say_hello(agent, false);
     }
+}
+
+void Foreground::say_hello(control::AgentClient& agent, bool asks_login) {
+    [[maybe_unused]] const auto told =
+        agent.call("hello", {{"client", "postern connect"}, {"asks_login", asks_login}});
 }
 
 void Foreground::show_status() {

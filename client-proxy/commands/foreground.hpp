@@ -45,6 +45,7 @@ private:
     void take_all(control::AgentClient& agent);
     bool is_session_ending() const;
     void log_in_again(control::AgentClient& agent);
+    static void say_hello(control::AgentClient& agent, bool asks_login);
     void show_status();
 
     const ConnectOptions& options_;
@@ -62,6 +63,8 @@ private:
     bool was_expired_ = false;
     /// A new login can be made from here. Local connections wait for it.
     bool asks_login_;
+    /// What the agent was told of that.
+    bool says_it_asks_ = false;
     /// Ctrl-C at the question.
     bool was_cancelled_ = false;
 };

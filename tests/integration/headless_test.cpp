@@ -135,6 +135,26 @@ TEST_F(Headless, CtrlCEndsTheQuestionForTheNextLoginAndNothingIsTried) {
     EXPECT_EQ(failures(), before);
 }
 
+TEST_F(Headless, AJobInTheBackgroundHoldsNobodyUpForAQuestionThatItCannotAsk) {
+    const Laptop carol(*stack_, "carol", "elsewhere");
+    ASSERT_EQ(carol.login().exit_code, 0);
+    const int port = free_port();
+    const auto log = stack_->folder() / "background.log";
+    const std::string script = fmt::format(
+        "set -m; {} connect orders-db:{} 2>{} >/dev/null & until grep -q 'bring this command' {}; do sleep "
+        "0.1; "
+        "done; timeout 20 psql -X -h localhost -p {} -U carol -d orders -c 'select 1'; echo \"psql: $?\"; "
+        "kill %1; "
+        "wait",
+        program("postern").string(), port, log.string(), log.string(), port);
+    ProcessOptions options = carol.options();
+    options.environment["PGPASSWORD"] = "carol-password";
+    const Outcome outcome = at_terminal({}, {"bash", "-c", script}, options);
+    EXPECT_THAT(outcome.out, HasSubstr("FATAL"));
+    EXPECT_THAT(outcome.out, HasSubstr("postern login"));
+    EXPECT_THAT(outcome.out, HasSubstr("psql: 2"));
+}
+
 TEST_F(Headless, DoesNotTryARefusedPasswordAgain) {
     const Laptop bob(*stack_, "bob");
     const auto file = password_file(Stack::password_of("bob"), "bobs-password");
