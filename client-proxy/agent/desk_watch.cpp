@@ -18,6 +18,12 @@ bool is_about_login(Code code) {
     return code == Code::revoked || code == Code::user_disabled || code == Code::session_ended;
 }
 
+// After a change of the CA's issuing key only a new certificate helps. Where a new one is refused, too, the
+// gateway's list is too old for any.
+bool may_be_of_an_old_key(Code code, const LoginPtr& login) {
+    return code == Code::crl_stale && login && !login->is_new(system_clock()());
+}
+
 // None of them is proof: PostgreSQL and the local network end connections too.
 bool may_be_gateway(Code code) {
     return code == Code::unreachable || code == Code::end_of_stream || code == Code::timed_out ||
@@ -39,7 +45,7 @@ void Desk::suspect(const Event& event) {
     if (!is_ours) {
         return;
     }
-    if (is_about_login(event.told.code)) {
+    if (is_about_login(event.told.code) || may_be_of_an_old_key(event.told.code, logins_->latest())) {
         logins_->doubt();
     } else if (may_be_gateway(event.told.code) && reason_of(event.told) != "ca_unreachable" &&
                !is_gateway_lost_) {

@@ -89,4 +89,8 @@ bool Login::is_used_up(SystemTime now) const {
     return now + span >= not_after_;
 }
 
+bool Login::is_new(SystemTime now) const {
+    return now < not_before_ + (not_after_ - not_before_) / 10;
+}
+
 }  // namespace postern::client

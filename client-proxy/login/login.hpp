@@ -45,6 +45,8 @@ public:
     SystemTime not_after() const noexcept { return not_after_; }
     /// Whether too little of it is left for a handshake to be sure to come through.
     bool is_used_up(SystemTime now) const;
+    /// Whether it was made just now: within a tenth of its life.
+    bool is_new(SystemTime now) const;
 
 private:
     Login(net::TlsCredentials credentials, pki::TrustBundle server_ca, std::string trust_domain,

@@ -1,8 +1,11 @@
 // Cutting somebody off: revocation and expiry reach connections that are open, and what happens when the CA
 // is away.
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <fstream>
 #include <future>
+#include <iterator>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -260,6 +263,29 @@ TEST(StaleCrl, MeansRefusalAndLeavesOpenTunnelsOpen) {
     EXPECT_TRUE(sleeper.process().is_running()) << sleeper.process().err();
     connected.stack.start_ca();
     EXPECT_TRUE(eventually([&] { return connected.select().exit_code == 0; }));
+}
+
+// As after a change of the CA's issuing key, of which the gateway's list does not speak.
+TEST(StaleCrl, IsAReasonToRenewACertificateThatIsNotNew) {
+    StackOptions options;
+    options.ca = "crl_lifetime = \"8s\"\ncertificate_lifetime = \"60s\"\n";
+    Connected connected(options);
+    ASSERT_EQ(connected.select().out, "let in\n");
+    std::ifstream in(connected.stack.gateway_config());
+    std::string config((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+    const std::string url = connected.stack.ca_url();
+    config.replace(config.find(url), url.size(), fmt::format("https://localhost:{}", free_port()));
+    std::ofstream(connected.stack.gateway_config(), std::ios::trunc) << config;
+    connected.stack.kill_gateway();
+    connected.stack.start_gateway();
+    const auto renewals = [&] {
+        const Outcome outcome =
+            run({program("postern-audit"), "query", connected.stack.ca_folder() / "audit.jsonl", "--action",
+                 "certificate.renewed", "--json"});
+        return std::count(outcome.out.begin(), outcome.out.end(), '\n');
+    };
+    ASSERT_EQ(renewals(), 0);
+    EXPECT_TRUE(eventually([&] { return connected.select().exit_code != 0 && renewals() > 0; }, 25s));
 }
 
 }  // namespace

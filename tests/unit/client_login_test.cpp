@@ -36,6 +36,14 @@ TEST(Login, IsUsedUpBeforeItExpires) {
     EXPECT_LT(login->renew_after(), end);
 }
 
+TEST(Login, IsNewForATenthOfItsLife) {
+    const People people;
+    const auto login = people.login(now() + 50min, now() - 10min);
+    EXPECT_TRUE(login->is_new(now() - 5min));
+    EXPECT_FALSE(login->is_new(now() - 3min));
+    EXPECT_FALSE(login->is_new(now()));
+}
+
 TEST(Login, RefusesAKeyThatIsNotTheCertificates) {
     const People people;
     auto one = test::mint(test::login_profile("alice", now()), people.users.issuing);
