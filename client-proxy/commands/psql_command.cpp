@@ -19,6 +19,8 @@ void set_environment(const nlohmann::json& opened) {
     const bool may_name_another = opened.value("user_map", false);
     for (const char* variable :
          {"PGSERVICE", "PGSERVICEFILE", "PGREQUIRESSL", "PGREQUIREPEER", "PGREQUIREAUTH", "PGSSLNEGOTIATION",
+          // libpq 16 refuses sslmode=disable beside sslrootcert=system, or a certificate that it must show.
+          "PGSSLROOTCERT", "PGSSLCERTMODE", "PGSSLCERT", "PGSSLKEY", "PGSSLCRL", "PGSSLCRLDIR",
           "PGCHANNELBINDING", "PGTARGETSESSIONATTRS"}) {
         ::unsetenv(variable);
     }

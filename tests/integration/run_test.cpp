@@ -147,6 +147,17 @@ TEST_F(Run, GivesTheProgramTheLimitsThatItWasStartedWith) {
     EXPECT_THAT(behind.out, HasSubstr("777"));
 }
 
+TEST_F(Run, LeavesNothingInTheEnvironmentThatIsAboutAnotherTls) {
+    const Laptop alice = logged_in();
+    ProcessOptions options = alice.options();
+    options.environment["PGSSLROOTCERT"] = "system";
+    options.environment["PGSSLCERTMODE"] = "require";
+    options.environment["PGSSLCERT"] = "/nowhere/client.pem";
+    options.environment["PGSSLKEY"] = "/nowhere/client.key";
+    const Outcome outcome = run(command_of({"sh", "-c", "env | grep ^PGSSL"}), options);
+    EXPECT_EQ(outcome.out, "PGSSLMODE=disable\n") << outcome.err;
+}
+
 TEST_F(Run, AnAgentThatStaysKeepsNothingOfWhoStartedIt) {
     const Laptop alice = logged_in();
     ASSERT_EQ(alice.postern({"agent", "--stop"}).exit_code, 0);
