@@ -2,11 +2,13 @@
 #include <cstdio>
 
 #include "audit/tool.hpp"
+#include "base/printed.hpp"
 #include "base/process.hpp"
 
 int main(int argc, char** argv) {
     postern::harden_process();
     // Ends quietly when a pager does.
     std::signal(SIGPIPE, SIG_DFL);
-    return postern::audit::run_tool(argc, argv, stdout, stderr);
+    return postern::deliver("postern-audit", 2,
+                            [&] { return postern::audit::run_tool(argc, argv, stdout, stderr); });
 }

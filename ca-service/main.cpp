@@ -1,7 +1,8 @@
+#include "base/printed.hpp"
 #include "base/process.hpp"
 #include "ca-service/commands/command.hpp"
 
 int main(int argc, char** argv) {
     postern::harden_process();
-    return postern::ca::commands::run(argc, argv);
+    return postern::deliver("postern-ca", 1, [&] { return postern::ca::commands::run(argc, argv); });
 }

@@ -1,9 +1,11 @@
 // Help, manual page and the completions of three shells name the same commands and options as the program
 // takes.
+#include <csignal>
 #include <fstream>
 #include <regex>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -202,6 +204,21 @@ TEST(Usage, OfServicesIsCompletedFromWhatIsKnownHere) {
                  POSTERN_SOURCE)},
             options);
     EXPECT_EQ(outcome.out, "orders-db\n");
+}
+
+TEST(Output, ThatDoesNotArriveIsAnError) {
+    for (const auto& [name, code] :
+         {std::pair{"postern", 1}, {"postern-ca", 1}, {"postern-gateway", 1}, {"postern-audit", 2}}) {
+        const Outcome full = run({"sh", "-c", fmt::format("{} --help >/dev/full", program(name).string())});
+        EXPECT_EQ(full.exit_code, code) << name;
+        EXPECT_EQ(
+            full.err,
+            fmt::format("{}: error: cannot write what was to be printed: No space left on device\n", name));
+        // Who has seen enough has lost nothing.
+        const Outcome seen = run(
+            {"bash", "-c", fmt::format("{} --help | true; exit ${{PIPESTATUS[0]}}", program(name).string())});
+        EXPECT_THAT(seen.exit_code, testing::AnyOf(0, 128 + SIGPIPE)) << name << seen.err;
+    }
 }
 
 }  // namespace

@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <pty.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -13,6 +14,7 @@
 #include <iterator>
 #include <string>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "base/clock.hpp"
@@ -23,6 +25,7 @@
 #include "base/hex.hpp"
 #include "base/log.hpp"
 #include "base/memory.hpp"
+#include "base/printed.hpp"
 #include "base/record_budget.hpp"
 #include "base/secret.hpp"
 #include "base/secret_line.hpp"
@@ -262,6 +265,32 @@ TEST_F(FileTest, SecretLineIsTheFirstWithoutBlanks) {
     ASSERT_TRUE(write_file(folder_ / "token", "\nthe-token", 0600));
     EXPECT_EQ(read_secret_line(folder_ / "token", "").error().code, Code::config_invalid);
     EXPECT_EQ(read_secret_line(folder_ / "absent", "").error().code, Code::not_found);
+}
+
+/// The exit code of a process whose standard output is that file, after it has printed so many bytes.
+int printed_to(const char* path, std::size_t bytes, int own_code = 0) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+        ::dup2(::open(path, O_WRONLY), STDOUT_FILENO);
+        ::dup2(::open("/dev/null", O_WRONLY), STDERR_FILENO);
+        ::_exit(deliver("program", 7, [&] {
+            fmt::print(stdout, "{}", std::string(bytes, 'x'));
+            return own_code;
+        }));
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+TEST(Printed, IsDeliveredOrTheProgramFails) {
+    // Less and more than the stream holds back.
+    for (const std::size_t bytes : {std::size_t{10}, std::size_t{1} << 20}) {
+        EXPECT_EQ(printed_to("/dev/full", bytes), 7);
+        EXPECT_EQ(printed_to("/dev/null", bytes), 0);
+    }
+    EXPECT_EQ(printed_to("/dev/full", 10, 3), 3) << "it failed before";
+    EXPECT_EQ(printed_to("/dev/full", 0), 0) << "nothing is lost";
 }
 
 /// A process at a terminal of its own that asks for a secret, and exits with its length.
