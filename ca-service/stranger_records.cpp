@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "base/counted.hpp"
 #include "base/log.hpp"
 
 namespace postern::ca {
@@ -13,19 +14,6 @@ namespace postern::ca {
 namespace {
 
 constexpr std::size_t kMostUnderWay = 1024;
-
-class Counted {
-public:
-    explicit Counted(std::atomic<std::size_t>& count) : count_(count), before_(count++) {}
-    ~Counted() { --count_; }
-    Counted(const Counted&) = delete;
-    Counted& operator=(const Counted&) = delete;
-    std::size_t before() const { return before_; }
-
-private:
-    std::atomic<std::size_t>& count_;
-    const std::size_t before_;
-};
 
 }  // namespace
 
@@ -39,7 +27,7 @@ Result<void> StrangerRecords::append(const audit::Record& record) {
 
 boost::asio::awaitable<Result<void>> StrangerRecords::async_append(audit::Record record) {
     const Counted counted(under_way_);
-    if (counted.before() >= kMostUnderWay) {
+    if (under_way_ > kMostUnderWay) {
         budget_.leave_out();
         co_return Result<void>();
     }

@@ -3,7 +3,7 @@
 
 #include <boost/asio/awaitable.hpp>
 
-#include "gateway/counted.hpp"
+#include "base/counted.hpp"
 #include "gateway/worker.hpp"
 #include "net/plain_stream.hpp"
 

@@ -14,11 +14,11 @@
 #include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
+#include "base/counted.hpp"
 #include "base/log.hpp"
 #include "base/memory.hpp"
 #include "base/process.hpp"
 #include "gateway/connection.hpp"
-#include "gateway/counted.hpp"
 #include "gateway/records.hpp"
 
 namespace postern::gateway {

@@ -7,10 +7,10 @@
 
 #include <spdlog/spdlog.h>
 
+#include "base/counted.hpp"
 #include "base/log.hpp"
 #include "gateway/authorize.hpp"
 #include "gateway/backend_start.hpp"
-#include "gateway/counted.hpp"
 #include "gateway/first_answer.hpp"
 #include "gateway/records.hpp"
 #include "http/server.hpp"

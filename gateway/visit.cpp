@@ -6,9 +6,9 @@
 
 #include <spdlog/spdlog.h>
 
+#include "base/counted.hpp"
 #include "base/log.hpp"
 #include "gateway/answers.hpp"
-#include "gateway/counted.hpp"
 #include "gateway/records.hpp"
 #include "http/server.hpp"
 #include "net/linger.hpp"

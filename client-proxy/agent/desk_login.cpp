@@ -4,6 +4,7 @@
 
 #include <boost/asio/post.hpp>
 
+#include "base/counted.hpp"
 #include "client-proxy/agent/desk.hpp"
 #include "client-proxy/agent/errand.hpp"
 #include "client-proxy/login/login_key.hpp"
@@ -15,18 +16,6 @@ namespace asio = boost::asio;
 using nlohmann::json;
 
 namespace {
-
-/// How long a wait of somebody else's errand is counted; gives it back whatever happens.
-class Counted {
-public:
-    explicit Counted(std::atomic<std::size_t>& count) : count_(count) { ++count_; }
-    ~Counted() { --count_; }
-    Counted(const Counted&) = delete;
-    Counted& operator=(const Counted&) = delete;
-
-private:
-    std::atomic<std::size_t>& count_;
-};
 
 json to_json(const LoginMethod& method) {
     auto fields = json::array();

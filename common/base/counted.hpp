@@ -1,13 +1,13 @@
-// One of those that a number counts, for as long as it lives: what a stop waits for.
+// One of those that a number counts, for as long as it lives: what a bound judges, and a stop waits for.
 #pragma once
 
 #include <atomic>
 #include <cstddef>
 #include <utility>
 
-namespace postern::gateway {
+namespace postern {
 
-/// The number must outlive it.
+/// Thread-safe. The number must outlive it.
 class Counted {
 public:
     explicit Counted(std::atomic<std::size_t>& count) : count_(&count) { ++*count_; }
@@ -25,4 +25,4 @@ private:
     std::atomic<std::size_t>* count_;
 };
 
-}  // namespace postern::gateway
+}  // namespace postern
