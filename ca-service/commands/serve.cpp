@@ -58,7 +58,7 @@ void reload(Service& service) {
     }
 }
 
-/// While it lives, the service manager is asked for the time that the stop takes, again and again: it kills
+/// While it lives, the service manager is asked for the time that the drain takes, again and again: it kills
 /// what takes longer than the unit says (TimeoutStopSec; sd_notify(3)).
 class MoreTime {
 public:
@@ -140,8 +140,11 @@ Outcome<void> serve(const CommandLine& line, const std::string& level) {
     drive(**service, signals);
     ::sd_notify(0, "STOPPING=1");
     spdlog::info("event=serve.stopping");
-    const MoreTime until_the_end;
-    const bool is_clean = (*service)->drain();
+    const bool is_clean = [&] {
+        const MoreTime more_time;
+        return (*service)->drain();
+    }();
+    // One that hangs here gets no more.
     service->reset();
     spdlog::info("event=serve.stopped clean={}", is_clean);
     return {};
