@@ -28,7 +28,8 @@ termios loud{};
 
 extern "C" void restore_terminal_and_end(int number) {
     // All of them are safe in a signal handler (POSIX.1-2008, section 2.4.3). The signal itself comes again,
-    // with its own effect, when this returns.
+    // with its own effect, when this returns. Half a secret is neither shown nor left for the shell to read.
+    ::tcflush(quiet_terminal, TCIFLUSH);
     ::tcsetattr(quiet_terminal, TCSANOW, &loud);
     if (::write(quiet_terminal, "\n", 1) < 0) {
         // Nobody is there any more.
