@@ -1,0 +1,220 @@
+// postern-ca's own command line.
+
+#include <csignal>
+#include <cstdlib>
+#include <thread>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "ca-service/authority.hpp"
+#include "ca-service/service.hpp"
+#include "ca-service/store/users.hpp"
+#include "http/client.hpp"
+#include "pki/digest.hpp"
+#include "support/notify_socket.hpp"
+#include "unit/ca_service_fixture.hpp"
+
+namespace postern::ca {
+namespace {
+
+using nlohmann::json;
+using testing::HasSubstr;
+
+TEST_F(CaService, PutsAPersonIntoAsManyGroupsAsACertificateHoldsAndNoMore) {
+    for (int i = 0; i < 255; ++i) {
+        ASSERT_TRUE(store::add_to_group(*database_, "alice", "group" + std::to_string(i)));
+    }
+    credentials_of(login("alice", "correct horse"));
+    const Ran refused = run({"--dir", ca_, "group", "add", "alice", "one-more"});
+    EXPECT_EQ(refused.exit_code, 1);
+    EXPECT_THAT(refused.err, HasSubstr("256 groups"));
+    EXPECT_THAT(refused.err, HasSubstr("group remove"));
+    EXPECT_EQ(run({"--dir", ca_, "group", "add", "alice", "group7"}).exit_code, 0) << "is in it already";
+    std::vector<std::string> adding{"--dir", ca_, "user", "add", "bob"};
+    for (int i = 0; i < 257; ++i) {
+        adding.insert(adding.end(), {"--group", "group" + std::to_string(i)});
+    }
+    const Ran too_many = run(adding);
+    EXPECT_EQ(too_many.exit_code, 2);
+    EXPECT_THAT(too_many.err, HasSubstr("256 groups"));
+    EXPECT_EQ(run({"--dir", ca_, "group", "remove", "alice", "group7"}).exit_code, 0);
+    EXPECT_EQ(run({"--dir", ca_, "group", "add", "alice", "one-more"}).exit_code, 0);
+    credentials_of(login("alice", "correct horse"));
+}
+
+TEST_F(CaService, EnrollsFromTheCommandLineOnlyWithTheRightPin) {
+    const std::string url = "https://localhost:" + std::to_string(service_->port());
+    const json made = json::parse(
+        run({"--dir", ca_, "token", "create", "--service", "orders-db", "--dns", "localhost", "--json"}).out);
+    const std::string token = made.at("token");
+    const auto enroll = [&](const std::string& pin) {
+        return run({"enroll", "--ca", url, "--fingerprint", pin, "--token", token, "--out-cert",
+                    directory_.path() / "server.pem", "--out-key", directory_.path() / "server.key"});
+    };
+    const Ran wrong = enroll("sha256:" + std::string(64, '0'));
+    EXPECT_EQ(wrong.exit_code, 4);
+    EXPECT_THAT(wrong.err, HasSubstr("fingerprint"));
+    EXPECT_FALSE(std::filesystem::exists(directory_.path() / "server.key"));
+    std::filesystem::create_directory(directory_.path() / "server.pem");
+    test::write(directory_.path() / "server.key", "the old key");
+    const Ran at_a_folder = enroll(server_root_pin(ca_).value());
+    EXPECT_EQ(at_a_folder.exit_code, 1);
+    EXPECT_THAT(at_a_folder.err, HasSubstr("the token is still good"));
+    EXPECT_EQ(test::read(directory_.path() / "server.key"), "the old key");
+    std::filesystem::remove(directory_.path() / "server.pem");
+    const Ran right = enroll(server_root_pin(ca_).value());
+    EXPECT_EQ(right.exit_code, 0) << right.err;
+    const auto mode = std::filesystem::status(directory_.path() / "server.key").permissions();
+    EXPECT_EQ(static_cast<unsigned>(mode), 0600U);
+}
+
+TEST_F(CaService, EnrollsWithTheTokenThatIsNamedAndNotThatOfTheEnvironment) {
+    const json made = json::parse(
+        run({"--dir", ca_, "token", "create", "--service", "orders-db", "--dns", "localhost", "--json"}).out);
+    test::write(directory_.path() / "token", made.at("token").get<std::string>() + "\n");
+    const auto enroll = [&](const std::vector<std::string>& more) {
+        std::vector<std::string> command{"enroll",
+                                         "--ca",
+                                         "https://localhost:" + std::to_string(service_->port()),
+                                         "--fingerprint",
+                                         server_root_pin(ca_).value(),
+                                         "--out-cert",
+                                         directory_.path() / "server.pem",
+                                         "--out-key",
+                                         directory_.path() / "server.key"};
+        command.insert(command.end(), more.begin(), more.end());
+        return run(command);
+    };
+    const std::string file = directory_.path() / "token";
+    EXPECT_EQ(enroll({"--token", "one", "--token-file", file}).exit_code, 2);
+    ::setenv("POSTERN_TOKEN", "stale", 1);
+    EXPECT_EQ(enroll({}).exit_code, 4) << "without an option it counts";
+    const Ran right = enroll({"--token-file", file});
+    ::unsetenv("POSTERN_TOKEN");
+    EXPECT_EQ(right.exit_code, 0) << right.err;
+}
+
+/// A CA that is made with the name and the address, serves, and is asked at that name.
+void serve_under(const std::filesystem::path& ca, const std::string& name, const std::string& listen,
+                 const std::string& url_host) {
+    const Ran made = run(
+        {"--dir", ca, "init", "--name", name, "--trust-domain", "example.org", "--listen", listen, "--json"});
+    ASSERT_EQ(made.exit_code, 0) << made.err;
+    EXPECT_EQ(json::parse(made.out).at("url"), "https://" + url_host + ":27444");
+    const Ran token = run({"--dir", ca, "token", "create", "--gateway", "gw1", "--dns", "localhost"});
+    EXPECT_THAT(token.out, HasSubstr("--ca https://" + url_host + ":27444 "));
+    Config settings = Config::load(ca / "ca.toml", ca).value();
+    EXPECT_EQ(settings.crl_url, "https://" + url_host + ":27444/v1/crl");
+    settings.listen.port = "0";
+    const auto service = Service::start({ca, ca / "ca.toml", ca / "state.db"}, settings);
+    ASSERT_TRUE(service) << service.error().detail;
+    http::ClientOptions options;
+    options.url = "https://" + url_host + ":" + std::to_string((*service)->port());
+    options.server_ca = pki::TrustBundle::load(ca / "server-ca.pem").value();
+    options.trust_domain = "example.org";
+    const auto answer = http::Client::make(options).value().get("/v1/health");
+    ASSERT_TRUE(answer) << answer.error().detail;
+    EXPECT_EQ(answer->status, 200U);
+    options.trust_domain = "example.com";
+    EXPECT_FALSE(http::Client::make(options).value().get("/v1/health")) << "it is of another trust domain";
+}
+
+TEST(CaName, MayBeAnIpv6Address) {
+    const test::TemporaryDirectory directory;
+    serve_under(directory.path() / "ca", "::1", "[::1]:27444", "[::1]");
+}
+
+TEST(CaName, MayBeAnIpv4Address) {
+    const test::TemporaryDirectory directory;
+    serve_under(directory.path() / "ca", "127.0.0.1", "127.0.0.1:27444", "127.0.0.1");
+}
+
+TEST(CaInit, RefusesAnExistingCaAndAFolderWithOtherThings) {
+    const test::TemporaryDirectory directory;
+    const auto ca = directory.path() / "ca";
+    ASSERT_EQ(run({"--dir", ca, "init", "--name", "localhost"}).exit_code, 0);
+    const std::string key = test::read(ca / "user-root.key");
+    const Ran again = run({"init", "--name", "localhost", "--dir", ca});
+    EXPECT_EQ(again.exit_code, 1);
+    EXPECT_THAT(again.err, HasSubstr("already"));
+    EXPECT_EQ(test::read(ca / "user-root.key"), key);
+    const auto other = directory.path() / "other";
+    std::filesystem::create_directory(other);
+    test::write(other / "precious", "data");
+    EXPECT_EQ(run({"--dir", other, "init", "--name", "localhost"}).exit_code, 1);
+    EXPECT_EQ(test::read(other / "precious"), "data");
+}
+
+TEST(CaInit, StartsOverWhereAnInterruptedOneStopped) {
+    const test::TemporaryDirectory directory;
+    const auto ca = directory.path() / "ca";
+    std::filesystem::create_directory(ca);
+    test::write(ca / ".init-unfinished", "");
+    test::write(ca / "user-root.key", "half");
+    test::write(ca / "state.db", "half");
+    const Ran listed = run({"--dir", ca, "user", "list"});
+    EXPECT_EQ(listed.exit_code, 1);
+    EXPECT_THAT(listed.err, HasSubstr("init was interrupted"));
+    EXPECT_EQ(run({"--dir", ca, "init", "--name", "localhost"}).exit_code, 0);
+    EXPECT_EQ(run({"--dir", ca, "check-config"}).exit_code, 0);
+}
+
+TEST_F(CaService, EveryCommandThatChangesSomethingTellsItInJson) {
+    const auto told = [&](std::vector<std::string> command) {
+        command.insert(command.begin(), {"--dir", ca_});
+        command.push_back("--json");
+        const Ran ran = run(command);
+        EXPECT_EQ(ran.exit_code, 0) << ran.err;
+        return json::parse(ran.out);
+    };
+    EXPECT_EQ(told({"group", "add", "alice", "dba"}),
+              json::parse(R"({"user":"alice","group":"dba","member":true,"changed":true})"));
+    EXPECT_EQ(told({"group", "add", "alice", "dba"}),
+              json::parse(R"({"user":"alice","group":"dba","member":true,"changed":false})"));
+    EXPECT_EQ(told({"group", "remove", "alice", "dba"}),
+              json::parse(R"({"user":"alice","group":"dba","member":false,"changed":true})"));
+    credentials_of(login("alice", "correct horse"));
+    EXPECT_EQ(told({"user", "disable", "alice"}),
+              json::parse(R"({"name":"alice","disabled":true,"sessions":1,"certificates":1})"));
+    EXPECT_EQ(told({"user", "enable", "alice"}), json::parse(R"({"name":"alice","disabled":false})"));
+    EXPECT_EQ(told({"check-config"}), (json{{"file", (ca_ / "ca.toml").string()}, {"good", true}}));
+}
+
+TEST(CaServe, AsksTheServiceManagerForTheTimeThatTheDrainTakes) {
+    const test::TemporaryDirectory directory;
+    const std::string ca = directory.path() / "ca";
+    ASSERT_EQ(run({"--dir", ca, "init", "--name", "localhost", "--listen", "127.0.0.1:0"}).exit_code, 0);
+    const postern::test::NotifySocket systemd(directory.path() / "notify");
+    ::setenv("NOTIFY_SOCKET", (directory.path() / "notify").c_str(), 1);
+    int exit_code = -1;
+    std::thread serving([&] { exit_code = run({"--dir", ca, "serve"}).exit_code; });
+    EXPECT_TRUE(systemd.is_told("READY=1"));
+    ::pthread_kill(serving.native_handle(), SIGTERM);
+    EXPECT_TRUE(systemd.is_told("STOPPING=1"));
+    EXPECT_TRUE(systemd.is_told("EXTEND_TIMEOUT_USEC=30000000"));
+    serving.join();
+    ::unsetenv("NOTIFY_SOCKET");
+    EXPECT_EQ(exit_code, 0);
+}
+
+TEST(CaCommands, TellUsageErrorsApartFromFailures) {
+    const test::TemporaryDirectory directory;
+    EXPECT_EQ(run({"user", "lst"}).exit_code, 2);
+    EXPECT_EQ(run({"--dir", directory.path(), "user", "list"}).exit_code, 1);
+    const auto ca = directory.path() / "ca";
+    ASSERT_EQ(run({"--dir", ca, "init", "--name", "localhost"}).exit_code, 0);
+    EXPECT_EQ(run({"--dir", ca, "cert", "revoke"}).exit_code, 2);
+    EXPECT_EQ(run({"--dir", ca, "cert", "revoke", "abcd"}).exit_code, 1);
+    EXPECT_EQ(run({"--dir", ca, "user", "disable", "nobody"}).exit_code, 1);
+    EXPECT_EQ(run({"--dir", ca, "token", "create", "--gateway", "gw1", "--dns", "not a name"}).exit_code, 2);
+    EXPECT_EQ(run({"--help"}).exit_code, 0);
+    test::write(ca / "ca.toml", "[ca]\nlisen = 1\n");
+    const Ran checked = run({"--dir", ca, "check-config"});
+    EXPECT_EQ(checked.exit_code, 3);
+    EXPECT_THAT(checked.err, HasSubstr("did you mean 'listen'"));
+}
+
+}  // namespace
+}  // namespace postern::ca
