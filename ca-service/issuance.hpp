@@ -41,9 +41,9 @@ Result<LoginGrant> issue_login_certificate(Ca& ca, store::Database& database, co
 
 inline constexpr std::string_view kServiceCommonName = "Postern CA service";
 
-/// For the server's key; `names` become SANs beside spiffe://<trust domain>/<kind>/<name>. The CN
-/// is the name of a gateway or a service, and for the CA service always the same: its names may be longer
-/// than a CN may be.
+/// For the server's key; `names` become SANs beside spiffe://<trust domain>/<kind>/<name>. The CN is the name
+/// of a gateway or a service, and for the CA service always the same: its names may be longer than a CN may
+/// be.
 Result<pki::Certificate> issue_server_certificate(const Authority& authority, const Config& config,
                                                   const pki::PublicKey& key, pki::ServerKind kind,
                                                   const std::string& name,

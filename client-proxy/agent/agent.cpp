@@ -14,6 +14,7 @@
 #include <fmt/format.h>
 
 #include "base/memory.hpp"
+#include "client-proxy/agent/listen_plan.hpp"
 #include "client-proxy/agent/network_watch.hpp"
 #include "client-proxy/session/end_to_end_session.hpp"
 #include "client-proxy/session/local_peer.hpp"
@@ -48,30 +49,6 @@ bool is_gone_without_a_word(int fd) {
 // Whether who connected there may be on another host. Where that is not known, it is not believed.
 bool is_elsewhere(const net::Endpoint& at) {
     return !at.address.empty() && at.address != "unix" && at.address != "127.0.0.1" && at.address != "::1";
-}
-
-// Which of the loopback's two addresses stands aside for "all addresses" of its family, and what is left.
-struct ListenPlan {
-    std::string v4 = "127.0.0.1";
-    std::string v6 = "::1";
-    std::vector<std::string> more;
-};
-
-ListenPlan plan_of(const std::vector<std::string>& unsafe_listen) {
-    ListenPlan plan;
-    for (const auto& host : unsafe_listen) {
-        plan.v4 = host == "0.0.0.0" || host == "*" ? "0.0.0.0" : plan.v4;
-        plan.v6 = host == "::" || host == "*" ? "::" : plan.v6;
-    }
-    for (const auto& host : unsafe_listen) {
-        const bool is_v6 = host.find(':') != host.npos;
-        const std::string& covering = is_v6 ? plan.v6 : plan.v4;
-        const bool covers_all = covering == "0.0.0.0" || covering == "::";
-        if (host != "*" && host != covering && !covers_all) {
-            plan.more.push_back(host);
-        }
-    }
-    return plan;
 }
 
 asio::awaitable<void> return_memory(const LiveTunnels& tunnels) {
@@ -184,7 +161,7 @@ void Agent::start() {
 }
 
 Result<LocalPortPtr> Agent::open(PortOrder order) {
-    const ListenPlan plan = plan_of(options_.unsafe_listen);
+    const ListenPlan plan = ListenPlan::of(options_.unsafe_listen);
     auto first = net::Listener::bind(net::Address{plan.v4, std::to_string(order.number)});
     if (!first) {
         return first.error();

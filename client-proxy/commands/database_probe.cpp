@@ -5,7 +5,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 
 #include "base/unique_fd.hpp"
@@ -25,9 +24,8 @@ std::string first_answer(unsigned short port, const std::string& user, const std
     address.sin_family = AF_INET;
     address.sin_port = htons(port);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    // It comes in one piece. 0 would be for ever.
-    const auto wait = std::max<std::chrono::milliseconds>(patience, std::chrono::milliseconds(1));
-    const timeval most{wait.count() / 1000, wait.count() % 1000 * 1000};
+    // It comes in one piece.
+    const timeval most{patience.count() / 1000, patience.count() % 1000 * 1000};
     ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &most, sizeof most);
     if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
         return {};

@@ -20,7 +20,7 @@ struct ProbeAnswer {
     std::uint32_t authentication = 0;
 };
 
-/// Code::backend_timed_out when nothing comes back in that time. Blocking.
+/// Code::backend_timed_out when nothing comes back in that time, which is more than 0. Blocking.
 Outcome<ProbeAnswer> probe_database(unsigned short port, const std::string& user, const std::string& database,
                                     std::chrono::milliseconds patience = std::chrono::seconds(30));
 

@@ -32,6 +32,7 @@ Result<void> tell_on_terminal(std::string_view text);
 /// One line from the terminal, without its newline; `fallback` for an empty one. Code::config_invalid without
 /// a terminal, Code::cancelled when `wait` gave up.
 Result<std::string> ask(std::string_view question, std::string_view fallback, const WaitForInput& wait);
+
 /// "14:30" today, "23 Nov 14:30" on another day; local time.
 std::string local_time(SystemTime time, SystemTime now);
 

@@ -22,9 +22,11 @@ constexpr auto kPause = std::chrono::milliseconds(500);
 
 // Whether the service's port is open and what is behind it answers.
 Outcome<void> is_ready(const std::string& service, const std::string& database, SteadyTime end) {
+    // Also with a timeout of nothing somebody wants to know how it is now.
     const auto left = [end] {
-        return std::chrono::ceil<std::chrono::milliseconds>(
-            std::max(end - std::chrono::steady_clock::now(), SteadyTime::duration(0)));
+        const auto rest =
+            std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+        return std::max<std::chrono::milliseconds>(rest, kPause);
     };
     auto agent = control::AgentClient::find();
     if (!agent) {

@@ -124,7 +124,11 @@ Result<Secret> ask_secret_line(std::string_view question, const WaitForInput& wa
     if (::write(terminal.get(), question.data(), question.size()) < 0) {
         return Failure{Code::end_of_stream, "no answer"};
     }
-    return read_secret_line(terminal.get(), wait);
+    auto line = read_secret_line(terminal.get(), wait);
+    if (!line && ::write(terminal.get(), "\n", 1) < 0) {
+        // What comes next stands behind the question.
+    }
+    return line;
 }
 
 Result<Secret> read_secret_line(const std::filesystem::path& file, std::string_view question) {

@@ -480,6 +480,8 @@ TEST_F(AgentTest, RunsPsqlAsTheFirstCommandEver) {
             .exit_code,
         0);
     EXPECT_EQ(erin.postern({"wait", "orders-db", "--database", "orders"}).exit_code, 0);
+    EXPECT_EQ(erin.postern({"wait", "orders-db", "--database", "orders", "--timeout", "0s"}).exit_code, 0)
+        << "how it is now";
     ProcessOptions by_service = erin.options();
     by_service.environment["PGPASSWORD"] = "alice-password";
     EXPECT_EQ(

@@ -16,13 +16,14 @@ namespace postern::test {
 /// Accepts, and never answers.
 class SilentBackend {
 public:
-    SilentBackend() : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    /// `backlog`: of connections that nobody has accepted; 0 for as few as the kernel allows.
+    explicit SilentBackend(int backlog = 16) : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
         sockaddr_in address{};
         address.sin_family = AF_INET;
         address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
         socklen_t size = sizeof address;
         if (::bind(listener_, reinterpret_cast<const sockaddr*>(&address), size) != 0 ||
-            ::listen(listener_, 16) != 0 ||
+            ::listen(listener_, backlog) != 0 ||
             ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
             throw std::runtime_error("the silent backend cannot listen");
         }

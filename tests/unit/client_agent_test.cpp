@@ -14,6 +14,7 @@
 
 #include "base/unique_fd.hpp"
 #include "client-proxy/agent/agent.hpp"
+#include "client-proxy/agent/listen_plan.hpp"
 #include "client-proxy/session/local_peer.hpp"
 #include "client-proxy/session/socket_owner.hpp"
 #include "postgres/error_response.hpp"
@@ -288,6 +289,35 @@ TEST_F(LocalPeers, AreNobodyOnceTheyHaveClosedTheirSocket) {
     const UniqueFd accepted = accept();
     EXPECT_FALSE(local_peer(accepted.get()).has_value());
     EXPECT_FALSE(local_peer(listening_.get()).has_value());
+}
+
+TEST(ListenPlan, IsTheLoopbackUnlessTold) {
+    const auto plan = ListenPlan::of({});
+    EXPECT_EQ(plan.v4, "127.0.0.1");
+    EXPECT_EQ(plan.v6, "::1");
+    EXPECT_TRUE(plan.more.empty());
+}
+
+TEST(ListenPlan, HasEachAddressOnceHoweverItIsWritten) {
+    const auto plan = ListenPlan::of({"10.0.0.7", "10.0.0.7", "fd00::1", "FD00:0::1", "127.0.0.1", "0:0::1"});
+    EXPECT_EQ(plan.v4, "127.0.0.1");
+    EXPECT_EQ(plan.v6, "::1");
+    EXPECT_THAT(plan.more, testing::UnorderedElementsAre("10.0.0.7", "fd00::1"));
+}
+
+TEST(ListenPlan, AllAddressesCoverThoseOfTheirFamily) {
+    const auto v4 = ListenPlan::of({"127.0.0.2", "0.0.0.0", "fd00::1"});
+    EXPECT_EQ(v4.v4, "0.0.0.0");
+    EXPECT_EQ(v4.v6, "::1");
+    EXPECT_THAT(v4.more, testing::ElementsAre("fd00::1"));
+    const auto v6 = ListenPlan::of({"0::0", "fd00::1", "127.0.0.2"});
+    EXPECT_EQ(v6.v4, "127.0.0.1");
+    EXPECT_EQ(v6.v6, "::");
+    EXPECT_THAT(v6.more, testing::ElementsAre("127.0.0.2"));
+    const auto both = ListenPlan::of({"*", "10.0.0.7", "fd00::1"});
+    EXPECT_EQ(both.v4, "0.0.0.0");
+    EXPECT_EQ(both.v6, "::");
+    EXPECT_TRUE(both.more.empty());
 }
 
 }  // namespace

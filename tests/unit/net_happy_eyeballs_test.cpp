@@ -14,6 +14,7 @@
 #include "net/happy_eyeballs.hpp"
 #include "net/listener.hpp"
 #include "support/net_fixture.hpp"
+#include "support/silent_backend.hpp"
 
 namespace postern::net {
 namespace {
@@ -29,25 +30,20 @@ Tcp at(const char* address, unsigned short port) {
 /// A port whose queue is full: who dials it hears nothing.
 class SilentPort {
 public:
-    SilentPort() : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    SilentPort() {
         sockaddr_in address{};
         address.sin_family = AF_INET;
         address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        socklen_t size = sizeof address;
-        EXPECT_EQ(::bind(listener_.get(), reinterpret_cast<const sockaddr*>(&address), size), 0);
-        EXPECT_EQ(::listen(listener_.get(), 0), 0);
-        ::getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&address), &size);
-        port_ = ntohs(address.sin_port);
+        address.sin_port = htons(port());
         for (int i = 0; i < 8; ++i) {
             waiting_.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-            ::connect(waiting_.back().get(), reinterpret_cast<const sockaddr*>(&address), size);
+            ::connect(waiting_.back().get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
         }
     }
-    unsigned short port() const { return port_; }
+    unsigned short port() const { return static_cast<unsigned short>(listener_.port()); }
 
 private:
-    UniqueFd listener_;
-    unsigned short port_ = 0;
+    test::SilentBackend listener_{0};
     std::vector<UniqueFd> waiting_;
 };
 
