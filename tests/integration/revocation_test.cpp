@@ -228,7 +228,7 @@ TEST(CaService, BackInAMomentIsWaitedForByWhoNeedsIt) {
     connected.stack.kill_ca();
     outlive(connected.alice.certificate());
     auto selected = std::async(std::launch::async, [&] { return connected.select(); });
-    std::this_thread::sleep_for(700ms);
+    std::this_thread::sleep_for(300ms);
     connected.stack.start_ca();
     const Outcome outcome = selected.get();
     EXPECT_EQ(outcome.out, "let in\n") << outcome.err;

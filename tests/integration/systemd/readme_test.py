@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-"""The README's "Five minutes on three machines", line by line, on three machines: each a Debian tree of its own, booted by
-systemd, on one network. What a person types at a prompt stands in ANSWERS; everything else is what the README says.
+"""The README's "Five minutes on three machines", and how servers' certificates are renewed, line by line, on three machines: each a
+Debian tree of its own, booted by systemd, on one network. What a person types at a prompt stands in ANSWERS; everything else is
+what the README says.
 
     readme_test.py BUILD_DIR
 
@@ -19,7 +20,8 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 SOURCE = HERE.parents[2]
-SECTION = "## Five minutes on three machines"
+SETTING_UP = "## Five minutes on three machines"
+RENEWING = "## Renewing the certificates of servers"
 MACHINES = {"ca": ("ca.example.org", "10.213.0.1"), "gw": ("gw1.example.org", "10.213.0.2"), "laptop": ("laptop", "10.213.0.3")}
 LOGIN_PASSWORD, DATABASE_PASSWORD = "alice-login", "alice-database"
 AT_PSQL = [["Password", DATABASE_PASSWORD + "\n"], ["orders=>", "select 'let ' || 'in';\n"], ["let in", "\\q\n"]]
@@ -194,21 +196,27 @@ def main():
     return 0
 
 
+def section(title):
+    text = (SOURCE / "README.md").read_text()
+    text = text[text.index(title) + len(title):]
+    return text[:text.index("\n## ")]
+
+
 def follow(machines):
     ca, gateway, laptop = machines["ca"], machines["gw"], machines["laptop"]
-    text = (SOURCE / "README.md").read_text()
-    section = text[text.index(SECTION) + len(SECTION):]
-    section = section[:section.index("\n## ")]
     # Who follows which of the step's blocks, by the number that the step has.
     people = {"1": (ca, "root"), "2": (gateway, "root"), "3": (laptop, "alice")}
     said = {"sha256:…": "sha256:…"}
-    for step in re.split(r"\n\*\*(?=\d\. )", section)[1:]:
+    for step in re.split(r"\n\*\*(?=\d\. )", section(SETTING_UP))[1:]:
         machine, user = people[step[0]]
         for language, block in re.findall(r"```(sh|ini)\n(.*?)```", step, re.S):
             if language == "ini":
                 write_settings(machine, block)
             else:
                 follow_block(machine, user, block, ca, said)
+    laptop.type("postern psql orders-db -- -d orders", AT_PSQL, "alice")
+    for block in re.findall(r"```sh\n(.*?)```", section(RENEWING), re.S):
+        follow_block(gateway, "root", block, ca, said)
     laptop.type("postern psql orders-db -- -d orders", AT_PSQL, "alice")
     gateway.type("postern-audit query /var/log/postern-gateway/audit.jsonl --service orders-db | grep 'accepted.*alice'")
 
