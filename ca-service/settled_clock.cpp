@@ -7,11 +7,6 @@
 namespace postern::ca {
 
 using std::chrono::duration_cast;
-using std::chrono::steady_clock;
-
-EvenClock even_clock() {
-    return [] { return steady_clock::now() + duration_cast<steady_clock::duration>(time_asleep()); };
-}
 
 SettledClock::SettledClock(Clock wall, EvenClock even)
     : wall_(std::move(wall)), even_(std::move(even)), settled_(wall_()), settled_at_(even_()) {}

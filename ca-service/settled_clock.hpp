@@ -5,19 +5,13 @@
 #pragma once
 
 #include <chrono>
-#include <functional>
 #include <mutex>
 #include <optional>
 
 #include "base/clock.hpp"
+#include "base/even_clock.hpp"
 
 namespace postern::ca {
-
-/// A source of time that nobody sets. May be called from any thread.
-using EvenClock = std::function<std::chrono::steady_clock::time_point()>;
-
-/// The machine's own, which goes on while the machine sleeps.
-EvenClock even_clock();
 
 /// Thread-safe. To be asked every few seconds: what it has not seen between two jumps, it takes for one. A
 /// clock that is wrong when this object is made cannot be told from a right one.

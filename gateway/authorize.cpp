@@ -24,13 +24,13 @@ Result<void> check_not_revoked(const Identity& identity, const Revocations* revo
                                                       revocations->crl.number())};
 }
 
-Result<void> authenticate(const Identity& identity, SystemTime now, const Revocations* revocations,
+Result<void> authenticate(const Identity& identity, Moment now, const Revocations* revocations,
                           Graces graces) {
     const pki::LoginIdentity& login = identity.login;
-    if (pki::is_too_early(login.not_before, now)) {
+    if (pki::is_too_early(login.not_before, now.wall)) {
         return Failure{Code::not_yet_valid, fmt::format("valid from {}", format_time(login.not_before))};
     }
-    if (pki::is_over(login.not_after, now)) {
+    if (pki::is_over(login.not_after, now.wall)) {
         return Failure{Code::expired, fmt::format("valid until {}", format_time(login.not_after))};
     }
     if (revocations == nullptr) {
@@ -42,14 +42,22 @@ Result<void> authenticate(const Identity& identity, SystemTime now, const Revoca
             fmt::format("the CRL is of {} (key {}), the certificate of {} (key {})", revocations->issuer,
                         revocations->issuer_key, identity.issuer, identity.issuer_key)};
     }
-    if (pki::is_over(revocations->crl.next_update() + graces.offline, now)) {
+    if (pki::is_over(revocations->crl.next_update() + graces.offline, now.wall)) {
         return Failure{Code::crl_stale,
                        fmt::format("a new CRL was due at {}", format_time(revocations->crl.next_update()))};
+    }
+    // A clock that was set back, here or at the CA service, makes no list last longer.
+    if (now.even >= revocations->trusted_until + graces.offline) {
+        return Failure{
+            Code::crl_stale,
+            fmt::format("CRL number {} was received longer ago than it lasts, though its time runs to {} "
+                        "by this machine's clock",
+                        revocations->crl.number(), format_time(revocations->crl.next_update()))};
     }
     return check_not_revoked(identity, revocations);
 }
 
-Result<const Service*> authorize(const Identity& identity, std::string_view service, SystemTime now,
+Result<const Service*> authorize(const Identity& identity, std::string_view service, Moment now,
                                  const Revocations* revocations, const Policy& policy, Graces graces) {
     if (auto known = authenticate(identity, now, revocations, graces); !known) {
         return known.error();

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/clock.hpp"
+#include "base/even_clock.hpp"
 #include "base/result.hpp"
 #include "gateway/identity.hpp"
 #include "gateway/policy.hpp"
@@ -13,20 +14,26 @@
 
 namespace postern::gateway {
 
+/// A moment by the wall clock, which can be wrong and can be set, and by one that nobody sets.
+struct Moment {
+    SystemTime wall{};
+    EvenTime even{};
+};
+
 /// How far past a limit of time things still count. Zero is the strict answer.
 struct Graces {
-    /// The CRL past its nextUpdate.
+    /// The CRL past its nextUpdate, and past the end of the trust in it.
     std::chrono::milliseconds offline{0};
 };
 
 /// Whether this identity may be talked to at all: its certificate valid now, a fresh CRL at hand that speaks
 /// of it, and not on it. not_yet_valid, expired, crl_stale, revoked, user_disabled, session_ended.
-Result<void> authenticate(const Identity& identity, SystemTime now, const Revocations* revocations,
+Result<void> authenticate(const Identity& identity, Moment now, const Revocations* revocations,
                           Graces graces);
 
 /// Whether it may use the service; unknown_service or policy_denied besides the failures of authenticate().
 /// The service lives as long as `policy`.
-Result<const Service*> authorize(const Identity& identity, std::string_view service, SystemTime now,
+Result<const Service*> authorize(const Identity& identity, std::string_view service, Moment now,
                                  const Revocations* revocations, const Policy& policy, Graces graces);
 
 /// Whether the CRL says anything of certificates of this issuer: of its name, and of its key where both say

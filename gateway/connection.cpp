@@ -170,7 +170,7 @@ Result<TunnelRequest> tunnel_request_of(const http::Request& request) {
 std::chrono::milliseconds wait_warm(Visit& visit) {
     Worker& worker = visit.worker;
     const LimitSettings& limits = worker.snapshot->settings.limits;
-    const SystemTime now = worker.shared.clock();
+    const Moment now = worker.shared.now();
     if (!visit.identity || worker.is_draining ||
         !authenticate(**visit.identity, now, worker.revocations.get(), worker.snapshot->graces())) {
         return limits.request_timeout;
@@ -184,7 +184,7 @@ std::chrono::milliseconds wait_warm(Visit& visit) {
     // It stays good for a farewell.
     const std::function<void()> cut = [&visit] { visit.client.wake(); };
     visit.ticket = worker.warm.enter(cut);
-    const auto valid_for = std::chrono::duration_cast<std::chrono::milliseconds>(login.not_after - now);
+    const auto valid_for = std::chrono::duration_cast<std::chrono::milliseconds>(login.not_after - now.wall);
     return std::max(std::min(limits.warm_timeout, valid_for), limits.request_timeout);
 }
 
@@ -247,8 +247,8 @@ boost::asio::awaitable<std::unique_ptr<Asked>> next_tunnel(Visit& visit) {
         }
         auto known = check_still_trusted(visit);
         if (known) {
-            known = authenticate(**visit.identity, visit.worker.shared.clock(),
-                                 visit.worker.revocations.get(), visit.worker.snapshot->graces());
+            known = authenticate(**visit.identity, visit.worker.shared.now(), visit.worker.revocations.get(),
+                                 visit.worker.snapshot->graces());
         }
         if (!known) {
             Failure failure = known.error();

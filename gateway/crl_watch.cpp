@@ -7,6 +7,7 @@
 
 #include "base/file.hpp"
 #include "base/log.hpp"
+#include "pki/validity.hpp"
 
 namespace postern::gateway {
 
@@ -19,8 +20,11 @@ constexpr std::size_t kLargestCrl = 64U << 20;
 
 }  // namespace
 
-CrlWatch::CrlWatch(SnapshotPtr snapshot, Publish publish)
-    : publish_(std::move(publish)), snapshot_(std::move(snapshot)) {
+CrlWatch::CrlWatch(SnapshotPtr snapshot, Clock clock, EvenClock even, Publish publish)
+    : clock_(std::move(clock)),
+      even_(std::move(even)),
+      publish_(std::move(publish)),
+      snapshot_(std::move(snapshot)) {
     read_file();
     thread_ = std::thread([this] { run(); });
 }
@@ -90,15 +94,17 @@ void CrlWatch::fetch() {
         }
         client_.emplace(std::move(*client));
     }
+    // What the answer holds is not younger than the question.
+    const EvenTime asked_at = even_();
     auto answer = client_->get("/v1/crl", etag_);
     if (!answer) {
         tell(answer.error());
         return;
     }
-    take(*answer);
+    take(*answer, asked_at);
 }
 
-void CrlWatch::take(const http::ClientAnswer& answer) {
+void CrlWatch::take(const http::ClientAnswer& answer, EvenTime asked_at) {
     if (answer.status == 304) {
         complaint_.clear();
         return;
@@ -112,7 +118,7 @@ void CrlWatch::take(const http::ClientAnswer& answer) {
         complaint_.clear();
         return;
     }
-    auto taken = current_.offer(answer.body, snapshot_->user_ca);
+    auto taken = current_.offer(answer.body, snapshot_->user_ca, Moment{clock_(), asked_at});
     if (!taken) {
         tell(taken.error());
         return;
@@ -122,6 +128,10 @@ void CrlWatch::take(const http::ClientAnswer& answer) {
     const pki::Crl& crl = (*taken)->crl;
     spdlog::info("event=crl.updated number={} revoked={} next_update={}", crl.number(), crl.size(),
                  format_time(crl.next_update()));
+    if (pki::is_over(crl.next_update(), clock_())) {
+        spdlog::warn("event=crl.over next_update={} hint={}", format_time(crl.next_update()),
+                     quoted("check this machine's clock and the CA's"));
+    }
     publish_(*taken);
     write_file();
 }
@@ -147,7 +157,7 @@ void CrlWatch::read_file() {
         }
         return;
     }
-    auto taken = current_.offer(*der, snapshot_->user_ca);
+    auto taken = current_.offer(*der, snapshot_->user_ca, Moment{clock_(), even_()});
     if (!taken) {
         spdlog::warn("event=crl.file_not_taken file={} reason={} detail={}", file->string(),
                      name(taken.error().code), quoted(taken.error().detail, 512));

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "base/clock.hpp"
+#include "base/even_clock.hpp"
 #include "gateway/current_crl.hpp"
 #include "gateway/snapshot.hpp"
 #include "http/client.hpp"
@@ -22,7 +23,8 @@ public:
     /// watch's thread at every change; null when a reload took the trust away from what was at hand.
     using Publish = std::function<void(RevocationsPtr)>;
 
-    CrlWatch(SnapshotPtr snapshot, Publish publish);
+    /// Lists are judged by `clock`, the receipt of them counts by `even`.
+    CrlWatch(SnapshotPtr snapshot, Clock clock, EvenClock even, Publish publish);
     /// Stops and joins; waits for the answer that is under way, or for the look-up of the CA's name.
     ~CrlWatch();
     CrlWatch(const CrlWatch&) = delete;
@@ -38,11 +40,13 @@ private:
     void run();
     void adopt(SnapshotPtr snapshot);
     void fetch();
-    void take(const http::ClientAnswer& answer);
+    void take(const http::ClientAnswer& answer, EvenTime asked_at);
     void tell(const Failure& failure);
     void read_file();
     void write_file();
 
+    const Clock clock_;
+    const EvenClock even_;
     Publish publish_;
     std::mutex mutex_;
     std::condition_variable wake_;

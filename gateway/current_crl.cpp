@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "pki/validity.hpp"
+
 namespace postern::gateway {
 
 namespace {
@@ -29,17 +31,41 @@ Result<Verified> verify(std::string_view der, const pki::TrustBundle& user_ca) {
     return with_context("no CA of the user CA bundle signed this CRL", std::move(last));
 }
 
+Failure of_another_time(Code code, const pki::Crl& crl, SystemTime now) {
+    return Failure{code,
+                   fmt::format("CRL number {} is of {} to {}, and it is {} by this machine's clock: check it "
+                               "and the CA's",
+                               crl.number(), format_time(crl.this_update()), format_time(crl.next_update()),
+                               format_time(now))};
+}
+
+bool is_over(const Revocations& revocations, Moment now) {
+    return pki::is_over(revocations.crl.next_update(), now.wall) || now.even >= revocations.trusted_until;
+}
+
 }  // namespace
 
-Result<RevocationsPtr> CurrentCrl::offer(std::string_view der, const pki::TrustBundle& user_ca) {
+Result<RevocationsPtr> CurrentCrl::offer(std::string_view der, const pki::TrustBundle& user_ca, Moment now) {
     auto verified = verify(der, user_ca);
     if (!verified) {
         return verified.error();
     }
+    const pki::Crl& list = verified->crl;
+    if (pki::is_too_early(list.this_update() - kClockSlack, now.wall)) {
+        return of_another_time(Code::not_yet_valid, list, now.wall);
+    }
+    const bool has_better = current_ != nullptr && !is_over(*current_, now);
+    if (has_better && pki::is_over(list.next_update(), now.wall)) {
+        return of_another_time(Code::crl_stale, list, now.wall);
+    }
     std::string fingerprint = verified->issuer.fingerprint();
     if (current_ != nullptr && issuer_fingerprint_ == fingerprint) {
         const pki::Crl& known = current_->crl;
-        const pki::Crl& offered = verified->crl;
+        const pki::Crl& offered = list;
+        // The same again is no other receipt.
+        if (offered.number() == known.number() && offered.next_update() == known.next_update()) {
+            return current_;
+        }
         const bool is_older =
             offered.number() < known.number() ||
             (offered.number() == known.number() && offered.next_update() < known.next_update());
@@ -48,8 +74,10 @@ Result<RevocationsPtr> CurrentCrl::offer(std::string_view der, const pki::TrustB
                                                         offered.number(), known.number())};
         }
     }
-    current_ = std::make_shared<const Revocations>(
-        Revocations{std::move(verified->crl), verified->issuer.subject(), verified->issuer.subject_key_id()});
+    const EvenTime trusted_until = now.even + (list.next_update() - list.this_update());
+    current_ =
+        std::make_shared<const Revocations>(Revocations{std::move(verified->crl), verified->issuer.subject(),
+                                                        verified->issuer.subject_key_id(), trusted_until});
     der_ = der;
     issuer_fingerprint_ = std::move(fingerprint);
     return current_;

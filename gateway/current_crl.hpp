@@ -1,10 +1,13 @@
-// The newest verified CRL that this gateway has seen. An older one never replaces it.
+// The best verified CRL that this gateway has seen. Neither an older one replaces it, nor one of another
+// time.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <string_view>
 
 #include "base/result.hpp"
+#include "gateway/authorize.hpp"
 #include "gateway/revocations.hpp"
 #include "pki/trust_bundle.hpp"
 
@@ -13,10 +16,15 @@ namespace postern::gateway {
 /// To be used on one thread.
 class CurrentCrl {
 public:
+    /// How far ahead of this machine's clock the CA's may be.
+    static constexpr std::chrono::minutes kClockSlack{5};
+
     /// Takes the CRL (DER) if a CA of the bundle signed it and it is not older (CRL number, RFC 5280
-    /// section 5.2.3) than the one at hand of the same authority. Code::crl_stale for an older one; what is
-    /// at hand then stays.
-    Result<RevocationsPtr> offer(std::string_view der, const pki::TrustBundle& user_ca);
+    /// section 5.2.3) than the one at hand of the same authority: Code::crl_stale for an older one. One whose
+    /// thisUpdate has not come (Code::not_yet_valid) is never taken, one whose nextUpdate is over
+    /// (Code::crl_stale) only where the one at hand is over, too, or there is none. What is at hand then
+    /// stays.
+    Result<RevocationsPtr> offer(std::string_view der, const pki::TrustBundle& user_ca, Moment now);
     /// Drops the CRL unless the (new) bundle still vouches for it.
     void verify_again(const pki::TrustBundle& user_ca);
 

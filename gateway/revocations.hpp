@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "base/even_clock.hpp"
 #include "pki/crl.hpp"
 
 namespace postern::gateway {
@@ -15,6 +16,8 @@ struct Revocations {
     /// issuer are not covered by it, nor those of another key of the same name.
     std::string issuer;
     std::string issuer_key;
+    /// As long after its receipt as it lasts (from thisUpdate to nextUpdate).
+    EvenTime trusted_until{};
 };
 
 using RevocationsPtr = std::shared_ptr<const Revocations>;

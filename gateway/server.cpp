@@ -219,9 +219,9 @@ Result<std::unique_ptr<Server>> Server::start(std::filesystem::path config, Cloc
         return bound.error();
     }
     server->make_workers();
-    server->crl_watch_.emplace(server->snapshot_, [gateway = server.get()](const RevocationsPtr& found) {
-        gateway->publish(found);
-    });
+    server->crl_watch_.emplace(
+        server->snapshot_, server->shared_.clock, server->shared_.even,
+        [gateway = server.get()](const RevocationsPtr& found) { gateway->publish(found); });
     server->loops_.start();
     server->accept();
     return server;

@@ -279,7 +279,7 @@ Result<Admission> admit(Visit& visit, const std::string& service) {
         return trusted.error();
     }
     const Identity& identity = **visit.identity;
-    auto allowed = authorize(identity, service, worker.shared.clock(), worker.revocations.get(),
+    auto allowed = authorize(identity, service, worker.shared.now(), worker.revocations.get(),
                              worker.snapshot->settings.policy, worker.snapshot->graces());
     if (!allowed) {
         return allowed.error();

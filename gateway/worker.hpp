@@ -11,6 +11,7 @@
 
 #include "audit/log.hpp"
 #include "base/clock.hpp"
+#include "base/even_clock.hpp"
 #include "base/record_budget.hpp"
 #include "gateway/connection_directory.hpp"
 #include "gateway/identity.hpp"
@@ -36,6 +37,9 @@ struct Shared {
     /// Of those who showed a certificate of the user CA before or after its time. Apart, so that strangers
     /// do not crowd them out; bounded, because a copy of one certificate is enough to be among them.
     RecordBudget untimely_certificates;
+    EvenClock even = even_clock();
+
+    Moment now() const { return Moment{clock(), even()}; }
 };
 
 /// One loop's own. Everything but the counters is to be used on the loop's thread; outlives the loop.

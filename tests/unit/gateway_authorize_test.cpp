@@ -22,6 +22,9 @@ protected:
         authority_ = nullptr;
     }
 
+    /// As far from kNow by both clocks.
+    static Moment at(SystemTime wall) { return Moment{wall, EvenTime() + 1h + (wall - kNow)}; }
+
     static IdentityPtr identity(const std::string& name, std::vector<std::string> groups = {"analysts"}) {
         test::OddProfile profile = test::login_profile(name, kNow);
         profile.groups = std::move(groups);
@@ -31,7 +34,7 @@ protected:
     static RevocationsPtr crl(std::vector<pki::RevokedSerial> revoked = {}, std::uint64_t number = 1) {
         CurrentCrl current;
         const auto der = authority_->issuer.issue_crl(number, kNow - 1min, kNow + 1h, revoked);
-        return current.offer(der.value(), authority_->bundle).value();
+        return current.offer(der.value(), authority_->bundle, at(kNow)).value();
     }
     static Policy policy(const std::vector<Rule>& rules) {
         return Policy::make(
@@ -44,7 +47,7 @@ protected:
 
     static Code refused(const Identity& who, const std::string& service, SystemTime now,
                         const Revocations* list, const Policy& rules, Graces graces = {}) {
-        const auto answer = authorize(who, service, now, list, rules, graces);
+        const auto answer = authorize(who, service, at(now), list, rules, graces);
         EXPECT_FALSE(answer);
         return answer ? Code::internal : answer.error().code;
     }
@@ -60,7 +63,7 @@ test::Authority* Authorize::authority_ = nullptr;
 TEST_F(Authorize, LetsAMemberOfAnAllowedGroupIn) {
     const auto list = crl();
     const Policy rules = usual_policy();
-    const auto answer = authorize(*identity("alice"), "orders-db", kNow, list.get(), rules, {});
+    const auto answer = authorize(*identity("alice"), "orders-db", at(kNow), list.get(), rules, {});
     ASSERT_TRUE(answer);
     EXPECT_EQ((*answer)->name, "orders-db");
 }
@@ -85,7 +88,7 @@ TEST_F(Authorize, ComparesGroupsWhole) {
 TEST_F(Authorize, LetsANamedUserInAndNobodyOfASimilarName) {
     const auto list = crl();
     const Policy rules = policy({Rule{{"orders-db"}, {"alice"}, {}}});
-    EXPECT_TRUE(authorize(*identity("alice", {}), "orders-db", kNow, list.get(), rules, {}));
+    EXPECT_TRUE(authorize(*identity("alice", {}), "orders-db", at(kNow), list.get(), rules, {}));
     EXPECT_EQ(refused(*identity("alice2", {}), "orders-db", kNow, list.get(), rules), Code::policy_denied);
     // A group named like the user is no user.
     EXPECT_EQ(refused(*identity("mallory", {"alice"}), "orders-db", kNow, list.get(), rules),
@@ -120,9 +123,9 @@ TEST_F(Authorize, TheOrderOfRulesDoesNotMatter) {
               [](const Rule& a, const Rule& b) { return a.services < b.services; });
     do {
         const Policy permuted = policy(rules);
-        EXPECT_TRUE(authorize(*alice, "orders-db", kNow, list.get(), permuted, {}));
-        EXPECT_FALSE(authorize(*alice, "stock-db", kNow, list.get(), permuted, {}));
-        EXPECT_TRUE(authorize(*bob, "stock-db", kNow, list.get(), permuted, {}));
+        EXPECT_TRUE(authorize(*alice, "orders-db", at(kNow), list.get(), permuted, {}));
+        EXPECT_FALSE(authorize(*alice, "stock-db", at(kNow), list.get(), permuted, {}));
+        EXPECT_TRUE(authorize(*bob, "stock-db", at(kNow), list.get(), permuted, {}));
     } while (std::next_permutation(rules.begin(), rules.end(),
                                    [](const Rule& a, const Rule& b) { return a.services < b.services; }));
 }
@@ -133,7 +136,8 @@ TEST_F(Authorize, LetsInUpToTheLastMomentAndJudgesItAsTheHandshakeDoes) {
     const auto end = alice->login.not_after;
     // The CRL of this test ends when the certificate does.
     const Graces graces{1h};
-    EXPECT_TRUE(authorize(*alice, "orders-db", end - 1us, list.get(), usual_policy(), graces).has_value());
+    EXPECT_TRUE(
+        authorize(*alice, "orders-db", at(end - 1us), list.get(), usual_policy(), graces).has_value());
     EXPECT_EQ(refused(*alice, "orders-db", end, list.get(), usual_policy(), graces), Code::expired);
     // What OpenSSL says of the same certificate at the same moments.
     test::OddProfile profile = test::login_profile("alice", kNow);
@@ -151,7 +155,7 @@ TEST_F(Authorize, LetsInUpToTheLastMomentAndJudgesItAsTheHandshakeDoes) {
 TEST_F(Authorize, TurnsAwayACertificateOfTomorrow) {
     const auto list = crl();
     const auto alice = identity("alice");
-    EXPECT_TRUE(authenticate(*alice, alice->login.not_before, list.get(), {}));
+    EXPECT_TRUE(authenticate(*alice, at(alice->login.not_before), list.get(), {}));
     EXPECT_EQ(refused(*alice, "orders-db", alice->login.not_before - 1s, list.get(), usual_policy()),
               Code::not_yet_valid);
 }
@@ -167,10 +171,10 @@ TEST_F(Authorize, TurnsAwayOnAStaleCrlUnlessTheGraceStillRuns) {
         identity_of(test::mint(profile, authority_->issuing).value().certificate, "test.internal").value();
     const auto list = crl();
     const auto due = list->crl.next_update();
-    EXPECT_TRUE(authorize(*alice, "orders-db", due - 1us, list.get(), usual_policy(), {}).has_value());
+    EXPECT_TRUE(authorize(*alice, "orders-db", at(due - 1us), list.get(), usual_policy(), {}).has_value());
     EXPECT_EQ(refused(*alice, "orders-db", due, list.get(), usual_policy()), Code::crl_stale);
     EXPECT_TRUE(
-        authorize(*alice, "orders-db", due + 1s, list.get(), usual_policy(), Graces{1min}).has_value());
+        authorize(*alice, "orders-db", at(due + 1s), list.get(), usual_policy(), Graces{1min}).has_value());
     EXPECT_EQ(refused(*alice, "orders-db", due + 60s, list.get(), usual_policy(), Graces{1min}),
               Code::crl_stale);
 }
@@ -179,7 +183,7 @@ TEST_F(Authorize, TurnsAwayWhomTheCrlDoesNotSpeakOf) {
     const test::Authority other = test::make_authority("Others", kNow);
     CurrentCrl current;
     const auto der = other.issuer.issue_crl(1, kNow - 1min, kNow + 1h, {});
-    const auto list = current.offer(der.value(), other.bundle).value();
+    const auto list = current.offer(der.value(), other.bundle, at(kNow)).value();
     EXPECT_EQ(refused(*identity("alice"), "orders-db", kNow, list.get(), usual_policy()), Code::crl_stale);
 }
 
@@ -191,7 +195,8 @@ TEST_F(Authorize, TurnsAwayWhoIsOfAnotherKeyOfTheSameName) {
     const auto revoked = identity("alice");
     CurrentCrl current;
     const auto of_anew = [&](std::uint64_t number, const std::vector<pki::RevokedSerial>& serials) {
-        return current.offer(anew.issuer.issue_crl(number, kNow - 1min, kNow + 1h, serials).value(), both)
+        return current
+            .offer(anew.issuer.issue_crl(number, kNow - 1min, kNow + 1h, serials).value(), both, at(kNow))
             .value();
     };
     EXPECT_EQ(refused(*revoked, "orders-db", kNow, of_anew(1, {}).get(), usual_policy()), Code::crl_stale);
@@ -201,7 +206,7 @@ TEST_F(Authorize, TurnsAwayWhoIsOfAnotherKeyOfTheSameName) {
     const auto minted = test::mint(test::login_profile("bob", kNow), anew.issuing).value();
     const auto bob = identity_of(minted.certificate, "test.internal").value();
     EXPECT_TRUE(
-        authorize(*bob, "orders-db", kNow, list.get(), policy({Rule{{"orders-db"}, {"bob"}, {}}}), {}));
+        authorize(*bob, "orders-db", at(kNow), list.get(), policy({Rule{{"orders-db"}, {"bob"}, {}}}), {}));
 }
 
 // As certificates of other authorities may.
@@ -209,7 +214,7 @@ TEST_F(Authorize, GoesByTheIssuersNameWhereACertificateDoesNotNameTheKeyThatSign
     Identity unsaid = *identity("alice");
     unsaid.issuer_key.clear();
     const auto list = crl();
-    EXPECT_TRUE(authorize(unsaid, "orders-db", kNow, list.get(), usual_policy(), {}));
+    EXPECT_TRUE(authorize(unsaid, "orders-db", at(kNow), list.get(), usual_policy(), {}));
     Revocations others = *list;
     others.issuer = "CN=Others";
     EXPECT_EQ(refused(unsaid, "orders-db", kNow, &others, usual_policy()), Code::crl_stale);
@@ -226,7 +231,7 @@ TEST_F(Authorize, TurnsAwayTheRevokedWithTheirReasonAndNobodyElse) {
     EXPECT_EQ(refused(*alice, "orders-db", kNow, list.get(), usual_policy()), Code::revoked);
     EXPECT_EQ(refused(*bob, "orders-db", kNow, list.get(), usual_policy()), Code::user_disabled);
     EXPECT_EQ(refused(*carol, "orders-db", kNow, list.get(), usual_policy()), Code::session_ended);
-    EXPECT_TRUE(authorize(*dave, "orders-db", kNow, list.get(), usual_policy(), {}));
+    EXPECT_TRUE(authorize(*dave, "orders-db", at(kNow), list.get(), usual_policy(), {}));
 }
 
 TEST_F(Authorize, RefusesACertificateOfAnotherTrustDomain) {
@@ -275,7 +280,7 @@ TEST_F(Authorize, TenThousandRulesCostNoMoreThanOne) {
     const auto cost_of = [&](const Policy& rules) {
         const auto began = std::chrono::steady_clock::now();
         for (int i = 0; i < 20'000; ++i) {
-            EXPECT_TRUE(authorize(*alice, "orders-db", kNow, list.get(), rules, {}).has_value());
+            EXPECT_TRUE(authorize(*alice, "orders-db", at(kNow), list.get(), rules, {}).has_value());
         }
         return std::chrono::steady_clock::now() - began;
     };
@@ -317,49 +322,113 @@ TEST_F(OpenTunnels, AreCutForEachReasonOfTheirOwn) {
     EXPECT_TRUE(check_still_allowed(*alice, "orders-db", end + 1s, clean.get(), usual_policy(), 2s));
 }
 
+/// The list lasts for 61 minutes. Whoever sets the wall clock back gets no more of it.
+TEST_F(Authorize, TurnsAwayOnAListThatWasReceivedLongerAgoThanItLasts) {
+    test::OddProfile profile = test::login_profile("alice", kNow);
+    profile.not_after = kNow + 8h;
+    const auto alice =
+        identity_of(test::mint(profile, authority_->issuing).value().certificate, "test.internal").value();
+    const auto list = crl();
+    const auto judged = [&](std::chrono::minutes later, Graces graces = {}) {
+        return authorize(*alice, "orders-db", Moment{kNow, at(kNow + later).even}, list.get(), usual_policy(),
+                         graces);
+    };
+    EXPECT_TRUE(judged(60min).has_value());
+    ASSERT_FALSE(judged(61min));
+    EXPECT_EQ(judged(61min).error().code, Code::crl_stale);
+    EXPECT_TRUE(judged(61min, Graces{5min}).has_value());
+    EXPECT_FALSE(judged(66min, Graces{5min}));
+}
+
 class CurrentCrlTest : public Authorize {
 protected:
     static std::string der(std::uint64_t number, SystemTime next = kNow + 1h) {
         return authority_->issuer.issue_crl(number, kNow - 1min, next, {}).value();
     }
+    static std::string der(std::uint64_t number, SystemTime from, SystemTime to) {
+        return authority_->issuer.issue_crl(number, from, to, {}).value();
+    }
 };
+
+TEST_F(CurrentCrlTest, KeepsTheListAtHandAgainstOneOfTheFuture) {
+    CurrentCrl current;
+    ASSERT_TRUE(current.offer(der(5), authority_->bundle, at(kNow)));
+    const auto future = current.offer(der(6, kNow + 240h, kNow + 241h), authority_->bundle, at(kNow));
+    ASSERT_FALSE(future);
+    EXPECT_EQ(future.error().code, Code::not_yet_valid);
+    EXPECT_FALSE(current.offer(der(6, kNow + 6min, kNow + 1h), authority_->bundle, at(kNow)));
+    EXPECT_EQ(current.get()->crl.number(), 5U);
+    EXPECT_TRUE(current.offer(der(6, kNow + 4min, kNow + 1h), authority_->bundle, at(kNow)));
+    EXPECT_EQ(current.get()->crl.number(), 6U);
+    // Nor where there is none at hand.
+    CurrentCrl empty;
+    EXPECT_FALSE(empty.offer(der(6, kNow + 240h, kNow + 241h), authority_->bundle, at(kNow)));
+    EXPECT_EQ(empty.get(), nullptr);
+}
+
+TEST_F(CurrentCrlTest, KeepsTheListAtHandAgainstOneThatIsOver) {
+    CurrentCrl current;
+    ASSERT_TRUE(current.offer(der(5), authority_->bundle, at(kNow)));
+    const auto over = current.offer(der(6, kNow - 2h, kNow - 1h), authority_->bundle, at(kNow));
+    ASSERT_FALSE(over);
+    EXPECT_EQ(over.error().code, Code::crl_stale);
+    EXPECT_FALSE(current.offer(der(6, kNow - 2h, kNow), authority_->bundle, at(kNow)));
+    EXPECT_EQ(current.get()->crl.number(), 5U);
+    EXPECT_TRUE(current.offer(der(6, kNow - 2h, kNow + 1s), authority_->bundle, at(kNow)));
+    // Of two that are over the newer one knows more; nobody gets in by either.
+    EXPECT_TRUE(current.offer(der(7, kNow - 2h, kNow + 1s), authority_->bundle, at(kNow + 1h)));
+    EXPECT_EQ(current.get()->crl.number(), 7U);
+    EXPECT_FALSE(current.offer(der(6, kNow - 2h, kNow + 1s), authority_->bundle, at(kNow + 1h)));
+}
+
+TEST_F(CurrentCrlTest, TheSameListAgainIsTrustedNoLonger) {
+    CurrentCrl current;
+    ASSERT_TRUE(current.offer(der(5), authority_->bundle, at(kNow)));
+    const EvenTime until = current.get()->trusted_until;
+    EXPECT_EQ(until, at(kNow).even + 61min);
+    ASSERT_TRUE(current.offer(der(5), authority_->bundle, at(kNow + 10min)));
+    EXPECT_EQ(current.get()->trusted_until, until);
+    ASSERT_TRUE(current.offer(der(6), authority_->bundle, at(kNow + 10min)));
+    EXPECT_EQ(current.get()->trusted_until, until + 10min);
+}
 
 TEST_F(CurrentCrlTest, TakesANewerOneAndNeverAnOlder) {
     CurrentCrl current;
-    EXPECT_TRUE(current.offer(der(5), authority_->bundle));
-    EXPECT_TRUE(current.offer(der(7), authority_->bundle));
-    const auto older = current.offer(der(6), authority_->bundle);
+    EXPECT_TRUE(current.offer(der(5), authority_->bundle, at(kNow)));
+    EXPECT_TRUE(current.offer(der(7), authority_->bundle, at(kNow)));
+    const auto older = current.offer(der(6), authority_->bundle, at(kNow));
     ASSERT_FALSE(older);
     EXPECT_EQ(older.error().code, Code::crl_stale);
     EXPECT_EQ(current.get()->crl.number(), 7U);
     // Of the same number, only one that lasts longer.
-    EXPECT_FALSE(current.offer(der(7, kNow + 30min), authority_->bundle));
-    EXPECT_TRUE(current.offer(der(7, kNow + 2h), authority_->bundle));
+    EXPECT_FALSE(current.offer(der(7, kNow + 30min), authority_->bundle, at(kNow)));
+    EXPECT_TRUE(current.offer(der(7, kNow + 2h), authority_->bundle, at(kNow)));
 }
 
 TEST_F(CurrentCrlTest, RefusesWhatItsAuthorityDidNotSign) {
     const test::Authority other = test::make_authority("Users", kNow);
     CurrentCrl current;
-    EXPECT_FALSE(
-        current.offer(other.issuer.issue_crl(9, kNow - 1min, kNow + 1h, {}).value(), authority_->bundle));
-    EXPECT_FALSE(current.offer("", authority_->bundle));
-    EXPECT_FALSE(current.offer("<html>", authority_->bundle));
+    EXPECT_FALSE(current.offer(other.issuer.issue_crl(9, kNow - 1min, kNow + 1h, {}).value(),
+                               authority_->bundle, at(kNow)));
+    EXPECT_FALSE(current.offer("", authority_->bundle, at(kNow)));
+    EXPECT_FALSE(current.offer("<html>", authority_->bundle, at(kNow)));
     std::string damaged = der(9);
     damaged[damaged.size() / 2] = static_cast<char>(damaged[damaged.size() / 2] ^ 1);
-    EXPECT_FALSE(current.offer(damaged, authority_->bundle));
+    EXPECT_FALSE(current.offer(damaged, authority_->bundle, at(kNow)));
     EXPECT_EQ(current.get(), nullptr);
 }
 
 TEST_F(CurrentCrlTest, IsDroppedWhenANewBundleDoesNotVouchForIt) {
     CurrentCrl current;
-    ASSERT_TRUE(current.offer(der(5), authority_->bundle));
+    ASSERT_TRUE(current.offer(der(5), authority_->bundle, at(kNow)));
     current.verify_again(authority_->bundle);
     EXPECT_NE(current.get(), nullptr);
     const test::Authority other = test::make_authority("Users", kNow);
     current.verify_again(other.bundle);
     EXPECT_EQ(current.get(), nullptr);
     // And the other key counts from one.
-    EXPECT_TRUE(current.offer(other.issuer.issue_crl(1, kNow - 1min, kNow + 1h, {}).value(), other.bundle));
+    EXPECT_TRUE(
+        current.offer(other.issuer.issue_crl(1, kNow - 1min, kNow + 1h, {}).value(), other.bundle, at(kNow)));
 }
 
 }  // namespace

@@ -90,10 +90,10 @@ boost::asio::awaitable<http::Response> GatewayFixture::answer_ca(GatewayFixture*
     {
         const std::lock_guard lock(test->crl_mutex_);
         response.set("ETag", fmt::format("\"{}\"", test->crl_number_));
+        const SystemTime made_at = real_now() + std::chrono::seconds(test->ca_ahead_) - 1min;
+        const SystemTime ends_at = made_at + std::chrono::seconds(test->crl_seconds_);
         response.body() =
-            test->user_ca_->issuer
-                .issue_crl(test->crl_number_, real_now() - 1min, real_now() + 24h, test->revoked_)
-                .value();
+            test->user_ca_->issuer.issue_crl(test->crl_number_, made_at, ends_at, test->revoked_).value();
     }
     co_return response;
 }

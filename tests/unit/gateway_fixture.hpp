@@ -71,6 +71,9 @@ protected:
     std::atomic<bool> is_ca_holding_ = false;
     /// How many requests wait for their answer.
     std::atomic<int> held_ = 0;
+    /// The CA's clock: the real one, so many seconds ahead; and how long its CRLs last.
+    std::atomic<std::int64_t> ca_ahead_ = 0;
+    std::atomic<std::int64_t> crl_seconds_ = 24 * 3600;
     /// How often the gateway has asked the CA for its CRL.
     std::atomic<int> crl_questions_ = 0;
     /// Lines for [gateway], to be set before start().

@@ -198,7 +198,7 @@ protected:
         }
         CurrentCrl current;
         const auto der = authority().issuer.issue_crl(1, now, now + 1h, revoked);
-        revocations_ = current.offer(der.value(), authority().bundle).value();
+        revocations_ = current.offer(der.value(), authority().bundle, Moment{now, EvenTime()}).value();
     }
 
     Policy policy_ = make_policy({Rule{{"orders-db"}, {}, {"analysts"}}});

@@ -89,6 +89,30 @@ TEST_F(GatewayTrust, AReloadLeavesATunnelToItsSessionsNewerCertificate) {
     EXPECT_EQ(alice.read(10), "still here");
 }
 
+/// The CA's clock is wrong for a while: the list at hand stays, nobody is turned away, and a list of the
+/// right time is taken again.
+TEST_F(GatewayTrust, AListOfAnotherTimeReplacesNoGoodOne) {
+    crl_seconds_ = 3600;
+    start(service("echo", echo_port()) + rule("echo"));
+    const auto alice = mint("alice");
+    const auto asks_on = [&] {
+        const int before = crl_questions_;
+        return eventually([&] { return crl_questions_ > before + 2; });
+    };
+    for (const std::int64_t ahead : {10 * 24 * 3600, -2 * 3600}) {
+        ca_ahead_ = ahead;
+        revoke(mint("bob").certificate, pki::RevocationReason::superseded);
+        ASSERT_TRUE(asks_on());
+        EXPECT_EQ(Visitor(port(), client(alice)).ask("CONNECT echo:7").status, 200U) << ahead;
+    }
+    ca_ahead_ = 0;
+    revoke(alice.certificate, pki::RevocationReason::key_compromise);
+    EXPECT_TRUE(eventually([&] {
+        const Visitor::Answer answer = Visitor(port(), client(alice)).ask("CONNECT echo:7");
+        return answer.status == 403 && answer.json().value("code", "") == "revoked";
+    }));
+}
+
 /// Clients that connect and ask for a tunnel without a pause, each with a full handshake; and some that shook
 /// hands before and ask later.
 class Crowd {
