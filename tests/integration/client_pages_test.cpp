@@ -53,7 +53,7 @@ protected:
         fs::permissions(home / ".pgpass", fs::perms(0600));
 
         const char* const own_home = std::getenv("HOME");
-        const fs::path caches = fs::temp_directory_path() / "postern-client-caches";
+        const fs::path caches = POSTERN_CLIENT_CACHES;
         ProcessOptions options = alice_->options();
         options.environment["PATH"] =
             "/usr/lib/postgresql/15/bin:/usr/local/bin:/usr/bin:/bin:" + (home / "programs").string();

@@ -4,8 +4,8 @@
 set -euo pipefail
 
 demo=$1 programs=$2
-# Not in TMPDIR: a socket's path has 107 bytes at most.
-work=$(mktemp -d /tmp/postern-demo-test.XXXXXX)
+# Short: a socket's path has 107 bytes at most.
+work=$(mktemp -d "${TMPDIR:-/tmp}/pd.XXXXXX")
 tree=$work/tree TMPDIR="$work/with blank"
 mkdir -p "$tree/scripts" "$TMPDIR"
 chmod 755 "$work" "$TMPDIR"

@@ -74,6 +74,7 @@ class Machine:
              f"--network-namespace-path=/run/netns/{self.network}", f"--directory={self.root}", "--console=pipe"],
             stdin=subprocess.DEVNULL, stdout=self.console, stderr=subprocess.STDOUT)
         self.leader = None
+        self.left_running = []
 
     def wait_booted(self):
         end = time.monotonic() + 60
@@ -117,6 +118,7 @@ class Machine:
         """In another terminal, until it shows that text."""
         process = subprocess.Popen(self.enter(["bash", "-c", f"cd && {command}"], user), stdin=subprocess.DEVNULL,
                                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.left_running.append(process)
         print(f"\n[{self.host}] {user}$ {command}")
         for line in process.stdout:
             print(line, end="", flush=True)
@@ -125,6 +127,10 @@ class Machine:
         raise Failed(f"it ended: {command}")
 
     def stop(self):
+        # The command itself is a child of this nsenter and of another process namespace: it ends with the machine.
+        for process in self.left_running:
+            process.kill()
+            process.wait()
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
@@ -160,7 +166,8 @@ def main():
     work = pathlib.Path(tempfile.mkdtemp(prefix="postern-readme."))
     bridge = f"postern-{os.getpid()}"
     machines = {}
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     try:
         run("cmake", "--install", build, env={**os.environ, "DESTDIR": str(work / "stage")}, stdout=subprocess.DEVNULL)
         for tray in (work / "stage").rglob("postern-tray"):
