@@ -118,9 +118,14 @@ void CrlWatch::take(const http::ClientAnswer& answer, EvenTime asked_at) {
         complaint_.clear();
         return;
     }
+    const RevocationsPtr before = current_.get();
     auto taken = current_.offer(answer.body, snapshot_->user_ca, Moment{clock_(), asked_at});
     if (!taken) {
         tell(taken.error());
+        if (current_.get() != before) {
+            spdlog::warn("event=crl.revocations_added revoked={}", current_.get()->crl.size());
+            publish_(current_.get());
+        }
         return;
     }
     etag_ = answer.etag;

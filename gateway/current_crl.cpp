@@ -45,23 +45,46 @@ bool is_over(const Revocations& revocations, Moment now) {
 
 }  // namespace
 
+Result<void> CurrentCrl::check_time(const pki::Crl& offered, Moment now) const {
+    if (pki::is_too_early(offered.this_update() - kClockSlack, now.wall)) {
+        return of_another_time(Code::not_yet_valid, offered, now.wall);
+    }
+    const bool has_better = current_ != nullptr && !is_over(*current_, now);
+    if (has_better && pki::is_over(offered.next_update(), now.wall)) {
+        return of_another_time(Code::crl_stale, offered, now.wall);
+    }
+    return {};
+}
+
+void CurrentCrl::add_revocations(const pki::Crl& newer) {
+    if (newer.number() <= current_->crl.number()) {
+        return;
+    }
+    pki::Crl both = current_->crl.also_revoking(newer);
+    if (both.size() == current_->crl.size()) {
+        return;
+    }
+    auto changed = std::make_shared<Revocations>(*current_);
+    changed->crl = std::move(both);
+    current_ = std::move(changed);
+}
+
 Result<RevocationsPtr> CurrentCrl::offer(std::string_view der, const pki::TrustBundle& user_ca, Moment now) {
     auto verified = verify(der, user_ca);
     if (!verified) {
         return verified.error();
     }
-    const pki::Crl& list = verified->crl;
-    if (pki::is_too_early(list.this_update() - kClockSlack, now.wall)) {
-        return of_another_time(Code::not_yet_valid, list, now.wall);
-    }
-    const bool has_better = current_ != nullptr && !is_over(*current_, now);
-    if (has_better && pki::is_over(list.next_update(), now.wall)) {
-        return of_another_time(Code::crl_stale, list, now.wall);
-    }
+    const pki::Crl& offered = verified->crl;
     std::string fingerprint = verified->issuer.fingerprint();
-    if (current_ != nullptr && issuer_fingerprint_ == fingerprint) {
+    const bool is_of_same_key = current_ != nullptr && issuer_fingerprint_ == fingerprint;
+    if (auto timely = check_time(offered, now); !timely) {
+        if (is_of_same_key) {
+            add_revocations(offered);
+        }
+        return timely.error();
+    }
+    if (is_of_same_key) {
         const pki::Crl& known = current_->crl;
-        const pki::Crl& offered = list;
         // The same again is no other receipt.
         if (offered.number() == known.number() && offered.next_update() == known.next_update()) {
             return current_;
@@ -74,7 +97,7 @@ Result<RevocationsPtr> CurrentCrl::offer(std::string_view der, const pki::TrustB
                                                         offered.number(), known.number())};
         }
     }
-    const EvenTime trusted_until = now.even + (list.next_update() - list.this_update());
+    const EvenTime trusted_until = now.even + (offered.next_update() - offered.this_update());
     current_ =
         std::make_shared<const Revocations>(Revocations{std::move(verified->crl), verified->issuer.subject(),
                                                         verified->issuer.subject_key_id(), trusted_until});

@@ -23,7 +23,8 @@ public:
     /// section 5.2.3) than the one at hand of the same authority: Code::crl_stale for an older one. One whose
     /// thisUpdate has not come (Code::not_yet_valid) is never taken, one whose nextUpdate is over
     /// (Code::crl_stale) only where the one at hand is over, too, or there is none. What is at hand then
-    /// stays.
+    /// stays, but for what a newer one of another time revokes: that is the CA's word whatever the clocks
+    /// say, and is added to what is at hand, which get() tells.
     Result<RevocationsPtr> offer(std::string_view der, const pki::TrustBundle& user_ca, Moment now);
     /// Drops the CRL unless the (new) bundle still vouches for it.
     void verify_again(const pki::TrustBundle& user_ca);
@@ -33,6 +34,9 @@ public:
     const std::string& der() const noexcept { return der_; }
 
 private:
+    Result<void> check_time(const pki::Crl& offered, Moment now) const;
+    void add_revocations(const pki::Crl& newer);
+
     RevocationsPtr current_;
     std::string der_;
     /// SHA-256 of the certificate that signed it: another key counts its CRLs from one again.

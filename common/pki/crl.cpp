@@ -194,4 +194,13 @@ Result<Crl> Crl::verify(std::string_view bytes, const Certificate& issuer) {
     return crl;
 }
 
+Crl Crl::also_revoking(const Crl& other) const {
+    Crl both;
+    both.number_ = number_;
+    both.this_update_ = this_update_;
+    both.next_update_ = next_update_;
+    both.revoked_ = RevokedSerials::merged(revoked_, other.revoked_);
+    return both;
+}
+
 }  // namespace postern::pki

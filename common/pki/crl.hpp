@@ -30,6 +30,9 @@ public:
     SystemTime next_update() const noexcept { return next_update_; }
     std::size_t size() const noexcept { return revoked_.size(); }
 
+    /// This list, with its number and its times, and beside its own entries those of `other`.
+    Crl also_revoking(const Crl& other) const;
+
 private:
     Crl() = default;
     std::uint64_t number_ = 0;

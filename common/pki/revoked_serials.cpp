@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <iterator>
 
 #include "pki/asn1.hpp"
 #include "pki/der.hpp"
@@ -140,6 +141,16 @@ void RevokedSerials::put_in_order() {
     std::ranges::stable_sort(entries_, {}, &Entry::serial);
     const auto doubles = std::ranges::unique(entries_, {}, &Entry::serial);
     entries_.erase(doubles.begin(), doubles.end());
+}
+
+RevokedSerials RevokedSerials::merged(const RevokedSerials& first, const RevokedSerials& second) {
+    RevokedSerials both;
+    both.entries_.reserve(first.entries_.size() + second.entries_.size());
+    std::ranges::set_union(first.entries_, second.entries_, std::back_inserter(both.entries_), {},
+                           &Entry::serial, &Entry::serial);
+    both.odd_ = first.odd_;
+    both.odd_.insert(second.odd_.begin(), second.odd_.end());
+    return both;
 }
 
 std::optional<RevocationReason> RevokedSerials::find(std::string_view serial) const {

@@ -28,6 +28,9 @@ public:
     std::optional<RevocationReason> find(std::string_view serial) const;
     std::size_t size() const noexcept { return entries_.size() + odd_.size(); }
 
+    /// Of both. Where both name a serial, the reason of `first` counts.
+    static RevokedSerials merged(const RevokedSerials& first, const RevokedSerials& second);
+
 private:
     /// Big end first, zeros in front.
     using Serial = std::array<unsigned char, 20>;

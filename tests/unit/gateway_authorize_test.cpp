@@ -381,6 +381,32 @@ TEST_F(CurrentCrlTest, KeepsTheListAtHandAgainstOneThatIsOver) {
     EXPECT_FALSE(current.offer(der(6, kNow - 2h, kNow + 1s), authority_->bundle, at(kNow + 1h)));
 }
 
+/// A clock that is wrong saves nobody who is revoked; and lets nobody in for longer.
+TEST_F(CurrentCrlTest, WhatAListOfAnotherTimeRevokesIsRevokedAllTheSame) {
+    CurrentCrl current;
+    const auto revoking = [](std::uint64_t number, const std::string& serial, SystemTime from) {
+        const std::vector<pki::RevokedSerial> revoked{{serial, kNow, pki::RevocationReason::key_compromise}};
+        return authority_->issuer.issue_crl(number, from, from + 1h, revoked).value();
+    };
+    ASSERT_TRUE(current.offer(revoking(5, "7f05", kNow), authority_->bundle, at(kNow)));
+    const EvenTime until = current.get()->trusted_until;
+    EXPECT_FALSE(current.offer(revoking(6, "7f06", kNow + 240h), authority_->bundle, at(kNow)));
+    EXPECT_FALSE(current.offer(revoking(7, "7f07", kNow - 2h), authority_->bundle, at(kNow)));
+    const RevocationsPtr both = current.get();
+    for (const char* serial : {"7f05", "7f06", "7f07"}) {
+        EXPECT_EQ(both->crl.find(serial), pki::RevocationReason::key_compromise) << serial;
+    }
+    EXPECT_EQ(both->crl.number(), 5U);
+    EXPECT_EQ(both->crl.next_update(), kNow + 1h);
+    EXPECT_EQ(both->trusted_until, until);
+    EXPECT_FALSE(current.offer(revoking(7, "7f07", kNow - 2h), authority_->bundle, at(kNow)));
+    EXPECT_EQ(current.get(), both) << "nothing is new in it";
+    EXPECT_FALSE(current.offer(revoking(4, "7f04", kNow - 2h), authority_->bundle, at(kNow)));
+    EXPECT_EQ(current.get(), both) << "an older one knows nothing";
+    ASSERT_TRUE(current.offer(revoking(8, "7f08", kNow), authority_->bundle, at(kNow)));
+    EXPECT_EQ(current.get()->crl.number(), 8U);
+}
+
 TEST_F(CurrentCrlTest, TheSameListAgainIsTrustedNoLonger) {
     CurrentCrl current;
     ASSERT_TRUE(current.offer(der(5), authority_->bundle, at(kNow)));

@@ -101,7 +101,11 @@ TEST_F(GatewayTrust, AListOfAnotherTimeReplacesNoGoodOne) {
     };
     for (const std::int64_t ahead : {10 * 24 * 3600, -2 * 3600}) {
         ca_ahead_ = ahead;
-        revoke(mint("bob").certificate, pki::RevocationReason::superseded);
+        const auto bob = mint("bob");
+        Visitor inside(port(), client(bob));
+        EXPECT_EQ(inside.ask("CONNECT echo:7").status, 200U) << ahead;
+        revoke(bob.certificate, pki::RevocationReason::superseded);
+        EXPECT_TRUE(inside.is_closed()) << "a revocation counts whatever the clocks say";
         ASSERT_TRUE(asks_on());
         EXPECT_EQ(Visitor(port(), client(alice)).ask("CONNECT echo:7").status, 200U) << ahead;
     }
