@@ -16,23 +16,51 @@ using Json = nlohmann::ordered_json;
 
 /// How much of what others wrote a line may hold. The next smaller one is tried until the line fits.
 struct Bounds {
+    /// As they stand in the line, escapes and all.
     std::size_t string_bytes;
     std::size_t array_items;
     std::size_t depth;
 };
-constexpr std::array<Bounds, 3> kBounds{{{1024, 64, 8}, {256, 32, 6}, {96, 8, 3}}};
+constexpr std::array<Bounds, 3> kBounds{{{1024, 64, 8}, {256, 64, 6}, {96, 8, 3}}};
 constexpr std::size_t kLongestLine = 16384;
+/// Of what a peer was refused: many of them can be caused, and by anybody.
+constexpr std::size_t kLongestRefusal = 4096;
 
-/// At most `limit` bytes, cut between two UTF-8 characters, with what is gone told.
+/// What is written for the UTF-8 character at the front, or for one byte that is none, and how long that is in
+/// the text.
+struct Written {
+    std::size_t taken = 1;
+    std::size_t bytes = 1;
+};
+Written written(std::string_view text) {
+    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+    const unsigned char first = byte(0);
+    if (first < 0x80) {
+        const bool is_short = first == '"' || first == '\\' || (first >= 0x08 && first <= 0x0d && first != 0x0b);
+        return {1, is_short ? 2U : (first < 0x20 ? 6U : 1U)};
+    }
+    const std::size_t length = first >= 0xf0 ? 4 : (first >= 0xe0 ? 3 : (first >= 0xc2 ? 2 : 1));
+    for (std::size_t i = 1; i < length; ++i) {
+        if (i >= text.size() || (byte(i) & 0xc0U) != 0x80U) {
+            return {1, 6};
+        }
+    }
+    // Four bytes are two escapes, of a surrogate each.
+    return {length, length == 4 ? 12U : 6U};
+}
+
+/// As much as is written in at most `limit` bytes, with what is gone told.
 std::string cut(std::string_view text, std::size_t limit) {
-    if (text.size() <= limit) {
-        return std::string(text);
+    std::size_t kept = 0;
+    for (std::size_t bytes = 0; kept < text.size();) {
+        const Written next = written(text.substr(kept));
+        bytes += next.bytes;
+        if (bytes > limit) {
+            return fmt::format("{}...(+{} bytes)", text.substr(0, kept), text.size() - kept);
+        }
+        kept += next.taken;
     }
-    std::size_t kept = limit;
-    while (kept > 0 && kept > limit - 4 && (static_cast<unsigned char>(text[kept]) & 0xc0U) == 0x80U) {
-        --kept;
-    }
-    return fmt::format("{}...(+{} bytes)", text.substr(0, kept), text.size() - kept);
+    return std::string(text);
 }
 
 /// A copy of foreign JSON within the bounds.
@@ -78,6 +106,7 @@ Classes classes_of(std::string_view action) {
     constexpr std::string_view kChange = R"(["change"])";
     if (action == "connection.accepted") return {kNetwork, R"(["connection","start","allowed"])"};
     if (action == "connection.rejected") return {kNetwork, R"(["connection","denied"])"};
+    if (action == "request.refused") return {kNetwork, R"(["denied"])"};
     if (action == "connection.closed") return {kNetwork, R"(["connection","end"])"};
     if (action.starts_with("login.")) return {R"(["authentication"])", R"(["start"])"};
     if (action == "session.ended") return {R"(["authentication","session"])", R"(["end"])"};
@@ -139,7 +168,8 @@ private:
 
     /// An empty text is left out.
     void put(std::string_view path, std::string_view text) {
-        if (text.size() > bounds_.string_bytes) {
+        // No character is written in more than six times its bytes.
+        if (text.size() > bounds_.string_bytes / 6) {
             line_.text(path, cut(text, bounds_.string_bytes));
         } else if (!text.empty()) {
             line_.text(path, text);
@@ -267,9 +297,11 @@ Record record_of_more(std::size_t count, Stage stage, std::string message) {
 std::string format_line(const Record& record, SystemTime time, std::uint64_t sequence,
                         std::string_view previous_hash, std::string_view host_name,
                         std::string_view program) {
+    const bool is_refusal = !record.is_success && !record.source_ip.empty();
+    const std::size_t longest = is_refusal ? kLongestRefusal : kLongestLine;
     for (const Bounds& bounds : kBounds) {
         std::string line = Line(record, bounds).build(time, sequence, previous_hash, host_name, program);
-        if (line.size() < kLongestLine) {
+        if (line.size() < longest) {
             return line;
         }
     }

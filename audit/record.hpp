@@ -21,7 +21,8 @@ std::string_view name(Stage stage) noexcept;
 
 /// What happened, before it has a place in the chain. Empty members are left out of the line.
 struct Record {
-    /// event.action: "connection.accepted", "connection.rejected", "connection.closed", "login.succeeded",
+    /// event.action: "connection.accepted", "connection.rejected", "connection.closed", "request.refused" (by
+    /// which the connection did not end), "login.succeeded",
     /// "login.failed", "certificate.issued", "certificate.renewed", "certificate.revoked", "session.ended",
     /// "admin.…", "config.…", "checkpoint".
     std::string action;
@@ -73,7 +74,8 @@ Record record_of_more(std::size_t count, Stage stage, std::string message);
 
 /// The line without its newline: the record's fields, @timestamp, event.sequence and postern.audit.previous
 /// (the lower-case hex SHA-256 of the line before, 64 zeros for the first). Bytes that are not UTF-8 are
-/// replaced; strings are cut at 1 KiB and the line stays under 16 KiB.
+/// replaced; strings are cut at 1 KiB, escapes counted, and the line stays under 16 KiB, or under 4 KiB where a
+/// peer was refused.
 std::string format_line(const Record& record, SystemTime time, std::uint64_t sequence,
                         std::string_view previous_hash, std::string_view host_name, std::string_view program);
 

@@ -4,13 +4,12 @@
 #include "audit/log.hpp"
 #include "base/clock.hpp"
 #include "ca-service/authority.hpp"
-#include "ca-service/bearer_budget.hpp"
 #include "ca-service/config.hpp"
 #include "ca-service/crl_publisher.hpp"
 #include "ca-service/login_throttle.hpp"
 #include "ca-service/password.hpp"
+#include "ca-service/refusal_records.hpp"
 #include "ca-service/settled_clock.hpp"
-#include "ca-service/stranger_records.hpp"
 
 namespace postern::ca {
 
@@ -19,7 +18,7 @@ struct Ca {
         : authority(std::move(loaded)),
           settings(std::move(config)),
           audit(log),
-          strangers(log, settings.get()->refusals_recorded),
+          refusals(log, settings.get()->refusals_recorded),
           clock(std::move(time)),
           throttle(rules),
           settled(clock, even_clock()),
@@ -30,8 +29,7 @@ struct Ca {
     const Authority authority;
     LiveConfig settings;
     audit::Log& audit;
-    StrangerRecords strangers;
-    BearerBudget bearers;
+    RefusalRecords refusals;
     const Clock clock;
     const PasswordHasher passwords;
     LoginThrottle throttle;

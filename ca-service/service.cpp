@@ -139,7 +139,7 @@ Service::~Service() {
     state_->loops.stop();
     state_->logins.reset();
     state_->requests.reset();
-    state_->ca.strangers.tell_of_others();
+    state_->ca.refusals.tell_of_others();
     // Records that are being written wake requests, for which the loops must still be there.
     state_->audit.reset();
 }
@@ -226,14 +226,14 @@ Result<void> Service::reload() {
     if (auto reopened = state_->audit->reopen(); !reopened) {
         spdlog::error("event=audit.reopen_failed detail={}", quoted(reopened.error().detail, 512));
     }
-    state_->ca.strangers.set(config->refusals_recorded);
+    state_->ca.refusals.set(config->refusals_recorded);
     state_->ca.settings.set(std::move(*config));
     tick();
     return {};
 }
 
 void Service::tick() {
-    state_->ca.strangers.tell_of_others();
+    state_->ca.refusals.tell_of_others();
     const SystemTime now = state_->ca.clock();
     const auto config = state_->ca.settings.get();
     state_->warn_daily(now);

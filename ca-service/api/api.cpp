@@ -14,7 +14,6 @@
 #include "ca-service/api/bodies.hpp"
 #include "ca-service/api/enrolment.hpp"
 #include "ca-service/api/login.hpp"
-#include "ca-service/api/refusal.hpp"
 #include "ca-service/api/renewal.hpp"
 #include "ca-service/store/certificates.hpp"
 
@@ -81,7 +80,7 @@ asio::awaitable<http::Response> Api::handle(http::Request request, http::ClientI
     struct Route {
         verb method;
         std::string_view path;
-        asio::awaitable<http::Response> (Api::*handler)(Call);
+        asio::awaitable<Outcome> (Api::*handler)(Call);
     };
     static constexpr std::array<Route, 8> kRoutes{{
         {verb::post, "/v1/login", &Api::login},
@@ -97,81 +96,79 @@ asio::awaitable<http::Response> Api::handle(http::Request request, http::ClientI
     call.actor.source_ip = call.client.remote.address;
     call.actor.source_port = call.client.remote.port;
     call.actor.connection_id = new_connection_id();
-    const std::string id = call.actor.connection_id;
+    Actor actor = call.actor;
+    std::optional<pki::Certificate> presented = call.client.peer.certificate;
     const std::string target(call.request.target());
     const std::string path = target.substr(0, target.find('?'));
     const std::string method(call.request.method_string());
 
-    std::string_view allowed;
+    Refusal refused{.failure = {Code::not_found, fmt::format("{} {}", method, path)}};
     for (const Route& route : kRoutes) {
         if (route.path != path) {
             continue;
         }
         if (route.method == call.request.method()) {
             auto handling = (this->*route.handler)(std::move(call));
-            http::Response response = co_await std::move(handling);
-            co_return response;
+            Outcome outcome = co_await std::move(handling);
+            if (outcome) {
+                co_return std::move(*outcome);
+            }
+            refused = outcome.error();
+            refused.allowed_method = {};
+            break;
         }
-        allowed = route.method == verb::get ? "GET" : "POST";
+        refused.allowed_method = route.method == verb::get ? "GET" : "POST";
     }
-    const Failure unknown{Code::not_found, method + " " + path};
-    http::Response response = refusal(Asked::other, unknown, id);
-    if (!allowed.empty()) {
-        response.result(status::method_not_allowed);
-        response.set(field::allow, boost::beast::string_view(allowed.data(), allowed.size()));
-    }
+    auto refusing = refuse(ca_.refusals, std::move(actor), std::move(presented), std::move(refused));
+    http::Response response = co_await std::move(refusing);
     co_return response;
 }
 
-asio::awaitable<http::Response> Api::login(Call call) {
+asio::awaitable<Api::Outcome> Api::login(Call call) {
     const Actor actor = call.actor;
+    Refusal refused{.asked = Asked::login};
     auto parsed = parse_login(std::move(call.request.body()));
     if (!parsed) {
-        audit::Record record = failed_login(actor, "", parsed.error());
-        auto appending = ca_.strangers.async_append(std::move(record));
-        const Result<void> written = co_await std::move(appending);
-        const Failure failure = written ? parsed.error() : written.error();
-        co_return refusal(Asked::login, failure, actor.connection_id);
+        refused.failure = parsed.error();
+        co_return refused;
     }
     const auto body = std::make_shared<const LoginBody>(std::move(*parsed));
+    refused.claimed_user = body->username;
     const auto admission =
         ca_.throttle.admit(body->username, actor.source_ip, std::chrono::steady_clock::now());
-    Failure failure{Code::limit_reached, "too many failed logins"};
-    if (!admission.wait) {
-        std::function<Result<LoginGrant>(store::Database&)> work =
-            [this, actor, body, attempt = admission.attempt](store::Database& database) {
-                return log_in(ca_, database, actor, *body, attempt);
-            };
-        auto working = workers_.logins.run<LoginGrant>(std::move(work));
-        const Result<LoginGrant> grant = co_await std::move(working);
-        if (grant) {
-            co_return answer(login_answer(ca_, *grant));
-        }
-        failure = grant.error();
-        if (failure.detail != kQueueIsFull) {
-            co_return refusal(Asked::login, failure, actor.connection_id);
-        }
+    if (admission.wait) {
+        refused.failure = Failure{Code::limit_reached, "too many failed logins"};
+        refused.retry_after = admission.wait;
+        co_return refused;
+    }
+    std::function<Result<LoginGrant>(store::Database&)> work =
+        [this, actor, body, attempt = admission.attempt](store::Database& database) {
+            return log_in(ca_, database, actor, *body, attempt);
+        };
+    auto working = workers_.logins.run<LoginGrant>(std::move(work));
+    const Result<LoginGrant> grant = co_await std::move(working);
+    if (grant) {
+        co_return answer(login_answer(ca_, *grant));
+    }
+    refused.failure = grant.error();
+    refused.was_judged = refused.failure.detail != kQueueIsFull;
+    if (!refused.was_judged) {
         ca_.throttle.refund(admission.attempt, std::chrono::steady_clock::now());
     }
-    // Refused before a worker saw it: recorded from here.
-    audit::Record record = failed_login(actor, body->username, failure);
-    auto appending = ca_.strangers.async_append(std::move(record));
-    const Result<void> written = co_await std::move(appending);
-    if (!written) {
-        failure = written.error();
-    }
-    co_return refusal(Asked::login, failure, actor.connection_id, admission.wait);
+    co_return refused;
 }
 
-asio::awaitable<http::Response> Api::renewal(Call call) {
+asio::awaitable<Api::Outcome> Api::renewal(Call call) {
     const Actor actor = call.actor;
+    Refusal refused{.asked = Asked::renewal};
     if (!call.client.peer.certificate) {
-        const Failure failure{Code::no_certificate, "a renewal without a certificate"};
-        co_return refusal(Asked::renewal, failure, actor.connection_id);
+        refused.failure = Failure{Code::no_certificate, "a renewal without a certificate"};
+        co_return refused;
     }
     const auto csr = parse_renewal(call.request.body());
     if (!csr) {
-        co_return refusal(Asked::renewal, csr.error(), actor.connection_id);
+        refused.failure = csr.error();
+        co_return refused;
     }
     const pki::Certificate presented = *call.client.peer.certificate;
     const std::string& request = *csr;
@@ -182,16 +179,18 @@ asio::awaitable<http::Response> Api::renewal(Call call) {
     auto working = workers_.requests.run<LoginGrant>(std::move(work));
     const Result<LoginGrant> grant = co_await std::move(working);
     if (!grant) {
-        co_return refusal(Asked::renewal, grant.error(), actor.connection_id);
+        refused.failure = grant.error();
+        co_return refused;
     }
     co_return answer(login_answer(ca_, *grant));
 }
 
-asio::awaitable<http::Response> Api::logout(Call call) {
+asio::awaitable<Api::Outcome> Api::logout(Call call) {
     const Actor actor = call.actor;
+    Refusal refused;
     if (!call.client.peer.certificate) {
-        const Failure failure{Code::no_certificate, "a logout without a certificate"};
-        co_return refusal(Asked::other, failure, actor.connection_id);
+        refused.failure = Failure{Code::no_certificate, "a logout without a certificate"};
+        co_return refused;
     }
     const pki::Certificate presented = *call.client.peer.certificate;
     std::function<Result<void>(store::Database&)> work = [this, actor, presented](store::Database& database) {
@@ -200,16 +199,19 @@ asio::awaitable<http::Response> Api::logout(Call call) {
     auto working = workers_.requests.run<void>(std::move(work));
     const Result<void> done = co_await std::move(working);
     if (!done) {
-        co_return refusal(Asked::other, done.error(), actor.connection_id);
+        refused.failure = with_context("logout", done.error());
+        co_return refused;
     }
     co_return empty_answer(status::no_content);
 }
 
-asio::awaitable<http::Response> Api::enrolment(Call call) {
+asio::awaitable<Api::Outcome> Api::enrolment(Call call) {
     const Actor actor = call.actor;
+    Refusal refused{.asked = Asked::enrolment};
     auto parsed = parse_enrolment(std::move(call.request.body()));
     if (!parsed) {
-        co_return refusal(Asked::enrolment, parsed.error(), actor.connection_id);
+        refused.failure = parsed.error();
+        co_return refused;
     }
     const auto body = std::make_shared<const EnrolmentBody>(std::move(*parsed));
     std::function<Result<pki::Certificate>(store::Database&)> work =
@@ -217,16 +219,17 @@ asio::awaitable<http::Response> Api::enrolment(Call call) {
     auto working = workers_.requests.run<pki::Certificate>(std::move(work));
     const Result<pki::Certificate> certificate = co_await std::move(working);
     if (!certificate) {
-        co_return refusal(Asked::enrolment, certificate.error(), actor.connection_id);
+        refused.failure = certificate.error();
+        co_return refused;
     }
     co_return answer(enrolment_answer(ca_, *certificate));
 }
 
-asio::awaitable<http::Response> Api::trust(Call) {
+asio::awaitable<Api::Outcome> Api::trust(Call) {
     co_return http::json_response(200, trust_answer(ca_));
 }
 
-asio::awaitable<http::Response> Api::crl(Call call) {
+asio::awaitable<Api::Outcome> Api::crl(Call call) {
     using Published = std::shared_ptr<const PublishedCrl>;
     const auto lifetime = ca_.settings.get()->crl_lifetime;
     std::function<Result<Published>(store::Database&)> work = [this, lifetime](store::Database& database) {
@@ -235,7 +238,7 @@ asio::awaitable<http::Response> Api::crl(Call call) {
     auto working = workers_.requests.run<Published>(std::move(work));
     const Result<Published> published = co_await std::move(working);
     if (!published) {
-        co_return refusal(Asked::other, published.error(), call.actor.connection_id);
+        co_return Refusal{.failure = published.error()};
     }
     const PublishedCrl& list = **published;
     const std::string tag = fmt::format("\"{}\"", list.number);
@@ -254,21 +257,21 @@ asio::awaitable<http::Response> Api::crl(Call call) {
     co_return response;
 }
 
-asio::awaitable<http::Response> Api::health(Call call) {
+asio::awaitable<Api::Outcome> Api::health(Call) {
     std::function<Result<std::uint64_t>(store::Database&)> work = [](store::Database& database) {
         return store::revocation_counter(database);
     };
     auto working = workers_.requests.run<std::uint64_t>(std::move(work));
     const Result<std::uint64_t> counter = co_await std::move(working);
     if (!counter) {
-        co_return refusal(Asked::other, counter.error(), call.actor.connection_id);
+        co_return Refusal{.failure = counter.error()};
     }
     // The time is for desktops whose clocks are wrong.
     const nlohmann::json body = {{"status", "ok"}, {"time", format_time(ca_.clock())}};
     co_return answer(body.dump());
 }
 
-asio::awaitable<http::Response> Api::login_methods(Call) {
+asio::awaitable<Api::Outcome> Api::login_methods(Call) {
     // Desktops draw a form from it, and post what was entered to /v1/login (others: /v1/login/<id>).
     co_return answer(R"({"methods":[{"id":"password","title":"Password","kind":"form","fields":[)"
                      R"({"name":"username","label":"User","kind":"text","required":true},)"
@@ -281,19 +284,21 @@ asio::awaitable<void> Api::record_rejected(http::RejectedConnection rejected) {
     actor.source_port = rejected.remote.port;
     actor.connection_id = new_connection_id();
     audit::Record record = refusal_of(actor, "connection.rejected", rejected.failure);
-    record.stage = rejected.certificate ? audit::Stage::certificate : audit::Stage::tls;
+    record.stage = rejected.is_greeted    ? audit::Stage::request
+                   : rejected.certificate ? audit::Stage::certificate
+                                          : audit::Stage::tls;
     if (rejected.failure.code == Code::limit_reached) {
         record.stage = audit::Stage::limit;
     }
+    std::optional<audit::Bearer> bearer;
     if (rejected.certificate) {
-        record.claimed_user = rejected.certificate->common_name();
-        record.certificate_serial = rejected.certificate->serial();
-        record.certificate_subject = rejected.certificate->subject();
-        record.certificate_issuer = rejected.certificate->issuer();
-        record.certificate_sha256 = rejected.certificate->fingerprint();
+        name_certificate(record, *rejected.certificate, rejected.is_greeted);
+        if (rejected.is_greeted) {
+            bearer = bearer_of(*rejected.certificate);
+        }
     }
-    // The connection is gone already: nothing was let in that a missing record should have stopped.
-    auto appending = ca_.strangers.async_append(std::move(record));
+    // Nothing was let in that a missing record should have stopped.
+    auto appending = ca_.refusals.async_append(std::move(record), std::move(bearer));
     const Result<void> written = co_await std::move(appending);
     if (!written) {
         spdlog::error("event=audit.failed source={} reason={} detail={}", rejected.remote.text(),

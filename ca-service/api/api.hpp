@@ -3,6 +3,7 @@
 
 #include <boost/asio/awaitable.hpp>
 
+#include "ca-service/api/refusal.hpp"
 #include "ca-service/ca.hpp"
 #include "ca-service/worker_pool.hpp"
 #include "http/https_service.hpp"
@@ -21,20 +22,22 @@ public:
     Api(Ca& ca, Workers workers) : ca_(ca), workers_(workers) {}
 
     boost::asio::awaitable<http::Response> handle(http::Request request, http::ClientInfo client);
-    /// Records a connection that ended before it could ask. Through the log's own queue: whatever strangers
-    /// do takes no worker from those who ask.
+    /// Records what is refused before handle() sees it: a connection that cannot ask, a request that cannot be
+    /// read. Through the log's own queue: whatever strangers do takes no worker from those who ask.
     boost::asio::awaitable<void> record_rejected(http::RejectedConnection rejected);
 
 private:
     struct Call;
-    boost::asio::awaitable<http::Response> login(Call call);
-    boost::asio::awaitable<http::Response> renewal(Call call);
-    boost::asio::awaitable<http::Response> logout(Call call);
-    boost::asio::awaitable<http::Response> enrolment(Call call);
-    boost::asio::awaitable<http::Response> trust(Call call);
-    boost::asio::awaitable<http::Response> crl(Call call);
-    boost::asio::awaitable<http::Response> health(Call call);
-    boost::asio::awaitable<http::Response> login_methods(Call call);
+    /// A handler makes no answer to what it refuses: handle() does, after the record of it.
+    using Outcome = boost::system::result<http::Response, Refusal>;
+    boost::asio::awaitable<Outcome> login(Call call);
+    boost::asio::awaitable<Outcome> renewal(Call call);
+    boost::asio::awaitable<Outcome> logout(Call call);
+    boost::asio::awaitable<Outcome> enrolment(Call call);
+    boost::asio::awaitable<Outcome> trust(Call call);
+    boost::asio::awaitable<Outcome> crl(Call call);
+    boost::asio::awaitable<Outcome> health(Call call);
+    boost::asio::awaitable<Outcome> login_methods(Call call);
 
     Ca& ca_;
     Workers workers_;

@@ -7,9 +7,7 @@
 
 namespace postern::ca::api {
 
-namespace {
-
-Result<pki::Certificate> redeem(Ca& ca, store::Database& database, const Actor& actor,
+Result<pki::Certificate> enroll(Ca& ca, store::Database& database, const Actor& actor,
                                 const EnrolmentBody& body) {
     const auto key = pki::public_key_from_csr(body.csr);
     if (!key) {
@@ -53,20 +51,6 @@ Result<pki::Certificate> redeem(Ca& ca, store::Database& database, const Actor& 
         return committed.error();
     }
     return *certificate;
-}
-
-}  // namespace
-
-Result<pki::Certificate> enroll(Ca& ca, store::Database& database, const Actor& actor,
-                                const EnrolmentBody& body) {
-    auto certificate = redeem(ca, database, actor, body);
-    if (!certificate) {
-        const auto record = refusal_of(actor, "certificate.refused", certificate.error());
-        if (auto written = ca.strangers.append(record); !written) {
-            return written.error();
-        }
-    }
-    return certificate;
 }
 
 }  // namespace postern::ca::api

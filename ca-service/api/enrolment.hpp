@@ -10,8 +10,8 @@
 
 namespace postern::ca::api {
 
-/// Uses the token up only when the certificate is made, stored and recorded. Refusals are recorded
-/// ("certificate.refused").
+/// Uses the token up only when the certificate is made, stored and recorded. Whoever asked
+/// records a refusal.
 Result<pki::Certificate> enroll(Ca& ca, store::Database& database, const Actor& actor,
                                 const EnrolmentBody& body);
 

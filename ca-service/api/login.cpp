@@ -111,12 +111,6 @@ Result<LoginGrant> judge(Ca& ca, store::Database& database, const Actor& actor, 
 
 }  // namespace
 
-audit::Record failed_login(const Actor& actor, std::string_view username, const Failure& failure) {
-    audit::Record record = refusal_of(actor, "login.failed", failure);
-    record.claimed_user = username;
-    return record;
-}
-
 Result<LoginGrant> log_in(Ca& ca, store::Database& database, const Actor& actor, const LoginBody& body,
                           const LoginThrottle::Attempt& attempt) {
     auto grant = judge(ca, database, actor, body);
@@ -129,12 +123,6 @@ Result<LoginGrant> log_in(Ca& ca, store::Database& database, const Actor& actor,
         // The password was right, or this service failed: no guess. Who sends what cannot be read could go on
         // without end.
         ca.throttle.refund(attempt, std::chrono::steady_clock::now());
-    }
-    const audit::Record record = failed_login(actor, body.username, failure);
-    // A password that was judged took its time: nobody can make many of those records.
-    const bool was_judged = failure.code != Code::malformed_request;
-    if (auto written = was_judged ? ca.audit.append(record) : ca.strangers.append(record); !written) {
-        return written.error();
     }
     return failure;
 }

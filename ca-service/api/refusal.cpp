@@ -104,6 +104,93 @@ void log(const Failure& failure, const std::string& connection_id) {
 
 }  // namespace
 
+namespace {
+
+std::string action_of(Asked asked) {
+    switch (asked) {
+        case Asked::login:
+            return "login.failed";
+        case Asked::renewal:
+        case Asked::enrolment:
+            return "certificate.refused";
+        case Asked::other:
+            break;
+    }
+    return "request.refused";
+}
+
+audit::Record record_of(const Actor& actor, const std::optional<pki::Certificate>& presented,
+                        const Refusal& refused) {
+    audit::Record record = refusal_of(actor, action_of(refused.asked), refused.failure);
+    record.claimed_user = refused.claimed_user;
+    if (presented) {
+        name_certificate(record, *presented, true);
+    }
+    return record;
+}
+
+/// Whose budget the refusal is charged to; nothing for a stranger's.
+std::optional<audit::Bearer> charged(const std::optional<pki::Certificate>& presented,
+                                     const Refusal& refused) {
+    if (presented) {
+        return bearer_of(*presented);
+    }
+    // The password was right, or these would not have been told.
+    const Code code = refused.failure.code;
+    if (refused.was_judged && (code == Code::user_disabled || code == Code::limit_reached)) {
+        return audit::Bearer{{}, refused.claimed_user};
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+void throw_exception_from_error(const Refusal& refused, const boost::source_location& where) {
+    postern::throw_exception_from_error(refused.failure, where);
+}
+
+audit::Bearer bearer_of(const pki::Certificate& presented) {
+    return {presented.serial(), presented.common_name()};
+}
+
+void name_certificate(audit::Record& record, const pki::Certificate& presented, bool is_proven) {
+    record.certificate_serial = presented.serial();
+    record.certificate_subject = presented.subject();
+    record.certificate_issuer = presented.issuer();
+    if (const SystemTime end = presented.not_after(); end != SystemTime::min()) {
+        record.certificate_not_after = end;
+    }
+    record.certificate_sha256 = presented.fingerprint();
+    if (is_proven) {
+        record.user = presented.common_name();
+        record.session_id = presented.session_id().value_or("");
+    } else {
+        record.claimed_user = presented.common_name();
+    }
+}
+
+boost::asio::awaitable<http::Response> refuse(RefusalRecords& records, Actor actor,
+                                              std::optional<pki::Certificate> presented, Refusal refused) {
+    audit::Record record = record_of(actor, presented, refused);
+    const bool is_guess = refused.was_judged && refused.failure.code == Code::unauthenticated;
+    std::optional<audit::Bearer> bearer = charged(presented, refused);
+    auto recording = is_guess ? records.async_append_always(std::move(record))
+                              : records.async_append(std::move(record), std::move(bearer));
+    const Result<void> written = co_await std::move(recording);
+    if (!written) {
+        refused.failure = written.error();
+        refused.allowed_method = {};
+    }
+    http::Response response =
+        refusal(refused.asked, refused.failure, actor.connection_id, refused.retry_after);
+    if (!refused.allowed_method.empty()) {
+        response.result(boost::beast::http::status::method_not_allowed);
+        const boost::beast::string_view allowed(refused.allowed_method.data(), refused.allowed_method.size());
+        response.set(boost::beast::http::field::allow, allowed);
+    }
+    co_return response;
+}
+
 http::Response refusal(Asked asked, const Failure& failure, const std::string& connection_id,
                        std::optional<std::chrono::milliseconds> retry_after) {
     log(failure, connection_id);

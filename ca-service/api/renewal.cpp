@@ -1,7 +1,5 @@
 #include "ca-service/api/renewal.hpp"
 
-#include <chrono>
-
 #include "ca-service/renewal_policy.hpp"
 #include "pki/csr.hpp"
 #include "pki/identity.hpp"
@@ -82,46 +80,12 @@ Result<LoginGrant> renew_for(Ca& ca, store::Database& database, const Actor& act
     return grant;
 }
 
-audit::Record refused_certificate(const Actor& actor, const pki::Certificate& presented,
-                                  const Failure& failure) {
-    audit::Record record = refusal_of(actor, "certificate.refused", failure);
-    record.certificate_serial = presented.serial();
-    record.certificate_subject = presented.subject();
-    record.certificate_issuer = presented.issuer();
-    record.certificate_not_after = presented.not_after();
-    record.certificate_sha256 = presented.fingerprint();
-    record.user = presented.common_name();
-    record.session_id = presented.session_id().value_or("");
-    return record;
-}
-
-Result<void> record_refusal(Ca& ca, const audit::Record& record) {
-    switch (ca.bearers.take(record.certificate_serial, std::chrono::steady_clock::now())) {
-        case BearerBudget::Place::own:
-            return ca.audit.append(record);
-        case BearerBudget::Place::strangers:
-            return ca.strangers.append(record);
-        case BearerBudget::Place::none:
-            break;
-    }
-    ca.strangers.leave_out();
-    return {};
-}
-
 }  // namespace
 
 Result<LoginGrant> renew(Ca& ca, store::Database& database, const Actor& actor,
                          const pki::Certificate& presented, const std::string& csr) {
     const auto identity = pki::login_identity(presented);
-    auto grant =
-        identity ? renew_for(ca, database, actor, *identity, csr) : Result<LoginGrant>(identity.error());
-    if (!grant) {
-        if (auto written = record_refusal(ca, refused_certificate(actor, presented, grant.error()));
-            !written) {
-            return written.error();
-        }
-    }
-    return grant;
+    return identity ? renew_for(ca, database, actor, *identity, csr) : Result<LoginGrant>(identity.error());
 }
 
 Result<void> log_out(Ca& ca, store::Database& database, const Actor& actor,

@@ -14,8 +14,7 @@
 namespace postern::ca::api {
 
 /// `presented` has been verified in the handshake, but for its end. The new certificate bears the groups of
-/// now. Refusals are recorded ("certificate.refused"), the first of each certificate always, the others as
-/// BearerBudget says.
+/// now. Whoever asked records a refusal.
 Result<LoginGrant> renew(Ca& ca, store::Database& database, const Actor& actor,
                          const pki::Certificate& presented, const std::string& csr);
 

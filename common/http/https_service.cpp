@@ -74,6 +74,13 @@ asio::awaitable<void> say_farewell(net::TlsStream& stream) {
     co_await stream.shutdown_send();
 }
 
+Response answer_of_failure() {
+    Problem problem;
+    problem.title = "The server failed on this request.";
+    problem.hint = "Ask the operator to look for request.exception in the server's log.";
+    return problem_response(problem);
+}
+
 std::size_t share_of(std::size_t all, std::size_t loops) {
     return std::max<std::size_t>(1, (all + loops - 1) / loops);
 }
@@ -124,7 +131,7 @@ struct HttpsService::State {
     static asio::awaitable<void> answer_requests(State& state, PerLoop& loop, Session& session,
                                                  ClientInfo client, net::PendingConnections::Ticket& ticket);
     static asio::awaitable<void> refuse_request(State& state, net::TlsStream& stream, Failure failure);
-    static asio::awaitable<Response> call_handler(State& state, Request request, ClientInfo client);
+    static asio::awaitable<Result<Response>> call_handler(State& state, Request request, ClientInfo client);
 
     net::EventLoops& loops;
     net::Listener listener;
@@ -260,8 +267,11 @@ asio::awaitable<void> HttpsService::State::answer_requests(State& state, PerLoop
                 failure =
                     Failure{Code::limit_reached, "cut before its first request to admit a newer connection"};
             }
-            if (!has_asked && failure.code != Code::end_of_stream && !loop.is_draining) {
-                RejectedConnection rejected{client.remote, failure, client.peer.certificate};
+            // Whoever has asked before may leave, or be too slow to ask again, without a word.
+            const bool is_quiet_end = failure.code == Code::end_of_stream || loop.is_draining ||
+                                      (has_asked && reader.is_between_requests());
+            if (!is_quiet_end) {
+                RejectedConnection rejected{client.remote, failure, client.peer.certificate, true};
                 co_await reject(state, std::move(rejected));
             }
             if (reader.is_between_requests()) {
@@ -279,7 +289,13 @@ asio::awaitable<void> HttpsService::State::answer_requests(State& state, PerLoop
         const bool wants_more = request.value().keep_alive();
         Request asked = std::move(request.value());
         ClientInfo asker = client;
-        Response response = co_await call_handler(state, std::move(asked), std::move(asker));
+        Result<Response> handled = co_await call_handler(state, std::move(asked), std::move(asker));
+        if (handled.has_error()) {
+            RejectedConnection rejected{client.remote, handled.error(), client.peer.certificate, true};
+            co_await reject(state, std::move(rejected));
+            handled = answer_of_failure();
+        }
+        Response response = std::move(handled.value());
         if (!client.peer.certificate) {
             // Answered, a stranger is one again, and may be cut for a newcomer: while the answer is not
             // taken, and while nothing more is asked.
@@ -323,18 +339,18 @@ asio::awaitable<void> HttpsService::State::refuse_request(State& state, net::Tls
     if (failure.code != Code::limit_reached) co_await net::linger(stream, kFarewellPatience);
 }
 
-asio::awaitable<Response> HttpsService::State::call_handler(State& state, Request request,
-                                                            ClientInfo client) {
+asio::awaitable<Result<Response>> HttpsService::State::call_handler(State& state, Request request,
+                                                                    ClientInfo client) {
+    std::string what;
     try {
         asio::awaitable<Response> answer = state.handler(std::move(request), std::move(client));
-        co_return co_await std::move(answer);
+        Response response = co_await std::move(answer);
+        co_return response;
     } catch (const std::exception& error) {
-        spdlog::error("event=request.exception error={}", quoted(error.what()));
+        what = error.what();
     }
-    Problem problem;
-    problem.title = "The server failed on this request.";
-    problem.hint = "Ask the operator to look for request.exception in the server's log.";
-    co_return problem_response(problem);
+    spdlog::error("event=request.exception error={}", postern::quoted(what));
+    co_return Failure{Code::internal, std::move(what)};
 }
 
 void HttpsService::State::end_sessions(const std::shared_ptr<State>& state, bool busy_too) {

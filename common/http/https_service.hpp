@@ -28,13 +28,15 @@ struct ClientInfo {
     net::TlsPeer peer;
 };
 
-/// A connection that ended before it could ask anything: the handshake failed, or a limit cut it
-/// (limit_reached).
+/// What the handler does not see: a connection that ended before it could ask anything (the handshake failed, or
+/// a limit cut it: limit_reached), a request that could not be read, and one at which the handler failed.
 struct RejectedConnection {
     net::Endpoint remote;
     Failure failure;
-    /// What the peer presented, where it got that far. Not to be believed.
+    /// What the peer presented, where it got that far. Not to be believed unless it is greeted.
     std::optional<pki::Certificate> certificate;
+    /// The handshake was good: a certificate is the peer's.
+    bool is_greeted = false;
 };
 
 struct HttpsLimits {
@@ -55,7 +57,8 @@ public:
     /// and a log line.
     using Handler = std::function<boost::asio::awaitable<Response>(Request request, ClientInfo client)>;
     /// Called on a loop, as often as strangers fail; may be called on several at once. It must not block.
-    /// The connection is closed, and its place free, before it is done.
+    /// One that was not greeted is closed, and its place free, before it is done; with another the answer waits
+    /// for it.
     using OnRejected = std::function<boost::asio::awaitable<void>(RejectedConnection rejected)>;
 
     /// Begins to accept at once. `loops` must outlive this object; `handler` and `on_rejected` are called

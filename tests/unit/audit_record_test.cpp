@@ -1,6 +1,7 @@
 #include <chrono>
 #include <string>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
@@ -158,11 +159,36 @@ TEST(AuditRecord, CutsLongStringsAndTellsSo) {
 
 TEST(AuditRecord, CutsBetweenTwoCharacters) {
     Record record = rejected();
-    record.user.assign(1023, 'x');
+    record.user.assign(1020, 'x');
     for (int i = 0; i < 10; ++i) {
         record.user += "\xc3\xa9";
     }
-    EXPECT_EQ(json_of(record)["user"]["name"], std::string(1023, 'x') + "...(+20 bytes)");
+    EXPECT_EQ(json_of(record)["user"]["name"], std::string(1020, 'x') + "...(+20 bytes)");
+}
+
+TEST(AuditRecord, CutsByWhatIsWrittenNotByWhatCame) {
+    // One byte of each is written in six, or two.
+    for (const auto& [byte, bytes] : {std::pair('\x01', 6), std::pair('\xff', 6), std::pair('\n', 2), std::pair('"', 2)}) {
+        Record record = rejected();
+        record.service = std::string(1024, byte);
+        const std::string line = line_of(record);
+        const std::size_t kept = static_cast<std::size_t>(1024 / bytes);
+        EXPECT_NE(line.find(fmt::format("...(+{} bytes)", 1024 - kept)), std::string::npos) << line;
+        EXPECT_TRUE(nlohmann::json::accept(line));
+    }
+}
+
+TEST(AuditRecord, WhatAPeerWasRefusedIsShortWhateverItSent) {
+    Record record = rejected();
+    record.source_ip = "192.0.2.1";
+    const std::string hostile(4000, '\x01');
+    record.message = record.service = record.claimed_user = record.certificate_subject =
+        record.certificate_issuer = record.certificate_serial = hostile;
+    record.groups.assign(64, std::string(63, 'g'));
+    record.claims = {{"process", {{"executable", hostile}}}};
+    EXPECT_LT(line_of(record).size(), 4096U);
+    EXPECT_TRUE(nlohmann::json::accept(line_of(record)));
+    EXPECT_TRUE(parse_link(line_of(record)).has_value());
 }
 
 TEST(AuditRecord, StaysBelowItsBoundWhateverIsPutIn) {
