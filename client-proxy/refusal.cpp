@@ -39,7 +39,8 @@ std::pair<std::string_view, std::string_view> verdict_on_us(Code code) {
         case Code::revoked:
             return {"the login certificate has been revoked", kLogIn};
         case Code::user_disabled:
-            return {"the user is disabled", kAskAdministrator};
+            return {"the user is disabled",
+                    "Ask the administrator; once the user is enabled again, run: postern login"};
         case Code::session_ended:
             return {"the login session has ended", kLogIn};
         case Code::tls_failed:

@@ -28,7 +28,8 @@ Words words_of_certificate(Code code) {
             return {"Your login certificate has been revoked.",
                     "Ask your security team why; then log in again: postern login"};
         case Code::user_disabled:
-            return {"Your account has been disabled.", "Ask your security team."};
+            return {"Your account has been disabled.",
+                    "Ask your security team; once it is enabled again, log in again: postern login"};
         case Code::session_ended:
             return {"Your login session has ended.", "Log in again: postern login"};
         default:
@@ -54,7 +55,8 @@ Words words_of(Code code, std::string_view user, std::string_view service) {
             return {
                 fmt::format("{} may not use {}.", user, service),
                 fmt::format(
-                    "Ask your platform team for access to {}; see what you may use with: postern services",
+                    "Ask your platform team for access to {}; if you have just been given it, log in again: postern login. "
+                    "See what you may use with: postern services",
                     service)};
         case Code::unknown_service:
             return {fmt::format("This gateway has no service named {}.", service),

@@ -2,64 +2,15 @@
 
 #include <fmt/format.h>
 
+#include "client-proxy/agent/quoting.hpp"
+
 namespace postern::client {
-
-namespace {
-
-// In single quotes for a shell, only where it is needed.
-std::string shell_word(const std::string& text) {
-    const bool is_plain =
-        text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%_+=:,./-") ==
-        text.npos;
-    if (is_plain && !text.empty()) {
-        return text;
-    }
-    std::string quoted = "'";
-    for (const char character : text) {
-        quoted += character == '\'' ? std::string("'\\''") : std::string(1, character);
-    }
-    return quoted + "'";
-}
-
-// A value of a libpq connection string, in quotes only where it is needed.
-std::string conninfo_value(const std::string& text) {
-    if (!text.empty() && text.find_first_of(" '\\") == text.npos) {
-        return text;
-    }
-    std::string quoted = "'";
-    for (const char character : text) {
-        if (character == '\'' || character == '\\') {
-            quoted += '\\';
-        }
-        quoted += character;
-    }
-    return quoted + "'";
-}
-
-// A part of a URL (RFC 3986, section 2.3: what is not unreserved is encoded).
-std::string url_part(const std::string& text) {
-    std::string encoded;
-    for (const char character : text) {
-        const auto byte = static_cast<unsigned char>(character);
-        const bool is_letter_or_digit =
-            (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || (byte >= '0' && byte <= '9');
-        if (is_letter_or_digit || character == '-' || character == '.' || character == '_' ||
-            character == '~') {
-            encoded += character;
-        } else {
-            encoded += fmt::format("%{:02X}", byte);
-        }
-    }
-    return encoded;
-}
-
-}  // namespace
 
 nlohmann::json connection_lines(const ConnectionPlace& place) {
     const bool has_database = !place.database.empty();
     if (place.mode == Mode::end_to_end) {
         const std::string user = shell_word(place.user);
-        const std::string option = has_database ? " -d " + shell_word(place.database) : std::string();
+        const std::string option = has_database ? " -d " + shell_word(database_argument(place.database)) : std::string();
         nlohmann::json lines = {
             {"psql", fmt::format("psql -h localhost -p {} -U {}{}", place.port, user, option)},
             {"jdbc", fmt::format("jdbc:postgresql://localhost:{}/{}?user={}", place.port,

@@ -11,6 +11,7 @@
 
 #include "base/file.hpp"
 #include "base/secret_line.hpp"
+#include "client-proxy/commands/notes.hpp"
 #include "client-proxy/commands/terminal.hpp"
 #include "client-proxy/control/json_rpc.hpp"
 #include "client-proxy/login/ca_client.hpp"
@@ -24,6 +25,8 @@ using control::text_in;
 using nlohmann::json;
 
 constexpr std::size_t kMostPasswordFile = 4096;
+/// Of a person who mistypes the password; then the command ends.
+constexpr int kMostAttempts = 3;
 
 Refusal usage(std::string message, std::string hint) {
     return {Code::config_invalid, std::move(message), std::move(hint), {}};
@@ -105,6 +108,43 @@ Outcome<Secret> ask_secret(const WaitForInput& wait, const LoginOptions& options
                        {}};
     }
     return *std::move(secret);
+}
+
+// What a login method asks for, from the person or from what stands in for one.
+Outcome<void> fill_fields(control::AgentClient& agent, const LoginOptions& options, const json& method,
+                          const std::string& likely_user, json& fields) {
+    const WaitForInput wait = input_beside(agent);
+    fields = json::object();
+    std::string user;
+    for (const auto& field : method["fields"]) {
+        const std::string name = text_in(field, "name");
+        const std::string label = text_in(field, "label");
+        if (text_in(field, "kind") != "secret") {
+            auto text = ask_text(wait, options, label, name, name == "username" ? likely_user : "");
+            if (!text) {
+                return text.error();
+            }
+            user = name == "username" ? *text : user;
+            fields[name] = *text;
+            continue;
+        }
+        // Not the one that PostgreSQL asks for, a moment later and with nearly the same words.
+        const bool is_password = name == "password";
+        const std::string question =
+            is_password && !user.empty() ? fmt::format("Password of {} for Postern, not the database's", user) : label;
+        auto secret = ask_secret(wait, options, question, is_password);
+        for (int attempt = 1; secret && secret->is_empty() && attempt < kMostAttempts && can_ask(options); ++attempt) {
+            secret = ask_secret(wait, options, question, is_password);
+        }
+        if (!secret) {
+            return secret.error();
+        }
+        if (secret->is_empty()) {
+            return usage(fmt::format("nothing was entered for: {}", label), "Nothing was sent. Run it again.");
+        }
+        fields[name] = secret->reveal();
+    }
+    return {};
 }
 
 std::string with_scheme(const std::string& address) {
@@ -249,39 +289,29 @@ Outcome<json> log_in_at(control::AgentClient& agent, const LoginOptions& options
                        "Install a newer postern.",
                        {}};
     }
-    const WaitForInput wait = input_beside(agent);
-    json fields = json::object();
-    std::string user;
-    for (const auto& field : (*method)["fields"]) {
-        const std::string name = text_in(field, "name");
-        const std::string kind = text_in(field, "kind");
-        const std::string label = text_in(field, "label");
-        if (kind == "secret") {
-            auto secret =
-                ask_secret(wait, options,
-                           name == "password" && !user.empty() ? fmt::format("Password of {}", user) : label,
-                           name == "password");
-            if (!secret) {
-                is_wrong_use = secret.error().code == Code::config_invalid;
-                return secret.error();
-            }
-            fields[name] = secret->reveal();
-        } else {
-            auto text = ask_text(wait, options, label, name, name == "username" ? likely_user(trust) : "");
-            if (!text) {
-                is_wrong_use = text.error().code == Code::config_invalid;
-                return text.error();
-            }
-            user = name == "username" ? *text : user;
-            fields[name] = *text;
+    LoginOptions asked = options;
+    const bool may_ask_again =
+        can_ask(options) && !options.takes_password_from_stdin && !has_password_file(options);
+    for (int attempt = 1;; ++attempt) {
+        json fields;
+        if (auto filled = fill_fields(agent, asked, *method, likely_user(trust), fields); !filled) {
+            is_wrong_use = filled.error().code == Code::config_invalid;
+            return filled.error();
+        }
+        // The name stays; only the secrets are asked for again.
+        asked.user = text_in(fields, "username");
+        auto login = agent.call("login", {{"method", text_in(*method, "id")}, {"fields", fields}});
+        for (auto& field : fields) {
+            auto& text = field.get_ref<std::string&>();
+            explicit_bzero(text.data(), text.size());
+        }
+        const bool is_mistyped = !login && login.error().code == Code::unauthenticated;
+        if (!is_mistyped || !may_ask_again || attempt == kMostAttempts ||
+            !tell_on_terminal(fmt::format("{}. Again, please ({} of {}):\n", printable(login.error().message), attempt + 1,
+                                          kMostAttempts))) {
+            return login;
         }
     }
-    auto login = agent.call("login", {{"method", text_in(*method, "id")}, {"fields", fields}});
-    for (auto& field : fields) {
-        auto& text = field.get_ref<std::string&>();
-        explicit_bzero(text.data(), text.size());
-    }
-    return login;
 }
 
 Outcome<void> ensure_login(control::AgentClient& agent, const LoginOptions& options) {

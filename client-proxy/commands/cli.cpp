@@ -31,7 +31,9 @@ void add_login_choice(CLI::App& command, LoginChoice& choice) {
                     "NAME=HOST:PORT instead of the catalogue's; may be repeated")
         ->group(group)
         ->expected(1)
-        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+        // One value each time: the word behind it is not the next.
+        ->allow_extra_args(false);
 }
 
 void add_login_options(CLI::App& command, LoginOptions& login) {
@@ -101,13 +103,27 @@ int own_words(int argc, char** argv) {
     return static_cast<int>(std::find(argv, argv + argc, std::string_view("--")) - argv);
 }
 
+/// `postern help` and `postern help COMMAND`, as --help.
+std::vector<char*> with_help_option(int argc, char** argv) {
+    static char help_option[] = "--help";
+    std::vector<char*> words(argv, argv + argc);
+    if (argc > 1 && words[1] == std::string_view("help")) {
+        words.erase(words.begin() + 1);
+        words.insert(words.begin() + std::min<std::ptrdiff_t>(2, std::ssize(words)), help_option);
+    }
+    return words;
+}
+
 bool runs_a_program(int argc, char** argv) {
     return argc > 1 && (argv[1] == std::string_view("psql") || argv[1] == std::string_view("run"));
 }
 
 }  // namespace
 
-int run_cli(int argc, char** argv, const Inherited& inherited) {
+int run_cli(int argument_count, char** arguments, const Inherited& inherited) {
+    std::vector<char*> words = with_help_option(argument_count, arguments);
+    const int argc = static_cast<int>(words.size());
+    char** const argv = words.data();
     CLI::App app(
         "Postern: PostgreSQL on localhost, through mutual TLS, with a login certificate that lives for an "
         "hour.",
@@ -120,6 +136,8 @@ int run_cli(int argc, char** argv, const Inherited& inherited) {
         "and see:     man postern, postern doctor orders-db");
     int code = 0;
     const int own = runs_a_program(argc, argv) ? own_words(argc, argv) : argc;
+    set_json_failures(!runs_a_program(argc, argv) &&
+                      std::find(argv, argv + argc, std::string_view("--json")) != argv + argc);
     const std::vector<std::string> behind(argv + std::min(own + 1, argc), argv + argc);
 
     LoginOptions login;
@@ -158,7 +176,9 @@ int run_cli(int argc, char** argv, const Inherited& inherited) {
             "--passthrough", connect_options.passthrough,
             "SERVICE or SERVICE:PORT; bytes untouched: clients with TLS of their own, other protocols")
         ->expected(1)
-        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+        // One value each time: the word behind it is not the next.
+        ->allow_extra_args(false);
     connect_command->add_flag("--background", connect_options.is_background,
                               "Leave the ports open and return; see: postern disconnect");
     connect_command->add_flag("--service-file", connect_options.writes_service_file,
@@ -190,12 +210,15 @@ int run_cli(int argc, char** argv, const Inherited& inherited) {
     RunOptions psql;
     psql.inherited = inherited;
     CLI::App* const psql_command =
-        app.add_subcommand("psql", "Run psql on a service: postern psql SERVICE -- ARGUMENTS");
+        app.add_subcommand("psql", "Run psql on a service: postern psql SERVICE -d DATABASE, or any other "
+                                   "argument of psql behind SERVICE");
     psql_command->add_option("service", psql.service, "SERVICE")->required();
-    psql_command->add_option("arguments", psql.command, "Arguments of psql, behind --");
+    // From the first word on that is none of its own, everything is psql's.
+    psql_command->prefix_command();
     add_login_options(*psql_command, psql.login);
     add_login_choice(*psql_command, psql.files);
     psql_command->callback([&] {
+        psql.command = psql_command->remaining();
         psql.command.insert(psql.command.begin(), "psql");
         psql.command.insert(psql.command.end(), behind.begin(), behind.end());
         code = run_with_service(psql);
@@ -206,10 +229,11 @@ int run_cli(int argc, char** argv, const Inherited& inherited) {
     CLI::App* const run_command = app.add_subcommand(
         "run", "Run a program with PGHOST, PGPORT and PGUSER set: postern run SERVICE -- PROGRAM ARGUMENTS");
     run_command->add_option("service", run.service, "SERVICE")->required();
-    run_command->add_option("program", run.command, "Program and its arguments, behind --");
+    run_command->prefix_command();
     add_login_options(*run_command, run.login);
     add_login_choice(*run_command, run.files);
     run_command->callback([&] {
+        run.command = run_command->remaining();
         run.command.insert(run.command.end(), behind.begin(), behind.end());
         code = run.command.empty()
                    ? fail_usage("run which program?", "postern run SERVICE -- PROGRAM ARGUMENTS")

@@ -61,6 +61,13 @@ Outcome<std::vector<WantedPort>> parse_all_wanted(const ConnectOptions& options)
     for (const auto& [texts, mode] :
          {std::pair{&options.services, ""}, std::pair{&options.passthrough, "passthrough"}}) {
         for (const auto& text : *texts) {
+            const bool is_number = text.find_first_not_of("0123456789") == text.npos;
+            if (is_number && !all.empty() && !all.back().port) {
+                return Refusal{Code::config_invalid,
+                               fmt::format("'{}' is no service's name", text),
+                               fmt::format("If it is the local port of {0}: {0}:{1}", all.back().service, text),
+                               {}};
+            }
             auto wanted = parse_wanted(text, mode);
             if (!wanted) {
                 return wanted.error();

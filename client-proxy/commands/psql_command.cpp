@@ -1,4 +1,6 @@
+#include <cstdio>
 #include <cstdlib>
+#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
@@ -37,6 +39,23 @@ void set_environment(const nlohmann::json& opened) {
     }
 }
 
+/// psql's exit code when the connection failed (PostgreSQL manual, psql, "Exit Status").
+constexpr int kPsqlNotConnected = 2;
+
+// Whether psql's arguments name a database: by -d, or by the first word that is no option's value.
+bool names_database(const std::vector<std::string>& command) {
+    constexpr std::string_view kOptionsWithValue = "cfvLoFPRThpU";
+    for (std::size_t i = 1; i < command.size(); ++i) {
+        const std::string& word = command[i];
+        if (!word.starts_with('-') || word == "-" || word.starts_with("-d") || word.starts_with("--dbname")) {
+            return true;
+        }
+        const bool takes_next = word.size() == 2 && kOptionsWithValue.find(word[1]) != kOptionsWithValue.npos;
+        i += takes_next ? 1 : 0;
+    }
+    return false;
+}
+
 }  // namespace
 
 int run_with_service(const RunOptions& options) {
@@ -63,7 +82,16 @@ int run_with_service(const RunOptions& options) {
         return fail(service.error());
     }
     set_environment((*service)["opened"]);
-    return run_child(options.command, options.inherited);
+    const int code = run_child(options.command, options.inherited);
+    const bool may_lack_database = options.command.front() == "psql" && code == kPsqlNotConnected &&
+                                   std::getenv("PGDATABASE") == nullptr && !names_database(options.command);
+    if (may_lack_database) {
+        std::fputs(fmt::format("hint: without -d psql asks for a database with your name; to name another: postern psql {} -d DATABASE\n",
+                               options.service)
+                       .c_str(),
+                   stderr);
+    }
+    return code;
 }
 
 }  // namespace postern::client

@@ -14,6 +14,7 @@
 
 #include "base/file.hpp"
 #include "base/unique_fd.hpp"
+#include "client-proxy/agent/quoting.hpp"
 
 namespace postern::client {
 
@@ -65,6 +66,18 @@ Result<UniqueFd> lock_folder(const std::filesystem::path& folder) {
 }  // namespace
 
 Outcome<std::string> with_entry(std::string_view text, const ServiceFileEntry& entry) {
+    // A line has no quotes, and ends before the blanks at its end.
+    if (without_blanks("=" + entry.database) != "=" + entry.database ||
+        entry.database.find('\n') != entry.database.npos) {
+        return Refusal{
+            Code::config_invalid,
+            fmt::format("a service file cannot name the database '{}': its lines lose blanks at their end",
+                        entry.database),
+            fmt::format("Leave --service-file out, or name the database beside the service: psql {}",
+                        shell_word(fmt::format("service={} dbname={}", entry.service,
+                                               conninfo_value(entry.database)))),
+            {}};
+    }
     const std::string head = fmt::format("[{}]", entry.service);
     const auto lines = lines_of(text);
     std::string result;

@@ -19,7 +19,8 @@ struct ServiceFileEntry {
 };
 
 /// The file's text with the entry, in place of an older one of Postern's; settings that somebody added to
-/// that one stay. Code::already_exists when somebody else wrote a section of that name. Pure.
+/// that one stay. Code::already_exists when somebody else wrote a section of that name, Code::config_invalid
+/// for a database whose name cannot be said there. Pure.
 Outcome<std::string> with_entry(std::string_view text, const ServiceFileEntry& entry);
 
 /// Writes it to $PGSERVICEFILE or ~/.pg_service.conf; which one it was.

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "base/unique_fd.hpp"
 #include "client-proxy/commands/notes.hpp"
@@ -30,6 +31,18 @@ void write_all(int fd, std::string_view text) {
     }
 }
 
+bool g_has_json_failures = false;
+
+void tell_as_json(std::string_view code, std::string_view message, std::string_view hint, std::string_view id) {
+    if (!g_has_json_failures) {
+        return;
+    }
+    const nlohmann::json event = {
+        {"event", "error"}, {"code", code}, {"message", message}, {"hint", hint}, {"connection_id", id}};
+    std::fputs((event.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n").c_str(), stdout);
+    std::fflush(stdout);
+}
+
 Result<UniqueFd> open_terminal() {
     UniqueFd terminal(::open("/dev/tty", O_RDWR | O_CLOEXEC));
     if (!terminal) {
@@ -40,7 +53,12 @@ Result<UniqueFd> open_terminal() {
 
 }  // namespace
 
+void set_json_failures(bool is_wanted) {
+    g_has_json_failures = is_wanted;
+}
+
 int fail(const Refusal& refusal) {
+    tell_as_json(name(refusal.code), refusal.message, refusal.hint, refusal.connection_id);
     std::fflush(stdout);
     std::string text;
     // A configuration may have several faults, each on a line of its own.
@@ -57,6 +75,7 @@ int fail(const Refusal& refusal) {
 }
 
 int fail_usage(std::string_view message, std::string_view hint) {
+    tell_as_json("usage", message, hint, {});
     const std::string text = fmt::format("postern: error: {}\nhint: {}\n", message, hint);
     std::fputs(text.c_str(), stderr);
     return 2;

@@ -11,6 +11,10 @@
 
 namespace postern::client {
 
+/// Whether failures are also said on standard output, as one line of JSON: {"event": "error", "code", "message", "hint",
+/// "connection_id"}. For the process; set before anything can fail.
+void set_json_failures(bool is_wanted);
+
 /// "postern: error: …" and "hint: …" on standard error; returns the exit code.
 int fail(const Refusal& refusal);
 /// For a command that was used wrongly: exit code 2.

@@ -27,13 +27,26 @@ Refusal no_gateways() {
             {}};
 }
 
-// A gateway that is away may be the very one that knows the service: that is told rather than another's
-// ignorance.
-Refusal more_telling(std::optional<Refusal> before, Refusal now) {
-    if (before && (now.code == Code::unknown_service || before->code != Code::unknown_service)) {
-        return *std::move(before);
+// What a person learns from it: a gateway's verdict more than that another one is away; and one that is away may be the very one
+// that knows the service, which is told rather than another's ignorance.
+int rank(Code code) {
+    switch (code) {
+        case Code::unknown_service:
+            return 0;
+        case Code::unreachable:
+        case Code::timed_out:
+        case Code::cancelled:
+        case Code::end_of_stream:
+        case Code::io_failed:
+        case Code::shutting_down:
+            return 1;
+        default:
+            return 2;
     }
-    return now;
+}
+
+Refusal more_telling(std::optional<Refusal> before, Refusal now) {
+    return before && rank(before->code) >= rank(now.code) ? *std::move(before) : now;
 }
 
 }  // namespace
@@ -130,7 +143,7 @@ asio::awaitable<void> Dialer::run_in(std::shared_ptr<Race> race, GatewayEntry ga
     race->dialled.erase(entry.name);
     if (opened) {
         race->is_over = true;
-        race->winner.emplace(Reached{*std::move(opened), std::move(entry), false});
+        race->winner.emplace(Reached{*std::move(opened), std::move(entry), false, std::nullopt});
     } else {
         race->lost.push_back({std::move(entry.name), opened.error()});
     }
@@ -175,6 +188,7 @@ asio::awaitable<Outcome<Dialer::Reached>> Dialer::race(LoginPtr login, std::vect
             Reached reached = *std::move(race->winner);
             std::erase_if(gateways,
                           [&](const GatewayEntry& one) { return one.name == reached.gateway.name; });
+            reached.lost_beside = std::move(refused);
             co_return std::move(reached);
         }
         if (race->running == 0 && waiting.empty()) {
@@ -221,6 +235,9 @@ asio::awaitable<Outcome<Made>> Dialer::ask_in_turn(Caller caller, std::vector<Ga
             continue;
         }
         const GatewayEntry gateway = reached->gateway;
+        if (reached->lost_beside) {
+            refused = more_telling(std::move(refused), *std::move(reached->lost_beside));
+        }
         auto asking = ask(*std::move(reached));
         Asked<Made> asked = co_await std::move(asking);
         if (asked.made) {

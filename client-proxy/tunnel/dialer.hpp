@@ -86,6 +86,8 @@ private:
         std::unique_ptr<GatewayConnection> connection;
         GatewayEntry gateway;
         bool is_warm = false;
+        /// Of another gateway, which was tried beside this one and lost.
+        std::optional<Refusal> lost_beside = std::nullopt;
     };
 
     /// The first of the gateways that answers. Those that failed, and the one that answered, leave the list.

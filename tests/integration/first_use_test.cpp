@@ -75,6 +75,94 @@ TEST_F(FirstUse, NothingIsAskedWithoutATerminalOrWhenToldSo) {
     EXPECT_THAT(told.out, HasSubstr("--fingerprint"));
 }
 
+TEST_F(FirstUse, AMistypedPasswordIsAskedForAgainAndTheNameIsKept) {
+    const auto login = [](const Steps& steps) {
+        const Laptop alice = laptop();
+        return at_terminal(steps, {program("postern"), "login", "--ca", stack_->ca_url(), "--fingerprint", stack_->fingerprint()},
+                           alice.options());
+    };
+    const std::string right = Stack::password_of("alice") + "\n";
+    const Outcome second = login({{"[alice]", "\n"}, {"Password of alice", "wrong\n"}, {"Again, please (2 of 3)", ""},
+                                  {"Password of alice", right}});
+    EXPECT_EQ(second.exit_code, 0) << second.out;
+    EXPECT_THAT(second.out, HasSubstr("for Postern, not the database's"));
+    EXPECT_THAT(second.out, HasSubstr("Logged in as alice"));
+    const Outcome never = login({{"[alice]", "\n"}, {"Password of alice", "wrong\n"}, {"(2 of 3)", ""},
+                                 {"Password of alice", "wrong\n"}, {"(3 of 3)", ""}, {"Password of alice", "wrong\n"}});
+    EXPECT_EQ(never.exit_code, 4) << never.out;
+    // An empty one is not sent.
+    const auto refused = [] {
+        const std::string records = content_of(stack_->ca_folder() / "audit.jsonl");
+        std::size_t count = 0;
+        for (auto at = records.find("login.failed"); at != records.npos; at = records.find("login.failed", at + 1)) {
+            ++count;
+        }
+        return count;
+    };
+    const auto before = refused();
+    EXPECT_EQ(before, 4U);
+    const Outcome empty = login({{"[alice]", "\n"}, {"Password of alice", "\n"}, {"Password of alice", right}});
+    EXPECT_EQ(empty.exit_code, 0) << empty.out;
+    EXPECT_EQ(refused(), before);
+}
+
+TEST_F(FirstUse, WhatStandsBehindTheServiceIsPsqls) {
+    const Laptop alice = logged_in();
+    ProcessOptions options;
+    options.environment["PGPASSWORD"] = "alice-password";
+    const std::vector<std::vector<std::string>> ways{
+        {"psql", "orders-db", "-X", "-d", "orders", "-Atc", "select 'let in'"},
+        {"psql", "orders-db", "-X", "orders", "-At", "-c", "select 'let in'"},
+        {"psql", "--non-interactive", "orders-db", "--user", "alice", "-Xd", "orders", "-Atc", "select 'let in'"},
+        {"psql", "orders-db", "--", "-X", "-d", "orders", "-Atc", "select 'let in'"},
+        {"run", "orders-db", "psql", "-X", "-d", "orders", "-Atc", "select 'let in'"}};
+    for (const auto& way : ways) {
+        const Outcome outcome = alice.postern(way, options);
+        EXPECT_EQ(outcome.out, "let in\n") << outcome.err;
+    }
+    // An option with a value does not take the service as a second one.
+    const Outcome gateway = alice.postern({"psql", "--cert", alice.certificate(), "--key", alice.key(), "--gateway",
+                                           "gw1=" + stack_->gateway_address(), "orders-db", "-X", "-d", "orders", "-Atc",
+                                           "select 'let in'"},
+                                          options);
+    EXPECT_EQ(gateway.out, "let in\n") << gateway.err;
+    const Outcome none = alice.postern({"psql", "orders-db", "-X", "-c", "select 1"}, options);
+    EXPECT_EQ(none.exit_code, 2);
+    EXPECT_THAT(none.err, HasSubstr("database \"alice\" does not exist"));
+    EXPECT_THAT(none.err, HasSubstr("hint: without -d"));
+    EXPECT_THAT(none.err, HasSubstr("postern psql orders-db -d DATABASE"));
+    const Outcome named = alice.postern({"psql", "orders-db", "-X", "-d", "none", "-c", "select 1"}, options);
+    EXPECT_THAT(named.err, Not(HasSubstr("hint: without -d")));
+}
+
+TEST_F(FirstUse, FailuresAreJsonWhereEverythingIs) {
+    const Laptop alice = laptop();
+    const auto told = [&](std::vector<std::string> words) {
+        const Outcome outcome = alice.postern(std::move(words));
+        EXPECT_NE(outcome.exit_code, 0);
+        EXPECT_THAT(outcome.err, testing::StartsWith("postern: error: "));
+        const auto line = outcome.out.substr(outcome.out.rfind('\n', outcome.out.size() - 2) + 1);
+        const auto event = nlohmann::json::parse(line, nullptr, false);
+        EXPECT_TRUE(event.is_object()) << outcome.out;
+        return event.is_object() ? event : nlohmann::json::object();
+    };
+    const auto nobody = told({"connect", "--json", "--non-interactive", "orders-db"});
+    EXPECT_EQ(nobody.value("event", ""), "error");
+    EXPECT_EQ(nobody.value("code", ""), "unauthenticated");
+    EXPECT_THAT(nobody.value("hint", ""), HasSubstr("postern login"));
+    EXPECT_EQ(told({"connect", "--json"}).value("code", ""), "usage");
+    EXPECT_EQ(told({"connect", "--json", "--no-such-option"}).value("code", ""), "usage");
+    EXPECT_EQ(told({"disconnect", "no-such-db", "--json", "extra"}).value("event", ""), "error");
+    EXPECT_EQ(alice.postern({"connect", "--non-interactive", "orders-db"}).out, "");
+}
+
+TEST_F(FirstUse, HelpIsACommandToo) {
+    const Laptop alice = laptop();
+    EXPECT_EQ(alice.postern({"help"}).out, alice.postern({"--help"}).out);
+    EXPECT_EQ(alice.postern({"help", "connect"}).out, alice.postern({"connect", "--help"}).out);
+    EXPECT_THAT(alice.postern({"help", "connect"}).out, HasSubstr("--background"));
+}
+
 TEST_F(FirstUse, CtrlCAtThePasswordEndsIt) {
     const Laptop alice = laptop();
     const Outcome outcome = at_terminal({{"Password of alice", "\x03"}},
@@ -179,6 +267,7 @@ TEST_F(FirstUse, AWrongWordIsAnsweredWithTheRightOne) {
     EXPECT_THAT(told({"conect", "orders-db"}), HasSubstr("did you mean 'connect'?"));
     EXPECT_THAT(told({"connect", "--bakground", "orders-db"}), HasSubstr("did you mean '--background'?"));
     EXPECT_THAT(told({"psql"}), HasSubstr("service is required"));
+    EXPECT_THAT(told({"connect", "orders-db", "5433"}), HasSubstr("If it is the local port of orders-db: orders-db:5433"));
     EXPECT_THAT(told({}), HasSubstr("postern --help"));
     std::filesystem::create_directories(alice.config());
     std::ofstream(alice.config() / "config.toml")

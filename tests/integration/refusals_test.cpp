@@ -121,6 +121,24 @@ std::unique_ptr<Stack> Refusals::stack_;
 std::unique_ptr<SilentBackend> Refusals::silent_;
 std::unique_ptr<StuckPostgres> Refusals::stuck_;
 
+TEST_F(Refusals, AreToldBeforeAnotherGatewayThatIsAway) {
+    Laptop bob(*stack_, "bob", "two-gateways");
+    ASSERT_EQ(bob.login().exit_code, 0);
+    const std::string here = "gw1=" + stack_->gateway_address();
+    const std::string away = fmt::format("gw2=127.0.0.1:{}", free_port());
+    for (const auto& [first, second] : {std::pair{here, away}, std::pair{away, here}}) {
+        const Outcome outcome =
+            bob.postern({"psql", "--cert", bob.certificate(), "--key", bob.key(), "--gateway", first, "--gateway", second,
+                         "no-such-db", "-X", "-c", "select 1"});
+        EXPECT_THAT(outcome.err, HasSubstr("cannot be reached")) << "it may be the one that knows the service";
+        const Outcome denied =
+            bob.postern({"psql", "--cert", bob.certificate(), "--key", bob.key(), "--gateway", first, "--gateway", second,
+                         "down-db", "-X", "-c", "select 1"});
+        EXPECT_THAT(denied.err, HasSubstr("bob may not use down-db"));
+        EXPECT_THAT(denied.err, HasSubstr("postern login"));
+    }
+}
+
 TEST_F(Refusals, LetsInTheSamePersonWithARightCertificate) {
     EXPECT_EQ(attempt({}).out, "let in\n");
     const auto minted = mint("right", with(issuing(), {"--eku", "client"}));

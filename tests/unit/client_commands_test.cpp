@@ -1,12 +1,14 @@
 // What the commands say: the status line, what doctor makes of answers, what an agent says at its start.
 #include <string>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "base/spelling.hpp"
 #include "client-proxy/agent/agent_settings.hpp"
 #include "client-proxy/agent/connection_lines.hpp"
+#include "client-proxy/agent/quoting.hpp"
 #include "client-proxy/agent/kept_ports.hpp"
 #include "client-proxy/commands/checkup.hpp"
 #include "client-proxy/commands/doctor_service.hpp"
@@ -185,6 +187,36 @@ TEST(ConnectionLines, NameTheDatabaseAndTheSocket) {
     const auto entry = with_entry("", {"orders-db", 5432, "alice", "orders"});
     ASSERT_TRUE(entry.has_value());
     EXPECT_THAT(*entry, HasSubstr("\ndbname=orders\n"));
+}
+
+TEST(Quoting, IsForTheReaderThatComesNext) {
+    EXPECT_EQ(shell_word("orders"), "orders");
+    EXPECT_EQ(shell_word(""), "''");
+    EXPECT_EQ(shell_word("it's"), "'it'\\''s'");
+    for (const char* const word : {"=ls", "~", "$HOME", "a;b", "`id`", "a\\b", "{a,b}", "!x", "a\nb", "*"}) {
+        EXPECT_EQ(shell_word(word), fmt::format("'{}'", word));
+    }
+    EXPECT_EQ(conninfo_value("or\tders"), "'or\tders'");
+    EXPECT_EQ(conninfo_value("a'b\\c"), "'a\\'b\\\\c'");
+    EXPECT_EQ(conninfo_value(""), "''");
+    EXPECT_EQ(url_part("a/b?c&d#e%f g"), "a%2Fb%3Fc%26d%23e%25f%20g");
+    EXPECT_EQ(database_argument("orders"), "orders");
+    EXPECT_EQ(database_argument("-X"), "-X");
+    EXPECT_EQ(database_argument("a=b"), "dbname='a=b'");
+    EXPECT_EQ(database_argument("host=evil.example"), "dbname='host=evil.example'");
+    EXPECT_EQ(database_argument("postgres://evil.example/x"), "dbname=postgres://evil.example/x");
+    EXPECT_EQ(database_argument("postgresql://evil.example/x"), "dbname=postgresql://evil.example/x");
+}
+
+TEST(ServiceFile, RefusesADatabaseThatItCannotName) {
+    for (const char* const name : {"trail ", "tab\t", "two\nlines"}) {
+        const auto entry = with_entry("", {"orders-db", 5432, "alice", name});
+        ASSERT_FALSE(entry.has_value()) << name;
+        EXPECT_EQ(entry.error().code, Code::config_invalid);
+        EXPECT_THAT(entry.error().hint, HasSubstr("psql 'service=orders-db dbname="));
+    }
+    EXPECT_TRUE(with_entry("", {"orders-db", 5432, "alice", " lead"}).has_value());
+    EXPECT_TRUE(with_entry("", {"orders-db", 5432, "alice", ""}).has_value());
 }
 
 TEST(NearestWord, IsOneThatMayHaveBeenMeant) {

@@ -221,7 +221,8 @@ def follow(machines):
                 write_settings(machine, block)
             else:
                 follow_block(machine, user, block, ca, said)
-    laptop.type("postern psql orders-db -- -d orders", AT_PSQL, "alice")
+    # The database is the one that the example of gateway.toml names.
+    laptop.type("postern psql orders-db", AT_PSQL, "alice")
     for block in re.findall(r"```sh\n(.*?)```", section(RENEWING), re.S):
         follow_block(gateway, "root", block, ca, said)
     laptop.type("postern psql orders-db -- -d orders", AT_PSQL, "alice")
