@@ -56,6 +56,8 @@ std::string_view name(FaultKind kind) noexcept {
             return "inserted";
         case FaultKind::bad_signature:
             return "bad_signature";
+        case FaultKind::another_key:
+            return "another_key";
         case FaultKind::cut_off:
             return "cut_off";
         case FaultKind::torn:
@@ -279,6 +281,11 @@ void ChainVerifier::check_signatures() {
             [this](const Unchecked& unchecked) { return !check_signature(unchecked.checkpoint, keys_); });
         const auto why = check_signature(bad->checkpoint, keys_);
         const Place place = bad->place;
+        if (why.error().code == Code::unknown_issuer) {
+            fault_ = Fault{FaultKind::another_key, files_[place.file], place.line, why.error().detail};
+            unchecked_.clear();
+            return;
+        }
         fault_ =
             Fault{FaultKind::bad_signature, files_[place.file], place.line,
                   fmt::format(

@@ -20,7 +20,18 @@
 
 namespace postern::audit {
 
-enum class FaultKind { malformed, changed, missing, out_of_order, inserted, bad_signature, cut_off, torn };
+/// `another_key`: signed with a key that nobody named; what that means depends on who named the keys.
+enum class FaultKind {
+    malformed,
+    changed,
+    missing,
+    out_of_order,
+    inserted,
+    bad_signature,
+    another_key,
+    cut_off,
+    torn
+};
 std::string_view name(FaultKind kind) noexcept;
 
 /// The first bad line.

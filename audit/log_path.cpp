@@ -128,6 +128,12 @@ Result<LineReader> LineReader::open(const fs::path& path, std::uint64_t offset) 
 LineReader::LineReader(UniqueFd fd, std::uint64_t offset)
     : fd_(std::move(fd)), block_(kBlock), block_offset_(offset) {}
 
+void LineReader::seek(std::uint64_t offset) noexcept {
+    block_offset_ = offset;
+    begin_ = 0;
+    end_ = 0;
+}
+
 bool LineReader::fill() {
     // What is left of a line moves to the front; kBlock is far more than a line may have.
     std::memmove(block_.data(), block_.data() + begin_, end_ - begin_);

@@ -49,6 +49,8 @@ public:
     static Result<LineReader> open(const std::filesystem::path& path, std::uint64_t offset = 0);
 
     Item next();
+    /// The next line is read from there on.
+    void seek(std::uint64_t offset) noexcept;
     /// Valid until the next call of next().
     std::string_view line() const noexcept { return line_; }
     /// Where line() begins in the file.

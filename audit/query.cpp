@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <deque>
 #include <memory>
@@ -11,9 +12,11 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "audit/chain.hpp"
 #include "audit/log_path.hpp"
+#include "audit/reverse_reader.hpp"
 #include "base/duration.hpp"
 
 namespace postern::audit {
@@ -32,6 +35,25 @@ bool is_at(const nlohmann::json& record, const char* pointer, std::string_view w
 bool covers(std::string_view asked, std::string_view action) {
     return action == asked || (action.starts_with(asked) &&
                                (asked.ends_with('.') || action.substr(asked.size()).starts_with('.')));
+}
+
+/// What the programs write; newer ones may write more.
+constexpr std::array<std::string_view, 22> kActions{"admin.ca_created",         "admin.connection_killed",
+                                                    "admin.group_member_added", "admin.group_member_removed",
+                                                    "admin.password_changed",   "admin.token_created",
+                                                    "admin.token_withdrawn",    "admin.user_added",
+                                                    "admin.user_disabled",      "admin.user_enabled",
+                                                    "certificate.issued",       "certificate.refused",
+                                                    "certificate.renewed",      "certificate.revoked",
+                                                    "config.reload_refused",    "config.reloaded",
+                                                    "connection.accepted",      "connection.closed",
+                                                    "connection.rejected",      "login.failed",
+                                                    "login.succeeded",          "session.ended"};
+
+void note(std::set<std::string, std::less<>>& actions, std::string_view action) {
+    if (actions.find(action) == actions.end()) {
+        actions.emplace(action);
+    }
 }
 
 std::vector<fs::path> family(const fs::path& file) {
@@ -93,6 +115,21 @@ Result<std::string> parse_moment(std::string_view text, SystemTime now) {
             text)};
 }
 
+Result<void> check_action(std::string_view asked, const std::set<std::string, std::less<>>& seen) {
+    std::set<std::string, std::less<>> known(seen);
+    known.insert(kActions.begin(), kActions.end());
+    known.insert({std::string(kCheckpointAction), std::string(kStartedAction), std::string(kRotatedAction),
+                  std::string(kRecoveredAction)});
+    const bool is_known =
+        asked.empty() || std::any_of(known.begin(), known.end(),
+                                     [&](const std::string& action) { return covers(asked, action); });
+    if (is_known) {
+        return {};
+    }
+    return Failure{Code::malformed_request,
+                   fmt::format("'{}' is no action; there are {}", printable(asked), fmt::join(known, ", "))};
+}
+
 namespace {
 
 /// The records of one log, oldest first, through its rotated files.
@@ -129,6 +166,7 @@ public:
                 continue;
             }
             ++counts.read;
+            note(counts.actions, link->action);
             if (filter.wants(reader_->line(), record_)) {
                 time_ = link->time;
                 return true;
@@ -181,41 +219,43 @@ Result<void> query(const QueryOptions& options, RecordPrinter& printer, QueryCou
             return gone_on;
         }
     }
-    return {};
+    return counts.printed == 0 ? check_action(options.filter.action, counts.actions) : Result<void>();
 }
 
 namespace {
 
-/// The last wanted lines of the log, also from its rotated files; `offset` is where the live file was read
-/// to.
-Result<std::deque<std::string>> last_lines(const TailOptions& options, std::optional<LineReader>& live) {
+/// The last wanted lines of the log, also from its rotated files; `live` is to be read on behind them.
+Result<std::deque<std::string>> last_lines(const TailOptions& options, LineReader& live,
+                                           std::set<std::string, std::less<>>& seen) {
     std::deque<std::string> kept;
     std::vector<fs::path> files = family(options.file);
-    while (!files.empty()) {
-        auto reader = LineReader::open(files.back());
+    // The very file that is followed, whatever is renamed meanwhile.
+    files.back() = fmt::format("/proc/self/fd/{}", live.fd());
+    bool is_live = true;
+    while (!files.empty() && (is_live || kept.size() < options.lines)) {
+        auto reader = ReverseLineReader::open(files.back());
         if (!reader) {
             return reader.error();
         }
         files.pop_back();
-        std::deque<std::string> of_file;
-        const std::size_t wanted = options.lines - kept.size();
-        auto item = reader->next();
-        for (; item == LineReader::Item::line || item == LineReader::Item::oversized; item = reader->next()) {
-            nlohmann::json record;
-            if (item == LineReader::Item::line && wanted > 0 &&
-                options.filter.wants(reader->line(), record)) {
-                of_file.emplace_back(reader->line());
-                if (of_file.size() > wanted) {
-                    of_file.pop_front();
-                }
+        if (std::exchange(is_live, false)) {
+            live.seek(reader->end());
+        }
+        while (kept.size() < options.lines) {
+            const auto has_line = reader->next();
+            if (!has_line) {
+                return has_line.error();
             }
-        }
-        kept.insert(kept.begin(), of_file.begin(), of_file.end());
-        if (!live) {
-            live.emplace(std::move(*reader));
-        }
-        if (kept.size() >= options.lines) {
-            break;
+            if (!*has_line) {
+                break;
+            }
+            nlohmann::json record;
+            if (options.filter.wants(reader->line(), record)) {
+                kept.emplace_front(reader->line());
+            }
+            if (const auto link = parse_link(reader->line())) {
+                note(seen, link->action);
+            }
         }
     }
     return kept;
@@ -231,10 +271,18 @@ bool is_still_at(const LineReader& reader, const fs::path& path) {
 }  // namespace
 
 Result<void> tail(const TailOptions& options, RecordPrinter& printer, const std::function<bool()>& is_over) {
-    std::optional<LineReader> reader;
-    const auto lines = last_lines(options, reader);
+    auto reader = LineReader::open(options.file);
+    if (!reader) {
+        return reader.error();
+    }
+    std::set<std::string, std::less<>> seen;
+    const auto lines = last_lines(options, *reader, seen);
     if (!lines) {
         return lines.error();
+    }
+    if (auto known = check_action(options.filter.action, seen);
+        lines->empty() && options.lines > 0 && !known) {
+        return known;
     }
     for (const std::string& line : *lines) {
         printer.print(line, nlohmann::json::parse(line, nullptr, false));
@@ -254,7 +302,7 @@ Result<void> tail(const TailOptions& options, RecordPrinter& printer, const std:
         printer.flush();
         if (!is_current) {
             if (auto next = LineReader::open(options.file)) {
-                reader.emplace(std::move(*next));
+                *reader = std::move(*next);
                 continue;
             }
         }

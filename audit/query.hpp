@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -49,15 +50,22 @@ struct QueryOptions {
     std::uint64_t limit = 0;
 };
 
+/// Code::malformed_request, with what there is, for an action that no program of Postern writes and that is
+/// not among those that `seen` holds.
+Result<void> check_action(std::string_view asked, const std::set<std::string, std::less<>>& seen);
+
 /// What a query went through.
 struct QueryCounts {
     std::uint64_t read = 0;
     std::uint64_t printed = 0;
     /// Lines that are no records.
     std::uint64_t skipped = 0;
+    /// Of the records that were read.
+    std::set<std::string, std::less<>> actions;
 };
 
-/// Prints what the filter wants, from rotated files too, and of several logs in the order of time.
+/// Prints what the filter wants, from rotated files too, and of several logs in the order of time. As
+/// check_action() where it finds nothing.
 Result<void> query(const QueryOptions& options, RecordPrinter& printer, QueryCounts& counts);
 
 struct TailOptions {
@@ -67,7 +75,8 @@ struct TailOptions {
     bool is_following = false;
 };
 
-/// Prints the last records and, if asked, those to come, through rotations, until `is_over` says so.
+/// Prints the last records, which are read from the end on, and, if asked, those to come, through rotations,
+/// until `is_over` says so. As check_action() where it finds nothing.
 Result<void> tail(const TailOptions& options, RecordPrinter& printer, const std::function<bool()>& is_over);
 
 }  // namespace postern::audit

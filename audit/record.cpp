@@ -149,6 +149,7 @@ public:
         add_peer();
         add_certificate();
         put("service.name", record_.service);
+        put("rule.name", record_.rule);
         put("host.name", host_name);
         line_.text("ecs.version", "8.11.0");
         return line_.finish();

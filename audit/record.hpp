@@ -48,6 +48,8 @@ struct Record {
     std::string certificate_issuer;
     std::optional<SystemTime> certificate_not_after;
     std::string certificate_sha256;
+    /// rule.name: what of the rules let somebody in, "user alice" or "group analysts".
+    std::string rule;
     /// postern.session.id
     std::string session_id;
     /// service.name, destination.address, destination.ip and destination.port; postern.backend.local_port, by

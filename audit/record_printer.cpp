@@ -23,6 +23,19 @@ std::string text_at(const nlohmann::json& record, const char* pointer) {
     return value.is_string() ? text.substr(1, text.size() - 2) : text;
 }
 
+/// The texts of a list there, parted by commas.
+std::string list_at(const nlohmann::json& record, const char* pointer) {
+    const nlohmann::json::json_pointer place(pointer);
+    std::string joined;
+    if (!record.contains(place) || !record.at(place).is_array()) {
+        return joined;
+    }
+    for (std::size_t i = 0; i < record.at(place).size(); ++i) {
+        joined += (joined.empty() ? "" : ",") + text_at(record, fmt::format("{}/{}", pointer, i).c_str());
+    }
+    return joined;
+}
+
 std::string fit(std::string_view text, std::size_t width) {
     if (text.size() <= width) {
         return fmt::format("{:<{}}", text, width);
@@ -52,11 +65,34 @@ std::string asked_by(const nlohmann::json& record) {
                        sudo_user.empty() ? std::string() : fmt::format("(sudo:{})", sudo_user));
 }
 
+std::string labelled(const char* label, const std::string& text) {
+    return text.empty() ? text : fmt::format("{}={}", label, text);
+}
+
+/// What an act was about, besides a user and a service: a server and its names, a token, a certificate, a
+/// file.
+std::string about(const nlohmann::json& record) {
+    const std::string kind = text_at(record, "/postern/server/kind");
+    const std::string names = list_at(record, "/postern/server/names");
+    std::string server =
+        kind.empty() ? kind : fmt::format("{}/{}", kind, text_at(record, "/postern/server/name"));
+    if (!server.empty() && !names.empty()) {
+        server += fmt::format("({})", names);
+    }
+    const bool is_certificate = text_at(record, "/event/action").starts_with("certificate.");
+    const std::string login_serial =
+        is_certificate ? text_at(record, "/tls/client/x509/serial_number") : std::string();
+    const std::string serial = text_at(record, "/x509/serial_number");
+    return join_detail({labelled("server", server), labelled("token", text_at(record, "/postern/token/id")),
+                        labelled("serial", serial.empty() ? login_serial : serial),
+                        labelled("ca", list_at(record, "/postern/ca/names")),
+                        labelled("file", text_at(record, "/file/path"))});
+}
+
 /// What a person wants to know besides the columns.
 std::string detail_of(const nlohmann::json& record) {
-    const auto labelled = [&](const char* label, const char* pointer) {
-        const std::string text = text_at(record, pointer);
-        return text.empty() ? text : fmt::format("{}={}", label, text);
+    const auto field = [&](const char* label, const char* pointer) {
+        return labelled(label, text_at(record, pointer));
     };
     std::string bytes;
     if (record.contains(nlohmann::json::json_pointer("/source/bytes"))) {
@@ -70,10 +106,11 @@ std::string detail_of(const nlohmann::json& record) {
         duration =
             fmt::format("for={}", format_duration(std::chrono::ceil<std::chrono::milliseconds>(whole)));
     }
-    return join_detail({text_at(record, "/message"), asked_by(record), labelled("stage", "/postern/stage"),
-                        labelled("by", "/postern/closed_by"), bytes, duration,
-                        labelled("claims", "/postern/claimed/user"),
-                        labelled("connection", "/postern/connection/id")});
+    return join_detail({text_at(record, "/message"), about(record), asked_by(record),
+                        labelled("groups", list_at(record, "/user/group/name")), field("rule", "/rule/name"),
+                        field("stage", "/postern/stage"), field("by", "/postern/closed_by"), bytes, duration,
+                        field("claims", "/postern/claimed/user"), field("session", "/postern/session/id"),
+                        field("connection", "/postern/connection/id")});
 }
 
 std::string source_of(const nlohmann::json& record) {

@@ -5,11 +5,13 @@
 #include <algorithm>
 #include <csignal>
 #include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "audit/log_path.hpp"
 #include "audit/query.hpp"
 #include "audit/verification.hpp"
 #include "base/process.hpp"
@@ -32,6 +34,8 @@ std::string_view hint_for(const Failure& failure) {
     switch (failure.code) {
         case Code::config_invalid:
             return "give the public key of the program that wrote the log: --key FILE.pub";
+        case Code::malformed_request:
+            return "name an action, or its first words: connection, login, admin";
         case Code::not_found:
             return "give the path of the log that the program's configuration names in [audit] file";
         default:
@@ -63,30 +67,86 @@ void print_counts(std::FILE* out, const Verdict& verdict) {
         fmt::print(out, ", key sha256:{}", key);
     }
     fmt::print(out, "\n");
-    if (!verdict.has_given_keys) {
-        fmt::print(out,
-                   "  the key was taken from beside the log: compare it with one that you keep elsewhere, or "
-                   "give --key\n");
-    }
     fmt::print(out, "  {} record(s) after the last signed checkpoint{}\n", summary.unsigned_records,
                summary.unsigned_records == 0 ? "" : ": these are protected by the chain alone");
 }
 
+/// What a log cannot prove by itself, and how it is proven.
+struct Unproven {
+    std::string_view name;
+    std::string text;
+};
+
+std::vector<Unproven> unproven_by(const Verdict& verdict) {
+    const auto& summary = verdict.summary;
+    std::vector<Unproven> all;
+    if (!verdict.has_given_keys) {
+        all.push_back(
+            {"origin",
+             "who wrote it: the key lies beside the log, and who can replace both can sign anything; "
+             "give --key with a copy of the key that is kept elsewhere"});
+    }
+    if (verdict.at_least < summary.last_sequence) {
+        all.push_back(
+            {"newest_state",
+             fmt::format("that nothing came after record {}: an older log that was put back with its older "
+                         "head looks just "
+                         "like this{}; note the last sequence number elsewhere, and give --at-least with it",
+                         summary.last_sequence,
+                         verdict.at_least == 0
+                             ? ""
+                             : fmt::format(" (that it reaches record {} is proven)", verdict.at_least))});
+    }
+    if (!verdict.has_head && !is_rotated(verdict.files.back())) {
+        all.push_back(
+            {"end", "that its end is the end: without the signed head, records may be missing there; copy " +
+                        head_path(verdict.log).filename().string() + " with the log"});
+    }
+    if (summary.unsigned_records > 0) {
+        all.push_back(
+            {"unsigned_records",
+             fmt::format(
+                 "the last {} record(s): no checkpoint has signed them yet, and who can write the file can "
+                 "replace them; verify again in a while",
+                 summary.unsigned_records)});
+    }
+    if (summary.first_sequence > 1) {
+        all.push_back({"older_files", fmt::format("what stood before record {}: verify the older files, too",
+                                                  summary.first_sequence)});
+    }
+    return all;
+}
+
+void print_unproven(std::FILE* out, const Verdict& verdict) {
+    const auto all = unproven_by(verdict);
+    if (!all.empty()) {
+        fmt::print(out, "  not proven by this:\n");
+    }
+    for (const Unproven& unproven : all) {
+        fmt::print(out, "  - {}\n", unproven.text);
+    }
+}
+
 void print_human(std::FILE* out, const Verdict& verdict) {
     if (verdict.is_whole()) {
-        fmt::print(out, "{}: whole\n", verdict.log.string());
+        fmt::print(out, "{}: whole{}\n", verdict.log.string(),
+                   verdict.has_given_keys ? "" : ", as far as the key beside it can tell");
         print_counts(out, verdict);
+        print_unproven(out, verdict);
         return;
     }
     const Fault& fault = *verdict.fault;
     fmt::print(out, "{}: {}\n", verdict.log.string(),
-               verdict.is_torn() ? "torn last line, not tampering" : "TAMPERED WITH");
+               verdict.is_torn()             ? "torn last line, not tampering"
+               : verdict.is_of_another_key() ? "ANOTHER KEY"
+                                             : "TAMPERED WITH");
     fmt::print(out, "  {}: {}: {}\n", place_of(fault), name(fault.kind), fault.message);
     if (verdict.is_torn()) {
         fmt::print(out, "  what stands before it is whole:\n");
         print_counts(out, verdict);
         fmt::print(out,
                    "  the program that writes the log cuts it off and notes that when it starts again\n");
+        print_unproven(out, verdict);
     }
 }
 
@@ -94,7 +154,10 @@ nlohmann::ordered_json json_of(const Verdict& verdict) {
     const auto& summary = verdict.summary;
     nlohmann::ordered_json json;
     json["log"] = verdict.log.string();
-    json["verdict"] = verdict.is_whole() ? "whole" : verdict.is_torn() ? "torn" : "tampered";
+    json["verdict"] = verdict.is_whole()            ? "whole"
+                      : verdict.is_torn()           ? "torn"
+                      : verdict.is_of_another_key() ? "another_key"
+                                                    : "tampered";
     if (verdict.fault) {
         json["fault"] = {{"kind", name(verdict.fault->kind)},
                          {"file", verdict.fault->file},
@@ -114,6 +177,12 @@ nlohmann::ordered_json json_of(const Verdict& verdict) {
     json["log_id"] = summary.log_id;
     json["signed_by"] = summary.signed_by;
     json["has_head"] = verdict.has_head;
+    if (verdict.is_whole() || verdict.is_torn()) {
+        auto& unproven = json["not_proven"] = nlohmann::ordered_json::array();
+        for (const Unproven& each : unproven_by(verdict)) {
+            unproven.push_back(each.name);
+        }
+    }
     return json;
 }
 
@@ -240,7 +309,8 @@ int run_tool(int argc, const char* const* argv, std::FILE* out, std::FILE* err) 
     CLI::App* verify_command = app.add_subcommand(
         "verify", "Finds an edited, removed, reordered or cut-off record and names its line");
     verify_command->footer(
-        "Exit code: 0 whole, 1 tampered with, 3 only a torn last line (crash, power cut), 2 could not look.");
+        "Exit code: 0 whole, 1 tampered with or of another key, 3 only a torn last line (crash, power cut), "
+        "2 could not look.");
     auto* files = verify_command->add_option("FILE", verify_options.files,
                                              "Logs; their rotated files are found by name");
     verify_command->add_option("--dir", folder, "Every log of this folder")->excludes(files);

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "audit/chain_reading.hpp"
@@ -183,10 +184,32 @@ std::optional<Fault> head_fault(const VerifyOptions& options, const LogFiles& lo
         return Fault{FaultKind::malformed, path.string(), 1, parsed.error().detail};
     }
     if (const auto checked = check_signature(*parsed, keys); !checked) {
-        return Fault{FaultKind::bad_signature, path.string(), 1, checked.error().detail};
+        const bool is_other = checked.error().code == Code::unknown_issuer;
+        return Fault{is_other ? FaultKind::another_key : FaultKind::bad_signature, path.string(), 1,
+                     checked.error().detail};
     }
     head = std::move(*parsed);
     return std::nullopt;
+}
+
+/// A key that a person named may be that of another log; one that lies beside the log and did not sign it is
+/// no mistake.
+void judge_key(const VerifyOptions& options, const KeyRing& keys, std::optional<Fault>& fault) {
+    if (!fault || fault->kind != FaultKind::another_key) {
+        return;
+    }
+    if (options.keys.empty()) {
+        fault->kind = FaultKind::bad_signature;
+        fault->message +=
+            ": this checkpoint, or records between it and the checkpoint before, were written by someone "
+            "without the key";
+        return;
+    }
+    fault->message += fmt::format(
+        ", and not with the one that was given (sha256:{}): this is the log of another program, the key was "
+        "renewed, or "
+        "somebody without the key wrote it anew",
+        fmt::join(keys.fingerprints(), ", sha256:"));
 }
 
 Result<Verdict> verify_log(const VerifyOptions& options, const LogFiles& log, const Progress& progress) {
@@ -241,6 +264,8 @@ Result<Verdict> verify_log(const VerifyOptions& options, const LogFiles& log, co
                                               verdict.summary.last_sequence, options.at_least)};
         }
     }
+    judge_key(options, *keys, verdict.fault);
+    verdict.at_least = options.at_least;
     return verdict;
 }
 

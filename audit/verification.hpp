@@ -37,10 +37,13 @@ struct Verdict {
     std::vector<std::string> trusted_keys;
     bool has_given_keys = false;
     bool has_head = false;
+    /// What the caller knew that the log must reach; 0 for nothing.
+    std::uint64_t at_least = 0;
     std::uint64_t bytes = 0;
 
     bool is_whole() const noexcept { return !fault.has_value(); }
     bool is_torn() const noexcept { return fault && fault->kind == FaultKind::torn; }
+    bool is_of_another_key() const noexcept { return fault && fault->kind == FaultKind::another_key; }
 };
 
 /// Called now and then with how many bytes are read and how many there are.

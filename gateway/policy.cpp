@@ -60,6 +60,24 @@ bool Policy::allows(std::string_view service, std::string_view user,
     return false;
 }
 
+std::string Policy::allowed_as(std::string_view service, std::string_view user,
+                               std::span<const std::string> groups) const {
+    const auto found = index_.find(service);
+    if (found == index_.end()) {
+        return {};
+    }
+    const Allowed& allowed = allowed_[found->second];
+    if (allowed.users.contains(user)) {
+        return fmt::format("user {}", user);
+    }
+    for (const std::string& group : groups) {
+        if (allowed.groups.contains(group)) {
+            return fmt::format("group {}", group);
+        }
+    }
+    return {};
+}
+
 bool Policy::is_open_to_anyone(std::string_view service) const {
     const auto found = index_.find(service);
     if (found == index_.end()) {

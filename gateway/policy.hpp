@@ -52,6 +52,10 @@ public:
     const Service* find(std::string_view service) const;
     /// Whether a rule lets the user, or one of the groups, use the service.
     bool allows(std::string_view service, std::string_view user, std::span<const std::string> groups) const;
+    /// Whom the rules name, of the user and the groups, to let them in: "user alice" or "group analysts", for
+    /// the record. Empty when nobody is let in.
+    std::string allowed_as(std::string_view service, std::string_view user,
+                           std::span<const std::string> groups) const;
     /// Whether any rule opens the service to anybody.
     bool is_open_to_anyone(std::string_view service) const;
     /// In the order of the configuration.

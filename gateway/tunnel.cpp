@@ -123,6 +123,8 @@ boost::asio::awaitable<Result<void>> let_in(Visit& visit, Tunnel& tunnel, std::s
     audit::Record record = accepted_record(visit.id, visit.source);
     name_identity(record, tunnel.live.identity());
     record.service = tunnel.live.service();
+    const pki::LoginIdentity& login = tunnel.live.identity().login;
+    record.rule = visit.worker.snapshot->settings.policy.allowed_as(record.service, login.name, login.groups);
     name_program(record, visit.program);
     record.destination_address = std::move(destination_text);
     record.destination_ip = remote.address;

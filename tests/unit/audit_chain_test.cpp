@@ -253,7 +253,7 @@ TEST_F(Chain, RefusesAChainSignedWithAnotherKey) {
     forger.checkpoint();
     lines = forger.lines;
     head = forger.head();
-    expect_fault(FaultKind::bad_signature, 10);
+    expect_fault(FaultKind::another_key, 10);
 }
 
 TEST_F(Chain, FindsLinesCutOffAtTheEndByTheHead) {

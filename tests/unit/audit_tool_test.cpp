@@ -154,8 +154,56 @@ TEST_F(AuditTool, TurnsAwayAKeyThatDidNotSign) {
     const auto other = Signer::make(*pki::PrivateKey::generate_ed25519());
     const std::string key = (folder / "other.pub").string();
     ASSERT_TRUE(write_file(key, *other->key.public_pem(), 0644).has_value());
-    EXPECT_EQ(run({"verify", "--key", key, log}).exit_code, 1);
+    const Outcome refused = run({"verify", "--key", key, log});
+    EXPECT_EQ(refused.exit_code, 1);
+    EXPECT_THAT(refused.out, HasSubstr("ANOTHER KEY"));
+    EXPECT_THAT(refused.out,
+                HasSubstr("and not with the one that was given (sha256:" + other->fingerprint + ")"));
+    EXPECT_THAT(refused.out, Not(HasSubstr("TAMPERED")));
+    EXPECT_EQ(nlohmann::json::parse(run({"verify", "--json", "--key", key, log}).out)["verdict"],
+              "another_key");
     EXPECT_EQ(run({"verify", "--key", (folder / "audit.key.pub").string(), log}).exit_code, 0);
+    // One that lies beside the log and did not sign it is no mistake of a person's.
+    fs::copy_file(key, public_key_path(log), fs::copy_options::overwrite_existing);
+    EXPECT_THAT(run({"verify", log}).out, HasSubstr("TAMPERED WITH"));
+}
+
+TEST_F(AuditTool, SaysWhatItCannotProveAndHowThatIsProven) {
+    const auto unproven = [&](std::vector<std::string> arguments) {
+        arguments.insert(arguments.begin(), {"verify", "--json", log});
+        return nlohmann::json::parse(run(std::move(arguments)).out)["not_proven"];
+    };
+    const std::string key = (folder / "audit.key.pub").string();
+    EXPECT_EQ(unproven({}), (nlohmann::json{"origin", "newest_state"}));
+    EXPECT_EQ(unproven({"--key", key}), nlohmann::json{"newest_state"});
+    EXPECT_EQ(unproven({"--key", key, "--at-least", "10"}), nlohmann::json{"newest_state"});
+    EXPECT_EQ(unproven({"--key", key, "--at-least", "23"}), nlohmann::json::array());
+    const Outcome told = run({"verify", log});
+    EXPECT_THAT(told.out, HasSubstr("whole, as far as the key beside it can tell"));
+    EXPECT_THAT(told.out, HasSubstr("not proven by this:"));
+    EXPECT_THAT(told.out, HasSubstr("--at-least"));
+    EXPECT_THAT(told.out, HasSubstr("--key"));
+    const Outcome proven = run({"verify", log, "--key", key, "--at-least", "23"});
+    EXPECT_EQ(proven.exit_code, 0);
+    EXPECT_THAT(proven.out, Not(HasSubstr("not proven")));
+}
+
+TEST_F(AuditTool, AnOlderLogWithItsOlderHeadIsFoundByWhatWasNotedAlone) {
+    const fs::path yesterday = folder / "yesterday";
+    fs::create_directory(yesterday);
+    for (const fs::path& file : {fs::path(log), head_path(log)})
+        fs::copy(file, yesterday / file.filename());
+    write(5);
+    const auto now =
+        nlohmann::json::parse(run({"verify", "--json", log}).out)["last_sequence"].get<std::uint64_t>();
+    for (const fs::path& file : {fs::path(log), head_path(log)}) {
+        fs::copy_file(yesterday / file.filename(), file, fs::copy_options::overwrite_existing);
+    }
+    const Outcome put_back = run({"verify", log});
+    EXPECT_EQ(put_back.exit_code, 0);
+    EXPECT_THAT(put_back.out,
+                HasSubstr("an older log that was put back with its older head looks just like this"));
+    EXPECT_EQ(run({"verify", log, "--at-least", std::to_string(now)}).exit_code, 1);
 }
 
 TEST_F(AuditTool, VerifiesACopyUnderAnotherName) {
@@ -283,6 +331,63 @@ TEST_F(AuditTool, QueriesByWhatIsAsked) {
     EXPECT_EQ(run({"query", log, "--since", "last week"}).exit_code, 2);
 }
 
+TEST_F(AuditTool, AnActionThatThereIsNotIsAnErrorWithTheList) {
+    for (const char* command : {"query", "tail"}) {
+        const Outcome refused = run({command, log, "--action", "NONSENSE"});
+        EXPECT_EQ(refused.exit_code, 2) << command;
+        EXPECT_THAT(refused.err, HasSubstr("'NONSENSE' is no action"));
+        EXPECT_THAT(refused.err, HasSubstr("connection.accepted, connection.closed, connection.rejected"));
+        EXPECT_EQ(run({command, log, "--action", "login"}).exit_code, 0) << command << ": there is none yet";
+        EXPECT_EQ(run({command, log, "--action", "admin.user_disabled"}).exit_code, 0) << command;
+    }
+}
+
+TEST_F(AuditTool, WhatANewerProgramWritesCanBeAskedFor) {
+    {
+        const auto opened = Log::open(options, system_clock());
+        Record record;
+        record.action = "novelty.seen";
+        ASSERT_TRUE((*opened)->append(record));
+    }
+    EXPECT_THAT(run({"query", log, "--action", "novelty"}).out, HasSubstr("novelty.seen"));
+    EXPECT_EQ(run({"query", log, "--action", "novelty", "--user", "nobody"}).exit_code, 0);
+}
+
+TEST_F(AuditTool, TheTableShowsSessionGroupsRuleAndWhatAnActWasAbout) {
+    {
+        const auto opened = Log::open(options, system_clock());
+        Record accepted;
+        accepted.action = "connection.accepted";
+        accepted.user = "dora";
+        accepted.groups = {"analysts", "dba"};
+        accepted.rule = "group dba";
+        accepted.session_id = "its-session";
+        accepted.connection_id = "its-connection";
+        ASSERT_TRUE((*opened)->append(accepted));
+        Record token;
+        token.action = "admin.token_created";
+        token.extra["postern"]["server"] = {
+            {"kind", "service"}, {"name", "orders-db"}, {"names", {"db1", "db2"}}};
+        token.extra["postern"]["token"] = {{"id", "0123456789ab"}};
+        ASSERT_TRUE((*opened)->append(token));
+        Record revoked;
+        revoked.action = "certificate.revoked";
+        revoked.user = "dora";
+        revoked.certificate_serial = "c0ffee";
+        ASSERT_TRUE((*opened)->append(revoked));
+        Record reloaded;
+        reloaded.action = "config.reloaded";
+        reloaded.extra = {{"file", {{"path", "/etc/postern/gateway.toml"}}}};
+        ASSERT_TRUE((*opened)->append(reloaded));
+    }
+    const std::string out = run({"tail", log, "-n", "4"}).out;
+    EXPECT_THAT(
+        out, HasSubstr("groups=analysts,dba rule=group dba session=its-session connection=its-connection"));
+    EXPECT_THAT(out, HasSubstr("server=service/orders-db(db1,db2) token=0123456789ab"));
+    EXPECT_THAT(out, HasSubstr("serial=c0ffee"));
+    EXPECT_THAT(out, HasSubstr("file=/etc/postern/gateway.toml"));
+}
+
 TEST_F(AuditTool, ShowsATableThatATerminalCanBear) {
     const std::string out = run({"query", log, "--user", "bob"}).out;
     EXPECT_THAT(
@@ -304,6 +409,43 @@ TEST_F(AuditTool, TailShowsTheLastRecords) {
     EXPECT_THAT(out, HasSubstr("session-18"));
     EXPECT_THAT(out, HasSubstr("session-19"));
     EXPECT_THAT(out, Not(HasSubstr("session-17")));
+}
+
+TEST_F(AuditTool, TailReadsNoMoreThanItShows) {
+    // A million records more could stand in front: zeros that take no room on the disk.
+    const std::string content = *read_file(log, 1 << 20);
+    constexpr off_t kFar = off_t{1} << 40;
+    std::FILE* const file = std::fopen(log.c_str(), "r+");
+    ASSERT_EQ(::ftruncate(::fileno(file), 0), 0);
+    ASSERT_EQ(::fseeko(file, kFar, SEEK_SET), 0);
+    ASSERT_EQ(std::fputs(("\n" + content + "{\"half").c_str(), file) >= 0, true);
+    std::fclose(file);
+    const std::string out = run({"tail", log, "-n", "2", "--json"}).out;
+    EXPECT_EQ(std::count(out.begin(), out.end(), '\n'), 2);
+    EXPECT_THAT(out, HasSubstr("session-19"));
+    fs::resize_file(log, 0);
+}
+
+TEST_F(AuditTool, TailShowsLinesOfEveryLengthAcrossItsBlocks) {
+    {
+        const auto opened = Log::open(options, system_clock());
+        for (int i = 0; i < 300; ++i) {
+            Record record;
+            record.action = "connection.closed";
+            record.session_id = "long-" + std::to_string(i);
+            record.message = std::string(static_cast<std::size_t>(i) * 3, 'x');
+            ASSERT_TRUE((*opened)->append(record));
+        }
+    }
+    const auto all = lines();
+    std::string expected;
+    for (const auto& line : all) {
+        if (line.find("\"checkpoint\"") == std::string::npos) expected += line + "\n";
+    }
+    EXPECT_EQ(run({"tail", log, "-n", "100000", "--json"}).out, expected);
+    std::ofstream(log, std::ios::app) << std::string(200000, 'y') << "\n";
+    const std::string last = run({"tail", log, "-n", "1", "--json"}).out;
+    EXPECT_THAT(last, HasSubstr("long-299")) << "a line that no record is has no end to it";
 }
 
 TEST_F(AuditTool, TailFollowsThroughARotation) {
