@@ -1,6 +1,14 @@
 #include "ca-service/password.hpp"
 
+#include <unictype.h>
+#include <uninorm.h>
+#include <unistr.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <new>
 #include <stdexcept>
+#include <utility>
 
 #include <argon2.h>
 #include <fmt/format.h>
@@ -16,8 +24,50 @@ constexpr std::size_t kHashBytes = 32;
 
 }  // namespace
 
-Result<void> check_new_password(const Secret& password) {
-    const std::size_t size = password.reveal().size();
+Result<Secret> prepare_password(const Secret& password) {
+    const std::string_view typed = password.reveal();
+    std::string mapped;
+    // No copy of it stays behind where it grew.
+    mapped.reserve(typed.size() + 1);
+    const auto* at = reinterpret_cast<const std::uint8_t*>(typed.data());
+    for (std::size_t left = typed.size(); left > 0;) {
+        ucs4_t character = 0;
+        const int length = ::u8_mbtoucr(&character, at, left);
+        const bool is_control =
+            length > 0 && ::uc_is_general_category_withtable(character, UC_CATEGORY_MASK_Cc);
+        if (length <= 0 || is_control) {
+            const Secret wiped(std::move(mapped));
+            return Failure{Code::malformed_request, is_control ? "the password holds a control character"
+                                                               : "the password is not UTF-8"};
+        }
+        if (::uc_is_general_category_withtable(character, UC_CATEGORY_MASK_Zs)) {
+            mapped += ' ';
+        } else {
+            mapped.append(reinterpret_cast<const char*>(at), static_cast<std::size_t>(length));
+        }
+        at += length;
+        left -= static_cast<std::size_t>(length);
+    }
+    const Secret before(std::move(mapped));
+    std::size_t size = 0;
+    std::uint8_t* const composed =
+        ::u8_normalize(UNINORM_NFC, reinterpret_cast<const std::uint8_t*>(before.reveal().data()),
+                       before.reveal().size(), nullptr, &size);
+    if (composed == nullptr) {
+        throw std::bad_alloc();
+    }
+    Secret prepared(std::string_view(reinterpret_cast<const char*>(composed), size));
+    ::explicit_bzero(composed, size);
+    std::free(composed);
+    return prepared;
+}
+
+Result<Secret> check_new_password(const Secret& password) {
+    auto prepared = prepare_password(password);
+    if (!prepared) {
+        return prepared;
+    }
+    const std::size_t size = prepared->reveal().size();
     if (size < kLeastPasswordBytes) {
         return Failure{Code::malformed_request,
                        fmt::format("the password has fewer than {} characters", kLeastPasswordBytes)};
@@ -26,10 +76,7 @@ Result<void> check_new_password(const Secret& password) {
         return Failure{Code::malformed_request,
                        fmt::format("the password is longer than {} bytes", kMostPasswordBytes)};
     }
-    if (password.reveal().find('\0') != std::string_view::npos) {
-        return Failure{Code::malformed_request, "the password holds a NUL byte"};
-    }
-    return {};
+    return prepared;
 }
 
 PasswordHasher::PasswordHasher(PasswordCost cost)

@@ -20,8 +20,14 @@ struct PasswordCost {
 inline constexpr std::size_t kLeastPasswordBytes = 8;
 inline constexpr std::size_t kMostPasswordBytes = 1024;
 
-/// Code::malformed_request, with what is wrong as detail, for a password that nobody should set.
-Result<void> check_new_password(const Secret& password);
+/// The one form of a password that keyboards and systems spell in several ways (RFC 8265, OpaqueString):
+/// composed characters (NFC), and a plain blank for each other blank of Unicode. Case and width stay.
+/// Code::malformed_request for what is not UTF-8, or holds control characters.
+Result<Secret> prepare_password(const Secret& password);
+
+/// The prepared password. Code::malformed_request, with what is wrong as detail, for one that nobody should
+/// set.
+Result<Secret> check_new_password(const Secret& password);
 
 /// Immutable and thread-safe.
 class PasswordHasher {

@@ -14,6 +14,13 @@ if(NOT POSTERN_FUZZ)
     pkg_check_modules(systemd REQUIRED IMPORTED_TARGET libsystemd)
     pkg_check_modules(argon2 REQUIRED IMPORTED_TARGET libargon2)
 
+    # GNU libunistring has neither a CMake package nor a file for pkg-config.
+    find_path(UNISTRING_INCLUDE_DIR uninorm.h REQUIRED)
+    find_library(UNISTRING_LIBRARY unistring REQUIRED)
+    add_library(unistring INTERFACE)
+    target_include_directories(unistring SYSTEM INTERFACE ${UNISTRING_INCLUDE_DIR})
+    target_link_libraries(unistring INTERFACE ${UNISTRING_LIBRARY})
+
     # Debian's SOCI carries no CMake package.
     find_path(SOCI_INCLUDE_DIR soci/soci.h REQUIRED)
     find_library(SOCI_CORE_LIBRARY soci_core REQUIRED)

@@ -52,8 +52,10 @@ int check_config(const Options& options) {
 
 /// From --token, --token-file, standard input, or the person at the terminal.
 Result<Secret> read_token(Options& options) {
-    return options.token.empty() ? read_secret_line(options.token_file, "Token: ")
-                                 : Result<Secret>(Secret(std::move(options.token)));
+    if (options.token.empty()) {
+        return read_secret(options.token_file, "Token: ", SecretKind::token);
+    }
+    return secret_of(Secret(std::move(options.token)), SecretKind::token, "--token");
 }
 
 int enroll_command(Options& options) {

@@ -32,9 +32,17 @@ Result<Verified> verify(Ca& ca, store::Database& database, const LoginBody& body
         verified.user = std::move(*user);
     }
     const std::string hash = verified.user ? verified.user->password_hash : "";
-    verified.password_matches = ca.passwords.verify(hash, body.password);
-    if (verified.password_matches && ca.passwords.needs_rehash(hash)) {
-        verified.renewed_hash = ca.passwords.hash(body.password);
+    const auto prepared = prepare_password(body.password);
+    const Secret& password = prepared ? *prepared : body.password;
+    verified.password_matches = ca.passwords.verify(hash, password);
+    bool is_outdated = ca.passwords.needs_rehash(hash);
+    if (!verified.password_matches && password.reveal() != body.password.reveal()) {
+        // It may have been set, as it was typed, before passwords were prepared.
+        verified.password_matches = ca.passwords.verify(hash, body.password);
+        is_outdated = true;
+    }
+    if (verified.password_matches && is_outdated) {
+        verified.renewed_hash = ca.passwords.hash(password);
     }
     return verified;
 }

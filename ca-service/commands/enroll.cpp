@@ -194,13 +194,13 @@ Ending not_written(const Failure& failure) {
 /// What was said on the command line counts before the environment, which may hold another one's.
 Result<Secret> read_token(const EnrollOptions& options) {
     if (!options.token.empty()) {
-        return Secret(std::string_view(options.token));
+        return secret_of(Secret(std::string_view(options.token)), SecretKind::token, "--token");
     }
     const char* const given = std::getenv("POSTERN_TOKEN");
-    if (options.token_file.empty() && given != nullptr && *given != '\0') {
-        return Secret(std::string_view(given));
+    if (options.token_file.empty() && given != nullptr) {
+        return secret_of(Secret(std::string_view(given)), SecretKind::token, "POSTERN_TOKEN");
     }
-    return read_secret_line(options.token_file, "Token: ");
+    return read_secret(options.token_file, "Token: ", SecretKind::token);
 }
 
 Outcome<void> enroll(const EnrollOptions& options) {

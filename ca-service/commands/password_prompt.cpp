@@ -10,24 +10,26 @@
 namespace postern::ca::commands {
 
 Outcome<Secret> read_new_password(const std::string& user, bool is_from_stdin) {
-    const auto password = is_from_stdin ? read_secret_line(STDIN_FILENO)
-                                        : ask_secret_line(fmt::format("New password for {}: ", user));
+    const auto password = is_from_stdin
+                              ? read_secret_input(SecretKind::password)
+                              : ask_secret(fmt::format("New password for {}: ", user), SecretKind::password);
     if (!password) {
         return Ending{Exit::failed, fmt::format("no password was given: {}", password.error().detail),
                       "type one, or pipe it in with --password-stdin"};
     }
     if (!is_from_stdin) {
-        const auto again = ask_secret_line("The same again: ");
+        const auto again = ask_secret("The same again: ", SecretKind::password);
         if (!again || password->reveal() != again->reveal()) {
             return Ending{Exit::failed, "the two passwords differ", "run the command again"};
         }
     }
-    if (auto checked = check_new_password(*password); !checked) {
+    auto checked = check_new_password(*password);
+    if (!checked) {
         return Ending{
             Exit::failed, checked.error().detail,
             fmt::format("use at least {} characters; several words are a good choice", kLeastPasswordBytes)};
     }
-    return *password;
+    return std::move(*checked);
 }
 
 }  // namespace postern::ca::commands

@@ -24,7 +24,6 @@ namespace {
 using control::text_in;
 using nlohmann::json;
 
-constexpr std::size_t kMostPasswordFile = 4096;
 /// Of a person who mistypes the password; then the command ends.
 constexpr int kMostAttempts = 3;
 
@@ -51,16 +50,7 @@ Result<Secret> password_from(const std::filesystem::path& file) {
     if (auto checked = check_private(file); !checked) {
         return checked.error();
     }
-    auto text = read_file(file, kMostPasswordFile);
-    if (!text) {
-        return text.error();
-    }
-    std::string line = text->substr(0, text->find('\n'));
-    explicit_bzero(text->data(), text->size());
-    if (line.ends_with('\r')) {
-        line.pop_back();
-    }
-    return Secret(std::move(line));
+    return read_secret_file(file, SecretKind::password);
 }
 
 // While a person thinks, the agent may have something to tell, and the command may be ended.
@@ -95,11 +85,15 @@ Outcome<Secret> ask_secret(const WaitForInput& wait, const LoginOptions& options
     const auto file = password_file(options);
     Result<Secret> secret = Failure{Code::config_invalid, fmt::format("the login needs: {}", label)};
     if (is_password && options.takes_password_from_stdin) {
-        secret = read_secret_line(STDIN_FILENO, wait);
+        secret = read_secret_input(SecretKind::password, wait);
     } else if (is_password && !file.empty()) {
         secret = password_from(file);
     } else if (!options.is_non_interactive) {
         secret = ask_secret_line(label + ": ", wait);
+        // An empty answer is asked for again.
+        if (secret && !secret->is_empty()) {
+            secret = secret_of(*secret, SecretKind::password, "what was typed");
+        }
     }
     if (!secret) {
         return Refusal{secret.error().code,

@@ -1,13 +1,16 @@
 #include "base/secret_line.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <string>
 #include <utility>
 
@@ -131,30 +134,116 @@ Result<Secret> ask_secret_line(std::string_view question, const WaitForInput& wa
     return line;
 }
 
-Result<Secret> read_secret_line(const std::filesystem::path& file, std::string_view question) {
-    Result<Secret> line = Failure{};
-    if (!file.empty()) {
-        auto content = read_file(file, kLongestLine);
-        if (!content) {
-            return content.error();
+namespace {
+
+constexpr std::chrono::seconds kPipePatience{30};
+
+/// RFC 3629: no overlong forms, no surrogates, nothing beyond U+10FFFF.
+bool is_utf8(std::string_view text) {
+    for (std::size_t i = 0; i < text.size();) {
+        const auto byte = [&](std::size_t at) {
+            return at < text.size() ? static_cast<unsigned char>(text[at]) : 0U;
+        };
+        const unsigned first = byte(i);
+        const std::size_t more = first < 0x80                    ? 0
+                                 : first >= 0xc2 && first < 0xe0 ? 1
+                                 : (first & 0xf0U) == 0xe0       ? 2
+                                                                 : 3;
+        const bool is_first = first < 0x80 || (first >= 0xc2 && first <= 0xf4);
+        const bool is_overlong =
+            (first == 0xe0 && byte(i + 1) < 0xa0) || (first == 0xf0 && byte(i + 1) < 0x90);
+        const bool is_beyond =
+            (first == 0xed && byte(i + 1) >= 0xa0) || (first == 0xf4 && byte(i + 1) >= 0x90);
+        if (!is_first || is_overlong || is_beyond) {
+            return false;
         }
-        const Secret whole(std::move(*content));
-        const std::string_view text = whole.reveal();
-        line = Secret(text.substr(0, text.find('\n')));
-    } else {
-        line = ::isatty(STDIN_FILENO) == 1 ? ask_secret_line(question) : read_secret_line(STDIN_FILENO);
+        for (std::size_t k = 1; k <= more; ++k) {
+            if ((byte(i + k) & 0xc0U) != 0x80U) {
+                return false;
+            }
+        }
+        i += more + 1;
+    }
+    return true;
+}
+
+}  // namespace
+
+Result<Secret> secret_of(const Secret& line, SecretKind kind, std::string_view source) {
+    std::string_view text = line.reveal();
+    if (text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff")) {
+        return Failure{Code::config_invalid, fmt::format("{} is in UTF-16: write it as UTF-8", source)};
+    }
+    if (text.starts_with("\xef\xbb\xbf")) {
+        text.remove_prefix(3);
+    }
+    text = text.substr(0, text.find('\n'));
+    if (text.ends_with('\r')) {
+        text.remove_suffix(1);
+    }
+    if (kind == SecretKind::token) {
+        constexpr std::string_view kBlanks = " \t\r";
+        text.remove_prefix(std::min(text.find_first_not_of(kBlanks), text.size()));
+        text = text.substr(0, text.find_last_not_of(kBlanks) + 1);
+    }
+    if (text.empty()) {
+        return Failure{Code::config_invalid, fmt::format("{} is empty", source)};
+    }
+    if (!is_utf8(text) || text.find('\0') != std::string_view::npos) {
+        return Failure{Code::config_invalid, fmt::format("{} is not UTF-8 text", source)};
+    }
+    return Secret(text);
+}
+
+Result<Secret> read_secret_file(const std::filesystem::path& file, SecretKind kind) {
+    // A pipe whose writer has not come yet must not hold open(2) up.
+    const UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+    struct stat info {};
+    if (!fd || ::fstat(fd.get(), &info) != 0) {
+        return io_failure("cannot open", file);
+    }
+    if (!S_ISREG(info.st_mode) && !S_ISFIFO(info.st_mode)) {
+        return Failure{Code::io_failed, fmt::format("{} is neither a file nor a pipe", file.string())};
+    }
+    bool is_in_time = true;
+    const auto until = std::chrono::steady_clock::now() + kPipePatience;
+    const auto line = read_secret_line(fd.get(), [&](int descriptor) {
+        const auto left =
+            std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+        pollfd readable{descriptor, POLLIN, 0};
+        is_in_time = ::poll(&readable, 1, static_cast<int>(std::max<std::int64_t>(left.count(), 0))) > 0;
+        return is_in_time;
+    });
+    if (!line && line.error().code == Code::cancelled) {
+        return Failure{Code::timed_out, fmt::format("nothing came through {}", file.string())};
     }
     if (!line && line.error().code != Code::end_of_stream) {
         return line;
     }
-    const std::string_view text = line ? line->reveal() : std::string_view();
-    const std::size_t begin = text.find_first_not_of(" \t\r");
-    if (begin == std::string_view::npos) {
-        return Failure{Code::config_invalid, file.empty() ? std::string("nothing came on standard input")
-                                                          : fmt::format("{} is empty", file.string())};
+    return secret_of(line ? *line : Secret(), kind, file.string());
+}
+
+Result<Secret> read_secret_input(SecretKind kind, const WaitForInput& wait) {
+    const auto line = read_secret_line(STDIN_FILENO, wait);
+    if (!line && line.error().code != Code::end_of_stream) {
+        return line;
     }
-    const std::size_t end = text.find_last_not_of(" \t\r") + 1;
-    return Secret(text.substr(begin, end - begin));
+    if (!line || line->is_empty()) {
+        return Failure{Code::config_invalid, "nothing came on standard input"};
+    }
+    return secret_of(*line, kind, "what came on standard input");
+}
+
+Result<Secret> ask_secret(std::string_view question, SecretKind kind, const WaitForInput& wait) {
+    const auto line = ask_secret_line(question, wait);
+    return line ? secret_of(*line, kind, "what was typed") : line;
+}
+
+Result<Secret> read_secret(const std::filesystem::path& file, std::string_view question, SecretKind kind) {
+    if (!file.empty()) {
+        return read_secret_file(file, kind);
+    }
+    return ::isatty(STDIN_FILENO) == 1 ? ask_secret(question, kind) : read_secret_input(kind);
 }
 
 }  // namespace postern

@@ -13,6 +13,8 @@
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -259,12 +261,74 @@ TEST_F(FileTest, BatchTakesNoFolderForAFile) {
     EXPECT_TRUE(std::filesystem::is_empty(folder_ / "folder"));
 }
 
-TEST_F(FileTest, SecretLineIsTheFirstWithoutBlanks) {
-    ASSERT_TRUE(write_file(folder_ / "token", " the-token\r\n\nand what it is good for\n", 0600));
-    EXPECT_EQ(read_secret_line(folder_ / "token", "").value().reveal(), "the-token");
-    ASSERT_TRUE(write_file(folder_ / "token", "\nthe-token", 0600));
-    EXPECT_EQ(read_secret_line(folder_ / "token", "").error().code, Code::config_invalid);
-    EXPECT_EQ(read_secret_line(folder_ / "absent", "").error().code, Code::not_found);
+/// What each way of giving it makes of it: the secret, or the failure in brackets.
+std::string made_of(const Result<Secret>& secret) {
+    return secret ? std::string(secret->reveal()) : "[" + secret.error().detail + "]";
+}
+
+TEST_F(FileTest, ASecretIsReadTheSameFromFilePipeInputAndEnvironment) {
+    struct Case {
+        std::string given;
+        std::string token;
+        std::string password;
+    };
+    const std::vector<Case> cases{
+        {"plain", "plain", "plain"},
+        {"line\n", "line", "line"},
+        {"windows\r\n", "windows", "windows"},
+        {"\xef\xbb\xbfmarked\n", "marked", "marked"},
+        {" blanks around \t\n", "blanks around", " blanks around \t"},
+        {"first\nand what it is good for\n", "first", "first"},
+        {"caf\xc3\xa9\n", "caf\xc3\xa9", "caf\xc3\xa9"},
+        {"caf\xe9\n", "[X is not UTF-8 text]", "[X is not UTF-8 text]"},
+        {std::string("a\0b\n", 4), "[X is not UTF-8 text]", "[X is not UTF-8 text]"},
+        {"\xff\xfe"
+         "a\n",
+         "[X is in UTF-16: write it as UTF-8]", "[X is in UTF-16: write it as UTF-8]"},
+        {"\xc0\x80", "[X is not UTF-8 text]", "[X is not UTF-8 text]"},
+        {"\xed\xa0\x80", "[X is not UTF-8 text]", "[X is not UTF-8 text]"},
+        {"", "[X is empty]", "[X is empty]"},
+        {"\n", "[X is empty]", "[X is empty]"},
+        {"\xef\xbb\xbf\r\n", "[X is empty]", "[X is empty]"},
+        {" \t\n", "[X is empty]", " \t"},
+    };
+    const auto named = [](std::string text, const std::string& source) {
+        const auto at = text.find("[X ");
+        return at == std::string::npos ? text : text.replace(at + 1, 1, source);
+    };
+    for (const Case& given : cases) {
+        for (const SecretKind kind : {SecretKind::token, SecretKind::password}) {
+            const std::string expected = kind == SecretKind::token ? given.token : given.password;
+            const auto file = folder_ / "secret";
+            ASSERT_TRUE(write_file(file, given.given, 0600));
+            EXPECT_EQ(made_of(read_secret_file(file, kind)), named(expected, file.string()));
+            int ends[2] = {-1, -1};
+            ASSERT_EQ(::pipe(ends), 0);
+            ASSERT_EQ(::write(ends[1], given.given.data(), given.given.size()), ssize_t(given.given.size()));
+            ::close(ends[1]);
+            const std::string pipe = fmt::format("/dev/fd/{}", ends[0]);
+            EXPECT_EQ(made_of(read_secret_file(pipe, kind)), named(expected, pipe));
+            ::close(ends[0]);
+            EXPECT_EQ(made_of(secret_of(Secret(std::string_view(given.given)), kind, "TOKEN")),
+                      named(expected, "TOKEN"));
+        }
+    }
+    EXPECT_EQ(read_secret_file(folder_ / "absent", SecretKind::token).error().code, Code::not_found);
+    EXPECT_EQ(read_secret_file(folder_, SecretKind::token).error().code, Code::io_failed);
+    ASSERT_TRUE(write_file(folder_ / "long", std::string(5000, 'x'), 0600));
+    EXPECT_EQ(read_secret_file(folder_ / "long", SecretKind::token).error().code, Code::request_too_large);
+}
+
+TEST_F(FileTest, ANamedPipeIsWaitedFor) {
+    const auto pipe = folder_ / "pipe";
+    ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+    std::thread writer([&] {
+        const int fd = ::open(pipe.c_str(), O_WRONLY | O_CLOEXEC);
+        EXPECT_EQ(::write(fd, "secret\n", 7), 7);
+        ::close(fd);
+    });
+    EXPECT_EQ(made_of(read_secret_file(pipe, SecretKind::password)), "secret");
+    writer.join();
 }
 
 /// The exit code of a process whose standard output is that file, after it has printed so many bytes.
@@ -299,7 +363,7 @@ public:
     AtTheQuestion() {
         child_ = ::forkpty(&terminal_, nullptr, nullptr, nullptr);
         if (child_ == 0) {
-            const auto secret = read_secret_line({}, "Token: ");
+            const auto secret = read_secret({}, "Token: ", SecretKind::token);
             ::_exit(secret ? static_cast<int>(secret->reveal().size()) : 99);
         }
         while (shown_.find("Token: ") == shown_.npos && read()) {

@@ -96,5 +96,21 @@ TEST(NewPassword, HasAtLeastEightCharacters) {
     EXPECT_FALSE(check_new_password(Secret(std::string(2000, 'x'))));
 }
 
+TEST(Password, IsOneTextHoweverItIsSpelt) {
+    const auto prepared = [](std::string_view text) {
+        const auto made = prepare_password(secret(text));
+        return made ? std::string(made->reveal()) : made.error().detail;
+    };
+    EXPECT_EQ(prepared("cafe\xcc\x81-secret"), "caf\xc3\xa9-secret") << "e and its accent, composed";
+    EXPECT_EQ(prepared("caf\xc3\xa9-secret"), "caf\xc3\xa9-secret");
+    EXPECT_EQ(prepared("two\xc2\xa0words\xe3\x80\x80here"), "two words here") << "blanks of any width";
+    EXPECT_EQ(prepared("\xef\xbc\xa1\xc4\xb0 Stays"), "\xef\xbc\xa1\xc4\xb0 Stays") << "width and case stay";
+    EXPECT_EQ(prepared(""), "");
+    EXPECT_EQ(prepared("caf\xe9-secret"), "the password is not UTF-8");
+    EXPECT_EQ(prepared("tab\tulator"), "the password holds a control character");
+    EXPECT_EQ(prepared(std::string_view("nul\0byte", 8)), "the password holds a control character");
+    EXPECT_FALSE(check_new_password(secret("caf\xe9-secret")));
+}
+
 }  // namespace
 }  // namespace postern::ca
