@@ -10,6 +10,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "audit/log_folder.hpp"
 #include "audit/log_state.hpp"
 
 namespace postern::audit {
@@ -17,6 +18,11 @@ namespace postern::audit {
 namespace asio = boost::asio;
 
 Result<std::unique_ptr<Log>> Log::open(LogOptions options, Clock clock) {
+    for (const std::filesystem::path& file : {options.file, options.key_file}) {
+        if (auto checked = check_folder_of(file); !checked) {
+            return checked.error();
+        }
+    }
     auto key = load_or_make_key(options.key_file);
     if (!key) {
         return key.error();
@@ -148,6 +154,16 @@ Result<void> Log::reopen() {
         return {};
     }
     return state_->file.reopen();
+}
+
+Result<void> Log::rotate() {
+    std::unique_lock guard(state_->mutex);
+    return state_->is_shared() ? state_->rotate_shared() : state_->rotate_on_thread(guard);
+}
+
+void Log::set_rotate_bytes(std::uint64_t bytes) {
+    const std::lock_guard guard(state_->mutex);
+    state_->file.set_rotate_bytes(bytes);
 }
 
 }  // namespace postern::audit

@@ -32,13 +32,18 @@ enum class Sharing {
     shared,
 };
 
+/// A file that has grown so far is closed, unless something else is said; and what may be said.
+inline constexpr std::uint64_t kRotateBytes = 256ULL << 20;
+inline constexpr std::uint64_t kLeastRotateBytes = 64ULL << 10;
+inline constexpr std::uint64_t kMostRotateBytes = 1ULL << 40;
+
 struct LogOptions {
     std::filesystem::path file;
     /// Signs checkpoints; made by `load_or_make_key`.
     std::filesystem::path key_file;
     Durability durability = Durability::write;
     Sharing sharing = Sharing::exclusive;
-    std::uint64_t rotate_bytes = 256ULL << 20;
+    std::uint64_t rotate_bytes = kRotateBytes;
     std::uint64_t records_per_checkpoint = 1000;
     /// Records that are followed by no other for so long are signed as well; without pause, after ten times
     /// that.
@@ -70,6 +75,11 @@ public:
     boost::asio::awaitable<Result<void>> async_append(Record record);
     /// Reopens the file after an outside rotation (SIGHUP).
     Result<void> reopen();
+    /// Closes the file now, as when it has grown to rotate_bytes, and goes on in a new one. Blocking; does
+    /// nothing to a file without a record of its own. Code::audit_unavailable.
+    Result<void> rotate();
+    /// From the next append on.
+    void set_rotate_bytes(std::uint64_t bytes);
 
 private:
     struct State;

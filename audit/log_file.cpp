@@ -82,7 +82,6 @@ Result<void> LogFile::publish_key() {
     if (auto written = write_file(path, pem + *own, 0644); !written) {
         return unavailable(written.error().detail);
     }
-    hand_to_folder_owner(path);
     return {};
 }
 
@@ -227,7 +226,6 @@ Result<void> LogFile::begin_log() {
     if (auto written = write_file(head_path(options_.file), *head, kLogMode); !written) {
         return unavailable(written.error().detail);
     }
-    hand_to_folder_owner(head_path(options_.file));
     previous_file_.clear();
     if (auto created = create(); !created) {
         return created.error();
@@ -269,7 +267,6 @@ Result<void> LogFile::create() {
             return unavailable(fmt::format("cannot create it: {}", std::strerror(errno)));
         }
         ::fchmod(file_->get(), kLogMode);
-        hand_to_folder_owner(options_.file);
     }
     size_ = 0;
     needs_first_record_ = true;
@@ -425,7 +422,6 @@ Result<void> LogFile::end_settlement(const Settlement& settlement) const {
             // It stays behind, which is safe; the next checkpoint tries again.
             spdlog::warn("event=audit.head file={} reason={}", path.string(), written.error().detail);
         }
-        hand_to_folder_owner(path);
     }
     return {};
 }

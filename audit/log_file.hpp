@@ -55,6 +55,9 @@ public:
     std::uint64_t unsigned_records() const noexcept { return unsigned_records_; }
     bool has_unsettled_head() const noexcept { return has_unsettled_head_; }
     bool is_due_for_rotation() const noexcept { return size_ >= options_.rotate_bytes; }
+    /// More than the record that every file begins with.
+    bool has_records_of_its_own() const noexcept { return sequence_ > first_sequence_; }
+    void set_rotate_bytes(std::uint64_t bytes) noexcept { options_.rotate_bytes = bytes; }
     /// The lines written since the last call, for copies; none unless copies are wanted.
     std::vector<std::string> take_written() { return std::exchange(written_, {}); }
 

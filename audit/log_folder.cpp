@@ -8,8 +8,8 @@
 #include <cstring>
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
+#include "base/trusted_path.hpp"
 #include "base/unique_fd.hpp"
 
 namespace postern::audit {
@@ -24,13 +24,12 @@ fs::path folder_of(const fs::path& file) {
 
 }  // namespace
 
-void hand_to_folder_owner(const fs::path& file) noexcept {
-    struct stat folder {};
-    if (::geteuid() == 0 && ::stat(folder_of(file).c_str(), &folder) == 0 && folder.st_uid != 0) {
-        if (::lchown(file.c_str(), folder.st_uid, folder.st_gid) != 0) {
-            spdlog::warn("event=audit.chown file={} reason={}", file.string(), std::strerror(errno));
-        }
+Result<void> check_folder_of(const fs::path& file) {
+    auto checked = check_only_root_decides(folder_of(file));
+    if (!checked && checked.error().code != Code::not_found) {
+        return Failure{Code::audit_unavailable, fmt::format("{}: {}", file.string(), checked.error().detail)};
     }
+    return {};
 }
 
 Result<void> sync_folder_of(const fs::path& file) {

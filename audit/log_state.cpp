@@ -1,6 +1,7 @@
 #include "audit/log_state.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include <spdlog/spdlog.h>
 
@@ -83,6 +84,50 @@ Result<void> Log::State::append_shared(std::span<const Record> records) {
     return result;
 }
 
+Result<void> Log::State::rotate_shared() {
+    if (broken) {
+        return *broken;
+    }
+    if (auto acquired = writer_lock.acquire(kLockPatience, options.program); !acquired) {
+        return acquired;
+    }
+    auto rotated = file.refresh();
+    if (rotated && file.has_records_of_its_own()) {
+        rotated = file.rotate();
+        if (rotated) {
+            note_lines();
+        }
+    }
+    writer_lock.release();
+    return rotated;
+}
+
+/// The thread that settles rotates, too: a head that it is writing must not come behind a newer one.
+Result<void> Log::State::rotate_on_thread(std::unique_lock<std::mutex>& guard) {
+    rotation.reset();
+    wants_rotation = true;
+    wake.notify_one();
+    if (!has_rotated.wait_for(guard, kRotationPatience, [this] { return rotation.has_value(); })) {
+        return Failure{Code::audit_unavailable, "the disk did not take the rotation in time"};
+    }
+    return *rotation;
+}
+
+/// On the thread of an exclusive log, when it is due or wanted.
+void Log::State::rotate_now() {
+    const bool is_needed = file.is_due_for_rotation() || file.has_records_of_its_own();
+    const auto rotated = broken ? Result<void>(*broken) : is_needed ? file.rotate() : Result<void>();
+    if (rotated && is_needed) {
+        note_lines();
+    } else if (!rotated) {
+        spdlog::error("event=audit.rotate reason={}", rotated.error().detail);
+    }
+    if (std::exchange(wants_rotation, false)) {
+        rotation = rotated;
+        has_rotated.notify_all();
+    }
+}
+
 /// Appends now; `done` is called from the thread once the record is on the disk. When this fails, `done` is
 /// not called.
 Result<void> Log::State::append_then(std::span<const Record> records, Done done) {
@@ -128,7 +173,7 @@ steady_clock::time_point Log::State::next_checkpoint() const {
 }
 
 bool Log::State::has_work() const {
-    return is_stopping || !waiters.empty() || file.has_unsettled_head() ||
+    return is_stopping || wants_rotation || !waiters.empty() || file.has_unsettled_head() ||
            (!is_shared() && file.is_due_for_rotation() && !broken);
 }
 
@@ -146,12 +191,9 @@ void Log::State::run() {
         if (!waiters.empty() || file.has_unsettled_head()) {
             settle(guard);
         }
-        if (!is_shared() && file.is_due_for_rotation() && !broken) {
-            const auto rotated = file.rotate();
-            if (rotated) {
-                note_lines();
-            } else {
-                spdlog::error("event=audit.rotate reason={}", rotated.error().detail);
+        if (wants_rotation || (!is_shared() && file.is_due_for_rotation() && !broken)) {
+            rotate_now();
+            if (file.is_due_for_rotation()) {
                 wake.wait_for(guard, options.checkpoint_after);
             }
         }

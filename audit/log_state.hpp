@@ -26,6 +26,8 @@ namespace postern::audit {
 /// so that records behind each other do not each wait anew for one that holds the log for good.
 inline constexpr std::chrono::seconds kLockPatience{5};
 inline constexpr std::chrono::milliseconds kLockPatienceInVain{50};
+/// How long a rotation that was asked for may take: it waits for the disk.
+inline constexpr std::chrono::seconds kRotationPatience{30};
 
 using Done = std::function<void(Result<void>)>;
 
@@ -53,6 +55,9 @@ struct Log::State {
     Result<void> append_exclusive(const Record& record);
     Result<void> append_shared(std::span<const Record> records);
     Result<void> append_then(std::span<const Record> records, Done done);
+    Result<void> rotate_shared();
+    Result<void> rotate_on_thread(std::unique_lock<std::mutex>& guard);
+    void rotate_now();
     void append_job(const Record& record, Done done);
     void note_lines();
     void run();
@@ -76,6 +81,10 @@ struct Log::State {
     std::optional<Failure> broken;
     bool is_failing = false;
     bool is_stopping = false;
+    /// Somebody waits for a rotation, and what became of it.
+    bool wants_rotation = false;
+    std::optional<Result<void>> rotation;
+    std::condition_variable has_rotated;
     std::thread thread;
     /// Of a shared log: one thread, on which append_job() waits for other processes. Not guarded.
     std::optional<boost::asio::thread_pool> appender;

@@ -109,7 +109,6 @@ Result<std::string> keep_torn_aside(const fs::path& file, int fd, std::uint64_t 
     if (auto written = write_file(aside, bytes, kLogMode); !written) {
         return unavailable(file, written.error().detail);
     }
-    hand_to_folder_owner(aside);
     if (::ftruncate(fd, static_cast<off_t>(offset)) != 0) {
         return unavailable(file,
                            fmt::format("its torn last line cannot be cut off: {}", std::strerror(errno)));

@@ -27,7 +27,6 @@ Result<WriterLock> WriterLock::open(const fs::path& log) {
         return Failure{Code::audit_unavailable,
                        fmt::format("cannot open {}: {}", path.string(), std::strerror(errno))};
     }
-    hand_to_folder_owner(path);
     return WriterLock(std::move(fd), log);
 }
 

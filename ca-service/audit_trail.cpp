@@ -1,16 +1,17 @@
 #include "ca-service/audit_trail.hpp"
 
 #include <pwd.h>
-#include <unistd.h>
 
 #include <cstdlib>
+
+#include "base/folder_owner.hpp"
 
 namespace postern::ca {
 
 Actor Actor::local_administrator() {
     Actor actor;
-    actor.claims["uid"] = ::getuid();
-    if (const passwd* account = ::getpwuid(::getuid()); account != nullptr) {
+    actor.claims["uid"] = invoking_user();
+    if (const passwd* account = ::getpwuid(invoking_user()); account != nullptr) {
         actor.claims["account"] = account->pw_name;
     }
     if (const char* sudo_user = std::getenv("SUDO_USER"); sudo_user != nullptr) {

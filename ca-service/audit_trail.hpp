@@ -21,7 +21,7 @@ struct Actor {
     /// postern.claimed.*: the administrator's uid and names.
     nlohmann::json claims;
 
-    /// The account that runs this process, and the one that sudo names.
+    /// The account that started this process, and the one that sudo names.
     static Actor local_administrator();
 };
 

@@ -59,11 +59,14 @@ void read_ca(config::Table table, Config& out) {
 }
 
 void read_audit(config::Table table, const std::filesystem::path& directory, Config& out) {
-    out.audit_file = table.optional_path("file").value_or(directory / "audit.jsonl");
-    out.audit_key = table.optional_path("key").value_or(directory / "audit.key");
+    out.audit_file = table.optional_path("file", directory).value_or(directory / "audit.jsonl");
+    out.audit_key = table.optional_path("key", directory).value_or(directory / "audit.key");
     out.audit_durability = table.choice("durability", "write", {"write", "sync"}) == "sync"
                                ? audit::Durability::sync
                                : audit::Durability::write;
+    out.audit_rotate_bytes = static_cast<std::uint64_t>(
+        table.integer("rotate_bytes", std::int64_t{audit::kRotateBytes},
+                      std::int64_t{audit::kLeastRotateBytes}, std::int64_t{audit::kMostRotateBytes}));
 }
 
 void read_limits(config::Table table, Config& out) {
@@ -144,6 +147,17 @@ Result<Config> read(config::Document document, const std::filesystem::path& dire
 
 }  // namespace
 
+audit::LogOptions Config::audit_log() const {
+    audit::LogOptions options;
+    options.file = audit_file;
+    options.key_file = audit_key;
+    options.durability = audit_durability;
+    options.sharing = audit::Sharing::shared;
+    options.rotate_bytes = audit_rotate_bytes;
+    options.program = "postern-ca";
+    return options;
+}
+
 Result<Config> Config::load(const std::filesystem::path& file, const std::filesystem::path& directory) {
     auto document = config::Document::load(file);
     if (!document) {
@@ -189,10 +203,13 @@ trust_domain = "{}"
 # crl_url = "https://ca.example.org:7444/v1/crl"
 
 [audit]
+# Relative paths are taken from the CA's folder.
 # file = "audit.jsonl"
 # key = "audit.key"
 # "write": a record survives a crash of this service; "sync": also a power cut.
 # durability = "write"
+# A file of this size is closed and the log goes on in a new one (on SIGUSR1 too). Nothing is ever removed.
+# rotate_bytes = 268435456
 
 [limits]
 # connections = 4096

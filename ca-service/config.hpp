@@ -51,6 +51,10 @@ struct Config {
     std::filesystem::path audit_file;
     std::filesystem::path audit_key;
     audit::Durability audit_durability = audit::Durability::write;
+    std::uint64_t audit_rotate_bytes = audit::kRotateBytes;
+
+    /// What every process that writes the audit log opens it with.
+    audit::LogOptions audit_log() const;
 
     http::HttpsLimits http;
     /// Of strangers, with a record of their own, at once and a minute.
@@ -64,8 +68,8 @@ struct Config {
     std::vector<CatalogueGateway> gateways;
     std::vector<CatalogueService> services;
 
-    /// `directory` is where the audit log is when the file does not say. Code::config_invalid with every
-    /// problem.
+    /// `directory` is where the audit log is when the file does not say, or names no absolute path.
+    /// Code::config_invalid with every problem.
     static Result<Config> load(const std::filesystem::path& file, const std::filesystem::path& directory);
     static Result<Config> parse(std::string_view text, const std::filesystem::path& file,
                                 const std::filesystem::path& directory);

@@ -149,13 +149,7 @@ Result<std::unique_ptr<Service>> Service::start(const ServiceFiles& files, Confi
     if (!authority) {
         return authority.error();
     }
-    audit::LogOptions log_options;
-    log_options.file = config.audit_file;
-    log_options.key_file = config.audit_key;
-    log_options.durability = config.audit_durability;
-    log_options.sharing = audit::Sharing::shared;
-    log_options.program = "postern-ca";
-    auto log = audit::Log::open(std::move(log_options), clock);
+    auto log = audit::Log::open(config.audit_log(), clock);
     if (!log) {
         return with_context("the audit log", log.error());
     }
@@ -226,10 +220,19 @@ Result<void> Service::reload() {
     if (auto reopened = state_->audit->reopen(); !reopened) {
         spdlog::error("event=audit.reopen_failed detail={}", quoted(reopened.error().detail, 512));
     }
+    state_->audit->set_rotate_bytes(config->audit_rotate_bytes);
     state_->ca.refusals.set(config->refusals_recorded);
     state_->ca.settings.set(std::move(*config));
     tick();
     return {};
+}
+
+void Service::rotate_audit_log() {
+    if (auto rotated = state_->audit->rotate(); rotated) {
+        spdlog::info("event=audit.rotated file={}", state_->ca.settings.get()->audit_file.string());
+    } else {
+        spdlog::error("event=audit.not_rotated detail={}", quoted(rotated.error().detail, 512));
+    }
 }
 
 void Service::tick() {

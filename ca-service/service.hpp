@@ -29,6 +29,8 @@ public:
     unsigned short port() const;
     /// Reads the configuration again and puts in force what can change; a bad file keeps the old one.
     Result<void> reload();
+    /// Closes the audit log's file and goes on in a new one, whatever its size. Blocking.
+    void rotate_audit_log();
     /// What is due from time to time: the service's own certificate, tidying the store, a warning each day
     /// where an issuing certificate ends within a month.
     void tick();

@@ -1,6 +1,8 @@
 #include "gateway/admin_commands.hpp"
 
+#include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -18,6 +20,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/result.hpp"
+#include "base/trusted_path.hpp"
 #include "base/unique_fd.hpp"
 #include "gateway/complain.hpp"
 #include "gateway/settings.hpp"
@@ -70,27 +73,61 @@ Answer<std::filesystem::path> socket_of(const std::filesystem::path& config) {
     return *settings->admin_socket;
 }
 
-Answer<UniqueFd> connect(const std::filesystem::path& path) {
-    sockaddr_un name{};
-    name.sun_family = AF_UNIX;
-    if (path.native().size() >= sizeof name.sun_path) {
-        return Trouble{
-            kNotConfigured, fmt::format("{}: the path is too long for a socket", path.string()), {}};
-    }
-    std::memcpy(name.sun_path, path.c_str(), path.native().size());
-    UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    const timeval patience{10, 0};
-    ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-    if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) == 0) {
-        return fd;
-    }
-    const int error = errno;
+Trouble no_connection(const std::filesystem::path& path, int error) {
     const std::string message = fmt::format("{}: {}", path.string(), std::strerror(error));
     if (error == EACCES || error == EPERM) {
         return Trouble{kDenied, message, "only root and the gateway's own user may: try again with sudo"};
     }
     return Trouble{kUnreachable, message, "see that the gateway runs: systemctl status postern-gateway"};
+}
+
+/// The socket itself and not what its name leads to: its folder is the gateway's, which is less than root,
+/// and may not lead root to another program's socket.
+Answer<UniqueFd> find_socket(const std::filesystem::path& path, uid_t& owner) {
+    const auto folder = open_folder(path.parent_path());
+    if (!folder) {
+        return folder.error().code == Code::not_found ? no_connection(path, ENOENT)
+                                                      : Trouble{kDenied, folder.error().detail, {}};
+    }
+    UniqueFd found(::openat(folder->get(), path.filename().c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+    struct stat info {};
+    if (!found || ::fstat(found.get(), &info) != 0) {
+        return no_connection(path, errno);
+    }
+    if (!S_ISSOCK(info.st_mode)) {
+        return Trouble{kDenied, fmt::format("{} is no socket", path.string()),
+                       "see what is there; a gateway that starts makes its socket anew"};
+    }
+    owner = info.st_uid;
+    return found;
+}
+
+Answer<UniqueFd> connect(const std::filesystem::path& path) {
+    uid_t owner = 0;
+    const auto found = find_socket(path, owner);
+    if (!found) {
+        return found.error();
+    }
+    sockaddr_un name{};
+    name.sun_family = AF_UNIX;
+    fmt::format_to_n(name.sun_path, sizeof name.sun_path - 1, "/proc/self/fd/{}", found->get());
+    UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const timeval patience{10, 0};
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) != 0) {
+        return no_connection(path, errno);
+    }
+    ucred peer{};
+    socklen_t size = sizeof peer;
+    if (::getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 ||
+        (peer.uid != 0 && peer.uid != owner)) {
+        return Trouble{kDenied,
+                       fmt::format("{}: uid {} answers, but the socket is that of uid {}", path.string(),
+                                   peer.uid, owner),
+                       "see who listens there: ss -xlp"};
+    }
+    return fd;
 }
 
 /// The body of the answer to one request. HTTP/1.0 in spirit: the gateway closes behind it.

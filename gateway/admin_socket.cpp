@@ -22,6 +22,7 @@
 #include <spdlog/spdlog.h>
 
 #include "base/log.hpp"
+#include "base/trusted_path.hpp"
 #include "base/unique_fd.hpp"
 #include "http/server.hpp"
 #include "net/linger.hpp"
@@ -204,6 +205,9 @@ bool is_listened_on(const std::filesystem::path& path) {
 }  // namespace
 
 Result<AdminSocket> AdminSocket::bind(const std::filesystem::path& path) {
+    if (auto checked = check_only_root_decides(path.parent_path()); !checked) {
+        return with_context("[gateway] admin_socket", checked.error());
+    }
     struct stat info {};
     if (::lstat(path.c_str(), &info) == 0 && S_ISSOCK(info.st_mode) && info.st_uid == ::geteuid() &&
         !is_listened_on(path)) {

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "base/clock.hpp"
+#include "base/folder_owner.hpp"
 #include "base/log.hpp"
 #include "base/process.hpp"
 #include "base/secret_line.hpp"
@@ -125,6 +126,13 @@ int run_command_line(int argc, char** argv) {
     if (auto started = start_log("postern-gateway", options.log_level); !started) {
         complain("cannot start", started.error());
         return kUsage;
+    }
+    options.config = std::filesystem::absolute(options.config);
+    // Root believes no configuration that another user can write, and no folder of another user: it becomes
+    // that user.
+    if (const auto became = become_owner_of(options.config);
+        !became && became.error().code != Code::not_found) {
+        return complain("nothing was done", became.error());
     }
     if (serve->parsed()) {
         return serve_command(options.config);

@@ -68,6 +68,8 @@ private:
             }
             if (signal == SIGHUP) {
                 reload();
+            } else if (signal == SIGUSR1) {
+                server_.rotate_audit_log();
             } else if (!drain_until_) {
                 begin_drain(signal);
             } else {
@@ -178,9 +180,10 @@ void exit_soon(int exit_code) {
 }  // namespace
 
 int serve_command(const std::filesystem::path& config) {
-    // One that comes while the gateway starts is not the end of it, but a reload once it serves.
+    // One that comes while the gateway starts is not the end of it, but a reload, or a rotation, once it
+    // serves.
     asio::io_context loop{1};
-    asio::signal_set hangups(loop, SIGHUP);
+    asio::signal_set hangups(loop, SIGHUP, SIGUSR1);
     auto server = Server::start(config, system_clock());
     if (!server) {
         return complain("cannot serve", server.error());

@@ -323,6 +323,7 @@ Result<void> Server::reload() {
     for (const Others& kind : others(shared_)) {
         kind.budget.set(snapshot_->settings.limits.failed_handshakes_recorded);
     }
+    audit_->set_rotate_bytes(snapshot_->settings.audit.rotate_bytes);
     crl_watch_->set(snapshot_);
     for (const auto& worker : workers_) {
         asio::post(worker->loop, [&worker = *worker, snapshot = snapshot_, has_other_trust] {
@@ -335,6 +336,14 @@ Result<void> Server::reload() {
         });
     }
     return {};
+}
+
+void Server::rotate_audit_log() {
+    if (auto rotated = audit_->rotate(); rotated) {
+        spdlog::info("event=audit.rotated file={}", snapshot_->settings.audit.file.string());
+    } else {
+        spdlog::error("event=audit.not_rotated detail={}", quoted(rotated.error().detail, 512));
+    }
 }
 
 void Server::warn() const {

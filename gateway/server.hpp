@@ -40,6 +40,8 @@ public:
     /// that it no longer allows are cut. On a failure the old one stays in force, also when the audit log
     /// cannot be written (Code::audit_unavailable).
     Result<void> reload();
+    /// Closes the audit log's file and goes on in a new one, whatever its size. Blocking: not for a loop.
+    void rotate_audit_log();
 
     /// Logs what makes trouble, or soon will, in what is in force: a certificate that ends. As start() and
     /// reload() do; to be called daily.

@@ -108,8 +108,9 @@ void read_audit(config::Table table, AuditSettings& audit) {
                           fmt::format("'{}' is no place for a copy; known are stdout and journald", copy));
         }
     }
-    audit.rotate_bytes = static_cast<std::uint64_t>(table.integer(
-        "rotate_bytes", static_cast<std::int64_t>(audit.rotate_bytes), 64 * 1024, std::int64_t{1} << 40));
+    audit.rotate_bytes = static_cast<std::uint64_t>(
+        table.integer("rotate_bytes", std::int64_t{audit::kRotateBytes},
+                      std::int64_t{audit::kLeastRotateBytes}, std::int64_t{audit::kMostRotateBytes}));
 }
 
 constexpr std::size_t kMostDescription = 200;
@@ -258,7 +259,6 @@ std::vector<std::string> changes_that_need_restart(const Settings& old, const Se
     note(old.audit.key != changed.audit.key, "audit.key");
     note(old.audit.durability != changed.audit.durability, "audit.durability");
     note(old.audit.copies != changed.audit.copies, "audit.copies");
-    note(old.audit.rotate_bytes != changed.audit.rotate_bytes, "audit.rotate_bytes");
     return keys;
 }
 

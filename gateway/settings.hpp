@@ -49,7 +49,7 @@ struct AuditSettings {
     std::filesystem::path key;
     audit::Durability durability = audit::Durability::write;
     std::vector<std::string> copies;
-    std::uint64_t rotate_bytes = 256ULL << 20;
+    std::uint64_t rotate_bytes = audit::kRotateBytes;
 };
 
 struct Settings {

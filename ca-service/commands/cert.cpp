@@ -1,6 +1,8 @@
 // postern-ca cert …
 
+#include <algorithm>
 #include <array>
+#include <map>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -74,11 +76,42 @@ nlohmann::json to_json(const store::IssuedCertificate& certificate, SystemTime n
     return told;
 }
 
+/// A gateway has its name for itself; a service may be several servers, which their other names tell apart.
+std::string identity_of(const store::ServerCertificate& certificate) {
+    std::string identity = certificate.kind + " " + certificate.name;
+    if (certificate.kind == "service") {
+        std::vector<std::string> names = certificate.dns_names;
+        std::sort(names.begin(), names.end());
+        identity += fmt::format(" {}", fmt::join(names, " "));
+    }
+    return identity;
+}
+
+/// Which certificate each server was given last.
+std::map<std::string, const store::ServerCertificate*> newest_of(
+    const std::vector<store::ServerCertificate>& all) {
+    std::map<std::string, const store::ServerCertificate*> newest;
+    for (const store::ServerCertificate& certificate : all) {
+        const auto [place, is_new] = newest.emplace(identity_of(certificate), &certificate);
+        if (!is_new && place->second->issued_at < certificate.issued_at) {
+            place->second = &certificate;
+        }
+    }
+    return newest;
+}
+
 Outcome<void> list_servers(store::Database& database, const CertificateOptions& options) {
     const auto certificates = store::list_server_certificates(database);
     if (!certificates) {
         return ending_of("cannot list the certificates", certificates.error());
     }
+    const auto newest = newest_of(*certificates);
+    const SystemTime now = system_clock()();
+    const auto state = [&](const store::ServerCertificate& certificate) {
+        return certificate.not_after <= now                          ? "expired"
+               : newest.at(identity_of(certificate)) != &certificate ? "replaced"
+                                                                     : "valid";
+    };
     if (options.is_json) {
         nlohmann::json listed = nlohmann::json::array();
         for (const store::ServerCertificate& certificate : *certificates) {
@@ -87,7 +120,8 @@ Outcome<void> list_servers(store::Database& database, const CertificateOptions& 
                               {"name", certificate.name},
                               {"dns", certificate.dns_names},
                               {"issued", format_time(certificate.issued_at)},
-                              {"not_after", format_time(certificate.not_after)}});
+                              {"not_after", format_time(certificate.not_after)},
+                              {"state", state(certificate)}});
         }
         fmt::print("{}\n", nlohmann::json{{"server_certificates", std::move(listed)}}.dump(2));
         return {};
@@ -102,9 +136,9 @@ Outcome<void> list_servers(store::Database& database, const CertificateOptions& 
     for (const store::ServerCertificate& certificate : *certificates) {
         rows.push_back({certificate.serial, certificate.kind, certificate.name,
                         fmt::format("{}", fmt::join(certificate.dns_names, ", ")),
-                        short_time(certificate.not_after)});
+                        short_time(certificate.not_after), state(certificate)});
     }
-    print_table({"SERIAL", "KIND", "NAME", "DNS", "NOT AFTER"}, rows);
+    print_table({"SERIAL", "KIND", "NAME", "DNS", "NOT AFTER", "STATE"}, rows);
     return {};
 }
 

@@ -5,8 +5,10 @@
 
 #include <fmt/format.h>
 
+#include "base/folder_owner.hpp"
 #include "base/log.hpp"
 #include "base/process.hpp"
+#include "base/trusted_path.hpp"
 #include "ca-service/commands/init_marker.hpp"
 
 namespace postern::ca::commands {
@@ -73,7 +75,33 @@ Ending ending_of(std::string_view what, const Failure& failure) {
         default:
             ending.hint = "see postern-ca --help";
     }
+    if (const auto advice = store::advice_on(failure); !advice.empty()) {
+        ending.hint = advice;
+    }
     return ending;
+}
+
+std::filesystem::path CommandLine::config() const {
+    if (!config_file.empty()) {
+        return config_file;
+    }
+    std::error_code error;
+    const bool is_usual = directory == kDefaultDirectory && std::filesystem::exists(kDefaultConfig, error);
+    return is_usual ? std::filesystem::path(kDefaultConfig) : directory / "ca.toml";
+}
+
+Outcome<void> become_owner_of_folder(const CommandLine& line) {
+    auto became = become_owner_of(line.directory);
+    if (became) {
+        // In whose hands the folder is, decides for its configuration too; elsewhere it is to be root's.
+        became = check_only_root_decides(line.config());
+    }
+    if (!became && became.error().code != Code::not_found) {
+        return Ending{
+            Exit::failed, became.error().detail,
+            "nothing was done; run this as the user whose folder it is, or see that it is one user's alone"};
+    }
+    return {};
 }
 
 Outcome<void> check_initialized(const CommandLine& line) {
@@ -115,7 +143,7 @@ Outcome<store::Database> open_store(const CommandLine& line) {
     if (auto initialized = check_initialized(line); !initialized) {
         return initialized.error();
     }
-    auto database = store::Database::open(line.store());
+    auto database = store::Database::open_to_read(line.store());
     if (!database) {
         return ending_of("the store", database.error());
     }
@@ -123,21 +151,18 @@ Outcome<store::Database> open_store(const CommandLine& line) {
 }
 
 Outcome<Administration> administer(const CommandLine& line) {
-    auto database = open_store(line);
+    if (auto initialized = check_initialized(line); !initialized) {
+        return initialized.error();
+    }
+    auto database = store::Database::open(line.store());
     if (!database) {
-        return database.error();
+        return ending_of("the store", database.error());
     }
     const auto config = load_config(line);
     if (!config) {
         return config.error();
     }
-    audit::LogOptions options;
-    options.file = config->audit_file;
-    options.key_file = config->audit_key;
-    options.durability = config->audit_durability;
-    options.sharing = audit::Sharing::shared;
-    options.program = "postern-ca";
-    auto audit = audit::Log::open(std::move(options), system_clock());
+    auto audit = audit::Log::open(config->audit_log(), system_clock());
     if (!audit) {
         return ending_of("the audit log", audit.error());
     }
@@ -171,14 +196,15 @@ CLI::App* add_command(CLI::App& parent, const std::string& name, const std::stri
 
 int run(int argc, char** argv) {
     CommandLine line;
-    line.directory = "/var/lib/postern-ca";
+    line.directory = kDefaultDirectory;
     CLI::App app(kDescription, "postern-ca");
     app.set_version_flag("--version", "postern-ca " + std::string(version()));
     app.add_option("--dir", line.directory, "The folder of the CA: keys, certificates, state")
         ->envname("POSTERN_CA_DIR")
         ->type_name("DIR")
         ->capture_default_str();
-    app.add_option("--config", line.config_file, "The configuration (default: ca.toml in the CA's folder)")
+    app.add_option("--config", line.config_file,
+                   "The configuration (default: /etc/postern/ca.toml, or else ca.toml in the CA's folder)")
         ->type_name("FILE");
     app.require_subcommand(1);
     app.get_formatter()->column_width(34);
@@ -201,6 +227,16 @@ int run(int argc, char** argv) {
     // Until `serve` starts one of its own: what people and scripts read on standard output is the command's.
     if (auto started = start_log("postern-ca", "warn"); !started) {
         return tell(ending_of("cannot start", started.error()));
+    }
+    if (line.has_folder) {
+        // From the root on: who the program becomes may not be allowed to pass the folder that it was started
+        // in.
+        line.directory = std::filesystem::absolute(line.directory / "").parent_path();
+        line.config_file =
+            line.config_file.empty() ? line.config_file : std::filesystem::absolute(line.config_file);
+        if (auto became = become_owner_of_folder(line); !became) {
+            return tell(became.error());
+        }
     }
     if (auto outcome = line.run(); !outcome) {
         return tell(outcome.error());

@@ -44,10 +44,22 @@ struct CommandLine {
     std::filesystem::path config_file;
     /// Set by the command that was named.
     std::function<Outcome<void>()> run;
+    /// Whether that command works on a CA's folder.
+    bool has_folder = true;
 
-    std::filesystem::path config() const { return config_file.empty() ? directory / "ca.toml" : config_file; }
+    /// Of the CA in its usual place: root's, outside the folder that belongs to the service, where there is
+    /// one.
+    std::filesystem::path config() const;
     std::filesystem::path store() const { return directory / "state.db"; }
 };
+
+/// Where the CA is, and where its configuration, unless something else is said.
+inline constexpr const char* kDefaultDirectory = "/var/lib/postern-ca";
+inline constexpr const char* kDefaultConfig = "/etc/postern/ca.toml";
+
+/// Root does nothing in a folder of the service's user but as that user (base/folder_owner): before anything
+/// of the CA is opened.
+Outcome<void> become_owner_of_folder(const CommandLine& line);
 
 /// A CA that has been made and not only begun.
 Outcome<void> check_initialized(const CommandLine& line);

@@ -320,7 +320,10 @@ void add_enroll(CLI::App& app, CommandLine& line) {
     command->add_option("--owner", options->owner, "The account that gets the files, usually postgres")
         ->type_name("ACCOUNT");
     command->add_flag("--json", options->is_json, "Print JSON");
-    command->callback([&line, options] { line.run = [options] { return enroll(*options); }; });
+    command->callback([&line, options] {
+        line.has_folder = false;
+        line.run = [options] { return enroll(*options); };
+    });
 }
 
 }  // namespace postern::ca::commands

@@ -1,5 +1,7 @@
 // postern-ca init: both authorities, the store, the audit key and a commented configuration, or nothing.
 
+#include <unistd.h>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -58,16 +60,35 @@ Outcome<void> check(const InitOptions& options) {
     return {};
 }
 
-/// Everything but the marker. The store comes last: with it the folder counts as a CA.
-Result<void> build(const std::filesystem::path& directory, const InitOptions& options) {
+/// Where the configuration of a new CA goes: of root's in its usual place, apart from what will be the
+/// service's.
+std::filesystem::path place_of_config(const CommandLine& line) {
+    const bool is_usual = line.config_file.empty() && line.directory == kDefaultDirectory && ::geteuid() == 0;
+    return is_usual ? std::filesystem::path(kDefaultConfig) : line.config();
+}
+
+/// The service reads it as a user of its own; there is nothing secret in it.
+Result<void> write_config(const std::filesystem::path& file, const std::string& text) {
+    const std::filesystem::path folder = file.parent_path();
+    std::error_code error;
+    if (!folder.empty() && !std::filesystem::exists(folder, error)) {
+        if (auto made = create_directory(folder, 0755); !made) {
+            return made;
+        }
+        // The umask has closed it.
+        std::filesystem::permissions(folder, static_cast<std::filesystem::perms>(0755), error);
+    }
+    return write_file(file, text, 0644);
+}
+
+/// Everything but the marker. The store comes late: with it the folder counts as a CA.
+Result<void> build(const std::filesystem::path& directory, const std::filesystem::path& config_file,
+                   const InitOptions& options) {
     if (auto made = create_authorities(directory, options.trust_domain, system_clock()()); !made) {
         return made;
     }
     const std::string config = initial_config(options.listen, options.names, options.trust_domain);
-    if (auto written = write_file(directory / "ca.toml", config, 0600); !written) {
-        return written;
-    }
-    auto parsed = Config::load(directory / "ca.toml", directory);
+    auto parsed = Config::parse(config, config_file, directory);
     if (!parsed) {
         return with_context("the configuration that was written", parsed.error());
     }
@@ -77,18 +98,16 @@ Result<void> build(const std::filesystem::path& directory, const InitOptions& op
             return database.error();
         }
     }
-    audit::LogOptions log;
-    log.file = parsed->audit_file;
-    log.key_file = parsed->audit_key;
-    log.sharing = audit::Sharing::shared;
-    log.program = "postern-ca";
-    auto audit = audit::Log::open(std::move(log), system_clock());
+    auto audit = audit::Log::open(parsed->audit_log(), system_clock());
     if (!audit) {
         return audit.error();
     }
     audit::Record record = record_of(Actor::local_administrator(), "admin.ca_created");
     record.extra["postern"]["ca"] = {{"trust_domain", options.trust_domain}, {"names", options.names}};
-    return (*audit)->append(record);
+    if (auto recorded = (*audit)->append(record); !recorded) {
+        return recorded;
+    }
+    return write_config(config_file, config);
 }
 
 Outcome<void> init(const CommandLine& line, InitOptions options) {
@@ -97,6 +116,21 @@ Outcome<void> init(const CommandLine& line, InitOptions options) {
     }
     if (auto checked = check(options); !checked) {
         return checked;
+    }
+    if (auto made = create_directory(line.directory, 0700); !made) {
+        return ending_of("cannot make a CA", made.error());
+    }
+    if (auto became = become_owner_of_folder(line); !became) {
+        return became;
+    }
+    const std::filesystem::path config = place_of_config(line);
+    std::error_code error;
+    const bool is_apart =
+        config.parent_path() != line.directory && !std::filesystem::exists(line.store(), error);
+    if (is_apart && std::filesystem::exists(config, error) && !is_init_unfinished(line.directory)) {
+        return Ending{
+            Exit::failed, fmt::format("{} is there already", config.string()),
+            "nothing was changed; move it away, or say with --config FILE where the new one shall be"};
     }
     auto marker = InitMarker::begin(line.directory);
     if (!marker && marker.error().code == Code::already_exists) {
@@ -107,7 +141,7 @@ Outcome<void> init(const CommandLine& line, InitOptions options) {
     if (!marker) {
         return ending_of("cannot make a CA", marker.error());
     }
-    if (auto built = build(line.directory, options); !built) {
+    if (auto built = build(line.directory, config, options); !built) {
         return ending_of("cannot make the CA", built.error());
     }
     if (auto finished = marker->finish(); !finished) {
@@ -121,17 +155,19 @@ Outcome<void> init(const CommandLine& line, InitOptions options) {
     const std::string url = https_url(options.names.front(), address->port);
     if (options.is_json) {
         const nlohmann::json told{{"directory", line.directory.string()},
+                                  {"config", config.string()},
                                   {"fingerprint", *pin},
                                   {"trust_domain", options.trust_domain},
                                   {"url", url}};
         fmt::print("{}\n", told.dump());
         return {};
     }
-    const bool is_default = line.directory == "/var/lib/postern-ca";
+    const bool is_default = line.directory == kDefaultDirectory;
     const std::string program =
         is_default ? "postern-ca" : fmt::format("postern-ca --dir {}", line.directory.string());
     fmt::print(
         "A new CA in {}\n"
+        "  configuration {}\n"
         "  trust domain  {}\n"
         "  address       {}\n"
         "  fingerprint   {}\n"
@@ -143,7 +179,8 @@ Outcome<void> init(const CommandLine& line, InitOptions options) {
         "\n"
         "Take user-root.key and server-root.key off this machine when you can: only a new issuing\n"
         "certificate will need them.\n",
-        line.directory.string(), options.trust_domain, url, *pin, program, program, url, *pin);
+        line.directory.string(), config.string(), options.trust_domain, url, *pin, program, program, url,
+        *pin);
     return {};
 }
 

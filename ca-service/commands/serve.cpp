@@ -26,7 +26,7 @@ namespace {
 sigset_t block_signals() {
     sigset_t signals;
     ::sigemptyset(&signals);
-    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) {
         ::sigaddset(&signals, signal);
     }
     ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
@@ -101,6 +101,8 @@ void drive(Service& service, const sigset_t& signals) {
         }
         if (signal == SIGHUP) {
             reload(service);
+        } else if (signal == SIGUSR1) {
+            service.rotate_audit_log();
         }
         service.tick();
         if (service.is_responsive()) {
@@ -153,9 +155,10 @@ Outcome<void> serve(const CommandLine& line, const std::string& level) {
 }  // namespace
 
 void add_serve(CLI::App& app, CommandLine& line) {
-    CLI::App* command = add_command(app, "serve",
-                                    "Run the CA service: logins, renewals, revocation lists over HTTPS.\n"
-                                    "SIGHUP reads the configuration again, SIGTERM ends it in order");
+    CLI::App* command = add_command(
+        app, "serve",
+        "Run the CA service: logins, renewals, revocation lists over HTTPS.\n"
+        "SIGHUP reads the configuration again, SIGUSR1 begins a new audit file, SIGTERM ends it in order");
     auto level = std::make_shared<std::string>("info");
     command->add_option("--log-level", *level, "trace, debug, info, warn or error")->capture_default_str();
     command->callback([&line, level] { line.run = [&line, level] { return serve(line, *level); }; });

@@ -19,12 +19,15 @@ namespace postern::ca::commands {
 namespace {
 
 constexpr std::chrono::hours kLongestLife{24 * 7};
+/// Of the hash, in lists and records.
+constexpr std::size_t kIdDigits = 12;
 
 struct TokenOptions {
     std::string gateway;
     std::string service;
     std::vector<std::string> dns_names;
     std::string lifetime = "1h";
+    std::string id;
     bool is_json = false;
 };
 
@@ -56,6 +59,16 @@ Outcome<std::chrono::milliseconds> check(const TokenOptions& options) {
     return *lifetime;
 }
 
+std::string id_of(const store::EnrolmentToken& token) {
+    return token.hash.substr(0, kIdDigits);
+}
+
+void describe(audit::Record& record, const store::EnrolmentToken& token) {
+    record.extra["postern"]["server"] = {
+        {"kind", store::kind_name(token.kind)}, {"name", token.name}, {"names", token.dns_names}};
+    record.extra["postern"]["token"] = {{"id", id_of(token)}, {"expires", format_time(token.expires_at)}};
+}
+
 Outcome<void> create(const CommandLine& line, const TokenOptions& options) {
     const auto lifetime = check(options);
     if (!lifetime) {
@@ -75,9 +88,7 @@ Outcome<void> create(const CommandLine& line, const TokenOptions& options) {
     stored.expires_at = stored.created_at + *lifetime;
     const std::string kind(store::kind_name(stored.kind));
     audit::Record record = record_of(administration->actor, "admin.token_created");
-    record.extra["postern"]["server"] = {{"kind", kind}, {"name", stored.name}, {"names", stored.dns_names}};
-    record.extra["postern"]["token"] = {{"id", stored.hash.substr(0, 12)},
-                                        {"expires", format_time(stored.expires_at)}};
+    describe(record, stored);
     auto applied = administration->apply("cannot make the token", record, [&](store::Database& database) {
         return store::add_token(database, stored);
     });
@@ -86,7 +97,7 @@ Outcome<void> create(const CommandLine& line, const TokenOptions& options) {
     }
     if (options.is_json) {
         const nlohmann::json told{{"token", std::string(token.reveal())},
-                                  {"id", stored.hash.substr(0, 12)},
+                                  {"id", id_of(stored)},
                                   {"kind", kind},
                                   {"name", stored.name},
                                   {"dns", stored.dns_names},
@@ -140,7 +151,7 @@ Outcome<void> list_tokens(const CommandLine& line, const TokenOptions& options) 
         nlohmann::json listed = nlohmann::json::array();
         for (const store::EnrolmentToken& token : *tokens) {
             listed.push_back(
-                {{"id", token.hash.substr(0, 12)},
+                {{"id", id_of(token)},
                  {"kind", store::kind_name(token.kind)},
                  {"name", token.name},
                  {"dns", token.dns_names},
@@ -158,12 +169,74 @@ Outcome<void> list_tokens(const CommandLine& line, const TokenOptions& options) 
     }
     std::vector<std::vector<std::string>> rows;
     for (const store::EnrolmentToken& token : *tokens) {
-        rows.push_back({token.hash.substr(0, 12), std::string(store::kind_name(token.kind)), token.name,
+        rows.push_back({id_of(token), std::string(store::kind_name(token.kind)), token.name,
                         fmt::format("{}", fmt::join(token.dns_names, ", ")),
                         std::string(state_of(token, now)),
                         format_time(token.expires_at).substr(0, 19) + "Z"});
     }
     print_table({"ID", "KIND", "NAME", "DNS", "STATE", "EXPIRES"}, rows);
+    return {};
+}
+
+/// The one token whose id begins so.
+Outcome<store::EnrolmentToken> find_token(store::Database& database, const std::string& id) {
+    const Ending unknown{Exit::failed, fmt::format("there is no token {}", id),
+                         "postern-ca token list shows the ids of those that there are"};
+    const auto tokens = store::list_tokens(database);
+    if (!tokens) {
+        return ending_of("cannot find the token", tokens.error());
+    }
+    const store::EnrolmentToken* found = nullptr;
+    for (const store::EnrolmentToken& token : *tokens) {
+        if (id.empty() || !token.hash.starts_with(id)) {
+            continue;
+        }
+        if (found != nullptr) {
+            return Ending{Exit::usage, fmt::format("more than one token begins with {}", id),
+                          "give all of its id"};
+        }
+        found = &token;
+    }
+    if (found == nullptr) {
+        return unknown;
+    }
+    if (found->used_at) {
+        return Ending{
+            Exit::failed,
+            fmt::format("the token {} for {} {} was used at {}", id_of(*found), store::kind_name(found->kind),
+                        found->name, format_time(*found->used_at).substr(0, 19) + "Z"),
+            "it opens nothing any more; what was enrolled with it is in: postern-ca cert list --servers"};
+    }
+    return *found;
+}
+
+Outcome<void> withdraw(const CommandLine& line, const TokenOptions& options) {
+    auto administration = administer(line);
+    if (!administration) {
+        return administration.error();
+    }
+    const auto token = find_token(administration->database, options.id);
+    if (!token) {
+        return token.error();
+    }
+    audit::Record record = record_of(administration->actor, "admin.token_withdrawn");
+    describe(record, *token);
+    auto applied = administration->apply("cannot withdraw the token", record, [&](store::Database& database) {
+        return store::withdraw_token(database, token->hash);
+    });
+    if (!applied) {
+        return applied;
+    }
+    if (options.is_json) {
+        const nlohmann::json told{{"id", id_of(*token)},
+                                  {"kind", store::kind_name(token->kind)},
+                                  {"name", token->name},
+                                  {"withdrawn", true}};
+        fmt::print("{}\n", told.dump());
+        return {};
+    }
+    fmt::print("Withdrew the token {} for {} {}: nobody can redeem it any more.\n", id_of(*token),
+               store::kind_name(token->kind), token->name);
     return {};
 }
 
@@ -198,6 +271,12 @@ void add_token(CLI::App& app, CommandLine& line) {
     listing->add_flag("--json", options->is_json, "Print JSON");
     listing->callback(
         [&line, options] { line.run = [&line, options] { return list_tokens(line, *options); }; });
+
+    CLI::App* withdrawing = add_command(*token, "withdraw", "Take back a token that was not used");
+    withdrawing->add_option("ID", options->id, "As token list shows it")->required();
+    withdrawing->add_flag("--json", options->is_json, "Print JSON");
+    withdrawing->callback(
+        [&line, options] { line.run = [&line, options] { return withdraw(line, *options); }; });
 }
 
 }  // namespace postern::ca::commands

@@ -27,7 +27,7 @@ struct UserOptions {
 Outcome<void> add(const CommandLine& line, const UserOptions& options) {
     if (!pki::is_login_name(options.name)) {
         return Ending{Exit::usage, fmt::format("'{}' is no login name", options.name),
-                      "use 1 to 63 letters, digits and . _ - @, the first one a letter, a digit or _"};
+                      "use 1 to 63 letters, digits and . _ - @ +, the first one a letter, a digit or _"};
     }
     for (const std::string& group : options.groups) {
         if (!pki::is_resource_name(group)) {

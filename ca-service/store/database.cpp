@@ -1,7 +1,10 @@
 #include "ca-service/store/database.hpp"
 
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
+#include <algorithm>
+#include <array>
 #include <string>
 
 #include <fmt/format.h>
@@ -15,6 +18,50 @@ namespace postern::ca::store {
 namespace {
 
 constexpr int kBusyTimeoutSeconds = 5;
+
+/// What goes wrong with a database for a reason that an administrator can do something about.
+struct Cause {
+    int code;
+    std::string_view text;
+    std::string_view advice;
+};
+constexpr std::array<Cause, 5> kCauses{
+    {{SQLITE_FULL, "the disk is full",
+      "make room on the disk of the CA's folder; commands that only list work meanwhile"},
+     {SQLITE_READONLY, "it may only be read",
+      "see whether the disk is mounted read-only (findmnt), and whose state.db is; commands that only list "
+      "work meanwhile"},
+     {SQLITE_NOTADB, "it is no SQLite database",
+      "put state.db back from a backup; another file stands in its place, or it was overwritten"},
+     {SQLITE_CORRUPT, "it is damaged",
+      "put state.db back from a backup; its disk may fail, so look at the kernel's log first"},
+     {SQLITE_CANTOPEN, "it cannot be opened",
+      "see whether state.db is there, and whether its folder may be entered by who runs this"}}};
+
+const Cause* cause_of(int code) {
+    const auto found =
+        std::find_if(kCauses.begin(), kCauses.end(), [&](const Cause& cause) { return cause.code == code; });
+    return found == kCauses.end() ? nullptr : &*found;
+}
+
+/// SQLite calls it an input/output error, or says that it cannot open, where it cannot keep what it keeps
+/// beside the file.
+Failure with_state_of_disk(Failure failure, std::string_view what, const std::filesystem::path& file) {
+    struct statvfs disk {};
+    const auto folder = file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
+    const bool is_vague = failure.detail.find(cause_of(SQLITE_NOTADB)->text) == std::string::npos &&
+                          failure.detail.find(cause_of(SQLITE_CORRUPT)->text) == std::string::npos;
+    if (failure.code != Code::io_failed || !is_vague || ::statvfs(folder.c_str(), &disk) != 0) {
+        return failure;
+    }
+    const int code = (disk.f_flag & ST_RDONLY) != 0 ? SQLITE_READONLY
+                     : disk.f_bavail == 0           ? SQLITE_FULL
+                                                    : SQLITE_OK;
+    if (const Cause* cause = cause_of(code)) {
+        failure.detail = fmt::format("{}: {}", what, cause->text);
+    }
+    return failure;
+}
 
 /// Settings that belong to a connection, not to the file.
 void configure(soci::session& sql) {
@@ -48,10 +95,23 @@ Failure failure_in_flight(std::string_view what) {
         const bool is_duplicate = primary == SQLITE_CONSTRAINT;
         const Code code =
             is_busy ? Code::unavailable : (is_duplicate ? Code::already_exists : Code::io_failed);
-        return Failure{code, fmt::format("{}: {}", what, error.what())};
+        if (const Cause* cause = cause_of(primary)) {
+            return Failure{code, fmt::format("{}: {}", what, cause->text)};
+        }
+        return Failure{
+            code, fmt::format("{}: {}", what, is_busy ? "another process holds its lock" : error.what())};
     } catch (const soci::soci_error& error) {
         return Failure{Code::io_failed, fmt::format("{}: {}", what, error.what())};
     }
+}
+
+std::string_view advice_on(const Failure& failure) noexcept {
+    for (const Cause& cause : kCauses) {
+        if (failure.detail.ends_with(cause.text)) {
+            return cause.advice;
+        }
+    }
+    return {};
 }
 
 Result<long long> execute(Database& database, std::string_view what, const char* statement, SystemTime time) {
@@ -68,15 +128,80 @@ Database::Database(Database&&) noexcept = default;
 Database& Database::operator=(Database&&) noexcept = default;
 Database::~Database() = default;
 
+namespace {
+
+/// SOCI reads `key=value` words; quotes keep a path with spaces in one piece.
+std::unique_ptr<soci::session> connect(const std::string& database, std::string_view more = {}) {
+    return std::make_unique<soci::session>(
+        soci::sqlite3, fmt::format("db=\"{}\" timeout={}{}", database, kBusyTimeoutSeconds, more));
+}
+
+/// "file:…?immutable=1" (https://sqlite.org/uri.html): nothing is kept beside the file, and nobody changes
+/// it.
+std::string immutable(const std::filesystem::path& file) {
+    std::string uri = "file:";
+    for (const char c : file.string()) {
+        uri += c == '?' || c == '#' || c == '%' ? fmt::format("%{:02x}", static_cast<unsigned char>(c))
+                                                : std::string(1, c);
+    }
+    return uri + "?immutable=1";
+}
+
+Result<std::unique_ptr<soci::session>> connect_to_read(std::string_view what, const std::string& database) {
+    return guarded(what, [&]() -> Result<std::unique_ptr<soci::session>> {
+        auto session = connect(database, " readonly=1");
+        int count = 0;
+        // Only now the file is looked at.
+        *session << "SELECT COUNT(*) FROM sqlite_master", soci::into(count);
+        return session;
+    });
+}
+
+Failure quoted_path(std::string_view what) {
+    return Failure{Code::config_invalid, fmt::format("{}: the path holds a quote", what)};
+}
+
+}  // namespace
+
+Result<Database> Database::open_to_read(const std::filesystem::path& file) {
+    const std::string what = fmt::format("cannot read {}", file.string());
+    if (file.string().find('"') != std::string::npos) {
+        return quoted_path(what);
+    }
+    std::error_code error;
+    if (!std::filesystem::exists(file, error)) {
+        return Failure{error ? Code::io_failed : Code::not_found,
+                       fmt::format("{}: {}", what, error ? error.message() : "there is no such file")};
+    }
+    auto session = connect_to_read(what, file.string());
+    // Without a log of changes beside it, the file alone is all.
+    const auto log_bytes = std::filesystem::file_size(file.string() + "-wal", error);
+    if (!session && session.error().code == Code::io_failed && (error || log_bytes == 0)) {
+        if (auto again = connect_to_read(what, immutable(file)); again) {
+            session = std::move(again);
+        }
+    }
+    if (!session) {
+        return with_state_of_disk(session.error(), what, file);
+    }
+    Database database(std::move(*session));
+    const auto version = schema_version(database);
+    if (!version) {
+        return with_context(what, version.error());
+    }
+    if (*version == newest_schema_version()) {
+        return database;
+    }
+    return open(file);
+}
+
 Result<Database> Database::open(const std::filesystem::path& file) {
     const std::string what = fmt::format("cannot open {}", file.string());
-    return guarded(what, [&]() -> Result<Database> {
-        // SOCI reads `key=value` words; quotes keep a path with spaces in one piece.
+    auto opened = guarded(what, [&]() -> Result<Database> {
         if (file.string().find('"') != std::string::npos) {
-            return Failure{Code::config_invalid, what + ": the path holds a quote"};
+            return quoted_path(what);
         }
-        auto session = std::make_unique<soci::session>(
-            soci::sqlite3, fmt::format("db=\"{}\" timeout={}", file.string(), kBusyTimeoutSeconds));
+        auto session = connect(file.string());
         configure(*session);
         ::chmod(file.c_str(), 0600);
         Database database(std::move(session));
@@ -85,6 +210,7 @@ Result<Database> Database::open(const std::filesystem::path& file) {
         }
         return database;
     });
+    return opened ? std::move(opened) : with_state_of_disk(opened.error(), what, file);
 }
 
 Result<Transaction> Transaction::write(Database& database) {

@@ -23,6 +23,9 @@ public:
     /// Code::config_invalid when a newer program wrote it, Code::unavailable when it stayed locked,
     /// Code::io_failed otherwise.
     static Result<Database> open(const std::filesystem::path& file);
+    /// For commands that only look: needs no room on the disk and no right to write, so that they work where
+    /// nothing else does. Of an older program's store it is open(). Code::not_found when there is no file.
+    static Result<Database> open_to_read(const std::filesystem::path& file);
     Database(Database&&) noexcept;
     Database& operator=(Database&&) noexcept;
     ~Database();
@@ -56,6 +59,9 @@ private:
 
 /// Runs a statement whose one parameter is a time, and returns how many rows it changed.
 Result<long long> execute(Database& database, std::string_view what, const char* statement, SystemTime time);
+
+/// What to do about what a failure of the store names as its cause; empty where it names none.
+std::string_view advice_on(const Failure& failure) noexcept;
 
 /// The failure for the SOCI exception that is being handled; any other exception goes on.
 Failure failure_in_flight(std::string_view what);

@@ -84,6 +84,19 @@ Result<EnrolmentToken> redeem_token(Database& database, const Secret& token, Sys
     });
 }
 
+Result<void> withdraw_token(Database& database, const std::string& hash) {
+    return guarded("cannot withdraw the token", [&]() -> Result<void> {
+        soci::statement remove =
+            (database.session().prepare << "DELETE FROM enrolment_tokens WHERE hash = :hash AND used_at = 0",
+             soci::use(hash));
+        remove.execute(true);
+        if (remove.get_affected_rows() != 1) {
+            return Failure{Code::not_found, "it was used or withdrawn already"};
+        }
+        return {};
+    });
+}
+
 Result<std::vector<EnrolmentToken>> list_tokens(Database& database) {
     return guarded("cannot list the tokens", [&]() -> Result<std::vector<EnrolmentToken>> {
         std::vector<EnrolmentToken> found;

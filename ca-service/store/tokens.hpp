@@ -37,6 +37,8 @@ Result<void> add_token(Database& database, const EnrolmentToken& token);
 /// expired. Of several at once exactly one succeeds. Call inside a write transaction: only its commit uses
 /// the token up.
 Result<EnrolmentToken> redeem_token(Database& database, const Secret& token, SystemTime now);
+/// Takes back a token that nobody has used. Code::not_found when there is none such (any more).
+Result<void> withdraw_token(Database& database, const std::string& hash);
 /// Newest first.
 Result<std::vector<EnrolmentToken>> list_tokens(Database& database);
 Result<long long> forget_tokens(Database& database, SystemTime before);

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "base/file_batch.hpp"
+#include "base/trusted_path.hpp"
 #include "base/unique_fd.hpp"
 
 namespace postern {
@@ -83,10 +84,38 @@ Result<void> check_private(const std::filesystem::path& path) {
     return {};
 }
 
+namespace {
+
+/// What walk_trusted() did not find, made folder by folder.
+Result<void> create_trusted(const std::filesystem::path& path, mode_t mode) {
+    auto way = walk_trusted(path);
+    if (!way) {
+        return way.error();
+    }
+    for (std::size_t i = 0; i < way->missing.size(); ++i) {
+        const std::string& name = way->missing[i];
+        const mode_t its_mode = i + 1 == way->missing.size() ? mode : 0777;
+        if (::mkdirat(way->end.get(), name.c_str(), its_mode) != 0 && errno != EEXIST) {
+            return io_failure("cannot create the folder", path);
+        }
+        way->end =
+            UniqueFd(::openat(way->end.get(), name.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+        if (!way->end) {
+            return io_failure("cannot create the folder", path);
+        }
+    }
+    return {};
+}
+
+}  // namespace
+
 Result<void> create_directory(const std::filesystem::path& path, mode_t mode) {
     std::error_code error;
     if (std::filesystem::is_directory(path, error)) {
         return {};
+    }
+    if (::geteuid() == 0) {
+        return create_trusted(path, mode);
     }
     if (path.has_parent_path()) {
         std::filesystem::create_directories(path.parent_path(), error);

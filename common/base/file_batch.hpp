@@ -1,18 +1,22 @@
 // Several small files that belong together, such as a key and its certificate: all of them are on the disk
 // before the first takes its name, so that a full disk leaves the old ones as they were, and where one cannot
-// take its name, the old ones of the others come back. A power cut may still fall between two names.
+// take its name, the old ones of the others come back. A power cut may still fall between two names. Each
+// folder is opened once (base/trusted_path), so that nobody who may write there can send root elsewhere
+// meanwhile.
 #pragma once
 
 #include <sys/types.h>
 
 #include <cstddef>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
+#include "base/unique_fd.hpp"
 
 namespace postern {
 
@@ -44,13 +48,17 @@ public:
 
 private:
     struct Entry {
+        std::shared_ptr<const UniqueFd> folder;
+        /// Names in the folder; `path` is what the caller said.
         std::string temporary;
+        std::string name;
         std::filesystem::path path;
         /// A hard link to the file that is replaced; empty where there is none.
         std::string kept;
         bool is_new = false;
     };
 
+    Result<std::shared_ptr<const UniqueFd>> folder_for(const std::filesystem::path& path) const;
     void keep_old(Entry& entry);
     void put_back(std::size_t count);
 

@@ -207,7 +207,8 @@ std::filesystem::path Table::path(std::string_view key) {
     return std::move(found).value_or(std::filesystem::path());
 }
 
-std::optional<std::filesystem::path> Table::optional_path(std::string_view key) {
+std::optional<std::filesystem::path> Table::optional_path(std::string_view key,
+                                                          const std::filesystem::path& base) {
     auto text = node_->value<std::string>(key, "a path");
     if (!text) {
         return std::nullopt;
@@ -217,7 +218,8 @@ std::optional<std::filesystem::path> Table::optional_path(std::string_view key) 
         return std::nullopt;
     }
     const std::filesystem::path path = node_->expand(key, std::move(*text));
-    return path.is_absolute() ? path : (node_->document->file.parent_path() / path).lexically_normal();
+    const std::filesystem::path from = base.empty() ? node_->document->file.parent_path() : base;
+    return path.is_absolute() ? path : (from / path).lexically_normal();
 }
 
 std::string Table::choice(std::string_view key, std::string_view fallback,

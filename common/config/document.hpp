@@ -31,11 +31,12 @@ public:
     std::chrono::milliseconds duration(std::string_view key, std::chrono::milliseconds fallback,
                                        std::chrono::milliseconds least, std::chrono::milliseconds most);
     std::vector<std::string> strings(std::string_view key);
-    /// A path; a relative one is taken from the folder of the file. Expands the folders that systemd hands to
-    /// a unit, for example "${CREDENTIALS_DIRECTORY}/gateway.key" (systemd.exec(5)); other variables are
-    /// problems.
+    /// A path; a relative one is taken from `base`, or else from the folder of the file. Expands the folders
+    /// that systemd hands to a unit, for example "${CREDENTIALS_DIRECTORY}/gateway.key" (systemd.exec(5));
+    /// other variables are problems.
     std::filesystem::path path(std::string_view key);
-    std::optional<std::filesystem::path> optional_path(std::string_view key);
+    std::optional<std::filesystem::path> optional_path(std::string_view key,
+                                                       const std::filesystem::path& base = {});
     /// One of the given words.
     std::string choice(std::string_view key, std::string_view fallback,
                        const std::vector<std::string>& words);

@@ -102,7 +102,7 @@ Result<void> check_server_identity(const Certificate& certificate, std::string_v
 }
 
 bool is_login_name(std::string_view text) noexcept {
-    return is_name(text, kMaximumNameBytes, "._-@");
+    return is_name(text, kMaximumNameBytes, "._-@+");
 }
 
 bool is_resource_name(std::string_view text) noexcept {

@@ -43,10 +43,10 @@ std::string user_uri(std::string_view trust_domain, std::string_view name);
 Result<void> check_server_identity(const Certificate& certificate, std::string_view trust_domain,
                                    ServerKind kind, std::string_view name);
 
-/// A login name: 1 to 63 bytes (PostgreSQL's NAMEDATALEN), letters, digits and ._-@, first a letter, digit or
-/// _.
+/// A login name: 1 to 63 bytes (PostgreSQL's NAMEDATALEN), letters, digits and ._-@+, first a letter, digit
+/// or _.
 bool is_login_name(std::string_view text) noexcept;
-/// A group's, service's or gateway's name: the same without @.
+/// A group's, service's or gateway's name: the same without @ and +.
 bool is_resource_name(std::string_view text) noexcept;
 /// A trust domain: lower-case DNS form (SPIFFE ID, section 2.1), at most 255 bytes.
 bool is_trust_domain(std::string_view text) noexcept;

@@ -181,6 +181,35 @@ TEST_F(AuditLog, RotatesAndGoesOnInTheNextFile) {
     expect_whole();
 }
 
+TEST_F(AuditLog, RotatesWhenAskedAndLeavesAFileWithoutRecordsOfItsOwn) {
+    for (const Sharing sharing : {Sharing::exclusive, Sharing::shared}) {
+        options.sharing = sharing;
+        const std::size_t before = rotated_files(options.file).size();
+        const auto log = open();
+        ASSERT_TRUE(log->append(record("alice")).has_value());
+        ASSERT_TRUE(log->rotate().has_value());
+        EXPECT_EQ(rotated_files(options.file).size(), before + 1);
+        ASSERT_TRUE(log->rotate().has_value());
+        EXPECT_EQ(rotated_files(options.file).size(), before + 1) << "there is nothing new in it";
+        ASSERT_TRUE(log->append(record("bob")).has_value());
+    }
+    expect_whole();
+}
+
+TEST_F(AuditLog, TakesAnotherSizeForItsFilesWhileItRuns) {
+    const auto log = open();
+    for (int i = 0; i < 10; ++i) {
+        ASSERT_TRUE(log->append(record("alice")).has_value());
+    }
+    EXPECT_TRUE(rotated_files(options.file).empty());
+    log->set_rotate_bytes(1000);
+    ASSERT_TRUE(log->append(record("alice")).has_value());
+    for (int i = 0; i < 1000 && rotated_files(options.file).empty(); ++i) {
+        std::this_thread::sleep_for(10ms);
+    }
+    EXPECT_FALSE(rotated_files(options.file).empty());
+}
+
 TEST_F(AuditLog, GoesOnAfterAKillBetweenTheStepsOfARotation) {
     options.rotate_bytes = 4000;
     {

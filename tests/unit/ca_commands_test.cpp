@@ -1,13 +1,19 @@
 // postern-ca's own command line.
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <map>
 #include <thread>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "audit/log_path.hpp"
 #include "ca-service/authority.hpp"
 #include "ca-service/service.hpp"
 #include "ca-service/store/users.hpp"
@@ -182,6 +188,110 @@ TEST_F(CaService, EveryCommandThatChangesSomethingTellsItInJson) {
     EXPECT_EQ(told({"check-config"}), (json{{"file", (ca_ / "ca.toml").string()}, {"good", true}}));
 }
 
+/// With `text` on standard input.
+Ran run_with_input(const std::filesystem::path& file, const std::string& text,
+                   const std::vector<std::string>& command) {
+    test::write(file, text);
+    const int before = ::dup(STDIN_FILENO);
+    const int input = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+    ::dup2(input, STDIN_FILENO);
+    const Ran ran = run(command);
+    ::dup2(before, STDIN_FILENO);
+    ::close(before);
+    ::close(input);
+    return ran;
+}
+
+constexpr const char* kComposed = "caf\xc3\xa9-secret";
+constexpr const char* kDecomposed = "cafe\xcc\x81-secret";
+
+TEST_F(CaService, APasswordOpensHoweverItsCharactersAreSpeltAndOneThatIsNoTextIsNotSet) {
+    const auto add = [&](const std::string& user, const std::string& password) {
+        return run_with_input(directory_.path() / "input", password + "\n",
+                              {"--dir", ca_, "user", "add", user, "--password-stdin"});
+    };
+    ASSERT_EQ(add("composed", kComposed).exit_code, 0);
+    ASSERT_EQ(add("decomposed", std::string("\xef\xbb\xbf") + kDecomposed + "\r").exit_code, 0);
+    for (const char* user : {"composed", "decomposed"}) {
+        EXPECT_EQ(login(user, kComposed).status, 200U) << user;
+        EXPECT_EQ(login(user, kDecomposed).status, 200U) << user;
+        EXPECT_EQ(login(user, "cafe-secret").status, 401U) << user;
+    }
+    const Ran latin = add("latin", "caf\xe9-secret");
+    EXPECT_EQ(latin.exit_code, 1);
+    EXPECT_THAT(latin.err, HasSubstr("not UTF-8"));
+    EXPECT_EQ(run_with_input(directory_.path() / "input", "",
+                             {"--dir", ca_, "user", "add", "x", "--password-stdin"})
+                  .exit_code,
+              1);
+}
+
+TEST_F(CaService, APasswordThatWasStoredAsItWasTypedStillOpensAndIsStoredPreparedThen) {
+    store::User old;
+    old.name = "old";
+    old.password_hash = PasswordHasher().hash(Secret(std::string_view(kDecomposed)));
+    ASSERT_TRUE(store::add_user(*database_, old));
+    EXPECT_EQ(login("old", kComposed).status, 401U) << "nobody knows that it is the same";
+    EXPECT_EQ(login("old", kDecomposed).status, 200U);
+    EXPECT_EQ(login("old", kComposed).status, 200U);
+    EXPECT_EQ(login("old", kDecomposed).status, 200U);
+    EXPECT_EQ(login("old", "cafe-secret").status, 401U);
+}
+
+TEST_F(CaService, AWithdrawnTokenOpensNothingAndAUsedOneCannotBeWithdrawn) {
+    const auto make = [&] {
+        return json::parse(
+            run({"--dir", ca_, "token", "create", "--service", "orders-db", "--dns", "localhost", "--json"})
+                .out);
+    };
+    const auto redeem = [&](const json& token) {
+        return client()
+            .post_json("/v1/enroll", json{{"token", token.at("token")}, {"csr", csr_}}.dump())
+            .value()
+            .status;
+    };
+    const json withdrawn = make();
+    const std::string id = withdrawn.at("id");
+    const json told = json::parse(run({"--dir", ca_, "token", "withdraw", id, "--json"}).out);
+    EXPECT_EQ(told, (json{{"id", id}, {"kind", "service"}, {"name", "orders-db"}, {"withdrawn", true}}));
+    EXPECT_EQ(redeem(withdrawn), 401U);
+    EXPECT_THAT(records(), testing::Contains("admin.token_withdrawn"));
+    const Ran again = run({"--dir", ca_, "token", "withdraw", id});
+    EXPECT_EQ(again.exit_code, 1);
+    EXPECT_THAT(again.err, HasSubstr("token list"));
+    const json used = make();
+    EXPECT_EQ(redeem(used), 200U);
+    const Ran too_late = run({"--dir", ca_, "token", "withdraw", used.at("id").get<std::string>()});
+    EXPECT_EQ(too_late.exit_code, 1);
+    EXPECT_THAT(too_late.err, HasSubstr("was used at"));
+}
+
+TEST_F(CaService, AServersCertificateThatANewerOneReplacesIsMarked) {
+    const auto enroll = [&](const std::string& kind, const std::string& name, const std::string& dns) {
+        const json made = json::parse(
+            run({"--dir", ca_, "token", "create", "--" + kind, name, "--dns", dns, "--json"}).out);
+        ASSERT_EQ(client()
+                      .post_json("/v1/enroll", json{{"token", made.at("token")}, {"csr", csr_}}.dump())
+                      .value()
+                      .status,
+                  200U);
+    };
+    enroll("gateway", "gw1", "one.example.org");
+    enroll("gateway", "gw1", "two.example.org");
+    enroll("service", "orders-db", "primary.example.org");
+    enroll("service", "orders-db", "standby.example.org");
+    std::map<std::string, std::string> states;
+    const json told = json::parse(run({"--dir", ca_, "cert", "list", "--servers", "--json"}).out);
+    for (const json& listed : told.at("server_certificates")) {
+        if (!listed.at("dns").empty()) states[listed.at("dns").at(0)] = listed.at("state");
+    }
+    EXPECT_EQ(states.at("one.example.org"), "replaced");
+    EXPECT_EQ(states.at("two.example.org"), "valid");
+    EXPECT_EQ(states.at("primary.example.org"), "valid") << "two servers of one service";
+    EXPECT_EQ(states.at("standby.example.org"), "valid");
+    EXPECT_THAT(run({"--dir", ca_, "cert", "list", "--servers"}).out, HasSubstr("replaced"));
+}
+
 TEST(CaServe, AsksTheServiceManagerForTheTimeThatTheDrainTakes) {
     const test::TemporaryDirectory directory;
     const std::string ca = directory.path() / "ca";
@@ -191,6 +301,11 @@ TEST(CaServe, AsksTheServiceManagerForTheTimeThatTheDrainTakes) {
     int exit_code = -1;
     std::thread serving([&] { exit_code = run({"--dir", ca, "serve"}).exit_code; });
     EXPECT_TRUE(systemd.is_told("READY=1"));
+    ::pthread_kill(serving.native_handle(), SIGUSR1);
+    for (int i = 0; i < 2000 && audit::rotated_files(ca + "/audit.jsonl").empty(); ++i) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    EXPECT_EQ(audit::rotated_files(ca + "/audit.jsonl").size(), 1U) << "a new audit file was asked for";
     ::pthread_kill(serving.native_handle(), SIGTERM);
     EXPECT_TRUE(systemd.is_told("STOPPING=1"));
     EXPECT_TRUE(systemd.is_told("EXTEND_TIMEOUT_USEC=30000000"));

@@ -173,6 +173,26 @@ TEST_F(GatewayAdmin, OtherUsersOfTheMachineAreTurnedAway) {
     EXPECT_THAT(refused, testing::Not(HasSubstr("\"sessions\"")));
 }
 
+TEST_F(GatewayAdmin, RootFollowsNoLinkOfTheGatewaysToAnothersSocket) {
+    if (::geteuid() != 0) {
+        GTEST_SKIP() << "root alone is more than the gateway";
+    }
+    start(service("echo", echo_port()) + rule("echo"));
+    const fs::path socket = folder_ / "admin.sock";
+    EXPECT_EQ(sessions().code, 0);
+    fs::rename(socket, folder_ / "other.sock");
+    fs::create_symlink("other.sock", socket);
+    const Said led = sessions();
+    EXPECT_EQ(led.code, 4);
+    EXPECT_THAT(led.err, HasSubstr("is no socket"));
+    fs::remove(socket);
+    fs::rename(folder_ / "other.sock", socket);
+    EXPECT_EQ(sessions().code, 0);
+    // A gateway that root runs answers there.
+    EXPECT_EQ(::chown(socket.c_str(), 54321, 54321), 0);
+    EXPECT_EQ(sessions().code, 0);
+}
+
 TEST_F(GatewayAdmin, SaysWhatIsMissing) {
     write_config("");
     const Said nobody = sessions();

@@ -12,6 +12,7 @@
 
 #include <fmt/format.h>
 
+#include "audit/log_path.hpp"
 #include "support/notify_socket.hpp"
 #include "support/process.hpp"
 #include "support/stack.hpp"
@@ -71,6 +72,18 @@ TEST_F(GatewayStop, IsAtOnceWhenThereIsNoTunnelWhateverElseIsConnectedAndWhether
     EXPECT_TRUE(kept_alive.is_closed());
     EXPECT_NE(last_record().find("\"checkpoint\""), std::string::npos) << last_record();
     EXPECT_EQ(count("connection.rejected", "shutting_down"), 1U) << "the handshake that was under way";
+}
+
+TEST_F(GatewayStop, AUserSignalBeginsANewAuditFileAndEndsNothing) {
+    run_program();
+    Visitor alice(own_port_, client("alice"));
+    ASSERT_EQ(alice.ask("CONNECT echo:7").status, 200U);
+    program_->signal(SIGUSR1);
+    program_->wait_for_err("event=audit.rotated");
+    EXPECT_EQ(audit::rotated_files(folder_ / "audit.jsonl").size(), 1U);
+    alice.send("still here");
+    EXPECT_EQ(alice.read(10), "still here");
+    EXPECT_EQ(test::run({test::program("postern-audit"), "verify", folder_ / "audit.jsonl"}).exit_code, 0);
 }
 
 TEST_F(GatewayStop, WaitsForATunnelAndNoLongerThanForThat) {

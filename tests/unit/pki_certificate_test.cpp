@@ -217,16 +217,18 @@ TEST(ServerIdentity, IsRefusedWhenThereAreSeveral) {
 TEST(Names, AreWhatPostgresCanTake) {
     EXPECT_TRUE(is_login_name("alice"));
     EXPECT_TRUE(is_login_name("alice.liddell@example.org"));
+    EXPECT_TRUE(is_login_name("alice+test@example.org"));
     EXPECT_TRUE(is_login_name("_svc-1"));
     EXPECT_TRUE(is_login_name(std::string(63, 'a')));
     for (const auto& text :
          {std::string(), std::string(64, 'a'), std::string("-alice"), std::string(".alice"),
-          std::string("@alice"), std::string("al ice"), std::string("al/ice"), std::string("älice"),
-          std::string("alice\0", 6), std::string("alice\n")}) {
+          std::string("@alice"), std::string("+alice"), std::string("al ice"), std::string("al/ice"),
+          std::string("älice"), std::string("alice\0", 6), std::string("alice\n")}) {
         EXPECT_FALSE(is_login_name(text)) << text;
     }
     EXPECT_TRUE(is_resource_name("orders-db"));
     EXPECT_FALSE(is_resource_name("orders@db"));
+    EXPECT_FALSE(is_resource_name("orders+db"));
 }
 
 TEST(Names, OfTrustDomainsAreLowerCaseDns) {

@@ -55,7 +55,7 @@ grep -q -i assert /tmp/start.err || fail "$(cat /tmp/start.err)"
 
 say 'CA service: init, start, and administration beside it'
 postern-ca init --name localhost --trust-domain example.org >/dev/null
-printf '\n[[gateway]]\nname = "gw1"\naddress = "localhost:7443"\n' >>/var/lib/postern-ca/ca.toml
+printf '\n[[gateway]]\nname = "gw1"\naddress = "localhost:7443"\n' >>/etc/postern/ca.toml
 echo alice-login | postern-ca user add alice --group analysts --password-stdin
 systemctl start postern-ca
 expect postern-ca ActiveState active
@@ -63,7 +63,20 @@ expect postern-ca Type notify
 expect postern-ca WatchdogUSec 30s
 [ "$(stat -c %U /proc/"$(property postern-ca MainPID)")" = postern-ca ] || fail 'the CA service does not run as its dynamic user'
 [ "$(stat -L -c %U /var/lib/postern-ca/state.db)" = postern-ca ] || fail 'the state does not belong to the service'
+[ "$(stat -c %a:%U /etc/postern/ca.toml)" = 644:root ] || fail "ca.toml is $(stat -c %a:%U /etc/postern/ca.toml)"
 echo bob-login | postern-ca user add bob --group visitors --password-stdin
+[ -z "$(find /var/lib/private/postern-ca -not -user postern-ca)" ] || fail "root's in the service's folder: $(find /var/lib/private/postern-ca -not -user postern-ca)"
+# What the service's user leaves in its folder leads root nowhere.
+postern_ca_user=$(stat -L -c %u /var/lib/postern-ca/state.db)
+systemctl stop postern-ca
+mkdir -p -m 755 /srv/roots
+mv /var/lib/private/postern-ca/state.db /var/lib/private/postern-ca/state.kept
+ln -s /srv/roots/precious /var/lib/private/postern-ca/state.db
+chown -h "$postern_ca_user" /var/lib/private/postern-ca/state.db
+! postern-ca user list >/tmp/led.out 2>&1 || fail "user list went on: $(cat /tmp/led.out)"
+[ -z "$(ls -A /srv/roots)" ] || fail "root made $(ls -A /srv/roots)"
+mv /var/lib/private/postern-ca/state.kept /var/lib/private/postern-ca/state.db
+systemctl start postern-ca
 fingerprint=$(postern-ca fingerprint)
 ca="--ca https://localhost:7444 --fingerprint $fingerprint"
 
