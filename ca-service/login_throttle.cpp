@@ -7,6 +7,7 @@
 #include <boost/asio/ip/address.hpp>
 
 #include "pki/identity.hpp"
+#include "pki/validity.hpp"
 
 namespace postern::ca {
 
@@ -40,13 +41,28 @@ LoginThrottle::Entry& LoginThrottle::entry(const std::string& key) {
     return made;
 }
 
-LoginThrottle::Attempt LoginThrottle::attempt_of(const std::string& user, std::string_view address) const {
+std::string known_key(const pki::Certificate& presented, std::string_view user, std::string_view trust_domain,
+                      SystemTime now) {
+    const auto identity = pki::login_identity(presented);
+    if (!identity || identity->name != user || identity->trust_domain != trust_domain ||
+        pki::is_over(identity->not_after + kKeyKnownFor, now)) {
+        return {};
+    }
+    // Of the key, and not of the certificate: a renewed one is no fresh budget. The CA has put it there.
+    return presented.subject_key_id();
+}
+
+LoginThrottle::Attempt LoginThrottle::attempt_of(const std::string& user, std::string_view address,
+                                                 std::string_view known_key) const {
     const std::string network = throttled_network(address);
     if (!pki::is_login_name(user)) {
         return Attempt{.charged_user = "u", .charged_address = "a" + network, .pair = ""};
     }
     // A NUL is in no login name and in no address.
     const std::string pair = "p" + user + '\0' + network;
+    if (!known_key.empty()) {
+        return Attempt{.charged_user = "k" + user + '\0' + std::string(known_key), .charged_address = "", .pair = pair};
+    }
     const auto found = entries_.find(pair);
     if (found != entries_.end() && found->second.is_familiar) {
         return Attempt{.charged_user = pair, .charged_address = "", .pair = pair};
@@ -74,9 +90,10 @@ std::chrono::milliseconds LoginThrottle::delay_after(unsigned failures, const Th
     return std::min(rule.first_delay * (std::int64_t{1} << doublings), rule.most_delay);
 }
 
-LoginThrottle::Admission LoginThrottle::admit(const std::string& user, std::string_view address, Time now) {
+LoginThrottle::Admission LoginThrottle::admit(const std::string& user, std::string_view address, Time now,
+                                              std::string_view known_key) {
     const std::lock_guard lock(mutex_);
-    Attempt attempt = attempt_of(user, address);
+    Attempt attempt = attempt_of(user, address, known_key);
     const auto wait_of = [&](const std::string& key) {
         const auto found = entries_.find(key);
         return found == entries_.end() ? Time::duration(0) : found->second.blocked_until - now;

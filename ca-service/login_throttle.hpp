@@ -1,5 +1,5 @@
-// How often a password may be tried: per user and per address, with a delay that doubles. In memory and
-// bounded; an attempt is charged before it is judged, so that a thousand at once do not slip through
+// How often a password may be tried: per user and per address, or by the key of an earlier login, with a delay
+// that doubles. In memory and bounded; an attempt is charged before it is judged, so that a thousand at once do not slip through
 // together.
 #pragma once
 
@@ -11,6 +11,9 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+
+#include "base/clock.hpp"
+#include "pki/certificate.hpp"
 
 namespace postern::ca {
 
@@ -38,7 +41,9 @@ struct ThrottleRules {
 
 /// Thread-safe. A user and an address that succeeded together before are counted on their own, and by nothing
 /// else, so that somebody else's guessing does not lock the user out: neither at the user's name from
-/// elsewhere, nor at other names from the user's own office. What is no login name counts as one user
+/// elsewhere, nor at other names from the user's own office. And whoever proves the key of an earlier login of
+/// that very user is counted by that key alone: nobody else has it, also at the same address. Nothing of that is
+/// kept here, so that it outlives a restart: the certificate of the key says it. What is no login name counts as one user
 /// whatever it is: nobody has it, and strangers choose its length.
 class LoginThrottle {
 public:
@@ -51,7 +56,7 @@ public:
     /// became of the pair meanwhile.
     struct Attempt {
         std::string charged_user;
-        /// Empty where user and address are a familiar pair.
+        /// Empty where user and address are a familiar pair, and for who has proven a known key.
         std::string charged_address;
         /// Empty for what is no login name.
         std::string pair;
@@ -62,7 +67,9 @@ public:
         Attempt attempt;
     };
 
-    Admission admit(const std::string& user, std::string_view address, Time now);
+    /// `known_key`: the key of an earlier login of this user that the peer has proven (known_key()); or empty.
+    Admission admit(const std::string& user, std::string_view address, Time now,
+                    std::string_view known_key = {});
     /// The admitted attempt was right: takes its charge back, and from now on counts user and address as a
     /// pair of their own.
     void succeeded(const Attempt& attempt, Time now);
@@ -81,7 +88,7 @@ private:
     };
 
     Entry& entry(const std::string& key);
-    Attempt attempt_of(const std::string& user, std::string_view address) const;
+    Attempt attempt_of(const std::string& user, std::string_view address, std::string_view known_key) const;
     void uncharge(const std::string& key, const ThrottleRule& rule, Time now);
     static void forgive(Entry& entry, const ThrottleRule& rule, Time now);
     static std::chrono::milliseconds delay_after(unsigned failures, const ThrottleRule& rule);
@@ -92,6 +99,14 @@ private:
     /// Keys, least recently used first.
     std::list<std::string> order_;
 };
+
+/// For how long after its end a certificate still says that its key is this user's: a long holiday.
+inline constexpr std::chrono::hours kKeyKnownFor{24 * 90};
+
+/// By what the throttle knows the key of an earlier login of `user`; empty where the certificate, whose key has
+/// been proven and whose chain verified but for its end, is none of such.
+std::string known_key(const pki::Certificate& presented, std::string_view user, std::string_view trust_domain,
+                      SystemTime now);
 
 /// The part of an address that one stranger holds: the whole of IPv4, the /64 of IPv6.
 std::string throttled_network(std::string_view address);

@@ -134,8 +134,12 @@ asio::awaitable<Api::Outcome> Api::login(Call call) {
     }
     const auto body = std::make_shared<const LoginBody>(std::move(*parsed));
     refused.claimed_user = body->username;
+    const std::string key = call.client.peer.certificate
+                                ? known_key(*call.client.peer.certificate, body->username,
+                                            ca_.settings.get()->trust_domain, ca_.clock())
+                                : std::string();
     const auto admission =
-        ca_.throttle.admit(body->username, actor.source_ip, std::chrono::steady_clock::now());
+        ca_.throttle.admit(body->username, actor.source_ip, std::chrono::steady_clock::now(), key);
     if (admission.wait) {
         refused.failure = Failure{Code::limit_reached, "too many failed logins"};
         refused.retry_after = admission.wait;

@@ -53,6 +53,12 @@ Outcome<CaClient> reach_ca(const ProfileFolder& folder, const Profile& profile) 
     return CaClient::make_pinned(profile.ca_url, profile.pin);
 }
 
+/// What the CA itself says of a login. Everything else happened on the way to it.
+bool is_answer_to_login(Code code) {
+    return code == Code::unauthenticated || code == Code::limit_reached || code == Code::user_disabled ||
+           code == Code::malformed_request || code == Code::unavailable || code == Code::audit_unavailable;
+}
+
 std::string user_in(const LoginFields& fields) {
     for (const auto& [field, entered] : fields) {
         if (field == "username") {
@@ -85,6 +91,26 @@ public:
 private:
     const Secret* file_;
 };
+
+/// Asks with the certificate of the last login too, if it is this user's: by its key the CA knows them, also
+/// where somebody at the same address guesses at their name. Where that does not come through (the authority has
+/// changed meanwhile), without it.
+Outcome<LoginAnswer> ask_for_login(const ProfileFolder& folder, const Profile& profile, CaClient& stranger,
+                                   std::string_view method, const LoginFields& fields,
+                                   std::string_view csr) {
+    const auto last = Login::load(folder);
+    if (last && (*last)->user() == user_in(fields)) {
+        auto known = CaClient::make(profile.ca_url, (*last)->server_ca(), profile.trust_domain,
+                                    (*last)->credentials());
+        if (known) {
+            auto answer = known->login(method, fields, csr);
+            if (answer || is_answer_to_login(answer.error().code)) {
+                return answer;
+            }
+        }
+    }
+    return stranger.login(method, fields, csr);
+}
 
 // The CA revokes every certificate of the session, so that a copy of one is worth nothing.
 Outcome<void> end_session(const ProfileFolder& folder) {
@@ -203,7 +229,7 @@ Outcome<Profile> log_in(const ProfileFolder& folder, std::string_view method, co
     if (!csr) {
         return local_refusal(csr.error());
     }
-    auto answer = ca->login(method, fields, *csr);
+    auto answer = ask_for_login(folder, *known, *ca, method, fields, *csr);
     if (!answer) {
         Refusal refusal = answer.error();
         if (exit_code_of(refusal.code) == 4) {

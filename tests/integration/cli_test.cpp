@@ -92,6 +92,30 @@ protected:
 
 std::unique_ptr<Stack> CommandLine::stack_;
 
+/// A colleague at the same address guesses at her name. Her desktop has the key of her last login.
+TEST(LoginWhereOthersGuess, WorksForWhoHasLoggedInBeforeAlsoAfterARestartOfTheCa) {
+    StackOptions options;
+    options.with_postgres = false;
+    Stack stack(options);
+    const Laptop alice(stack, "alice");
+    const Laptop stranger(stack, "alice", "stolen-name");
+    ASSERT_EQ(alice.login().exit_code, 0);
+    const auto old = content_of(alice.certificate());
+    for (int restarts = 0; restarts < 2; ++restarts) {
+        Outcome guess;
+        for (int i = 0; i < 10; ++i) {
+            guess = stranger.login("a-guess");
+            EXPECT_EQ(guess.exit_code, kDenied) << guess.err;
+        }
+        EXPECT_THAT(guess.err, HasSubstr("Too many failed logins"));
+        const Outcome again = alice.login();
+        EXPECT_EQ(again.exit_code, 0) << again.err;
+        EXPECT_NE(content_of(alice.certificate()), old);
+        stack.kill_ca();
+        stack.start_ca();
+    }
+}
+
 TEST_F(CommandLine, LoginTellsADenialAndAnOutageApart) {
     const Laptop alice = laptop();
     expect_told(alice.login("not-her-password"), kDenied, "refused");

@@ -9,6 +9,8 @@
 
 #include "base/connection_id.hpp"
 #include "ca-service/authority.hpp"
+#include "ca-service/login_throttle.hpp"
+#include "ca-service/password.hpp"
 #include "ca-service/store/certificates.hpp"
 #include "ca-service/store/sessions.hpp"
 #include "ca-service/store/users.hpp"
@@ -78,6 +80,46 @@ TEST_F(CaService, RefusesAnEndedCertificateOfAnEndedSession) {
     EXPECT_EQ(answer.status, 403U);
     EXPECT_EQ(code_of(answer), Code::session_ended);
     EXPECT_THAT(records(), testing::Contains("certificate.refused:session_ended"));
+}
+
+TEST_F(CaService, TheKeyOfAnEarlierLoginLogsInWhereStrangersGuessAtThatName) {
+    const auto old = ended_certificate(ca_, *database_, key_, csr_, now_, now_ - seconds(1));
+    store::User bob;
+    bob.name = "bob";
+    bob.password_hash = PasswordHasher().hash(Secret(std::string_view("battery staple")));
+    ASSERT_TRUE(store::add_user(*database_, bob));
+    const auto log_in = [&](const std::string& user, const std::string& password) {
+        const json body{{"username", user}, {"password", password}, {"csr", csr_}};
+        return client(old).post_json("/v1/login", body.dump()).value();
+    };
+    // Nothing of it is in this process: it is good after a restart, too.
+    for (int restarts = 0; restarts < 2; ++restarts) {
+        for (const char* user : {"alice", "bob"}) {
+            for (int i = 0; i < 10; ++i) {
+                EXPECT_NE(login(user, "guess").status, 200U);
+            }
+        }
+        EXPECT_EQ(code_of(login("alice", "correct horse")), Code::limit_reached) << "a stranger to the service";
+        EXPECT_EQ(log_in("alice", "correct horse").status, 200U);
+        EXPECT_EQ(code_of(log_in("bob", "battery staple")), Code::limit_reached) << "it is alice's key";
+        start(config());
+    }
+    for (int i = 0; i < 5; ++i) {
+        EXPECT_EQ(log_in("alice", "guess").status, 401U);
+    }
+    EXPECT_EQ(code_of(log_in("alice", "correct horse")), Code::limit_reached) << "nobody guesses without end";
+    EXPECT_EQ(login("alice", "correct horse").status, 200U) << "and holds nobody else out by it";
+}
+
+TEST_F(CaService, AKeyIsKnownForAWhileAndOfThisTrustDomainAlone) {
+    const auto old = ended_certificate(ca_, *database_, key_, csr_, now_, now_ - seconds(1)).chain.front();
+    EXPECT_NE(known_key(old, "alice", "example.org", now_), "");
+    EXPECT_EQ(known_key(old, "alice", "example.org", now_ + hours(24 * 91)), "");
+    EXPECT_EQ(known_key(old, "alice", "example.com", now_), "");
+    EXPECT_EQ(known_key(old, "Alice", "example.org", now_), "");
+    const auto again = ended_certificate(ca_, *database_, key_, csr_, now_, now_ - seconds(1)).chain.front();
+    EXPECT_EQ(known_key(again, "alice", "example.org", now_), known_key(old, "alice", "example.org", now_))
+        << "another certificate of it is no fresh budget";
 }
 
 TEST_F(CaService, RecordsTheFirstRefusalsOfEachCertificateAndCountsTheOthers) {

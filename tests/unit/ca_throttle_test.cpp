@@ -137,6 +137,31 @@ TEST(LoginThrottle, CountsWhoIsAtHomeByThemselvesAlone) {
     EXPECT_TRUE(admit(throttle, "user9", "192.0.2.1", kNow)) << "the six of strangers are";
 }
 
+TEST(LoginThrottle, CountsAKnownKeyByItselfThoughOthersGuessAtTheSameAddressAndName) {
+    LoginThrottle throttle;
+    for (int i = 0; i < 1000; ++i) {
+        throttle.admit("alice", "192.0.2.1", kNow);
+        throttle.admit("user" + std::to_string(i), "192.0.2.1", kNow);
+    }
+    EXPECT_TRUE(throttle.admit("alice", "192.0.2.1", kNow).wait) << "a stranger waits";
+    const auto admission = throttle.admit("alice", "192.0.2.1", kNow, "aa01");
+    EXPECT_FALSE(admission.wait);
+    throttle.succeeded(admission.attempt, kNow);
+    EXPECT_FALSE(throttle.admit("alice", "198.51.100.9", kNow, "aa01").wait) << "wherever it is";
+}
+
+TEST(LoginThrottle, AKnownKeyGuessesNoMoreThanAnybody) {
+    LoginThrottle throttle;
+    int admitted = 0;
+    for (int i = 0; i < 100; ++i) {
+        admitted += throttle.admit("alice", "192.0.2." + std::to_string(i), kNow, "aa01").wait ? 0 : 1;
+    }
+    EXPECT_EQ(admitted, 5);
+    EXPECT_FALSE(throttle.admit("alice", "192.0.2.1", kNow, "aa02").wait) << "another key of hers";
+    EXPECT_FALSE(throttle.admit("alice", "192.0.2.1", kNow).wait) << "and who has none is not held out by it";
+    EXPECT_FALSE(throttle.admit("bob", "192.0.2.1", kNow, "aa01").wait) << "a key is one user's";
+}
+
 TEST(LoginThrottle, TakesNothingBackFromAnAddressThatWasNotCharged) {
     LoginThrottle throttle(small_rules());
     succeed(throttle, "alice", "192.0.2.1", kNow);
