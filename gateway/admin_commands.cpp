@@ -25,6 +25,7 @@
 #include "gateway/complain.hpp"
 #include "gateway/settings.hpp"
 #include "http/problem.hpp"
+#include "pki/identity.hpp"
 
 namespace postern::gateway {
 
@@ -33,6 +34,7 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr int kFailed = 1;
+constexpr int kWrongUsage = 2;
 constexpr int kNotConfigured = 3;
 constexpr int kDenied = 4;
 constexpr int kUnreachable = 5;
@@ -265,6 +267,43 @@ int kill_command(const std::filesystem::path& config, const std::string& id, boo
         "Ended the connection of {} to {} ({}). {} may connect again; to keep somebody out: postern-ca user "
         "disable {}\n",
         user, text_of(killed, "service"), id, user, user);
+    return 0;
+}
+
+int kill_all_command(const std::filesystem::path& config, const SessionsQuery& query) {
+    constexpr std::string_view kWhat = "cannot end the connections";
+    if (query.user.empty() && query.service.empty()) {
+        return give_up(kWhat, Trouble{kWrongUsage, "nothing says which",
+                                      "name a connection's id, or --user, or --service, or both"});
+    }
+    if (!query.user.empty() && !pki::is_login_name(query.user)) {
+        return give_up(kWhat, Trouble{kWrongUsage, fmt::format("'{}' is no login name", query.user),
+                                      "see who is in with: postern-gateway sessions"});
+    }
+    if (!query.service.empty() && !pki::is_resource_name(query.service)) {
+        return give_up(kWhat, Trouble{kWrongUsage, fmt::format("'{}' is no service's name", query.service),
+                                      "see who is in with: postern-gateway sessions"});
+    }
+    std::string filter = query.user.empty() ? std::string() : "user=" + query.user;
+    if (!query.service.empty()) {
+        filter += (filter.empty() ? "service=" : "&service=") + query.service;
+    }
+    const auto answer = ask(config, fmt::format("DELETE /v1/sessions?{}", filter));
+    if (!answer) {
+        return give_up(kWhat, answer.error());
+    }
+    const Json killed = answer->value("killed", Json::array());
+    if (query.is_json) {
+        fmt::print("{}\n", killed.dump(2));
+        return 0;
+    }
+    if (killed.empty()) {
+        fmt::print("Nobody was connected whom this means.\n");
+        return 0;
+    }
+    print_table(killed);
+    fmt::print("Ended {} connection{}. They may connect again; to keep somebody out: postern-ca user disable {}\n",
+               killed.size(), killed.size() == 1 ? "" : "s", query.user.empty() ? "NAME" : query.user);
     return 0;
 }
 

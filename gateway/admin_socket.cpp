@@ -26,6 +26,7 @@
 #include "base/unique_fd.hpp"
 #include "http/server.hpp"
 #include "net/linger.hpp"
+#include "pki/identity.hpp"
 
 namespace postern::gateway {
 
@@ -126,8 +127,59 @@ boost::asio::awaitable<http::Response> kill(Shared& shared, const AdminSocket::K
     }
     spdlog::info("event=admin.connection_killed id={} user={} service={} by_uid={}", id, open->entry.user,
                  open->entry.service, peer.uid);
-    cut(id);
+    const Selection selection{id, {}, {}};
+    cut(selection);
     const nlohmann::json document{{"killed", session_of(*open)}};
+    co_return http::json_response(200, document.dump());
+}
+
+/// "user=NAME&service=NAME", in any order, or one of the two; the names need no escapes. Nothing for anything
+/// else: who misspells a filter means not everybody.
+std::optional<Selection> parse_selection(std::string_view query) {
+    Selection selection;
+    while (!query.empty()) {
+        const std::string_view part = query.substr(0, query.find('&'));
+        query.remove_prefix(std::min(query.size(), part.size() + 1));
+        if (part.starts_with("user=") && selection.user.empty()) {
+            selection.user = part.substr(5);
+            if (!pki::is_login_name(selection.user)) return std::nullopt;
+        } else if (part.starts_with("service=") && selection.service.empty()) {
+            selection.service = part.substr(8);
+            if (!pki::is_resource_name(selection.service)) return std::nullopt;
+        } else {
+            return std::nullopt;
+        }
+    }
+    return selection.user.empty() && selection.service.empty() ? std::nullopt : std::optional(selection);
+}
+
+/// Those that are being opened have no record of the administrator's: the one of their own says killed.
+boost::asio::awaitable<http::Response> kill_all(Shared& shared, const AdminSocket::Kill& cut,
+                                                Selection selection, ucred peer, std::string sudo_user) {
+    auto killed = nlohmann::json::array();
+    for (const OpenConnection& open : shared.directory.all_open()) {
+        if (!selection.fits(open.id, open.entry.user, open.entry.service)) {
+            continue;
+        }
+        audit::Record record = kill_record(open, peer, sudo_user);
+        const auto appended = co_await shared.audit.async_append(std::move(record));
+        if (!appended) {
+            spdlog::error("event=audit.not_written id={} action=admin.connection_killed detail={}", open.id,
+                          quoted(appended.error().detail, 512));
+            std::string title = fmt::format("The audit log cannot be written: {} connections were ended, the others not.",
+                                            killed.size());
+            co_return problem(Code::audit_unavailable, std::move(title),
+                              "See that the folder of [audit] file can be written.");
+        }
+        const Selection one{open.id, {}, {}};
+        cut(one);
+        killed.push_back(session_of(open));
+    }
+    spdlog::info("event=admin.connections_killed user={} service={} count={} by_uid={}",
+                 selection.user.empty() ? "-" : selection.user,
+                 selection.service.empty() ? "-" : selection.service, killed.size(), peer.uid);
+    cut(selection);
+    const nlohmann::json document{{"killed", std::move(killed)}};
     co_return http::json_response(200, document.dump());
 }
 
@@ -150,8 +202,19 @@ boost::asio::awaitable<http::Response> answer(Shared& shared, const std::string&
         std::string sudo_user(claimed.data(), claimed.size());
         co_return co_await kill(shared, cut, std::move(id), peer, std::move(sudo_user));
     }
+    if (target.starts_with(kSessions) && target.substr(kSessions.size()).starts_with('?') &&
+        request.method() == verb::delete_) {
+        std::optional<Selection> selection = parse_selection(target.substr(kSessions.size() + 1));
+        if (!selection) {
+            co_return problem(Code::malformed_request, "The request does not say whose connections to end.",
+                              "Ask with DELETE /v1/sessions?user=NAME, ?service=NAME, or both with & between them.");
+        }
+        const auto claimed = request[kSudoUser];
+        std::string sudo_user(claimed.data(), claimed.size());
+        co_return co_await kill_all(shared, cut, std::move(*selection), peer, std::move(sudo_user));
+    }
     co_return problem(Code::not_found, "There is no such thing here.",
-                      "Known are GET /v1/sessions and DELETE /v1/sessions/<id>.");
+                      "Known are GET /v1/sessions, DELETE /v1/sessions/<id> and DELETE /v1/sessions?user=NAME.");
 }
 
 class Place {

@@ -1,8 +1,9 @@
 // The Unix socket by which an administrator of this machine lists live connections and ends one. HTTP, so
 // that `curl --unix-socket` works as well:
 //
-//   GET /v1/sessions            who is in, since when, how many bytes
-//   DELETE /v1/sessions/<id>    ends that connection, after the audit record of who asked for it
+//   GET /v1/sessions                            who is in, since when, how many bytes
+//   DELETE /v1/sessions/<id>                    ends that connection, after the audit record of who asked for it
+//   DELETE /v1/sessions?user=NAME&service=NAME  ends all of that user, to that service, or both; a record for each
 //
 // Who may: root and the gateway's own user, as the kernel tells it (SO_PEERCRED). The socket has mode 0600.
 #pragma once
@@ -14,6 +15,7 @@
 #include <utility>
 
 #include "base/result.hpp"
+#include "gateway/live_connections.hpp"
 #include "gateway/worker.hpp"
 #include "net/event_loops.hpp"
 #include "net/listener.hpp"
@@ -23,8 +25,8 @@ namespace postern::gateway {
 /// Serves on the loops that it is given; they must be stopped before it goes.
 class AdminSocket {
 public:
-    /// Cuts the tunnel of that connection id with Code::killed, on whichever loop it lives.
-    using Kill = std::function<void(const std::string& id)>;
+    /// Cuts those tunnels with Code::killed, on whichever loops they live.
+    using Kill = std::function<void(const Selection& selection)>;
 
     /// Takes the place of a socket that nobody listens on any more, and of nothing else.
     /// Code::already_exists when another process listens there, Code::io_failed otherwise.

@@ -107,9 +107,13 @@ int run_command_line(int argc, char** argv) {
     sessions->add_option("--user", options.sessions.user, "Only this user's");
     sessions->add_option("--service", options.sessions.service, "Only those to this service");
     CLI::App* const kill =
-        app.add_subcommand("kill", "End one connection; the audit log tells who asked for it");
-    kill->add_option("ID", options.connection_id, "The connection's id, from: postern-gateway sessions")
-        ->required();
+        app.add_subcommand("kill", "End one connection, or those of a user or to a service; the audit log tells "
+                                   "who asked for it");
+    auto* const id =
+        kill->add_option("ID", options.connection_id, "The connection's id, from: postern-gateway sessions");
+    kill->add_option("--user", options.sessions.user, "All of this user's")->excludes(id);
+    kill->add_option("--service", options.sessions.service, "All to this service; with --user: of that user")
+        ->excludes(id);
     for (CLI::App* const command : {sessions, kill}) {
         command->add_flag("--json", options.sessions.is_json, "Print JSON");
     }
@@ -139,6 +143,9 @@ int run_command_line(int argc, char** argv) {
     }
     if (sessions->parsed()) {
         return sessions_command(options.config, options.sessions);
+    }
+    if (kill->parsed() && options.connection_id.empty()) {
+        return kill_all_command(options.config, options.sessions);
     }
     if (kill->parsed()) {
         return kill_command(options.config, options.connection_id, options.sessions.is_json);

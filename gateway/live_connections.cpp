@@ -149,13 +149,15 @@ void LiveConnections::cut_all(Code reason) {
     }
 }
 
-void LiveConnections::cut_one(std::string_view connection_id, Code reason) {
+std::size_t LiveConnections::cut_selected(const Selection& selection, Code reason) {
+    std::size_t count = 0;
     for (LiveTunnel* tunnel : tunnels_) {
-        if (tunnel->connection_id_ == connection_id) {
+        if (selection.fits(tunnel->connection_id_, tunnel->identity_->login.name, tunnel->service_)) {
             tunnel->cut(reason);
-            return;
+            ++count;
         }
     }
+    return count;
 }
 
 }  // namespace postern::gateway

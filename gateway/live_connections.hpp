@@ -21,12 +21,26 @@ namespace postern::gateway {
 
 class LiveConnections;
 
+/// Which tunnels an administrator means: that of a connection id, or those of a user, to a service, or both.
+/// Empty members fit all; with all of them empty it fits none.
+struct Selection {
+    std::string id;
+    std::string user;
+    std::string service;
+
+    bool fits(std::string_view its_id, std::string_view its_user, std::string_view its_service) const {
+        const bool is_empty = id.empty() && user.empty() && service.empty();
+        return !is_empty && (id.empty() || id == its_id) && (user.empty() || user == its_user) &&
+               (service.empty() || service == its_service);
+    }
+};
+
 /// A tunnel's place in the set, in the frame of the coroutine that drives it. From the moment that it was let
 /// in by the predicate, it can be cut: no change of CRL or policy slips through while the gateway still
 /// dials.
 class LiveTunnel {
 public:
-    /// `connection_id` is what cut_one() knows it by, `connection` the one whose handshake showed the
+    /// `connection_id` is what cut_selected() knows it by, `connection` the one whose handshake showed the
     /// certificate; both must outlive this object.
     LiveTunnel(LiveConnections& all, IdentityPtr identity, std::string service,
                std::string_view connection_id = {}, const net::TlsStream* connection = nullptr);
@@ -87,8 +101,8 @@ public:
     /// After a change of the trust bundle: cuts those whose chain it does not vouch for.
     std::size_t judge_trust(const pki::TrustBundle& user_ca, SystemTime now);
     void cut_all(Code reason);
-    /// The one of that connection id, if it is here.
-    void cut_one(std::string_view connection_id, Code reason);
+    /// Also those that are being opened. Returns how many of them are here.
+    std::size_t cut_selected(const Selection& selection, Code reason);
     std::size_t size() const noexcept { return tunnels_.size(); }
 
 private:

@@ -270,9 +270,11 @@ void Server::accept() {
         });
     }
     if (admin_) {
-        const AdminSocket::Kill kill = [this](const std::string& id) {
+        const AdminSocket::Kill kill = [this](const Selection& selection) {
             for (const auto& worker : workers_) {
-                asio::post(worker->loop, [&worker = *worker, id] { worker.live.cut_one(id, Code::killed); });
+                asio::post(worker->loop, [&worker = *worker, selection] {
+                    worker.live.cut_selected(selection, Code::killed);
+                });
             }
         };
         admin_->serve(loops_, shared_, snapshot_->settings.name, kill);

@@ -53,6 +53,9 @@ protected:
         EXPECT_EQ(said.code, 0) << said.err;
         return nlohmann::json::parse(said.out);
     }
+    Said kill_all(SessionsQuery query) const {
+        return listen([&] { return kill_all_command(folder_ / "gateway.toml", query); });
+    }
     Said kill(const std::string& id, bool is_json = false) const {
         return listen([&] { return kill_command(folder_ / "gateway.toml", id, is_json); });
     }
@@ -124,6 +127,61 @@ TEST_F(GatewayAdmin, AKillOfNobodyIsAnErrorAndCutsNobody) {
         const Said said = kill(id);
         EXPECT_EQ(said.code, 1) << id;
         EXPECT_THAT(said.err, HasSubstr("postern-gateway sessions")) << id;
+    }
+    EXPECT_EQ(count("admin.connection_killed"), 0U);
+    alice.send("still here");
+    EXPECT_EQ(alice.read(10), "still here");
+}
+
+TEST_F(GatewayAdmin, AKillOfAUserOrAServiceEndsThoseAndNoOthers) {
+    start(service("echo", echo_port()) + rule("echo") + service("other", echo_port()) + rule("other"));
+    Visitor alice(port(), client("alice"));
+    Visitor again(port(), client("alice"));
+    Visitor elsewhere(port(), client("alice"));
+    Visitor bob(port(), client("bob"));
+    const std::string id = alice.ask("CONNECT echo:7").field("Postern-Connection");
+    const std::string second = again.ask("CONNECT echo:7").field("Postern-Connection");
+    ASSERT_EQ(elsewhere.ask("CONNECT other:7").status, 200U);
+    ASSERT_EQ(bob.ask("CONNECT echo:7").status, 200U);
+    const auto stays = [](Visitor& visitor) {
+        visitor.send("still here");
+        return visitor.read(10) == "still here";
+    };
+    const Said of_both = kill_all({"alice", "echo", true});
+    EXPECT_EQ(of_both.code, 0) << of_both.err;
+    EXPECT_EQ(nlohmann::json::parse(of_both.out).size(), 2U) << of_both.out;
+    EXPECT_TRUE(alice.is_closed());
+    EXPECT_TRUE(again.is_closed());
+    EXPECT_TRUE(stays(elsewhere) && stays(bob));
+    for (const std::string& one : {id, second}) {
+        wait_for("connection.closed", "killed", one);
+        EXPECT_EQ(count("admin.connection_killed", {}, one), 1U);
+    }
+    const Said of_service = kill_all({"", "echo", false});
+    EXPECT_EQ(of_service.code, 0) << of_service.err;
+    EXPECT_THAT(of_service.out, HasSubstr("Ended 1 connection."));
+    EXPECT_TRUE(bob.is_closed());
+    EXPECT_TRUE(stays(elsewhere));
+    const Said of_user = kill_all({"alice", "", false});
+    EXPECT_EQ(of_user.code, 0) << of_user.err;
+    EXPECT_TRUE(elsewhere.is_closed());
+    EXPECT_EQ(count("admin.connection_killed"), 4U);
+    EXPECT_THAT(kill_all({"alice", "", false}).out, HasSubstr("Nobody was connected"));
+}
+
+TEST_F(GatewayAdmin, AKillOfWhatIsNobodysNameEndsNobody) {
+    start(service("echo", echo_port()) + rule("echo"));
+    Visitor alice(port(), client("alice"));
+    ASSERT_EQ(alice.ask("CONNECT echo:7").status, 200U);
+    for (const auto& [user, service] : {std::pair("", ""), std::pair("a&service=echo", ""), std::pair("", "../x")}) {
+        const Said said = kill_all({user, service, false});
+        EXPECT_EQ(said.code, 2) << user << service;
+        EXPECT_THAT(said.err, HasSubstr("hint:"));
+    }
+    for (const char* query : {"user=", "users=alice", "user=alice&user=bob", "user=%61lice"}) {
+        const auto outcome = test::run({"curl", "-s", "-X", "DELETE", "--unix-socket", folder_ / "admin.sock",
+                                        std::string("http://gateway/v1/sessions?") + query});
+        EXPECT_THAT(outcome.out, HasSubstr("\"status\":400")) << query;
     }
     EXPECT_EQ(count("admin.connection_killed"), 0U);
     alice.send("still here");
