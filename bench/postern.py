@@ -41,6 +41,9 @@ crl_refresh = "1h"
 [limits]
 connections_per_identity = 16384
 connections_per_address = 16384
+connections_per_identity_per_minute = 1000000
+connections_per_service = 16384
+connections_per_service_and_identity = 16384
 [audit]
 file = "audit.jsonl"
 key = "audit.key"

@@ -1,5 +1,7 @@
 #include "ca-service/service.hpp"
 
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <atomic>
 #include <thread>
@@ -15,6 +17,7 @@
 #include "ca-service/server_name.hpp"
 #include "ca-service/tidying.hpp"
 #include "http/https_service.hpp"
+#include "net/connection_slots.hpp"
 #include "pki/csr.hpp"
 #include "pki/identity.hpp"
 #include "pki/validity.hpp"
@@ -73,6 +76,36 @@ void warn_of_old_authority(const pki::Issuer& issuer, std::string_view kind, Sys
     if (end - now < kWarnBefore) {
         spdlog::warn("event=ca.issuing_certificate_ends kind={} not_after={}", kind, format_time(end));
     }
+}
+
+/// What of the wanted bounds this process can keep: a connection takes a file descriptor, and the store, the
+/// audit log and the loops must always find one. One address keeps a share of what there is.
+http::HttpsLimits fitting(http::HttpsLimits wanted, std::size_t most_files, std::size_t workers) {
+    constexpr std::size_t kReservedFiles = 64;
+    constexpr std::size_t kFilesOfALoop = 8;
+    // SQLite's file, its log, and the log's index.
+    constexpr std::size_t kFilesOfAWorker = 4;
+    const std::size_t reserved = kReservedFiles + cores() * kFilesOfALoop + workers * kFilesOfAWorker;
+    const std::size_t files = std::max(most_files, reserved + 8) - reserved;
+    http::HttpsLimits limits = wanted;
+    limits.connections = std::min(wanted.connections, files);
+    limits.connections_per_address =
+        net::share_of(limits.connections, wanted.connections, wanted.connections_per_address, 2);
+    limits.pending = net::share_of(limits.connections, wanted.connections, wanted.pending, 4);
+    return limits;
+}
+
+http::HttpsLimits limits_in_force(const http::HttpsLimits& wanted, std::size_t workers) {
+    rlimit files{};
+    const bool is_known = ::getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur != RLIM_INFINITY;
+    const http::HttpsLimits limits = is_known ? fitting(wanted, files.rlim_cur, workers) : wanted;
+    spdlog::info("event=limits.in_force connections={} per_address={} pending={}", limits.connections,
+                 limits.connections_per_address, limits.pending);
+    if (limits.connections < wanted.connections) {
+        spdlog::warn("event=limits.reduced connections={} hint={}", limits.connections,
+                     quoted("raise the limit of open files (LimitNOFILE)"));
+    }
+    return limits;
 }
 
 /// The first setting that differs and that only a restart can change; empty if none does.
@@ -183,7 +216,8 @@ Result<std::unique_ptr<Service>> Service::start(const ServiceFiles& files, Confi
     state->api = std::make_unique<api::Api>(state->ca, api::Workers{*state->logins, *state->requests});
     api::Api& api = *state->api;
     state->https = std::make_unique<http::HttpsService>(
-        state->loops, std::move(*listener), own->tls, settings.http,
+        state->loops, std::move(*listener), own->tls,
+        limits_in_force(settings.http, login_workers + settings.request_workers),
         [&api](http::Request request, http::ClientInfo client) {
             return api.handle(std::move(request), std::move(client));
         },

@@ -62,7 +62,7 @@ Words words_of(Code code, std::string_view user, std::string_view service) {
             return {fmt::format("This gateway has no service named {}.", service),
                     "See what you may use with: postern services"};
         case Code::limit_reached:
-            return {"The gateway has as many connections as it may have: in all, of your address or of you.",
+            return {"The gateway has as many connections as it may have: in all, to this service, of your address or of you.",
                     "Close connections that you do not need, and try again."};
         case Code::backend_unreachable:
             return {fmt::format("The gateway cannot reach the server of {}.", service),
@@ -112,6 +112,8 @@ std::string cut_message(Code code, std::string_view user, std::string_view servi
             return "The gateway's list of revoked certificates no longer speaks of your login certificate.";
         case Code::policy_denied:
             return fmt::format("{} may no longer use {}.", user, service);
+        case Code::timed_out:
+            return fmt::format("The session with {} did not begin in time.", service);
         default:
             return words_of(code, user, service).title;
     }

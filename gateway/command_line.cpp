@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <utility>
 
@@ -37,6 +38,27 @@ struct Options {
     std::string connection_id;
 };
 
+/// PostgreSQL tells its max_connections to nobody who has not logged in, so that only a person can compare.
+void print_places(const Policy& policy) {
+    struct Places {
+        std::string services;
+        std::size_t connections = 0;
+    };
+    std::map<std::string, Places> by_backend;
+    for (const Service& service : policy.services()) {
+        if (service.protocol == Protocol::postgres) {
+            Places& places = by_backend[service.backend.text()];
+            places.services += (places.services.empty() ? "" : ", ") + service.name;
+            places.connections += service.bounds.connections;
+        }
+    }
+    for (const auto& [backend, places] : by_backend) {
+        fmt::print("note: up to {} connections to {} ({}); with those of other gateways they must be fewer than its "
+                   "max_connections\n",
+                   places.connections, backend, places.services);
+    }
+}
+
 int check_config(const Options& options) {
     auto snapshot = Snapshot::load(options.config);
     if (!snapshot) {
@@ -48,6 +70,7 @@ int check_config(const Options& options) {
     const std::size_t services = (*snapshot)->settings.policy.services().size();
     fmt::print("{}: good: gateway {}, {} {}\n", options.config.string(), (*snapshot)->settings.name, services,
                services == 1 ? "service" : "services");
+    print_places((*snapshot)->settings.policy);
     return 0;
 }
 

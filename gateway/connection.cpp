@@ -7,6 +7,7 @@
 #include <utility>
 
 #include <boost/beast/http/verb.hpp>
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include "base/connection_id.hpp"
@@ -125,8 +126,8 @@ boost::asio::awaitable<bool> greet(Visit& visit, [[maybe_unused]] Counted undeci
     co_return true;
 }
 
-/// A GET that authenticate() let pass.
-http::Response answer_get(const Visit& visit, std::string_view target) {
+/// A GET that authenticate() let pass. Nothing when there is no such thing.
+std::optional<http::Response> answer_get(const Visit& visit, std::string_view target) {
     const Identity& identity = **visit.identity;
     const Snapshot& snapshot = *visit.worker.snapshot;
     if (target == "/v1/services") {
@@ -138,8 +139,7 @@ http::Response answer_get(const Visit& visit, std::string_view target) {
             return connection_answer(id, *entry);
         }
     }
-    const RefusalSubject subject{identity.login.name, {}, visit.id};
-    return refusal(problem_of(Code::not_found, subject), snapshot.settings.name);
+    return std::nullopt;
 }
 
 Failure request_failure(const Visit& visit, const Failure& failure) {
@@ -257,7 +257,13 @@ boost::asio::awaitable<std::unique_ptr<Asked>> next_tunnel(Visit& visit) {
         }
         visit.identity = visit.worker.shared.sessions.note(*visit.identity);
         const std::string_view target(request->target().data(), request->target().size());
-        http::Response response = answer_get(visit, target);
+        std::optional<http::Response> found = answer_get(visit, target);
+        if (!found) {
+            Failure failure{Code::not_found, fmt::format("GET {}", target)};
+            http::Response refused = co_await refuse_request(visit, std::move(failure));
+            found = std::move(refused);
+        }
+        http::Response response = std::move(*found);
         const bool stays = request->keep_alive() && !visit.worker.is_draining;
         response.keep_alive(stays);
         auto written = co_await http::write_response(visit.client, std::move(response), patience);

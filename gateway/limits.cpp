@@ -12,6 +12,11 @@ constexpr std::size_t kReservedFiles = 64;
 /// epoll, eventfd and timerfd. Besides, each loop accepts with a descriptor of its own for each listener.
 constexpr std::size_t kFilesOfALoop = 3;
 
+KeyedRule rule_of(std::size_t per_minute) {
+    const std::chrono::microseconds minute = std::chrono::minutes(1);
+    return KeyedRule{per_minute, minute / static_cast<std::int64_t>(std::max<std::size_t>(per_minute, 1)), 100'000};
+}
+
 }  // namespace
 
 Capacity fit_to_files(Capacity wanted, std::size_t most_files, Fixtures fixtures) noexcept {
@@ -28,9 +33,10 @@ Capacity fit_to_files(Capacity wanted, std::size_t most_files, Fixtures fixtures
 Limits::Limits(LimitBounds bounds)
     : addresses_(bounds.connections, bounds.per_address),
       identities_(0, bounds.per_identity),
-      warm_(bounds.warm, bounds.warm_per_identity) {}
+      warm_(bounds.warm, bounds.warm_per_identity),
+      beginnings_(rule_of(bounds.per_identity_per_minute)) {}
 
-Result<Permit> Limits::enter(const std::string& address, const std::string& identity) {
+Result<Permit> Limits::enter(const std::string& address, const std::string& identity, Time now) {
     auto address_slot = addresses_.take(net::address_key(address));
     if (!address_slot) {
         return with_context("of all connections, or of one address", address_slot.error());
@@ -38,6 +44,10 @@ Result<Permit> Limits::enter(const std::string& address, const std::string& iden
     auto identity_slot = identities_.take(identity);
     if (!identity_slot) {
         return with_context("of one identity", identity_slot.error());
+    }
+    const std::lock_guard lock(mutex_);
+    if (beginnings_.take(identity, now) != KeyedBudget::Place::own) {
+        return Failure{Code::limit_reached, "too many connections of " + identity + " within a minute"};
     }
     return Permit{std::move(*address_slot), std::move(*identity_slot)};
 }
@@ -50,6 +60,8 @@ void Limits::set(LimitBounds bounds) {
     addresses_.set_bounds(bounds.connections, bounds.per_address);
     identities_.set_bounds(0, bounds.per_identity);
     warm_.set_bounds(bounds.warm, bounds.warm_per_identity);
+    const std::lock_guard lock(mutex_);
+    beginnings_.set(rule_of(bounds.per_identity_per_minute));
 }
 
 }  // namespace postern::gateway

@@ -11,11 +11,12 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "gateway/service_slots.hpp"
 #include "net/plain_stream.hpp"
 
 namespace postern::gateway {
 
-/// What the backend speaks; `postgres` lets the gateway watch for a server that accepts and never answers.
+/// What the backend speaks; `postgres` lets the gateway watch how a session begins.
 enum class Protocol { postgres, tcp };
 /// Advice for the agent: who makes TLS with the backend.
 enum class Mode { end_to_end, passthrough };
@@ -31,6 +32,7 @@ struct Service {
     /// For people: what it is, and the database that their programs are to name. May be empty.
     std::string description = {};
     std::string database = {};
+    ServiceBounds bounds = {};
 };
 
 /// Lets each of `users` and each member of one of `groups` use each of `services`.

@@ -38,12 +38,25 @@ Capacity capacity_of(const LimitSettings& limits, Fixtures fixtures) {
 
 LimitBounds bounds_of(const LimitSettings& limits, Fixtures fixtures) {
     const Capacity fitting = capacity_of(limits, fixtures);
-    return LimitBounds{fitting.connections, limits.connections_per_address, limits.connections_per_identity,
-                       fitting.warm, limits.warm_per_identity};
+    LimitBounds bounds;
+    bounds.connections = fitting.connections;
+    bounds.per_address = net::share_of(fitting.connections, limits.connections, limits.connections_per_address, 2);
+    bounds.per_identity =
+        net::share_of(fitting.connections, limits.connections, limits.connections_per_identity, 4);
+    bounds.warm = fitting.warm;
+    bounds.warm_per_identity = net::share_of(fitting.warm, limits.warm, limits.warm_per_identity, 4);
+    bounds.per_identity_per_minute = limits.connections_per_identity_per_minute;
+    return bounds;
 }
 
 void log_capacity(const LimitSettings& limits, Fixtures fixtures) {
     const Capacity fitting = capacity_of(limits, fixtures);
+    const LimitBounds bounds = bounds_of(limits, fixtures);
+    spdlog::info(
+        "event=limits.in_force connections={} per_address={} per_identity={} per_identity_per_minute={} "
+        "pending={} warm={} warm_per_identity={}",
+        bounds.connections, bounds.per_address, bounds.per_identity, bounds.per_identity_per_minute,
+        fitting.pending, bounds.warm, bounds.warm_per_identity);
     if (fitting.connections < limits.connections || fitting.pending < limits.pending ||
         fitting.warm < limits.warm) {
         spdlog::warn("event=limits.reduced connections={} pending={} warm={} hint={}", fitting.connections,
@@ -119,6 +132,18 @@ asio::awaitable<void> tell_of_others(Worker& worker) {
             kind.budget.put_back(count);
         }
     }
+    const audit::BearerBudget::Untold untold = worker.shared.bearers.take_untold();
+    if (untold.count == 0) {
+        co_return;
+    }
+    const audit::Bearer& first = untold.shares.front().bearer;
+    spdlog::warn("event=connection.rejected more={} reason=limit_reached user={} serial={} others={}",
+                 untold.count, quoted(first.user, 64), quoted(first.serial, 64), untold.shares.size() - 1);
+    audit::Record record = audit::record_of_more(untold);
+    const auto written = co_await worker.shared.audit.async_append(std::move(record));
+    if (!written) {
+        worker.shared.bearers.put_back(untold);
+    }
 }
 
 /// Cuts expired tunnels for as long as the loop runs.
@@ -164,10 +189,12 @@ Server::Server(std::filesystem::path config, SnapshotPtr snapshot, std::unique_p
       shared_{std::move(clock),
               *audit_,
               Limits(LimitBounds{}),
+              ServiceSlots(),
               {},
               ConnectionDirectory(),
               RecordBudget(snapshot_->settings.limits.failed_handshakes_recorded),
-              RecordBudget(snapshot_->settings.limits.failed_handshakes_recorded)},
+              RecordBudget(snapshot_->settings.limits.failed_handshakes_recorded),
+              audit::BearerBudget()},
       loops_(snapshot_->settings.threads) {
     shared_.limits.set(bounds_of(snapshot_->settings.limits, fixtures()));
 }
@@ -197,6 +224,9 @@ void Server::close() {
         if (const std::size_t count = kind.budget.take_untold(); count > 0 && audit_) {
             [[maybe_unused]] const auto told = audit_->append(record_of(kind, count));
         }
+    }
+    if (const auto untold = shared_.bearers.take_untold(); untold.count > 0 && audit_) {
+        [[maybe_unused]] const auto told = audit_->append(audit::record_of_more(untold));
     }
     // Records that are being synced wake sessions, for which the loops must still be there.
     audit_.reset();
@@ -322,6 +352,7 @@ Result<void> Server::reload() {
     const bool has_other_trust = snapshot_->user_ca.pem() != (*loaded)->user_ca.pem();
     snapshot_ = std::move(*loaded);
     shared_.limits.set(bounds_of(snapshot_->settings.limits, fixtures()));
+    log_capacity(snapshot_->settings.limits, fixtures());
     for (const Others& kind : others(shared_)) {
         kind.budget.set(snapshot_->settings.limits.failed_handshakes_recorded);
     }

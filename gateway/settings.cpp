@@ -76,13 +76,23 @@ void read_ca(config::Table table, Settings& settings) {
         table.duration("offline_grace", Milliseconds(0), Milliseconds(0), hours(24 * 30));
 }
 
-void read_limits(config::Table table, LimitSettings& limits) {
+/// `services`: the bounds of a service that has none of its own.
+void read_limits(config::Table table, LimitSettings& limits, ServiceBounds& services) {
     const auto count = [&](std::string_view key, std::size_t& value) {
         value = static_cast<std::size_t>(table.integer(key, static_cast<std::int64_t>(value), 1, 1'000'000));
     };
     count("connections", limits.connections);
-    count("connections_per_address", limits.connections_per_address);
-    count("connections_per_identity", limits.connections_per_identity);
+    const auto share = [&](std::string_view key, std::size_t& value) {
+        if (table.has(key)) {
+            value = 1;
+            count(key, value);
+        }
+    };
+    share("connections_per_address", limits.connections_per_address);
+    share("connections_per_identity", limits.connections_per_identity);
+    count("connections_per_identity_per_minute", limits.connections_per_identity_per_minute);
+    count("connections_per_service", services.connections);
+    count("connections_per_service_and_identity", services.per_identity);
     count("pending", limits.pending);
     count("warm", limits.warm);
     count("warm_per_identity", limits.warm_per_identity);
@@ -93,6 +103,7 @@ void read_limits(config::Table table, LimitSettings& limits) {
     patience("handshake_timeout", limits.handshake_timeout);
     patience("request_timeout", limits.request_timeout);
     patience("backend_timeout", limits.backend_timeout);
+    patience("start_timeout", limits.start_timeout);
     limits.warm_timeout = table.duration("warm_timeout", limits.warm_timeout, Milliseconds(100), hours(24));
 }
 
@@ -128,7 +139,11 @@ std::string read_line(config::Table& table, std::string_view key, std::size_t mo
     return text;
 }
 
-std::vector<Service> read_services(std::vector<config::Table> tables) {
+std::size_t read_bound(config::Table& table, std::string_view key, std::size_t otherwise) {
+    return static_cast<std::size_t>(table.integer(key, static_cast<std::int64_t>(otherwise), 1, 1'000'000));
+}
+
+std::vector<Service> read_services(std::vector<config::Table> tables, ServiceBounds bounds) {
     std::vector<Service> services;
     std::unordered_set<std::string> names;
     for (config::Table& table : tables) {
@@ -158,6 +173,8 @@ std::vector<Service> read_services(std::vector<config::Table> tables) {
         }
         service.description = read_line(table, "description", kMostDescription);
         service.database = read_line(table, "database", kMostDatabaseName);
+        service.bounds.connections = read_bound(table, "connections", bounds.connections);
+        service.bounds.per_identity = read_bound(table, "connections_per_identity", bounds.per_identity);
         if (!service.name.empty() && !names.insert(service.name).second) {
             table.problem("name", fmt::format("there is another service named '{}'", service.name));
             continue;
@@ -212,9 +229,10 @@ Result<Settings> read(config::Document document) {
     read_gateway(root.table("gateway"), settings);
     read_tls(root.table("tls"), settings);
     read_ca(root.table("ca"), settings);
-    read_limits(root.table("limits"), settings.limits);
+    ServiceBounds bounds;
+    read_limits(root.table("limits"), settings.limits, bounds);
     read_audit(root.table("audit"), settings.audit);
-    std::vector<Service> services = read_services(root.tables("service"));
+    std::vector<Service> services = read_services(root.tables("service"), bounds);
     const std::vector<Rule> rules = read_rules(root.tables("rule"), services);
     if (auto finished = document.finish(); !finished) {
         return finished.error();

@@ -22,10 +22,13 @@ namespace postern::gateway {
 using Milliseconds = std::chrono::milliseconds;
 
 struct LimitSettings {
-    /// Tunnels in all, of one source address, of one identity.
+    /// Tunnels in all, of one source address, of one identity; 0: half and a quarter of all, of which a process
+    /// with few file descriptors has fewer than it was told (share_of()).
     std::size_t connections = 16384;
-    std::size_t connections_per_address = 8192;
-    std::size_t connections_per_identity = 4096;
+    std::size_t connections_per_address = 0;
+    std::size_t connections_per_identity = 0;
+    /// That one identity may open at once, and again within a minute.
+    std::size_t connections_per_identity_per_minute = 6000;
     /// Connections that are not let in yet. At the bound the oldest of them is cut, so that silent peers lock
     /// nobody out.
     std::size_t pending = 4096;
@@ -42,6 +45,8 @@ struct LimitSettings {
     Milliseconds warm_timeout{600'000};
     /// The dial, and the first answer of a PostgreSQL backend.
     Milliseconds backend_timeout{5'000};
+    /// From the answer to CONNECT until a PostgreSQL session has begun (SessionStart).
+    Milliseconds start_timeout{10'000};
 };
 
 struct AuditSettings {

@@ -11,8 +11,8 @@
 #include "base/log.hpp"
 #include "gateway/authorize.hpp"
 #include "gateway/backend_start.hpp"
-#include "gateway/first_answer.hpp"
 #include "gateway/records.hpp"
+#include "gateway/session_start.hpp"
 #include "http/server.hpp"
 #include "net/deadline.hpp"
 #include "net/linger.hpp"
@@ -35,6 +35,7 @@ constexpr net::PlainStream::Liveness kBackendLiveness{std::chrono::seconds(60), 
 struct Admission {
     const Service* service = nullptr;
     Permit permit;
+    ServiceSlots::Place place;
     SnapshotPtr snapshot;
 };
 
@@ -47,10 +48,12 @@ struct Tunnel {
     /// From its judgement until its last record is written.
     Counted counted;
     Permit permit;
+    ServiceSlots::Place place;
     Protocol protocol;
     std::chrono::milliseconds backend_timeout;
+    std::chrono::milliseconds start_timeout;
     std::optional<net::PlainStream> backend;
-    std::optional<FirstAnswer> first_answer;
+    std::optional<SessionStart> session_start;
     /// Of the relay, and of what was handed on before it.
     net::RelayCounters counters;
     LiveTunnel live;
@@ -60,8 +63,10 @@ using TunnelPtr = std::unique_ptr<Tunnel>;
 Tunnel::Tunnel(Visit& visit, Admission admission, const std::string& service_name)
     : counted(visit.worker.tunnels),
       permit(std::move(admission.permit)),
+      place(std::move(admission.place)),
       protocol(admission.service->protocol),
       backend_timeout(admission.snapshot->settings.limits.backend_timeout),
+      start_timeout(admission.snapshot->settings.limits.start_timeout),
       live(visit.worker.live, *visit.identity, service_name, visit.id, &visit.client) {}
 
 /// PostgreSQL's protocol itself says where a session ends. Of others nobody but who carries them knows
@@ -159,10 +164,10 @@ void forward_at_once(Tunnel& tunnel, std::string& early) {
     if (early.empty()) {
         return;
     }
-    if (tunnel.first_answer) {
-        tunnel.first_answer->asked();
-    }
     const net::Bytes bytes(reinterpret_cast<const unsigned char*>(early.data()), early.size());
+    if (tunnel.session_start) {
+        tunnel.session_start->client_said(bytes);
+    }
     const auto sent = tunnel.backend->try_write(bytes);
     if (sent) {
         tunnel.counters.a_to_b += *sent;
@@ -244,9 +249,9 @@ boost::asio::awaitable<std::optional<net::RelayEnd>> start(Visit& visit, Tunnel&
 boost::asio::awaitable<net::RelayEnd> relay(Visit& visit, Tunnel& tunnel) {
     net::RelayOptions options;
     options.counters = &tunnel.counters;
-    if (tunnel.first_answer) {
-        options.a_to_b = tunnel.first_answer->from_client();
-        options.b_to_a = tunnel.first_answer->from_backend();
+    if (tunnel.session_start) {
+        options.a_to_b = tunnel.session_start->from_client();
+        options.b_to_a = tunnel.session_start->from_backend();
     }
     return net::relay(visit.client, *tunnel.backend, options);
 }
@@ -272,7 +277,7 @@ boost::asio::awaitable<void> note_goodbye(Visit& visit, net::RelayEnd& end) {
 
 /// Judges, at this moment and by what is in force at this moment, and takes the tunnel's places. Without a
 /// wait between the judgement and the place in the live set.
-Result<Admission> admit(Visit& visit, const std::string& service) {
+Result<Admission> admit(Visit& visit, const std::string& service, bool is_cancel) {
     Worker& worker = visit.worker;
     if (worker.is_draining) {
         return Failure{Code::shutting_down, {}};
@@ -290,13 +295,30 @@ Result<Admission> admit(Visit& visit, const std::string& service) {
     if (!permit) {
         return permit.error();
     }
-    return Admission{*allowed, std::move(*permit), worker.snapshot};
+    auto place = worker.shared.services.enter(service, identity.login.name, (*allowed)->bounds, is_cancel);
+    if (!place) {
+        return place.error();
+    }
+    return Admission{*allowed, std::move(*permit), std::move(*place), worker.snapshot};
+}
+
+/// Of other protocols than PostgreSQL's nothing is known: who speaks first, or when.
+void watch_start(Visit& visit, Tunnel& tunnel) {
+    if (tunnel.protocol != Protocol::postgres) {
+        tunnel.place.begun();
+        return;
+    }
+    SessionStart::Hooks hooks;
+    hooks.give_up = [&live = tunnel.live](Code reason) { live.cut(reason); };
+    hooks.on_begun = [&place = tunnel.place] { place.begun(); };
+    const StartPatience patience{tunnel.start_timeout, tunnel.backend_timeout};
+    tunnel.session_start.emplace(visit.client.executor(), patience, std::move(hooks));
 }
 
 /// From the judgement to a backend that is ready and the record that says so. Null when the client was
 /// refused.
 boost::asio::awaitable<TunnelPtr> open_tunnel(Visit& visit, TunnelRequest request) {
-    auto admission = admit(visit, request.service);
+    auto admission = admit(visit, request.service, !request.cancel_of.empty());
     if (!admission) {
         Failure failure = admission.error();
         co_await refuse(visit, std::move(failure), std::move(request.service));
@@ -329,9 +351,8 @@ boost::asio::awaitable<TunnelPtr> open_tunnel(Visit& visit, TunnelRequest reques
     tunnel->live.owns_client(visit.client);
     if (tunnel->live.cut_reason()) {
         visit.client.close();
-    } else if (tunnel->protocol == Protocol::postgres) {
-        std::function<void()> give_up = [&live = tunnel->live] { live.cut(Code::backend_timed_out); };
-        tunnel->first_answer.emplace(visit.client.executor(), tunnel->backend_timeout, std::move(give_up));
+    } else {
+        watch_start(visit, *tunnel);
     }
     co_return std::move(tunnel);
 }

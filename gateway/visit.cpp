@@ -53,27 +53,66 @@ boost::asio::awaitable<Result<void>> append_refusal(Worker& worker, audit::Recor
 
 }  // namespace
 
-boost::asio::awaitable<void> refuse(Visit& visit, Failure failure, std::string service) {
-    const std::string user = visit.identity ? (*visit.identity)->login.name : std::string();
-    const RefusalSubject subject{user, service, visit.id};
-    http::Problem problem = problem_of(failure.code, subject);
-    // A user's and a service's name are of a form that needs no quotes.
-    spdlog::info("event=connection.rejected id={} source={} user={} service={} reason={} detail={}", visit.id,
-                 visit.source.text(), user.empty() ? "-" : user, service.empty() ? "-" : service,
-                 name(failure.code), quoted(failure.detail, 512));
+namespace {
 
-    audit::Record record =
-        rejected_record(visit.id, visit.source, failure.code, stage_of(failure.code), problem.title);
-    record.service = service;
-    name_program(record, visit.program);
+/// Nobody gets here without having proven the key of a certificate of the user CA, though not each of those
+/// names somebody.
+audit::Bearer bearer_of(Visit& visit) {
+    if (visit.identity) {
+        return {(*visit.identity)->login.serial, (*visit.identity)->login.name};
+    }
+    const net::TlsPeer peer = visit.client.peer();
+    return {peer.certificate ? peer.certificate->serial() : std::string(), {}};
+}
+
+void name_bearer(audit::Record& record, Visit& visit) {
     if (visit.identity) {
         name_identity(record, **visit.identity);
     } else if (const net::TlsPeer peer = visit.client.peer(); peer.certificate) {
         name_claim(record, *peer.certificate);
     }
-    const auto appended = co_await append_refusal(visit.worker, std::move(record));
-    if (!appended) {
-        problem = problem_of(Code::audit_unavailable, subject);
+}
+
+bool has_its_own_record(Visit& visit) {
+    return visit.worker.shared.bearers.take(bearer_of(visit), std::chrono::steady_clock::now());
+}
+
+}  // namespace
+
+boost::asio::awaitable<http::Response> refuse_request(Visit& visit, Failure failure) {
+    const RefusalSubject subject{visit.identity ? (*visit.identity)->login.name : std::string(), {}, visit.id};
+    http::Problem problem = problem_of(failure.code, subject);
+    if (has_its_own_record(visit)) {
+        audit::Record record = rejected_record(visit.id, visit.source, failure.code, audit::Stage::request,
+                                               std::move(failure.detail));
+        record.action = "request.refused";
+        name_bearer(record, visit);
+        const auto appended = co_await append_refusal(visit.worker, std::move(record));
+        if (!appended) {
+            problem = problem_of(Code::audit_unavailable, subject);
+        }
+    }
+    co_return refusal(problem, visit.worker.snapshot->settings.name);
+}
+
+boost::asio::awaitable<void> refuse(Visit& visit, Failure failure, std::string service) {
+    const std::string user = visit.identity ? (*visit.identity)->login.name : std::string();
+    const RefusalSubject subject{user, service, visit.id};
+    http::Problem problem = problem_of(failure.code, subject);
+    if (has_its_own_record(visit)) {
+        // A user's and a service's name are of a form that needs no quotes.
+        spdlog::info("event=connection.rejected id={} source={} user={} service={} reason={} detail={}",
+                     visit.id, visit.source.text(), user.empty() ? "-" : user,
+                     service.empty() ? "-" : service, name(failure.code), quoted(failure.detail, 512));
+        audit::Record record =
+            rejected_record(visit.id, visit.source, failure.code, stage_of(failure.code), problem.title);
+        record.service = service;
+        name_program(record, visit.program);
+        name_bearer(record, visit);
+        const auto appended = co_await append_refusal(visit.worker, std::move(record));
+        if (!appended) {
+            problem = problem_of(Code::audit_unavailable, subject);
+        }
     }
     http::Response response = refusal(problem, visit.worker.snapshot->settings.name);
     response.keep_alive(false);

@@ -12,6 +12,7 @@
 #include "gateway/identity.hpp"
 #include "gateway/program_claims.hpp"
 #include "gateway/worker.hpp"
+#include "http/server.hpp"
 #include "net/connection_slots.hpp"
 #include "net/pending_connections.hpp"
 #include "net/plain_stream.hpp"
@@ -41,9 +42,14 @@ struct Visit {
 /// another one: a connection may have been open for long before it asks for something.
 Result<void> check_still_trusted(Visit& visit);
 
-/// Writes the record connection.rejected, then the refusal, and waits until the client has read it. The
-/// connection is good for nothing else after. With the audit log unavailable the refusal says that.
+/// Writes the record connection.rejected, or counts it where the bearer of the certificate has had their share
+/// of records; then the refusal, and waits until the client has read it. The connection is good for nothing
+/// else after. With the audit log unavailable the refusal says that.
 boost::asio::awaitable<void> refuse(Visit& visit, Failure failure, std::string service);
+
+/// The same for a request that leaves the connection good for others: the record request.refused, or its count.
+/// The refusal, to be written.
+boost::asio::awaitable<http::Response> refuse_request(Visit& visit, Failure failure);
 
 /// Appends; a failure is logged, and returned.
 boost::asio::awaitable<Result<void>> append(Worker& worker, audit::Record record);

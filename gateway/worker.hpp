@@ -9,6 +9,7 @@
 
 #include <boost/asio/io_context.hpp>
 
+#include "audit/bearer_budget.hpp"
 #include "audit/log.hpp"
 #include "base/clock.hpp"
 #include "base/even_clock.hpp"
@@ -19,6 +20,7 @@
 #include "gateway/live_connections.hpp"
 #include "gateway/login_sessions.hpp"
 #include "gateway/revocations.hpp"
+#include "gateway/service_slots.hpp"
 #include "gateway/snapshot.hpp"
 #include "net/pending_connections.hpp"
 
@@ -30,6 +32,7 @@ struct Shared {
     Clock clock;
     audit::Log& audit;
     Limits limits;
+    ServiceSlots services;
     LoginSessions sessions;
     ConnectionDirectory directory;
     /// Of strangers.
@@ -37,6 +40,8 @@ struct Shared {
     /// Of those who showed a certificate of the user CA before or after its time. Apart, so that strangers
     /// do not crowd them out; bounded, because a copy of one certificate is enough to be among them.
     RecordBudget untimely_certificates;
+    /// Of those who have proven the key of a certificate.
+    audit::BearerBudget bearers;
     EvenClock even = even_clock();
 
     Moment now() const { return Moment{clock(), even()}; }

@@ -1,5 +1,6 @@
 #include "net/connection_slots.hpp"
 
+#include <algorithm>
 #include <mutex>
 #include <unordered_map>
 #include <utility>
@@ -7,6 +8,13 @@
 #include <boost/asio/ip/address.hpp>
 
 namespace postern::net {
+
+namespace {
+
+/// As many as one desktop needs at least.
+constexpr std::size_t kLeastShare = 8;
+
+}  // namespace
 
 struct ConnectionSlots::State {
     mutable std::mutex mutex;
@@ -77,6 +85,18 @@ void ConnectionSlots::Slot::give_back() noexcept {
     --state_->total;
     const auto found = state_->by_key.find(key_);
     if (--found->second == 0) state_->by_key.erase(found);
+}
+
+std::size_t share_of(std::size_t fitting, std::size_t wanted, std::size_t set, std::size_t nth) noexcept {
+    const std::size_t natural = std::max(fitting / nth, std::min(fitting, kLeastShare));
+    if (set == 0) {
+        return natural;
+    }
+    if (fitting >= wanted) {
+        return set;
+    }
+    const double in_proportion = static_cast<double>(set) * static_cast<double>(fitting) / static_cast<double>(wanted);
+    return std::min(set, std::max(natural, static_cast<std::size_t>(in_proportion)));
 }
 
 std::string address_key(const std::string& address) {

@@ -45,6 +45,11 @@ private:
     std::shared_ptr<State> state_;
 };
 
+/// How many places of `fitting` one address or identity may have: what was `set` for it of the `wanted` ones,
+/// less where there are fewer of them, in proportion, though not less than every `nth` of them (and a few).
+/// Where nothing was set (0), every `nth`. So that where there is little, nobody has all of it.
+std::size_t share_of(std::size_t fitting, std::size_t wanted, std::size_t set, std::size_t nth) noexcept;
+
 /// What "one address" means: a whole IPv4 address, the /64 of an IPv6 address (one host has that many to
 /// choose from).
 std::string address_key(const std::string& address);

@@ -92,6 +92,9 @@ TEST(Load, TwoThousandIdleAndTwoHundredBusyTunnelsLoseNothingAndLeaveNothing) {
     EchoServer echo;
     StackOptions options;
     options.with_postgres = false;
+    options.limits =
+        "connections_per_service = 10000\nconnections_per_service_and_identity = 10000\n"
+        "connections_per_identity_per_minute = 100000\n";
     options.gateway_tables = fmt::format(
         "[[service]]\nname = \"echo\"\nbackend = \"127.0.0.1:{}\"\nprotocol = \"tcp\"\nmode = "
         "\"passthrough\"\n"

@@ -44,6 +44,7 @@ std::size_t renewals(const Stack& stack) {
 TEST(Renewal, IsOneForFiftyConnectionsThatComeWhileTheCertificateIsStale) {
     StackOptions options;
     options.ca = "certificate_lifetime = \"9s\"\n";
+    options.limits = "connections_per_service = 200\nconnections_per_service_and_identity = 100\n";
     Stack stack(options);
     const Laptop alice(stack, "alice");
     ASSERT_EQ(alice.login().exit_code, 0);

@@ -109,8 +109,10 @@ void GatewayFixture::start(const std::string& tables, const std::string& limits)
     auto server = Server::start(folder_ / "gateway.toml", [this] { return gateway_now(); });
     ASSERT_TRUE(server) << server.error().detail;
     server_ = std::move(*server);
+    int attempts = 0;
     ASSERT_TRUE(eventually([&] {
-        Visitor visitor(port(), client("nobody"));
+        // Each has a record of their own.
+        Visitor visitor(port(), client("nobody" + std::to_string(++attempts)));
         return visitor.ask("GET /v1/services").status == 200;
     })) << "no CRL came";
     // Those who came before the CRL were refused, with a record each.
@@ -120,7 +122,7 @@ void GatewayFixture::start(const std::string& tables, const std::string& limits)
 void GatewayFixture::write_config(const std::string& tables, const std::string& limits) const {
     // Far longer than anything takes here, so that a busy machine changes no verdict.
     std::string all = limits;
-    for (const char* key : {"handshake_timeout", "request_timeout", "backend_timeout"}) {
+    for (const char* key : {"handshake_timeout", "request_timeout", "backend_timeout", "start_timeout"}) {
         if (limits.find(key) == std::string::npos) {
             all += fmt::format("{} = \"15s\"\n", key);
         }

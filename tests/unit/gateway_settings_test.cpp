@@ -154,6 +154,28 @@ TEST(GatewaySettings, RefusesACaWithoutTls) {
     EXPECT_FALSE(Settings::parse(text, "gateway.toml"));
 }
 
+TEST(GatewaySettings, AServiceHasTheBoundsOfAllUnlessItNamesItsOwn) {
+    const std::string two = "[[service]]\nname = \"a\"\nbackend = \"h:1\"\n"
+                            "[[service]]\nname = \"b\"\nbackend = \"h:2\"\nconnections = 500\n"
+                            "connections_per_identity = 400\n";
+    const auto by_default = parse(two);
+    ASSERT_TRUE(by_default) << by_default.error().detail;
+    EXPECT_EQ(by_default->policy.find("a")->bounds.connections, 90U);
+    EXPECT_EQ(by_default->policy.find("a")->bounds.per_identity, 30U);
+    EXPECT_EQ(by_default->policy.find("b")->bounds.connections, 500U);
+    EXPECT_EQ(by_default->policy.find("b")->bounds.per_identity, 400U);
+    EXPECT_EQ(by_default->limits.connections_per_identity, 0U) << "a share of all";
+    const auto set = parse("[limits]\nconnections_per_service = 7\nconnections_per_service_and_identity = 3\n"
+                           "connections_per_identity = 5\nstart_timeout = \"3s\"\n" + two);
+    ASSERT_TRUE(set) << set.error().detail;
+    EXPECT_EQ(set->policy.find("a")->bounds.connections, 7U);
+    EXPECT_EQ(set->policy.find("a")->bounds.per_identity, 3U);
+    EXPECT_EQ(set->policy.find("b")->bounds.connections, 500U);
+    EXPECT_EQ(set->limits.connections_per_identity, 5U);
+    EXPECT_EQ(set->limits.start_timeout, 3s);
+    EXPECT_THAT(complaint("[limits]\nconnections_per_service = 0\n"), HasSubstr("connections_per_service"));
+}
+
 TEST(GatewaySettings, TellsWhatNeedsARestart) {
     const auto old = parse("");
     const auto rules = parse("[[service]]\nname = \"db\"\nbackend = \"h:1\"\n");
