@@ -150,6 +150,11 @@ void LoginThrottle::succeeded(const Attempt& attempt, Time now) {
     pair.is_familiar = true;
 }
 
+void LoginThrottle::remember(const std::string& user, const std::string& network) {
+    const std::lock_guard lock(mutex_);
+    entry("p" + user + '\0' + network).is_familiar = true;
+}
+
 void LoginThrottle::refund(const Attempt& attempt, Time now) {
     const std::lock_guard lock(mutex_);
     uncharge(attempt.charged_address, rules_.address, now);

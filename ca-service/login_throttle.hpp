@@ -42,8 +42,8 @@ struct ThrottleRules {
 /// Thread-safe. A user and an address that succeeded together before are counted on their own, and by nothing
 /// else, so that somebody else's guessing does not lock the user out: neither at the user's name from
 /// elsewhere, nor at other names from the user's own office. And whoever proves the key of an earlier login of
-/// that very user is counted by that key alone: nobody else has it, also at the same address. Nothing of that is
-/// kept here, so that it outlives a restart: the certificate of the key says it. What is no login name counts as one user
+/// that very user is counted by that key alone: nobody else has it, also at the same address. Both outlive a restart:
+/// the certificate says whose its key is, and the store remembers the pairs. What is no login name counts as one user
 /// whatever it is: nobody has it, and strangers choose its length.
 class LoginThrottle {
 public:
@@ -73,6 +73,9 @@ public:
     /// The admitted attempt was right: takes its charge back, and from now on counts user and address as a
     /// pair of their own.
     void succeeded(const Attempt& attempt, Time now);
+    /// That user and address have succeeded together before, as the store remembers it: counts them as a pair of
+    /// their own from now on.
+    void remember(const std::string& user, const std::string& network);
     /// The admitted attempt was never judged (the service itself failed): takes its charge back.
     void refund(const Attempt& attempt, Time now);
 

@@ -15,6 +15,7 @@
 #include "ca-service/ca.hpp"
 #include "ca-service/issuance.hpp"
 #include "ca-service/server_name.hpp"
+#include "ca-service/store/familiar_places.hpp"
 #include "ca-service/tidying.hpp"
 #include "http/https_service.hpp"
 #include "net/connection_slots.hpp"
@@ -106,6 +107,24 @@ http::HttpsLimits limits_in_force(const http::HttpsLimits& wanted, std::size_t w
                      quoted("raise the limit of open files (LimitNOFILE)"));
     }
     return limits;
+}
+
+/// Half of what the throttle can hold: the other half is for those who fail.
+constexpr std::size_t kMostPlaces = 10'000;
+
+Result<void> remember_places(LoginThrottle& throttle, const std::filesystem::path& store_file) {
+    auto database = store::Database::open(store_file);
+    if (!database) {
+        return database.error();
+    }
+    const auto places = store::familiar_places(*database, kMostPlaces);
+    if (!places) {
+        return places.error();
+    }
+    for (const store::FamiliarPlace& place : *places) {
+        throttle.remember(place.user, place.network);
+    }
+    return {};
 }
 
 /// The first setting that differs and that only a restart can change; empty if none does.
@@ -200,6 +219,9 @@ Result<std::unique_ptr<Service>> Service::start(const ServiceFiles& files, Confi
         return requests.error();
     }
     state->requests = std::move(*requests);
+    if (auto remembered = remember_places(state->ca.throttle, files.store); !remembered) {
+        return remembered.error();
+    }
     const SystemTime now = state->ca.clock();
     auto own = make_own_certificate(state->ca.authority, settings, now);
     if (!own) {

@@ -4,6 +4,7 @@
 
 #include "base/log.hpp"
 #include "ca-service/store/certificates.hpp"
+#include "ca-service/store/familiar_places.hpp"
 #include "ca-service/store/sessions.hpp"
 #include "ca-service/store/tokens.hpp"
 
@@ -14,6 +15,8 @@ namespace {
 constexpr std::chrono::minutes kTidyEvery{10};
 /// How long what has ended stays to be looked at.
 constexpr std::chrono::hours kRemembered{24 * 30};
+/// How much longer it stays known where somebody logged in from: as long as a key does, a long holiday.
+constexpr std::chrono::hours kPlacesRemembered{24 * 60};
 
 }  // namespace
 
@@ -28,7 +31,8 @@ std::optional<Tidying::Job> Tidying::due() {
     return [before](store::Database& database) {
         for (const auto& forgotten :
              {store::forget_certificates(database, before), store::forget_sessions(database, before),
-              store::forget_tokens(database, before)}) {
+              store::forget_tokens(database, before),
+              store::forget_familiar_places(database, before - kPlacesRemembered)}) {
             if (!forgotten) {
                 spdlog::warn("event=store.tidy_failed detail={}", quoted(forgotten.error().detail, 512));
                 return;

@@ -4,6 +4,7 @@
 
 #include "base/connection_id.hpp"
 #include "ca-service/login_policy.hpp"
+#include "ca-service/store/familiar_places.hpp"
 #include "ca-service/store/sessions.hpp"
 #include "ca-service/store/users.hpp"
 #include "pki/csr.hpp"
@@ -82,6 +83,10 @@ Result<LoginGrant> open_session(Ca& ca, store::Database& database, const Actor& 
         if (!replaced) {
             return replaced.error();
         }
+    }
+    const store::FamiliarPlace place{session.user, throttled_network(actor.source_ip)};
+    if (auto noted = store::note_familiar_place(database, place, now); !noted) {
+        return noted.error();
     }
     audit::Record record = record_of(actor, "login.succeeded");
     record.user = session.user;

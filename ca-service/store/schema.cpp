@@ -83,6 +83,15 @@ const std::vector<std::vector<const char*>>& steps() {
             "CREATE INDEX certificates_by_user_and_issue ON certificates (user_name, issued_at)",
             "DROP INDEX certificates_by_user",
         },
+        {
+            // Not the addresses themselves of IPv6, but their networks.
+            "CREATE TABLE familiar_places ("
+            " user_name TEXT NOT NULL REFERENCES users (name) ON DELETE CASCADE,"
+            " network TEXT NOT NULL,"
+            " last_login_at BIGINT NOT NULL,"
+            " PRIMARY KEY (user_name, network))",
+            "CREATE INDEX familiar_places_by_login ON familiar_places (last_login_at)",
+        },
     };
     return kSteps;
 }

@@ -17,6 +17,7 @@
 #include "pki/crl.hpp"
 #include "pki/identity.hpp"
 #include "unit/ca_service_fixture.hpp"
+#include "unit/gateway_visitor.hpp"
 
 namespace postern::ca {
 namespace {
@@ -109,6 +110,23 @@ TEST_F(CaService, TheKeyOfAnEarlierLoginLogsInWhereStrangersGuessAtThatName) {
     }
     EXPECT_EQ(code_of(log_in("alice", "correct horse")), Code::limit_reached) << "nobody guesses without end";
     EXPECT_EQ(login("alice", "correct horse").status, 200U) << "and holds nobody else out by it";
+}
+
+TEST_F(CaService, RemembersOverARestartWhereSomebodyHasLoggedInFrom) {
+    ASSERT_EQ(login("alice", "correct horse").status, 200U);
+    start(config());
+    const gateway::ClientContext stranger({}, nullptr, pki::TrustBundle::load(ca_ / "server-ca.pem").value());
+    const auto status_from = [&](const char* address, const std::string& password) {
+        const std::string body = json{{"username", "alice"}, {"password", password}, {"csr", csr_}}.dump();
+        return gateway::Visitor(service_->port(), stranger, address)
+            .ask("POST /v1/login", "Content-Length: " + std::to_string(body.size()) + "\r\n", body)
+            .status;
+    };
+    for (int i = 0; i < 6; ++i) {
+        EXPECT_NE(status_from("127.0.0.2", "guess"), 200U);
+    }
+    EXPECT_EQ(status_from("127.0.0.3", "correct horse"), 429U) << "where she has never been";
+    EXPECT_EQ(status_from("127.0.0.1", "correct horse"), 200U);
 }
 
 TEST_F(CaService, AKeyIsKnownForAWhileAndOfThisTrustDomainAlone) {

@@ -13,6 +13,7 @@
 #include "base/connection_id.hpp"
 #include "ca-service/store/certificates.hpp"
 #include "ca-service/store/database.hpp"
+#include "ca-service/store/familiar_places.hpp"
 #include "ca-service/store/schema.hpp"
 #include "ca-service/store/sessions.hpp"
 #include "ca-service/store/tokens.hpp"
@@ -30,6 +31,10 @@ using std::chrono::seconds;
 using testing::ElementsAre;
 
 const SystemTime kNow = SystemTime(std::chrono::seconds(1'800'000'000));
+
+MATCHER_P2(Place, user, network, "") {
+    return arg.user == user && arg.network == network;
+}
 
 class Store : public testing::Test {
 protected:
@@ -80,6 +85,16 @@ TEST_F(Store, HasTheNewestSchemaAndKeepsItWhenOpenedAgain) {
     EXPECT_EQ(schema_version(database_).value(), newest_schema_version());
     Database again = Database::open(directory_.path() / "state.db").value();
     EXPECT_EQ(schema_version(again).value(), newest_schema_version());
+}
+
+TEST_F(Store, BringsAnOlderSchemaUpToDateAndKeepsWhatIsInIt) {
+    add_user("alice");
+    database_.session() << "DROP TABLE familiar_places";
+    database_.session() << "UPDATE schema_version SET version = 3";
+    Database again = Database::open(directory_.path() / "state.db").value();
+    EXPECT_EQ(schema_version(again).value(), newest_schema_version());
+    EXPECT_TRUE(find_user(again, "alice").value());
+    EXPECT_TRUE(familiar_places(again, 10).value().empty());
 }
 
 TEST_F(Store, RefusesAFileOfANewerProgram) {
@@ -454,6 +469,41 @@ TEST_F(Store, LosesNothingCommittedWhenKilledInTheMiddle) {
         committed += told.size();
     }
     EXPECT_GE(list_certificates(database_, {}).value().size(), committed);
+}
+
+TEST_F(Store, RemembersWhereEachPersonHasLoggedInFromLately) {
+    add_user("alice");
+    add_user("bob");
+    const auto note = [&](const std::string& user, const std::string& network, SystemTime at) {
+        auto transaction = Transaction::write(database_).value();
+        ASSERT_TRUE(note_familiar_place(database_, {user, network}, at));
+        ASSERT_TRUE(transaction.commit());
+    };
+    note("alice", "192.0.2.1", kNow);
+    note("bob", "192.0.2.1", kNow + seconds(1));
+    note("alice", "2001:db8::/64", kNow + seconds(2));
+    note("alice", "192.0.2.1", kNow + seconds(3));
+    EXPECT_THAT(familiar_places(database_, 10).value(),
+                ElementsAre(Place("bob", "192.0.2.1"), Place("alice", "2001:db8::/64"), Place("alice", "192.0.2.1")));
+    EXPECT_THAT(familiar_places(database_, 1).value(), ElementsAre(Place("alice", "192.0.2.1")))
+        << "the newest, where there are more than one can hold";
+    EXPECT_EQ(forget_familiar_places(database_, kNow + seconds(3)).value(), 2);
+    EXPECT_THAT(familiar_places(database_, 10).value(), ElementsAre(Place("alice", "192.0.2.1")));
+}
+
+TEST_F(Store, RemembersABoundedNumberOfPlacesOfEach) {
+    add_user("alice");
+    add_user("bob");
+    auto transaction = Transaction::write(database_).value();
+    ASSERT_TRUE(note_familiar_place(database_, {"bob", "192.0.2.1"}, kNow));
+    for (int i = 0; i < 100; ++i) {
+        ASSERT_TRUE(note_familiar_place(database_, {"alice", "198.51.100." + std::to_string(i)}, kNow + seconds(i)));
+    }
+    ASSERT_TRUE(transaction.commit());
+    const auto places = familiar_places(database_, 1000).value();
+    EXPECT_EQ(places.size(), kMostPlacesOfAUser + 1);
+    EXPECT_THAT(places.front(), Place("bob", "192.0.2.1")) << "another's stay";
+    EXPECT_THAT(places.back(), Place("alice", "198.51.100.99"));
 }
 
 }  // namespace

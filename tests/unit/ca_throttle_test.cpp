@@ -150,6 +150,16 @@ TEST(LoginThrottle, CountsAKnownKeyByItselfThoughOthersGuessAtTheSameAddressAndN
     EXPECT_FALSE(throttle.admit("alice", "198.51.100.9", kNow, "aa01").wait) << "wherever it is";
 }
 
+TEST(LoginThrottle, WhatTheStoreRemembersIsAtHome) {
+    LoginThrottle throttle;
+    throttle.remember("alice", throttled_network("2001:db8::1"));
+    for (int i = 0; i < 100; ++i) {
+        throttle.admit("alice", "198.51.100.9", kNow);
+    }
+    EXPECT_FALSE(throttle.admit("alice", "2001:db8::7", kNow).wait);
+    EXPECT_TRUE(throttle.admit("alice", "2001:db8:1::1", kNow).wait) << "elsewhere she is a stranger";
+}
+
 TEST(LoginThrottle, AKnownKeyGuessesNoMoreThanAnybody) {
     LoginThrottle throttle;
     int admitted = 0;
