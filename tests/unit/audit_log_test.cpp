@@ -196,6 +196,20 @@ TEST_F(AuditLog, RotatesWhenAskedAndLeavesAFileWithoutRecordsOfItsOwn) {
     expect_whole();
 }
 
+TEST_F(AuditLog, RootWritesNoLogWhereAnotherUserDecidesWhatStandsThere) {
+    if (::geteuid() != 0) {
+        GTEST_SKIP() << "root alone is led astray";
+    }
+    open().reset();
+    ASSERT_EQ(::chown(folder.c_str(), 54321, 54321), 0);
+    EXPECT_NE(open_failure().find("in the hands of another user (uid 54321)"), std::string::npos);
+    ASSERT_EQ(::chown(folder.c_str(), 0, 0), 0);
+    fs::permissions(folder, static_cast<fs::perms>(0777));
+    EXPECT_NE(open_failure().find("chmod go-w"), std::string::npos);
+    fs::permissions(folder, static_cast<fs::perms>(0700));
+    EXPECT_NE(open(), nullptr);
+}
+
 TEST_F(AuditLog, TakesAnotherSizeForItsFilesWhileItRuns) {
     const auto log = open();
     for (int i = 0; i < 10; ++i) {

@@ -333,6 +333,8 @@ TEST_F(FileTest, ANamedPipeIsWaitedFor) {
 
 /// The exit code of a process whose standard output is that file, after it has printed so many bytes.
 int printed_to(const char* path, std::size_t bytes, int own_code = 0) {
+    // What this process has not printed yet is not the other's.
+    std::fflush(stdout);
     const pid_t child = ::fork();
     if (child == 0) {
         ::dup2(::open(path, O_WRONLY), STDOUT_FILENO);

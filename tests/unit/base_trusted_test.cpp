@@ -2,11 +2,13 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
+#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -103,6 +105,32 @@ TEST_F(TrustedPathOfRoot, AFolderThatIsSwappedBehindItsBackGetsTheFileOrNobodyDo
     ASSERT_TRUE(batch.put());
     EXPECT_TRUE(fs::is_empty(roots_));
     EXPECT_EQ(owner_of(theirs_ / "aside" / "server.key"), kService);
+}
+
+TEST_F(TrustedPathOfRoot, AFolderThatIsSwappedForALinkAllTheTimeGetsTheFilesOrNobodyDoes) {
+    fs::create_symlink(roots_, theirs_ / "link");
+    std::atomic<bool> is_over = false;
+    std::thread swapping([&] {
+        constexpr unsigned kExchange = 2;  // RENAME_EXCHANGE
+        while (!is_over) {
+            ::syscall(SYS_renameat2, AT_FDCWD, (theirs_ / "inner").c_str(), AT_FDCWD,
+                      (theirs_ / "link").c_str(), kExchange);
+        }
+    });
+    int written = 0;
+    for (int i = 0; i < 200; ++i) {
+        FileBatch batch;
+        const bool is_added =
+            batch.add(theirs_ / "inner" / "server.key", "key", 0600, FileBatch::Owner{kService, kService}) &&
+            batch.add(theirs_ / "inner" / "server.pem", "pem", 0644, FileBatch::Owner{kService, kService});
+        written += is_added && batch.put() ? 1 : 0;
+        EXPECT_FALSE(create_directory(theirs_ / "inner" / "new" / "newer", 0700) &&
+                     fs::exists(roots_ / "new"));
+    }
+    is_over = true;
+    swapping.join();
+    EXPECT_TRUE(fs::is_empty(roots_));
+    EXPECT_GT(written, 0);
 }
 
 TEST_F(TrustedPathOfRoot, BecomesTheOwnerForGoodAndNothingElse) {

@@ -81,10 +81,11 @@ backend = "[::1]:6379"
 protocol = "tcp"
 [[rule]]
 services = ["orders-db", "cache"]
-users = ["alice"]
+users = ["alice", "alice+test@example.org"]
 groups = ["analysts"]
 )");
     ASSERT_TRUE(settings) << settings.error().detail;
+    EXPECT_TRUE(settings->policy.allows("cache", "alice+test@example.org", {}));
     const Service* orders = settings->policy.find("orders-db");
     ASSERT_NE(orders, nullptr);
     EXPECT_EQ(orders->backend.text(), "db1.example.org:5432");
@@ -95,6 +96,11 @@ groups = ["analysts"]
     EXPECT_FALSE(settings->policy.allows("cache", "bob", {}));
     const std::vector<std::string> groups{"analysts"};
     EXPECT_TRUE(settings->policy.allows("orders-db", "bob", groups));
+    // What the record of an acceptance says.
+    EXPECT_EQ(settings->policy.allowed_as("cache", "alice", groups), "user alice");
+    EXPECT_EQ(settings->policy.allowed_as("orders-db", "bob", groups), "group analysts");
+    EXPECT_EQ(settings->policy.allowed_as("orders-db", "bob", {}), "");
+    EXPECT_EQ(settings->policy.allowed_as("absent", "alice", groups), "");
 }
 
 TEST(GatewaySettings, NamesTheLineAndTheNearestKey) {
@@ -181,6 +187,9 @@ TEST(GatewaySettings, TellsWhatNeedsARestart) {
     const auto rules = parse("[[service]]\nname = \"db\"\nbackend = \"h:1\"\n");
     ASSERT_TRUE(old && rules);
     EXPECT_TRUE(changes_that_need_restart(*old, *rules).empty());
+    auto other_size = *old;
+    other_size.audit.rotate_bytes = 1 << 20;
+    EXPECT_TRUE(changes_that_need_restart(*old, other_size).empty());
     std::string text = kLeast;
     text.insert(text.find("[tls]"), "listen = [\"127.0.0.1:1\"]\nthreads = 3\n");
     const auto moved = Settings::parse(text, "/etc/postern/gateway.toml");
