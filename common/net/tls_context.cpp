@@ -8,6 +8,7 @@
 #include "base/clock.hpp"
 #include "net/tls_algorithms.hpp"
 #include "net/verified_chains.hpp"
+#include "pki/leaf.hpp"
 
 namespace postern::net {
 
@@ -47,13 +48,6 @@ int let_expired_leaf_pass(int is_ok, X509_STORE_CTX* store) {
     }
     verdict_of(store)->is_expired_leaf = true;
     return 1;
-}
-
-/// OpenSSL takes an absent extendedKeyUsage for "any"; here it must be there and name the purpose.
-bool names_purpose(X509* leaf, pki::Purpose purpose) {
-    if ((X509_get_extension_flags(leaf) & EXFLAG_XKUSAGE) == 0) return false;
-    const std::uint32_t wanted = purpose == pki::Purpose::client_auth ? XKU_SSL_CLIENT : XKU_SSL_SERVER;
-    return (X509_get_extended_key_usage(leaf) & wanted) != 0;
 }
 
 /// The error that makes OpenSSL send the alert which names the cause best.
@@ -130,7 +124,7 @@ int verify_chain(X509_STORE_CTX* store, void* argument) {
     verdict->presented = chain.front();
     if (settings.lets_expired_leaf_pass) X509_STORE_CTX_set_verify_cb(store, &let_expired_leaf_pass);
     const bool is_verified = X509_verify_cert(store) == 1;
-    if (is_verified && names_purpose(chain.front().get(), settings.purpose)) {
+    if (is_verified && pki::check_leaf(chain.front(), settings.purpose)) {
         if (!verdict->is_expired_leaf)
             settings.verified.add(key, X509_STORE_CTX_get0_chain(store), std::move(chain));
         X509_STORE_CTX_set_error(store, verdict->is_expired_leaf ? X509_V_ERR_CERT_HAS_EXPIRED : X509_V_OK);

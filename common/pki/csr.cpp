@@ -84,6 +84,10 @@ Result<PublicKey> public_key_from_csr(std::string_view pem) {
     const X509ReqPtr request(d2i_X509_REQ(nullptr, &at, static_cast<long>(block.der.size())));
     if (!request) return openssl_failure(Code::malformed_request, "not a certificate request");
     if (at != end) return Failure{Code::malformed_request, "bytes behind the certificate request"};
+    // RFC 2986, section 4.1: there is no other.
+    if (X509_REQ_get_version(request.get()) != X509_REQ_VERSION_1) {
+        return Failure{Code::malformed_request, "the certificate request is not of version 1"};
+    }
     EvpKeyPtr key(X509_REQ_get_pubkey(request.get()));
     if (!key) return openssl_failure(Code::malformed_request, "the request's public key");
     // Before the signature: what it costs to verify depends on the key.

@@ -3,6 +3,7 @@
 #include <openssl/x509_vfy.h>
 
 #include "base/file.hpp"
+#include "pki/leaf.hpp"
 
 namespace postern::pki {
 
@@ -21,16 +22,6 @@ using BorrowedStackPtr = std::unique_ptr<STACK_OF(X509), StackFreer>;
 
 bool is_self_signed(const Certificate& certificate) {
     return (X509_get_extension_flags(certificate.get()) & EXFLAG_SS) != 0;
-}
-
-bool names_purpose(const Certificate& leaf, Purpose purpose) {
-    if ((X509_get_extension_flags(leaf.get()) & EXFLAG_XKUSAGE) == 0) return false;
-    const std::uint32_t wanted = purpose == Purpose::client_auth ? XKU_SSL_CLIENT : XKU_SSL_SERVER;
-    return (X509_get_extended_key_usage(leaf.get()) & wanted) != 0;
-}
-
-std::string_view text_of(Purpose purpose) {
-    return purpose == Purpose::client_auth ? "clientAuth" : "serverAuth";
 }
 
 }  // namespace
@@ -145,13 +136,7 @@ Result<void> TrustBundle::verify(const Certificate& leaf, const std::vector<Cert
             leaf.subject() + " at depth " + std::to_string(X509_STORE_CTX_get_error_depth(context.get()));
         return Failure{code_of_verify_error(error), where + ": " + X509_verify_cert_error_string(error)};
     }
-    // OpenSSL lets a leaf without extendedKeyUsage, or one that is a CA itself, pass for any purpose.
-    if (!names_purpose(leaf, purpose)) {
-        return Failure{Code::wrong_purpose, leaf.subject() + ": its extendedKeyUsage does not name " +
-                                                std::string(text_of(purpose))};
-    }
-    if (leaf.is_ca()) return Failure{Code::wrong_purpose, leaf.subject() + " is a certificate of a CA"};
-    return {};
+    return check_leaf(leaf, purpose);
 }
 
 std::string TrustBundle::pem() const {

@@ -20,13 +20,10 @@ Result<pki::KeyAndCertificate> make(const OddProfile& profile, const pki::KeyAnd
         .validity(profile.not_before, profile.not_after)
         .public_key(key->get())
         .subject_key_identifier()
-        .basic_constraints(profile.is_ca)
+        .basic_constraints(profile.is_ca, profile.path_length)
         .alternative_names(profile.uris, profile.names);
-    if (profile.is_ca) {
-        builder.key_usage({5, 6});
-    } else {
-        builder.key_usage({0});
-    }
+    const std::vector<int> usual = profile.is_ca ? std::vector<int>{5, 6} : std::vector<int>{0};
+    builder.key_usage(profile.key_usage.empty() ? usual : profile.key_usage);
     if (profile.usage == Usage::client_auth) builder.extended_key_usage(NID_client_auth);
     if (profile.usage == Usage::server_auth) builder.extended_key_usage(NID_server_auth);
     if (!profile.session_id.empty()) builder.session(profile.session_id);
@@ -70,6 +67,47 @@ Result<pki::KeyAndCertificate> make_impostor(const pki::Certificate& genuine, Sy
     Result<pki::Certificate> certificate = builder.sign(*key);
     if (!certificate) return certificate.error();
     return pki::KeyAndCertificate{std::move(*key), std::move(*certificate)};
+}
+
+Result<pki::KeyAndCertificate> make_misspelt_root(const OddName& subject, const OddName& issuer,
+                                                  SystemTime now) {
+    OddProfile profile;
+    profile.common_name = subject.common_name;
+    profile.not_before = now - 1h;
+    profile.not_after = now + 24h;
+    profile.usage = Usage::none;
+    profile.is_ca = true;
+    Result<pki::KeyAndCertificate> made = make(profile, nullptr);
+    if (!made) return made;
+    const pki::ErrorQueueScope errors;
+    const pki::X509Ptr copy(X509_dup(made->certificate.get()));
+    const auto put = [](const OddName& name, X509_NAME* into) {
+        const auto* bytes = reinterpret_cast<const unsigned char*>(name.common_name.data());
+        X509_NAME_ENTRY_free(X509_NAME_delete_entry(into, 0));
+        return X509_NAME_add_entry_by_NID(into, NID_commonName, name.type, bytes,
+                                          static_cast<int>(name.common_name.size()), -1, 0) == 1;
+    };
+    if (!copy || !put(subject, X509_get_subject_name(copy.get())) ||
+        !put(issuer, X509_get_issuer_name(copy.get())) ||
+        X509_sign(copy.get(), made->key.get(), EVP_sha256()) <= 0) {
+        return pki::openssl_failure(Code::internal, "cannot misspell a name");
+    }
+    Result<pki::Certificate> read = pki::Certificate::from_pem(pki::Certificate::from_x509(copy.get()).pem());
+    if (!read) return read.error();
+    return pki::KeyAndCertificate{std::move(made->key), std::move(*read)};
+}
+
+Result<pki::Certificate> cross_sign(const pki::Certificate& genuine, const pki::KeyAndCertificate& issuer,
+                                    SystemTime now) {
+    pki::CertificateBuilder builder;
+    builder.subject_of(genuine)
+        .validity(now - 1h, now + 24h)
+        .public_key(X509_get0_pubkey(genuine.get()))
+        .basic_constraints(true)
+        .key_usage({5, 6})
+        .subject_key_identifier()
+        .issued_by(issuer.certificate);
+    return builder.sign(issuer.key);
 }
 
 Authority make_authority(const std::string& name, SystemTime now) {

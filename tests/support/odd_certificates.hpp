@@ -2,6 +2,7 @@
 // a stolen name. For tests and the demonstration only; never part of a program that is installed.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "pki/certificate.hpp"
 #include "pki/issuer.hpp"
 #include "pki/key.hpp"
+#include "pki/openssl.hpp"
 #include "pki/trust_bundle.hpp"
 
 namespace postern::test {
@@ -27,6 +29,10 @@ struct OddProfile {
     SystemTime not_after;
     Usage usage = Usage::client_auth;
     bool is_ca = false;
+    /// Bits of RFC 5280, section 4.2.1.3; empty: those of a CA or of a leaf.
+    std::vector<int> key_usage = {};
+    /// Of a CA.
+    std::optional<int> path_length = std::nullopt;
 };
 
 /// What the CA service would issue to `name` for an hour, as a starting point to bend.
@@ -39,6 +45,19 @@ Result<pki::KeyAndCertificate> mint_self_signed(const OddProfile& profile);
 
 /// A self-signed authority that bears the very subject of `genuine`, with a key of its own: the impostor.
 Result<pki::KeyAndCertificate> make_impostor(const pki::Certificate& genuine, SystemTime now);
+
+/// A common name as a string of some ASN.1 type (V_ASN1_UTF8STRING, V_ASN1_PRINTABLESTRING, …).
+struct OddName {
+    std::string common_name;
+    int type = V_ASN1_UTF8STRING;
+};
+/// An authority that bears its own signature, and writes its own name as issuer in another way than as
+/// subject.
+Result<pki::KeyAndCertificate> make_misspelt_root(const OddName& subject, const OddName& issuer,
+                                                  SystemTime now);
+/// The subject and key of `genuine`, signed by another authority.
+Result<pki::Certificate> cross_sign(const pki::Certificate& genuine, const pki::KeyAndCertificate& issuer,
+                                    SystemTime now);
 
 /// A root and an issuing authority below it. Two of the same name have the same subjects and different keys.
 struct Authority {

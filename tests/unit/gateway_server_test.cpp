@@ -134,6 +134,27 @@ TEST_F(GatewayServer, AHandshakeThatFailsLeavesARecordOfWhatWasClaimed) {
     EXPECT_EQ(echo_.accepted(), 0);
 }
 
+TEST_F(GatewayServer, ALoginCertificateThatMayDoAnythingOfACaIsRefusedInTheHandshake) {
+    start(service("echo", echo_port()) + rule("echo"));
+    const auto visit = [&](bool is_ca, std::vector<int> key_usage) {
+        Visitor alice(port(), client(mint("alice", [&](OddProfile& profile) {
+                          profile.is_ca = is_ca;
+                          profile.key_usage = std::move(key_usage);
+                      })));
+        return alice.ask("CONNECT echo:7").status;
+    };
+    constexpr int kDigitalSignature = 0;
+    constexpr int kKeyCertSign = 5;
+    constexpr int kCrlSign = 6;
+    EXPECT_EQ(visit(false, {kDigitalSignature}), 200U);
+    EXPECT_EQ(visit(true, {kDigitalSignature}), 0U);
+    EXPECT_EQ(visit(true, {kDigitalSignature, kKeyCertSign}), 0U);
+    EXPECT_EQ(visit(false, {kDigitalSignature, kKeyCertSign}), 0U);
+    EXPECT_EQ(visit(false, {kDigitalSignature, kCrlSign}), 0U);
+    EXPECT_TRUE(eventually([&] { return count("connection.rejected", "wrong_purpose") == 4; }));
+    EXPECT_EQ(echo_.accepted(), 1);
+}
+
 TEST_F(GatewayServer, AStrangersCertificateWhoseEndIsNoTimeIsRecordedWithoutOne) {
     start(service("echo", echo_port()) + rule("echo"));
     const auto stranger = test::mint_self_signed(test::login_profile("mallory", real_now())).value();

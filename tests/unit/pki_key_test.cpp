@@ -207,6 +207,25 @@ TEST(Csr, SignedByAnotherKeyIsRefused) {
     EXPECT_EQ(ERR_peek_error(), 0UL);
 }
 
+TEST(Csr, OfAnotherVersionIsRefused) {
+    const PrivateKey key = PrivateKey::generate_p256().value();
+    for (const long version : {0L, 1L, 2L, 65536L}) {
+        const X509ReqPtr request(X509_REQ_new());
+        ASSERT_EQ(X509_REQ_set_version(request.get(), version), 1);
+        X509_REQ_set_pubkey(request.get(), key.get());
+        ASSERT_GT(X509_REQ_sign(request.get(), key.get(), EVP_sha256()), 0);
+        const BioPtr bio(BIO_new(BIO_s_mem()));
+        PEM_write_bio_X509_REQ(bio.get(), request.get());
+        char* text = nullptr;
+        const long length = BIO_get_mem_data(bio.get(), &text);
+        const auto read = public_key_from_csr(std::string_view(text, static_cast<std::size_t>(length)));
+        EXPECT_EQ(read.has_value(), version == 0) << version;
+        if (!read) {
+            EXPECT_EQ(read.error().code, Code::malformed_request);
+        }
+    }
+}
+
 TEST(Csr, ThatIsNoneOrTwoOrTooLargeIsRefused) {
     const std::string pem = make_csr_pem(PrivateKey::generate_p256().value(), "alice").value();
     EXPECT_FALSE(public_key_from_csr(""));

@@ -139,6 +139,22 @@ TEST(TrustBundle, RefusesACertificateOfACaAsALeaf) {
     EXPECT_EQ(refusal(below_root.certificate), Code::wrong_purpose);
 }
 
+TEST(TrustBundle, RefusesALeafThatMayDoAnythingOfACa) {
+    constexpr int kDigitalSignature = 0;
+    constexpr int kKeyCertSign = 5;
+    constexpr int kCrlSign = 6;
+    OddProfile profile = test::login_profile("alice", kNow);
+    profile.key_usage = {kDigitalSignature};
+    EXPECT_EQ(refusal(minted(profile)), std::nullopt);
+    for (const int bit : {kKeyCertSign, kCrlSign}) {
+        profile.key_usage = {kDigitalSignature, bit};
+        EXPECT_EQ(refusal(minted(profile)), Code::wrong_purpose) << "CA:FALSE with bit " << bit;
+    }
+    profile.is_ca = true;
+    profile.key_usage = {kDigitalSignature};
+    EXPECT_EQ(refusal(minted(profile)), Code::wrong_purpose) << "CA:TRUE without keyCertSign";
+}
+
 TEST(TrustBundle, RefusesALeafThatALeafSigned) {
     const auto alice = test::mint(test::login_profile("alice", kNow), ours().issuing).value();
     const auto mallory = test::mint(test::login_profile("mallory", kNow), alice).value();
