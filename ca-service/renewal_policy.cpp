@@ -32,4 +32,13 @@ Result<void> may_renew(const RenewalFacts& facts) {
     return {};
 }
 
+Result<void> may_renew_for(const pki::Certificate& presented, const pki::PublicKey& asked) {
+    const pki::ErrorQueueScope errors;
+    EVP_PKEY* const shown = X509_get0_pubkey(presented.get());
+    if (shown == nullptr || EVP_PKEY_eq(shown, asked.get()) != 1) {
+        return Failure{Code::policy_denied, "the request is for another key than that of the certificate"};
+    }
+    return {};
+}
+
 }  // namespace postern::ca

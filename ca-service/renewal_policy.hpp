@@ -10,6 +10,7 @@
 #include "ca-service/store/sessions.hpp"
 #include "ca-service/store/users.hpp"
 #include "pki/identity.hpp"
+#include "pki/key.hpp"
 
 namespace postern::ca {
 
@@ -26,5 +27,9 @@ struct RenewalFacts {
 /// Code::unauthenticated for a certificate that the store does not know or knows otherwise,
 /// Code::user_disabled, Code::session_ended or Code::revoked.
 Result<void> may_renew(const RenewalFacts& facts);
+
+/// A renewal goes on with the key that proved itself in the handshake: whoever could use a login's key for a
+/// moment must not leave with a certificate for one of his own. Code::policy_denied for another key.
+Result<void> may_renew_for(const pki::Certificate& presented, const pki::PublicKey& asked);
 
 }  // namespace postern::ca

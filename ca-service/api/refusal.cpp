@@ -55,6 +55,12 @@ Words words_of(Asked asked, Code code) {
         case Code::not_yet_valid:
             return {"This certificate is not valid at this time.",
                     "Check this machine's clock, then log in again: postern login."};
+        case Code::policy_denied:
+            return asked == Asked::enrolment
+                       ? Words{"This token is for a name that belongs to a service alone.",
+                               "Make another one on the CA machine: postern-ca token create."}
+                       : Words{"A certificate is renewed for its own key only.",
+                               "For another key, log in again: postern login."};
         case Code::limit_reached:
             return {"Too many certificates were made for this login or this user.",
                     "Wait a while, then try again. If you do not know why, tell your administrator."};

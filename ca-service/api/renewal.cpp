@@ -52,21 +52,28 @@ Result<Bearer> admit(Ca& ca, store::Database& database, const pki::LoginIdentity
 }
 
 Result<LoginGrant> renew_for(Ca& ca, store::Database& database, const Actor& actor,
-                             const pki::LoginIdentity& identity, const std::string& csr) {
+                             const pki::Certificate& presented, const std::string& csr) {
+    const auto identity = pki::login_identity(presented);
+    if (!identity) {
+        return identity.error();
+    }
     const auto key = pki::public_key_from_csr(csr);
     if (!key) {
         return key.error();
+    }
+    if (auto judged = may_renew_for(presented, *key); !judged) {
+        return judged.error();
     }
     auto transaction = store::Transaction::write(database);
     if (!transaction) {
         return transaction.error();
     }
-    const auto bearer = admit(ca, database, identity);
+    const auto bearer = admit(ca, database, *identity);
     if (!bearer) {
         return bearer.error();
     }
     const SystemTime now = ca.clock();
-    if (auto judged = may_issue(ca, database, identity.name, identity.session_id, now); !judged) {
+    if (auto judged = may_issue(ca, database, identity->name, identity->session_id, now); !judged) {
         return judged.error();
     }
     auto grant = issue_login_certificate(ca, database, actor, "certificate.renewed", *key, *bearer->user,
@@ -84,8 +91,7 @@ Result<LoginGrant> renew_for(Ca& ca, store::Database& database, const Actor& act
 
 Result<LoginGrant> renew(Ca& ca, store::Database& database, const Actor& actor,
                          const pki::Certificate& presented, const std::string& csr) {
-    const auto identity = pki::login_identity(presented);
-    return identity ? renew_for(ca, database, actor, *identity, csr) : Result<LoginGrant>(identity.error());
+    return renew_for(ca, database, actor, presented, csr);
 }
 
 Result<void> log_out(Ca& ca, store::Database& database, const Actor& actor,

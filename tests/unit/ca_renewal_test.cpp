@@ -14,6 +14,7 @@
 #include "ca-service/store/certificates.hpp"
 #include "ca-service/store/sessions.hpp"
 #include "ca-service/store/users.hpp"
+#include "pki/certificate_builder.hpp"
 #include "pki/crl.hpp"
 #include "pki/identity.hpp"
 #include "unit/ca_service_fixture.hpp"
@@ -73,6 +74,51 @@ net::TlsCredentials ended_certificate(const std::filesystem::path& ca, store::Da
 TEST_F(CaService, RenewsAnEndedCertificateWhileItsSessionLives) {
     const auto ended = ended_certificate(ca_, *database_, key_, csr_, now_, now_ + hours(10));
     EXPECT_EQ(renew(ended).status, 200U);
+}
+
+TEST_F(CaService, RenewsForTheKeyOfTheCertificateThatIsShownAlone) {
+    const auto another = pki::make_csr_pem(pki::PrivateKey::generate_p256().value(), "alice").value();
+    const auto live = credentials_of(login("alice", "correct horse"));
+    const auto ended = ended_certificate(ca_, *database_, key_, csr_, now_, now_ + hours(10));
+    for (const net::TlsCredentials& shown : {live, ended}) {
+        const auto refused = client(shown).post_json("/v1/renew", json{{"csr", another}}.dump()).value();
+        EXPECT_EQ(refused.status, 403U);
+        EXPECT_EQ(code_of(refused), Code::policy_denied);
+        EXPECT_THAT(refused.body, HasSubstr("for its own key only"));
+        EXPECT_EQ(renew(shown).status, 200U);
+    }
+    EXPECT_THAT(records(), testing::Contains("certificate.refused:policy_denied").Times(2));
+    EXPECT_THAT(records(), testing::Contains("certificate.renewed").Times(2));
+}
+
+TEST_F(CaService, RefusesACertificateThatMayDoAnythingOfACaInTheHandshake) {
+    const auto good = credentials_of(login("alice", "correct horse"));
+    const auto authority = Authority::load(ca_).value();
+    const auto bent = [&](bool is_ca, const std::vector<int>& key_usage, SystemTime not_after) {
+        pki::CertificateBuilder builder;
+        builder.subject_of(good.chain.front())
+            .validity(now_ - hours(2), not_after)
+            .public_key(key_.get())
+            .issued_by(authority.users().chain().front())
+            .basic_constraints(is_ca)
+            .key_usage(key_usage)
+            .extended_key_usage(NID_client_auth)
+            .alternative_names({"spiffe://example.org/user/alice"}, {})
+            .session(pki::login_identity(good.chain.front()).value().session_id);
+        const auto leaf = builder.sign(authority.users().key()).value();
+        return net::TlsCredentials{key_, {leaf, authority.users().chain().front()}};
+    };
+    const auto ask = [&](const net::TlsCredentials& shown) {
+        return client(shown).post_json("/v1/renew", json{{"csr", csr_}}.dump());
+    };
+    const auto plain = ask(bent(false, {0}, now_ + hours(1)));
+    ASSERT_TRUE(plain) << plain.error().detail;
+    EXPECT_EQ(plain->status, 401U) << "the store does not know it; the handshake does";
+    for (const SystemTime end : {now_ + hours(1), now_ - hours(1)}) {
+        EXPECT_FALSE(ask(bent(true, {0}, end)));
+        EXPECT_FALSE(ask(bent(true, {0, 5, 6}, end)));
+        EXPECT_FALSE(ask(bent(false, {0, 5}, end)));
+    }
 }
 
 TEST_F(CaService, RefusesAnEndedCertificateOfAnEndedSession) {
