@@ -47,6 +47,11 @@ void read_ca(config::Table table, Config& out) {
                                   "\"example.org\"",
                                   out.trust_domain));
     }
+    for (const std::string& name : out.names) {
+        if (pki::is_service_host(out.trust_domain, name)) {
+            table.problem("names", fmt::format("'{}' is the name of a service of the trust domain", name));
+        }
+    }
     out.certificate_lifetime = table.duration("certificate_lifetime", hours(1), seconds(5), hours(24));
     out.session_lifetime = table.duration("session_lifetime", hours(12), seconds(5), hours(24 * 30));
     out.server_certificate_lifetime =

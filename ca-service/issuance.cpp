@@ -86,14 +86,55 @@ Result<LoginGrant> issue_login_certificate(Ca& ca, store::Database& database, co
     return LoginGrant{*leaf, now + (issued.not_after - now) * 2 / 3, user, session};
 }
 
+std::vector<std::string> alternative_names(const ServerSubject& subject, std::string_view trust_domain) {
+    std::vector<std::string> all;
+    const auto add = [&](const std::string& name) {
+        if (!name.empty() && std::find(all.begin(), all.end(), name) == all.end()) {
+            all.push_back(name);
+        }
+    };
+    if (subject.kind == pki::ServerKind::service) {
+        for (const std::string& service : subject.names) {
+            add(pki::service_host(trust_domain, service));
+        }
+    }
+    for (const std::string& name : subject.dns_names) {
+        add(name);
+    }
+    return all;
+}
+
+Result<void> may_bear(const ServerSubject& subject, std::string_view trust_domain) {
+    const auto is_own = [&](const std::string& name) {
+        return subject.kind == pki::ServerKind::service &&
+               std::any_of(subject.names.begin(), subject.names.end(), [&](const std::string& service) {
+                   return name == pki::service_host(trust_domain, service);
+               });
+    };
+    for (const auto* names : {&subject.dns_names, &subject.names}) {
+        for (const std::string& name : *names) {
+            if (pki::is_service_host(trust_domain, name) && !is_own(name)) {
+                return Failure{Code::policy_denied,
+                               fmt::format("'{}' is for the certificate of a service alone", name)};
+            }
+        }
+    }
+    return {};
+}
+
 Result<pki::Certificate> issue_server_certificate(const Authority& authority, const Config& config,
-                                                  const pki::PublicKey& key, pki::ServerKind kind,
-                                                  const std::string& name,
-                                                  const std::vector<std::string>& names, SystemTime now) {
+                                                  const pki::PublicKey& key, const ServerSubject& subject,
+                                                  SystemTime now) {
+    if (auto allowed = may_bear(subject, config.trust_domain); !allowed) {
+        return allowed.error();
+    }
     pki::ServerProfile profile;
-    profile.common_name = kind == pki::ServerKind::ca ? std::string(kServiceCommonName) : name;
-    profile.uri = pki::server_uri(config.trust_domain, kind, name);
-    profile.names = names;
+    profile.common_name =
+        subject.kind == pki::ServerKind::ca ? std::string(kServiceCommonName) : subject.names.front();
+    for (const std::string& name : subject.names) {
+        profile.uris.push_back(pki::server_uri(config.trust_domain, subject.kind, name));
+    }
+    profile.names = alternative_names(subject, config.trust_domain);
     profile.not_before = std::chrono::floor<std::chrono::seconds>(now - kBackdate);
     profile.not_after = std::chrono::floor<std::chrono::seconds>(
         bounded_end(now, config.server_certificate_lifetime, authority.servers()));

@@ -2,6 +2,10 @@
 // beyond the session's end; a server's certificate for what the server is.
 #pragma once
 
+#include <string>
+#include <string_view>
+#include <vector>
+
 #include "base/result.hpp"
 #include "ca-service/audit_trail.hpp"
 #include "ca-service/ca.hpp"
@@ -41,12 +45,28 @@ Result<LoginGrant> issue_login_certificate(Ca& ca, store::Database& database, co
 
 inline constexpr std::string_view kServiceCommonName = "Postern CA service";
 
-/// For the server's key; `names` become SANs beside spiffe://<trust domain>/<kind>/<name>. The CN is the name
-/// of a gateway or a service, and for the CA service always the same: its names may be longer than a CN may
-/// be.
+/// What a server's certificate says of it.
+struct ServerSubject {
+    pki::ServerKind kind = pki::ServerKind::gateway;
+    /// The gateway's or the CA service's own; of a PostgreSQL server one for each service that it is.
+    std::vector<std::string> names;
+    /// DNS names and IP addresses by which it is reached.
+    std::vector<std::string> dns_names;
+};
+
+/// The DNS names and addresses of its certificate: the services' own (pki::service_host()) and those by which
+/// the server is reached.
+std::vector<std::string> alternative_names(const ServerSubject& subject, std::string_view trust_domain);
+
+/// Whether there may be a certificate of that subject. A name of the form pki::service_host() belongs to its
+/// service alone, as a DNS name and as a CN (which some programs compare): Code::policy_denied.
+Result<void> may_bear(const ServerSubject& subject, std::string_view trust_domain);
+
+/// For the server's key, if it may_bear() that: alternative_names() become SANs beside
+/// spiffe://<trust domain>/<kind>/<name>. The CN is the name of the gateway or of the first service, and for
+/// the CA service always the same: its names may be longer than a CN may be.
 Result<pki::Certificate> issue_server_certificate(const Authority& authority, const Config& config,
-                                                  const pki::PublicKey& key, pki::ServerKind kind,
-                                                  const std::string& name,
-                                                  const std::vector<std::string>& names, SystemTime now);
+                                                  const pki::PublicKey& key, const ServerSubject& subject,
+                                                  SystemTime now);
 
 }  // namespace postern::ca

@@ -54,8 +54,8 @@ Result<OwnCertificate> make_own_certificate(const Authority& authority, const Co
     if (!public_key) {
         return public_key.error();
     }
-    const auto leaf = issue_server_certificate(authority, config, *public_key, pki::ServerKind::ca,
-                                               spiffe_segment(config.names.front()), config.names, now);
+    const ServerSubject subject{pki::ServerKind::ca, {spiffe_segment(config.names.front())}, config.names};
+    const auto leaf = issue_server_certificate(authority, config, *public_key, subject, now);
     if (!leaf) {
         return leaf.error();
     }

@@ -189,8 +189,9 @@ Refusal server_refusal(const Failure& failure, std::string_view service) {
     }
     return {code,
             fmt::format("PostgreSQL of {} cannot be trusted: {}", service, what_is_wrong_with_them(code)),
-            fmt::format("The server needs a certificate of the server CA for service/{}: postern-ca token "
-                        "create --service {}",
+            fmt::format("The server needs a certificate of the server CA that names service/{}, beside its "
+                        "other services if it has any: postern-ca token create --service {} [--service OTHER "
+                        "--renew]",
                         service, service),
             {}};
 }

@@ -18,6 +18,7 @@
 #include "gateway/complain.hpp"
 #include "gateway/enroll_command.hpp"
 #include "gateway/serve_command.hpp"
+#include "gateway/shared_backends.hpp"
 #include "gateway/snapshot.hpp"
 
 namespace postern::gateway {
@@ -66,6 +67,9 @@ int check_config(const Options& options) {
     }
     for (const std::string& warning : (*snapshot)->warnings(system_clock()())) {
         fmt::print(stderr, "postern-gateway: warning: {}\n", warning);
+    }
+    for (const std::string& note : notes_on_shared_backends((*snapshot)->settings.policy)) {
+        fmt::print("note: {}\n", note);
     }
     const std::size_t services = (*snapshot)->settings.policy.services().size();
     fmt::print("{}: good: gateway {}, {} {}\n", options.config.string(), (*snapshot)->settings.name, services,

@@ -1,5 +1,6 @@
 #include "ca-service/api/enrolment.hpp"
 
+#include "ca-service/issuance.hpp"
 #include "ca-service/store/certificates.hpp"
 #include "ca-service/store/tokens.hpp"
 #include "pki/csr.hpp"
@@ -23,8 +24,8 @@ Result<pki::Certificate> enroll(Ca& ca, store::Database& database, const Actor& 
         return token.error();
     }
     const auto config = ca.settings.get();
-    const auto certificate = issue_server_certificate(ca.authority, *config, *key, token->kind, token->name,
-                                                      token->dns_names, now);
+    const ServerSubject subject{token->kind, token->names(), token->dns_names};
+    const auto certificate = issue_server_certificate(ca.authority, *config, *key, subject, now);
     if (!certificate) {
         return certificate.error();
     }
@@ -32,6 +33,7 @@ Result<pki::Certificate> enroll(Ca& ca, store::Database& database, const Actor& 
     issued.serial = certificate->serial();
     issued.kind = store::kind_name(token->kind);
     issued.name = token->name;
+    issued.more_services = token->more_services;
     issued.dns_names = token->dns_names;
     issued.not_after = certificate->not_after();
     issued.issued_at = now;
@@ -41,9 +43,12 @@ Result<pki::Certificate> enroll(Ca& ca, store::Database& database, const Actor& 
     audit::Record record = record_of(actor, "certificate.issued");
     record.extra["x509"] = {{"serial_number", issued.serial},
                             {"subject", {{"distinguished_name", certificate->subject()}}},
-                            {"alternative_names", token->dns_names},
+                            {"alternative_names", alternative_names(subject, config->trust_domain)},
                             {"not_after", format_time(issued.not_after)}};
     record.extra["postern"]["server"] = {{"kind", issued.kind}, {"name", issued.name}};
+    if (!issued.more_services.empty()) {
+        record.extra["postern"]["server"]["more_services"] = issued.more_services;
+    }
     if (auto written = ca.audit.append(record); !written) {
         return written.error();
     }

@@ -118,6 +118,7 @@ Outcome<void> list_servers(store::Database& database, const CertificateOptions& 
             listed.push_back({{"serial", certificate.serial},
                               {"kind", certificate.kind},
                               {"name", certificate.name},
+                              {"names", certificate.names()},
                               {"dns", certificate.dns_names},
                               {"issued", format_time(certificate.issued_at)},
                               {"not_after", format_time(certificate.not_after)},
@@ -134,7 +135,8 @@ Outcome<void> list_servers(store::Database& database, const CertificateOptions& 
     }
     std::vector<std::vector<std::string>> rows;
     for (const store::ServerCertificate& certificate : *certificates) {
-        rows.push_back({certificate.serial, certificate.kind, certificate.name,
+        rows.push_back({certificate.serial, certificate.kind,
+                        fmt::format("{}", fmt::join(certificate.names(), ", ")),
                         fmt::format("{}", fmt::join(certificate.dns_names, ", ")),
                         short_time(certificate.not_after), state(certificate)});
     }

@@ -1,5 +1,7 @@
 // postern-ca token …: what a gateway or a PostgreSQL server trades for its certificate, once.
 
+#include <algorithm>
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
@@ -8,7 +10,9 @@
 #include "ca-service/authority.hpp"
 #include "ca-service/commands/command.hpp"
 #include "ca-service/commands/table.hpp"
+#include "ca-service/issuance.hpp"
 #include "ca-service/server_name.hpp"
+#include "ca-service/store/certificates.hpp"
 #include "ca-service/store/tokens.hpp"
 #include "pki/digest.hpp"
 #include "pki/identity.hpp"
@@ -24,39 +28,108 @@ constexpr std::size_t kIdDigits = 12;
 
 struct TokenOptions {
     std::string gateway;
-    std::string service;
+    std::vector<std::string> services;
     std::vector<std::string> dns_names;
+    bool is_renewal = false;
     std::string lifetime = "1h";
     std::string id;
     bool is_json = false;
 };
 
-Outcome<std::chrono::milliseconds> check(const TokenOptions& options) {
-    if (options.gateway.empty() == options.service.empty()) {
-        return Ending{Exit::usage, "a token is for one gateway or for one service",
+/// What somebody asks a certificate for: `names` of one gateway, or of the services of one PostgreSQL server.
+Outcome<ServerSubject> subject_of(const TokenOptions& options) {
+    if (options.gateway.empty() == options.services.empty()) {
+        return Ending{Exit::usage, "a token is for one gateway, or for the services of one PostgreSQL server",
                       "say --gateway NAME or --service NAME"};
     }
-    const std::string& name = options.gateway.empty() ? options.service : options.gateway;
-    if (!pki::is_resource_name(name)) {
-        return Ending{Exit::usage, fmt::format("'{}' is no name for a gateway or a service", name),
-                      "use 1 to 63 letters, digits and . _ -"};
+    ServerSubject subject;
+    subject.kind = options.gateway.empty() ? pki::ServerKind::service : pki::ServerKind::gateway;
+    for (const std::string& name :
+         options.gateway.empty() ? options.services : std::vector<std::string>{options.gateway}) {
+        if (!pki::is_resource_name(name)) {
+            return Ending{Exit::usage, fmt::format("'{}' is no name for a gateway or a service", name),
+                          "use 1 to 63 letters, digits and . _ -"};
+        }
+        if (std::find(subject.names.begin(), subject.names.end(), name) == subject.names.end()) {
+            subject.names.push_back(name);
+        }
     }
-    for (const std::string& dns_name : options.dns_names) {
+    if (subject.names.size() > pki::kMostServices) {
+        return Ending{Exit::usage,
+                      fmt::format("a certificate is for {} services at most", pki::kMostServices),
+                      fmt::format("{} were given; a PostgreSQL server with more needs two certificates, and "
+                                  "so two clusters",
+                                  subject.names.size())};
+    }
+    subject.dns_names = options.dns_names;
+    for (const std::string& dns_name : subject.dns_names) {
         if (!is_server_name(dns_name)) {
             return Ending{Exit::usage, fmt::format("'{}' is neither a DNS name nor an IP address", dns_name),
                           "--dns takes a name by which clients reach the server"};
         }
     }
-    if (options.dns_names.size() > pki::kMostServerNames) {
+    if (subject.dns_names.size() > pki::kMostServerNames) {
         return Ending{Exit::usage, fmt::format("a certificate holds {} names at most", pki::kMostServerNames),
-                      fmt::format("{} were given; leave out some --dns", options.dns_names.size())};
+                      fmt::format("{} were given; leave out some --dns", subject.dns_names.size())};
     }
+    if (subject.dns_names.empty() && !options.is_renewal) {
+        return Ending{Exit::usage, "a certificate needs a name by which the server is reached",
+                      "say --dns HOST; or --renew, for what the certificate of that name has now"};
+    }
+    return subject;
+}
+
+Outcome<std::chrono::milliseconds> lifetime_of(const TokenOptions& options) {
     const auto lifetime = parse_duration(options.lifetime);
     if (!lifetime || *lifetime <= std::chrono::milliseconds(0) || *lifetime > kLongestLife) {
         return Ending{Exit::usage, fmt::format("'{}' is no lifetime for a token", options.lifetime),
                       "--ttl takes a time such as 30m, 1h or 2d, at most 7d"};
     }
     return *lifetime;
+}
+
+/// Adds what the newest certificate of that gateway or service has: a server that is enrolled again must not
+/// cease to be its other services.
+Outcome<void> add_what_it_has(const CommandLine& line, ServerSubject& subject) {
+    auto database = open_store(line);
+    if (!database) {
+        return database.error();
+    }
+    const auto certificates = store::list_server_certificates(*database);
+    if (!certificates) {
+        return ending_of("cannot list the certificates", certificates.error());
+    }
+    const std::string kind(store::kind_name(subject.kind));
+    const auto add = [](std::vector<std::string>& to, const std::vector<std::string>& more) {
+        for (const std::string& one : more) {
+            if (std::find(to.begin(), to.end(), one) == to.end()) {
+                to.push_back(one);
+            }
+        }
+    };
+    // What the options say more comes behind what there is.
+    ServerSubject renewed;
+    renewed.kind = subject.kind;
+    for (const std::string& name : subject.names) {
+        const auto newest = std::find_if(
+            certificates->begin(), certificates->end(), [&](const store::ServerCertificate& candidate) {
+                const auto names = candidate.names();
+                return candidate.kind == kind && std::find(names.begin(), names.end(), name) != names.end();
+            });
+        if (newest != certificates->end()) {
+            add(renewed.names, newest->names());
+            add(renewed.dns_names, newest->dns_names);
+        }
+    }
+    if (renewed.names.empty()) {
+        return Ending{
+            Exit::failed, fmt::format("no {} {} has a certificate", kind, subject.names.front()),
+            "postern-ca cert list --servers shows those that have; without --renew, say --dns HOST"};
+    }
+    add(renewed.names, subject.names);
+    add(renewed.dns_names, subject.dns_names);
+    subject = std::move(renewed);
+    return {};
 }
 
 std::string id_of(const store::EnrolmentToken& token) {
@@ -66,13 +139,62 @@ std::string id_of(const store::EnrolmentToken& token) {
 void describe(audit::Record& record, const store::EnrolmentToken& token) {
     record.extra["postern"]["server"] = {
         {"kind", store::kind_name(token.kind)}, {"name", token.name}, {"names", token.dns_names}};
+    if (!token.more_services.empty()) {
+        record.extra["postern"]["server"]["more_services"] = token.more_services;
+    }
     record.extra["postern"]["token"] = {{"id", id_of(token)}, {"expires", format_time(token.expires_at)}};
 }
 
+void tell(const store::EnrolmentToken& stored, const Secret& token, const std::string& trust_domain,
+          const std::string& url, const std::string& pin) {
+    const std::string kind(store::kind_name(stored.kind));
+    fmt::print("{}\n\n", token.reveal());
+    fmt::print("Good for one certificate of {}{} {} ({}), until {}. It is not shown again.\n", kind,
+               stored.more_services.empty() ? "" : "s", fmt::join(stored.names(), ", "),
+               fmt::join(stored.dns_names, ", "), format_time(stored.expires_at).substr(0, 19) + "Z");
+    if (stored.kind == pki::ServerKind::gateway) {
+        fmt::print("On the gateway, which asks for it:\n  postern-gateway enroll --ca {} --fingerprint {}\n",
+                   url, pin);
+        return;
+    }
+    fmt::print(
+        "On the PostgreSQL server, which asks for it:\n  postern-ca enroll --ca {} --fingerprint {} \\\n"
+        "    --out-cert server.pem --out-key server.key --out-user-ca user-ca.pem --owner postgres\n",
+        url, pin);
+    for (const std::string& service : stored.names()) {
+        if (const std::string host = pki::service_host(trust_domain, service); !host.empty()) {
+            fmt::print("Programs with TLS of their own verify it as {}.\n", host);
+        }
+    }
+}
+
+nlohmann::json to_json(const store::EnrolmentToken& token) {
+    return {{"id", id_of(token)},     {"kind", store::kind_name(token.kind)},
+            {"name", token.name},     {"names", token.names()},
+            {"dns", token.dns_names}, {"expires", format_time(token.expires_at)}};
+}
+
 Outcome<void> create(const CommandLine& line, const TokenOptions& options) {
-    const auto lifetime = check(options);
+    auto subject = subject_of(options);
+    if (!subject) {
+        return subject.error();
+    }
+    const auto lifetime = lifetime_of(options);
     if (!lifetime) {
         return lifetime.error();
+    }
+    const auto config = load_config(line);
+    if (!config) {
+        return config.error();
+    }
+    if (options.is_renewal) {
+        if (auto added = add_what_it_has(line, *subject); !added) {
+            return added;
+        }
+    }
+    if (const auto allowed = may_bear(*subject, config->trust_domain); !allowed) {
+        return Ending{Exit::usage, allowed.error().detail,
+                      "the CA gives that name to the service by itself; leave it out"};
     }
     auto administration = administer(line);
     if (!administration) {
@@ -81,12 +203,12 @@ Outcome<void> create(const CommandLine& line, const TokenOptions& options) {
     const Secret token = pki::random_token(32);
     store::EnrolmentToken stored;
     stored.hash = store::token_hash(token);
-    stored.kind = options.gateway.empty() ? pki::ServerKind::service : pki::ServerKind::gateway;
-    stored.name = options.gateway.empty() ? options.service : options.gateway;
-    stored.dns_names = options.dns_names;
+    stored.kind = subject->kind;
+    stored.name = subject->names.front();
+    stored.more_services.assign(subject->names.begin() + 1, subject->names.end());
+    stored.dns_names = subject->dns_names;
     stored.created_at = administration->clock();
     stored.expires_at = stored.created_at + *lifetime;
-    const std::string kind(store::kind_name(stored.kind));
     audit::Record record = record_of(administration->actor, "admin.token_created");
     describe(record, stored);
     auto applied = administration->apply("cannot make the token", record, [&](store::Database& database) {
@@ -96,37 +218,17 @@ Outcome<void> create(const CommandLine& line, const TokenOptions& options) {
         return applied;
     }
     if (options.is_json) {
-        const nlohmann::json told{{"token", std::string(token.reveal())},
-                                  {"id", id_of(stored)},
-                                  {"kind", kind},
-                                  {"name", stored.name},
-                                  {"dns", stored.dns_names},
-                                  {"expires", format_time(stored.expires_at)}};
+        nlohmann::json told = to_json(stored);
+        told["token"] = std::string(token.reveal());
         fmt::print("{}\n", told.dump());
         return {};
-    }
-    const auto config = load_config(line);
-    if (!config) {
-        return config.error();
     }
     const std::string url = https_url(config->names.front(), config->listen.port);
     const auto pin = server_root_pin(line.directory);
     if (!pin) {
         return ending_of("cannot read the server root", pin.error());
     }
-    fmt::print("{}\n\n", token.reveal());
-    fmt::print("Good for one certificate of {} {} ({}), until {}. It is not shown again.\n", kind,
-               stored.name, fmt::join(stored.dns_names, ", "),
-               format_time(stored.expires_at).substr(0, 19) + "Z");
-    if (stored.kind == pki::ServerKind::gateway) {
-        fmt::print("On the gateway, which asks for it:\n  postern-gateway enroll --ca {} --fingerprint {}\n",
-                   url, *pin);
-    } else {
-        fmt::print(
-            "On the PostgreSQL server, which asks for it:\n  postern-ca enroll --ca {} --fingerprint {} \\\n"
-            "    --out-cert server.pem --out-key server.key --out-user-ca user-ca.pem --owner postgres\n",
-            url, *pin);
-    }
+    tell(stored, token, config->trust_domain, url, *pin);
     return {};
 }
 
@@ -150,15 +252,11 @@ Outcome<void> list_tokens(const CommandLine& line, const TokenOptions& options) 
     if (options.is_json) {
         nlohmann::json listed = nlohmann::json::array();
         for (const store::EnrolmentToken& token : *tokens) {
-            listed.push_back(
-                {{"id", id_of(token)},
-                 {"kind", store::kind_name(token.kind)},
-                 {"name", token.name},
-                 {"dns", token.dns_names},
-                 {"state", state_of(token, now)},
-                 {"created", format_time(token.created_at)},
-                 {"expires", format_time(token.expires_at)},
-                 {"used", token.used_at ? nlohmann::json(format_time(*token.used_at)) : nlohmann::json()}});
+            nlohmann::json told = to_json(token);
+            told["state"] = state_of(token, now);
+            told["created"] = format_time(token.created_at);
+            told["used"] = token.used_at ? nlohmann::json(format_time(*token.used_at)) : nlohmann::json();
+            listed.push_back(std::move(told));
         }
         fmt::print("{}\n", nlohmann::json{{"tokens", std::move(listed)}}.dump(2));
         return {};
@@ -169,7 +267,8 @@ Outcome<void> list_tokens(const CommandLine& line, const TokenOptions& options) 
     }
     std::vector<std::vector<std::string>> rows;
     for (const store::EnrolmentToken& token : *tokens) {
-        rows.push_back({id_of(token), std::string(store::kind_name(token.kind)), token.name,
+        rows.push_back({id_of(token), std::string(store::kind_name(token.kind)),
+                        fmt::format("{}", fmt::join(token.names(), ", ")),
                         fmt::format("{}", fmt::join(token.dns_names, ", ")),
                         std::string(state_of(token, now)),
                         format_time(token.expires_at).substr(0, 19) + "Z"});
@@ -251,15 +350,19 @@ void add_token(CLI::App& app, CommandLine& line) {
     CLI::App* creating = add_command(*token, "create", "Make a token; it is printed once");
     auto* gateway = creating->add_option("--gateway", options->gateway, "For the gateway of this name")
                         ->type_name("NAME");
-    creating->add_option("--service", options->service, "For the PostgreSQL server of this service")
+    creating
+        ->add_option("--service", options->services,
+                     "For the PostgreSQL server of this service; repeated, for one server of several")
         ->type_name("NAME")
+        ->allow_extra_args(false)
         ->excludes(gateway);
     creating
         ->add_option("--dns", options->dns_names,
                      "DNS name or IP address in the certificate; may be repeated")
-        ->required()
         ->type_name("DNS|IP")
         ->allow_extra_args(false);
+    creating->add_flag("--renew", options->is_renewal,
+                       "Also for all services, DNS names and addresses of its newest certificate");
     creating->add_option("--ttl", options->lifetime, "How long it can be redeemed")
         ->type_name("TIME")
         ->capture_default_str();

@@ -192,16 +192,23 @@ Result<CrlTurn> next_crl(Database& database, SystemTime now) {
     });
 }
 
+std::vector<std::string> ServerCertificate::names() const {
+    std::vector<std::string> all{name};
+    all.insert(all.end(), more_services.begin(), more_services.end());
+    return all;
+}
+
 Result<void> add_server_certificate(Database& database, const ServerCertificate& certificate) {
     return guarded("cannot store the certificate", [&]() -> Result<void> {
         const std::string names = nlohmann::json(certificate.dns_names).dump();
+        const std::string more = nlohmann::json(certificate.more_services).dump();
         const long long not_after = to_stored(certificate.not_after);
         const long long issued_at = to_stored(certificate.issued_at);
         database.session()
-            << "INSERT INTO server_certificates (serial, kind, name, dns_names, not_after, issued_at) "
-               "VALUES (:serial, :kind, :name, :names, :not_after, :issued)",
+            << "INSERT INTO server_certificates (serial, kind, name, more_services, dns_names, not_after, "
+               "issued_at) VALUES (:serial, :kind, :name, :more, :names, :not_after, :issued)",
             soci::use(certificate.serial), soci::use(certificate.kind), soci::use(certificate.name),
-            soci::use(names), soci::use(not_after), soci::use(issued_at);
+            soci::use(more), soci::use(names), soci::use(not_after), soci::use(issued_at);
         return {};
     });
 }
@@ -210,16 +217,19 @@ Result<std::vector<ServerCertificate>> list_server_certificates(Database& databa
     return guarded("cannot list the server certificates", [&]() -> Result<std::vector<ServerCertificate>> {
         std::vector<ServerCertificate> found;
         ServerCertificate certificate;
+        std::string more;
         std::string names;
         long long not_after = 0;
         long long issued_at = 0;
         soci::statement rows =
-            (database.session().prepare << "SELECT serial, kind, name, dns_names, not_after, issued_at "
-                                           "FROM server_certificates ORDER BY issued_at DESC, serial",
+            (database.session().prepare << "SELECT serial, kind, name, more_services, dns_names, not_after, "
+                                           "issued_at FROM server_certificates "
+                                           "ORDER BY issued_at DESC, serial",
              soci::into(certificate.serial), soci::into(certificate.kind), soci::into(certificate.name),
-             soci::into(names), soci::into(not_after), soci::into(issued_at));
+             soci::into(more), soci::into(names), soci::into(not_after), soci::into(issued_at));
         rows.execute();
         while (rows.fetch()) {
+            certificate.more_services = nlohmann::json::parse(more).get<std::vector<std::string>>();
             certificate.dns_names = nlohmann::json::parse(names).get<std::vector<std::string>>();
             certificate.not_after = from_stored(not_after);
             certificate.issued_at = from_stored(issued_at);

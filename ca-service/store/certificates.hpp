@@ -41,9 +41,14 @@ struct ServerCertificate {
     /// "gateway" or "service".
     std::string kind{};
     std::string name{};
+    /// The further services that the same PostgreSQL server is.
+    std::vector<std::string> more_services{};
     std::vector<std::string> dns_names{};
     SystemTime not_after{};
     SystemTime issued_at{};
+
+    /// `name` and `more_services`.
+    std::vector<std::string> names() const;
 };
 
 struct CertificateFilter {

@@ -92,6 +92,11 @@ const std::vector<std::vector<const char*>>& steps() {
             " PRIMARY KEY (user_name, network))",
             "CREATE INDEX familiar_places_by_login ON familiar_places (last_login_at)",
         },
+        {
+            // One PostgreSQL server may be several services.
+            "ALTER TABLE enrolment_tokens ADD COLUMN more_services TEXT NOT NULL DEFAULT '[]'",
+            "ALTER TABLE server_certificates ADD COLUMN more_services TEXT NOT NULL DEFAULT '[]'",
+        },
     };
     return kSteps;
 }

@@ -12,6 +12,7 @@ namespace {
 struct TokenRow {
     EnrolmentToken token;
     std::string kind;
+    std::string more;
     std::string names;
     long long created_at = 0;
     long long expires_at = 0;
@@ -20,6 +21,7 @@ struct TokenRow {
     EnrolmentToken take() const {
         EnrolmentToken out = token;
         out.kind = kind == "service" ? pki::ServerKind::service : pki::ServerKind::gateway;
+        out.more_services = nlohmann::json::parse(more).get<std::vector<std::string>>();
         out.dns_names = nlohmann::json::parse(names).get<std::vector<std::string>>();
         out.created_at = from_stored(created_at);
         out.expires_at = from_stored(expires_at);
@@ -32,6 +34,12 @@ struct TokenRow {
 
 }  // namespace
 
+std::vector<std::string> EnrolmentToken::names() const {
+    std::vector<std::string> all{name};
+    all.insert(all.end(), more_services.begin(), more_services.end());
+    return all;
+}
+
 std::string_view kind_name(pki::ServerKind kind) noexcept {
     return kind == pki::ServerKind::service ? "service" : "gateway";
 }
@@ -43,13 +51,14 @@ std::string token_hash(const Secret& token) {
 Result<void> add_token(Database& database, const EnrolmentToken& token) {
     return guarded("cannot store the token", [&]() -> Result<void> {
         const std::string kind(kind_name(token.kind));
+        const std::string more = nlohmann::json(token.more_services).dump();
         const std::string names = nlohmann::json(token.dns_names).dump();
         const long long created_at = to_stored(token.created_at);
         const long long expires_at = to_stored(token.expires_at);
         database.session()
-            << "INSERT INTO enrolment_tokens (hash, kind, name, dns_names, created_at, expires_at) "
-               "VALUES (:hash, :kind, :name, :names, :created, :expires)",
-            soci::use(token.hash), soci::use(kind), soci::use(token.name), soci::use(names),
+            << "INSERT INTO enrolment_tokens (hash, kind, name, more_services, dns_names, created_at, "
+               "expires_at) VALUES (:hash, :kind, :name, :more, :names, :created, :expires)",
+            soci::use(token.hash), soci::use(kind), soci::use(token.name), soci::use(more), soci::use(names),
             soci::use(created_at), soci::use(expires_at);
         return {};
     });
@@ -67,10 +76,11 @@ Result<EnrolmentToken> redeem_token(Database& database, const Secret& token, Sys
         const bool is_mine = use_up.get_affected_rows() == 1;
         TokenRow row;
         row.token.hash = hash;
-        sql << "SELECT kind, name, dns_names, created_at, expires_at, used_at FROM enrolment_tokens WHERE "
-               "hash = :hash",
-            soci::use(hash), soci::into(row.kind), soci::into(row.token.name), soci::into(row.names),
-            soci::into(row.created_at), soci::into(row.expires_at), soci::into(row.used_at);
+        sql << "SELECT kind, name, more_services, dns_names, created_at, expires_at, used_at "
+               "FROM enrolment_tokens WHERE hash = :hash",
+            soci::use(hash), soci::into(row.kind), soci::into(row.token.name), soci::into(row.more),
+            soci::into(row.names), soci::into(row.created_at), soci::into(row.expires_at),
+            soci::into(row.used_at);
         if (!sql.got_data()) {
             return Failure{Code::unauthenticated, "no such enrolment token"};
         }
@@ -101,12 +111,13 @@ Result<std::vector<EnrolmentToken>> list_tokens(Database& database) {
     return guarded("cannot list the tokens", [&]() -> Result<std::vector<EnrolmentToken>> {
         std::vector<EnrolmentToken> found;
         TokenRow row;
-        soci::statement rows = (database.session().prepare
-                                    << "SELECT hash, kind, name, dns_names, created_at, expires_at, used_at "
-                                       "FROM enrolment_tokens ORDER BY created_at DESC, hash",
-                                soci::into(row.token.hash), soci::into(row.kind), soci::into(row.token.name),
-                                soci::into(row.names), soci::into(row.created_at), soci::into(row.expires_at),
-                                soci::into(row.used_at));
+        soci::statement rows =
+            (database.session().prepare << "SELECT hash, kind, name, more_services, dns_names, created_at, "
+                                           "expires_at, used_at FROM enrolment_tokens "
+                                           "ORDER BY created_at DESC, hash",
+             soci::into(row.token.hash), soci::into(row.kind), soci::into(row.token.name),
+             soci::into(row.more), soci::into(row.names), soci::into(row.created_at),
+             soci::into(row.expires_at), soci::into(row.used_at));
         rows.execute();
         while (rows.fetch()) {
             found.push_back(row.take());

@@ -20,10 +20,15 @@ struct EnrolmentToken {
     /// gateway or service.
     pki::ServerKind kind = pki::ServerKind::gateway;
     std::string name{};
+    /// The further services that the same PostgreSQL server is.
+    std::vector<std::string> more_services{};
     std::vector<std::string> dns_names{};
     SystemTime created_at{};
     SystemTime expires_at{};
     std::optional<SystemTime> used_at{};
+
+    /// `name` and `more_services`.
+    std::vector<std::string> names() const;
 };
 
 /// "gateway" or "service", as the store and the commands write them.

@@ -28,24 +28,29 @@ nlohmann::json connection_lines(const ConnectionPlace& place) {
         }
         return lines;
     }
+    // "localhost" would prove any server of the server CA that bears that name.
+    if (place.server_host.empty()) {
+        return nullptr;
+    }
     const std::string conninfo = fmt::format(
-        "host=localhost port={} user={}{} sslmode=verify-full sslrootcert={} sslcert={} sslkey={}",
-        place.port, conninfo_value(place.user),
+        "host={} hostaddr=127.0.0.1 port={} user={}{} sslmode=verify-full sslrootcert={} sslcert={} "
+        "sslkey={}",
+        conninfo_value(place.server_host), place.port, conninfo_value(place.user),
         has_database ? " dbname=" + conninfo_value(place.database) : std::string(),
         conninfo_value(place.server_ca_file), conninfo_value(place.certificate_file),
         conninfo_value(place.key_file));
     return {
         {"psql", fmt::format("psql {}", shell_word(conninfo))},
         {"jdbc",
-         fmt::format("jdbc:postgresql://localhost:{}/{}?user={}&sslmode=verify-full&sslrootcert={}&sslcert={}"
+         fmt::format("jdbc:postgresql://{}:{}/{}?user={}&sslmode=verify-full&sslrootcert={}&sslcert={}"
                      "&sslkey={}",
-                     place.port, url_part(place.database), url_part(place.user),
+                     place.server_host, place.port, url_part(place.database), url_part(place.user),
                      url_part(place.server_ca_file), url_part(place.certificate_file),
                      url_part(place.key_file))},
         {"dsn", conninfo},
-        {"env", fmt::format("PGHOST=localhost PGPORT={} PGUSER={}{} PGSSLMODE=verify-full PGSSLROOTCERT={} "
-                            "PGSSLCERT={} PGSSLKEY={}",
-                            place.port, shell_word(place.user),
+        {"env", fmt::format("PGHOST={} PGHOSTADDR=127.0.0.1 PGPORT={} PGUSER={}{} PGSSLMODE=verify-full "
+                            "PGSSLROOTCERT={} PGSSLCERT={} PGSSLKEY={}",
+                            shell_word(place.server_host), place.port, shell_word(place.user),
                             has_database ? " PGDATABASE=" + shell_word(place.database) : std::string(),
                             shell_word(place.server_ca_file), shell_word(place.certificate_file),
                             shell_word(place.key_file))},

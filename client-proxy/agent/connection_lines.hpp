@@ -22,9 +22,14 @@ struct ConnectionPlace {
     std::string database = {};
     /// Of PostgreSQL's Unix socket; empty where there is none.
     std::string socket_folder = {};
+    /// The DNS name by which a client that does TLS itself knows this service and no other (passthrough). It
+    /// is not looked up: the port is on localhost. Empty where there is none.
+    std::string server_host = {};
 };
 
-/// `psql`, `jdbc`, `dsn`, `env`; `socket`, where there is one, is psql through the Unix socket.
+/// `psql`, `jdbc`, `dsn`, `env`; passed through, all of them name `server_host`, and without one there is
+/// nothing that would prove the service, and so no line. `socket`, where there is one, is psql through the
+/// Unix socket.
 nlohmann::json connection_lines(const ConnectionPlace& place);
 
 }  // namespace postern::client

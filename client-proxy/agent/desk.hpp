@@ -106,8 +106,8 @@ private:
     Traffic traffic_of(const std::string& service) const;
     void publish_service(const std::string& service);
     void publish_traffic();
-    nlohmann::json lines_at(const std::string& service, Mode mode, unsigned short port,
-                            const std::string& user, const std::string& socket) const;
+    nlohmann::json lines_at(const std::string& service, Mode mode, unsigned short port, const Login& login,
+                            const std::string& socket) const;
     nlohmann::json port_json(const HeldPort& held) const;
     nlohmann::json service_json(const std::string& service) const;
     nlohmann::json services_json() const;

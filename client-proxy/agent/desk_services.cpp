@@ -7,6 +7,7 @@
 
 #include "client-proxy/agent/connection_lines.hpp"
 #include "client-proxy/agent/desk.hpp"
+#include "pki/identity.hpp"
 
 namespace postern::client {
 
@@ -208,11 +209,13 @@ std::vector<std::string> Desk::service_names() const {
     return {names.begin(), names.end()};
 }
 
-json Desk::lines_at(const std::string& service, Mode mode, unsigned short port, const std::string& user,
+json Desk::lines_at(const std::string& service, Mode mode, unsigned short port, const Login& login,
                     const std::string& socket) const {
-    return connection_lines({service, mode, port, user, folder_.login_certificate().string(),
-                             folder_.login_key().string(), folder_.server_ca().string(), database_of(service),
-                             socket});
+    const std::string elsewhere = login.catalogue().service(service).server_name;
+    return connection_lines(
+        {service, mode, port, login.user(), folder_.login_certificate().string(),
+         folder_.login_key().string(), folder_.server_ca().string(), database_of(service), socket,
+         elsewhere.empty() ? pki::service_host(login.trust_domain(), service) : elsewhere});
 }
 
 json Desk::port_json(const HeldPort& held) const {
@@ -224,7 +227,7 @@ json Desk::port_json(const HeldPort& held) const {
             {"user", login ? login->user() : std::string()},
             {"database", database_of(held.port->service)},
             {"commands", login && held.port->is_postgres
-                             ? lines_at(held.port->service, held.port->mode, held.port->number, login->user(),
+                             ? lines_at(held.port->service, held.port->mode, held.port->number, *login,
                                         held.port->socket_folder)
                              : json()},
             {"user_map", login && login->catalogue().service(held.port->service).user_map}};
@@ -291,7 +294,7 @@ json Desk::service_json(const std::string& service) const {
     const LoginPtr shown = open != nullptr ? open->port->logins->latest() : login_;
     if (is_postgres && port != 0 && shown) {
         told["commands"] =
-            lines_at(service, mode, port, shown->user(), open != nullptr ? open->port->socket_folder : "");
+            lines_at(service, mode, port, *shown, open != nullptr ? open->port->socket_folder : "");
     }
     return told;
 }

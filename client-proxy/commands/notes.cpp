@@ -106,8 +106,12 @@ void Notes::listening(const std::string& service, const json& opened, const json
     std::string line =
         fmt::format("{} is at localhost:{} ({})", service, port,
                     passes_through ? "passed through: the client brings its own TLS" : "end to end");
-    if (!passes_through && commands.is_object()) {
+    if (commands.is_object()) {
         for (const char* kind : {"psql", "socket", "dsn", "jdbc"}) {
+            // With TLS of its own a line is long: one says how, and --json has the others.
+            if (passes_through && std::string_view(kind) != "psql") {
+                continue;
+            }
             if (const std::string command = member(commands, kind); !command.empty()) {
                 line += "\n    " + command;
             }

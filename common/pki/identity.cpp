@@ -2,12 +2,17 @@
 
 #include <algorithm>
 
+#include "pki/digest.hpp"
+
 namespace postern::pki {
 
 namespace {
 
 constexpr std::string_view kScheme = "spiffe://";
 constexpr std::size_t kMaximumNameBytes = 63;
+constexpr std::size_t kMaximumDnsBytes = 253;
+/// Hexadecimal digits of a SHA-256: 128 bits.
+constexpr std::size_t kHashDigits = 32;
 
 bool is_letter_or_digit(char c) noexcept {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
@@ -37,6 +42,19 @@ std::string spiffe_uri(std::string_view trust_domain, std::string_view kind, std
     std::string uri(kScheme);
     uri.append(trust_domain).append("/").append(kind).append("/").append(name);
     return uri;
+}
+
+/// Whether DNS can hold the name and tells it from all others: it compares without case.
+bool is_dns_name(std::string_view text) noexcept {
+    return std::none_of(text.begin(), text.end(), [](char c) { return c >= 'A' && c <= 'Z'; }) &&
+           text.find("..") == std::string_view::npos && !text.ends_with('.');
+}
+
+std::string lower_case(std::string_view text) {
+    std::string lower(text);
+    std::transform(lower.begin(), lower.end(), lower.begin(),
+                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+    return lower;
 }
 
 }  // namespace
@@ -88,17 +106,36 @@ Result<void> check_server_identity(const Certificate& certificate, std::string_v
                                    ServerKind kind, std::string_view name) {
     const std::string wanted = server_uri(trust_domain, kind, name);
     const std::vector<std::string> uris = certificate.uris();
+    const bool may_be_several = kind == ServerKind::service;
     const bool is_right = [&] {
-        if (uris.size() != 1 || !is_trust_domain(trust_domain)) return false;
-        const std::string_view uri = uris.front();
-        if (!name.empty()) return uri == wanted;
-        // Without a name, `wanted` ends with the slash before it.
-        return uri.starts_with(wanted) && is_name(uri.substr(wanted.size()), 253, "._-");
+        if (uris.empty() || (uris.size() > 1 && !may_be_several) || !is_trust_domain(trust_domain)) {
+            return false;
+        }
+        const std::string prefix = server_uri(trust_domain, kind, {});
+        const bool are_of_kind = std::all_of(uris.begin(), uris.end(), [&](const std::string& uri) {
+            return uri.starts_with(prefix) &&
+                   is_name(std::string_view(uri).substr(prefix.size()), kMaximumDnsBytes, "._-");
+        });
+        return are_of_kind && (name.empty() || std::find(uris.begin(), uris.end(), wanted) != uris.end());
     }();
     if (is_right) return {};
-    const std::string found = uris.empty() ? "no URI" : uris.size() > 1 ? "several URIs" : uris.front();
+    std::string found = uris.empty() ? "no URI" : uris.front();
+    if (uris.size() > 1) found += " and " + std::to_string(uris.size() - 1) + " more";
     return Failure{Code::wrong_server_identity,
                    "expected " + wanted + (name.empty() ? "…" : "") + ", the certificate bears " + found};
+}
+
+std::string service_host(std::string_view trust_domain, std::string_view service) {
+    std::string host = is_dns_name(service) ? std::string(service) + ".service."
+                                            : sha256_hex(service).substr(0, kHashDigits) + ".service-id.";
+    host += trust_domain;
+    return host.size() <= kMaximumDnsBytes ? host : std::string();
+}
+
+bool is_service_host(std::string_view trust_domain, std::string_view dns_name) {
+    const std::string name = lower_case(dns_name.substr(0, dns_name.size() - dns_name.ends_with('.')));
+    const std::string domain = lower_case(trust_domain);
+    return name.ends_with(".service." + domain) || name.ends_with(".service-id." + domain);
 }
 
 bool is_login_name(std::string_view text) noexcept {

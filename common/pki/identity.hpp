@@ -39,9 +39,18 @@ std::string server_uri(std::string_view trust_domain, ServerKind kind, std::stri
 std::string user_uri(std::string_view trust_domain, std::string_view name);
 
 /// Whether the verified server certificate bears a SPIFFE URI of that kind in that trust domain and, when
-/// `name` is not empty, of that name. Code::wrong_server_identity otherwise.
+/// `name` is not empty, of that name. A PostgreSQL server may be several services; every URI of its
+/// certificate is then one of these. Code::wrong_server_identity otherwise.
 Result<void> check_server_identity(const Certificate& certificate, std::string_view trust_domain,
                                    ServerKind kind, std::string_view name);
+
+/// The DNS name that proves a service to a program with TLS of its own: the CA puts it into the certificate
+/// of that service and into no other. "orders-db" is "orders-db.service.example.org"; of a name that DNS
+/// cannot tell from others (capitals) or cannot hold, a part of its SHA-256 stands in its place, below
+/// "service-id.example.org". Empty when the trust domain leaves no room for it.
+std::string service_host(std::string_view trust_domain, std::string_view service);
+/// Whether service_host() of some service of the trust domain is, or may be, that DNS name, in whatever case.
+bool is_service_host(std::string_view trust_domain, std::string_view dns_name);
 
 /// A login name: 1 to 63 bytes (PostgreSQL's NAMEDATALEN), letters, digits and ._-@+, first a letter, digit
 /// or _.

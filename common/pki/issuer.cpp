@@ -142,11 +142,15 @@ Result<Certificate> Issuer::issue_login(const PublicKey& subject, const LoginPro
 }
 
 Result<Certificate> Issuer::issue_server(const PublicKey& subject, const ServerProfile& profile) const {
-    if (profile.names.size() > kMostServerNames) return malformed("more than 64 names");
+    if (profile.names.size() > kMostServerNames + kMostServices) return malformed("more than 80 names");
     if (!std::all_of(profile.names.begin(), profile.names.end(), is_host_or_address)) {
         return malformed("a server's name must be a DNS name or an IP address");
     }
-    if (profile.uri.empty() || profile.uri.size() > kMaximumUrlBytes || !is_printable(profile.uri)) {
+    if (profile.uris.empty() || profile.uris.size() > kMostServices)
+        return malformed("no URI, or more than 16");
+    if (!std::all_of(profile.uris.begin(), profile.uris.end(), [](const std::string& uri) {
+            return !uri.empty() && uri.size() <= kMaximumUrlBytes && is_printable(uri);
+        })) {
         return malformed("not a server's URI");
     }
     const Certificate& issuer = chain_.front();
@@ -161,7 +165,7 @@ Result<Certificate> Issuer::issue_server(const PublicKey& subject, const ServerP
         .basic_constraints(false)
         .key_usage({kDigitalSignature})
         .extended_key_usage(NID_server_auth)
-        .alternative_names({profile.uri}, profile.names);
+        .alternative_names(profile.uris, profile.names);
     return builder.sign(key_);
 }
 

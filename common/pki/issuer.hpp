@@ -19,9 +19,11 @@ namespace postern::pki {
 /// (ITU-T X.667).
 inline constexpr const char* kSessionOid = "2.25.156277466420437934911946389227416826103";
 
-/// What a certificate holds at most: groups of a person, names of a server.
+/// What a certificate holds at most: groups of a person; names of a server beside those of the services that
+/// it is.
 inline constexpr std::size_t kMostGroups = 256;
 inline constexpr std::size_t kMostServerNames = 64;
+inline constexpr std::size_t kMostServices = 16;
 
 /// What a certificate of an authority is called and how long it lives.
 struct AuthorityProfile {
@@ -47,7 +49,8 @@ struct LoginProfile {
 
 struct ServerProfile {
     std::string common_name;
-    std::string uri;
+    /// One; of a PostgreSQL server, one for each service.
+    std::vector<std::string> uris;
     /// DNS names and IP addresses in text form; each becomes a SAN of its kind.
     std::vector<std::string> names;
     SystemTime not_before;
@@ -73,7 +76,7 @@ public:
     ///
     /// EKU clientAuth, KU digitalSignature, 128-bit random serial, AKI, SKI, CRL distribution point.
     Result<Certificate> issue_login(const PublicKey& subject, const LoginProfile& profile) const;
-    /// EKU serverAuth. The URI is required; `common_name` has at most 64 bytes; names take no wildcard.
+    /// EKU serverAuth. A URI is required; `common_name` has at most 64 bytes; names take no wildcard.
     Result<Certificate> issue_server(const PublicKey& subject, const ServerProfile& profile) const;
     /// build_crl() with this authority's key and name.
     Result<std::string> issue_crl(std::uint64_t number, SystemTime this_update, SystemTime next_update,

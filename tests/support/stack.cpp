@@ -312,7 +312,8 @@ Outcome psql(int port, std::string_view statement, std::string_view user, std::v
 
 std::string passthrough_dsn(const Stack& stack, const Laptop& laptop, int port, std::string_view user) {
     return fmt::format(
-        "host=localhost port={} user={} dbname=orders password={}-password sslmode=verify-full "
+        "host=orders-db.service.example.org hostaddr=127.0.0.1 port={} user={} dbname=orders "
+        "password={}-password sslmode=verify-full "
         "sslrootcert={} sslcert={} "
         "sslkey={}",
         port, user, user, stack.server_ca().string(), laptop.certificate().string(), laptop.key().string());

@@ -16,9 +16,11 @@
 #include "audit/log_path.hpp"
 #include "ca-service/authority.hpp"
 #include "ca-service/service.hpp"
+#include "ca-service/store/tokens.hpp"
 #include "ca-service/store/users.hpp"
 #include "http/client.hpp"
 #include "pki/digest.hpp"
+#include "pki/identity.hpp"
 #include "support/notify_socket.hpp"
 #include "unit/ca_service_fixture.hpp"
 
@@ -26,6 +28,7 @@ namespace postern::ca {
 namespace {
 
 using nlohmann::json;
+using testing::ElementsAre;
 using testing::HasSubstr;
 
 TEST_F(CaService, PutsAPersonIntoAsManyGroupsAsACertificateHoldsAndNoMore) {
@@ -100,6 +103,118 @@ TEST_F(CaService, EnrollsWithTheTokenThatIsNamedAndNotThatOfTheEnvironment) {
     const Ran right = enroll({"--token-file", file});
     ::unsetenv("POSTERN_TOKEN");
     EXPECT_EQ(right.exit_code, 0) << right.err;
+}
+
+/// The certificate that a token of these options is traded for, at the CA and for the test's own key.
+class Enrolments : public CaService {
+protected:
+    Ran create(std::vector<std::string> options) const {
+        std::vector<std::string> command{"--dir", ca_, "token", "create", "--json"};
+        command.insert(command.end(), options.begin(), options.end());
+        return run(command);
+    }
+    http::ClientAnswer redeem(const std::string& token) const {
+        return client().post_json("/v1/enroll", json{{"token", token}, {"csr", csr_}}.dump()).value();
+    }
+    pki::Certificate enrolled(const std::vector<std::string>& options) const {
+        const Ran made = create(options);
+        EXPECT_EQ(made.exit_code, 0) << made.err;
+        const auto answer = redeem(json::parse(made.out).at("token"));
+        EXPECT_EQ(answer.status, 200U) << answer.body;
+        const std::string pem = json::parse(answer.body).at("certificate");
+        return pki::certificates_from_pem(pem).value().front();
+    }
+};
+
+TEST_F(Enrolments, PutANameIntoAServicesCertificateThatNothingElseGets) {
+    EXPECT_THAT(enrolled({"--service", "orders-db", "--dns", "db1.example.org"}).dns_names(),
+                ElementsAre("orders-db.service.example.org", "db1.example.org"));
+    EXPECT_THAT(enrolled({"--gateway", "gw1", "--dns", "gw1.example.org"}).dns_names(),
+                ElementsAre("gw1.example.org"));
+    const std::string host = "orders-db.service.example.org";
+    for (const std::vector<std::string>& greedy :
+         {std::vector<std::string>{"--gateway", "gw1", "--dns", host},
+          {"--gateway", "gw1", "--dns", "Orders-DB.SERVICE.example.org"},
+          {"--gateway", host, "--dns", "10.0.0.1"},
+          {"--service", "billing-db", "--dns", "db1.example.org", "--dns", host},
+          {"--service", host, "--dns", "db1.example.org"},
+          {"--service", "billing-db", "--dns", "x.service-id.example.org"}}) {
+        const Ran refused = create(greedy);
+        EXPECT_EQ(refused.exit_code, 2) << refused.out;
+        EXPECT_THAT(refused.err, HasSubstr("is for the certificate of a service alone"));
+    }
+    EXPECT_EQ(enrolled({"--service", "orders-db", "--dns", host}).dns_names().size(), 1U) << "its own";
+}
+
+TEST_F(Enrolments, DoNotRedeemATokenForTheNameOfAServiceThatSomebodyHasStored) {
+    store::EnrolmentToken greedy;
+    const Secret token = pki::random_token(32);
+    greedy.hash = store::token_hash(token);
+    greedy.name = "gw1";
+    greedy.dns_names = {"orders-db.service.example.org"};
+    greedy.created_at = now_;
+    greedy.expires_at = now_ + std::chrono::hours(1);
+    ASSERT_TRUE(store::add_token(*database_, greedy));
+    const auto answer = redeem(std::string(token.reveal()));
+    EXPECT_EQ(answer.status, 403U) << answer.body;
+    EXPECT_EQ(code_of(answer), Code::policy_denied);
+    EXPECT_THAT(answer.body, HasSubstr("belongs to a service alone"));
+    EXPECT_THAT(records(), testing::Contains("certificate.refused:policy_denied"));
+}
+
+TEST_F(Enrolments, GiveOnePostgresServerACertificateForSeveralServices) {
+    const auto is = [](const pki::Certificate& certificate, const char* service) {
+        return pki::check_server_identity(certificate, "example.org", pki::ServerKind::service, service)
+            .has_value();
+    };
+    const auto both =
+        enrolled({"--service", "orders-db", "--service", "billing-db", "--dns", "db1.example.org"});
+    EXPECT_EQ(both.common_name(), "orders-db");
+    EXPECT_TRUE(is(both, "orders-db"));
+    EXPECT_TRUE(is(both, "billing-db"));
+    EXPECT_FALSE(is(both, "hr-db"));
+    EXPECT_THAT(both.dns_names(), ElementsAre("orders-db.service.example.org",
+                                              "billing-db.service.example.org", "db1.example.org"));
+    const json listed = json::parse(run({"--dir", ca_, "cert", "list", "--servers", "--json"}).out);
+    EXPECT_EQ(listed["server_certificates"][0]["names"], json({"orders-db", "billing-db"}));
+    EXPECT_THAT(run({"--dir", ca_, "token", "list"}).out, HasSubstr("orders-db, billing-db"));
+    std::vector<std::string> many{"--dns", "db1.example.org"};
+    for (int i = 0; i < 17; ++i) {
+        many.insert(many.end(), {"--service", "db" + std::to_string(i)});
+    }
+    EXPECT_EQ(create(many).exit_code, 2);
+    EXPECT_EQ(create({"--service", "a", "--gateway", "b", "--dns", "x"}).exit_code, 2);
+}
+
+TEST_F(Enrolments, KeepWhatAServerIsWhenTheyRenew) {
+    const Ran none = create({"--service", "orders-db", "--renew"});
+    EXPECT_EQ(none.exit_code, 1);
+    EXPECT_THAT(none.err, HasSubstr("no service orders-db has a certificate"));
+    EXPECT_EQ(create({"--service", "orders-db"}).exit_code, 2) << "neither --dns nor --renew";
+    enrolled({"--service", "orders-db", "--service", "billing-db", "--dns", "db1.example.org"});
+    enrolled({"--gateway", "billing-db", "--dns", "gw1.example.org"});
+    const auto renewed = enrolled({"--service", "billing-db", "--renew"});
+    EXPECT_THAT(renewed.uris(), ElementsAre("spiffe://example.org/service/orders-db",
+                                            "spiffe://example.org/service/billing-db"));
+    EXPECT_THAT(renewed.dns_names(), testing::Contains("db1.example.org"));
+    const auto more =
+        enrolled({"--service", "orders-db", "--service", "hr-db", "--dns", "10.0.0.5", "--renew"});
+    EXPECT_EQ(more.uris().size(), 3U);
+    EXPECT_EQ(X509_check_ip_asc(more.get(), "10.0.0.5", 0), 1);
+    EXPECT_THAT(more.dns_names(), testing::Contains("hr-db.service.example.org"));
+    EXPECT_THAT(enrolled({"--gateway", "billing-db", "--renew"}).dns_names(), ElementsAre("gw1.example.org"));
+}
+
+TEST(CaConfig, RefusesTheNameOfAServiceForTheCaServiceItself) {
+    const test::TemporaryDirectory directory;
+    const auto read = [&](const std::string& name) {
+        return Config::parse(initial_config("127.0.0.1:7444", {name}, "example.org"), "ca.toml",
+                             directory.path());
+    };
+    EXPECT_TRUE(read("ca.example.org"));
+    const auto refused = read("orders-db.service.example.org");
+    ASSERT_FALSE(refused);
+    EXPECT_THAT(refused.error().detail, HasSubstr("is the name of a service"));
 }
 
 /// A CA that is made with the name and the address, serves, and is asked at that name.

@@ -233,7 +233,7 @@ TEST_F(CaService, TradesATokenForAServersCertificateOnce) {
     EXPECT_TRUE(
         pki::check_server_identity(chain.front(), "example.org", pki::ServerKind::service, "orders-db"));
     EXPECT_FALSE(pki::check_server_identity(chain.front(), "example.org", pki::ServerKind::gateway, ""));
-    EXPECT_THAT(chain.front().dns_names(), ElementsAre("localhost"));
+    EXPECT_THAT(chain.front().dns_names(), ElementsAre("orders-db.service.example.org", "localhost"));
     const auto second = client().post_json("/v1/enroll", body.dump()).value();
     EXPECT_EQ(second.status, 401U);
 }

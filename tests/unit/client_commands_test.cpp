@@ -183,6 +183,7 @@ TEST(ConnectionLines, NameTheDatabaseAndTheSocket) {
     place.port = 5433;
     EXPECT_EQ(connection_lines(place)["socket"], "psql -h /run/p -p 5433 -U alice -d 'or ders'");
     place.mode = Mode::passthrough;
+    place.server_host = "orders-db.service.example.org";
     EXPECT_THAT(connection_lines(place)["dsn"].get<std::string>(), HasSubstr("dbname='or ders'"));
     const auto entry = with_entry("", {"orders-db", 5432, "alice", "orders"});
     ASSERT_TRUE(entry.has_value());

@@ -328,8 +328,36 @@ TEST(ConnectionLines, CanBePastedWhateverTheNameIs) {
         connection_lines({"orders-db", Mode::end_to_end, 5433, "o'hara@example.org", {}, {}, {}});
     EXPECT_EQ(lines["psql"], "psql -h localhost -p 5433 -U 'o'\\''hara@example.org'");
     EXPECT_EQ(lines["dsn"], "postgresql://o%27hara%40example.org@localhost:5433/");
-    const auto passed = connection_lines({"orders-db", Mode::passthrough, 5433, "alice", "/c", "/k", "/a"});
+    const auto passed = connection_lines({"orders-db",
+                                          Mode::passthrough,
+                                          5433,
+                                          "alice",
+                                          "/c",
+                                          "/k",
+                                          "/a",
+                                          {},
+                                          {},
+                                          "orders-db.service.example.org"});
     EXPECT_THAT(passed["psql"].get<std::string>(), testing::HasSubstr("sslmode=verify-full sslrootcert=/a"));
+}
+
+TEST(ConnectionLines, NameTheServiceWhereTheProgramVerifiesIt) {
+    ConnectionPlace place{"orders-db", Mode::passthrough, 5433, "alice", "/c", "/k", "/a"};
+    place.server_host = "orders-db.service.example.org";
+    const auto lines = connection_lines(place);
+    const std::string conninfo =
+        "host=orders-db.service.example.org hostaddr=127.0.0.1 port=5433 user=alice sslmode=verify-full "
+        "sslrootcert=/a sslcert=/c sslkey=/k";
+    EXPECT_EQ(lines["psql"], "psql '" + conninfo + "'");
+    EXPECT_EQ(lines["dsn"], conninfo);
+    EXPECT_EQ(lines["env"],
+              "PGHOST=orders-db.service.example.org PGHOSTADDR=127.0.0.1 PGPORT=5433 PGUSER=alice "
+              "PGSSLMODE=verify-full PGSSLROOTCERT=/a PGSSLCERT=/c PGSSLKEY=/k");
+    EXPECT_EQ(lines["jdbc"],
+              "jdbc:postgresql://orders-db.service.example.org:5433/?user=alice&sslmode=verify-full"
+              "&sslrootcert=%2Fa&sslcert=%2Fc&sslkey=%2Fk");
+    place.server_host.clear();
+    EXPECT_TRUE(connection_lines(place).is_null()) << "no line that would prove any server";
 }
 
 TEST(ServiceFile, GetsOneEntryAndKeepsWhatOthersWrote) {

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "gateway/settings.hpp"
+#include "gateway/shared_backends.hpp"
 
 namespace postern::gateway {
 namespace {
@@ -196,6 +197,23 @@ TEST(GatewaySettings, TellsWhatNeedsARestart) {
     ASSERT_TRUE(moved) << moved.error().detail;
     EXPECT_THAT(changes_that_need_restart(*old, *moved),
                 testing::ElementsAre("gateway.listen", "gateway.threads"));
+}
+
+TEST(GatewaySettings, SayWhichServicesAreOnePostgresServer) {
+    const auto service = [](const std::string& name, const std::string& backend,
+                            const std::string& more = {}) {
+        return "[[service]]\nname = \"" + name + "\"\nbackend = \"" + backend + "\"\n" + more;
+    };
+    const auto settings =
+        parse(service("orders-db", "db1:5432") + service("hr-db", "db2:5432") +
+              service("billing-db", "db1:5432") + service("metrics", "db1:5432", "protocol = \"tcp\"\n"));
+    ASSERT_TRUE(settings) << settings.error().detail;
+    EXPECT_THAT(notes_on_shared_backends(settings->policy),
+                testing::ElementsAre(HasSubstr("db1:5432 is orders-db, billing-db")));
+    EXPECT_THAT(notes_on_shared_backends(settings->policy).front(),
+                HasSubstr("--service orders-db --service billing-db"));
+    const auto apart = parse(service("orders-db", "db1:5432") + service("hr-db", "db2:5432"));
+    EXPECT_TRUE(notes_on_shared_backends(apart->policy).empty());
 }
 
 }  // namespace

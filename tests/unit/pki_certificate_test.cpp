@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <chrono>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -202,7 +204,69 @@ TEST(ServerIdentity, IsThatOfItsKindAndNameOnly) {
     EXPECT_EQ(refused.error().code, Code::wrong_server_identity);
 }
 
-TEST(ServerIdentity, IsRefusedWhenThereAreSeveral) {
+TEST(ServerIdentity, OfAPostgresServerIsEachOfItsServices) {
+    test::OddProfile profile = test::login_profile("db1", kNow);
+    profile.uris = {"spiffe://example.org/service/orders-db", "spiffe://example.org/service/billing-db"};
+    const Certificate both = minted(profile);
+    EXPECT_TRUE(check_server_identity(both, "example.org", ServerKind::service, "orders-db"));
+    EXPECT_TRUE(check_server_identity(both, "example.org", ServerKind::service, "billing-db"));
+    for (const auto* other : {"orders", "orders-db2", "billing-db/x", "gw1"}) {
+        EXPECT_FALSE(check_server_identity(both, "example.org", ServerKind::service, other)) << other;
+    }
+    EXPECT_FALSE(check_server_identity(both, "example.org", ServerKind::gateway, "orders-db"));
+    EXPECT_FALSE(check_server_identity(both, "example.com", ServerKind::service, "orders-db"));
+    for (const auto* odd : {"spiffe://example.org/user/alice", "spiffe://example.com/service/billing-db",
+                            "spiffe://example.org/service/", "spiffe://example.org/service/a/b", "x"}) {
+        profile.uris = {"spiffe://example.org/service/orders-db", odd};
+        EXPECT_FALSE(check_server_identity(minted(profile), "example.org", ServerKind::service, "orders-db"))
+            << odd;
+    }
+}
+
+TEST(ServerIdentity, OfAGatewayOrACaServiceIsOneAlone) {
+    test::OddProfile profile = test::login_profile("gw1", kNow);
+    for (const auto kind : {ServerKind::gateway, ServerKind::ca}) {
+        profile.uris = {server_uri("example.org", kind, "one")};
+        EXPECT_TRUE(check_server_identity(minted(profile), "example.org", kind, "one"));
+        profile.uris.push_back(server_uri("example.org", kind, "two"));
+        EXPECT_FALSE(check_server_identity(minted(profile), "example.org", kind, "one"));
+    }
+}
+
+TEST(ServiceHost, IsTheServiceBelowTheTrustDomain) {
+    EXPECT_EQ(service_host("example.org", "orders-db"), "orders-db.service.example.org");
+    EXPECT_EQ(service_host("example.org", "a.b_c"), "a.b_c.service.example.org");
+}
+
+TEST(ServiceHost, IsAnotherForEachService) {
+    std::set<std::string> hosts;
+    const std::vector<std::string> names = {"orders", "Orders", "ORDERS", "a.b",
+                                            "a..b",   "a.",     "a",      "a.service"};
+    for (const std::string& name : names) {
+        const std::string host = service_host("example.org", name);
+        EXPECT_TRUE(hosts.insert(host).second) << name;
+        EXPECT_TRUE(is_service_host("example.org", host)) << host;
+        EXPECT_EQ(std::count_if(host.begin(), host.end(), [](char c) { return c >= 'A' && c <= 'Z'; }), 0);
+        EXPECT_EQ(host.find(".."), host.npos) << host;
+    }
+    EXPECT_EQ(service_host(std::string(60, 'a') + "." + std::string(180, 'b'), "orders"), "")
+        << "no room for it";
+}
+
+TEST(ServiceHost, IsKnownInEveryCase) {
+    for (const auto* name :
+         {"ORDERS-DB.Service.Example.ORG", "orders-db.service.example.org.", "*.service.example.org",
+          "a.b.service.example.org", "x.SERVICE-ID.example.org"}) {
+        EXPECT_TRUE(is_service_host("example.org", name)) << name;
+    }
+    for (const auto* name :
+         {"", ".", "orders-db.example.org", "service.example.org", "db-service.example.org",
+          "orders-db.service.example.com", "orders-db.service.example.org.evil.net"}) {
+        EXPECT_FALSE(is_service_host("example.org", name)) << name;
+    }
+}
+
+TEST(ServerIdentity, IsRefusedWhenThereAreSeveralKinds) {
     test::OddProfile profile = test::login_profile("gw1", kNow);
     profile.uris = {"spiffe://example.org/gateway/gw1", "spiffe://example.org/service/orders-db"};
     const Certificate both = minted(profile);

@@ -114,7 +114,7 @@ TEST(Issuer, GivesEverySerialOnce) {
 TEST(Issuer, GivesAServerCertificateThatItsBundleAccepts) {
     ServerProfile profile;
     profile.common_name = "gw1.example.internal";
-    profile.uri = server_uri("example.internal", ServerKind::gateway, "gw1");
+    profile.uris = {server_uri("example.internal", ServerKind::gateway, "gw1")};
     profile.names = {"gw1.example.internal", "192.0.2.1", "2001:db8::1"};
     profile.not_before = kNow - 60s;
     profile.not_after = kNow + 24h;
@@ -132,7 +132,7 @@ TEST(Issuer, GivesAServerCertificateThatItsBundleAccepts) {
 TEST(Issuer, RefusesServerNamesThatAreNone) {
     ServerProfile profile;
     profile.common_name = "gw1";
-    profile.uri = server_uri("example.internal", ServerKind::gateway, "gw1");
+    profile.uris = {server_uri("example.internal", ServerKind::gateway, "gw1")};
     profile.not_before = kNow;
     profile.not_after = kNow + 1h;
     EXPECT_TRUE(authority().issuer.issue_server(new_public_key(), profile));
@@ -142,9 +142,11 @@ TEST(Issuer, RefusesServerNamesThatAreNone) {
         EXPECT_FALSE(authority().issuer.issue_server(new_public_key(), profile)) << name;
     }
     profile.names.clear();
-    profile.uri = "spiffe://x/ y";
+    profile.uris = {"spiffe://x/ y"};
     EXPECT_FALSE(authority().issuer.issue_server(new_public_key(), profile));
-    profile.uri.clear();
+    profile.uris.clear();
+    EXPECT_FALSE(authority().issuer.issue_server(new_public_key(), profile));
+    profile.uris.assign(kMostServices + 1, server_uri("example.internal", ServerKind::service, "a"));
     EXPECT_FALSE(authority().issuer.issue_server(new_public_key(), profile));
 }
 
