@@ -79,8 +79,12 @@ private:
     void inspect();
     void show_inspected(const InspectedCa& ca);
     void accept();
+    /// Asks the agent, which reads fingerprints, whether the pasted one is the one that is shown.
+    void compare();
     void judge();
     void set_busy(bool is_busy);
+
+    enum class Comparison { nothing_pasted, asked, same, different, no_fingerprint };
 
     AgentClient* client_;
     QStackedWidget* steps_;
@@ -95,6 +99,7 @@ private:
     QPushButton* back_;
     NoticeBox* refusal_;
     InspectedCa inspected_;
+    Comparison comparison_ = Comparison::nothing_pasted;
     bool is_busy_ = false;
 };
 

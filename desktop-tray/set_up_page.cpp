@@ -18,18 +18,6 @@ namespace {
 
 constexpr int kLongestAddress = 255;
 
-QString digits_of(const QString& fingerprint) {
-    QString digits;
-    for (const QChar character :
-         fingerprint.section(QLatin1Char(':'),
-                             fingerprint.startsWith(QLatin1String("sha256:"), Qt::CaseInsensitive) ? 1 : 0)) {
-        if (character.isLetterOrNumber()) {
-            digits += character.toLower();
-        }
-    }
-    return digits;
-}
-
 }  // namespace
 
 QString SetUpPage::address_from(const QString& typed) {
@@ -124,7 +112,7 @@ QWidget* SetUpPage::make_compare_step() {
     rows->addSpacing(8);
     rows->addLayout(row);
     rows->addStretch();
-    connect(expected_, &QLineEdit::textChanged, this, &SetUpPage::judge);
+    connect(expected_, &QLineEdit::textChanged, this, &SetUpPage::compare);
     connect(compared_, &QCheckBox::toggled, this, &SetUpPage::judge);
     connect(trust_, &QPushButton::clicked, this, &SetUpPage::accept);
     connect(back_, &QPushButton::clicked, this, &SetUpPage::start);
@@ -179,24 +167,54 @@ void SetUpPage::show_inspected(const InspectedCa& ca) {
         tr("%1, valid until %2")
             .arg(ca.subject, QLocale().toString(ca.not_after.toLocalTime().date(), QLocale::LongFormat)));
     expected_->clear();
+    comparison_ = Comparison::nothing_pasted;
     compared_->setChecked(false);
     judge();
     steps_->setCurrentIndex(1);
     expected_->setFocus();
 }
 
+void SetUpPage::compare() {
+    const QString given = expected_->text();
+    comparison_ = given.trimmed().isEmpty() ? Comparison::nothing_pasted : Comparison::asked;
+    judge();
+    if (comparison_ == Comparison::nothing_pasted) {
+        return;
+    }
+    client_->ask(QStringLiteral("trust.compare"),
+                 {{QStringLiteral("fingerprint"), inspected_.fingerprint}, {QStringLiteral("given"), given}},
+                 this, [this, given](const Answer& answer) {
+                     if (expected_->text() != given) {
+                         return;
+                     }
+                     if (!answer.is_ok() || !answer.result[QStringLiteral("is_fingerprint")].toBool()) {
+                         comparison_ = Comparison::no_fingerprint;
+                     } else if (answer.result[QStringLiteral("is_same")].toBool()) {
+                         comparison_ = Comparison::same;
+                     } else {
+                         comparison_ = Comparison::different;
+                     }
+                     judge();
+                 });
+}
+
 void SetUpPage::judge() {
-    const QString typed = digits_of(expected_->text());
-    const bool is_same = typed == digits_of(inspected_.fingerprint);
+    const bool is_same = comparison_ == Comparison::same;
+    const bool is_pasted = comparison_ != Comparison::nothing_pasted;
     const Tones tones = Tones::of(palette());
     QPalette ink = verdict_->palette();
     ink.setColor(QPalette::WindowText, is_same ? tones.good : tones.danger);
     verdict_->setPalette(ink);
-    verdict_->setVisible(!typed.isEmpty());
-    verdict_->setText(is_same ? tr("They are the same.")
-                              : tr("They differ. Do not go on: this may be somebody else's server."));
-    compared_->setVisible(typed.isEmpty());
-    trust_->setEnabled(!is_busy_ && (typed.isEmpty() ? compared_->isChecked() : is_same));
+    verdict_->setVisible(is_pasted && comparison_ != Comparison::asked);
+    if (is_same) {
+        verdict_->setText(tr("They are the same."));
+    } else if (comparison_ == Comparison::different) {
+        verdict_->setText(tr("They differ. Do not go on: this may be somebody else's server."));
+    } else {
+        verdict_->setText(tr("This is not a whole fingerprint: 64 digits and letters from A to F."));
+    }
+    compared_->setVisible(!is_pasted);
+    trust_->setEnabled(!is_busy_ && (is_pasted ? is_same : compared_->isChecked()));
 }
 
 void SetUpPage::accept() {

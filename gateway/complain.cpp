@@ -31,7 +31,9 @@ Advice advice_on(Code code) {
         case Code::unknown_issuer:
         case Code::self_signed:
         case Code::wrong_server_identity:
-            return {4, "compare the fingerprint with: postern-ca fingerprint"};
+            return {4,
+                    "compare the fingerprint with: postern-ca fingerprint; if it is the same, somebody is in "
+                    "between"};
         case Code::unreachable:
         case Code::timed_out:
         case Code::unavailable:

@@ -14,7 +14,7 @@ struct Enrolment {
     std::filesystem::path config;
     /// Empty: [ca] url of the configuration.
     std::string ca_url;
-    /// "sha256:<hex>" of the server root's DER, as `postern-ca fingerprint` prints it.
+    /// Of the server root, as `postern-ca fingerprint` prints it; read by ca_api::Fingerprint.
     std::string fingerprint;
     Secret token;
 };

@@ -9,17 +9,18 @@
 #include <optional>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "base/file_batch.hpp"
 #include "base/secret_line.hpp"
 #include "ca-service/commands/command.hpp"
+#include "ca_api/enrolment.hpp"
+#include "ca_api/fingerprint.hpp"
+#include "ca_api/first_contact.hpp"
 #include "http/client.hpp"
 #include "pki/certificate.hpp"
-#include "pki/csr.hpp"
-#include "pki/digest.hpp"
 #include "pki/key.hpp"
-#include "pki/trust_bundle.hpp"
 
 namespace postern::ca::commands {
 
@@ -40,121 +41,71 @@ struct EnrollOptions {
     bool is_json = false;
 };
 
-/// What first contact learns, believed because of the pin.
-struct Trust {
-    pki::TrustBundle server_ca;
-    std::string trust_domain;
-};
-
-Ending told(std::string_view what, const http::ClientAnswer& answer) {
-    Ending ending;
-    ending.exit = answer.status == 401 || answer.status == 403 ? Exit::denied : Exit::failed;
-    ending.error = answer.problem
-                       ? fmt::format("{}: {}", what, answer.problem->title)
-                       : fmt::format("{}: the CA answered with HTTP status {}", what, answer.status);
-    ending.hint = answer.problem ? answer.problem->hint : "is this the address of a Postern CA?";
-    return ending;
-}
-
-Ending unreachable(const std::string& url, const Failure& failure) {
+/// Why nobody could be asked: the network, the address, or somebody else who answers.
+Ending not_reached(const std::string& url, const Failure& failure) {
     switch (failure.code) {
         case Code::unreachable:
         case Code::timed_out:
+        case Code::unavailable:
             return {Exit::unreachable, fmt::format("cannot reach {}: {}", url, failure.detail),
                     "is the CA service running, and does a firewall let this machine through?"};
         case Code::malformed_request:
         case Code::config_invalid:
             return {Exit::usage, fmt::format("'{}' is no address of a CA: {}", url, failure.detail),
                     "--ca takes https://HOST:PORT"};
-        default:
+        case Code::wrong_server_identity:
             return {Exit::denied, fmt::format("{} is not the CA that was named: {}", url, failure.detail),
                     "the host name in --ca must be one of the names in the CA's ca.toml"};
+        case Code::expired:
+        case Code::not_yet_valid:
+            return {Exit::denied, fmt::format("{} cannot be believed: {}", url, failure.detail),
+                    "check this machine's clock, then that of the CA machine"};
+        default:
+            return {
+                Exit::denied, fmt::format("{} is not the CA with that fingerprint: {}", url, failure.detail),
+                "compare --fingerprint with what postern-ca fingerprint prints on the CA machine; if they "
+                "are the same, somebody is in between"};
     }
 }
 
-/// Reads a text member of a JSON answer.
-std::optional<std::string> text_of(const nlohmann::json& object, const char* member) {
-    const auto found = object.is_object() ? object.find(member) : object.end();
-    if (!object.is_object() || found == object.end() || !found->is_string()) {
-        return std::nullopt;
+/// The CA's own refusal has its words and what to do next in it; all else is about the way to it.
+Ending not_enrolled(const std::string& url, const Failure& failure) {
+    switch (failure.code) {
+        case Code::unauthenticated:
+        case Code::policy_denied:
+            return {Exit::denied, fmt::format("the CA refused: {}", failure.detail), {}};
+        case Code::unreachable:
+        case Code::timed_out:
+        case Code::tls_failed:
+        case Code::unknown_issuer:
+        case Code::self_signed:
+        case Code::wrong_server_identity:
+        case Code::expired:
+        case Code::not_yet_valid:
+            return not_reached(url, failure);
+        default:
+            return {Exit::failed, fmt::format("the CA refused: {}", failure.detail), {}};
     }
-    return found->get<std::string>();
 }
 
-/// The pinned first contact: whatever answers, only a server CA whose root has the fingerprint is believed.
-Outcome<Trust> fetch_trust(const EnrollOptions& options) {
-    http::ClientOptions unverified;
-    unverified.url = options.url;
-    auto client = http::Client::make(std::move(unverified));
+Outcome<ca_api::Enrolled> redeem(const EnrollOptions& options, const ca_api::Fingerprint& pin,
+                                 const Secret& token, const pki::PrivateKey& key) {
+    http::ClientOptions stranger;
+    stranger.url = options.url;
+    const auto claimed = ca_api::ask_for_trust(stranger);
+    if (!claimed) {
+        return not_reached(options.url, claimed.error());
+    }
+    auto pinned = ca_api::pinned(stranger, *claimed, pin, system_clock()());
+    auto client = pinned ? http::Client::make(*std::move(pinned)) : Result<http::Client>(pinned.error());
     if (!client) {
-        return unreachable(options.url, client.error());
+        return not_reached(options.url, client.error());
     }
-    const auto answer = client->get("/v1/trust");
-    if (!answer) {
-        return unreachable(options.url, answer.error());
+    auto enrolled = ca_api::enroll(*client, token, key);
+    if (!enrolled) {
+        return not_enrolled(options.url, enrolled.error());
     }
-    if (answer->status != 200) {
-        return told("cannot read the CA's certificates", *answer);
-    }
-    const auto body = nlohmann::json::parse(answer->body, nullptr, false);
-    const auto server_ca = text_of(body, "server_ca");
-    const auto trust_domain = text_of(body, "trust_domain");
-    auto certificates = server_ca
-                            ? pki::certificates_from_pem(*server_ca)
-                            : Result<std::vector<pki::Certificate>>(Failure{Code::malformed_request, ""});
-    if (!certificates || !trust_domain) {
-        return Ending{Exit::failed, fmt::format("{} does not speak as a Postern CA does", options.url),
-                      "check --ca: scheme, host and port"};
-    }
-    for (const pki::Certificate& certificate : *certificates) {
-        if (pki::equal_constant_time("sha256:" + certificate.fingerprint(), options.pin)) {
-            // Only the pinned root: another one in the bundle proves nothing.
-            auto pinned = pki::TrustBundle::from_pem(certificate.pem());
-            if (!pinned) {
-                return ending_of("the CA's certificate", pinned.error());
-            }
-            return Trust{std::move(*pinned), *trust_domain};
-        }
-    }
-    return Ending{Exit::denied, fmt::format("{} does not have the fingerprint that was given", options.url),
-                  "compare --fingerprint with what postern-ca fingerprint prints on the CA machine; if they "
-                  "are the same, "
-                  "somebody is in between"};
-}
-
-struct Enrolled {
-    std::string certificate;
-    std::string user_ca;
-    std::string server_ca;
-};
-
-Outcome<Enrolled> redeem(const EnrollOptions& options, const Trust& trust, const Secret& token,
-                         const std::string& csr) {
-    http::ClientOptions verified;
-    verified.url = options.url;
-    verified.server_ca = trust.server_ca;
-    verified.trust_domain = trust.trust_domain;
-    auto client = http::Client::make(std::move(verified));
-    if (!client) {
-        return unreachable(options.url, client.error());
-    }
-    const nlohmann::json request{{"token", std::string(token.reveal())}, {"csr", csr}};
-    const auto answer = client->post_json("/v1/enroll", request.dump());
-    if (!answer) {
-        return unreachable(options.url, answer.error());
-    }
-    if (answer->status != 200) {
-        return told("the CA refused", *answer);
-    }
-    const auto body = nlohmann::json::parse(answer->body, nullptr, false);
-    const auto certificate = text_of(body, "certificate");
-    const auto user_ca = text_of(body, "user_ca");
-    const auto server_ca = text_of(body, "server_ca");
-    if (!certificate || !user_ca || !server_ca) {
-        return Ending{Exit::failed, "the CA's answer lacks a certificate",
-                      "are both sides of the same version?"};
-    }
-    return Enrolled{*certificate, *user_ca, *server_ca};
+    return *std::move(enrolled);
 }
 
 Outcome<std::optional<FileBatch::Owner>> find_owner(const EnrollOptions& options) {
@@ -204,6 +155,11 @@ Result<Secret> read_token(const EnrollOptions& options) {
 }
 
 Outcome<void> enroll(const EnrollOptions& options) {
+    const auto pin = ca_api::Fingerprint::parse(options.pin);
+    if (!pin) {
+        return Ending{Exit::usage, fmt::format("--fingerprint: {}", pin.error().detail),
+                      "postern-ca fingerprint, on the CA machine, prints it"};
+    }
     const auto owner = find_owner(options);
     if (!owner) {
         return owner.error();
@@ -218,50 +174,42 @@ Outcome<void> enroll(const EnrollOptions& options) {
             "postern-ca token create, on the CA machine, prints one; pipe it in, or name its file with "
             "--token-file"};
     }
-    const auto trust = fetch_trust(options);
-    if (!trust) {
-        return trust.error();
-    }
     const auto key = pki::PrivateKey::generate_p256();
     if (!key) {
         return ending_of("cannot make a key", key.error());
     }
-    const auto csr = pki::make_csr_pem(*key, "postern");
-    if (!csr) {
-        return ending_of("cannot make a request", csr.error());
+    const auto key_pem = key->to_pem();
+    if (!key_pem) {
+        return ending_of("cannot write a key", key_pem.error());
     }
-    const auto enrolled = redeem(options, *trust, *token, *csr);
+    const auto enrolled = redeem(options, *pin, *token, *key);
     if (!enrolled) {
         return enrolled.error();
     }
-    const auto chain = pki::certificates_from_pem(enrolled->certificate);
-    const auto key_pem = key->to_pem();
-    if (!chain || !key_pem) {
-        return Ending{Exit::failed, "the CA's answer holds no certificate",
-                      "are both sides of the same version?"};
-    }
     struct File {
         fs::path path;
-        std::string_view content;
-        mode_t mode;
+        std::string content;
     };
     FileBatch batch;
-    for (const File& file : {File{options.out_key, key_pem->reveal(), 0600},
-                             File{options.out_certificate, enrolled->certificate, 0644},
-                             File{options.out_user_ca, enrolled->user_ca, 0644},
-                             File{options.out_server_ca, enrolled->server_ca, 0644}}) {
+    if (auto added = batch.add(options.out_key, key_pem->reveal(), 0600, *owner); !added) {
+        return not_written(added.error());
+    }
+    for (const File& file : {File{options.out_certificate, pki::to_pem(enrolled->chain)},
+                             File{options.out_user_ca, enrolled->user_ca.pem()},
+                             File{options.out_server_ca, enrolled->server_ca.pem()}}) {
         if (file.path.empty()) {
             continue;
         }
-        if (auto added = batch.add(file.path, file.content, file.mode, *owner); !added) {
+        if (auto added = batch.add(file.path, file.content, 0644, *owner); !added) {
             return not_written(added.error());
         }
     }
     if (auto put = batch.put(); !put) {
         return not_written(put.error());
     }
-    const pki::Certificate& leaf = chain->front();
-    const std::string identity = leaf.uris().empty() ? leaf.subject() : leaf.uris().front();
+    const pki::Certificate& leaf = enrolled->chain.front();
+    const std::string identity =
+        leaf.uris().empty() ? leaf.subject() : fmt::format("{}", fmt::join(leaf.uris(), ", "));
     if (options.is_json) {
         const nlohmann::json told_json{{"identity", identity},
                                        {"serial", leaf.serial()},

@@ -102,6 +102,7 @@ const std::map<std::string, Desk::Handler, std::less<>>& Desk::handlers() {
         {"state", &Desk::state},
         {"subscribe", &Desk::subscribe},
         {"trust.inspect", &Desk::trust_inspect},
+        {"trust.compare", &Desk::trust_compare},
         {"trust.accept", &Desk::trust_accept},
         {"login.methods", &Desk::login_methods},
         {"login", &Desk::login},

@@ -65,6 +65,7 @@ private:
 
     // desk_login.cpp
     Answering trust_inspect(control::ClientId client, nlohmann::json params);
+    Answering trust_compare(control::ClientId client, nlohmann::json params);
     Answering trust_accept(control::ClientId client, nlohmann::json params);
     Answering login_methods(control::ClientId client, nlohmann::json params);
     Answering login(control::ClientId client, nlohmann::json params);

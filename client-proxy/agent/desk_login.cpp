@@ -5,6 +5,7 @@
 #include <boost/asio/post.hpp>
 
 #include "base/counted.hpp"
+#include "ca_api/fingerprint.hpp"
 #include "client-proxy/agent/desk.hpp"
 #include "client-proxy/agent/errand.hpp"
 #include "client-proxy/login/login_key.hpp"
@@ -57,16 +58,30 @@ Desk::Answering Desk::trust_inspect(control::ClientId, json params) {
         co_return std::move(bad);
     }
     json answer = {{"ca", url},
-                   {"fingerprint", root->fingerprint},
+                   {"fingerprint", root->fingerprint.text()},
                    {"subject", root->subject},
                    {"not_after", format_time(root->not_after)}};
     control::Reply reply = std::move(answer);
     co_return std::move(reply);
 }
 
+Desk::Answering Desk::trust_compare(control::ClientId, json params) {
+    const auto shown = ca_api::Fingerprint::parse(params.at("fingerprint").get<std::string>());
+    const auto given = ca_api::Fingerprint::parse(params.at("given").get<std::string>());
+    if (!shown) {
+        control::Reply bad =
+            control::Error{control::ErrorCode::invalid_parameters, shown.error().detail, nullptr};
+        co_return std::move(bad);
+    }
+    const bool is_same = given && *given == *shown;
+    json answer = {{"is_fingerprint", given.has_value()}, {"is_same", is_same}};
+    control::Reply reply = std::move(answer);
+    co_return std::move(reply);
+}
+
 Desk::Answering Desk::trust_accept(control::ClientId, json params) {
     const std::string url = params.at("ca").get<std::string>();
-    const auto pin = parse_pin(params.at("fingerprint").get<std::string>());
+    const auto pin = ca_api::Fingerprint::parse(params.at("fingerprint").get<std::string>());
     if (!pin) {
         control::Reply bad =
             control::Error{control::ErrorCode::invalid_parameters, pin.error().detail, nullptr};

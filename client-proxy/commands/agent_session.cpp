@@ -11,6 +11,7 @@
 
 #include "base/file.hpp"
 #include "base/secret_line.hpp"
+#include "ca_api/fingerprint.hpp"
 #include "client-proxy/commands/notes.hpp"
 #include "client-proxy/commands/terminal.hpp"
 #include "client-proxy/control/json_rpc.hpp"
@@ -168,8 +169,8 @@ Outcome<std::string> ask_fingerprint(control::AgentClient& agent, const std::str
     if (*answer == "yes") {
         return shown;
     }
-    const auto given = parse_pin(*answer);
-    if (given && *given == shown) {
+    const auto given = ca_api::Fingerprint::parse(*answer);
+    if (given && given->text() == shown) {
         return shown;
     }
     return Refusal{
@@ -214,11 +215,11 @@ Outcome<void> settle_trust(control::AgentClient& agent, const LoginOptions& opti
     url = with_scheme(std::move(url));
     std::string pin = url == text_in(trust, "ca") ? text_in(trust, "fingerprint") : std::string();
     if (!fingerprint.empty()) {
-        auto parsed = parse_pin(fingerprint);
+        const auto parsed = ca_api::Fingerprint::parse(fingerprint);
         if (!parsed) {
             return usage(parsed.error().detail, "The CA's administrator has it from: postern-ca fingerprint");
         }
-        pin = *std::move(parsed);
+        pin = parsed->text();
     }
     if (pin.empty() && can_ask(options)) {
         auto compared = ask_fingerprint(agent, url);

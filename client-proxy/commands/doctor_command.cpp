@@ -16,6 +16,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "ca_api/fingerprint.hpp"
+#include "ca_api/trust_set.hpp"
 #include "client-proxy/commands/agent_session.hpp"
 #include "client-proxy/commands/checkup.hpp"
 #include "client-proxy/commands/doctor_service.hpp"
@@ -129,6 +131,11 @@ void check_clock(Checkup& checkup, http::Client& client) {
     checkup.good("ca.clock", fmt::format("the clocks differ by {} s", std::abs(skew.count())));
 }
 
+bool is_vouched_for(const std::vector<pki::Certificate>& server_ca, const Profile& profile) {
+    const auto pin = ca_api::Fingerprint::parse(profile.pin);
+    return pin && ca_api::trust_set(server_ca, *pin, system_clock()());
+}
+
 // Why a CA service is not trusted: another one, or the same one set up anew.
 void check_pin(Checkup& checkup, const Profile& profile) {
     const auto claimed = claimed_trust(profile.ca_url);
@@ -136,7 +143,7 @@ void check_pin(Checkup& checkup, const Profile& profile) {
         checkup.skip("ca.pin", "it does not show its root");
         return;
     }
-    if (vouched_for(claimed->server_ca.certificates(), profile.pin)) {
+    if (is_vouched_for(claimed->server_ca, profile)) {
         checkup.good("ca.pin", fmt::format("its root is {}", profile.pin));
         return;
     }
@@ -188,8 +195,8 @@ void check_ca(Checkup& checkup, const ProfileFolder& folder, const Profile& prof
         return;
     }
     checkup.good("ca.tls", fmt::format("it is the CA service of {}", profile.trust_domain));
-    const auto trust = trust_from_json(answer->body);
-    const bool is_pinned = trust && vouched_for(trust->server_ca.certificates(), profile.pin);
+    const auto trust = ca_api::trust_from_json(answer->body);
+    const bool is_pinned = trust && is_vouched_for(trust->server_ca.certificates(), profile);
     checkup.good("ca.pin",
                  is_pinned ? fmt::format("its root is {}", profile.pin)
                            : "its root is a later one than the one you compared; that one vouched for it");

@@ -1,15 +1,14 @@
 #include "client-proxy/login/ca_client.hpp"
 
-#include <algorithm>
-#include <cctype>
-
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "base/file.hpp"
 #include "base/file_batch.hpp"
-#include "base/hex.hpp"
+#include "ca_api/trust_set.hpp"
+#include "pki/csr.hpp"
 #include "pki/identity.hpp"
+#include "pki/openssl.hpp"
 
 namespace postern::client {
 
@@ -23,11 +22,6 @@ constexpr std::size_t kMostMethods = 16;
 constexpr std::size_t kMostFields = 16;
 
 }  // namespace
-
-bool is_signed_by(const pki::Certificate& certificate, const pki::Certificate& issuer) {
-    return X509_check_issued(issuer.get(), certificate.get()) == X509_V_OK &&
-           X509_verify(certificate.get(), X509_get0_pubkey(issuer.get())) == 1;
-}
 
 Result<std::vector<LoginMethod>> login_methods_from_json(std::string_view text) {
     const auto json = nlohmann::json::parse(text, nullptr, false);
@@ -94,65 +88,6 @@ Result<LoginAnswer> login_answer_from_json(std::string_view text) {
     }
 }
 
-Result<Trust> trust_from_json(std::string_view text) {
-    const auto json = nlohmann::json::parse(text, nullptr, false);
-    const auto member = [&](const char* key) {
-        return json.is_object() && json.contains(key) && json[key].is_string() ? json[key].get<std::string>()
-                                                                               : std::string();
-    };
-    auto user_ca = pki::TrustBundle::from_pem(member("user_ca"));
-    auto server_ca = pki::TrustBundle::from_pem(member("server_ca"));
-    if (!user_ca || !server_ca || member("trust_domain").empty()) {
-        return senseless("user_ca, server_ca or trust_domain is missing");
-    }
-    return Trust{member("trust_domain"), *std::move(user_ca), *std::move(server_ca)};
-}
-
-Result<std::string> parse_pin(std::string_view text) {
-    const Failure bad{Code::malformed_request, "a fingerprint is sha256: and 64 hexadecimal digits"};
-    std::string hex;
-    constexpr std::string_view kPrefix = "sha256:";
-    if (text.size() < kPrefix.size() ||
-        !std::equal(kPrefix.begin(), kPrefix.end(), text.begin(),
-                    [](char a, char b) { return a == std::tolower(static_cast<unsigned char>(b)); })) {
-        return bad;
-    }
-    for (const char character : text.substr(kPrefix.size())) {
-        if (character != ':') {
-            hex.push_back(static_cast<char>(std::tolower(static_cast<unsigned char>(character))));
-        }
-    }
-    if (hex.size() != 64 || !from_hex(hex)) {
-        return bad;
-    }
-    return std::string(kPrefix) + hex;
-}
-
-Result<pki::TrustBundle> vouched_for(const std::vector<pki::Certificate>& server_ca, std::string_view pin) {
-    const auto root =
-        std::find_if(server_ca.begin(), server_ca.end(), [&](const pki::Certificate& certificate) {
-            return "sha256:" + certificate.fingerprint() == pin && is_signed_by(certificate, certificate);
-        });
-    if (root == server_ca.end()) {
-        return Failure{Code::unknown_issuer, "no root of the server CA has the pinned fingerprint"};
-    }
-    std::vector<pki::Certificate> vouched{*root};
-    // Each round takes in what stands directly below something that is vouched for.
-    for (std::size_t at = 0; at < vouched.size(); ++at) {
-        const pki::Certificate above = vouched[at];
-        for (const auto& certificate : server_ca) {
-            const bool is_known =
-                std::any_of(vouched.begin(), vouched.end(), [&](const pki::Certificate& known) {
-                    return known.fingerprint() == certificate.fingerprint();
-                });
-            if (!is_known && is_signed_by(certificate, above)) {
-                vouched.push_back(certificate);
-            }
-        }
-    }
-    return pki::TrustBundle::from_pem(pki::to_pem(vouched));
-}
-
 Outcome<CaClient> CaClient::make(std::string url, pki::TrustBundle server_ca, std::string trust_domain,
                                  std::optional<net::TlsCredentials> credentials) {
     if (auto wrong = CaRoute::misconfigured()) {
@@ -164,6 +99,7 @@ Outcome<CaClient> CaClient::make(std::string url, pki::TrustBundle server_ca, st
     options.url = url;
     options.server_ca = std::move(server_ca);
     options.trust_domain = std::move(trust_domain);
+    auto key = credentials ? std::optional(credentials->key) : std::nullopt;
     options.credentials = std::move(credentials);
     auto client = http::Client::make(std::move(options));
     if (!client) {
@@ -172,10 +108,10 @@ Outcome<CaClient> CaClient::make(std::string url, pki::TrustBundle server_ca, st
                        "The address looks like https://ca.example.org:7444",
                        {}};
     }
-    return CaClient(*std::move(client), std::move(url), route);
+    return CaClient(*std::move(client), std::move(url), route, std::move(key));
 }
 
-Outcome<Trust> claimed_trust(const std::string& url) {
+Outcome<ca_api::ClaimedTrust> claimed_trust(const std::string& url) {
     if (auto wrong = CaRoute::misconfigured()) {
         return *std::move(wrong);
     }
@@ -183,39 +119,36 @@ Outcome<Trust> claimed_trust(const std::string& url) {
     http::ClientOptions options;
     options.detour = route.detour();
     options.url = url;
-    auto stranger = http::Client::make(std::move(options));
-    if (!stranger) {
+    auto claimed = ca_api::ask_for_trust(std::move(options));
+    if (claimed) {
+        return *std::move(claimed);
+    }
+    if (claimed.error().code == Code::config_invalid) {
         return Refusal{Code::config_invalid,
-                       stranger.error().detail,
+                       claimed.error().detail,
                        "The address looks like https://ca.example.org:7444",
                        {}};
     }
-    auto answer = stranger->get("/v1/trust");
-    if (!answer) {
-        auto on_the_way = route.refusal(url);
-        return on_the_way ? *std::move(on_the_way) : ca_refusal(answer.error(), url);
-    }
-    auto claimed = answer->status == 200 ? trust_from_json(answer->body) : senseless("no trust");
-    if (!claimed) {
-        return ca_refusal(claimed.error(), url);
-    }
-    return *std::move(claimed);
+    auto on_the_way = route.refusal(url);
+    return on_the_way ? *std::move(on_the_way) : ca_refusal(claimed.error(), url);
 }
 
-Outcome<CaClient> CaClient::make_pinned(const std::string& url, const std::string& pin) {
+Outcome<CaClient> CaClient::make_pinned(const std::string& url, const ca_api::Fingerprint& pin) {
     auto claimed = claimed_trust(url);
     if (!claimed) {
         return claimed.error();
     }
-    auto vouched = vouched_for(claimed->server_ca.certificates(), pin);
-    if (!vouched) {
+    auto vouched = ca_api::trust_set(claimed->server_ca, pin, system_clock()());
+    if (!vouched && vouched.error().code == Code::unknown_issuer) {
         return Refusal{
             Code::unknown_issuer,
-            fmt::format("the server at {} is not the CA service with the fingerprint {}", url, pin),
+            fmt::format("the server at {} is not the CA service with the fingerprint {}", url, pin.text()),
             "Compare with what `postern-ca fingerprint` prints on the CA's host. If it differs, somebody may "
-            "be "
-            "in between.",
+            "be in between.",
             {}};
+    }
+    if (!vouched) {
+        return ca_refusal(vouched.error(), url);
     }
     return make(url, *std::move(vouched), claimed->trust_domain, std::nullopt);
 }
@@ -234,7 +167,8 @@ Outcome<std::string> CaClient::body_of(Result<http::ClientAnswer> answer) const 
     return std::move(answer->body);
 }
 
-Outcome<LoginAnswer> CaClient::login_answer(Result<http::ClientAnswer> answer) const {
+Outcome<LoginAnswer> CaClient::login_answer(Result<http::ClientAnswer> answer,
+                                            const pki::PrivateKey& key) const {
     auto body = body_of(std::move(answer));
     if (!body) {
         return body.error();
@@ -242,6 +176,13 @@ Outcome<LoginAnswer> CaClient::login_answer(Result<http::ClientAnswer> answer) c
     auto read = login_answer_from_json(*body);
     if (!read) {
         return ca_refusal(read.error(), url_);
+    }
+    const pki::ErrorQueueScope errors;
+    if (X509_check_private_key(read->chain.front().get(), key.get()) != 1) {
+        return Refusal{Code::internal,
+                       "the CA service issued a certificate for another key",
+                       "Tell the administrator.",
+                       {}};
     }
     return *std::move(read);
 }
@@ -260,8 +201,12 @@ Outcome<std::vector<LoginMethod>> CaClient::login_methods() {
 
 Outcome<LoginAnswer> CaClient::login(std::string_view method,
                                      const std::vector<std::pair<std::string, Secret>>& fields,
-                                     std::string_view csr_pem) {
-    nlohmann::json request = {{"csr", csr_pem}};
+                                     const pki::PrivateKey& key) {
+    const auto csr = pki::make_csr_pem(key, "login");
+    if (!csr) {
+        return local_refusal(csr.error());
+    }
+    nlohmann::json request = {{"csr", *csr}};
     for (const auto& [field, entered] : fields) {
         request[field] = entered.reveal();
     }
@@ -274,12 +219,20 @@ Outcome<LoginAnswer> CaClient::login(std::string_view method,
         auto& copy = member.get_ref<std::string&>();
         explicit_bzero(copy.data(), copy.size());
     }
-    return login_answer(std::move(answer));
+    return login_answer(std::move(answer), key);
 }
 
-Outcome<LoginAnswer> CaClient::renew(std::string_view csr_pem) {
-    const nlohmann::json request = {{"csr", csr_pem}};
-    return login_answer(client_.post_json("/v1/renew", request.dump()));
+Outcome<LoginAnswer> CaClient::renew() {
+    if (!key_) {
+        return Refusal{
+            Code::no_certificate, "a renewal needs the login certificate", "Run: postern login", {}};
+    }
+    const auto csr = pki::make_csr_pem(*key_, "renewal");
+    if (!csr) {
+        return local_refusal(csr.error());
+    }
+    const nlohmann::json request = {{"csr", *csr}};
+    return login_answer(client_.post_json("/v1/renew", request.dump()), *key_);
 }
 
 Outcome<void> CaClient::logout() {
@@ -295,7 +248,7 @@ Outcome<Trust> CaClient::trust() {
     if (!body) {
         return body.error();
     }
-    auto read = trust_from_json(*body);
+    auto read = ca_api::trust_from_json(*body);
     if (!read) {
         return ca_refusal(read.error(), url_);
     }

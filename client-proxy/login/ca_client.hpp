@@ -11,12 +11,15 @@
 
 #include "base/clock.hpp"
 #include "base/secret.hpp"
+#include "ca_api/fingerprint.hpp"
+#include "ca_api/first_contact.hpp"
 #include "client-proxy/login/profile.hpp"
 #include "client-proxy/proxy/proxied_dial.hpp"
 #include "client-proxy/refusal.hpp"
 #include "client-proxy/tunnel/catalogue.hpp"
 #include "http/client.hpp"
 #include "pki/certificate.hpp"
+#include "pki/key.hpp"
 #include "pki/trust_bundle.hpp"
 
 namespace postern::client {
@@ -34,16 +37,9 @@ struct LoginAnswer {
 };
 Result<LoginAnswer> login_answer_from_json(std::string_view text);
 
-struct Trust {
-    std::string trust_domain;
-    pki::TrustBundle user_ca;
-    pki::TrustBundle server_ca;
-};
-Result<Trust> trust_from_json(std::string_view text);
-/// What a server says of itself before anything is believed of it: nobody's word until a fingerprint vouches
-/// for it.
-Outcome<Trust> claimed_trust(const std::string& url);
-bool is_signed_by(const pki::Certificate& certificate, const pki::Certificate& issuer);
+using ca_api::Trust;
+/// What a server says of itself before anything is believed of it, asked over the route of this machine.
+Outcome<ca_api::ClaimedTrust> claimed_trust(const std::string& url);
 
 /// One way in which the CA lets people log in; whoever asks the person draws a form from it.
 struct LoginMethod {
@@ -63,38 +59,35 @@ struct LoginMethod {
 /// At most 16 methods of 16 fields. Code::malformed_request.
 Result<std::vector<LoginMethod>> login_methods_from_json(std::string_view text);
 
-/// The pin as "sha256:<lower-case hex>"; colons between the bytes and upper case are taken too.
-/// Code::malformed_request.
-Result<std::string> parse_pin(std::string_view text);
-/// Of what an unknown server says to be its authority, what the pin vouches for: the root that has this
-/// fingerprint and the certificates below it. Code::unknown_issuer when there is no such root.
-Result<pki::TrustBundle> vouched_for(const std::vector<pki::Certificate>& server_ca, std::string_view pin);
-
 class CaClient {
 public:
     static Outcome<CaClient> make(std::string url, pki::TrustBundle server_ca, std::string trust_domain,
                                   std::optional<net::TlsCredentials> credentials);
     /// First contact: learns the authority from the server itself and believes it by the pin.
-    static Outcome<CaClient> make_pinned(const std::string& url, const std::string& pin);
+    static Outcome<CaClient> make_pinned(const std::string& url, const ca_api::Fingerprint& pin);
 
     Outcome<std::vector<LoginMethod>> login_methods();
     /// `fields`: what was entered, by the field's name.
+    /// For that key; a certificate for another one is refused, here and in renew().
     Outcome<LoginAnswer> login(std::string_view method,
                                const std::vector<std::pair<std::string, Secret>>& fields,
-                               std::string_view csr_pem);
-    Outcome<LoginAnswer> renew(std::string_view csr_pem);
+                               const pki::PrivateKey& key);
+    /// For the key of the certificate that this client shows.
+    Outcome<LoginAnswer> renew();
     Outcome<void> logout();
     Outcome<Trust> trust();
 
 private:
-    CaClient(http::Client client, std::string url, CaRoute route)
-        : client_(std::move(client)), url_(std::move(url)), route_(std::move(route)) {}
+    CaClient(http::Client client, std::string url, CaRoute route, std::optional<pki::PrivateKey> key)
+        : client_(std::move(client)), url_(std::move(url)), route_(std::move(route)), key_(std::move(key)) {}
     Outcome<std::string> body_of(Result<http::ClientAnswer> answer) const;
-    Outcome<LoginAnswer> login_answer(Result<http::ClientAnswer> answer) const;
+    Outcome<LoginAnswer> login_answer(Result<http::ClientAnswer> answer, const pki::PrivateKey& key) const;
 
     http::Client client_;
     std::string url_;
     CaRoute route_;
+    /// Of the certificate that it shows.
+    std::optional<pki::PrivateKey> key_;
 };
 
 Result<void> keep_trust(const ProfileFolder& folder, const Profile& profile, const Trust& trust);

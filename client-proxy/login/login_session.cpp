@@ -1,6 +1,5 @@
 #include "client-proxy/login/login_session.hpp"
 
-#include <algorithm>
 #include <filesystem>
 #include <optional>
 #include <utility>
@@ -8,10 +7,10 @@
 #include <fmt/format.h>
 
 #include "base/file.hpp"
+#include "ca_api/trust_set.hpp"
 #include "client-proxy/login/login.hpp"
 #include "client-proxy/login/login_key.hpp"
 #include "client-proxy/login/preferences.hpp"
-#include "pki/csr.hpp"
 #include "pki/identity.hpp"
 #include "pki/key.hpp"
 
@@ -50,7 +49,11 @@ Outcome<CaClient> reach_ca(const ProfileFolder& folder, const Profile& profile) 
             return ca;
         }
     }
-    return CaClient::make_pinned(profile.ca_url, profile.pin);
+    const auto pin = ca_api::Fingerprint::parse(profile.pin);
+    if (!pin) {
+        return no_ca();
+    }
+    return CaClient::make_pinned(profile.ca_url, *pin);
 }
 
 /// What the CA itself says of a login. Everything else happened on the way to it.
@@ -97,19 +100,19 @@ private:
 /// changed meanwhile), without it.
 Outcome<LoginAnswer> ask_for_login(const ProfileFolder& folder, const Profile& profile, CaClient& stranger,
                                    std::string_view method, const LoginFields& fields,
-                                   std::string_view csr) {
+                                   const pki::PrivateKey& key) {
     const auto last = Login::load(folder);
     if (last && (*last)->user() == user_in(fields)) {
         auto known = CaClient::make(profile.ca_url, (*last)->server_ca(), profile.trust_domain,
                                     (*last)->credentials());
         if (known) {
-            auto answer = known->login(method, fields, csr);
+            auto answer = known->login(method, fields, key);
             if (answer || is_answer_to_login(answer.error().code)) {
                 return answer;
             }
         }
     }
-    return stranger.login(method, fields, csr);
+    return stranger.login(method, fields, key);
 }
 
 // The CA revokes every certificate of the session, so that a copy of one is worth nothing.
@@ -144,19 +147,17 @@ Outcome<ClaimedRoot> inspect_ca(const std::string& url) {
     if (!claimed) {
         return claimed.error();
     }
-    const auto certificates = claimed->server_ca.certificates();
-    const auto root = std::find_if(certificates.begin(), certificates.end(), [](const auto& certificate) {
-        return is_signed_by(certificate, certificate);
-    });
-    if (root == certificates.end()) {
+    const auto root = ca_api::root_in(claimed->server_ca);
+    if (!root) {
         return ca_refusal({Code::malformed_request, "no root"}, url);
     }
-    return ClaimedRoot{"sha256:" + root->fingerprint(), root->subject(), root->not_after()};
+    return ClaimedRoot{ca_api::Fingerprint::of(*root), root->subject(), root->not_after()};
 }
 
-Outcome<Profile> accept_ca(const ProfileFolder& folder, const std::string& url, const std::string& pin) {
+Outcome<Profile> accept_ca(const ProfileFolder& folder, const std::string& url,
+                           const ca_api::Fingerprint& pin) {
     const auto known = folder.load();
-    if (known && known->ca_url == url && known->pin == pin) {
+    if (known && known->ca_url == url && known->pin == pin.text()) {
         return *known;
     }
     auto ca = CaClient::make_pinned(url, pin);
@@ -169,7 +170,7 @@ Outcome<Profile> accept_ca(const ProfileFolder& folder, const std::string& url, 
     }
     Profile profile;
     profile.ca_url = url;
-    profile.pin = pin;
+    profile.pin = pin.text();
     profile.trust_domain = trust->trust_domain;
     // The name is asked for again at the next login, with this one to start from.
     profile.user = known ? known->user : std::string();
@@ -224,24 +225,13 @@ Outcome<Profile> log_in(const ProfileFolder& folder, std::string_view method, co
                        {}};
     }
     KeyOnTrial on_trial(made->file);
-    const auto& key = made->key;
-    const auto csr = pki::make_csr_pem(key, user.empty() ? "login" : user);
-    if (!csr) {
-        return local_refusal(csr.error());
-    }
-    auto answer = ask_for_login(folder, *known, *ca, method, fields, *csr);
+    auto answer = ask_for_login(folder, *known, *ca, method, fields, made->key);
     if (!answer) {
         Refusal refusal = answer.error();
         if (exit_code_of(refusal.code) == 4) {
             refusal.message = fmt::format("the login as {} was refused: {}", user, refusal.message);
         }
         return refusal;
-    }
-    if (X509_check_private_key(answer->chain.front().get(), key.get()) != 1) {
-        return Refusal{Code::internal,
-                       "the CA service issued a certificate for another key",
-                       "Tell the administrator.",
-                       {}};
     }
     const auto trust = ca->trust();
     if (!trust) {

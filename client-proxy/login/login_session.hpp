@@ -17,15 +17,16 @@ namespace postern::client {
 
 /// The root of a CA service that is not believed yet.
 struct ClaimedRoot {
-    std::string fingerprint;
+    ca_api::Fingerprint fingerprint;
     std::string subject;
     SystemTime not_after;
 };
 Outcome<ClaimedRoot> inspect_ca(const std::string& url);
 
-/// Believes the CA with that fingerprint ("sha256:…") from now on; the login at another one is forgotten. For
-/// the CA that is believed already nothing is asked.
-Outcome<Profile> accept_ca(const ProfileFolder& folder, const std::string& url, const std::string& pin);
+/// Believes the CA with that fingerprint from now on; the login at another one is forgotten. For the CA that
+/// is believed already nothing is asked.
+Outcome<Profile> accept_ca(const ProfileFolder& folder, const std::string& url,
+                           const ca_api::Fingerprint& pin);
 
 /// How the CA lets people log in. Code::unauthenticated when none is believed yet.
 Outcome<std::vector<LoginMethod>> ask_login_methods(const ProfileFolder& folder);

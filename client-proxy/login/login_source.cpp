@@ -9,7 +9,6 @@
 
 #include "client-proxy/login/ca_client.hpp"
 #include "net/await.hpp"
-#include "pki/csr.hpp"
 #include "pki/validity.hpp"
 
 namespace postern::client {
@@ -337,16 +336,12 @@ Outcome<LoginPtr> renew_login(const ProfileFolder& folder, SystemTime now, bool 
     if (!profile) {
         return local_refusal(profile.error());
     }
-    auto csr = pki::make_csr_pem((*login)->credentials().key, (*login)->user());
-    if (!csr) {
-        return local_refusal(csr.error());
-    }
     auto ca = CaClient::make(profile->ca_url, (*login)->server_ca(), profile->trust_domain,
                              (*login)->credentials());
     if (!ca) {
         return ca.error();
     }
-    auto answer = ca->renew(*csr);
+    auto answer = ca->renew();
     if (!answer) {
         return answer.error();
     }

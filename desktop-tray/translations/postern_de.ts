@@ -1061,6 +1061,10 @@ Bitten Sie Ihre Administration um Zugang.</translation>
         <translation>Sie sind verschieden. Fahren Sie nicht fort: Das kann ein fremder Server sein.</translation>
     </message>
     <message>
+        <source>This is not a whole fingerprint: 64 digits and letters from A to F.</source>
+        <translation>Das ist kein ganzer Fingerabdruck: 64 Ziffern und Buchstaben von A bis F.</translation>
+    </message>
+    <message>
         <source>Asking …</source>
         <translation>Wird gefragt …</translation>
     </message>

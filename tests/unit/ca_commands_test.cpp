@@ -21,6 +21,7 @@
 #include "http/client.hpp"
 #include "pki/digest.hpp"
 #include "pki/identity.hpp"
+#include "support/middleman.hpp"
 #include "support/notify_socket.hpp"
 #include "unit/ca_service_fixture.hpp"
 
@@ -103,6 +104,40 @@ TEST_F(CaService, EnrollsWithTheTokenThatIsNamedAndNotThatOfTheEnvironment) {
     const Ran right = enroll({"--token-file", file});
     ::unsetenv("POSTERN_TOKEN");
     EXPECT_EQ(right.exit_code, 0) << right.err;
+}
+
+TEST_F(CaService, EnrollsAtNoMiddleman) {
+    const auto chain = Authority::load(ca_).value().servers().chain();
+    for (postern::test::Disguise& disguise : postern::test::disguises(chain.back(), chain.front())) {
+        const postern::test::Middleman middleman(chain.back(), disguise.own, disguise.shown);
+        const Ran refused = run(
+            {"enroll", "--ca", middleman.url(), "--fingerprint", server_root_pin(ca_).value(), "--token", "t",
+             "--out-cert", directory_.path() / "server.pem", "--out-key", directory_.path() / "server.key"});
+        EXPECT_EQ(refused.exit_code, 4) << disguise.name;
+        EXPECT_THAT(refused.err, HasSubstr("somebody is in between")) << disguise.name;
+        EXPECT_EQ(middleman.asked(), 1) << disguise.name;
+        EXPECT_EQ(middleman.secrets(), 0) << disguise.name;
+        EXPECT_FALSE(std::filesystem::exists(directory_.path() / "server.key")) << disguise.name;
+    }
+}
+
+TEST_F(CaService, EnrollsWithAFingerprintInWhateverForm) {
+    const std::string url = "https://localhost:" + std::to_string(service_->port());
+    std::string pin = server_root_pin(ca_).value();
+    const auto enroll = [&](const std::string& text) {
+        const json made = json::parse(
+            run({"--dir", ca_, "token", "create", "--service", "a", "--dns", "localhost", "--json"}).out);
+        return run({"enroll", "--ca", url, "--fingerprint", text, "--token", made.at("token"), "--out-cert",
+                    directory_.path() / "server.pem", "--out-key", directory_.path() / "server.key"});
+    };
+    for (char& c : pin) {
+        c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+    }
+    EXPECT_EQ(enroll(pin).exit_code, 0);
+    EXPECT_EQ(enroll(" " + pin.substr(7, 20) + " " + pin.substr(27)).exit_code, 0);
+    const Ran wrong = enroll(pin.substr(8));
+    EXPECT_EQ(wrong.exit_code, 2);
+    EXPECT_THAT(wrong.err, HasSubstr("this has 63"));
 }
 
 /// The certificate that a token of these options is traded for, at the CA and for the test's own key.

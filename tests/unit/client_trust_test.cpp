@@ -1,4 +1,6 @@
+#include <csignal>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -9,6 +11,7 @@
 #include "client-proxy/tunnel/dialer.hpp"
 #include "postgres/error_response.hpp"
 #include "postgres/wire.hpp"
+#include "support/middleman.hpp"
 #include "unit/client_support.hpp"
 
 namespace postern::client {
@@ -18,53 +21,33 @@ using namespace std::chrono_literals;
 using namespace std::string_literals;
 using testing::HasSubstr;
 
-TEST(Pin, IsReadInTheFormsThatPeoplePaste) {
-    const std::string hex(64, 'a');
-    EXPECT_EQ(parse_pin("sha256:" + hex).value(), "sha256:" + hex);
-    EXPECT_EQ(parse_pin("SHA256:" + std::string(64, 'A')).value(), "sha256:" + hex);
-    std::string colons = "sha256:aa";
-    for (int i = 1; i < 32; ++i) {
-        colons += ":aa";
-    }
-    EXPECT_EQ(parse_pin(colons).value(), "sha256:" + hex);
-}
-
-TEST(Pin, IsRefusedWhenItIsNone) {
-    for (const auto& text :
-         {""s, "sha256:"s, "sha256:" + std::string(63, 'a'), "sha256:" + std::string(65, 'a'),
-          "sha256:" + std::string(64, 'g'), std::string(64, 'a'), "sha1:" + std::string(64, 'a')}) {
-        EXPECT_FALSE(parse_pin(text).has_value()) << text;
-    }
-}
-
-TEST(FirstContact, BelievesTheRootThatIsPinnedAndWhatIsBelowIt) {
+TEST(FirstContact, LogsInAtNoMiddleman) {
+    ::signal(SIGPIPE, SIG_IGN);
     const auto ours = test::make_authority("Server CA", now());
-    const auto bundle = vouched_for({ours.issuing.certificate, ours.root.certificate},
-                                    "sha256:" + ours.root.certificate.fingerprint());
-    ASSERT_TRUE(bundle.has_value());
-    EXPECT_EQ(bundle->certificates().size(), 2U);
-}
-
-TEST(FirstContact, BelievesNothingElseOfWhatTheServerSays) {
-    const auto ours = test::make_authority("Server CA", now());
-    const auto theirs = test::make_authority("Server CA", now());
-    const auto bundle =
-        vouched_for({theirs.root.certificate, theirs.issuing.certificate, ours.root.certificate},
-                    "sha256:" + ours.root.certificate.fingerprint());
-    ASSERT_TRUE(bundle.has_value());
-    ASSERT_EQ(bundle->certificates().size(), 1U);
-    EXPECT_EQ(bundle->certificates()[0].fingerprint(), ours.root.certificate.fingerprint());
+    const auto pin = ca_api::Fingerprint::of(ours.root.certificate);
+    for (test::Disguise& disguise : test::disguises(ours.root.certificate, ours.issuing.certificate)) {
+        const test::Middleman middleman(ours.root.certificate, disguise.own, disguise.shown);
+        auto ca = CaClient::make_pinned(middleman.url(), pin);
+        ASSERT_TRUE(ca) << disguise.name;
+        std::vector<std::pair<std::string, Secret>> fields;
+        fields.emplace_back("password", Secret(std::string_view("secret")));
+        const auto answer = ca->login("password", fields, pki::PrivateKey::generate_p256().value());
+        ASSERT_FALSE(answer) << disguise.name;
+        EXPECT_EQ(answer.error().code, Code::unknown_issuer) << disguise.name;
+        EXPECT_EQ(middleman.secrets(), 0) << disguise.name;
+    }
 }
 
 TEST(FirstContact, IsRefusedWhenNoRootHasTheFingerprint) {
+    ::signal(SIGPIPE, SIG_IGN);
+    const auto ours = test::make_authority("Server CA", now());
     const auto theirs = test::make_authority("Server CA", now());
-    const auto bundle = vouched_for({theirs.root.certificate}, "sha256:" + std::string(64, '0'));
-    ASSERT_FALSE(bundle.has_value());
-    EXPECT_EQ(bundle.error().code, Code::unknown_issuer);
-    // An intermediate is no root, even when it is the one that is pinned.
-    EXPECT_FALSE(
-        vouched_for({theirs.issuing.certificate}, "sha256:" + theirs.issuing.certificate.fingerprint())
-            .has_value());
+    const test::Middleman middleman(theirs.root.certificate, theirs.issuing, {});
+    const auto refused =
+        CaClient::make_pinned(middleman.url(), ca_api::Fingerprint::of(ours.root.certificate));
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Code::unknown_issuer);
+    EXPECT_THAT(refused.error().message, HasSubstr(ours.root.certificate.fingerprint()));
 }
 
 test::OddProfile server(std::vector<std::string> uris, std::vector<std::string> names) {

@@ -1,4 +1,5 @@
-// Enrolment on the gateway, as far as it goes without a CA service.
+// Enrolment on the gateway, as far as it goes without a CA service, and with one that is none.
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -9,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "gateway/enroll_command.hpp"
+#include "support/middleman.hpp"
 #include "unit/in_child.hpp"
 
 namespace postern::gateway {
@@ -40,6 +42,7 @@ key = "audit.key"
 )";
     }
     void TearDown() override { fs::remove_all(folder_); }
+    static void SetUpTestSuite() { ::signal(SIGPIPE, SIG_IGN); }
     std::string refusal() const {
         const auto enrolled = enroll(Enrolment{folder_ / "gateway.toml", "", "sha256:" + std::string(64, '0'),
                                                Secret(std::string_view("t"))});
@@ -71,6 +74,40 @@ TEST_F(GatewayEnrolment, RootWritesNothingWhereAnotherUsersLinkLeads) {
     std::ofstream(folder_ / "gateway.toml") << text;
     EXPECT_THAT(refusal(), HasSubstr("the token is still good"));
     EXPECT_TRUE(fs::is_empty(roots));
+}
+
+TEST_F(GatewayEnrolment, GivesNoTokenToAMiddlemanAndKeepsNothingOfHis) {
+    const auto ours = test::make_authority("Server CA", system_clock()());
+    const std::string pin = "sha256:" + ours.root.certificate.fingerprint();
+    for (test::Disguise& disguise : test::disguises(ours.root.certificate, ours.issuing.certificate)) {
+        const test::Middleman middleman(ours.root.certificate, disguise.own, disguise.shown);
+        const auto enrolled =
+            enroll(Enrolment{folder_ / "gateway.toml", middleman.url(), pin, Secret(std::string_view("t"))});
+        ASSERT_FALSE(enrolled) << disguise.name;
+        EXPECT_EQ(enrolled.error().code, Code::unknown_issuer) << disguise.name;
+        EXPECT_EQ(middleman.asked(), 1) << disguise.name;
+        EXPECT_EQ(middleman.secrets(), 0) << disguise.name;
+        for (const char* file : {"gateway.pem", "gateway.key", "user-ca.pem", "server-ca.pem"}) {
+            EXPECT_FALSE(fs::exists(folder_ / file)) << disguise.name << " " << file;
+        }
+    }
+}
+
+TEST_F(GatewayEnrolment, ReadsTheFingerprintInEveryFormAndSaysWhatItTakes) {
+    const auto ours = test::make_authority("Server CA", system_clock()());
+    const test::Middleman middleman(ours.root.certificate, ours.issuing, {});
+    std::string pin = ours.root.certificate.fingerprint();
+    const auto try_with = [&](const std::string& text) {
+        return enroll(
+            Enrolment{folder_ / "gateway.toml", middleman.url(), text, Secret(std::string_view("t"))});
+    };
+    EXPECT_EQ(try_with("SHA256:" + pin.substr(0, 10) + " " + pin.substr(10)).error().code,
+              Code::unknown_issuer)
+        << "read, and the server has no certificate of an authority that was shown";
+    const auto refused = try_with(pin.substr(1));
+    EXPECT_EQ(refused.error().code, Code::config_invalid);
+    EXPECT_THAT(refused.error().detail, HasSubstr("64 hexadecimal digits"));
+    EXPECT_EQ(middleman.asked(), 1);
 }
 
 }  // namespace

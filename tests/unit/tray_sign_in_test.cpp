@@ -132,11 +132,22 @@ TEST_F(WindowTest, FirstRunRefusesAFingerprintThatDiffers) {
         expected = edit->isVisible() && edit->placeholderText().startsWith("sha256") ? edit : expected;
     }
     ASSERT_NE(expected, nullptr);
-    expected->setText("sha256:aabc");
-    EXPECT_TRUE(shows("They differ."));
+    // The agent reads fingerprints; the window believes its word and makes nothing of the text.
+    QJsonObject word{{"is_fingerprint", true}, {"is_same", false}};
+    agent_.answer_by("trust.compare", [&](const QJsonObject&) { return word; });
+    expected->setText("sha256:aabb");
+    EXPECT_TRUE(soon([&] { return shows("They differ."); }));
     EXPECT_FALSE(button("Trust this CA")->isEnabled());
-    expected->setText("AA:BB");
-    EXPECT_TRUE(shows("They are the same."));
+    EXPECT_EQ(agent_.last("trust.compare")["given"].toString(), "sha256:aabb");
+    EXPECT_EQ(agent_.last("trust.compare")["fingerprint"].toString(), "sha256:aabb");
+    word = {{"is_fingerprint", false}, {"is_same", false}};
+    expected->setText("sha256:aab");
+    EXPECT_TRUE(soon([&] { return shows("This is not a whole fingerprint"); }));
+    EXPECT_FALSE(button("Trust this CA")->isEnabled());
+    word = {{"is_fingerprint", true}, {"is_same", true}};
+    expected->setText(" AA:BB\t");
+    EXPECT_TRUE(soon([&] { return shows("They are the same."); }));
+    EXPECT_EQ(agent_.last("trust.compare")["given"].toString(), " AA:BB\t");
     EXPECT_TRUE(button("Trust this CA")->isEnabled());
     QTest::keyClick(expected, Qt::Key_Escape);
     EXPECT_TRUE(shows("Welcome to Postern"));

@@ -1,0 +1,29 @@
+// POST /v1/enroll: a one-time token for a server's certificate.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "base/secret.hpp"
+#include "http/client.hpp"
+#include "pki/certificate.hpp"
+#include "pki/key.hpp"
+#include "pki/trust_bundle.hpp"
+
+namespace postern::ca_api {
+
+struct Enrolled {
+    std::string trust_domain;
+    /// The server's certificate and what stands above it.
+    std::vector<pki::Certificate> chain;
+    pki::TrustBundle user_ca;
+    pki::TrustBundle server_ca;
+};
+
+/// Redeems the token for a certificate of `key`. `client` verifies its server. A refusal keeps the CA's code
+/// and words: Code::unauthenticated for a token that is unknown, used up or too old. Code::malformed_request
+/// when the answer lacks something, or is for another key. Blocking.
+Result<Enrolled> enroll(http::Client& client, const Secret& token, const pki::PrivateKey& key);
+
+}  // namespace postern::ca_api
