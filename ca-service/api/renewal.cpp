@@ -51,8 +51,10 @@ Result<Bearer> admit(Ca& ca, store::Database& database, const pki::LoginIdentity
     return bearer;
 }
 
-Result<LoginGrant> renew_for(Ca& ca, store::Database& database, const Actor& actor,
-                             const pki::Certificate& presented, const std::string& csr) {
+}  // namespace
+
+Result<LoginGrant> renew(Ca& ca, store::Database& database, const Actor& actor,
+                         const pki::Certificate& presented, const std::string& csr) {
     const auto identity = pki::login_identity(presented);
     if (!identity) {
         return identity.error();
@@ -85,13 +87,6 @@ Result<LoginGrant> renew_for(Ca& ca, store::Database& database, const Actor& act
         return committed.error();
     }
     return grant;
-}
-
-}  // namespace
-
-Result<LoginGrant> renew(Ca& ca, store::Database& database, const Actor& actor,
-                         const pki::Certificate& presented, const std::string& csr) {
-    return renew_for(ca, database, actor, presented, csr);
 }
 
 Result<void> log_out(Ca& ca, store::Database& database, const Actor& actor,

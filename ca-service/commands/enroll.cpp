@@ -47,6 +47,9 @@ Ending not_reached(const std::string& url, const Failure& failure) {
         case Code::unreachable:
         case Code::timed_out:
         case Code::unavailable:
+        case Code::tls_failed:
+        case Code::not_tls:
+        case Code::end_of_stream:
             return {Exit::unreachable, fmt::format("cannot reach {}: {}", url, failure.detail),
                     "is the CA service running, and does a firewall let this machine through?"};
         case Code::malformed_request:
@@ -77,6 +80,8 @@ Ending not_enrolled(const std::string& url, const Failure& failure) {
         case Code::unreachable:
         case Code::timed_out:
         case Code::tls_failed:
+        case Code::not_tls:
+        case Code::end_of_stream:
         case Code::unknown_issuer:
         case Code::self_signed:
         case Code::wrong_server_identity:

@@ -76,6 +76,19 @@ TEST_F(DatabaseIdentity, IsThatOfTheService) {
         check(server({"spiffe://example.org/service/orders-db"}, {}), {"orders-db", "", false}).has_value());
 }
 
+TEST_F(DatabaseIdentity, IsThatOfEachServiceOfOnePostgresServer) {
+    const auto both =
+        server({"spiffe://example.org/service/orders-db", "spiffe://example.org/service/billing-db"}, {});
+    EXPECT_TRUE(check(both, {"orders-db", "", false}));
+    EXPECT_TRUE(check(both, {"billing-db", "", false}));
+    EXPECT_TRUE(check(both, {"billing-db", "db.example.org", false})) << "ours, whatever the catalogue names";
+    EXPECT_FALSE(check(both, {"hr-db", "", false}));
+    EXPECT_FALSE(check(both, {"hr-db", "db.example.org", false}));
+    EXPECT_FALSE(
+        check(server({"spiffe://example.org/service/orders-db", "spiffe://example.org/gateway/gw1"}, {}),
+              {"orders-db", "", false}));
+}
+
 TEST_F(DatabaseIdentity, IsNotThatOfAnythingElse) {
     for (const char* uri : {"spiffe://example.org/service/other-db", "spiffe://example.org/gateway/orders-db",
                             "spiffe://example.org/ca/orders-db", "spiffe://example.com/service/orders-db"}) {
