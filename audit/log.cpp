@@ -147,6 +147,10 @@ asio::awaitable<Result<void>> Log::append_elsewhere(Record record) {
     co_return result;
 }
 
+bool Log::is_available() const noexcept {
+    return !state_->is_failing;
+}
+
 Result<void> Log::reopen() {
     const std::lock_guard guard(state_->mutex);
     if (state_->is_shared()) {

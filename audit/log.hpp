@@ -80,6 +80,9 @@ public:
     Result<void> rotate();
     /// From the next append on.
     void set_rotate_bytes(std::uint64_t bytes);
+    /// Whether the last record was taken. A log that did not take one is tried again each second with a
+    /// checkpoint, so that this becomes true again by itself. Never waits.
+    bool is_available() const noexcept;
 
 private:
     struct State;

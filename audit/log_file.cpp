@@ -396,6 +396,15 @@ Result<void> LogFile::checkpoint(std::string_view reason) {
     return write_checkpoint(reason);
 }
 
+Result<void> LogFile::try_again() {
+    if (!file_ || needs_first_record_) {
+        if (auto created = create(); !created) {
+            return created;
+        }
+    }
+    return write_checkpoint("quiet");
+}
+
 LogFile::Settlement LogFile::begin_settlement() {
     Settlement settlement{file_, {}};
     if (has_unsettled_head_) {

@@ -31,6 +31,8 @@ public:
 
     Result<void> append(const Record& record);
     Result<void> checkpoint(std::string_view reason);
+    /// Of a log that did not take the last record: a checkpoint, on a new file where there is none.
+    Result<void> try_again();
     /// fdatasync(2) and, when there is a checkpoint that it does not name yet, the head.
     Result<void> settle();
     /// Closes this file for good, under its name with time and first sequence number, and begins the next

@@ -13,6 +13,7 @@ namespace {
 
 /// Records that never cease are signed at least each so many times `checkpoint_after`.
 constexpr int kLongestUnsigned = 10;
+constexpr std::chrono::seconds kTryAgainAfter{1};
 
 }  // namespace
 
@@ -28,15 +29,21 @@ Result<void> Log::State::append_locked(std::span<const Record> records) {
             result = append_exclusive(records[i]);
         }
     }
-    if (result.has_error() != is_failing) {
-        is_failing = result.has_error();
-        if (is_failing) {
-            spdlog::error("event=audit.unavailable reason={}", result.error().detail);
-        } else {
-            spdlog::info("event=audit.available_again");
-        }
-    }
+    note_outcome(result);
     return result;
+}
+
+void Log::State::note_outcome(const Result<void>& result) {
+    if (result.has_error() == is_failing) {
+        return;
+    }
+    is_failing = result.has_error();
+    if (is_failing) {
+        spdlog::error("event=audit.unavailable reason={}", result.error().detail);
+        wake.notify_one();
+    } else {
+        spdlog::info("event=audit.available_again");
+    }
 }
 
 Result<void> Log::State::append_exclusive(const Record& record) {
@@ -165,7 +172,15 @@ void Log::State::note_lines() {
 }
 
 steady_clock::time_point Log::State::next_checkpoint() const {
-    if (file.unsigned_records() == 0 || broken) {
+    if (broken) {
+        return steady_clock::time_point::max();
+    }
+    if (is_failing) {
+        // Nobody may ask for a record while it is known that none can be written: a load balancer has turned
+        // to others.
+        return last_attempt + kTryAgainAfter;
+    }
+    if (file.unsigned_records() == 0) {
         return steady_clock::time_point::max();
     }
     return std::min(last_append + options.checkpoint_after,
@@ -200,6 +215,7 @@ void Log::State::run() {
         const bool is_last_round = is_stopping && waiters.empty();
         if (steady_clock::now() >= next_checkpoint() ||
             (is_last_round && file.unsigned_records() > 0 && !broken)) {
+            last_attempt = steady_clock::now();
             sign_quiet(guard);
         }
         if (is_last_round && waiters.empty()) {
@@ -217,6 +233,7 @@ void Log::State::settle(std::unique_lock<std::mutex>& guard) {
     if (!result) {
         spdlog::critical("event=audit.broken reason={}", result.error().detail);
         broken = result.error();
+        is_failing = true;
     }
     finish(guard, served, result);
 }
@@ -228,8 +245,8 @@ void Log::State::sign_quiet(std::unique_lock<std::mutex>& guard) {
         result = writer_lock.acquire(kLockPatience, options.program);
         if (result) {
             result = file.refresh();
-            if (result && file.unsigned_records() > 0) {
-                result = file.checkpoint("quiet");
+            if (result && (file.unsigned_records() > 0 || is_failing)) {
+                result = is_failing ? file.try_again() : file.checkpoint("quiet");
                 if (result) {
                     note_lines();
                     result = file.settle();
@@ -238,16 +255,26 @@ void Log::State::sign_quiet(std::unique_lock<std::mutex>& guard) {
             writer_lock.release();
         }
     } else {
-        result = file.checkpoint(is_stopping ? "close" : "quiet");
+        if (is_failing && !is_stopping) {
+            result = file.try_again();
+        } else {
+            result = file.checkpoint(is_stopping ? "close" : "quiet");
+        }
         if (result) {
             note_lines();
             settle(guard);
         }
     }
     if (!result) {
-        spdlog::error("event=audit.checkpoint reason={}", result.error().detail);
+        if (!is_failing) {
+            spdlog::error("event=audit.checkpoint reason={}", result.error().detail);
+        }
         last_append = steady_clock::now();
         first_unsigned = last_append;
+        return;
+    }
+    if (!broken) {
+        note_outcome(result);
     }
 }
 

@@ -2,6 +2,7 @@
 // records went quiet, and rotation; and appends that wait for another process.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -52,6 +53,7 @@ struct Log::State {
     bool is_shared() const noexcept { return options.sharing == Sharing::shared; }
 
     Result<void> append_locked(std::span<const Record> records);
+    void note_outcome(const Result<void>& result);
     Result<void> append_exclusive(const Record& record);
     Result<void> append_shared(std::span<const Record> records);
     Result<void> append_then(std::span<const Record> records, Done done);
@@ -77,9 +79,12 @@ struct Log::State {
     std::vector<Waiter> waiters;
     std::chrono::steady_clock::time_point first_unsigned{};
     std::chrono::steady_clock::time_point last_append{};
+    /// Of a signature.
+    std::chrono::steady_clock::time_point last_attempt{};
     /// A disk that failed to sync may have lost what it was given: nothing is trusted to it any more.
     std::optional<Failure> broken;
-    bool is_failing = false;
+    /// Written under the mutex, read without it.
+    std::atomic<bool> is_failing = false;
     bool is_stopping = false;
     /// Somebody waits for a rotation, and what became of it.
     bool wants_rotation = false;

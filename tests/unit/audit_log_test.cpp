@@ -27,6 +27,7 @@
 #include <spdlog/spdlog.h>
 
 #include "unit/audit_log_fixture.hpp"
+#include "unit/file_size_limit.hpp"
 
 namespace postern::audit {
 namespace {
@@ -355,6 +356,28 @@ TEST_F(AuditLog, FailsOnAFullDiskStaysWholeAndRecovers) {
     expect_whole();
     EXPECT_EQ(count("alice"), static_cast<std::size_t>(written));
     EXPECT_EQ(count("bertram"), 1U);
+}
+
+TEST_F(AuditLog, IsAvailableAgainThoughNobodyAsksForARecord) {
+    for (const Sharing sharing : {Sharing::exclusive, Sharing::shared}) {
+        options.sharing = sharing;
+        const auto log = open();
+        EXPECT_TRUE(log->is_available());
+        {
+            const test::FileSizeLimit full(1);
+            ASSERT_FALSE(log->append(record("alice")));
+            EXPECT_FALSE(log->is_available());
+        }
+        const auto end = std::chrono::steady_clock::now() + 20s;
+        while (!log->is_available() && std::chrono::steady_clock::now() < end) {
+            std::this_thread::yield();
+        }
+        EXPECT_TRUE(log->is_available());
+        EXPECT_TRUE(log->append(record("bertram")));
+    }
+    expect_whole();
+    EXPECT_EQ(count("alice"), 0U);
+    EXPECT_EQ(count("bertram"), 2U);
 }
 
 /// While it lives, this process can open no further file.
