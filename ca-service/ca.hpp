@@ -3,6 +3,7 @@
 
 #include "audit/log.hpp"
 #include "base/clock.hpp"
+#include "base/silent_peers.hpp"
 #include "ca-service/authority.hpp"
 #include "ca-service/config.hpp"
 #include "ca-service/crl_publisher.hpp"
@@ -30,6 +31,7 @@ struct Ca {
     LiveConfig settings;
     audit::Log& audit;
     RefusalRecords refusals;
+    SilentPeers silent;
     const Clock clock;
     const PasswordHasher passwords;
     LoginThrottle throttle;

@@ -74,6 +74,17 @@ void read_audit(config::Table table, const std::filesystem::path& directory, Con
                       std::int64_t{audit::kLeastRotateBytes}, std::int64_t{audit::kMostRotateBytes}));
 }
 
+void read_health(config::Table table, Config& out) {
+    if (!table.has("listen")) {
+        return;
+    }
+    if (auto address = net::parse_address(table.string("listen")); address && !address->is_unix) {
+        out.health_listen = std::move(*address);
+    } else {
+        table.problem("listen", "expected a host and a port, for example \"127.0.0.1:9081\"");
+    }
+}
+
 void read_limits(config::Table table, Config& out) {
     const auto count = [&](std::string_view key, std::int64_t fallback, std::int64_t least,
                            std::int64_t most) {
@@ -82,6 +93,7 @@ void read_limits(config::Table table, Config& out) {
     out.http.connections = count("connections", 4096, 1, 1'000'000);
     out.http.connections_per_address = count("connections_per_address", 3072, 1, 1'000'000);
     out.http.pending = count("pending", 1024, 1, 1'000'000);
+    out.http.connections_per_bearer = count("connections_per_bearer", 64, 1, 1'000'000);
     out.http.handshake_patience = table.duration("handshake_timeout", seconds(10), seconds(1), minutes(1));
     const auto request_timeout = table.duration("request_timeout", seconds(10), seconds(1), minutes(1));
     out.http.request.head_patience = request_timeout;
@@ -142,6 +154,7 @@ Result<Config> read(config::Document document, const std::filesystem::path& dire
     config::Table root = document.root();
     read_ca(root.table("ca"), out);
     read_audit(root.table("audit"), directory, out);
+    read_health(root.table("health"), out);
     read_limits(root.table("limits"), out);
     read_catalogue(root, out);
     if (auto finished = document.finish(); !finished) {
@@ -216,18 +229,27 @@ trust_domain = "{}"
 # A file of this size is closed and the log goes on in a new one (on SIGUSR1 too). Nothing is ever removed.
 # rotate_bytes = 268435456
 
+[health]
+# Where load balancers ask, over plain HTTP, GET /livez (does it run) and GET /readyz (can it do its work).
+# listen = "127.0.0.1:9081"
+
 [limits]
 # connections = 4096
 # connections_per_address = 3072
 # Connections without a request to answer that have sent none yet, or have no login certificate; at the bound, or
-# where all connections are taken, the oldest is cut.
+# where all connections are taken, the oldest of the address that has the most is cut. One address has half of
+# these places at the most.
 # pending = 1024
+# Of one person, by the name in their login certificate; those beyond count as strangers'.
+# connections_per_bearer = 64
 # handshake_timeout = "10s"
 # request_timeout = "10s"
 # drain_timeout = "10s"
 # Threads that compute password hashes (0: one for each core), and logins that may wait for them.
 # login_workers = 0
 # login_queue = 128
+# Threads for renewals and logouts, and requests that may wait for them. In each queue users, or the addresses
+# of strangers, take turns.
 # request_workers = 2
 # request_queue = 1024
 # Certificates that one login and one user (in all logins) are given within half a certificate's life.

@@ -56,6 +56,9 @@ struct Config {
     /// What every process that writes the audit log opens it with.
     audit::LogOptions audit_log() const;
 
+    /// Where /livez and /readyz are answered over plain HTTP; nothing: nowhere.
+    std::optional<net::Address> health_listen;
+
     http::HttpsLimits http;
     /// Of strangers, with a record of their own, at once and a minute.
     std::size_t refusals_recorded = kRecordsOfStrangersPerMinute;

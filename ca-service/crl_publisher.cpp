@@ -69,7 +69,14 @@ Result<std::shared_ptr<const PublishedCrl>> CrlPublisher::current(store::Databas
     }
     made->der = std::move(*der);
     published_ = std::move(made);
+    const std::lock_guard latest_lock(latest_mutex_);
+    latest_ = published_;
     return published_;
+}
+
+std::shared_ptr<const PublishedCrl> CrlPublisher::latest() const {
+    const std::lock_guard lock(latest_mutex_);
+    return latest_;
 }
 
 }  // namespace postern::ca

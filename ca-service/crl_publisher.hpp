@@ -36,6 +36,9 @@ public:
     /// to nextUpdate; half of it is the oldest that a list gets.
     Result<std::shared_ptr<const PublishedCrl>> current(store::Database& database,
                                                         std::chrono::milliseconds lifetime);
+    /// What was signed last, from memory: waits neither for the store nor for a signature. Null before the
+    /// first one.
+    std::shared_ptr<const PublishedCrl> latest() const;
 
 private:
     bool is_fresh(std::uint64_t revocations, std::chrono::milliseconds lifetime, SystemTime now) const;
@@ -43,8 +46,11 @@ private:
     const pki::Issuer& issuer_;
     Clock clock_;
     Clock settled_;
+    /// Held while a list is made.
     std::mutex mutex_;
     std::shared_ptr<const PublishedCrl> published_;
+    mutable std::mutex latest_mutex_;
+    std::shared_ptr<const PublishedCrl> latest_;
 };
 
 }  // namespace postern::ca

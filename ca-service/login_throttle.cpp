@@ -101,20 +101,22 @@ LoginThrottle::Admission LoginThrottle::admit(const std::string& user, std::stri
     // No entry has the empty key.
     const auto wait = std::max(wait_of(attempt.charged_user), wait_of(attempt.charged_address));
     if (wait > Time::duration(0)) {
-        return Admission{std::chrono::ceil<std::chrono::milliseconds>(wait), Attempt()};
+        return Admission{std::chrono::ceil<std::chrono::milliseconds>(wait), Attempt(), {}, 0};
     }
     const auto charge = [&](const std::string& key, const ThrottleRule& rule) {
         Entry& charged = entry(key);
         forgive(charged, rule, now);
-        ++charged.failures;
         charged.last_charge = now;
-        charged.blocked_until = now + delay_after(charged.failures, rule);
+        charged.blocked_until = now + delay_after(charged.failures + 1, rule);
+        return charged.failures++;
     };
-    charge(attempt.charged_user, rules_.user);
+    std::string lane = attempt.charged_user;
+    unsigned failures_before = charge(attempt.charged_user, rules_.user);
     if (!attempt.charged_address.empty()) {
-        charge(attempt.charged_address, rules_.address);
+        lane = attempt.charged_address;
+        failures_before = charge(attempt.charged_address, rules_.address);
     }
-    return Admission{std::nullopt, std::move(attempt)};
+    return Admission{std::nullopt, std::move(attempt), std::move(lane), failures_before};
 }
 
 void LoginThrottle::uncharge(const std::string& key, const ThrottleRule& rule, Time now) {

@@ -65,6 +65,10 @@ public:
         /// Nothing when the attempt may go on (it is then charged); otherwise how long to wait.
         std::optional<std::chrono::milliseconds> wait;
         Attempt attempt;
+        /// What it was charged to, user and address as a familiar pair or the address alone, and the failures
+        /// counted there before: who waits with whom for a worker, and behind whom.
+        std::string lane;
+        unsigned failures_before = 0;
     };
 
     /// `known_key`: the key of an earlier login of this user that the peer has proven (known_key()); or empty.

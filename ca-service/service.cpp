@@ -11,12 +11,15 @@
 #include <spdlog/spdlog.h>
 
 #include "base/log.hpp"
+#include "base/memory.hpp"
 #include "ca-service/api/api.hpp"
 #include "ca-service/ca.hpp"
 #include "ca-service/issuance.hpp"
 #include "ca-service/server_name.hpp"
 #include "ca-service/store/familiar_places.hpp"
+#include "ca-service/store_watch.hpp"
 #include "ca-service/tidying.hpp"
+#include "http/health_service.hpp"
 #include "http/https_service.hpp"
 #include "net/connection_slots.hpp"
 #include "pki/csr.hpp"
@@ -32,6 +35,8 @@ using std::chrono::minutes;
 
 constexpr hours kWarnBefore{24 * 30};
 constexpr hours kWarnEvery{24};
+/// A stranger's enrolment is one look-up, and a good one a rare thing.
+constexpr std::size_t kEnrolmentWorkers = 1;
 
 struct OwnCertificate {
     net::TlsContext tls;
@@ -131,12 +136,17 @@ Result<void> remember_places(LoginThrottle& throttle, const std::filesystem::pat
 std::string_view needs_restart(const Config& before, const Config& after) {
     if (before.listen.text() != after.listen.text()) return "ca.listen";
     if (before.trust_domain != after.trust_domain) return "ca.trust_domain";
+    const auto text_of = [](const std::optional<net::Address>& address) {
+        return address ? address->text() : std::string();
+    };
+    if (text_of(before.health_listen) != text_of(after.health_listen)) return "health.listen";
     if (before.audit_file != after.audit_file) return "audit.file";
     if (before.audit_key != after.audit_key) return "audit.key";
     if (before.audit_durability != after.audit_durability) return "audit.durability";
     if (before.http.connections != after.http.connections ||
         before.http.connections_per_address != after.http.connections_per_address ||
         before.http.pending != after.http.pending ||
+        before.http.connections_per_bearer != after.http.connections_per_bearer ||
         before.http.handshake_patience != after.http.handshake_patience ||
         before.http.answer_patience != after.http.answer_patience ||
         before.login_workers != after.login_workers || before.login_queue != after.login_queue ||
@@ -161,8 +171,22 @@ struct Service::State {
     net::EventLoops loops{cores()};
     std::unique_ptr<WorkerPool> logins;
     std::unique_ptr<WorkerPool> requests;
+    std::unique_ptr<WorkerPool> enrolments;
+    std::unique_ptr<StoreWatch> store;
     std::unique_ptr<api::Api> api;
     std::unique_ptr<http::HttpsService> https;
+    std::unique_ptr<http::HealthService> health;
+    std::atomic<bool> is_draining = false;
+
+    std::vector<http::HealthCheck> checks() const {
+        const auto published = ca.crls.latest();
+        const bool has_list = published && published->next_update > ca.clock();
+        return {{"store", store->health() ? "" : "the store does not answer"},
+                {"revocation_list", has_list ? "" : "no current revocation list could be made"},
+                {"audit_log", audit->is_available() ? "" : "the audit log cannot be written"},
+                {"accepting", is_draining ? "the service is shutting down" : ""}};
+    }
+
     void warn_daily(SystemTime now) {
         // Also when the clock went back.
         if (warned_at && now >= *warned_at && now < *warned_at + kWarnEvery) {
@@ -173,6 +197,7 @@ struct Service::State {
         warn_of_old_authority(ca.authority.servers(), "server", now);
     }
 
+    MemoryReturn memory;
     std::optional<SystemTime> warned_at;
     SystemTime own_not_before{};
     SystemTime renew_own_at{};
@@ -188,9 +213,12 @@ Service::Service(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Service::~Service() {
     // Listener, then loops, then workers: whoever calls goes before whom it calls.
     state_->https.reset();
+    state_->health.reset();
     state_->loops.stop();
     state_->logins.reset();
     state_->requests.reset();
+    state_->enrolments.reset();
+    state_->store.reset();
     state_->ca.refusals.tell_of_others();
     // Records that are being written wake requests, for which the loops must still be there.
     state_->audit.reset();
@@ -222,6 +250,16 @@ Result<std::unique_ptr<Service>> Service::start(const ServiceFiles& files, Confi
     if (auto remembered = remember_places(state->ca.throttle, files.store); !remembered) {
         return remembered.error();
     }
+    auto enrolments = WorkerPool::start(files.store, kEnrolmentWorkers, settings.request_queue);
+    if (!enrolments) {
+        return enrolments.error();
+    }
+    state->enrolments = std::move(*enrolments);
+    auto watch = StoreWatch::start(files.store, state->ca);
+    if (!watch) {
+        return watch.error();
+    }
+    state->store = std::move(*watch);
     const SystemTime now = state->ca.clock();
     auto own = make_own_certificate(state->ca.authority, settings, now);
     if (!own) {
@@ -235,17 +273,31 @@ Result<std::unique_ptr<Service>> Service::start(const ServiceFiles& files, Confi
     if (!listener) {
         return with_context("cannot listen on " + settings.listen.text(), listener.error());
     }
-    state->api = std::make_unique<api::Api>(state->ca, api::Workers{*state->logins, *state->requests});
+    state->api = std::make_unique<api::Api>(
+        state->ca, api::Workers{*state->logins, *state->requests, *state->enrolments}, *state->store);
     api::Api& api = *state->api;
     state->https = std::make_unique<http::HttpsService>(
         state->loops, std::move(*listener), own->tls,
-        limits_in_force(settings.http, login_workers + settings.request_workers),
+        limits_in_force(settings.http, login_workers + settings.request_workers + kEnrolmentWorkers),
         [&api](http::Request request, http::ClientInfo client) {
             return api.handle(std::move(request), std::move(client));
         },
         [&api](http::RejectedConnection rejected) { return api.record_rejected(std::move(rejected)); });
+    if (settings.health_listen) {
+        auto health_listener = net::Listener::bind(*settings.health_listen);
+        if (!health_listener) {
+            return with_context("cannot listen on " + settings.health_listen->text(), health_listener.error());
+        }
+        state->health = std::make_unique<http::HealthService>(
+            state->loops, std::move(*health_listener),
+            [raw = state.get()](std::size_t) { return raw->checks(); });
+    }
     state->loops.start();
     return std::unique_ptr<Service>(new Service(std::move(state)));
+}
+
+unsigned short Service::health_port() const {
+    return state_->health ? state_->health->port() : 0;
 }
 
 unsigned short Service::port() const {
@@ -293,6 +345,8 @@ void Service::rotate_audit_log() {
 
 void Service::tick() {
     state_->ca.refusals.tell_of_others();
+    state_->ca.silent.tell(std::chrono::steady_clock::now());
+    state_->memory.note(state_->https->connections());
     const SystemTime now = state_->ca.clock();
     const auto config = state_->ca.settings.get();
     state_->warn_daily(now);
@@ -312,7 +366,7 @@ void Service::tick() {
         }
     }
     if (auto job = state_->tidying.due()) {
-        state_->requests->try_post(std::move(*job));
+        state_->requests->post(Turn{"tidying"}, std::move(*job), {});
     }
 }
 
@@ -333,6 +387,7 @@ bool Service::is_responsive() {
 }
 
 bool Service::drain() {
+    state_->is_draining = true;
     return state_->https->drain(state_->ca.settings.get()->drain_timeout);
 }
 

@@ -27,6 +27,8 @@ public:
     Service& operator=(const Service&) = delete;
 
     unsigned short port() const;
+    /// Of [health]; 0 where there is none.
+    unsigned short health_port() const;
     /// Reads the configuration again and puts in force what can change; a bad file keeps the old one.
     Result<void> reload();
     /// Closes the audit log's file and goes on in a new one, whatever its size. Blocking.

@@ -1,6 +1,8 @@
 #include "ca-service/worker_pool.hpp"
 
 #include <exception>
+#include <optional>
+#include <utility>
 
 #include <spdlog/spdlog.h>
 
@@ -8,8 +10,7 @@ namespace postern::ca {
 
 Result<std::unique_ptr<WorkerPool>> WorkerPool::start(const std::filesystem::path& store_file,
                                                       std::size_t threads, std::size_t queue_limit) {
-    std::unique_ptr<WorkerPool> pool(new WorkerPool);
-    pool->queue_limit_ = queue_limit;
+    std::unique_ptr<WorkerPool> pool(new WorkerPool(queue_limit));
     for (std::size_t i = 0; i < threads; ++i) {
         auto database = store::Database::open(store_file);
         if (!database) {
@@ -34,16 +35,21 @@ WorkerPool::~WorkerPool() {
     }
 }
 
-bool WorkerPool::try_post(Job job) {
+void WorkerPool::post(const Turn& turn, Job job, std::function<void()> on_displaced) {
+    std::optional<Waiting> displaced;
     {
+        Waiting waiting{std::move(job), std::move(on_displaced)};
         const std::lock_guard lock(mutex_);
-        if (is_stopping_ || queue_.size() >= queue_limit_) {
-            return false;
+        if (is_stopping_) {
+            displaced = std::move(waiting);
+        } else {
+            displaced = queue_.push(turn, std::move(waiting));
         }
-        queue_.push_back(std::move(job));
     }
     wake_.notify_one();
-    return true;
+    if (displaced && displaced->on_displaced) {
+        displaced->on_displaced();
+    }
 }
 
 void WorkerPool::work_on(store::Database& database) {
@@ -55,8 +61,7 @@ void WorkerPool::work_on(store::Database& database) {
             if (queue_.empty()) {
                 return;
             }
-            job = std::move(queue_.front());
-            queue_.pop_front();
+            job = std::move(queue_.pop()->job);
         }
         try {
             job(database);

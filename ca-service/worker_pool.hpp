@@ -1,10 +1,9 @@
-// Threads for what blocks: argon2 and the store. Each owns a connection to the store. The queue is bounded; a
-// full one is told at once, so that event loops never wait.
+// Threads for what blocks: argon2 and the store. Each owns a connection to the store. The queue is bounded and
+// fair (FairQueue); who finds no place in it is told at once, so that event loops never wait.
 #pragma once
 
 #include <condition_variable>
 #include <cstddef>
-#include <deque>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -21,6 +20,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "base/result.hpp"
+#include "ca-service/fair_queue.hpp"
 #include "ca-service/store/database.hpp"
 
 namespace postern::ca {
@@ -40,22 +40,27 @@ public:
     WorkerPool(const WorkerPool&) = delete;
     WorkerPool& operator=(const WorkerPool&) = delete;
 
-    /// False when the queue is full. What the job throws is logged.
-    bool try_post(Job job);
+    /// What the job throws is logged. `on_displaced` is called in its place, now or later and on any thread,
+    /// when it finds no place in the queue, or loses it to one of a lane that has fewer waiting.
+    void post(const Turn& turn, Job job, std::function<void()> on_displaced);
 
-    /// Runs `work` on a worker and comes back on the caller's own executor. Code::unavailable at once when
-    /// the queue is full. `T` is what `work` returns inside its Result.
+    /// Runs `work` on a worker and comes back on the caller's own executor. Code::unavailable when it finds
+    /// no place in the queue, or loses it. `T` is what `work` returns inside its Result.
     template <class T>
-    boost::asio::awaitable<Result<T>> run(std::function<Result<T>(store::Database&)> work);
+    boost::asio::awaitable<Result<T>> run(Turn turn, std::function<Result<T>(store::Database&)> work);
 
 private:
-    WorkerPool() = default;
+    struct Waiting {
+        Job job;
+        std::function<void()> on_displaced;
+    };
+
+    explicit WorkerPool(std::size_t queue_limit) : queue_(queue_limit) {}
     void work_on(store::Database& database);
 
     std::mutex mutex_;
     std::condition_variable wake_;
-    std::deque<Job> queue_;
-    std::size_t queue_limit_ = 0;
+    FairQueue<Waiting> queue_;
     bool is_stopping_ = false;
     std::vector<store::Database> databases_;
     std::vector<std::thread> threads_;
@@ -65,11 +70,13 @@ private:
 Failure failure_of_exception_in_flight();
 
 template <class T>
-boost::asio::awaitable<Result<T>> WorkerPool::run(std::function<Result<T>(store::Database&)> work) {
+boost::asio::awaitable<Result<T>> WorkerPool::run(Turn turn,
+                                                  std::function<Result<T>(store::Database&)> work) {
     namespace asio = boost::asio;
     const auto executor = co_await asio::this_coro::executor;
     auto result = std::make_shared<Result<T>>(Failure{Code::unavailable, std::string(kQueueIsFull)});
-    auto initiate = [this, executor, result, work = std::move(work)](auto handler) mutable {
+    auto initiate = [this, executor, result, turn = std::move(turn),
+                     work = std::move(work)](auto handler) mutable {
         // std::function wants copyable jobs; a completion handler is move-only.
         auto shared = std::make_shared<decltype(handler)>(std::move(handler));
         // Outstanding work keeps the loop running until the answer is back.
@@ -85,9 +92,7 @@ boost::asio::awaitable<Result<T>> WorkerPool::run(std::function<Result<T>(store:
             }
             finish();
         };
-        if (!try_post(std::move(job))) {
-            finish();
-        }
+        post(turn, std::move(job), finish);
     };
     co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(std::move(initiate),
                                                                          asio::use_awaitable);

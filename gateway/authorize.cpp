@@ -24,23 +24,9 @@ Result<void> check_not_revoked(const Identity& identity, const Revocations* revo
                                                       revocations->crl.number())};
 }
 
-Result<void> authenticate(const Identity& identity, Moment now, const Revocations* revocations,
-                          Graces graces) {
-    const pki::LoginIdentity& login = identity.login;
-    if (pki::is_too_early(login.not_before, now.wall)) {
-        return Failure{Code::not_yet_valid, fmt::format("valid from {}", format_time(login.not_before))};
-    }
-    if (pki::is_over(login.not_after, now.wall)) {
-        return Failure{Code::expired, fmt::format("valid until {}", format_time(login.not_after))};
-    }
+Result<void> check_current(const Revocations* revocations, Moment now, Graces graces) {
     if (revocations == nullptr) {
         return Failure{Code::crl_stale, "there is no CRL yet"};
-    }
-    if (!speaks_of(*revocations, identity)) {
-        return Failure{
-            Code::crl_stale,
-            fmt::format("the CRL is of {} (key {}), the certificate of {} (key {})", revocations->issuer,
-                        revocations->issuer_key, identity.issuer, identity.issuer_key)};
     }
     if (pki::is_over(revocations->crl.next_update() + graces.offline, now.wall)) {
         return Failure{Code::crl_stale,
@@ -53,6 +39,27 @@ Result<void> authenticate(const Identity& identity, Moment now, const Revocation
             fmt::format("CRL number {} was received longer ago than it lasts, though its time runs to {} "
                         "by this machine's clock",
                         revocations->crl.number(), format_time(revocations->crl.next_update()))};
+    }
+    return {};
+}
+
+Result<void> authenticate(const Identity& identity, Moment now, const Revocations* revocations,
+                          Graces graces) {
+    const pki::LoginIdentity& login = identity.login;
+    if (pki::is_too_early(login.not_before, now.wall)) {
+        return Failure{Code::not_yet_valid, fmt::format("valid from {}", format_time(login.not_before))};
+    }
+    if (pki::is_over(login.not_after, now.wall)) {
+        return Failure{Code::expired, fmt::format("valid until {}", format_time(login.not_after))};
+    }
+    if (auto current = check_current(revocations, now, graces); !current) {
+        return current;
+    }
+    if (!speaks_of(*revocations, identity)) {
+        return Failure{
+            Code::crl_stale,
+            fmt::format("the CRL is of {} (key {}), the certificate of {} (key {})", revocations->issuer,
+                        revocations->issuer_key, identity.issuer, identity.issuer_key)};
     }
     return check_not_revoked(identity, revocations);
 }

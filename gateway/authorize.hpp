@@ -26,6 +26,10 @@ struct Graces {
     std::chrono::milliseconds offline{0};
 };
 
+/// Whether there is a CRL that counts at this moment, of whomever it speaks: crl_stale. Without one nobody is
+/// let in.
+Result<void> check_current(const Revocations* revocations, Moment now, Graces graces);
+
 /// Whether this identity may be talked to at all: its certificate valid now, a fresh CRL at hand that speaks
 /// of it, and not on it. not_yet_valid, expired, crl_stale, revoked, user_disabled, session_ended.
 Result<void> authenticate(const Identity& identity, Moment now, const Revocations* revocations,

@@ -77,6 +77,11 @@ RecordBudget& budget_of(Shared& shared, Code reason) {
 /// Records a handshake that failed. The alert is sent and read by then. Nothing was let in that a missing
 /// record should have stopped: beyond the budget they are counted, and told of together.
 boost::asio::awaitable<void> reject_handshake(Visit& visit, Failure failure) {
+    const bool is_probe = failure.code == Code::end_of_stream || failure.code == Code::timed_out;
+    if (is_probe && !visit.client.has_heard()) {
+        visit.worker.shared.silent.note();
+        co_return;
+    }
     RecordBudget& budget = budget_of(visit.worker.shared, failure.code);
     if (!budget.take(std::chrono::steady_clock::now())) {
         co_return;
@@ -95,14 +100,15 @@ boost::asio::awaitable<void> reject_handshake(Visit& visit, Failure failure) {
 }
 
 /// The handshake, and who it was with. False when the connection has ended. It is `undecided` until then.
-boost::asio::awaitable<bool> greet(Visit& visit, [[maybe_unused]] Counted undecided) {
+boost::asio::awaitable<bool> greet(Visit& visit, net::FairTurns::Member& turns,
+                                   [[maybe_unused]] Counted undecided) {
     const SnapshotPtr snapshot = visit.worker.snapshot;
     std::optional<Failure> failure;
     {
         const std::function<void()> cut = [&visit] { visit.client.cancel(); };
         const net::Deadline deadline(visit.client.executor(), snapshot->settings.limits.handshake_timeout,
                                      cut);
-        auto shaken = co_await visit.client.handshake();
+        auto shaken = co_await visit.client.handshake(&turns);
         if (!shaken) {
             failure = shaken.error();
             const bool was_cut = failure->code == Code::cancelled;
@@ -287,16 +293,22 @@ boost::asio::awaitable<void> serve_connection(Worker& worker, net::PlainStream s
                 std::move(source),
                 net::TlsStream(std::move(socket), worker.snapshot->tls, net::TlsStream::Role::server),
                 {}};
-    const std::function<void()> cut = [&visit] { visit.client.cancel(); };
-    visit.ticket = worker.pending.enter(cut);
-    if (worker.is_draining) {
+    std::string address = net::address_key(visit.source.address);
+    // On the heap, as what a session needs only for a while is: its frame lives as long as the tunnel.
+    auto turns = std::make_unique<net::FairTurns::Member>(worker.turns, address);
+    const std::function<void()> cut = [&visit, &turns] {
         visit.client.cancel();
+        if (turns) turns->leave();
+    };
+    visit.ticket = worker.pending.enter(cut, std::move(address));
+    if (worker.is_draining) {
+        cut();
     }
-    const bool is_known = co_await greet(visit, std::move(undecided));
+    const bool is_known = co_await greet(visit, *turns, std::move(undecided));
+    turns.reset();
     if (!is_known) {
         co_return;
     }
-    // On the heap, as what a session needs only for a while is: its frame lives as long as the tunnel.
     std::unique_ptr<Asked> asked = co_await next_tunnel(visit);
     if (asked) {
         co_await serve_tunnel(visit, std::move(asked));

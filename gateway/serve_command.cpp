@@ -192,6 +192,9 @@ int serve_command(const std::filesystem::path& config) {
     for (const unsigned short port : (*server)->ports()) {
         spdlog::info("event=gateway.listening port={} version={}", port, version());
     }
+    if (const unsigned short port = (*server)->health_port(); port != 0) {
+        spdlog::info("event=gateway.health_listening port={}", port);
+    }
     ::sd_notify(0, "READY=1");
     steward.run();
     (*server)->close();

@@ -18,6 +18,7 @@
 #include "base/log.hpp"
 #include "base/memory.hpp"
 #include "base/process.hpp"
+#include "gateway/authorize.hpp"
 #include "gateway/connection.hpp"
 #include "gateway/records.hpp"
 
@@ -118,6 +119,7 @@ audit::Record record_of(const Others& kind, std::size_t count) {
 }
 
 asio::awaitable<void> tell_of_others(Worker& worker) {
+    worker.shared.silent.tell(std::chrono::steady_clock::now());
     const std::array<Others, 2> kinds = others(worker.shared);
     for (const Others& kind : kinds) {
         const std::size_t count = kind.budget.take_untold();
@@ -155,7 +157,7 @@ asio::awaitable<void> sweep(Worker& worker) {
         co_await timer.async_wait(asio::use_awaitable);
         const Judgement judgement = worker.judgement();
         log_cut(worker.live.cut_expired(judgement), "expiry");
-        memory.note(worker.live.size());
+        memory.note(worker.live.size() + worker.pending.size() + worker.warm.size());
         worker.shared.sessions.forget_before(judgement.now - judgement.expiry_grace);
         co_await catch_up(worker);
         co_await tell_of_others(worker);
@@ -171,6 +173,15 @@ audit::LogOptions log_options(const AuditSettings& settings) {
     options.copies = settings.copies;
     options.program = "postern-gateway";
     return options;
+}
+
+/// What keeps the gateway from letting people in. On the worker's loop.
+std::vector<http::HealthCheck> checks(const Worker& worker) {
+    const bool has_list =
+        check_current(worker.revocations.get(), worker.shared.now(), worker.snapshot->graces()).has_value();
+    return {{"revocation_list", has_list ? "" : "there is no revocation list, or it is out of date"},
+            {"audit_log", worker.shared.audit.is_available() ? "" : "the audit log cannot be written"},
+            {"accepting", worker.is_draining ? "the gateway is shutting down" : ""}};
 }
 
 void log_warnings(const Snapshot& snapshot, SystemTime now) {
@@ -214,6 +225,7 @@ void Server::close() {
     if (admin_) {
         admin_->stop();
     }
+    health_.reset();
     loops_.stop();
     if (audit_) {
         for (const auto& worker : workers_) {
@@ -271,6 +283,13 @@ Result<void> Server::bind() {
         }
         listeners_.push_back(std::move(*listener));
     }
+    if (const auto& address = snapshot_->settings.health_listen) {
+        auto listener = net::Listener::bind(*address);
+        if (!listener) {
+            return with_context(fmt::format("cannot listen on {}", address->text()), listener.error());
+        }
+        health_listener_.emplace(std::move(*listener));
+    }
     if (const auto& path = snapshot_->settings.admin_socket) {
         auto admin = AdminSocket::bind(*path);
         if (!admin) {
@@ -298,6 +317,10 @@ void Server::accept() {
             Counted undecided(worker.undecided);
             net::spawn(loop, "connection", serve_connection(worker, std::move(stream), std::move(undecided)));
         });
+    }
+    if (health_listener_) {
+        health_.emplace(loops_, std::move(*health_listener_),
+                        [this](std::size_t loop) { return checks(*workers_[loop]); });
     }
     if (admin_) {
         const AdminSocket::Kill kill = [this](const Selection& selection) {

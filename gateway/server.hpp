@@ -15,6 +15,7 @@
 #include "gateway/crl_watch.hpp"
 #include "gateway/snapshot.hpp"
 #include "gateway/worker.hpp"
+#include "http/health_service.hpp"
 #include "net/event_loops.hpp"
 #include "net/listener.hpp"
 
@@ -34,6 +35,8 @@ public:
 
     /// The ports in force, in the order of gateway.listen.
     std::vector<unsigned short> ports() const;
+    /// Of [health]; 0 where there is none.
+    unsigned short health_port() const { return health_ ? health_->port() : 0; }
     const Snapshot& snapshot() const noexcept { return *snapshot_; }
 
     /// Reads the configuration and the files that it names again. For connections from now on; live tunnels
@@ -53,6 +56,8 @@ public:
     /// Cuts every tunnel. Their records are written when tunnels() is 0.
     void cut_all(Code reason);
     std::size_t tunnels() const;
+    /// Connections whose peer never said a byte, since the start.
+    std::size_t silent_peers() const noexcept { return shared_.silent.total(); }
     /// After stop_accepting(): whether every loop has heard of it, no tunnel is left, and whoever was in the
     /// middle of a handshake or a refusal then has the record of it. Until then close() would lose records.
     bool is_drained() const;
@@ -82,6 +87,8 @@ private:
     net::EventLoops loops_;
     std::vector<net::Listener> listeners_;
     std::optional<AdminSocket> admin_;
+    std::optional<net::Listener> health_listener_;
+    std::optional<http::HealthService> health_;
     std::optional<CrlWatch> crl_watch_;
     std::uint64_t beat_ = 0;
 };

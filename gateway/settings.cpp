@@ -54,6 +54,20 @@ void read_gateway(config::Table table, Settings& settings) {
     }
 }
 
+void read_health(config::Table table, Settings& settings) {
+    if (!table.has("listen")) {
+        return;
+    }
+    const std::string text = table.string("listen");
+    auto address = net::parse_address(text);
+    if (address && !address->is_unix && is_listenable(*address)) {
+        settings.health_listen = std::move(*address);
+    } else {
+        table.problem("listen",
+                      fmt::format("'{}' is no IP address and port; write for example \"127.0.0.1:9080\"", text));
+    }
+}
+
 void read_tls(config::Table table, Settings& settings) {
     settings.certificate = table.path("certificate");
     settings.key = table.path("key");
@@ -227,6 +241,7 @@ Result<Settings> read(config::Document document) {
     config::Table root = document.root();
     Settings settings;
     read_gateway(root.table("gateway"), settings);
+    read_health(root.table("health"), settings);
     read_tls(root.table("tls"), settings);
     read_ca(root.table("ca"), settings);
     ServiceBounds bounds;
@@ -270,6 +285,10 @@ std::vector<std::string> changes_that_need_restart(const Settings& old, const Se
             keys.emplace_back(key);
         }
     };
+    const auto text_of = [](const std::optional<net::Address>& address) {
+        return address ? address->text() : std::string();
+    };
+    note(text_of(old.health_listen) != text_of(changed.health_listen), "health.listen");
     note(old.threads != changed.threads, "gateway.threads");
     note(old.admin_socket != changed.admin_socket, "gateway.admin_socket");
     note(old.limits.pending != changed.limits.pending, "limits.pending");

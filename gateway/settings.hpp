@@ -68,6 +68,10 @@ struct Settings {
     /// Where `postern-gateway sessions` and `kill` ask; nothing: nowhere.
     std::optional<std::filesystem::path> admin_socket;
 
+    // [health]
+    /// Where /livez and /readyz are answered over plain HTTP; nothing: nowhere.
+    std::optional<net::Address> health_listen;
+
     // [tls]
     std::filesystem::path certificate;
     std::filesystem::path key;

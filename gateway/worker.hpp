@@ -1,6 +1,7 @@
 // What the gateway's loops work with: what all of them share, and what each of them owns alone.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -14,6 +15,7 @@
 #include "base/clock.hpp"
 #include "base/even_clock.hpp"
 #include "base/record_budget.hpp"
+#include "base/silent_peers.hpp"
 #include "gateway/connection_directory.hpp"
 #include "gateway/identity.hpp"
 #include "gateway/limits.hpp"
@@ -22,6 +24,7 @@
 #include "gateway/revocations.hpp"
 #include "gateway/service_slots.hpp"
 #include "gateway/snapshot.hpp"
+#include "net/fair_turns.hpp"
 #include "net/pending_connections.hpp"
 
 namespace postern::gateway {
@@ -42,6 +45,7 @@ struct Shared {
     RecordBudget untimely_certificates;
     /// Of those who have proven the key of a certificate.
     audit::BearerBudget bearers;
+    SilentPeers silent = {};
     EvenClock even = even_clock();
 
     Moment now() const { return Moment{clock(), even()}; }
@@ -55,7 +59,9 @@ struct Worker {
           shared(shared_),
           snapshot(std::move(snapshot_)),
           revocations(std::move(revocations_)),
-          pending(pending_bound) {}
+          // Half of them, so that one address leaves places to others whatever it does.
+          pending(pending_bound, std::max<std::size_t>(1, pending_bound / 2)),
+          turns(loop_) {}
 
     boost::asio::io_context& loop;
     Shared& shared;
@@ -63,6 +69,8 @@ struct Worker {
     /// Null while there is no CRL.
     RevocationsPtr revocations;
     net::PendingConnections pending;
+    /// Of the handshakes of those that are pending.
+    net::FairTurns turns;
     /// Those that are warm. Their bound is that of Limits: here nobody is cut for a newer one.
     net::PendingConnections warm{std::numeric_limits<std::size_t>::max()};
     LiveConnections live;

@@ -15,7 +15,7 @@
 #include "ca-service/api/enrolment.hpp"
 #include "ca-service/api/login.hpp"
 #include "ca-service/api/renewal.hpp"
-#include "ca-service/store/certificates.hpp"
+#include "net/connection_slots.hpp"
 
 // Every temporary that a co_await would hold has a name here: g++ 12 destroys unnamed ones twice.
 
@@ -65,6 +65,15 @@ bool names_tag(std::string_view list, std::string_view tag) {
         }
     }
     return false;
+}
+
+/// Who has logged in from there before comes before strangers, and among these those whose address has failed
+/// less: whoever guesses makes the next guesses wait, and nobody else.
+Turn turn_of(const LoginThrottle::Admission& admission) {
+    constexpr std::array<unsigned, 3> kFailures{5, 20, 80};
+    const bool is_familiar = admission.attempt.charged_address.empty();
+    const auto rank = std::upper_bound(kFailures.begin(), kFailures.end(), admission.failures_before);
+    return Turn{admission.lane, is_familiar ? 0U : 1U + static_cast<unsigned>(rank - kFailures.begin())};
 }
 
 }  // namespace
@@ -149,7 +158,8 @@ asio::awaitable<Api::Outcome> Api::login(Call call) {
         [this, actor, body, attempt = admission.attempt](store::Database& database) {
             return log_in(ca_, database, actor, *body, attempt);
         };
-    auto working = workers_.logins.run<LoginGrant>(std::move(work));
+    Turn turn = turn_of(admission);
+    auto working = workers_.logins.run<LoginGrant>(std::move(turn), std::move(work));
     const Result<LoginGrant> grant = co_await std::move(working);
     if (grant) {
         co_return answer(login_answer(ca_, *grant));
@@ -180,7 +190,8 @@ asio::awaitable<Api::Outcome> Api::renewal(Call call) {
                                                                 request](store::Database& database) {
         return renew(ca_, database, actor, presented, request);
     };
-    auto working = workers_.requests.run<LoginGrant>(std::move(work));
+    Turn turn{presented.common_name()};
+    auto working = workers_.requests.run<LoginGrant>(std::move(turn), std::move(work));
     const Result<LoginGrant> grant = co_await std::move(working);
     if (!grant) {
         refused.failure = grant.error();
@@ -200,12 +211,14 @@ asio::awaitable<Api::Outcome> Api::logout(Call call) {
     std::function<Result<void>(store::Database&)> work = [this, actor, presented](store::Database& database) {
         return log_out(ca_, database, actor, presented);
     };
-    auto working = workers_.requests.run<void>(std::move(work));
+    Turn turn{presented.common_name()};
+    auto working = workers_.requests.run<void>(std::move(turn), std::move(work));
     const Result<void> done = co_await std::move(working);
     if (!done) {
         refused.failure = with_context("logout", done.error());
         co_return refused;
     }
+    store_.look_now();
     co_return empty_answer(status::no_content);
 }
 
@@ -220,7 +233,8 @@ asio::awaitable<Api::Outcome> Api::enrolment(Call call) {
     const auto body = std::make_shared<const EnrolmentBody>(std::move(*parsed));
     std::function<Result<pki::Certificate>(store::Database&)> work =
         [this, actor, body](store::Database& database) { return enroll(ca_, database, actor, *body); };
-    auto working = workers_.requests.run<pki::Certificate>(std::move(work));
+    Turn turn{net::address_key(actor.source_ip)};
+    auto working = workers_.enrolments.run<pki::Certificate>(std::move(turn), std::move(work));
     const Result<pki::Certificate> certificate = co_await std::move(working);
     if (!certificate) {
         refused.failure = certificate.error();
@@ -234,17 +248,14 @@ asio::awaitable<Api::Outcome> Api::trust(Call) {
 }
 
 asio::awaitable<Api::Outcome> Api::crl(Call call) {
-    using Published = std::shared_ptr<const PublishedCrl>;
-    const auto lifetime = ca_.settings.get()->crl_lifetime;
-    std::function<Result<Published>(store::Database&)> work = [this, lifetime](store::Database& database) {
-        return ca_.crls.current(database, lifetime);
-    };
-    auto working = workers_.requests.run<Published>(std::move(work));
-    const Result<Published> published = co_await std::move(working);
-    if (!published) {
-        co_return Refusal{.failure = published.error()};
+    // From memory: no worker, no queue and no lock that strangers could hold up. The watch keeps it current.
+    const std::shared_ptr<const PublishedCrl> published = ca_.crls.latest();
+    if (!published || published->next_update <= ca_.clock()) {
+        Refusal refused;
+        refused.failure = Failure{Code::unavailable, "no current revocation list could be made"};
+        co_return refused;
     }
-    const PublishedCrl& list = **published;
+    const PublishedCrl& list = *published;
     const std::string tag = fmt::format("\"{}\"", list.number);
     const std::string known(call.request[field::if_none_match]);
     http::Response response = empty_answer(status::ok);
@@ -257,18 +268,15 @@ asio::awaitable<Api::Outcome> Api::crl(Call call) {
     }
     response.set(field::content_type, "application/pkix-crl");
     // Part of the published list, and alive as long as it.
-    response.shared_body = std::shared_ptr<const std::string>(*published, &list.der);
+    response.shared_body = std::shared_ptr<const std::string>(published, &list.der);
     co_return response;
 }
 
 asio::awaitable<Api::Outcome> Api::health(Call) {
-    std::function<Result<std::uint64_t>(store::Database&)> work = [](store::Database& database) {
-        return store::revocation_counter(database);
-    };
-    auto working = workers_.requests.run<std::uint64_t>(std::move(work));
-    const Result<std::uint64_t> counter = co_await std::move(working);
-    if (!counter) {
-        co_return Refusal{.failure = counter.error()};
+    if (const auto health = store_.health(); !health) {
+        Refusal refused;
+        refused.failure = health.error();
+        co_return refused;
     }
     // The time is for desktops whose clocks are wrong.
     const nlohmann::json body = {{"status", "ok"}, {"time", format_time(ca_.clock())}};
@@ -283,6 +291,10 @@ asio::awaitable<Api::Outcome> Api::login_methods(Call) {
 }
 
 asio::awaitable<void> Api::record_rejected(http::RejectedConnection rejected) {
+    if (rejected.was_silent) {
+        ca_.silent.note();
+        co_return;
+    }
     Actor actor;
     actor.source_ip = rejected.remote.address;
     actor.source_port = rejected.remote.port;

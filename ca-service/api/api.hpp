@@ -5,21 +5,25 @@
 
 #include "ca-service/api/refusal.hpp"
 #include "ca-service/ca.hpp"
+#include "ca-service/store_watch.hpp"
 #include "ca-service/worker_pool.hpp"
 #include "http/https_service.hpp"
 
 namespace postern::ca::api {
 
-/// Two pools: password hashes must not hold up renewals and revocation lists.
+/// Three pools: password hashes must not hold up renewals, and what strangers try with tokens takes no worker
+/// from people who have a certificate. In each of them the queue is fair between users or addresses.
 struct Workers {
     WorkerPool& logins;
+    /// Of those who have shown a certificate.
     WorkerPool& requests;
+    WorkerPool& enrolments;
 };
 
-/// Thread-safe; called on every loop. `ca` and the pools outlive the loops.
+/// Thread-safe; called on every loop. `ca`, the pools and the watch outlive the loops.
 class Api {
 public:
-    Api(Ca& ca, Workers workers) : ca_(ca), workers_(workers) {}
+    Api(Ca& ca, Workers workers, StoreWatch& store) : ca_(ca), workers_(workers), store_(store) {}
 
     boost::asio::awaitable<http::Response> handle(http::Request request, http::ClientInfo client);
     /// Records what is refused before handle() sees it: a connection that cannot ask, a request that cannot be
@@ -41,6 +45,7 @@ private:
 
     Ca& ca_;
     Workers workers_;
+    StoreWatch& store_;
 };
 
 }  // namespace postern::ca::api

@@ -10,6 +10,10 @@ namespace postern::ca::api {
 
 Result<pki::Certificate> enroll(Ca& ca, store::Database& database, const Actor& actor,
                                 const EnrolmentBody& body) {
+    // Strangers have no token: they cost a look-up, neither a signature nor the write lock.
+    if (auto checked = store::check_token(database, body.token, ca.clock()); !checked) {
+        return checked.error();
+    }
     const auto key = pki::public_key_from_csr(body.csr);
     if (!key) {
         return key.error();

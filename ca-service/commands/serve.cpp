@@ -138,6 +138,9 @@ Outcome<void> serve(const CommandLine& line, const std::string& level) {
         return ending;
     }
     spdlog::info("event=serve.listening address={}:{} version={}", host, (*service)->port(), version());
+    if (const unsigned short port = (*service)->health_port(); port != 0) {
+        spdlog::info("event=serve.health_listening port={}", port);
+    }
     ::sd_notify(0, "READY=1\nSTATUS=Serving");
     drive(**service, signals);
     ::sd_notify(0, "STOPPING=1");

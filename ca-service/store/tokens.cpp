@@ -32,6 +32,25 @@ struct TokenRow {
     }
 };
 
+Result<EnrolmentToken> look_up(soci::session& sql, const std::string& hash) {
+    TokenRow row;
+    row.token.hash = hash;
+    sql << "SELECT kind, name, more_services, dns_names, created_at, expires_at, used_at "
+           "FROM enrolment_tokens WHERE hash = :hash",
+        soci::use(hash), soci::into(row.kind), soci::into(row.token.name), soci::into(row.more),
+        soci::into(row.names), soci::into(row.created_at), soci::into(row.expires_at),
+        soci::into(row.used_at);
+    if (!sql.got_data()) {
+        return Failure{Code::unauthenticated, "no such enrolment token"};
+    }
+    return row.take();
+}
+
+Failure no_longer_good(const EnrolmentToken& token, SystemTime now) {
+    return Failure{Code::unauthenticated, std::string("the enrolment token for ") + token.name +
+                                              (token.expires_at <= now ? " has expired" : " was used already")};
+}
+
 }  // namespace
 
 std::vector<std::string> EnrolmentToken::names() const {
@@ -74,21 +93,9 @@ Result<EnrolmentToken> redeem_token(Database& database, const Secret& token, Sys
                                   soci::use(stored_now), soci::use(hash), soci::use(stored_now));
         use_up.execute(true);
         const bool is_mine = use_up.get_affected_rows() == 1;
-        TokenRow row;
-        row.token.hash = hash;
-        sql << "SELECT kind, name, more_services, dns_names, created_at, expires_at, used_at "
-               "FROM enrolment_tokens WHERE hash = :hash",
-            soci::use(hash), soci::into(row.kind), soci::into(row.token.name), soci::into(row.more),
-            soci::into(row.names), soci::into(row.created_at), soci::into(row.expires_at),
-            soci::into(row.used_at);
-        if (!sql.got_data()) {
-            return Failure{Code::unauthenticated, "no such enrolment token"};
-        }
-        const EnrolmentToken found = row.take();
-        if (!is_mine) {
-            return Failure{Code::unauthenticated,
-                           std::string("the enrolment token for ") + found.name +
-                               (found.expires_at <= now ? " has expired" : " was used already")};
+        auto found = look_up(sql, hash);
+        if (found && !is_mine) {
+            return no_longer_good(*found, now);
         }
         return found;
     });
@@ -102,6 +109,19 @@ Result<void> withdraw_token(Database& database, const std::string& hash) {
         remove.execute(true);
         if (remove.get_affected_rows() != 1) {
             return Failure{Code::not_found, "it was used or withdrawn already"};
+        }
+        return {};
+    });
+}
+
+Result<void> check_token(Database& database, const Secret& token, SystemTime now) {
+    return guarded("cannot look the token up", [&]() -> Result<void> {
+        const auto found = look_up(database.session(), token_hash(token));
+        if (!found) {
+            return found.error();
+        }
+        if (found->used_at || found->expires_at <= now) {
+            return no_longer_good(*found, now);
         }
         return {};
     });

@@ -44,6 +44,9 @@ Result<void> add_token(Database& database, const EnrolmentToken& token);
 Result<EnrolmentToken> redeem_token(Database& database, const Secret& token, SystemTime now);
 /// Takes back a token that nobody has used. Code::not_found when there is none such (any more).
 Result<void> withdraw_token(Database& database, const std::string& hash);
+/// The same refusals from one look-up, which takes no lock: before anything that costs more is done for a
+/// stranger. It is no promise: only redeem_token() uses a token up.
+Result<void> check_token(Database& database, const Secret& token, SystemTime now);
 /// Newest first.
 Result<std::vector<EnrolmentToken>> list_tokens(Database& database);
 Result<long long> forget_tokens(Database& database, SystemTime before);

@@ -30,26 +30,38 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr auto kFarewellPatience = 1s;
+/// For who is refused in the middle of a request, to stop sending and read why: closing earlier would reset
+/// the connection, and the answer with it.
+constexpr auto kStillSendingPatience = 5s;
 
 /// What a drain, and a newcomer who needs the place, must know of a connection.
 struct Session {
     enum class Phase { handshake, idle, busy };
-    Session(net::TlsStream& its, net::ConnectionSlots::Slot its_place)
-        : stream(its), place(std::move(its_place)) {}
+    Session(net::TlsStream& its, net::ConnectionSlots::Slot its_place, net::FairTurns& all_turns,
+            const std::string& address)
+        : stream(its), place(std::move(its_place)), turns(all_turns, address) {}
     /// Ends it; its place is free at once.
     void cut() {
         stream.close();
+        turns.leave();
         place = net::ConnectionSlots::Slot();
     }
     net::TlsStream& stream;
     net::ConnectionSlots::Slot place;
+    /// A stranger's: one that bears a certificate has left.
+    net::FairTurns::Member turns;
+    /// Of one that bears a certificate.
+    std::optional<net::ConnectionSlots::Slot> bearer_place;
     Phase phase = Phase::handshake;
 };
 
 /// What one loop has, touched on that loop alone.
 struct PerLoop {
-    explicit PerLoop(std::size_t pending_bound) : pending(pending_bound) {}
+    PerLoop(asio::io_context& loop, std::size_t pending_bound)
+        // Half of them, so that one address leaves places to others whatever it does.
+        : pending(pending_bound, std::max<std::size_t>(1, pending_bound / 2)), turns(loop) {}
     net::PendingConnections pending;
+    net::FairTurns turns;
     std::list<Session*> sessions;
     bool is_draining = false;
 };
@@ -96,9 +108,11 @@ struct HttpsService::State {
           limits(its_limits),
           handler(std::move(its_handler)),
           on_rejected(std::move(on_rejection)),
-          slots(limits.connections, limits.connections_per_address) {
+          slots(limits.connections, limits.connections_per_address),
+          bearers(0, limits.connections_per_bearer) {
         for (std::size_t i = 0; i < loops.size(); ++i) {
-            per_loop.push_back(std::make_unique<PerLoop>(share_of(limits.pending, loops.size())));
+            per_loop.push_back(
+                std::make_unique<PerLoop>(loops.at(i), share_of(limits.pending, loops.size())));
         }
     }
 
@@ -143,6 +157,8 @@ struct HttpsService::State {
     const Handler handler;
     const OnRejected on_rejected;
     net::ConnectionSlots slots;
+    /// By the name in their certificates.
+    net::ConnectionSlots bearers;
     std::vector<std::unique_ptr<PerLoop>> per_loop;
 };
 
@@ -211,7 +227,8 @@ asio::awaitable<void> HttpsService::State::serve(std::shared_ptr<State> state, s
     const Presence presence(*state);
     PerLoop& loop = *state->per_loop[loop_index];
     net::Endpoint remote = socket.remote();
-    auto taking = take_place(state, loop_index, net::address_key(remote.address));
+    const std::string address = net::address_key(remote.address);
+    auto taking = take_place(state, loop_index, address);
     Result<net::ConnectionSlots::Slot> slot = co_await std::move(taking);
     if (slot.has_error()) {
         socket.close();
@@ -221,13 +238,13 @@ asio::awaitable<void> HttpsService::State::serve(std::shared_ptr<State> state, s
     }
     const net::TlsContext tls = state->current_tls();
     net::TlsStream stream(std::move(socket), tls, net::TlsStream::Role::server);
-    Session session(stream, std::move(slot.value()));
+    Session session(stream, std::move(slot.value()), loop.turns, address);
     const Registration registration(loop, session);
-    net::PendingConnections::Ticket ticket = loop.pending.enter([&session] { session.cut(); });
+    net::PendingConnections::Ticket ticket = loop.pending.enter([&session] { session.cut(); }, address);
     {
         const net::Deadline deadline(stream.executor(), state->limits.handshake_patience,
                                      [&stream] { stream.close(); });
-        Result<void> done = co_await stream.handshake();
+        Result<void> done = co_await stream.handshake(&session.turns);
         if (done.has_error()) {
             Failure failure = done.error();
             if (ticket.was_evicted()) {
@@ -235,7 +252,9 @@ asio::awaitable<void> HttpsService::State::serve(std::shared_ptr<State> state, s
             } else if (deadline.has_passed() && failure.code == Code::cancelled) {
                 failure = Failure{Code::timed_out, "the handshake took too long"};
             }
-            RejectedConnection rejected{std::move(remote), std::move(failure), stream.rejected_certificate()};
+            const bool was_silent = !stream.has_heard() && failure.code != Code::limit_reached;
+            RejectedConnection rejected{std::move(remote), std::move(failure), stream.rejected_certificate(),
+                                        false, was_silent};
             ticket.leave();
             session.cut();
             co_await reject(*state, std::move(rejected));
@@ -243,6 +262,14 @@ asio::awaitable<void> HttpsService::State::serve(std::shared_ptr<State> state, s
         }
     }
     ClientInfo client{std::move(remote), stream.peer()};
+    if (client.peer.certificate) {
+        // Who has taken more than one person needs goes on as a stranger.
+        auto place = state->bearers.take(client.peer.certificate->common_name());
+        if (place) {
+            session.bearer_place.emplace(std::move(*place));
+            session.turns.leave();
+        }
+    }
     co_await answer_requests(*state, loop, session, std::move(client), ticket);
     stream.close();
 }
@@ -283,6 +310,13 @@ asio::awaitable<void> HttpsService::State::answer_requests(State& state, PerLoop
             co_await refuse_request(state, session.stream, std::move(failure));
             co_return;
         }
+        co_await session.turns.next();
+        if (ticket.was_evicted()) {
+            Failure failure{Code::limit_reached, "cut before its request was looked at, for a newer connection"};
+            RejectedConnection rejected{client.remote, std::move(failure), client.peer.certificate, true};
+            co_await reject(state, std::move(rejected));
+            co_return;
+        }
         ticket.leave();
         has_asked = true;
         patience = state.limits.request.idle_patience;
@@ -296,10 +330,10 @@ asio::awaitable<void> HttpsService::State::answer_requests(State& state, PerLoop
             handled = answer_of_failure();
         }
         Response response = std::move(handled.value());
-        if (!client.peer.certificate) {
+        if (!session.bearer_place) {
             // Answered, a stranger is one again, and may be cut for a newcomer: while the answer is not
             // taken, and while nothing more is asked.
-            ticket = loop.pending.enter([&session] { session.cut(); });
+            ticket = loop.pending.enter([&session] { session.cut(); }, net::address_key(client.remote.address));
         }
         const bool stays = wants_more && !loop.is_draining;
         response.keep_alive(stays);
@@ -336,7 +370,9 @@ asio::awaitable<void> HttpsService::State::refuse_request(State& state, net::Tls
             co_await write_response(stream, std::move(response), state.limits.answer_patience);
         if (written.has_error()) co_return;
     }
-    if (failure.code != Code::limit_reached) co_await net::linger(stream, kFarewellPatience);
+    if (failure.code == Code::limit_reached) co_return;
+    const bool is_still_sending = failure.code == Code::request_too_large;
+    co_await net::linger(stream, is_still_sending ? kStillSendingPatience : kFarewellPatience);
 }
 
 asio::awaitable<Result<Response>> HttpsService::State::call_handler(State& state, Request request,

@@ -37,6 +37,8 @@ struct RejectedConnection {
     std::optional<pki::Certificate> certificate;
     /// The handshake was good: a certificate is the peer's.
     bool is_greeted = false;
+    /// It left, or was given up, without having said a byte: somebody looked whether the port is open.
+    bool was_silent = false;
 };
 
 struct HttpsLimits {
@@ -44,8 +46,11 @@ struct HttpsLimits {
     std::size_t connections = 4096;
     std::size_t connections_per_address = 1024;
     /// Without a request that is being handled, and before the first one or without a client certificate,
-    /// over all loops; at the bound, or where all connections are taken, the oldest one is cut.
+    /// over all loops; at the bound, or where all connections are taken, the oldest one of the address that
+    /// has the most is cut. One address has half of these places at the most.
     std::size_t pending = 1024;
+    /// Of one name in client certificates; those beyond are treated as strangers.
+    std::size_t connections_per_bearer = 64;
     std::chrono::milliseconds handshake_patience = std::chrono::seconds(10);
     std::chrono::milliseconds answer_patience = std::chrono::seconds(10);
 };

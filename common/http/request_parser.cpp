@@ -1,6 +1,7 @@
 #include "http/request_parser.hpp"
 
 #include <boost/asio/buffer.hpp>
+#include <boost/beast/core/string.hpp>
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/field.hpp>
 #include <boost/beast/http/verb.hpp>
@@ -55,6 +56,11 @@ Result<void> RequestParser::check_head() {
         return refuse("a CONNECT with content");
     }
     return Result<void>();
+}
+
+bool RequestParser::expects_continue() const {
+    const Request& head = parser_.get();
+    return head.version() >= 11 && beast::iequals(head[beast::http::field::expect], "100-continue");
 }
 
 Request RequestParser::take() {

@@ -26,6 +26,9 @@ public:
     /// after which it is done for.
     Result<std::size_t> put(std::string_view bytes);
     Phase phase() const noexcept { return phase_; }
+    /// Once the head is there: whether the client waits for 100 Continue before it sends the body (RFC 9110,
+    /// section 10.1.1).
+    bool expects_continue() const;
     /// The request, once the phase is done.
     Request take();
 

@@ -51,6 +51,12 @@ asio::awaitable<Result<void>> write_text(net::ByteStream& stream, std::string te
     co_return written;
 }
 
+asio::awaitable<Result<void>> tell_to_continue(net::ByteStream& stream, std::chrono::milliseconds patience) {
+    std::string text = "HTTP/1.1 100 Continue\r\n\r\n";
+    std::shared_ptr<const std::string> nothing;
+    co_return co_await write_text(stream, std::move(text), std::move(nothing), patience);
+}
+
 }  // namespace
 
 RequestReader::RequestReader(net::ByteStream& stream, RequestLimits limits)
@@ -75,6 +81,12 @@ asio::awaitable<Result<Request>> RequestReader::next(std::chrono::milliseconds f
             buffer_.erase(0, taken.value());
             if (parser.phase() == RequestParser::Phase::done) co_return parser.take();
             if (was_head && parser.phase() == RequestParser::Phase::body) {
+                if (buffer_.empty() && parser.expects_continue()) {
+                    // It must not be woken while it writes.
+                    deadline.reset();
+                    Result<void> told = co_await tell_to_continue(stream_, limits_.body_patience);
+                    if (told.has_error()) co_return told.error();
+                }
                 deadline.emplace(stream_.executor(), limits_.body_patience, wake);
             }
         }
@@ -122,6 +134,10 @@ asio::awaitable<Result<void>> write_response(net::ByteStream& stream, Response r
     response.prepare_payload();
     std::shared_ptr<const std::string> shared = std::move(response.shared_body);
     if (shared != nullptr) response.content_length(shared->size());
+    if (response.omits_body) {
+        response.body().clear();
+        shared.reset();
+    }
     std::string text = serialize(response);
     co_return co_await write_text(stream, std::move(text), std::move(shared), patience);
 }

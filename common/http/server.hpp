@@ -22,6 +22,8 @@ namespace postern::http {
 struct Response : boost::beast::http::response<boost::beast::http::string_body> {
     /// In place of the body, where many get the same: sent from where it is, however many are under way.
     std::shared_ptr<const std::string> shared_body;
+    /// The answer to a HEAD: the length of the body is told, and the body is not sent.
+    bool omits_body = false;
 };
 
 struct RequestLimits {
@@ -36,7 +38,8 @@ struct RequestLimits {
 /// Reads requests one after another from a stream and keeps what came behind the last one.
 class RequestReader {
 public:
-    /// `stream` must outlive the reader, which writes nothing to it.
+    /// `stream` must outlive the reader, which writes nothing to it but 100 Continue, where a client asks for
+    /// that before it sends a body.
     RequestReader(net::ByteStream& stream, RequestLimits limits);
     /// The next whole request. end_of_stream when the peer closed between requests; timed_out,
     /// malformed_request or request_too_large otherwise; the stream is then good for an answer that says so,

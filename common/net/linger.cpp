@@ -9,7 +9,7 @@ namespace postern::net {
 
 namespace {
 
-constexpr std::size_t kDiscardBytes = 256 * 1024;
+constexpr std::size_t kDiscardBytes = 64U << 20;
 
 }  // namespace
 

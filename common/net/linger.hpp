@@ -8,7 +8,7 @@
 
 namespace postern::net {
 
-/// Ends sending, then reads and discards (at most 256 KiB) until the peer has closed too or `patience` ends.
+/// Ends sending, then reads and discards (at most 64 MiB) until the peer has closed too or `patience` ends.
 /// The stream is good for nothing but close() after.
 boost::asio::awaitable<void> linger(ByteStream& stream, std::chrono::milliseconds patience);
 

@@ -26,6 +26,9 @@ namespace postern::net {
 namespace {
 
 constexpr int kBacklog = 4096;
+/// For each readiness: few enough that the loops take turns, and enough that what waits in the backlog behind
+/// a flood is there in a moment.
+constexpr int kAcceptedAtOnce = 8;
 constexpr auto kPauseWithoutDescriptors = std::chrono::milliseconds(100);
 
 /// What one loop accepts with. Lives in that loop's coroutine.
@@ -179,7 +182,6 @@ asio::generic::stream_protocol protocol_of(int fd) {
 }  // namespace
 
 struct Listener::AcceptLoop {
-    /// One connection for each readiness, so that the loops take turns.
     static asio::awaitable<void> run(std::shared_ptr<State> state, asio::io_context& loop, std::size_t index,
                                      int fd) {
         Door door(loop, fd);
@@ -188,19 +190,27 @@ struct Listener::AcceptLoop {
             auto [error] =
                 co_await door.descriptor.async_wait(asio::posix::descriptor_base::wait_read, kAwait);
             if (error || state->is_stopped) break;
-            const Accepted accepted = accept_one(door.descriptor.native_handle());
-            if (accepted.fd >= 0) {
-                asio::generic::stream_protocol::socket socket(loop, protocol_of(accepted.fd), accepted.fd);
-                state->serve(loop, index, PlainStream(std::move(socket), accepted.remote));
-            } else if (is_out_of_resources(accepted.error)) {
-                spdlog::warn("event=accept.paused error=\"{}\"", std::strerror(accepted.error));
+            const int failed = accept_some(*state, loop, index, door.descriptor.native_handle());
+            if (is_out_of_resources(failed)) {
+                spdlog::warn("event=accept.paused error=\"{}\"", std::strerror(failed));
                 door.pause.expires_after(kPauseWithoutDescriptors);
                 co_await door.pause.async_wait(kAwait);
-            } else if (accepted.error == EBADF || accepted.error == EINVAL) {
+            } else if (failed == EBADF || failed == EINVAL) {
                 break;
             }
         }
         state->doors[index] = nullptr;
+    }
+
+    /// The errno that ended it; 0 when there may be more.
+    static int accept_some(State& state, asio::io_context& loop, std::size_t index, int listening) {
+        for (int i = 0; i < kAcceptedAtOnce; ++i) {
+            const Accepted accepted = accept_one(listening);
+            if (accepted.fd < 0) return accepted.error;
+            asio::generic::stream_protocol::socket socket(loop, protocol_of(accepted.fd), accepted.fd);
+            state.serve(loop, index, PlainStream(std::move(socket), accepted.remote));
+        }
+        return 0;
     }
 };
 

@@ -1,63 +1,94 @@
 #include "net/pending_connections.hpp"
 
 #include <algorithm>
+#include <unordered_map>
 #include <utility>
 
 namespace postern::net {
 
 struct PendingConnections::Entry {
     std::function<void()> cut;
+    std::string key;
+    std::uint64_t number = 0;
     std::list<std::shared_ptr<Entry>>::iterator place;
     bool is_queued = false;
     bool was_evicted = false;
 };
 
-/// Oldest first. Shared with the tickets, which may outlive the object.
+/// Shared with the tickets, which may outlive the object.
 struct PendingConnections::Queue {
-    std::size_t bound = 1;
-    std::uint64_t evictions = 0;
-    std::list<std::shared_ptr<Entry>> entries;
+    /// Oldest first; never empty.
+    using OfOneKey = std::list<std::shared_ptr<Entry>>;
 
-    void cut_oldest(bool is_eviction) {
-        std::shared_ptr<Entry> oldest = std::move(entries.front());
-        entries.pop_front();
-        oldest->is_queued = false;
+    std::size_t bound = 1;
+    std::size_t per_key = 0;
+    std::uint64_t entered = 0;
+    std::uint64_t evictions = 0;
+    std::size_t size = 0;
+    std::unordered_map<std::string, OfOneKey> by_key;
+
+    void cut(std::unordered_map<std::string, OfOneKey>::iterator of, bool is_eviction) {
+        const std::shared_ptr<Entry> oldest = of->second.front();
+        remove(*oldest, of);
         oldest->was_evicted = is_eviction;
+        evictions += is_eviction ? 1 : 0;
         std::exchange(oldest->cut, nullptr)();
+    }
+    void remove(Entry& entry, std::unordered_map<std::string, OfOneKey>::iterator of) {
+        entry.is_queued = false;
+        of->second.erase(entry.place);
+        if (of->second.empty()) by_key.erase(of);
+        --size;
+    }
+    /// Among those with the most, whose oldest has waited longest. Looks at all keys: only where somebody has
+    /// to go.
+    std::unordered_map<std::string, OfOneKey>::iterator busiest() {
+        return std::max_element(by_key.begin(), by_key.end(), [](const auto& a, const auto& b) {
+            if (a.second.size() != b.second.size()) return a.second.size() < b.second.size();
+            return a.second.front()->number > b.second.front()->number;
+        });
     }
 };
 
-PendingConnections::PendingConnections(std::size_t bound) : queue_(std::make_shared<Queue>()) {
+PendingConnections::PendingConnections(std::size_t bound, std::size_t per_key)
+    : queue_(std::make_shared<Queue>()) {
     queue_->bound = std::max<std::size_t>(1, bound);
+    queue_->per_key = per_key;
 }
 
-PendingConnections::Ticket PendingConnections::enter(std::function<void()> cut) {
-    while (queue_->entries.size() >= queue_->bound) {
-        ++queue_->evictions;
-        queue_->cut_oldest(true);
+PendingConnections::Ticket PendingConnections::enter(std::function<void()> cut, std::string key) {
+    if (const auto own = queue_->by_key.find(key);
+        queue_->per_key != 0 && own != queue_->by_key.end() && own->second.size() >= queue_->per_key) {
+        queue_->cut(own, true);
+    }
+    while (queue_->size >= queue_->bound) {
+        queue_->cut(queue_->busiest(), true);
     }
     auto entry = std::make_shared<Entry>();
     entry->cut = std::move(cut);
-    entry->place = queue_->entries.insert(queue_->entries.end(), entry);
+    entry->key = std::move(key);
+    entry->number = ++queue_->entered;
+    auto& own = queue_->by_key[entry->key];
+    entry->place = own.insert(own.end(), entry);
     entry->is_queued = true;
+    ++queue_->size;
     return Ticket(queue_, std::move(entry));
 }
 
 bool PendingConnections::cut_oldest() {
-    if (queue_->entries.empty()) return false;
-    ++queue_->evictions;
-    queue_->cut_oldest(true);
+    if (queue_->size == 0) return false;
+    queue_->cut(queue_->busiest(), true);
     return true;
 }
 
 void PendingConnections::cut_all() {
-    while (!queue_->entries.empty()) {
-        queue_->cut_oldest(false);
+    while (queue_->size > 0) {
+        queue_->cut(queue_->by_key.begin(), false);
     }
 }
 
 std::size_t PendingConnections::size() const noexcept {
-    return queue_->entries.size();
+    return queue_->size;
 }
 
 std::uint64_t PendingConnections::evictions() const noexcept {
@@ -82,9 +113,8 @@ PendingConnections::Ticket::~Ticket() {
 
 void PendingConnections::Ticket::leave() noexcept {
     if (entry_ == nullptr || !entry_->is_queued) return;
-    entry_->is_queued = false;
     entry_->cut = nullptr;
-    queue_->entries.erase(entry_->place);
+    queue_->remove(*entry_, queue_->by_key.find(entry_->key));
 }
 
 bool PendingConnections::Ticket::was_evicted() const noexcept {

@@ -1,6 +1,7 @@
 // The connections of one loop that have not yet proven themselves: handshake or request head not done, or
-// idle without a certificate. When they reach their bound the oldest is cut for the newest, so that thousands
-// of silent peers cannot lock a good client out. To be used on one thread.
+// idle without a certificate. When they reach their bound, the oldest of the address that has the most of them
+// is cut for the newest, so that thousands of silent peers cannot lock a good client out. To be used on one
+// thread.
 #pragma once
 
 #include <cstddef>
@@ -8,6 +9,7 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <string>
 
 namespace postern::net {
 
@@ -37,14 +39,17 @@ public:
         std::shared_ptr<Entry> entry_;
     };
 
-    /// At most `bound` (at least 1) at a time on this loop.
-    explicit PendingConnections(std::size_t bound);
+    /// At most `bound` (at least 1) at a time on this loop, and of one key at most `per_key` (0: as many as
+    /// there are).
+    explicit PendingConnections(std::size_t bound, std::size_t per_key = 0);
 
-    /// Takes a place; where there is none, the oldest pending connection's `cut` is called first. `cut`
-    /// closes that connection's sockets and must not call back into this object.
-    Ticket enter(std::function<void()> cut);
+    /// Takes a place; where there is none, the `cut` of another one is called first: of the oldest of this
+    /// key, where the key has all of its own, else of the oldest of the key that has the most. `cut` closes
+    /// that connection's sockets and must not call back into this object. For addresses use address_key().
+    Ticket enter(std::function<void()> cut, std::string key = {});
 
-    /// Cuts the oldest, to make room for what is counted elsewhere. False when there is none.
+    /// Cuts the oldest of the key that has the most, to make room for what is counted elsewhere. False when
+    /// there is none.
     bool cut_oldest();
 
     /// Cuts all that are pending: nobody is let in any more. Their tickets do not count as evicted.

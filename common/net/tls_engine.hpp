@@ -54,6 +54,8 @@ public:
     TlsPeer peer() const;
     SSL* native() const noexcept { return ssl_.get(); }
     std::optional<pki::Certificate> presented() const { return verdict_.presented; }
+    /// Whether the peer has said a byte.
+    bool has_heard() const noexcept { return first_count_ > 0; }
 
 private:
     static const BIO_METHOD* wire_method();

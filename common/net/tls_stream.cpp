@@ -64,7 +64,7 @@ TlsStream::TlsStream(TlsStream&&) noexcept = default;
 TlsStream& TlsStream::operator=(TlsStream&&) noexcept = default;
 TlsStream::~TlsStream() = default;
 
-asio::awaitable<Result<void>> TlsStream::handshake() {
+asio::awaitable<Result<void>> TlsStream::handshake(FairTurns::Member* turns) {
     for (;;) {
         Result<TlsEngine::Step> step = state_->engine.handshake();
         if (step.has_error()) {
@@ -77,7 +77,12 @@ asio::awaitable<Result<void>> TlsStream::handshake() {
         if (step.value().need == TlsEngine::Need::nothing) co_return Result<void>();
         Result<void> ready = co_await state_->wait(step.value().need);
         if (ready.has_error()) co_return ready.error();
+        if (turns != nullptr) co_await turns->next();
     }
+}
+
+bool TlsStream::has_heard() const noexcept {
+    return state_->engine.has_heard();
 }
 
 TlsPeer TlsStream::peer() const {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "net/byte_stream.hpp"
+#include "net/fair_turns.hpp"
 #include "net/plain_stream.hpp"
 #include "net/tls_context.hpp"
 #include "pki/certificate.hpp"
@@ -38,12 +39,16 @@ public:
     /// self_signed, wrong_purpose (what was wrong with the peer's certificate or, for a client, what the
     /// server says of ours), tls_version, not_tls (plain HTTP or garbage), tls_failed, end_of_stream,
     /// cancelled. The caller holds the Deadline. A server that refuses waits up to a second for the client to
-    /// read the alert, and has lost the remote address after.
-    boost::asio::awaitable<Result<void>> handshake();
+    /// read the alert, and has lost the remote address after. With `turns` (which outlives it) each step is
+    /// one of that connection's turns.
+    boost::asio::awaitable<Result<void>> handshake(FairTurns::Member* turns = nullptr);
     TlsPeer peer() const;
     /// The certificate that the peer presented although the handshake failed on it: for the audit record
     /// only.
     std::optional<pki::Certificate> rejected_certificate() const;
+    /// Whether the peer has said anything at all: what connects and says nothing looks whether the port is
+    /// open.
+    bool has_heard() const noexcept;
 
     void when_readable(ReadyListenerPtr listener) override;
     /// A TLS alert from the peer is told as the Code it means: in TLS 1.3 a server refuses a client's

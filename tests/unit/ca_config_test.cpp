@@ -67,6 +67,8 @@ TEST(CaConfig, RefusesLifetimesOutOfRange) {
 
 TEST(CaConfig, RefusesNamesThatNoServerHas) {
     EXPECT_THAT(problem_of("[ca]\nnames = [\"a b\"]\ntrust_domain = \"example.org\"\n"), HasSubstr("a b"));
+    EXPECT_THAT(problem_of("[ca]\nnames = [\"ca\"]\ntrust_domain = \"example.org\"\n[health]\nlisten = \"9081\"\n"),
+                HasSubstr("127.0.0.1:9081"));
     EXPECT_THAT(problem_of("[ca]\nnames = []\ntrust_domain = \"example.org\"\n"), HasSubstr("at least one"));
     EXPECT_THAT(problem_of("[ca]\nnames = [\"ca\"]\ntrust_domain = \"Example Org\"\n"),
                 HasSubstr("trust domain"));

@@ -1,6 +1,7 @@
 // The whole service in this process, and its own command line.
 #pragma once
 
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
@@ -8,6 +9,7 @@
 #include <optional>
 #include <sstream>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -19,6 +21,7 @@
 #include "ca-service/service.hpp"
 #include "ca-service/store/users.hpp"
 #include "http/client.hpp"
+#include "pki/crl.hpp"
 #include "pki/csr.hpp"
 #include "unit/ca_support.hpp"
 
@@ -99,6 +102,19 @@ protected:
     }
     http::ClientAnswer renew(const net::TlsCredentials& credentials) const {
         return client(credentials).post_json("/v1/renew", nlohmann::json{{"csr", csr_}}.dump()).value();
+    }
+    /// The published list, as soon as it speaks of the certificate; the last one that was seen when it does
+    /// not for ten seconds.
+    pki::Crl list_with(const net::TlsCredentials& revoked) const {
+        const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+        while (true) {
+            auto list =
+                pki::Crl::verify(client().get("/v1/crl").value().body, revoked.chain.back()).value();
+            if (list.find(revoked.chain.front().serial()) || std::chrono::steady_clock::now() > end) {
+                return list;
+            }
+            std::this_thread::yield();
+        }
     }
     static Code code_of(const http::ClientAnswer& answer) {
         EXPECT_TRUE(answer.problem) << answer.body;

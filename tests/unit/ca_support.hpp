@@ -11,11 +11,9 @@
 #include <string>
 #include <utility>
 
-#include <spdlog/sinks/ostream_sink.h>
-#include <spdlog/spdlog.h>
-
 #include "base/clock.hpp"
 #include "ca-service/settled_clock.hpp"
+#include "support/kept_log.hpp"
 
 namespace postern::ca::test {
 
@@ -51,23 +49,7 @@ inline std::string read(const std::filesystem::path& file) {
     return content.str();
 }
 
-/// What is logged while it lives, at the level that is the default.
-class KeptLog {
-public:
-    KeptLog() {
-        auto sink = std::make_shared<spdlog::sinks::ostream_sink_mt>(told_, true);
-        spdlog::set_default_logger(std::make_shared<spdlog::logger>("", std::move(sink)));
-    }
-    ~KeptLog() { spdlog::set_default_logger(before_); }
-    KeptLog(const KeptLog&) = delete;
-    KeptLog& operator=(const KeptLog&) = delete;
-
-    std::string told() const { return told_.str(); }
-
-private:
-    std::ostringstream told_;
-    std::shared_ptr<spdlog::logger> before_ = spdlog::default_logger();
-};
+using postern::test::KeptLog;
 
 /// Copies share one time.
 class ManualClock {

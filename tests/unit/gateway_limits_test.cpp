@@ -6,6 +6,9 @@
 #include <string>
 #include <vector>
 
+#include <gmock/gmock.h>
+
+#include "support/kept_log.hpp"
 #include "unit/file_size_limit.hpp"
 #include "unit/gateway_fixture.hpp"
 
@@ -194,18 +197,36 @@ TEST_F(GatewayLimits, RulesThatCannotBeRecordedDoNotComeIntoForce) {
 
 TEST_F(GatewayLimits, PeersThatAreNoTlsClientsLeaveOneRecordEach) {
     start(service("echo", echo_port()) + rule("echo"), "handshake_timeout = \"1s\"\n");
-    { const UniqueFd health_check = connect_to(port()); }
-    EXPECT_EQ(wait_for("connection.rejected", "end_of_stream")["postern"]["stage"], "tls");
     {
         const UniqueFd browser = connect_to(port());
         ::send(browser.get(), "GET / HTTP/1.1\r\n\r\n", 18, MSG_NOSIGNAL);
         wait_for("connection.rejected", "not_tls");
     }
-    const UniqueFd silent = connect_to(port());
+    {
+        const UniqueFd gone = connect_to(port());
+        ::send(gone.get(), "\x16\x03", 2, MSG_NOSIGNAL);
+    }
+    EXPECT_EQ(wait_for("connection.rejected", "end_of_stream")["postern"]["stage"], "tls");
+    const UniqueFd slow = connect_to(port());
+    ::send(slow.get(), "\x16\x03", 2, MSG_NOSIGNAL);
     EXPECT_EQ(wait_for("connection.rejected", "timed_out")["postern"]["stage"], "tls");
     char byte = 0;
-    EXPECT_LE(::recv(silent.get(), &byte, 1, 0), 0);
+    EXPECT_LE(::recv(slow.get(), &byte, 1, 0), 0);
     EXPECT_EQ(count("connection.rejected"), 3U);
+}
+
+/// As load balancers and monitors look whether the port is open.
+TEST_F(GatewayLimits, ProbesThatSayNothingAreCountedAndLeaveNeitherARecordNorALine) {
+    const test::KeptLog log;
+    start(service("echo", echo_port()) + rule("echo"), "handshake_timeout = \"200ms\"\n");
+    { const UniqueFd closes_at_once = connect_to(port()); }
+    const UniqueFd says_nothing = connect_to(port());
+    char byte = 0;
+    EXPECT_LE(::recv(says_nothing.get(), &byte, 1, 0), 0);
+    EXPECT_TRUE(eventually([&] { return server_->silent_peers() == 2U; })) << server_->silent_peers();
+    EXPECT_EQ(count("connection.rejected"), 0U);
+    server_.reset();
+    EXPECT_THAT(log.told(), testing::Not(testing::HasSubstr("connection.")));
 }
 
 TEST_F(GatewayLimits, KeepsToSoManyTunnelsInAll) {

@@ -125,6 +125,9 @@ TEST(GatewaySettings, RefusesWhatIsNoAddressNameOrNumber) {
                           "\"end_to_end\"\n"),
                 HasSubstr("end_to_end"));
     EXPECT_THAT(complaint("[limits]\npending = 0\n"), HasSubstr("pending"));
+    EXPECT_THAT(complaint("[health]\nlisten = \"balancer:9080\"\n"), HasSubstr("127.0.0.1:9080"));
+    EXPECT_THAT(complaint("[health]\nlisten = \"unix:/run/x\"\n"), HasSubstr("127.0.0.1:9080"));
+    EXPECT_THAT(complaint("[health]\nport = 1\n"), HasSubstr("port"));
     EXPECT_THAT(complaint("[limits]\nhandshake_timeout = \"0s\"\n"), HasSubstr("handshake_timeout"));
 }
 

@@ -30,6 +30,7 @@ public:
     void add(const RejectedConnection& rejected) {
         const std::lock_guard lock(mutex_);
         codes_.push_back(rejected.failure.code);
+        silent_ += rejected.was_silent ? 1 : 0;
         changed_.notify_all();
     }
     bool wait_for_count(std::size_t count) {
@@ -45,11 +46,20 @@ public:
         const std::lock_guard lock(mutex_);
         return codes_.size();
     }
+    bool wait_for_at_least(std::size_t count) {
+        std::unique_lock lock(mutex_);
+        return changed_.wait_for(lock, 10s, [&] { return codes_.size() >= count; });
+    }
+    std::size_t silent() {
+        const std::lock_guard lock(mutex_);
+        return silent_;
+    }
 
 private:
     std::mutex mutex_;
     std::condition_variable changed_;
     std::vector<Code> codes_;
+    std::size_t silent_ = 0;
 
 public:
     /// While it is set, nobody's rejection comes to an end.
@@ -106,8 +116,10 @@ struct Fixture {
         result.trust_domain = "example.org";
         return result;
     }
-    UniqueFd silent_peer() const {
+    UniqueFd silent_peer(const char* from = "127.0.0.1") const {
         UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        const boost::asio::ip::tcp::endpoint source(boost::asio::ip::make_address(from), 0);
+        EXPECT_EQ(::bind(fd.get(), source.data(), static_cast<socklen_t>(source.size())), 0);
         const boost::asio::ip::tcp::endpoint endpoint(boost::asio::ip::address_v4::loopback(), port);
         EXPECT_EQ(::connect(fd.get(), endpoint.data(), static_cast<socklen_t>(endpoint.size())), 0);
         return fd;
@@ -119,6 +131,66 @@ struct Fixture {
     std::unique_ptr<HttpsService> service;
     unsigned short port = 0;
 };
+
+/// A client that says what it likes, byte for byte.
+class RawClient {
+public:
+    explicit RawClient(const Fixture& fixture)
+        : fd_(fixture.silent_peer()), context_(SSL_CTX_new(TLS_client_method())) {
+        const timeval patience{20, 0};
+        ::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+        ssl_.reset(SSL_new(context_.get()));
+        SSL_set_fd(ssl_.get(), fd_.get());
+        EXPECT_EQ(SSL_connect(ssl_.get()), 1);
+    }
+    bool send(const std::string& text) {
+        std::size_t sent = 0;
+        return SSL_write_ex(ssl_.get(), text.data(), text.size(), &sent) == 1;
+    }
+    /// What comes until it ends with `end`, or nothing more does.
+    std::string receive_until(const std::string& end) {
+        std::string text;
+        char byte = 0;
+        while (!text.ends_with(end) && SSL_read(ssl_.get(), &byte, 1) == 1) {
+            text += byte;
+        }
+        return text;
+    }
+
+private:
+    UniqueFd fd_;
+    pki::SslCtxPtr context_;
+    pki::SslPtr ssl_;
+};
+
+TEST(HttpsService, AnswersABodyOverTheLimitWhileItIsStillSent) {
+    Fixture fixture;
+    RawClient client(fixture);
+    ASSERT_TRUE(client.send("POST /v1/login HTTP/1.1\r\nHost: ca\r\nContent-Length: 5000000\r\n\r\n"));
+    for (int i = 0; i < 5; ++i) {
+        ASSERT_TRUE(client.send(std::string(1'000'000, ' '))) << i;
+    }
+    EXPECT_TRUE(client.receive_until("\r\n").starts_with("HTTP/1.1 413 "));
+}
+
+TEST(HttpsService, TellsAClientThatWaitsToContinueAndNoneWhoseBodyIsTooLarge) {
+    Fixture fixture;
+    const std::string head = "POST / HTTP/1.1\r\nHost: ca\r\nExpect: 100-continue\r\nContent-Length: ";
+    RawClient client(fixture);
+    for (int i = 0; i < 2; ++i) {
+        ASSERT_TRUE(client.send(head + "4\r\n\r\n"));
+        EXPECT_EQ(client.receive_until("\r\n\r\n"), "HTTP/1.1 100 Continue\r\n\r\n");
+        ASSERT_TRUE(client.send("data"));
+        EXPECT_TRUE(client.receive_until("\r\n\r\n").starts_with("HTTP/1.1 200 "));
+        EXPECT_EQ(client.receive_until("data"), "hello nobody data");
+    }
+    RawClient impatient(fixture);
+    ASSERT_TRUE(impatient.send(head + "4\r\n\r\ndata"));
+    EXPECT_TRUE(impatient.receive_until("\r\n\r\n").starts_with("HTTP/1.1 200 ")) << "it has sent it already";
+    RawClient large(fixture);
+    ASSERT_TRUE(large.send(head + "5000000\r\n\r\n"));
+    EXPECT_TRUE(large.receive_until("\r\n\r\n").starts_with("HTTP/1.1 413 "));
+}
 
 TEST(HttpsService, AnswersAndKeepsTheConnection) {
     Fixture fixture;
@@ -267,6 +339,48 @@ TEST(HttpsService, CutsASilentPeerInTheHandshake) {
     char byte = 0;
     EXPECT_LE(::recv(peer.get(), &byte, 1, 0), 0);
     EXPECT_TRUE(fixture.rejections.wait_for(Code::timed_out));
+}
+
+TEST(HttpsService, TellsApartWhoSaidNothingAtAll) {
+    HttpsLimits limits;
+    limits.handshake_patience = 200ms;
+    Fixture fixture(limits);
+    { const UniqueFd closes_at_once = fixture.silent_peer(); }
+    const UniqueFd says_nothing = fixture.silent_peer();
+    const UniqueFd says_a_byte = fixture.silent_peer();
+    ::send(says_a_byte.get(), "\x16", 1, MSG_NOSIGNAL);
+    EXPECT_TRUE(fixture.rejections.wait_for_count(3));
+    EXPECT_EQ(fixture.rejections.silent(), 2u);
+}
+
+TEST(HttpsService, CutsThoseOfTheAddressThatFloods) {
+    HttpsLimits limits;
+    limits.pending = 8;
+    Fixture fixture(limits);
+    const UniqueFd first = fixture.silent_peer("127.0.0.2");
+    std::vector<UniqueFd> flood;
+    for (int i = 0; i < 100; ++i) {
+        flood.push_back(fixture.silent_peer("127.0.0.3"));
+    }
+    EXPECT_TRUE(fixture.rejections.wait_for_at_least(96)) << "half of the places, over both loops";
+    char byte = 0;
+    EXPECT_EQ(::recv(first.get(), &byte, 1, MSG_DONTWAIT), -1) << "it was there first and is there still";
+    EXPECT_EQ(errno, EAGAIN);
+}
+
+TEST(HttpsService, TakesMoreThanOneBearerNeedsForStrangers) {
+    HttpsLimits limits;
+    limits.connections = 2;
+    limits.connections_per_bearer = 1;
+    Fixture fixture(limits);
+    ClientOptions options = fixture.options();
+    options.credentials = fixture.pki.login();
+    Client first = Client::make(options).value();
+    const std::string port = first.get("/port").value().body;
+    Client second = Client::make(options).value();
+    EXPECT_EQ(second.get("/").value().body, "hello alice ") << "served like any other";
+    EXPECT_TRUE(Client::make(fixture.options()).value().get("/").has_value()) << "the second one makes room";
+    EXPECT_EQ(first.get("/port").value().body, port);
 }
 
 TEST(HttpsService, TurnsAwayMoreThanAnAddressMayHave) {

@@ -402,6 +402,38 @@ TEST(PendingConnections, CutsNobodyWhoHasProvenItself) {
     EXPECT_FALSE(one.was_evicted());
 }
 
+TEST(PendingConnections, CutsTheOldestOfTheAddressThatHasTheMost) {
+    PendingConnections pending(4);
+    std::vector<std::string> cut;
+    const auto enter = [&](const std::string& name, const std::string& key) {
+        return pending.enter([&cut, name] { cut.push_back(name); }, key);
+    };
+    auto good = enter("good", "192.0.2.1");
+    std::vector<PendingConnections::Ticket> flood;
+    for (int i = 1; i <= 5; ++i) {
+        flood.push_back(enter("flood " + std::to_string(i), "192.0.2.66"));
+    }
+    EXPECT_EQ(cut, (std::vector<std::string>{"flood 1", "flood 2"})) << "and not the oldest of all";
+    auto other = enter("other", "192.0.2.2");
+    EXPECT_EQ(cut.back(), "flood 3");
+    EXPECT_FALSE(good.was_evicted());
+    EXPECT_TRUE(flood.front().was_evicted());
+    EXPECT_TRUE(pending.cut_oldest());
+    EXPECT_EQ(cut.back(), "flood 4");
+}
+
+TEST(PendingConnections, LeavesPlacesToOtherAddresses) {
+    PendingConnections pending(4, 2);
+    std::vector<int> cut;
+    const auto one = pending.enter([&cut] { cut.push_back(1); }, "192.0.2.66");
+    const auto two = pending.enter([&cut] { cut.push_back(2); }, "192.0.2.66");
+    const auto three = pending.enter([&cut] { cut.push_back(3); }, "192.0.2.66");
+    EXPECT_EQ(cut, std::vector<int>{1}) << "though places are left";
+    const auto four = pending.enter([&cut] { cut.push_back(4); }, "192.0.2.1");
+    EXPECT_EQ(cut.size(), 1u);
+    EXPECT_EQ(pending.size(), 3u);
+}
+
 TEST(PendingConnections, MayGoBeforeItsTickets) {
     PendingConnections::Ticket ticket;
     {

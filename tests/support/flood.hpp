@@ -1,0 +1,66 @@
+// Thousands of connections that do not wait: each asks, takes the answer and asks again, and one that is cut
+// off comes back at once. From one address or from many (127.0.0.0/8 has enough).
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "pki/openssl.hpp"
+
+namespace postern::test {
+
+class Flood {
+public:
+    struct Options {
+        int port = 0;
+        int connections = 0;
+        /// 127.0.1.1 and those that follow.
+        int addresses = 1;
+        /// With a context each connection shakes hands. It must outlive the flood.
+        SSL_CTX* tls = nullptr;
+        /// What connection `i` says, over and over, each time that it has been answered. Nothing: it says no
+        /// more; with a handshake it leaves after that, without one it waits to be cut off.
+        std::function<std::string(int i)> words;
+        /// So many times before it waits for the answers.
+        int at_once = 1;
+    };
+
+    explicit Flood(Options options);
+    ~Flood();
+    Flood(const Flood&) = delete;
+    Flood& operator=(const Flood&) = delete;
+
+    std::uint64_t connects() const { return connects_; }
+    std::uint64_t handshakes() const { return handshakes_; }
+    std::uint64_t answers() const { return answers_; }
+    /// Connections that stand.
+    int open() const { return open_; }
+
+private:
+    struct Peer;
+    void live();
+    bool start(Peer& peer, int number);
+    /// False when the connection has ended.
+    bool go_on(Peer& peer, int number);
+    bool shake_hands(Peer& peer);
+    void ask(Peer& peer, int number) const;
+    bool say(Peer& peer);
+    bool hear(Peer& peer, int number);
+    void watch(const Peer& peer, int number, int action) const;
+
+    Options options_;
+    std::vector<Peer> peers_;
+    int poller_ = -1;
+    std::atomic<std::uint64_t> connects_ = 0;
+    std::atomic<std::uint64_t> handshakes_ = 0;
+    std::atomic<std::uint64_t> answers_ = 0;
+    std::atomic<int> open_ = 0;
+    std::atomic<bool> is_over_ = false;
+    std::thread thread_;
+};
+
+}  // namespace postern::test
