@@ -1,36 +1,72 @@
 #include "ca-service/crl_publisher.hpp"
 
 #include <algorithm>
+#include <utility>
+#include <vector>
 
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "base/log.hpp"
 #include "ca-service/store/certificates.hpp"
+#include "pki/crl.hpp"
 
 namespace postern::ca {
 
-bool CrlPublisher::is_fresh(std::uint64_t revocations, std::chrono::milliseconds lifetime,
-                            SystemTime now) const {
-    return published_ && published_->revocations == revocations &&
-           // Where the clock was ahead, the list is anew with the right time: nobody takes one of the future.
-           now >= published_->this_update && now < published_->this_update + lifetime / 2 &&
-           now < published_->next_update;
+namespace {
+
+/// Long before the bound of those who fetch it.
+constexpr std::size_t kWarnBytes = pki::kLongestCrl / 4;
+
+constexpr std::chrono::hours kWarnEvery{1};
+
+}  // namespace
+
+void CrlPublisher::warn_of_size(const PublishedCrl& list) {
+    const auto now = std::chrono::steady_clock::now();
+    if (list.der.size() < kWarnBytes || (warned_at_ && now - *warned_at_ < kWarnEvery)) {
+        return;
+    }
+    warned_at_ = now;
+    spdlog::warn(
+        "event=crl.large bytes={} entries={} bound={} hint={}", list.der.size(), list.entries,
+        pki::kLongestCrl,
+        quoted("gateways take none beyond the bound, and then let nobody in: let login sessions last for "
+               "less (session_lifetime), so that what is revoked leaves the list sooner"));
 }
 
-Result<std::shared_ptr<const PublishedCrl>> CrlPublisher::current(store::Database& database,
-                                                                  std::chrono::milliseconds lifetime) {
+bool CrlPublisher::is_fresh(std::uint64_t revocations, std::chrono::milliseconds lifetime,
+                            SystemTime now) const {
+    const std::lock_guard lock(mutex_);
+    return head_.number != 0 && head_.revocations == revocations &&
+           // Where the clock was ahead, the list is anew with the right time: nobody takes one of the future.
+           now >= head_.this_update && now < head_.this_update + lifetime / 2 && now < head_.next_update;
+}
+
+Result<void> CrlPublisher::update(store::Database& database, std::chrono::milliseconds lifetime) {
     const auto seen = store::revocation_counter(database);
     if (!seen) {
         return seen.error();
     }
-    const std::lock_guard lock(mutex_);
-    const SystemTime now = clock_();
-    if (is_fresh(*seen, lifetime, now)) {
-        return published_;
-    }
-    auto made = std::make_shared<PublishedCrl>();
-    std::vector<pki::RevokedSerial> revoked;
     {
-        // One transaction, so that counter, list and number belong together; the signature needs no lock.
+        const std::lock_guard lock(changing_);
+        if (!is_fresh(*seen, lifetime, clock_())) {
+            if (auto advanced = advance(database, lifetime); !advanced) {
+                return advanced;
+            }
+        }
+    }
+    const auto last = latest();
+    return last == nullptr || last->entries <= kFewEntries ? complete(database, lifetime) : Result<void>();
+}
+
+/// Under changing_.
+Result<void> CrlPublisher::advance(store::Database& database, std::chrono::milliseconds lifetime) {
+    const SystemTime now = clock_();
+    std::vector<pki::RevokedSerial> revoked;
+    store::CrlTurn turn;
+    {
+        // One transaction, so that counter, changes and number belong together; the signature needs no lock.
         auto transaction = store::Transaction::write(database);
         if (!transaction) {
             return transaction.error();
@@ -40,43 +76,132 @@ Result<std::shared_ptr<const PublishedCrl>> CrlPublisher::current(store::Databas
             return counter.error();
         }
         if (is_fresh(*counter, lifetime, now)) {
-            return published_;
+            return {};
         }
-        auto serials = store::revoked_serials(database, std::min(now, settled_()));
-        if (!serials) {
-            return serials.error();
+        const auto taken = store::next_crl(database, now);
+        if (!taken) {
+            return taken.error();
         }
-        const auto turn = store::next_crl(database, now);
-        if (!turn) {
-            return turn.error();
+        turn = *taken;
+        auto since = store::serials_revoked_since(database, turn.last_revocations);
+        if (!since) {
+            return since.error();
         }
+        revoked = std::move(*since);
         if (auto committed = transaction->commit(); !committed) {
             return committed.error();
         }
-        made->revocations = *counter;
-        made->number = turn->number;
-        if (turn->last_update > now + store::kClockSlack) {
-            spdlog::warn("event=clock.set_back last_list={} now={} hint=\"check this machine's clock\"",
-                         format_time(turn->last_update), format_time(now));
-        }
-        revoked = std::move(*serials);
     }
-    made->this_update = now;
-    made->next_update = now + lifetime;
-    auto der = issuer_.issue_crl(made->number, made->this_update, made->next_update, revoked);
+    if (turn.last_update > now + store::kClockSlack) {
+        spdlog::warn("event=clock.set_back last_list={} now={} hint=\"check this machine's clock\"",
+                     format_time(turn.last_update), format_time(now));
+    }
+    const Head head{turn.number, turn.revocations, now, now + lifetime};
+    if (turn.last_number == 0) {
+        publish(head, std::nullopt);
+        return {};
+    }
+    auto der =
+        issuer_.issue_crl({turn.number, head.this_update, head.next_update, turn.last_number}, revoked);
     if (!der) {
         return der.error();
     }
-    made->der = std::move(*der);
-    published_ = std::move(made);
-    const std::lock_guard latest_lock(latest_mutex_);
-    latest_ = published_;
-    return published_;
+    publish(head, Change{turn.last_number, turn.number, std::move(*der)});
+    return {};
+}
+
+void CrlPublisher::publish(const Head& head, std::optional<Change> change) {
+    const std::lock_guard lock(mutex_);
+    head_ = head;
+    if (!change || (!feed_.empty() && feed_.back().number != change->base)) {
+        // Another process numbered a list between.
+        feed_.clear();
+        feed_bytes_ = 0;
+    }
+    if (!change) {
+        return;
+    }
+    feed_bytes_ += change->der.size();
+    feed_.push_back(std::move(*change));
+    while (feed_.size() > 1 && feed_bytes_ > kMostFeedBytes) {
+        feed_bytes_ -= feed_.front().der.size();
+        feed_.pop_front();
+    }
+}
+
+Result<void> CrlPublisher::complete(store::Database& database, std::chrono::milliseconds lifetime) {
+    const std::lock_guard lock(completing_);
+    Head head;
+    {
+        const std::lock_guard published(mutex_);
+        head = head_;
+        if (head.number == 0 || (complete_ != nullptr && complete_->number == head.number)) {
+            return {};
+        }
+    }
+    const SystemTime now = clock_();
+    // What was revoked since the number was taken may be among them: it is said again with the next change.
+    auto serials = store::revoked_serials(database, std::min(now, settled_()));
+    if (!serials) {
+        return serials.error();
+    }
+    auto der = issuer_.issue_crl({head.number, now, now + lifetime, {}}, *serials);
+    if (!der) {
+        return der.error();
+    }
+    auto made = std::make_shared<PublishedCrl>(
+        PublishedCrl{head.number, std::move(*der), now, now + lifetime, head.revocations, serials->size()});
+    warn_of_size(*made);
+    const std::lock_guard published(mutex_);
+    complete_ = std::move(made);
+    return {};
+}
+
+Result<std::shared_ptr<const PublishedCrl>> CrlPublisher::current(store::Database& database,
+                                                                  std::chrono::milliseconds lifetime) {
+    if (auto updated = update(database, lifetime); !updated) {
+        return updated.error();
+    }
+    if (auto completed = complete(database, lifetime); !completed) {
+        return completed.error();
+    }
+    return latest();
 }
 
 std::shared_ptr<const PublishedCrl> CrlPublisher::latest() const {
-    const std::lock_guard lock(latest_mutex_);
-    return latest_;
+    const std::lock_guard lock(mutex_);
+    return complete_;
+}
+
+bool CrlPublisher::is_complete_due() const {
+    const std::lock_guard lock(mutex_);
+    return head_.number != 0 && (complete_ == nullptr || complete_->number != head_.number);
+}
+
+std::uint64_t CrlPublisher::newest() const {
+    const std::lock_guard lock(mutex_);
+    return head_.number;
+}
+
+std::uint64_t CrlPublisher::revocations() const {
+    const std::lock_guard lock(mutex_);
+    return head_.revocations;
+}
+
+Result<std::string> CrlPublisher::changes_since(std::uint64_t number) const {
+    const std::lock_guard lock(mutex_);
+    if (head_.number != 0 && number == head_.number) {
+        return std::string();
+    }
+    const auto first = std::ranges::find(feed_, number, &Change::base);
+    if (first == feed_.end()) {
+        return Failure{Code::not_found, fmt::format("the changes since the list {} are not known", number)};
+    }
+    std::string changes;
+    for (auto change = first; change != feed_.end(); ++change) {
+        changes += change->der;
+    }
+    return changes;
 }
 
 }  // namespace postern::ca

@@ -14,6 +14,7 @@
 #include "base/memory.hpp"
 #include "ca-service/api/api.hpp"
 #include "ca-service/ca.hpp"
+#include "ca-service/crl_completion.hpp"
 #include "ca-service/issuance.hpp"
 #include "ca-service/server_name.hpp"
 #include "ca-service/store/familiar_places.hpp"
@@ -173,6 +174,7 @@ struct Service::State {
     std::unique_ptr<WorkerPool> requests;
     std::unique_ptr<WorkerPool> enrolments;
     std::unique_ptr<StoreWatch> store;
+    std::unique_ptr<CrlCompletion> completion;
     std::unique_ptr<api::Api> api;
     std::unique_ptr<http::HttpsService> https;
     std::unique_ptr<http::HealthService> health;
@@ -219,6 +221,7 @@ Service::~Service() {
     state_->requests.reset();
     state_->enrolments.reset();
     state_->store.reset();
+    state_->completion.reset();
     state_->ca.refusals.tell_of_others();
     // Records that are being written wake requests, for which the loops must still be there.
     state_->audit.reset();
@@ -260,6 +263,11 @@ Result<std::unique_ptr<Service>> Service::start(const ServiceFiles& files, Confi
         return watch.error();
     }
     state->store = std::move(*watch);
+    auto completion = CrlCompletion::start(files.store, state->ca);
+    if (!completion) {
+        return completion.error();
+    }
+    state->completion = std::move(*completion);
     const SystemTime now = state->ca.clock();
     auto own = make_own_certificate(state->ca.authority, settings, now);
     if (!own) {

@@ -68,7 +68,7 @@ void StoreWatch::run() {
 }
 
 void StoreWatch::look() {
-    const auto published = ca_.crls.current(database_, ca_.settings.get()->crl_lifetime);
+    const auto published = ca_.crls.update(database_, ca_.settings.get()->crl_lifetime);
     const std::lock_guard lock(mutex_);
     if (published) {
         answered_at_ = std::chrono::steady_clock::now();

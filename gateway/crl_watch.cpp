@@ -16,7 +16,19 @@ namespace {
 // A CA that does not answer must not hold up the one that does again: ask anew soon.
 constexpr std::chrono::seconds kConnectPatience{2};
 constexpr std::chrono::seconds kAnswerPatience{5};
-constexpr std::size_t kLargestCrl = 64U << 20;
+/// A long list over a slow line takes as long as it takes, as long as it comes.
+constexpr std::size_t kLeastBytesPerSecond = 8U << 10;
+/// Beyond so much of changes the whole list is fetched anew, without what has left it meanwhile.
+constexpr std::size_t kMostChanges = 1U << 20;
+/// Where the CA's whole list is not newer than what is at hand.
+constexpr std::chrono::minutes kCompleteAgainAfter{1};
+/// How long a CA that did not take this gateway's certificate is not shown it again.
+constexpr std::chrono::minutes kAnonymousFor{10};
+
+/// Where the changes since the list in `crl_file` are kept.
+std::filesystem::path changes_file(const std::filesystem::path& crl_file) {
+    return std::filesystem::path(crl_file).concat(".changes");
+}
 
 }  // namespace
 
@@ -25,7 +37,7 @@ CrlWatch::CrlWatch(SnapshotPtr snapshot, Clock clock, EvenClock even, Publish pu
       even_(std::move(even)),
       publish_(std::move(publish)),
       snapshot_(std::move(snapshot)) {
-    read_file();
+    read_files();
     thread_ = std::thread([this] { run(); });
 }
 
@@ -40,6 +52,11 @@ void CrlWatch::stop() {
         is_stopping_ = true;
     }
     wake_.notify_all();
+}
+
+bool CrlWatch::is_stopping() {
+    const std::lock_guard lock(mutex_);
+    return is_stopping_;
 }
 
 void CrlWatch::set(SnapshotPtr snapshot) {
@@ -87,6 +104,9 @@ void CrlWatch::fetch() {
         options.trust_domain = snapshot_->settings.trust_domain;
         options.connect_patience = kConnectPatience;
         options.answer_patience = kAnswerPatience;
+        options.least_bytes_per_second = kLeastBytesPerSecond;
+        options.longest_answer = pki::kLongestCrl;
+        options.is_wanted = [this] { return !is_stopping(); };
         auto client = http::Client::make(std::move(options));
         if (!client) {
             tell(client.error());
@@ -94,6 +114,17 @@ void CrlWatch::fetch() {
         }
         client_.emplace(std::move(*client));
     }
+    const bool is_long = changes_.size() > kMostChanges && even_() >= complete_again_at_;
+    if (current_.get() == nullptr || is_long) {
+        complete_again_at_ = even_() + kCompleteAgainAfter;
+        fetch_complete();
+    }
+    // With each change the CA is told at once that it is in force here.
+    while (!fetch_changes() && !is_stopping()) {
+    }
+}
+
+void CrlWatch::fetch_complete() {
     // What the answer holds is not younger than the question.
     const EvenTime asked_at = even_();
     auto answer = client_->get("/v1/crl", etag_);
@@ -104,41 +135,114 @@ void CrlWatch::fetch() {
     take(*answer, asked_at);
 }
 
+bool CrlWatch::fetch_changes() {
+    if (current_.get() == nullptr) {
+        return true;
+    }
+    const EvenTime asked_at = even_();
+    const std::uint64_t number = current_.get()->crl.number();
+    auto answer = client_->get(fmt::format("/v1/crl/changes?after={}", number));
+    if (!answer) {
+        tell(answer.error());
+        return true;
+    }
+    switch (answer->status) {
+        case 200:
+            return take_changes(std::move(answer->body), asked_at);
+        case 204:
+            complaint_.clear();
+            return true;
+        case 404:
+            // A CA service that has forgotten what came since, or that is older than the changes.
+            fetch_complete();
+            return current_.get()->crl.number() == number;
+        default:
+            tell(Failure{Code::unavailable, fmt::format("the CA service answered {}", answer->status)});
+            return true;
+    }
+}
+
 void CrlWatch::take(const http::ClientAnswer& answer, EvenTime asked_at) {
     if (answer.status == 304) {
-        complaint_.clear();
+        if (!is_ahead_) {
+            complaint_.clear();
+        }
         return;
     }
     if (answer.status != 200) {
         tell(Failure{Code::unavailable, fmt::format("the CA service answered {}", answer.status)});
         return;
     }
-    if (answer.body == current_.der()) {
-        etag_ = answer.etag;
-        complaint_.clear();
-        return;
-    }
     const RevocationsPtr before = current_.get();
     auto taken = current_.offer(answer.body, snapshot_->user_ca, Moment{clock_(), asked_at});
+    // The CA's whole list lags behind the changes: it is not fetched again until it is another one.
+    is_ahead_ = !taken && before != nullptr && taken.error().code == Code::crl_stale;
+    if (taken || is_ahead_) {
+        etag_ = answer.etag;
+    }
     if (!taken) {
         tell(taken.error());
-        if (current_.get() != before) {
-            spdlog::warn("event=crl.revocations_added revoked={}", current_.get()->crl.size());
-            publish_(current_.get());
-        }
+        publish_added(before);
         return;
     }
-    etag_ = answer.etag;
     complaint_.clear();
-    const pki::Crl& crl = (*taken)->crl;
+    if (*taken == before) {
+        return;
+    }
+    changes_.clear();
+    use(*taken);
+    if (const auto& file = snapshot_->settings.crl_file) {
+        // First of all: they belong to the list that goes.
+        std::error_code ignored;
+        std::filesystem::remove(changes_file(*file), ignored);
+        write_file(*file, answer.body);
+    }
+}
+
+bool CrlWatch::take_changes(std::string changes, EvenTime asked_at) {
+    const RevocationsPtr before = current_.get();
+    const std::uint64_t number = before->crl.number();
+    auto taken = current_.offer_changes(changes, Moment{clock_(), asked_at});
+    if (!taken) {
+        const Code code = taken.error().code;
+        if (code == Code::not_yet_valid || code == Code::expired) {
+            tell(taken.error());
+            publish_added(before);
+        } else {
+            // Of another key than the list at hand, for one.
+            fetch_complete();
+        }
+        return current_.get()->crl.number() == number;
+    }
+    complaint_.clear();
+    if ((*taken)->crl.number() == number) {
+        return true;
+    }
+    use(*taken);
+    changes_ += changes;
+    if (const auto& file = snapshot_->settings.crl_file) {
+        write_file(changes_file(*file), changes_);
+    }
+    return false;
+}
+
+void CrlWatch::publish_added(const RevocationsPtr& before) {
+    if (current_.get() == before) {
+        return;
+    }
+    spdlog::warn("event=crl.revocations_added revoked={}", current_.get()->crl.size());
+    publish_(current_.get());
+}
+
+void CrlWatch::use(const RevocationsPtr& taken) {
+    const pki::Crl& crl = taken->crl;
     spdlog::info("event=crl.updated number={} revoked={} next_update={}", crl.number(), crl.size(),
                  format_time(crl.next_update()));
     if (pki::is_over(crl.next_update(), clock_())) {
         spdlog::warn("event=crl.over next_update={} hint={}", format_time(crl.next_update()),
                      quoted("check this machine's clock and the CA's"));
     }
-    publish_(*taken);
-    write_file();
+    publish_(taken);
 }
 
 void CrlWatch::tell(const Failure& failure) {
@@ -150,12 +254,12 @@ void CrlWatch::tell(const Failure& failure) {
     }
 }
 
-void CrlWatch::read_file() {
+void CrlWatch::read_files() {
     const auto& file = snapshot_->settings.crl_file;
     if (!file) {
         return;
     }
-    auto der = postern::read_file(*file, kLargestCrl);
+    auto der = postern::read_file(*file, pki::kLongestCrl);
     if (!der) {
         if (der.error().code != Code::not_found) {
             spdlog::warn("event=crl.file_not_read detail={}", quoted(der.error().detail, 512));
@@ -168,17 +272,31 @@ void CrlWatch::read_file() {
                      name(taken.error().code), quoted(taken.error().detail, 512));
         return;
     }
-    spdlog::info("event=crl.from_file number={} next_update={}", (*taken)->crl.number(),
-                 format_time((*taken)->crl.next_update()));
-    publish_(*taken);
+    read_changes(changes_file(*file));
+    const pki::Crl& crl = current_.get()->crl;
+    spdlog::info("event=crl.from_file number={} next_update={}", crl.number(),
+                 format_time(crl.next_update()));
+    publish_(current_.get());
 }
 
-void CrlWatch::write_file() {
-    const auto& file = snapshot_->settings.crl_file;
-    if (!file) {
+void CrlWatch::read_changes(const std::filesystem::path& file) {
+    auto changes = postern::read_file(file, pki::kLongestCrl);
+    if (!changes) {
+        if (changes.error().code != Code::not_found) {
+            spdlog::warn("event=crl.file_not_read detail={}", quoted(changes.error().detail, 512));
+        }
         return;
     }
-    if (auto written = postern::write_file(*file, current_.der(), 0600); !written) {
+    if (auto taken = current_.offer_changes(*changes, Moment{clock_(), even_()}); !taken) {
+        spdlog::warn("event=crl.file_not_taken file={} reason={} detail={}", file.string(),
+                     name(taken.error().code), quoted(taken.error().detail, 512));
+        return;
+    }
+    changes_ = std::move(*changes);
+}
+
+void CrlWatch::write_file(const std::filesystem::path& file, std::string_view bytes) {
+    if (auto written = postern::write_file(file, bytes, 0600); !written) {
         spdlog::warn("event=crl.file_not_written detail={}", quoted(written.error().detail, 512));
     }
 }

@@ -1,8 +1,10 @@
-// Keeps the CRL fresh: a thread of its own asks the CA service every crl_refresh, verifies what comes, keeps
-// it on disk and publishes it. Nothing else waits for the CA.
+// Keeps the CRL fresh: a thread of its own asks the CA service every crl_refresh for what changed since the
+// list at hand, or for the whole list, verifies what comes, keeps it on disk and publishes it. Nothing else
+// waits for the CA.
 #pragma once
 
 #include <condition_variable>
+#include <filesystem>
 #include <functional>
 #include <mutex>
 #include <optional>
@@ -40,10 +42,19 @@ private:
     void run();
     void adopt(SnapshotPtr snapshot);
     void fetch();
+    /// Whether there is nothing left to ask for: the list at hand is the newest, or there was a failure.
+    bool fetch_changes();
+    void fetch_complete();
     void take(const http::ClientAnswer& answer, EvenTime asked_at);
+    bool take_changes(std::string changes, EvenTime asked_at);
+    void use(const RevocationsPtr& taken);
+    /// What a list that was refused has added to the one at hand.
+    void publish_added(const RevocationsPtr& before);
     void tell(const Failure& failure);
-    void read_file();
-    void write_file();
+    void read_files();
+    void read_changes(const std::filesystem::path& file);
+    void write_file(const std::filesystem::path& file, std::string_view bytes);
+    bool is_stopping();
 
     const Clock clock_;
     const EvenClock even_;
@@ -59,6 +70,11 @@ private:
     CurrentCrl current_;
     std::optional<http::Client> client_;
     std::string etag_;
+    /// Of the whole list that the CA hands out.
+    bool is_ahead_ = false;
+    EvenTime complete_again_at_{};
+    /// Since the complete list that is on disk, as they came.
+    std::string changes_;
     /// What was last complained of, so that an outage is one line and its end another.
     std::string complaint_;
     std::thread thread_;

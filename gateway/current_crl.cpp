@@ -1,6 +1,6 @@
 #include "gateway/current_crl.hpp"
 
-#include <optional>
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -51,7 +51,7 @@ Result<void> CurrentCrl::check_time(const pki::Crl& offered, Moment now) const {
     }
     const bool has_better = current_ != nullptr && !is_over(*current_, now);
     if (has_better && pki::is_over(offered.next_update(), now.wall)) {
-        return of_another_time(Code::crl_stale, offered, now.wall);
+        return of_another_time(Code::expired, offered, now.wall);
     }
     return {};
 }
@@ -69,14 +69,21 @@ void CurrentCrl::add_revocations(const pki::Crl& newer) {
     current_ = std::move(changed);
 }
 
+RevocationsPtr CurrentCrl::take(pki::Crl list, Moment now) {
+    const EvenTime trusted_until = now.even + (list.next_update() - list.this_update());
+    current_ = std::make_shared<const Revocations>(
+        Revocations{std::move(list), issuer_->subject(), issuer_->subject_key_id(), trusted_until});
+    return current_;
+}
+
 Result<RevocationsPtr> CurrentCrl::offer(std::string_view der, const pki::TrustBundle& user_ca, Moment now) {
     auto verified = verify(der, user_ca);
     if (!verified) {
         return verified.error();
     }
     const pki::Crl& offered = verified->crl;
-    std::string fingerprint = verified->issuer.fingerprint();
-    const bool is_of_same_key = current_ != nullptr && issuer_fingerprint_ == fingerprint;
+    const bool is_of_same_key =
+        current_ != nullptr && issuer_->fingerprint() == verified->issuer.fingerprint();
     if (auto timely = check_time(offered, now); !timely) {
         if (is_of_same_key) {
             add_revocations(offered);
@@ -97,20 +104,49 @@ Result<RevocationsPtr> CurrentCrl::offer(std::string_view der, const pki::TrustB
                                                         offered.number(), known.number())};
         }
     }
-    const EvenTime trusted_until = now.even + (offered.next_update() - offered.this_update());
-    current_ =
-        std::make_shared<const Revocations>(Revocations{std::move(verified->crl), verified->issuer.subject(),
-                                                        verified->issuer.subject_key_id(), trusted_until});
-    der_ = der;
-    issuer_fingerprint_ = std::move(fingerprint);
-    return current_;
+    issuer_ = verified->issuer;
+    return take(std::move(verified->crl), now);
+}
+
+Result<RevocationsPtr> CurrentCrl::offer_changes(std::string_view deltas, Moment now) {
+    if (current_ == nullptr) {
+        return Failure{Code::crl_stale, "there is no list that the changes belong to"};
+    }
+    const auto parts = pki::split_deltas(deltas);
+    if (!parts) {
+        return parts.error();
+    }
+    pki::Crl changed = current_->crl;
+    for (const std::string_view part : *parts) {
+        const auto delta = pki::CrlDelta::verify(part, *issuer_);
+        if (!delta) {
+            return delta.error();
+        }
+        auto next = changed.with(*delta);
+        if (!next) {
+            return next.error();
+        }
+        changed = std::move(*next);
+    }
+    if (changed.number() == current_->crl.number()) {
+        return current_;
+    }
+    if (auto timely = check_time(changed, now); !timely) {
+        add_revocations(changed);
+        return timely.error();
+    }
+    return take(std::move(changed), now);
 }
 
 void CurrentCrl::verify_again(const pki::TrustBundle& user_ca) {
-    if (current_ != nullptr && !verify(der_, user_ca)) {
+    // What signed the list is looked for, so that the list itself need not be kept.
+    const bool is_known = current_ != nullptr &&
+                          std::ranges::any_of(user_ca.certificates(), [&](const pki::Certificate& candidate) {
+                              return pki::signs_crls_as(candidate, *issuer_);
+                          });
+    if (!is_known) {
         current_ = nullptr;
-        der_.clear();
-        issuer_fingerprint_.clear();
+        issuer_.reset();
     }
 }
 

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <chrono>
+#include <optional>
 #include <string_view>
 
 #include <fmt/format.h>
@@ -76,6 +78,20 @@ Turn turn_of(const LoginThrottle::Admission& admission) {
     return Turn{admission.lane, is_familiar ? 0U : 1U + static_cast<unsigned>(rank - kFailures.begin())};
 }
 
+/// The list that a request for changes says it holds: "?after=NUMBER", and nothing else.
+std::optional<std::uint64_t> number_after(std::string_view target) {
+    constexpr std::string_view kQuery = "?after=";
+    const std::size_t at = target.find('?');
+    if (at == std::string_view::npos || !target.substr(at).starts_with(kQuery)) {
+        return std::nullopt;
+    }
+    const std::string_view digits = target.substr(at + kQuery.size());
+    std::uint64_t number = 0;
+    const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+    const bool is_whole = read.ec == std::errc() && read.ptr == digits.data() + digits.size();
+    return is_whole ? std::optional(number) : std::nullopt;
+}
+
 }  // namespace
 
 /// One request on its way through.
@@ -91,13 +107,14 @@ asio::awaitable<http::Response> Api::handle(http::Request request, http::ClientI
         std::string_view path;
         asio::awaitable<Outcome> (Api::*handler)(Call);
     };
-    static constexpr std::array<Route, 8> kRoutes{{
+    static constexpr std::array<Route, 9> kRoutes{{
         {verb::post, "/v1/login", &Api::login},
         {verb::post, "/v1/renew", &Api::renewal},
         {verb::post, "/v1/logout", &Api::logout},
         {verb::post, "/v1/enroll", &Api::enrolment},
         {verb::get, "/v1/trust", &Api::trust},
         {verb::get, "/v1/crl", &Api::crl},
+        {verb::get, "/v1/crl/changes", &Api::crl_changes},
         {verb::get, "/v1/health", &Api::health},
         {verb::get, "/v1/login-methods", &Api::login_methods},
     }};
@@ -269,6 +286,29 @@ asio::awaitable<Api::Outcome> Api::crl(Call call) {
     response.set(field::content_type, "application/pkix-crl");
     // Part of the published list, and alive as long as it.
     response.shared_body = std::shared_ptr<const std::string>(published, &list.der);
+    co_return response;
+}
+
+asio::awaitable<Api::Outcome> Api::crl_changes(Call call) {
+    Refusal refused;
+    const auto target = call.request.target();
+    const auto after = number_after(std::string_view(target.data(), target.size()));
+    if (!after) {
+        refused.failure = Failure{Code::malformed_request, "changes since which list?"};
+        co_return refused;
+    }
+    // From memory, like the list.
+    Result<std::string> changes = ca_.crls.changes_since(*after);
+    if (!changes) {
+        refused.failure = changes.error();
+        co_return refused;
+    }
+    http::Response response = empty_answer(changes->empty() ? status::no_content : status::ok);
+    response.set(field::cache_control, "no-store");
+    if (!changes->empty()) {
+        response.set(field::content_type, "application/octet-stream");
+        response.body() = std::move(*changes);
+    }
     co_return response;
 }
 

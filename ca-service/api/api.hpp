@@ -40,6 +40,7 @@ private:
     boost::asio::awaitable<Outcome> enrolment(Call call);
     boost::asio::awaitable<Outcome> trust(Call call);
     boost::asio::awaitable<Outcome> crl(Call call);
+    boost::asio::awaitable<Outcome> crl_changes(Call call);
     boost::asio::awaitable<Outcome> health(Call call);
     boost::asio::awaitable<Outcome> login_methods(Call call);
 

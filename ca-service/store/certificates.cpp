@@ -127,7 +127,8 @@ Result<std::vector<IssuedCertificate>> revoke_session(Database& database, const 
         const int reason = static_cast<int>(revocation.reason);
         soci::statement update =
             (sql.prepare << fmt::format(
-                 "UPDATE certificates SET revoked_at = :at, revocation_reason = :reason "
+                 "UPDATE certificates SET revoked_at = :at, revocation_reason = :reason, revocation_number = "
+                 "(SELECT value + 1 FROM counters WHERE name = 'revocations') "
                  "WHERE session_id = :session AND {} AND revoked_at = 0",
                  kInTime),
              soci::use(revoked_at), soci::use(reason), soci::use(session_id), soci::use(ended_before));
@@ -166,6 +167,25 @@ Result<std::vector<pki::RevokedSerial>> revoked_serials(Database& database, Syst
     });
 }
 
+Result<std::vector<pki::RevokedSerial>> serials_revoked_since(Database& database, std::uint64_t counter) {
+    return guarded("cannot read the revocations", [&]() -> Result<std::vector<pki::RevokedSerial>> {
+        std::vector<pki::RevokedSerial> revoked;
+        const auto since = static_cast<long long>(counter);
+        std::string serial;
+        long long revoked_at = 0;
+        int reason = 0;
+        soci::statement rows =
+            (database.session().prepare << "SELECT serial, revoked_at, revocation_reason FROM certificates "
+                                           "WHERE revocation_number <> 0 AND revocation_number > :since",
+             soci::use(since), soci::into(serial), soci::into(revoked_at), soci::into(reason));
+        rows.execute();
+        while (rows.fetch()) {
+            revoked.push_back({serial, from_stored(revoked_at), static_cast<pki::RevocationReason>(reason)});
+        }
+        return revoked;
+    });
+}
+
 Result<std::uint64_t> revocation_counter(Database& database) {
     return guarded("cannot read the revocation counter", [&]() -> Result<std::uint64_t> {
         long long value = 0;
@@ -176,19 +196,33 @@ Result<std::uint64_t> revocation_counter(Database& database) {
 
 Result<CrlTurn> next_crl(Database& database, SystemTime now) {
     return guarded("cannot number the CRL", [&]() -> Result<CrlTurn> {
-        long long last_number = 0;
-        long long last_update = 0;
         soci::session& sql = database.session();
-        sql << "SELECT value FROM counters WHERE name = 'crl_number'", soci::into(last_number);
-        sql << "SELECT value FROM counters WHERE name = 'crl_this_update'", soci::into(last_update);
+        const auto read = [&](const std::string& counter) {
+            long long value = 0;
+            sql << "SELECT value FROM counters WHERE name = :name", soci::use(counter), soci::into(value);
+            return value;
+        };
+        const auto write = [&](const std::string& counter, long long value) {
+            sql << "UPDATE counters SET value = :next WHERE name = :name", soci::use(value),
+                soci::use(counter);
+        };
+        const long long last_number = read("crl_number");
+        // Of a store that an older program wrote it is not known what came since the last list: no list leads
+        // on from that.
+        const long long last_revocations = read("crl_revocations");
+        const bool leads_on = last_revocations >= 0;
+        const long long last_update = read("crl_this_update");
+        const long long revocations = read("revocations");
         // Seconds since 1970 as the floor: a store restored from a backup would otherwise repeat numbers that
         // gateways have seen, and they would keep the older list.
         const long long floor = std::chrono::floor<std::chrono::seconds>(now).time_since_epoch().count();
         const long long number = std::max(last_number + 1, floor);
-        const long long this_update = to_stored(now);
-        sql << "UPDATE counters SET value = :next WHERE name = 'crl_number'", soci::use(number);
-        sql << "UPDATE counters SET value = :next WHERE name = 'crl_this_update'", soci::use(this_update);
-        return CrlTurn{static_cast<std::uint64_t>(number), from_stored(last_update)};
+        write("crl_number", number);
+        write("crl_revocations", revocations);
+        write("crl_this_update", to_stored(now));
+        return CrlTurn{static_cast<std::uint64_t>(number), static_cast<std::uint64_t>(revocations),
+                       static_cast<std::uint64_t>(leads_on ? last_number : 0),
+                       static_cast<std::uint64_t>(leads_on ? last_revocations : 0), from_stored(last_update)};
     });
 }
 

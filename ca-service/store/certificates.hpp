@@ -81,13 +81,20 @@ Result<std::vector<IssuedCertificate>> revoke_session(Database& database, const 
 /// What a CRL signed at `now` must hold: what is revoked, until its login session would have ended, or until
 /// no gateway lets a tunnel live by it any more (pki::kLongestExpiryGrace), whichever is first (plus slack).
 Result<std::vector<pki::RevokedSerial>> revoked_serials(Database& database, SystemTime now);
+/// What was revoked after the revocation counter had that value.
+Result<std::vector<pki::RevokedSerial>> serials_revoked_since(Database& database, std::uint64_t counter);
 /// Grows with every revocation, in whichever process.
 Result<std::uint64_t> revocation_counter(Database& database);
 /// The next list's place among all: its number is greater than each one before, also those of a store that
 /// was restored from an older copy, and also when the clock went back: by it alone gateways order lists.
 struct CrlTurn {
     std::uint64_t number = 0;
-    /// When the list before it was made; 1970 for the first.
+    /// What the revocation counter says: the list answers to all of it.
+    std::uint64_t revocations = 0;
+    /// The list before it: its number (0 where there was none that it leads on from), the counter that it answered to, and when it
+    /// was made.
+    std::uint64_t last_number = 0;
+    std::uint64_t last_revocations = 0;
     SystemTime last_update{};
 };
 /// Call inside a write transaction.

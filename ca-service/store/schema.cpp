@@ -97,6 +97,15 @@ const std::vector<std::vector<const char*>>& steps() {
             "ALTER TABLE enrolment_tokens ADD COLUMN more_services TEXT NOT NULL DEFAULT '[]'",
             "ALTER TABLE server_certificates ADD COLUMN more_services TEXT NOT NULL DEFAULT '[]'",
         },
+        {
+            // What the revocation counter said when a certificate was revoked: what came since a list is
+            // found without a look at the others.
+            "ALTER TABLE certificates ADD COLUMN revocation_number BIGINT NOT NULL DEFAULT 0",
+            "CREATE INDEX certificates_by_revocation ON certificates (revocation_number)"
+            " WHERE revocation_number <> 0",
+            // -1: nobody noted what the last list answered to.
+            "INSERT INTO counters (name, value) VALUES ('crl_revocations', -1)",
+        },
     };
     return kSteps;
 }

@@ -22,7 +22,6 @@ namespace {
 
 using SteadyTime = std::chrono::steady_clock::time_point;
 
-constexpr std::size_t kMaxAnswerBytes = 64 * 1024 * 1024;
 /// The server closes idle connections after a while; one that is about to is not used again.
 constexpr auto kReusableFor = std::chrono::seconds(10);
 
@@ -67,6 +66,11 @@ struct Client::State {
     Result<void> prepare();
     Result<ClientAnswer> ask(httplib::Request request);
     Failure explain(httplib::Error error, SteadyTime start) const;
+    /// For an answer of which so many bytes have come.
+    std::chrono::milliseconds patience_for(std::size_t bytes) const {
+        const std::size_t rate = options.least_bytes_per_second;
+        return options.answer_patience + std::chrono::milliseconds(rate == 0 ? 0 : bytes * 1000 / rate);
+    }
 
     ClientOptions options;
     net::Address address;
@@ -230,9 +234,14 @@ Result<ClientAnswer> Client::State::ask(httplib::Request request) {
     request.set_header("Accept", "application/json");
     ClientAnswer answer;
     bool is_too_large = false;
-    request.content_receiver = [&](const char* data, std::size_t size, std::uint64_t, std::uint64_t) {
-        is_too_large = answer.body.size() + size > kMaxAnswerBytes;
-        if (is_too_large || std::chrono::steady_clock::now() - start > options.answer_patience) return false;
+    bool is_unwanted = false;
+    request.content_receiver = [&](const char* data, std::size_t size, std::uint64_t, std::uint64_t total) {
+        is_too_large = answer.body.size() + size > options.longest_answer || total > options.longest_answer;
+        is_unwanted = options.is_wanted && !options.is_wanted();
+        const auto took = std::chrono::steady_clock::now() - start;
+        if (is_too_large || is_unwanted || took > patience_for(answer.body.size())) return false;
+        // All at once: what grows by doubling takes up to three times as much.
+        if (answer.body.empty()) answer.body.reserve(total);
         answer.body.append(data, size);
         return true;
     };
@@ -252,6 +261,8 @@ Result<ClientAnswer> Client::State::ask(httplib::Request request) {
     if (!is_answered) {
         client.stop();
         last_use.reset();
+        if (is_unwanted)
+            return Failure{Code::cancelled, address.text() + ": the answer is not wanted any more"};
         if (is_too_large)
             return Failure{Code::request_too_large, address.text() + ": the answer is too large"};
         return explain(error, start);

@@ -37,7 +37,14 @@ struct ClientOptions {
     /// Asked once, with the URL's host and port; nothing: straight to the server.
     std::function<Result<std::optional<Detour>>(const net::Address&)> detour;
     std::chrono::milliseconds connect_patience = std::chrono::seconds(5);
+    /// For the whole answer, and for each silence in it.
     std::chrono::milliseconds answer_patience = std::chrono::seconds(20);
+    /// Unless it is 0, the whole answer may take longer by as long as what has come may take at this rate.
+    std::size_t least_bytes_per_second = 0;
+    /// Of a body.
+    std::size_t longest_answer = 64U << 20;
+    /// Asked with each piece of a body, if it is set: false ends the call (Code::cancelled).
+    std::function<bool()> is_wanted;
 };
 
 struct ClientAnswer {
@@ -57,7 +64,7 @@ public:
     ~Client();
 
     /// Failures are transport ones: unreachable, timed_out, tls_failed, unknown_issuer,
-    /// wrong_server_identity, expired. At most 64 MiB of body (a CRL is the largest thing asked for).
+    /// wrong_server_identity, expired; request_too_large for a body that is too long.
     Result<ClientAnswer> get(const std::string& path, const std::string& if_none_match = {});
     Result<ClientAnswer> post_json(const std::string& path, const std::string& body);
 

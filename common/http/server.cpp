@@ -1,5 +1,6 @@
 #include "http/server.hpp"
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -40,14 +41,26 @@ std::string serialize(Response& response) {
     return text;
 }
 
+/// Whoever takes so much within the patience may take as long as the rest needs.
+constexpr std::size_t kProgressBytes = 128 * 1024;
+
 /// `rest` may be null.
 asio::awaitable<Result<void>> write_text(net::ByteStream& stream, std::string text,
                                          std::shared_ptr<const std::string> rest,
                                          std::chrono::milliseconds patience) {
-    const net::Deadline deadline(stream.executor(), patience, [&stream] { stream.cancel(); });
+    std::optional<net::Deadline> deadline;
+    const auto cancel = [&stream] { stream.cancel(); };
+    deadline.emplace(stream.executor(), patience, cancel);
     Result<void> written = co_await stream.write_all(as_bytes(text));
-    if (rest != nullptr && written) written = co_await stream.write_all(as_bytes(*rest));
-    if (deadline.has_passed()) co_return Failure{Code::timed_out, "the peer did not take the answer"};
+    net::Bytes left;
+    if (rest != nullptr) left = as_bytes(*rest);
+    while (written && !left.empty()) {
+        const std::size_t size = std::min(left.size(), kProgressBytes);
+        written = co_await stream.write_all(left.first(size));
+        left = left.subspan(size);
+        if (written && !deadline->has_passed()) deadline.emplace(stream.executor(), patience, cancel);
+    }
+    if (deadline->has_passed()) co_return Failure{Code::timed_out, "the peer did not take the answer"};
     co_return written;
 }
 

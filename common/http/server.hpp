@@ -62,7 +62,8 @@ private:
 };
 
 /// Writes the response with Content-Length, Date left out, Server "postern/<version>". When `patience` ends
-/// the stream is cancelled: Code::timed_out.
+/// the stream is cancelled: Code::timed_out. It begins anew with each 128 KiB that the peer has taken of a
+/// shared body.
 boost::asio::awaitable<Result<void>> write_response(
     net::ByteStream& stream, Response response,
     std::chrono::milliseconds patience = std::chrono::seconds(10));

@@ -1,5 +1,6 @@
 #include "pki/crl.hpp"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -85,18 +86,21 @@ Result<std::string> der_of(std::string_view pem) {
     return std::move(blocks->front().der);
 }
 
+enum class Kind { complete, delta };
+
 /// Only what changes nothing about the meaning of the entries may be critical. An issuing distribution point
 /// narrows a CRL's scope or makes it indirect, a delta indicator makes it a part of another: refused even if
-/// they are not critical.
-Result<void> check_extensions(const X509_CRL* crl) {
+/// they are not critical, but for the delta indicator where one is asked for.
+Result<void> check_extensions(const X509_CRL* crl, Kind kind) {
     for (int i = 0; i < X509_CRL_get_ext_count(crl); ++i) {
         X509_EXTENSION* extension = X509_CRL_get_ext(crl, i);
         const int nid = OBJ_obj2nid(X509_EXTENSION_get_object(extension));
-        if (nid == NID_issuing_distribution_point || nid == NID_delta_crl) {
+        if (nid == NID_issuing_distribution_point || (nid == NID_delta_crl && kind == Kind::complete)) {
             return refuse(Code::malformed_certificate,
                           "indirect, delta and partitioned ones are not supported");
         }
-        const bool is_known = nid == NID_crl_number || nid == NID_authority_key_identifier;
+        const bool is_known =
+            nid == NID_crl_number || nid == NID_authority_key_identifier || nid == NID_delta_crl;
         if (X509_EXTENSION_get_critical(extension) != 0 && !is_known) {
             return refuse(Code::malformed_certificate, "critical extension that is not known");
         }
@@ -104,10 +108,9 @@ Result<void> check_extensions(const X509_CRL* crl) {
     return {};
 }
 
-/// Absent and non-positive numbers are refused: versions could not be told apart.
-Result<std::uint64_t> read_number(const X509_CRL* crl) {
-    const Asn1IntegerPtr number(
-        static_cast<ASN1_INTEGER*>(X509_CRL_get_ext_d2i(crl, NID_crl_number, nullptr, nullptr)));
+/// cRLNumber or BaseCRLNumber. Absent and non-positive numbers are refused: versions could not be told apart.
+Result<std::uint64_t> read_number(const X509_CRL* crl, int nid) {
+    const Asn1IntegerPtr number(static_cast<ASN1_INTEGER*>(X509_CRL_get_ext_d2i(crl, nid, nullptr, nullptr)));
     std::uint64_t value = 0;
     if (!number || ASN1_INTEGER_get_uint64(&value, number.get()) != 1) {
         return openssl_failure(Code::malformed_certificate, "CRL: no number of at most 64 bits");
@@ -125,15 +128,18 @@ bool is_signed_by(const Parts& parts, EVP_PKEY* key) {
            ASN1_item_verify(ASN1_ITEM_rptr(ASN1_ANY), algorithm, signature, signed_bytes.get(), key) == 1;
 }
 
+bool may_sign_crls(const Certificate& issuer) {
+    return issuer.is_ca() && (X509_get_extension_flags(issuer.get()) & EXFLAG_KUSAGE) != 0 &&
+           (X509_get_key_usage(issuer.get()) & KU_CRL_SIGN) != 0;
+}
+
 Result<void> check_signature(const Parts& parts, const Certificate& issuer) {
     const X509_CRL* const crl = parts.without_entries.get();
     if (X509_NAME_cmp(X509_CRL_get_issuer(crl), X509_get_subject_name(issuer.get())) != 0) {
         return refuse(Code::unknown_issuer,
                       "issued by " + name_text(X509_CRL_get_issuer(crl)) + ", not by " + issuer.subject());
     }
-    const bool may_sign = issuer.is_ca() && (X509_get_extension_flags(issuer.get()) & EXFLAG_KUSAGE) != 0 &&
-                          (X509_get_key_usage(issuer.get()) & KU_CRL_SIGN) != 0;
-    if (!may_sign) return refuse(Code::wrong_purpose, issuer.subject() + " may not sign CRLs");
+    if (!may_sign_crls(issuer)) return refuse(Code::wrong_purpose, issuer.subject() + " may not sign CRLs");
     if (!is_strong_signature(X509_CRL_get_signature_nid(crl))) {
         return refuse(Code::malformed_certificate, "signed with a weak digest");
     }
@@ -142,6 +148,49 @@ Result<void> check_signature(const Parts& parts, const Certificate& issuer) {
     }
     return {};
 }
+
+/// What lists and deltas have in common.
+struct Verified {
+    std::uint64_t base = 0;
+    std::uint64_t number = 0;
+    SystemTime this_update{};
+    SystemTime next_update{};
+    RevokedSerials revoked;
+};
+
+Result<Verified> verify_der(std::string_view der, const Certificate& issuer, Kind kind) {
+    const Result<Parts> parts = parse(der);
+    if (!parts) return parts.error();
+    // First of all: nothing in an unsigned list is worth a look.
+    const Result<void> is_signed = check_signature(*parts, issuer);
+    if (!is_signed) return is_signed.error();
+    const X509_CRL* const raw = parts->without_entries.get();
+    const Result<void> is_understood = check_extensions(raw, kind);
+    if (!is_understood) return is_understood.error();
+    Verified verified;
+    const Result<std::uint64_t> number = read_number(raw, NID_crl_number);
+    if (!number) return number.error();
+    verified.number = *number;
+    if (kind == Kind::delta) {
+        const Result<std::uint64_t> base = read_number(raw, NID_delta_crl);
+        if (!base) return base.error();
+        verified.base = *base;
+    }
+    const std::optional<SystemTime> this_update = time_from_asn1(X509_CRL_get0_lastUpdate(raw));
+    const std::optional<SystemTime> next_update = time_from_asn1(X509_CRL_get0_nextUpdate(raw));
+    if (!this_update || !next_update) {
+        return refuse(Code::malformed_certificate, "without a time of its issue or of the next one");
+    }
+    verified.this_update = *this_update;
+    verified.next_update = *next_update;
+    Result<RevokedSerials> revoked = RevokedSerials::parse(parts->entries);
+    if (!revoked) return revoked.error();
+    verified.revoked = std::move(*revoked);
+    return verified;
+}
+
+/// How many entries are copied for each delta at the most, beside a sixteenth of the list.
+constexpr std::size_t kMostAdded = 4096;
 
 }  // namespace
 
@@ -169,38 +218,83 @@ Result<Crl> Crl::verify(std::string_view bytes, const Certificate& issuer) {
         der_of_pem = std::move(*der);
         bytes = der_of_pem;
     }
-    const Result<Parts> parts = parse(bytes);
-    if (!parts) return parts.error();
-    // First of all: nothing in an unsigned list is worth a look.
-    const Result<void> is_signed = check_signature(*parts, issuer);
-    if (!is_signed) return is_signed.error();
-    const X509_CRL* const raw = parts->without_entries.get();
-    const Result<void> is_understood = check_extensions(raw);
-    if (!is_understood) return is_understood.error();
-    const Result<std::uint64_t> number = read_number(raw);
-    if (!number) return number.error();
-    const std::optional<SystemTime> this_update = time_from_asn1(X509_CRL_get0_lastUpdate(raw));
-    const std::optional<SystemTime> next_update = time_from_asn1(X509_CRL_get0_nextUpdate(raw));
-    if (!this_update || !next_update) {
-        return refuse(Code::malformed_certificate, "without a time of its issue or of the next one");
-    }
-    Result<RevokedSerials> revoked = RevokedSerials::parse(parts->entries);
-    if (!revoked) return revoked.error();
+    Result<Verified> verified = verify_der(bytes, issuer, Kind::complete);
+    if (!verified) return verified.error();
     Crl crl;
-    crl.number_ = *number;
-    crl.this_update_ = *this_update;
-    crl.next_update_ = *next_update;
-    crl.revoked_ = std::move(*revoked);
+    crl.number_ = verified->number;
+    crl.this_update_ = verified->this_update;
+    crl.next_update_ = verified->next_update;
+    crl.revoked_ = std::make_shared<const RevokedSerials>(std::move(verified->revoked));
+    crl.added_ = std::make_shared<const RevokedSerials>();
     return crl;
 }
 
+std::optional<RevocationReason> Crl::find(std::string_view serial) const {
+    const auto found = revoked_->find(serial);
+    return found ? found : added_->find(serial);
+}
+
+Result<Crl> Crl::with(const CrlDelta& delta) const {
+    if (delta.base() > number_ || delta.number() <= number_) {
+        return refuse(Code::crl_stale, "a delta from number " + std::to_string(delta.base()) + " to " +
+                                           std::to_string(delta.number()) + " does not go with number " +
+                                           std::to_string(number_));
+    }
+    Crl changed = *this;
+    changed.number_ = delta.number_;
+    changed.this_update_ = delta.this_update_;
+    changed.next_update_ = delta.next_update_;
+    if (delta.size() > 0) {
+        changed.added_ =
+            std::make_shared<const RevokedSerials>(RevokedSerials::merged(*added_, delta.revoked_));
+    }
+    if (changed.added_->size() > std::max(kMostAdded, revoked_->size() / 16)) {
+        changed.revoked_ =
+            std::make_shared<const RevokedSerials>(RevokedSerials::merged(*revoked_, *changed.added_));
+        changed.added_ = std::make_shared<const RevokedSerials>();
+    }
+    return changed;
+}
+
 Crl Crl::also_revoking(const Crl& other) const {
-    Crl both;
-    both.number_ = number_;
-    both.this_update_ = this_update_;
-    both.next_update_ = next_update_;
-    both.revoked_ = RevokedSerials::merged(revoked_, other.revoked_);
+    Crl both = *this;
+    if (other.revoked_ != revoked_) {
+        both.revoked_ =
+            std::make_shared<const RevokedSerials>(RevokedSerials::merged(*revoked_, *other.revoked_));
+    }
+    both.added_ = std::make_shared<const RevokedSerials>(RevokedSerials::merged(*added_, *other.added_));
     return both;
+}
+
+Result<CrlDelta> CrlDelta::verify(std::string_view der, const Certificate& issuer) {
+    const ErrorQueueScope errors;
+    Result<Verified> verified = verify_der(der, issuer, Kind::delta);
+    if (!verified) return verified.error();
+    CrlDelta delta;
+    delta.base_ = verified->base;
+    delta.number_ = verified->number;
+    delta.this_update_ = verified->this_update;
+    delta.next_update_ = verified->next_update;
+    delta.revoked_ = std::move(verified->revoked);
+    return delta;
+}
+
+bool signs_crls_as(const Certificate& candidate, const Certificate& signer) {
+    const ErrorQueueScope errors;
+    return may_sign_crls(candidate) &&
+           X509_NAME_cmp(X509_get_subject_name(candidate.get()), X509_get_subject_name(signer.get())) == 0 &&
+           EVP_PKEY_eq(X509_get0_pubkey(candidate.get()), X509_get0_pubkey(signer.get())) == 1;
+}
+
+Result<std::vector<std::string_view>> split_deltas(std::string_view bytes) {
+    std::vector<std::string_view> deltas;
+    DerReader reader(bytes);
+    while (!reader.is_at_end()) {
+        const auto delta = reader.next(der::kSequence);
+        if (!delta) return refuse(Code::malformed_certificate, "deltas that are not whole");
+        deltas.push_back(delta->whole);
+    }
+    return deltas;
 }
 
 }  // namespace postern::pki

@@ -1,6 +1,8 @@
 #include "pki/crl_builder.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
 #include <utility>
 
 #include "base/hex.hpp"
@@ -31,10 +33,13 @@ std::string encoded(const T* object) {
     return der;
 }
 
-bool add_number(X509_CRL* crl, std::uint64_t number) {
+enum class Critical : int { no, yes };
+
+/// An extension that is a number: cRLNumber, BaseCRLNumber.
+bool add_number(X509_CRL* crl, int nid, std::uint64_t number, Critical critical) {
     const Asn1IntegerPtr value(ASN1_INTEGER_new());
     return value && ASN1_INTEGER_set_uint64(value.get(), number) == 1 &&
-           X509_CRL_add1_ext_i2d(crl, NID_crl_number, value.get(), 0, 0) == 1;
+           X509_CRL_add1_ext_i2d(crl, nid, value.get(), static_cast<int>(critical), 0) == 1;
 }
 
 bool add_authority_key_identifier(X509_CRL* crl, const Certificate& issuer) {
@@ -56,8 +61,12 @@ Result<std::string> build_empty(const PrivateKey& key, const Certificate& issuer
         X509_CRL_set_issuer_name(crl.get(), X509_get_subject_name(issuer.get())) != 1 ||
         X509_CRL_set1_lastUpdate(crl.get(), last.get()) != 1 ||
         X509_CRL_set1_nextUpdate(crl.get(), next.get()) != 1 ||
-        !add_authority_key_identifier(crl.get(), issuer) || !add_number(crl.get(), profile.number)) {
+        !add_authority_key_identifier(crl.get(), issuer) ||
+        !add_number(crl.get(), NID_crl_number, profile.number, Critical::no)) {
         return cannot("make");
+    }
+    if (profile.base && !add_number(crl.get(), NID_delta_crl, *profile.base, Critical::yes)) {
+        return cannot("make a delta of");
     }
     if (X509_CRL_sign(crl.get(), key.get(), signing_digest(key.get())) <= 0) return cannot("sign");
     std::string der = encoded<i2d_X509_CRL>(crl.get());
@@ -75,45 +84,52 @@ std::string encoded_reason(RevocationReason reason) {
     return der_encoded(der::kSequence, der_encoded(der::kSequence, extension));
 }
 
-struct EncodedEntry {
-    /// The magnitude without leading zeros.
-    std::string serial;
-    std::string der;
+/// A serial as it is sorted: big end first, zeros in front. And whose it is.
+struct SortedSerial {
+    std::array<unsigned char, 20> bytes{};
+    std::uint32_t index = 0;
 };
 
-/// The content of revokedCertificates.
+Result<std::vector<SortedSerial>> sorted_serials(const std::vector<RevokedSerial>& revoked) {
+    std::vector<SortedSerial> sorted(revoked.size());
+    for (std::size_t i = 0; i < revoked.size(); ++i) {
+        const Result<std::vector<unsigned char>> bytes = from_hex(revoked[i].serial);
+        SortedSerial& one = sorted[i];
+        if (!bytes || bytes->empty() || bytes->size() > one.bytes.size()) {
+            return serial_from_text(revoked[i].serial).error();
+        }
+        std::ranges::copy(*bytes, one.bytes.end() - static_cast<std::ptrdiff_t>(bytes->size()));
+        one.index = static_cast<std::uint32_t>(i);
+    }
+    std::ranges::sort(sorted, {}, &SortedSerial::bytes);
+    return sorted;
+}
+
+/// The content of revokedCertificates. Nothing is held for each entry but its serial: there may be millions.
 Result<std::string> encode_entries(const std::vector<RevokedSerial>& revoked) {
-    std::vector<EncodedEntry> entries;
-    entries.reserve(revoked.size());
+    constexpr std::size_t kUsualEntryBytes = 49;
+    const Result<std::vector<SortedSerial>> sorted = sorted_serials(revoked);
+    if (!sorted) return sorted.error();
+    std::string all;
+    all.reserve(revoked.size() * kUsualEntryBytes);
     SystemTime time_encoded;
     std::string time;
-    std::size_t size = 0;
-    for (const RevokedSerial& one : revoked) {
-        if (time.empty() || one.revoked_at != time_encoded) {
-            const Asn1TimePtr moment = time_to_asn1(one.revoked_at);
+    for (const SortedSerial& one : *sorted) {
+        const RevokedSerial& entry = revoked[one.index];
+        if (time.empty() || entry.revoked_at != time_encoded) {
+            const Asn1TimePtr moment = time_to_asn1(entry.revoked_at);
             time = moment ? encoded<i2d_ASN1_TIME>(moment.get()) : std::string();
-            time_encoded = one.revoked_at;
+            time_encoded = entry.revoked_at;
             if (time.empty()) return cannot("date an entry of");
         }
-        const Result<std::vector<unsigned char>> bytes = from_hex(one.serial);
-        if (!bytes || bytes->empty() || bytes->size() > 20) return serial_from_text(one.serial).error();
-        const auto first =
-            std::find_if(bytes->begin(), bytes->end() - 1, [](unsigned char byte) { return byte != 0; });
-        EncodedEntry entry{std::string(first, bytes->end()), {}};
+        const auto* const first = std::find_if(one.bytes.begin(), one.bytes.end() - 1,
+                                               [](unsigned char byte) { return byte != 0; });
         // An INTEGER whose highest bit is set is negative: a zero in front of it.
-        const std::string integer = (*first & 0x80) != 0 ? '\0' + entry.serial : entry.serial;
-        entry.der = der_encoded(der::kSequence,
-                                der_encoded(der::kInteger, integer) + time + encoded_reason(one.reason));
-        size += entry.der.size();
-        entries.push_back(std::move(entry));
+        std::string integer((*first & 0x80) != 0 ? 1 : 0, '\0');
+        integer.append(first, one.bytes.end());
+        all += der_encoded(der::kSequence,
+                           der_encoded(der::kInteger, integer) + time + encoded_reason(entry.reason));
     }
-    std::ranges::sort(entries, [](const EncodedEntry& a, const EncodedEntry& b) {
-        return a.serial.size() != b.serial.size() ? a.serial.size() < b.serial.size() : a.serial < b.serial;
-    });
-    std::string all;
-    all.reserve(size);
-    for (const EncodedEntry& entry : entries)
-        all += entry.der;
     return all;
 }
 
@@ -136,6 +152,9 @@ Result<std::string> build_crl(const PrivateKey& key, const Certificate& issuer, 
                               const std::vector<RevokedSerial>& revoked) {
     if (profile.next_update <= profile.this_update) {
         return Failure{Code::malformed_request, "a CRL must end after it begins"};
+    }
+    if (profile.base && *profile.base >= profile.number) {
+        return Failure{Code::malformed_request, "a delta must come after its base"};
     }
     const ErrorQueueScope errors;
     Result<std::string> empty = build_empty(key, issuer, profile);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,8 @@ struct CrlProfile {
     std::uint64_t number = 0;
     SystemTime this_update;
     SystemTime next_update;
+    /// Makes it a delta (section 5.2.4): its entries are what came since the list of this number.
+    std::optional<std::uint64_t> base{};
 };
 
 /// A version 2 CRL in DER, its entries in the order of their serials. 100,000 of them take about a tenth of a

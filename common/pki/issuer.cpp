@@ -171,7 +171,12 @@ Result<Certificate> Issuer::issue_server(const PublicKey& subject, const ServerP
 
 Result<std::string> Issuer::issue_crl(std::uint64_t number, SystemTime this_update, SystemTime next_update,
                                       const std::vector<RevokedSerial>& revoked) const {
-    return build_crl(key_, chain_.front(), CrlProfile{number, this_update, next_update}, revoked);
+    return issue_crl(CrlProfile{number, this_update, next_update}, revoked);
+}
+
+Result<std::string> Issuer::issue_crl(const CrlProfile& profile,
+                                      const std::vector<RevokedSerial>& revoked) const {
+    return build_crl(key_, chain_.front(), profile, revoked);
 }
 
 }  // namespace postern::pki

@@ -81,6 +81,7 @@ public:
     /// build_crl() with this authority's key and name.
     Result<std::string> issue_crl(std::uint64_t number, SystemTime this_update, SystemTime next_update,
                                   const std::vector<RevokedSerial>& revoked) const;
+    Result<std::string> issue_crl(const CrlProfile& profile, const std::vector<RevokedSerial>& revoked) const;
 
     const std::vector<Certificate>& chain() const noexcept { return chain_; }
     const PrivateKey& key() const noexcept { return key_; }

@@ -45,6 +45,12 @@ bool try_crl(std::string_view bytes) {
     if (crl) {
         crl->find("01");
     }
+    for (const std::string_view part : split_deltas(bytes).value_or(std::vector<std::string_view>())) {
+        const Result<CrlDelta> delta = CrlDelta::verify(part, authority().certificate);
+        if (ERR_peek_error() != 0) std::abort();
+        if (delta && crl) [[maybe_unused]]
+            const auto both = crl->with(*delta);
+    }
     return crl.has_value();
 }
 

@@ -61,10 +61,11 @@ void revoke_many(const Stack& stack) {
                               "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {1}) "
                               "INSERT INTO certificates (serial, user_name, session_id, not_before, "
                               "not_after, issued_at, revoked_at, "
-                              "revocation_reason) "
+                              "revocation_reason, revocation_number) "
                               "SELECT '7f' || lower(hex(randomblob(15))), 'bob', 'many-' || (i / 10 + 1), 1, "
                               "9000000000000000, 1, "
-                              "1700000000000000 + i, 5 FROM n;"
+                              "1700000000000000 + i, 5, "
+                              "(SELECT value + 1 FROM counters WHERE name = 'revocations') FROM n;"
                               "UPDATE counters SET value = value + 1 WHERE name = 'revocations';"
                               "COMMIT;",
                               kRevoked / 10, kRevoked - 1));
@@ -126,7 +127,7 @@ TEST_F(Scale, ARevocationAmongAHundredThousandEndsALivePsqlWithinTwoSeconds) {
                "0";
     }));
     const auto began = steady_clock::now();
-    stack_.ca_command({"cert", "revoke", "--user", "alice", "--reason", "key_compromise"});
+    stack_.ca_command({"cert", "revoke", "--user", "alice", "--reason", "key_compromise", "--no-wait"});
     ASSERT_TRUE(sleeper.wait(10s * kTimesSlower));
     const auto took = steady_clock::now() - began;
     RecordProperty("milliseconds", static_cast<int>(took / 1ms));
@@ -147,7 +148,8 @@ TEST_F(Scale, AListThatStaysTheSameIsNotFetchedAgain) {
     const int taken = lists_taken();
     bump(stack_);
     EXPECT_TRUE(eventually([&] { return lists_taken() > taken; }));
-    EXPECT_GT(bytes_read(stack_.gateway().pid()) - before, kListBytes);
+    // And what changes costs what it adds, here nothing.
+    EXPECT_LT(bytes_read(stack_.gateway().pid()) - before, 16 * 4096U);
 }
 
 TEST_F(Scale, NobodyWaitsLongWhileANewListComesEverySecond) {

@@ -1,6 +1,8 @@
 #include <filesystem>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <soci/soci.h>
 
 #include "ca-service/authority.hpp"
 #include "ca-service/crl_publisher.hpp"
@@ -30,6 +32,8 @@ protected:
         return Authority::load(directory_.path()).value();
     }
     void SetUp() override {
+        // Nothing here outlives a power cut.
+        database_.session() << "PRAGMA synchronous=OFF";
         ASSERT_TRUE(store::add_user(database_, store::User{.name = "alice", .password_hash = "x"}));
     }
     std::string issue(const std::string& session) {
@@ -174,6 +178,156 @@ TEST_F(CrlPublishing, ForgetsNoRevocationWhenTheClockJumpsForwardAndBack) {
     EXPECT_TRUE(verified(*publish()).find(serial));
     clock_.advance(-hours(11));
     EXPECT_TRUE(verified(*publish()).find(serial));
+}
+
+class CrlChanges : public CrlPublishing {
+protected:
+    const pki::Certificate& issuer() const { return authority_.users().chain().front(); }
+    void update() { ASSERT_TRUE(publisher_.update(database_, hours(1))); }
+    /// What a gateway makes of the changes.
+    pki::Crl led_on(pki::Crl list, const CrlPublisher& publisher) const {
+        const std::string changes = publisher.changes_since(list.number()).value();
+        for (const std::string_view part : pki::split_deltas(changes).value()) {
+            list = list.with(pki::CrlDelta::verify(part, issuer()).value()).value();
+        }
+        return list;
+    }
+    pki::Crl led_on(pki::Crl list) const { return led_on(std::move(list), publisher_); }
+    std::size_t changed_since(std::uint64_t number) const {
+        return pki::split_deltas(publisher_.changes_since(number).value()).value().size();
+    }
+};
+
+TEST_F(CrlChanges, LeadFromEachListToTheNewest) {
+    const std::string before = issue("01");
+    const std::string first = issue("02");
+    const std::string second = issue("03");
+    const std::string good = issue("04");
+    revoke("01");
+    const pki::Crl list = verified(*publish());
+    EXPECT_EQ(publisher_.changes_since(list.number()).value(), "");
+    revoke("02");
+    update();
+    const pki::Crl between = led_on(list);
+    revoke("03");
+    update();
+    EXPECT_EQ(changed_since(list.number()), 2U);
+    EXPECT_EQ(changed_since(between.number()), 1U);
+    for (const pki::Crl& newest : {led_on(list), led_on(between), verified(*publish())}) {
+        EXPECT_EQ(newest.number(), publisher_.newest());
+        EXPECT_TRUE(newest.find(before));
+        EXPECT_TRUE(newest.find(first));
+        EXPECT_EQ(newest.find(second), pki::RevocationReason::key_compromise);
+        EXPECT_FALSE(newest.find(good));
+    }
+}
+
+/// The promise of the whole: what a revocation costs a gateway.
+TEST_F(CrlChanges, HoldWhatCameAndNothingElse) {
+    for (int i = 10; i < 60; ++i) {
+        issue(std::to_string(i));
+        revoke(std::to_string(i));
+    }
+    const pki::Crl list = verified(*publish());
+    issue("60");
+    revoke("60");
+    update();
+    const std::string changes = publisher_.changes_since(list.number()).value();
+    EXPECT_EQ(pki::CrlDelta::verify(changes, issuer()).value().size(), 1U);
+    EXPECT_LT(changes.size(), 600U);
+}
+
+TEST_F(CrlChanges, RenewTheTimeOfAListToWhichNothingIsAdded) {
+    const pki::Crl list = verified(*publish());
+    clock_.advance(minutes(31));
+    update();
+    const pki::Crl renewed = led_on(list);
+    EXPECT_EQ(renewed.next_update(), clock_.now() + hours(1));
+    EXPECT_EQ(renewed.size(), 0U);
+}
+
+TEST_F(CrlChanges, GoOnAcrossARestart) {
+    issue("01");
+    const std::string serial = issue("02");
+    revoke("01");
+    const pki::Crl list = verified(*publish());
+    revoke("02");
+    CrlPublisher restarted(authority_.users(), clock_, clock_);
+    ASSERT_TRUE(restarted.update(database_, hours(1)));
+    const pki::Crl newest = led_on(list, restarted);
+    EXPECT_TRUE(newest.find(serial));
+    EXPECT_EQ(newest.size(), 2U);
+}
+
+TEST_F(CrlChanges, AreNotKnownSinceAListThatNobodySigned) {
+    EXPECT_FALSE(publisher_.changes_since(0));
+    const std::uint64_t number = publish()->number;
+    for (const std::uint64_t other : {std::uint64_t{0}, number - 1, number + 1}) {
+        const auto changes = publisher_.changes_since(other);
+        ASSERT_FALSE(changes) << other;
+        EXPECT_EQ(changes.error().code, Code::not_found);
+    }
+}
+
+TEST_F(CrlChanges, OfAStoreThatWasPutBackAreNotThoseOfTheListsThatItHasForgotten) {
+    const std::string forgotten = issue("01");
+    publish();
+    std::filesystem::copy_file(directory_.path() / "state.db", directory_.path() / "backup.db");
+    std::filesystem::copy_file(directory_.path() / "state.db-wal", directory_.path() / "backup.db-wal");
+    revoke("01");
+    const pki::Crl list = verified(*publish());
+    clock_.advance(minutes(1));
+    store::Database backup = store::Database::open(directory_.path() / "backup.db").value();
+    CrlPublisher restored(authority_.users(), clock_, clock_);
+    const auto complete = restored.current(backup, hours(1)).value();
+    EXPECT_FALSE(restored.changes_since(list.number()));
+    EXPECT_GT(complete->number, list.number());
+}
+
+/// Its revocations have no number: those since its last list cannot be told from those before.
+TEST_F(CrlChanges, DoNotLeadOnFromAListOfAnOlderProgram) {
+    issue("01");
+    const pki::Crl list = verified(*publish());
+    revoke("01");
+    database_.session() << "UPDATE certificates SET revocation_number = 0";
+    database_.session() << "UPDATE counters SET value = -1 WHERE name = 'crl_revocations'";
+    CrlPublisher upgraded(authority_.users(), clock_, clock_);
+    ASSERT_TRUE(upgraded.update(database_, hours(1)));
+    EXPECT_FALSE(upgraded.changes_since(list.number()));
+    EXPECT_EQ(verified(*upgraded.latest()).size(), 1U);
+}
+
+TEST_F(CrlChanges, AreForgottenWhereTheyTakeTooMuch) {
+    const pki::Crl list = verified(*publish());
+    issue("01");
+    revoke("01");
+    update();
+    const std::uint64_t after_first = publisher_.newest();
+    std::size_t bytes = 0;
+    for (int i = 0; bytes <= CrlPublisher::kMostFeedBytes; ++i) {
+        const std::uint64_t before = publisher_.newest();
+        const std::string session = std::to_string(100 + i);
+        const SystemTime now = clock_.now();
+        auto transaction = store::Transaction::write(database_).value();
+        ASSERT_TRUE(store::add_session(
+            database_, {.id = session, .user = "alice", .created_at = now, .expires_at = now + hours(12)}));
+        for (int k = 0; k < 4000; ++k) {
+            ASSERT_TRUE(store::add_certificate(database_, {.serial = fmt::format("7e{:03}{:04x}", i, k),
+                                                           .user = "alice",
+                                                           .session_id = session,
+                                                           .not_after = now + hours(1),
+                                                           .issued_at = now}));
+        }
+        ASSERT_TRUE(transaction.commit());
+        revoke(session);
+        update();
+        bytes += publisher_.changes_since(before).value().size();
+    }
+    EXPECT_FALSE(publisher_.changes_since(list.number()));
+    EXPECT_FALSE(publisher_.changes_since(after_first));
+    EXPECT_TRUE(publisher_.is_complete_due()) << "a long list is made apart";
+    EXPECT_EQ(publish()->number, publisher_.newest());
+    EXPECT_FALSE(publisher_.is_complete_due());
 }
 
 TEST(Authority, KeepsItsKeysToItself) {

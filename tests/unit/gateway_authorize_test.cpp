@@ -371,7 +371,7 @@ TEST_F(CurrentCrlTest, KeepsTheListAtHandAgainstOneThatIsOver) {
     ASSERT_TRUE(current.offer(der(5), authority_->bundle, at(kNow)));
     const auto over = current.offer(der(6, kNow - 2h, kNow - 1h), authority_->bundle, at(kNow));
     ASSERT_FALSE(over);
-    EXPECT_EQ(over.error().code, Code::crl_stale);
+    EXPECT_EQ(over.error().code, Code::expired);
     EXPECT_FALSE(current.offer(der(6, kNow - 2h, kNow), authority_->bundle, at(kNow)));
     EXPECT_EQ(current.get()->crl.number(), 5U);
     EXPECT_TRUE(current.offer(der(6, kNow - 2h, kNow + 1s), authority_->bundle, at(kNow)));
@@ -429,6 +429,37 @@ TEST_F(CurrentCrlTest, TakesANewerOneAndNeverAnOlder) {
     // Of the same number, only one that lasts longer.
     EXPECT_FALSE(current.offer(der(7, kNow + 30min), authority_->bundle, at(kNow)));
     EXPECT_TRUE(current.offer(der(7, kNow + 2h), authority_->bundle, at(kNow)));
+}
+
+TEST_F(CurrentCrlTest, IsLedOnByChangesAllOfThemOrNone) {
+    const auto change = [](std::uint64_t base, std::uint64_t number, const std::string& serial,
+                           SystemTime from = kNow) {
+        return authority_->issuer
+            .issue_crl({number, from, from + 2h, base},
+                       {{serial, kNow, pki::RevocationReason::key_compromise}})
+            .value();
+    };
+    CurrentCrl current;
+    EXPECT_FALSE(current.offer_changes(change(5, 6, "7f01"), at(kNow))) << "there is nothing that it changes";
+    ASSERT_TRUE(current.offer(der(5), authority_->bundle, at(kNow)));
+    // The first one is of a clock that was ahead, which the second has set right.
+    const std::string both = change(5, 6, "7f01", kNow + 240h) + change(6, 7, "7f02");
+    const auto taken = current.offer_changes(both, at(kNow));
+    ASSERT_TRUE(taken);
+    EXPECT_EQ((*taken)->crl.number(), 7U);
+    EXPECT_TRUE((*taken)->crl.find("7f01"));
+    EXPECT_TRUE((*taken)->crl.find("7f02"));
+    EXPECT_EQ((*taken)->trusted_until, at(kNow).even + 2h);
+    const test::Authority other = test::make_authority("Users", kNow);
+    const std::string stranger = other.issuer.issue_crl({8, kNow, kNow + 2h, 7}, {}).value();
+    for (const std::string& refused :
+         {change(7, 8, "7f03", kNow + 240h), change(7, 8, "7f03", kNow - 3h), change(8, 9, "7f03"), stranger,
+          change(7, 8, "7f03") + stranger, change(7, 8, "7f03") + "x", std::string("<html>")}) {
+        EXPECT_FALSE(current.offer_changes(refused, at(kNow)));
+        EXPECT_EQ(current.get()->crl.number(), 7U);
+        EXPECT_FALSE(current.get()->crl.find("7f03"));
+    }
+    EXPECT_TRUE(current.offer_changes(change(7, 8, "7f03"), at(kNow)));
 }
 
 TEST_F(CurrentCrlTest, RefusesWhatItsAuthorityDidNotSign) {

@@ -65,15 +65,15 @@ void GatewayFixture::start_ca() {
     const auto tls = net::TlsContext::server(server_credentials("ca/ca1"), user_ca_->bundle,
                                              net::ClientCertificate::optional_and_maybe_expired);
     const http::HttpsService::Handler handler =
-        [this](http::Request, http::ClientInfo) -> boost::asio::awaitable<http::Response> {
-        return answer_ca(this);
+        [this](http::Request request, http::ClientInfo) -> boost::asio::awaitable<http::Response> {
+        return answer_ca(this, std::string(request.target()));
     };
     ca_loops_->start();
     ca_ = std::make_unique<http::HttpsService>(*ca_loops_, std::move(*listener), tls.value(),
                                                http::HttpsLimits{}, handler, nullptr);
 }
 
-boost::asio::awaitable<http::Response> GatewayFixture::answer_ca(GatewayFixture* test) {
+boost::asio::awaitable<http::Response> GatewayFixture::answer_ca(GatewayFixture* test, std::string target) {
     ++test->crl_questions_;
     if (test->is_ca_holding_) {
         ++test->held_;
@@ -84,18 +84,43 @@ boost::asio::awaitable<http::Response> GatewayFixture::answer_ca(GatewayFixture*
         }
         --test->held_;
     }
+    const std::string changes = "/v1/crl/changes?after=";
+    if (target.starts_with(changes)) {
+        co_return test->crl_changes(std::stoull(target.substr(changes.size())));
+    }
+    co_return test->complete_crl();
+}
+
+http::Response GatewayFixture::complete_crl() {
+    ++complete_questions_;
     http::Response response;
     response.result(200);
     response.set("Content-Type", "application/pkix-crl");
-    {
-        const std::lock_guard lock(test->crl_mutex_);
-        response.set("ETag", fmt::format("\"{}\"", test->crl_number_));
-        const SystemTime made_at = real_now() + std::chrono::seconds(test->ca_ahead_) - 1min;
-        const SystemTime ends_at = made_at + std::chrono::seconds(test->crl_seconds_);
-        response.body() =
-            test->user_ca_->issuer.issue_crl(test->crl_number_, made_at, ends_at, test->revoked_).value();
+    const std::lock_guard lock(crl_mutex_);
+    const SystemTime made_at = real_now() + std::chrono::seconds(ca_ahead_) - 1min;
+    const SystemTime ends_at = made_at + std::chrono::seconds(crl_seconds_);
+    response.set("ETag", fmt::format("\"{}\"", crl_number_));
+    response.body() = user_ca_->issuer.issue_crl(crl_number_, made_at, ends_at, revoked_).value();
+    return response;
+}
+
+/// Each revocation has made one list, the first of which was number 1.
+http::Response GatewayFixture::crl_changes(std::uint64_t after) {
+    http::Response response;
+    const std::lock_guard lock(crl_mutex_);
+    if (!has_changes_ || after == 0 || after > crl_number_) {
+        response.result(404);
+        return response;
     }
-    co_return response;
+    response.result(after == crl_number_ ? 204 : 200);
+    if (after < crl_number_) {
+        const SystemTime made_at = real_now() + std::chrono::seconds(ca_ahead_) - 1min;
+        const SystemTime ends_at = made_at + std::chrono::seconds(crl_seconds_);
+        const std::vector<pki::RevokedSerial> since(revoked_.begin() + static_cast<std::ptrdiff_t>(after - 1),
+                                                    revoked_.end());
+        response.body() = user_ca_->issuer.issue_crl({crl_number_, made_at, ends_at, after}, since).value();
+    }
+    return response;
 }
 
 void GatewayFixture::revoke(const pki::Certificate& certificate, pki::RevocationReason reason) {
@@ -133,7 +158,7 @@ void GatewayFixture::write_config(const std::string& tables, const std::string& 
         << "[tls]\ncertificate = \"gateway.pem\"\nkey = \"gateway.key\"\nuser_ca = \"user-ca.pem\"\n"
         << fmt::format("[ca]\nurl = \"https://localhost:{}\"\nserver_ca = \"server-ca.pem\"\n", ca_->port())
         << "trust_domain = \"test.internal\"\ncrl_refresh = \"100ms\"\n"
-        << "[limits]\n"
+        << more_ca_ << "[limits]\n"
         << all << "[audit]\nfile = \"audit.jsonl\"\nkey = \"audit.key\"\n"
         << tables;
 }

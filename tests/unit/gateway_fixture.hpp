@@ -74,14 +74,21 @@ protected:
     /// The CA's clock: the real one, so many seconds ahead; and how long its CRLs last.
     std::atomic<std::int64_t> ca_ahead_ = 0;
     std::atomic<std::int64_t> crl_seconds_ = 24 * 3600;
-    /// How often the gateway has asked the CA for its CRL.
+    /// How often the gateway has asked the CA for its CRL, and how often for the whole of it.
     std::atomic<int> crl_questions_ = 0;
+    std::atomic<int> complete_questions_ = 0;
+    /// Whether the CA knows what changed from one CRL to the next; without it there are whole ones alone.
+    std::atomic<bool> has_changes_ = true;
     /// Lines for [gateway], to be set before start().
     std::string more_gateway_;
+    /// The same for [ca].
+    std::string more_ca_;
 
 private:
     void start_ca();
-    static boost::asio::awaitable<http::Response> answer_ca(GatewayFixture* test);
+    static boost::asio::awaitable<http::Response> answer_ca(GatewayFixture* test, std::string target);
+    http::Response complete_crl();
+    http::Response crl_changes(std::uint64_t after);
     std::vector<nlohmann::json> all_records() const;
 
     std::mutex crl_mutex_;

@@ -89,6 +89,48 @@ TEST_F(GatewayTrust, AReloadLeavesATunnelToItsSessionsNewerCertificate) {
     EXPECT_EQ(alice.read(10), "still here");
 }
 
+/// What a revocation costs is what it adds: the whole list is fetched once.
+TEST_F(GatewayTrust, ARevocationArrivesAsAChange) {
+    start(service("echo", echo_port()) + rule("echo"));
+    const auto alice = mint("alice");
+    const int before = complete_questions_;
+    Visitor inside(port(), client(alice));
+    ASSERT_EQ(inside.ask("CONNECT echo:7").status, 200U);
+    revoke(mint("bob").certificate, pki::RevocationReason::superseded);
+    revoke(alice.certificate, pki::RevocationReason::key_compromise);
+    EXPECT_TRUE(inside.is_closed());
+    EXPECT_EQ(Visitor(port(), client(alice)).ask("CONNECT echo:7").json()["code"], "revoked");
+    EXPECT_EQ(complete_questions_, before);
+}
+
+TEST_F(GatewayTrust, ARevocationArrivesFromACaThatKnowsNoChanges) {
+    has_changes_ = false;
+    start(service("echo", echo_port()) + rule("echo"));
+    const auto alice = mint("alice");
+    Visitor inside(port(), client(alice));
+    ASSERT_EQ(inside.ask("CONNECT echo:7").status, 200U);
+    revoke(alice.certificate, pki::RevocationReason::key_compromise);
+    EXPECT_TRUE(inside.is_closed());
+}
+
+TEST_F(GatewayTrust, AListAndItsChangesOutliveARestartWithoutTheCa) {
+    more_ca_ = "crl_file = \"user.crl\"\n";
+    start(service("echo", echo_port()) + rule("echo"));
+    const auto alice = mint("alice");
+    revoke(alice.certificate, pki::RevocationReason::key_compromise);
+    const auto is_revoked = [&] {
+        const Visitor::Answer answer = Visitor(port(), client(alice)).ask("CONNECT echo:7");
+        return answer.status == 403 && answer.json().value("code", "") == "revoked";
+    };
+    ASSERT_TRUE(eventually(is_revoked));
+    ASSERT_TRUE(eventually([&] { return std::filesystem::exists(folder_ / "user.crl.changes"); }));
+    server_.reset();
+    is_ca_holding_ = true;
+    server_ = Server::start(folder_ / "gateway.toml", [] { return real_now(); }).value();
+    EXPECT_TRUE(is_revoked());
+    EXPECT_EQ(Visitor(port(), client("bob")).ask("CONNECT echo:7").status, 200U);
+}
+
 /// The CA's clock is wrong for a while: the list at hand stays, nobody is turned away, and a list of the
 /// right time is taken again.
 TEST_F(GatewayTrust, AListOfAnotherTimeReplacesNoGoodOne) {

@@ -79,6 +79,12 @@ boost::asio::awaitable<void> note(Rejections* rejections, RejectedConnection rej
 boost::asio::awaitable<Response> answer(Request request, ClientInfo client) {
     if (request.target() == "/throw") throw std::runtime_error("a bug");
     if (request.target() == "/large") co_return json_response(200, std::string(3'000'000, 'x'));
+    if (request.target() == "/long") {
+        static const auto body = std::make_shared<const std::string>(16U << 20, 'x');
+        Response response = json_response(200, {});
+        response.shared_body = body;
+        co_return response;
+    }
     if (request.target() == "/refused") {
         Problem problem;
         problem.code = Code::user_disabled;
@@ -252,6 +258,33 @@ TEST(HttpsClient, RefusesAServerOfAnotherAuthority) {
     ClientOptions options = fixture.options();
     options.server_ca = test::make_authority("Test Server CA", test::test_now()).bundle;
     EXPECT_EQ(refusal_by_client(options), Code::unknown_issuer);
+}
+
+/// Both sides: the whole takes several times the patience of either.
+TEST(HttpsClient, GetsALongAnswerOverASlowLineAsLongAsItComes) {
+    HttpsLimits limits;
+    limits.answer_patience = 1s;
+    Fixture fixture(limits);
+    ClientOptions options = fixture.options();
+    options.answer_patience = 2s;
+    options.least_bytes_per_second = 64 << 10;
+    // What has come is taken slowly.
+    options.is_wanted = [] {
+        std::this_thread::sleep_for(1ms);
+        return true;
+    };
+    const auto began = std::chrono::steady_clock::now();
+    const auto got = Client::make(options).value().get("/long");
+    ASSERT_TRUE(got) << got.error().detail;
+    EXPECT_EQ(got->body.size(), 16U << 20);
+    EXPECT_GT(std::chrono::steady_clock::now() - began, 2s) << "else this shows nothing";
+    options.least_bytes_per_second = 0;
+    EXPECT_EQ(Client::make(options).value().get("/long").error().code, Code::timed_out);
+    options.longest_answer = (16U << 20) - 1;
+    EXPECT_EQ(Client::make(options).value().get("/long").error().code, Code::request_too_large);
+    options.is_wanted = [] { return false; };
+    options.longest_answer = 16U << 20;
+    EXPECT_EQ(Client::make(options).value().get("/long").error().code, Code::cancelled);
 }
 
 TEST(HttpsClient, RefusesAServerOfAnotherName) {

@@ -2,6 +2,7 @@
 #include <functional>
 #include <string>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -178,6 +179,110 @@ TEST(Crl, RefusesOneSignedByALeafOfTheRightKey) {
 TEST(Crl, RefusesAWeakSignature) {
     EXPECT_TRUE(Crl::verify(bent([](X509_CRL*) {}), ours().issuing.certificate));
     EXPECT_EQ(refusal(bent([](X509_CRL*) {}, EVP_sha1())), Code::malformed_certificate);
+}
+
+std::string delta_of(std::uint64_t base, std::uint64_t number, const std::vector<RevokedSerial>& revoked,
+                     const test::Authority& authority = ours()) {
+    return authority.issuer.issue_crl(CrlProfile{number, kNow + 1min, kNow + 2h, base}, revoked).value();
+}
+
+Crl list_of(std::uint64_t number, const std::vector<RevokedSerial>& revoked) {
+    const std::string der = ours().issuer.issue_crl(number, kNow, kNow + 1h, revoked).value();
+    return Crl::verify(der, ours().issuing.certificate).value();
+}
+
+CrlDelta delta(const std::string& der) {
+    return CrlDelta::verify(der, ours().issuing.certificate).value();
+}
+
+TEST(CrlDelta, AddsToTheListWhatCameSince) {
+    const Crl list = list_of(5, {{"7f01", kNow, RevocationReason::superseded}});
+    const Crl now =
+        list.with(delta(delta_of(5, 6, {{"7f02", kNow, RevocationReason::key_compromise}}))).value();
+    EXPECT_EQ(now.number(), 6U);
+    EXPECT_EQ(now.this_update(), kNow + 1min);
+    EXPECT_EQ(now.next_update(), kNow + 2h);
+    EXPECT_EQ(now.size(), 2U);
+    EXPECT_EQ(now.find("7f01"), RevocationReason::superseded);
+    EXPECT_EQ(now.find("7f02"), RevocationReason::key_compromise);
+    EXPECT_FALSE(now.find("7f03"));
+    EXPECT_FALSE(list.find("7f02")) << "the list itself stays as it is";
+}
+
+TEST(CrlDelta, MayAddNothingButTime) {
+    const Crl now = list_of(5, {{"7f01", kNow, {}}}).with(delta(delta_of(5, 6, {}))).value();
+    EXPECT_EQ(now.next_update(), kNow + 2h);
+    EXPECT_EQ(now.size(), 1U);
+}
+
+TEST(CrlDelta, GoesWithItsBaseOrALaterListAndNoOther) {
+    const CrlDelta change = delta(delta_of(5, 8, {{"7f02", kNow, {}}}));
+    EXPECT_TRUE(list_of(5, {}).with(change));
+    EXPECT_TRUE(list_of(7, {}).with(change));
+    for (const std::uint64_t number : {4U, 8U, 9U}) {
+        const auto refused = list_of(number, {}).with(change);
+        ASSERT_FALSE(refused) << number;
+        EXPECT_EQ(refused.error().code, Code::crl_stale);
+    }
+}
+
+TEST(CrlDelta, OneAfterTheOtherLoseNothingHoweverManyTheyAre) {
+    Crl list = list_of(1, {{"7f000001", kNow, RevocationReason::superseded}});
+    constexpr int kDeltas = 40;
+    constexpr int kEach = 250;
+    const auto serial = [](int i) { return fmt::format("7e{:06x}", i * 7919 % 1'000'003); };
+    for (int d = 0; d < kDeltas; ++d) {
+        std::vector<RevokedSerial> revoked;
+        for (int i = 0; i < kEach; ++i)
+            revoked.push_back({serial(d * kEach + i), kNow, RevocationReason::key_compromise});
+        const auto number = static_cast<std::uint64_t>(d) + 1;
+        list = list.with(delta(delta_of(number, number + 1, revoked))).value();
+    }
+    EXPECT_EQ(list.size(), 1U + kDeltas * kEach);
+    EXPECT_EQ(list.find("7f000001"), RevocationReason::superseded);
+    for (int i = 0; i < kDeltas * kEach; ++i)
+        ASSERT_EQ(list.find(serial(i)), RevocationReason::key_compromise) << i;
+    EXPECT_FALSE(list.find("7d000000"));
+}
+
+TEST(CrlDelta, IsRefusedWhereItIsNoneOrIsOfAnother) {
+    const Certificate& issuer = ours().issuing.certificate;
+    EXPECT_FALSE(CrlDelta::verify("", issuer));
+    EXPECT_FALSE(CrlDelta::verify(ours().issuer.issue_crl(2, kNow, kNow + 1h, {}).value(), issuer))
+        << "a complete list says not since when";
+    EXPECT_FALSE(CrlDelta::verify(delta_of(1, 2, {}, theirs()), issuer));
+    std::string changed = delta_of(1, 2, {});
+    changed[changed.size() / 2] = static_cast<char>(changed[changed.size() / 2] ^ 1);
+    EXPECT_FALSE(CrlDelta::verify(changed, issuer));
+    EXPECT_FALSE(ours().issuer.issue_crl(CrlProfile{2, kNow, kNow + 1h, 2}, {})) << "it is after its base";
+}
+
+TEST(CrlDelta, ManyAreTakenApartAndATornOneIsRefused) {
+    const std::string first = delta_of(1, 2, {{"7f01", kNow, {}}});
+    const std::string second = delta_of(2, 3, {});
+    const auto both = split_deltas(first + second);
+    ASSERT_TRUE(both);
+    ASSERT_EQ(both->size(), 2U);
+    EXPECT_EQ(both->front(), first);
+    EXPECT_EQ(both->back(), second);
+    EXPECT_TRUE(split_deltas("").value().empty());
+    EXPECT_FALSE(split_deltas(first + second.substr(0, second.size() - 1)));
+    EXPECT_FALSE(split_deltas(first + "x"));
+}
+
+/// RFC 5280, section 5.2.4: critical, with the number of the base.
+TEST(CrlDelta, IsOneByOpenSslsWord) {
+    const std::string der = delta_of(41, 42, {{"7f01", kNow, RevocationReason::superseded}});
+    const auto* at = reinterpret_cast<const unsigned char*>(der.data());
+    const X509CrlPtr crl(d2i_X509_CRL(nullptr, &at, static_cast<long>(der.size())));
+    ASSERT_TRUE(crl);
+    int critical = -1;
+    const Asn1IntegerPtr base(
+        static_cast<ASN1_INTEGER*>(X509_CRL_get_ext_d2i(crl.get(), NID_delta_crl, &critical, nullptr)));
+    ASSERT_TRUE(base);
+    EXPECT_EQ(critical, 1);
+    EXPECT_EQ(ASN1_INTEGER_get(base.get()), 41);
+    EXPECT_EQ(X509_CRL_verify(crl.get(), ours().issuing.key.get()), 1);
 }
 
 TEST(Crl, RefusesADelta) {
