@@ -7,6 +7,7 @@
 #include "ca-service/authority.hpp"
 #include "ca-service/config.hpp"
 #include "ca-service/crl_publisher.hpp"
+#include "ca-service/gateway_reports.hpp"
 #include "ca-service/login_throttle.hpp"
 #include "ca-service/password.hpp"
 #include "ca-service/refusal_records.hpp"
@@ -37,6 +38,7 @@ struct Ca {
     LoginThrottle throttle;
     SettledClock settled;
     CrlPublisher crls;
+    GatewayReports gateways;
 };
 
 }  // namespace postern::ca

@@ -72,6 +72,11 @@ Result<Revoked> in_transaction(store::Database& database, audit::Log& audit, Bod
     if (!revoked) {
         return revoked;
     }
+    const auto counter = store::revocation_counter(database);
+    if (!counter) {
+        return counter.error();
+    }
+    revoked->counter = *counter;
     if (auto written = audit.append(records); !written) {
         return written.error();
     }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 
 #include "audit/log.hpp"
@@ -16,6 +17,8 @@ namespace postern::ca {
 struct Revoked {
     std::size_t certificates = 0;
     std::size_t sessions = 0;
+    /// The store's revocation counter behind it: a list that answers to this holds it.
+    std::uint64_t counter = 0;
 };
 
 /// Each is one transaction; its records (certificate.revoked, session.ended) are written before it commits,

@@ -67,7 +67,8 @@ Result<OwnCertificate> make_own_certificate(const Authority& authority, const Co
     }
     const net::TlsCredentials credentials{std::move(*key), {*leaf, authority.servers().chain().front()}};
     auto tls = net::TlsContext::server(credentials, authority.user_bundle(),
-                                       net::ClientCertificate::optional_and_maybe_expired);
+                                       net::ClientCertificate::optional_and_maybe_expired,
+                                       &authority.server_bundle());
     if (!tls) {
         return tls.error();
     }

@@ -5,6 +5,7 @@
 #include "base/log.hpp"
 #include "ca-service/store/certificates.hpp"
 #include "ca-service/store/familiar_places.hpp"
+#include "ca-service/store/gateway_lists.hpp"
 #include "ca-service/store/sessions.hpp"
 #include "ca-service/store/tokens.hpp"
 
@@ -31,7 +32,7 @@ std::optional<Tidying::Job> Tidying::due() {
     return [before](store::Database& database) {
         for (const auto& forgotten :
              {store::forget_certificates(database, before), store::forget_sessions(database, before),
-              store::forget_tokens(database, before),
+              store::forget_tokens(database, before), store::forget_gateway_lists(database, before),
               store::forget_familiar_places(database, before - kPlacesRemembered)}) {
             if (!forgotten) {
                 spdlog::warn("event=store.tidy_failed detail={}", quoted(forgotten.error().detail, 512));

@@ -87,6 +87,7 @@ void CrlWatch::run() {
 void CrlWatch::adopt(SnapshotPtr snapshot) {
     snapshot_ = std::move(snapshot);
     client_.reset();
+    anonymous_until_.reset();
     etag_.clear();
     const bool had_one = current_.get() != nullptr;
     current_.verify_again(snapshot_->user_ca);
@@ -96,23 +97,52 @@ void CrlWatch::adopt(SnapshotPtr snapshot) {
     }
 }
 
+bool CrlWatch::make_client() {
+    const bool is_anonymous = anonymous_until_ && even_() < *anonymous_until_;
+    if (client_ && is_anonymous == is_anonymous_) {
+        return true;
+    }
+    http::ClientOptions options;
+    options.url = snapshot_->settings.ca_url;
+    options.server_ca = snapshot_->server_ca;
+    options.trust_domain = snapshot_->settings.trust_domain;
+    if (!is_anonymous) {
+        // By it the CA knows which gateway holds which list.
+        options.credentials = net::TlsCredentials{snapshot_->key, snapshot_->chain};
+    }
+    options.connect_patience = kConnectPatience;
+    options.answer_patience = kAnswerPatience;
+    options.least_bytes_per_second = kLeastBytesPerSecond;
+    options.longest_answer = pki::kLongestCrl;
+    options.is_wanted = [this] { return !is_stopping(); };
+    auto client = http::Client::make(std::move(options));
+    if (!client) {
+        tell(client.error());
+        return false;
+    }
+    client_.emplace(std::move(*client));
+    is_anonymous_ = is_anonymous;
+    return true;
+}
+
+/// A CA that does not know gateways' certificates, or not this one, gives anybody its list.
+void CrlWatch::fail(const Failure& failure) {
+    const bool is_of_network = failure.code == Code::unreachable || failure.code == Code::timed_out ||
+                               failure.code == Code::cancelled;
+    if (is_anonymous_ || is_of_network) {
+        tell(failure);
+        return;
+    }
+    spdlog::warn("event=crl.certificate_not_taken url={} reason={} hint={}", snapshot_->settings.ca_url,
+                 name(failure.code),
+                 quoted("the list is fetched without it; the CA cannot say then whether this gateway has a "
+                        "revocation"));
+    anonymous_until_ = even_() + kAnonymousFor;
+}
+
 void CrlWatch::fetch() {
-    if (!client_) {
-        http::ClientOptions options;
-        options.url = snapshot_->settings.ca_url;
-        options.server_ca = snapshot_->server_ca;
-        options.trust_domain = snapshot_->settings.trust_domain;
-        options.connect_patience = kConnectPatience;
-        options.answer_patience = kAnswerPatience;
-        options.least_bytes_per_second = kLeastBytesPerSecond;
-        options.longest_answer = pki::kLongestCrl;
-        options.is_wanted = [this] { return !is_stopping(); };
-        auto client = http::Client::make(std::move(options));
-        if (!client) {
-            tell(client.error());
-            return;
-        }
-        client_.emplace(std::move(*client));
+    if (!make_client()) {
+        return;
     }
     const bool is_long = changes_.size() > kMostChanges && even_() >= complete_again_at_;
     if (current_.get() == nullptr || is_long) {
@@ -129,7 +159,7 @@ void CrlWatch::fetch_complete() {
     const EvenTime asked_at = even_();
     auto answer = client_->get("/v1/crl", etag_);
     if (!answer) {
-        tell(answer.error());
+        fail(answer.error());
         return;
     }
     take(*answer, asked_at);
@@ -143,7 +173,7 @@ bool CrlWatch::fetch_changes() {
     const std::uint64_t number = current_.get()->crl.number();
     auto answer = client_->get(fmt::format("/v1/crl/changes?after={}", number));
     if (!answer) {
-        tell(answer.error());
+        fail(answer.error());
         return true;
     }
     switch (answer->status) {

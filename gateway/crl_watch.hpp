@@ -42,6 +42,8 @@ private:
     void run();
     void adopt(SnapshotPtr snapshot);
     void fetch();
+    bool make_client();
+    void fail(const Failure& failure);
     /// Whether there is nothing left to ask for: the list at hand is the newest, or there was a failure.
     bool fetch_changes();
     void fetch_complete();
@@ -69,6 +71,9 @@ private:
     SnapshotPtr snapshot_;
     CurrentCrl current_;
     std::optional<http::Client> client_;
+    /// Until then this gateway does not show its certificate, which the CA did not take.
+    std::optional<EvenTime> anonymous_until_;
+    bool is_anonymous_ = false;
     std::string etag_;
     /// Of the whole list that the CA hands out.
     bool is_ahead_ = false;

@@ -69,13 +69,14 @@ Result<std::shared_ptr<const Snapshot>> Snapshot::make(Settings settings) {
     if (!server_ca) {
         return with_context("[ca] server_ca", server_ca.error());
     }
-    const net::TlsCredentials own{std::move(*key), *chain};
+    const net::TlsCredentials own{*key, *chain};
     auto tls = net::TlsContext::server(own, *user_ca, net::ClientCertificate::required);
     if (!tls) {
         return with_context("[tls]", tls.error());
     }
-    return std::make_shared<const Snapshot>(Snapshot{
-        std::move(settings), std::move(*tls), std::move(*user_ca), std::move(*server_ca), std::move(*chain)});
+    return std::make_shared<const Snapshot>(Snapshot{std::move(settings), std::move(*tls),
+                                                     std::move(*user_ca), std::move(*server_ca),
+                                                     std::move(*chain), std::move(*key)});
 }
 
 }  // namespace postern::gateway

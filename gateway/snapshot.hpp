@@ -13,6 +13,7 @@
 #include "gateway/settings.hpp"
 #include "net/tls_context.hpp"
 #include "pki/certificate.hpp"
+#include "pki/key.hpp"
 #include "pki/trust_bundle.hpp"
 
 namespace postern::gateway {
@@ -25,6 +26,7 @@ struct Snapshot {
     pki::TrustBundle server_ca;
     /// The gateway's own certificate, and what it came with.
     std::vector<pki::Certificate> chain;
+    pki::PrivateKey key;
 
     /// What is allowed but makes trouble at `now`, or soon: a certificate that ends, a policy that denies
     /// everybody.

@@ -297,6 +297,9 @@ asio::awaitable<Api::Outcome> Api::crl_changes(Call call) {
         refused.failure = Failure{Code::malformed_request, "changes since which list?"};
         co_return refused;
     }
+    if (const auto& caller = call.client.peer.server_certificate) {
+        ca_.gateways.note(*caller, ca_.settings.get()->trust_domain, *after, ca_.clock());
+    }
     // From memory, like the list.
     Result<std::string> changes = ca_.crls.changes_since(*after);
     if (!changes) {

@@ -2,13 +2,16 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
 #include <map>
+#include <optional>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "ca-service/commands/command.hpp"
+#include "ca-service/commands/reach.hpp"
 #include "ca-service/commands/table.hpp"
 #include "ca-service/revocation.hpp"
 #include "ca-service/store/certificates.hpp"
@@ -46,6 +49,7 @@ struct CertificateOptions {
     bool is_all = false;
     bool is_servers = false;
     bool is_json = false;
+    bool is_not_waiting = false;
 };
 
 std::string short_time(SystemTime time) {
@@ -223,20 +227,35 @@ Outcome<void> revoke(const CommandLine& line, const CertificateOptions& options)
     if (!revoked) {
         return ending_of("cannot revoke", revoked.error());
     }
-    if (options.is_json) {
-        fmt::print(
-            "{}\n",
-            nlohmann::json{{"certificates", revoked->certificates}, {"sessions", revoked->sessions}}.dump());
-        return {};
-    }
-    if (revoked->certificates == 0 && revoked->sessions == 0) {
+    const bool is_nothing = revoked->certificates == 0 && revoked->sessions == 0;
+    if (!options.is_json && is_nothing) {
         fmt::print("There was nothing left to revoke: it has expired, or was revoked before.\n");
         return {};
     }
-    fmt::print(
-        "Revoked {} certificate{} and ended {} session{}. Gateways cut live connections within seconds.\n",
-        revoked->certificates, revoked->certificates == 1 ? "" : "s", revoked->sessions,
-        revoked->sessions == 1 ? "" : "s");
+    if (!options.is_json) {
+        fmt::print(
+            "Revoked {} certificate{} and ended {} session{}. Gateways cut live connections within "
+            "seconds.\n",
+            revoked->certificates, revoked->certificates == 1 ? "" : "s", revoked->sessions,
+            revoked->sessions == 1 ? "" : "s");
+        std::fflush(stdout);
+    }
+    const auto reach = options.is_not_waiting || is_nothing ? Outcome<std::optional<Reach>>(std::nullopt)
+                                                            : reach_of(line, *administration, *revoked);
+    if (!reach) {
+        return reach.error();
+    }
+    if (options.is_json) {
+        nlohmann::json told{{"certificates", revoked->certificates}, {"sessions", revoked->sessions}};
+        if (*reach) {
+            told.update(to_json(**reach));
+        }
+        fmt::print("{}\n", told.dump());
+        return {};
+    }
+    if (*reach) {
+        fmt::print("{}", told(**reach));
+    }
     if (!options.user.empty()) {
         fmt::print("{0} may log in again; to prevent that: postern-ca user disable {0}\n", options.user);
     }
@@ -272,6 +291,7 @@ void add_cert(CLI::App& app, CommandLine& line) {
     revoking->add_option("--reason", options->reason, "Why, for the CRL and the audit log")
         ->check(CLI::IsMember(words))
         ->capture_default_str();
+    add_no_wait(revoking, options->is_not_waiting);
     revoking->add_flag("--json", options->is_json, "Print JSON");
     revoking->callback([&line, options] { line.run = [&line, options] { return revoke(line, *options); }; });
 }

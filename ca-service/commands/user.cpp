@@ -1,11 +1,15 @@
 // postern-ca user …
 
+#include <cstdio>
+#include <optional>
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "ca-service/commands/command.hpp"
 #include "ca-service/commands/password_prompt.hpp"
+#include "ca-service/commands/reach.hpp"
 #include "ca-service/commands/table.hpp"
 #include "ca-service/password.hpp"
 #include "ca-service/revocation.hpp"
@@ -22,6 +26,7 @@ struct UserOptions {
     std::vector<std::string> groups;
     bool is_password_from_stdin = false;
     bool is_json = false;
+    bool is_not_waiting = false;
 };
 
 Outcome<void> add(const CommandLine& line, const UserOptions& options) {
@@ -137,23 +142,38 @@ Outcome<void> disable(const CommandLine& line, const UserOptions& options) {
     if (!revoked) {
         return ending_of("cannot disable the user", revoked.error());
     }
-    if (options.is_json) {
-        const nlohmann::json told{{"name", options.name},
-                                  {"disabled", true},
-                                  {"sessions", revoked->sessions},
-                                  {"certificates", revoked->certificates}};
-        fmt::print("{}\n", told.dump());
-        return {};
-    }
-    if (revoked->sessions == 0 && revoked->certificates == 0) {
+    const bool is_nothing = revoked->sessions == 0 && revoked->certificates == 0;
+    if (!options.is_json && is_nothing) {
         fmt::print("Disabled {}, who was not logged in.\n", options.name);
         return {};
     }
-    fmt::print(
-        "Disabled {}: {} session{} ended, {} certificate{} revoked. Gateways cut live connections within "
-        "seconds.\n",
-        options.name, revoked->sessions, revoked->sessions == 1 ? "" : "s", revoked->certificates,
-        revoked->certificates == 1 ? "" : "s");
+    if (!options.is_json) {
+        fmt::print(
+            "Disabled {}: {} session{} ended, {} certificate{} revoked. Gateways cut live connections within "
+            "seconds.\n",
+            options.name, revoked->sessions, revoked->sessions == 1 ? "" : "s", revoked->certificates,
+            revoked->certificates == 1 ? "" : "s");
+        std::fflush(stdout);
+    }
+    const auto reach = options.is_not_waiting || is_nothing ? Outcome<std::optional<Reach>>(std::nullopt)
+                                                            : reach_of(line, *administration, *revoked);
+    if (!reach) {
+        return reach.error();
+    }
+    if (options.is_json) {
+        nlohmann::json told{{"name", options.name},
+                            {"disabled", true},
+                            {"sessions", revoked->sessions},
+                            {"certificates", revoked->certificates}};
+        if (*reach) {
+            told.update(to_json(**reach));
+        }
+        fmt::print("{}\n", told.dump());
+        return {};
+    }
+    if (*reach) {
+        fmt::print("{}", told(**reach));
+    }
     return {};
 }
 
@@ -251,6 +271,7 @@ void add_user(CLI::App& app, CommandLine& line) {
     CLI::App* disabling =
         add_command(*user, "disable", "Refuse logins, revoke every certificate, end every session, now");
     add_name(disabling);
+    add_no_wait(disabling, options->is_not_waiting);
     bind(disabling, disable);
 
     CLI::App* enabling = add_command(*user, "enable", "Allow logins again");

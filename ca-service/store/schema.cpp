@@ -106,6 +106,13 @@ const std::vector<std::vector<const char*>>& steps() {
             // -1: nobody noted what the last list answered to.
             "INSERT INTO counters (name, value) VALUES ('crl_revocations', -1)",
         },
+        {
+            // Which list each gateway said that it holds, and when.
+            "CREATE TABLE gateway_lists ("
+            " gateway TEXT PRIMARY KEY,"
+            " crl_number BIGINT NOT NULL,"
+            " heard_at BIGINT NOT NULL)",
+        },
     };
     return kSteps;
 }

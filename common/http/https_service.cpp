@@ -262,9 +262,13 @@ asio::awaitable<void> HttpsService::State::serve(std::shared_ptr<State> state, s
         }
     }
     ClientInfo client{std::move(remote), stream.peer()};
-    if (client.peer.certificate) {
-        // Who has taken more than one person needs goes on as a stranger.
-        auto place = state->bearers.take(client.peer.certificate->common_name());
+    const net::TlsPeer& peer = client.peer;
+    if (peer.certificate || peer.server_certificate) {
+        // Who has taken more than one person or one server needs goes on as a stranger. No name of a person
+        // holds a slash.
+        const std::string bearer = peer.certificate ? peer.certificate->common_name()
+                                                    : "server/" + peer.server_certificate->common_name();
+        auto place = state->bearers.take(bearer);
         if (place) {
             session.bearer_place.emplace(std::move(*place));
             session.turns.leave();
@@ -333,7 +337,8 @@ asio::awaitable<void> HttpsService::State::answer_requests(State& state, PerLoop
         if (!session.bearer_place) {
             // Answered, a stranger is one again, and may be cut for a newcomer: while the answer is not
             // taken, and while nothing more is asked.
-            ticket = loop.pending.enter([&session] { session.cut(); }, net::address_key(client.remote.address));
+            ticket =
+                loop.pending.enter([&session] { session.cut(); }, net::address_key(client.remote.address));
         }
         const bool stays = wants_more && !loop.is_draining;
         response.keep_alive(stays);

@@ -28,6 +28,8 @@ struct Settings {
     bool lets_expired_leaf_pass = false;
     /// A context has one set of roots for life, so that what it has verified stays verified.
     mutable VerifiedChains verified;
+    /// Of the servers that may call a server.
+    std::optional<pki::TrustBundle> servers;
 };
 
 int verdict_index() {
@@ -96,6 +98,15 @@ void hold(X509_STORE_CTX* store, const VerifiedChains::Presented& same) {
     X509_STORE_CTX_set_cert(store, same.front().get());
 }
 
+/// Whether the chain is that of a server, by the bundle of servers.
+bool is_server_chain(const Settings& settings, const VerifiedChains::Presented& chain) {
+    if (!settings.servers) return false;
+    const VerifiedChains::Presented others(chain.begin() + 1, chain.end());
+    const Result<void> verified =
+        settings.servers->verify(chain.front(), others, pki::Purpose::server_auth, system_clock()());
+    return verified.has_value();
+}
+
 int refuse_chain(X509_STORE_CTX* store, int error) {
     X509_STORE_CTX_set_error(store, error);
     return 0;
@@ -128,6 +139,13 @@ int verify_chain(X509_STORE_CTX* store, void* argument) {
         if (!verdict->is_expired_leaf)
             settings.verified.add(key, X509_STORE_CTX_get0_chain(store), std::move(chain));
         X509_STORE_CTX_set_error(store, verdict->is_expired_leaf ? X509_V_ERR_CERT_HAS_EXPIRED : X509_V_OK);
+        return 1;
+    }
+    if (is_server_chain(settings, chain)) {
+        verdict->is_server = true;
+        verdict->is_expired_leaf = false;
+        ERR_clear_error();
+        X509_STORE_CTX_set_error(store, X509_V_OK);
         return 1;
     }
     const int error = is_verified ? X509_V_ERR_INVALID_PURPOSE : X509_STORE_CTX_get_error(store);
@@ -217,7 +235,7 @@ std::shared_ptr<SSL_CTX> share(std::shared_ptr<Settings> settings) {
 }  // namespace
 
 Result<TlsContext> TlsContext::server(const TlsCredentials& own, const pki::TrustBundle& user_ca,
-                                      ClientCertificate client) {
+                                      ClientCertificate client, const pki::TrustBundle* server_ca) {
     Result<std::shared_ptr<Settings>> made =
         make_settings(TLS_server_method(), user_ca, MinimumTls::v1_3, "X25519:P-256:P-384");
     if (made.has_error()) return made.error();
@@ -227,6 +245,7 @@ Result<TlsContext> TlsContext::server(const TlsCredentials& own, const pki::Trus
     if (outcome.has_value()) outcome = name_client_roots(context, user_ca);
     if (outcome.has_error()) return outcome.error();
     settings->purpose = pki::Purpose::client_auth;
+    if (server_ca != nullptr) settings->servers = *server_ca;
     settings->lets_expired_leaf_pass = client == ClientCertificate::optional_and_maybe_expired;
     const int required = client == ClientCertificate::required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0;
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER | required, nullptr);

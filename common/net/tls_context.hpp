@@ -34,9 +34,11 @@ enum class MinimumTls { v1_2, v1_3 };
 /// Immutable, shared between connections and threads (SSL_CTX is).
 class TlsContext {
 public:
-    /// ALPN http/1.1 only. Client chains are verified against `user_ca` for clientAuth.
+    /// ALPN http/1.1 only. Client chains are verified against `user_ca` for clientAuth. With `server_ca`,
+    /// servers that call with their own certificate (serverAuth) are known, too, and never taken for people:
+    /// TlsPeer::server_certificate.
     static Result<TlsContext> server(const TlsCredentials& own, const pki::TrustBundle& user_ca,
-                                     ClientCertificate client);
+                                     ClientCertificate client, const pki::TrustBundle* server_ca = nullptr);
     /// Servers are verified against `server_ca` for serverAuth; names are the caller's to check
     /// (TlsStream::peer()). `alpn` is "http/1.1" for gateways, empty inside the tunnel. `groups` as
     /// SSL_CTX_set1_groups_list takes them.
@@ -59,6 +61,8 @@ struct TlsVerdict {
     /// X509_V_ERR_* of a chain that was refused.
     int error = X509_V_OK;
     bool is_expired_leaf = false;
+    /// The peer of a server's context is a server itself.
+    bool is_server = false;
 };
 
 /// Ties a verdict to an SSL of a TlsContext; it must outlive the SSL.

@@ -321,8 +321,9 @@ TlsPeer TlsEngine::peer() const {
     result.verify_result = SSL_get_verify_result(ssl_.get());
     const pki::X509Ptr leaf(SSL_get1_peer_certificate(ssl_.get()));
     if (leaf == nullptr) return result;
-    result.certificate = pki::Certificate::from_x509(leaf.get());
-    result.chain.push_back(*result.certificate);
+    pki::Certificate certificate = pki::Certificate::from_x509(leaf.get());
+    result.chain.push_back(certificate);
+    (verdict_.is_server ? result.server_certificate : result.certificate) = std::move(certificate);
     // A server's list leaves the client's leaf out, a client's list begins with the server's leaf.
     STACK_OF(X509)* const presented = SSL_get_peer_cert_chain(ssl_.get());
     const int first = role_ == TlsStream::Role::server ? 0 : 1;

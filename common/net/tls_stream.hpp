@@ -18,6 +18,8 @@ namespace postern::net {
 /// What the peer proved in the handshake.
 struct TlsPeer {
     std::optional<pki::Certificate> certificate;
+    /// In place of it, where a server's context knows its peer as a server (TlsContext::server).
+    std::optional<pki::Certificate> server_certificate;
     /// As presented, leaf first.
     std::vector<pki::Certificate> chain;
     /// X509_V_OK, or X509_V_ERR_CERT_HAS_EXPIRED where the context lets that pass.

@@ -312,7 +312,7 @@ TEST_F(CrlChanges, AreForgottenWhereTheyTakeTooMuch) {
         ASSERT_TRUE(store::add_session(
             database_, {.id = session, .user = "alice", .created_at = now, .expires_at = now + hours(12)}));
         for (int k = 0; k < 4000; ++k) {
-            ASSERT_TRUE(store::add_certificate(database_, {.serial = fmt::format("7e{:03}{:04x}", i, k),
+            ASSERT_TRUE(store::add_certificate(database_, {.serial = fmt::format("7e{:04}{:04x}", i, k),
                                                            .user = "alice",
                                                            .session_id = session,
                                                            .not_after = now + hours(1),

@@ -63,9 +63,11 @@ void GatewayFixture::start_ca() {
     ca_loops_ = std::make_unique<net::EventLoops>(1);
     auto listener = net::Listener::bind(net::Address{"127.0.0.1", "0", false});
     const auto tls = net::TlsContext::server(server_credentials("ca/ca1"), user_ca_->bundle,
-                                             net::ClientCertificate::optional_and_maybe_expired);
+                                             net::ClientCertificate::optional_and_maybe_expired,
+                                             ca_knows_gateways_ ? &server_ca_->bundle : nullptr);
     const http::HttpsService::Handler handler =
-        [this](http::Request request, http::ClientInfo) -> boost::asio::awaitable<http::Response> {
+        [this](http::Request request, http::ClientInfo client) -> boost::asio::awaitable<http::Response> {
+        gateway_questions_ += client.peer.server_certificate ? 1 : 0;
         return answer_ca(this, std::string(request.target()));
     };
     ca_loops_->start();

@@ -77,6 +77,10 @@ protected:
     /// How often the gateway has asked the CA for its CRL, and how often for the whole of it.
     std::atomic<int> crl_questions_ = 0;
     std::atomic<int> complete_questions_ = 0;
+    /// How many of them by somebody who showed the certificate of a gateway.
+    std::atomic<int> gateway_questions_ = 0;
+    /// To be set before SetUp(): whether the CA takes such certificates.
+    bool ca_knows_gateways_ = true;
     /// Whether the CA knows what changed from one CRL to the next; without it there are whole ones alone.
     std::atomic<bool> has_changes_ = true;
     /// Lines for [gateway], to be set before start().

@@ -101,6 +101,22 @@ TEST_F(GatewayTrust, ARevocationArrivesAsAChange) {
     EXPECT_TRUE(inside.is_closed());
     EXPECT_EQ(Visitor(port(), client(alice)).ask("CONNECT echo:7").json()["code"], "revoked");
     EXPECT_EQ(complete_questions_, before);
+    EXPECT_GT(gateway_questions_, 0) << "the CA knows who asks";
+}
+
+class GatewayAtAnOlderCa : public GatewayFixture {
+protected:
+    GatewayAtAnOlderCa() { ca_knows_gateways_ = false; }
+};
+
+TEST_F(GatewayAtAnOlderCa, ThatDoesNotKnowItsCertificateGetsTheListWithoutIt) {
+    start(service("echo", echo_port()) + rule("echo"));
+    const auto alice = mint("alice");
+    Visitor inside(port(), client(alice));
+    ASSERT_EQ(inside.ask("CONNECT echo:7").status, 200U);
+    revoke(alice.certificate, pki::RevocationReason::key_compromise);
+    EXPECT_TRUE(inside.is_closed());
+    EXPECT_EQ(gateway_questions_, 0);
 }
 
 TEST_F(GatewayTrust, ARevocationArrivesFromACaThatKnowsNoChanges) {

@@ -178,6 +178,40 @@ TEST(Handshake, LetsNoCertificateAndAnExpiredOnePassOnlyWhereAsked) {
     EXPECT_EQ(meet(ca, agent(TestPki::credentials(leaf, other))).server, Code::unknown_issuer);
 }
 
+/// As the CA service does it: gateways say who they are when they fetch.
+TEST(Handshake, AServerThatCallsIsKnownWhereAskedAndNeverTakenForAPerson) {
+    const auto& pki = shared_pki();
+    const TlsContext ca =
+        TlsContext::server(pki.server("spiffe://example.org/ca/ca1"), pki.user_ca.bundle,
+                           ClientCertificate::optional_and_maybe_expired, &pki.server_ca.bundle)
+            .value();
+    for (int i = 0; i < 2; ++i) {
+        const Outcome gateway1 = meet(ca, agent(pki.server()));
+        EXPECT_EQ(gateway1.server, std::nullopt);
+        ASSERT_TRUE(gateway1.seen_by_server.server_certificate);
+        EXPECT_EQ(gateway1.seen_by_server.server_certificate->uris().front(),
+                  "spiffe://example.org/gateway/gw1");
+        EXPECT_FALSE(gateway1.seen_by_server.certificate);
+        const Outcome alice = meet(ca, agent(pki.login()));
+        EXPECT_TRUE(alice.seen_by_server.certificate);
+        EXPECT_FALSE(alice.seen_by_server.server_certificate);
+    }
+    // Where nobody asked for it, and what is no server's or is of its time no more.
+    EXPECT_TRUE(meet(gateway(ClientCertificate::optional_and_maybe_expired), agent(pki.server())).server);
+    auto person = test::login_profile("alice", test::test_now());
+    const auto of_wrong_authority = test::mint(person, pki.server_ca.issuing).value();
+    EXPECT_TRUE(meet(ca, agent(TestPki::credentials(of_wrong_authority, pki.server_ca))).server);
+    auto old = test::login_profile("localhost", test::test_now() - 2h);
+    old.usage = test::Usage::server_auth;
+    old.not_after = test::test_now() - 1min;
+    const auto expired = test::mint(old, pki.server_ca.issuing).value();
+    EXPECT_TRUE(meet(ca, agent(TestPki::credentials(expired, pki.server_ca))).server);
+    const test::Authority other = test::make_authority("Test Server CA", test::test_now());
+    old.not_after = test::test_now() + 1h;
+    const auto stranger = test::mint(old, other.issuing).value();
+    EXPECT_EQ(meet(ca, agent(TestPki::credentials(stranger, other))).server, Code::unknown_issuer);
+}
+
 TEST(Handshake, ClientTurnsAwayAServerOfAnotherAuthority) {
     const test::Authority other = test::make_authority("Test Server CA", test::test_now());
     const TlsContext client = TlsContext::client(shared_pki().login(), other.bundle, "http/1.1").value();

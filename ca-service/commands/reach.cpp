@@ -1,0 +1,151 @@
+#include "ca-service/commands/reach.hpp"
+
+#include <algorithm>
+#include <thread>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "ca-service/gateway_reports.hpp"
+#include "ca-service/store/gateway_lists.hpp"
+
+namespace postern::ca::commands {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr milliseconds kLookEvery{50};
+constexpr milliseconds kPatience{5'000};
+/// For the service, where no gateway is waited for.
+constexpr milliseconds kPublishPatience{2'000};
+/// Who was heard of within this is there, and waited for.
+constexpr auto kLately = 3 * GatewayReports::kSignOfLife;
+
+/// What is known before the first look: the names of the catalogue.
+Reach of_catalogue(const Config& config) {
+    Reach reach;
+    for (const CatalogueGateway& gateway : config.gateways) {
+        reach.gateways.push_back({gateway.name});
+    }
+    return reach;
+}
+
+Reach::Gateway& gateway_of(Reach& reach, const std::string& name) {
+    const auto found = std::ranges::find(reach.gateways, name, &Reach::Gateway::name);
+    return found != reach.gateways.end() ? *found : reach.gateways.emplace_back(Reach::Gateway{name});
+}
+
+std::string seconds_of(milliseconds time) {
+    return fmt::format("{:.1f} s", static_cast<double>(time.count()) / 1000.0);
+}
+
+}  // namespace
+
+Result<Reach> watch_reach(store::Database& database, const Config& config, std::uint64_t revocations,
+                          milliseconds patience, const Clock& clock) {
+    const auto began = steady_clock::now();
+    Reach reach = of_catalogue(config);
+    // The number of the first list that answers to the revocation.
+    std::optional<std::uint64_t> number;
+    while (true) {
+        const auto took = std::chrono::duration_cast<milliseconds>(steady_clock::now() - began);
+        const auto newest = store::newest_list(database);
+        if (!newest) {
+            return newest.error();
+        }
+        if (!number && newest->revocations >= revocations) {
+            number = newest->number;
+            reach.published = took;
+        }
+        const auto lists = store::gateway_lists(database);
+        if (!lists) {
+            return lists.error();
+        }
+        bool is_missing_one = false;
+        for (const store::GatewayList& list : *lists) {
+            Reach::Gateway& gateway = gateway_of(reach, list.gateway);
+            gateway.heard_at = list.heard_at;
+            if (number && list.crl_number >= *number && !gateway.after) {
+                gateway.after = took;
+            }
+            is_missing_one = is_missing_one || (!gateway.after && clock() - list.heard_at < kLately);
+        }
+        const bool is_published = number || took >= kPublishPatience;
+        if (reach.gateways.empty() || (is_published && !is_missing_one) || took >= patience) {
+            break;
+        }
+        std::this_thread::sleep_for(kLookEvery);
+    }
+    std::ranges::sort(reach.gateways, {}, &Reach::Gateway::name);
+    return reach;
+}
+
+Outcome<std::optional<Reach>> reach_of(const CommandLine& line, Administration& administration,
+                                       const Revoked& revoked) {
+    const auto config = load_config(line);
+    if (!config) {
+        return config.error();
+    }
+    auto reach =
+        watch_reach(administration.database, *config, revoked.counter, kPatience, administration.clock);
+    if (!reach) {
+        // It is done all the same.
+        fmt::print(stderr, "postern-ca: warning: cannot see which gateways have it: {}\n",
+                   reach.error().detail);
+        return std::optional<Reach>();
+    }
+    if (reach->gateways.empty()) {
+        return std::optional<Reach>();
+    }
+    return std::optional<Reach>(std::move(*reach));
+}
+
+void add_no_wait(CLI::App* command, bool& is_not_waiting) {
+    command->add_flag("--no-wait", is_not_waiting, "Do not wait for the gateways to say that they have it");
+}
+
+std::string told(const Reach& reach) {
+    std::vector<std::string> held;
+    std::vector<std::string> missing;
+    for (const Reach::Gateway& gateway : reach.gateways) {
+        if (gateway.after) {
+            held.push_back(fmt::format("{} after {}", gateway.name, seconds_of(*gateway.after)));
+        } else if (gateway.heard_at) {
+            missing.push_back(
+                fmt::format("{} (last heard of at {})", gateway.name, format_time(*gateway.heard_at)));
+        } else {
+            missing.push_back(fmt::format("{} (never heard of)", gateway.name));
+        }
+    }
+    std::string text;
+    if (!held.empty()) {
+        text += fmt::format("In force at: {}.\n", fmt::join(held, ", "));
+    }
+    if (!missing.empty()) {
+        text += fmt::format("Not yet at: {}.\n", fmt::join(missing, ", "));
+        text += reach.published
+                    ? "A gateway that the list does not reach lets nobody in when its own is over "
+                      "(crl_lifetime): look at its log for crl.not_fetched.\n"
+                    : "The CA service has put it on no list yet: see whether postern-ca serve runs.\n";
+    }
+    return text;
+}
+
+nlohmann::json to_json(const Reach& reach) {
+    const auto seconds = [](const std::optional<milliseconds>& time) {
+        return time ? nlohmann::json(static_cast<double>(time->count()) / 1000.0) : nlohmann::json();
+    };
+    nlohmann::json gateways = nlohmann::json::array();
+    for (const Reach::Gateway& gateway : reach.gateways) {
+        gateways.push_back({{"name", gateway.name},
+                            {"in_force", gateway.after.has_value()},
+                            {"seconds", seconds(gateway.after)},
+                            {"last_heard", gateway.heard_at ? nlohmann::json(format_time(*gateway.heard_at))
+                                                            : nlohmann::json()}});
+    }
+    return {{"published_seconds", seconds(reach.published)}, {"gateways", std::move(gateways)}};
+}
+
+}  // namespace postern::ca::commands
