@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "base/folder_owner.hpp"
+#include "ca-service/store/changes.hpp"
 
 namespace postern::ca {
 
@@ -36,6 +37,27 @@ audit::Record refusal_of(const Actor& actor, std::string action, const Failure& 
     record.reason = failure.code;
     record.message = failure.detail;
     return record;
+}
+
+Result<void> begin_change(store::Database& database, std::span<audit::Record> records) {
+    if (auto begun = store::begin_change(database); !begun) {
+        return begun;
+    }
+    for (audit::Record& record : records) {
+        if (auto numbered = number_by_change(database, record); !numbered) {
+            return numbered;
+        }
+    }
+    return {};
+}
+
+Result<void> number_by_change(store::Database& database, audit::Record& record) {
+    const auto number = store::change_counter(database);
+    if (!number) {
+        return number.error();
+    }
+    record.extra["postern"]["store"]["change"] = *number;
+    return {};
 }
 
 void describe(audit::Record& record, const store::IssuedCertificate& certificate) {

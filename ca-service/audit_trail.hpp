@@ -3,12 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
 #include "audit/log.hpp"
 #include "base/result.hpp"
 #include "ca-service/store/certificates.hpp"
+#include "ca-service/store/database.hpp"
 #include "ca-service/store/sessions.hpp"
 
 namespace postern::ca {
@@ -29,6 +31,12 @@ struct Actor {
 audit::Record record_of(const Actor& actor, std::string action);
 /// The same for something refused.
 audit::Record refusal_of(const Actor& actor, std::string action, const Failure& failure);
+
+/// Numbers the change of the store of which the records tell, in its write transaction and before they are
+/// written (postern.store.change).
+Result<void> begin_change(store::Database& database, std::span<audit::Record> records);
+/// The same for one more record of a change that has begun.
+Result<void> number_by_change(store::Database& database, audit::Record& record);
 
 /// Adds what a login certificate says of itself.
 void describe(audit::Record& record, const store::IssuedCertificate& certificate);

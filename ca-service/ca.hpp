@@ -1,6 +1,8 @@
 // What the handlers of the CA service share. Everything in it is thread-safe; it outlives the event loops.
 #pragma once
 
+#include <atomic>
+
 #include "audit/log.hpp"
 #include "base/clock.hpp"
 #include "base/silent_peers.hpp"
@@ -39,6 +41,9 @@ struct Ca {
     SettledClock settled;
     CrlPublisher crls;
     GatewayReports gateways;
+    /// The store was put back from a backup, and nobody has accepted that: nothing is handed out that it
+    /// decides.
+    std::atomic<bool> is_store_restored = false;
 };
 
 }  // namespace postern::ca

@@ -51,18 +51,11 @@ void CrlCompletion::run() {
             }
         }
         rest = kLookEvery;
-        write_reports();
-        if (ca_.crls.is_complete_due()) {
+        if (!ca_.is_store_restored && ca_.crls.is_complete_due()) {
             const auto began = steady_clock::now();
             complete();
             rest = std::max(rest, (steady_clock::now() - began) * kRestTimes);
         }
-    }
-}
-
-void CrlCompletion::write_reports() {
-    if (auto written = ca_.gateways.write(database_, ca_.clock()); !written) {
-        spdlog::debug("event=gateways.not_noted detail={}", quoted(written.error().detail, 512));
     }
 }
 

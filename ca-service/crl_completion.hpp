@@ -28,7 +28,6 @@ private:
     CrlCompletion(store::Database database, Ca& ca);
     void run();
     void complete();
-    void write_reports();
 
     store::Database database_;
     Ca& ca_;

@@ -80,6 +80,9 @@ Result<LoginGrant> issue_login_certificate(Ca& ca, store::Database& database, co
     record.certificate_subject = leaf->subject();
     record.certificate_issuer = leaf->issuer();
     record.certificate_sha256 = leaf->fingerprint();
+    if (auto numbered = number_by_change(database, record); !numbered) {
+        return numbered.error();
+    }
     if (auto written = ca.audit.append(record); !written) {
         return written.error();
     }

@@ -77,6 +77,9 @@ Result<Revoked> in_transaction(store::Database& database, audit::Log& audit, Bod
         return counter.error();
     }
     revoked->counter = *counter;
+    if (auto numbered = begin_change(database, records); !numbered) {
+        return numbered.error();
+    }
     if (auto written = audit.append(records); !written) {
         return written.error();
     }

@@ -18,6 +18,7 @@
 #include "ca-service/issuance.hpp"
 #include "ca-service/server_name.hpp"
 #include "ca-service/store/familiar_places.hpp"
+#include "ca-service/store_age_watch.hpp"
 #include "ca-service/store_watch.hpp"
 #include "ca-service/tidying.hpp"
 #include "http/health_service.hpp"
@@ -176,6 +177,7 @@ struct Service::State {
     std::unique_ptr<WorkerPool> enrolments;
     std::unique_ptr<StoreWatch> store;
     std::unique_ptr<CrlCompletion> completion;
+    std::unique_ptr<StoreAgeWatch> age;
     std::unique_ptr<api::Api> api;
     std::unique_ptr<http::HttpsService> https;
     std::unique_ptr<http::HealthService> health;
@@ -184,10 +186,13 @@ struct Service::State {
     std::vector<http::HealthCheck> checks() const {
         const auto published = ca.crls.latest();
         const bool has_list = published && published->next_update > ca.clock();
-        return {{"store", store->health() ? "" : "the store does not answer"},
-                {"revocation_list", has_list ? "" : "no current revocation list could be made"},
-                {"audit_log", audit->is_available() ? "" : "the audit log cannot be written"},
-                {"accepting", is_draining ? "the service is shutting down" : ""}};
+        return {
+            {"store", store->health() ? "" : "the store does not answer"},
+            {"revocation_list", has_list ? "" : "no current revocation list could be made"},
+            {"restored_store",
+             ca.is_store_restored ? "the store was put back from a backup, and that is not accepted" : ""},
+            {"audit_log", audit->is_available() ? "" : "the audit log cannot be written"},
+            {"accepting", is_draining ? "the service is shutting down" : ""}};
     }
 
     void warn_daily(SystemTime now) {
@@ -240,6 +245,12 @@ Result<std::unique_ptr<Service>> Service::start(const ServiceFiles& files, Confi
     const Config settings = config;
     auto state = std::make_unique<State>(files, std::move(*log), std::move(*authority), std::move(config),
                                          std::move(clock));
+    // Before anything is handed out.
+    auto age = StoreAgeWatch::start(files.store, state->ca);
+    if (!age) {
+        return age.error();
+    }
+    state->age = std::move(*age);
     const std::size_t login_workers = settings.login_workers == 0 ? cores() : settings.login_workers;
     auto logins = WorkerPool::start(files.store, login_workers, settings.login_queue);
     if (!logins) {
@@ -295,11 +306,12 @@ Result<std::unique_ptr<Service>> Service::start(const ServiceFiles& files, Confi
     if (settings.health_listen) {
         auto health_listener = net::Listener::bind(*settings.health_listen);
         if (!health_listener) {
-            return with_context("cannot listen on " + settings.health_listen->text(), health_listener.error());
+            return with_context("cannot listen on " + settings.health_listen->text(),
+                                health_listener.error());
         }
-        state->health = std::make_unique<http::HealthService>(
-            state->loops, std::move(*health_listener),
-            [raw = state.get()](std::size_t) { return raw->checks(); });
+        state->health =
+            std::make_unique<http::HealthService>(state->loops, std::move(*health_listener),
+                                                  [raw = state.get()](std::size_t) { return raw->checks(); });
     }
     state->loops.start();
     return std::unique_ptr<Service>(new Service(std::move(state)));
@@ -353,6 +365,7 @@ void Service::rotate_audit_log() {
 }
 
 void Service::tick() {
+    state_->age->look();
     state_->ca.refusals.tell_of_others();
     state_->ca.silent.tell(std::chrono::steady_clock::now());
     state_->memory.note(state_->https->connections());

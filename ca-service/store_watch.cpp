@@ -68,6 +68,14 @@ void StoreWatch::run() {
 }
 
 void StoreWatch::look() {
+    if (ca_.is_store_restored) {
+        const std::lock_guard lock(mutex_);
+        answered_at_ = std::chrono::steady_clock::now();
+        return;
+    }
+    if (auto written = ca_.gateways.write(database_, ca_.clock()); !written) {
+        spdlog::debug("event=gateways.not_noted detail={}", quoted(written.error().detail, 512));
+    }
     const auto published = ca_.crls.update(database_, ca_.settings.get()->crl_lifetime);
     const std::lock_guard lock(mutex_);
     if (published) {

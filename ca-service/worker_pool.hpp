@@ -1,5 +1,5 @@
-// Threads for what blocks: argon2 and the store. Each owns a connection to the store. The queue is bounded and
-// fair (FairQueue); who finds no place in it is told at once, so that event loops never wait.
+// Threads for what blocks: argon2 and the store. Each owns a connection to the store. The queue is bounded
+// and fair (FairQueue); who finds no place in it is told at once, so that event loops never wait.
 #pragma once
 
 #include <condition_variable>

@@ -25,6 +25,11 @@ constexpr std::chrono::minutes kCompleteAgainAfter{1};
 /// How long a CA that did not take this gateway's certificate is not shown it again.
 constexpr std::chrono::minutes kAnonymousFor{10};
 
+Failure refusal_of(const http::ClientAnswer& answer) {
+    const std::string why = answer.problem ? ": " + answer.problem->title : std::string();
+    return Failure{Code::unavailable, fmt::format("the CA service answered {}{}", answer.status, why)};
+}
+
 /// Where the changes since the list in `crl_file` are kept.
 std::filesystem::path changes_file(const std::filesystem::path& crl_file) {
     return std::filesystem::path(crl_file).concat(".changes");
@@ -127,8 +132,10 @@ bool CrlWatch::make_client() {
 
 /// A CA that does not know gateways' certificates, or not this one, gives anybody its list.
 void CrlWatch::fail(const Failure& failure) {
-    const bool is_of_network = failure.code == Code::unreachable || failure.code == Code::timed_out ||
-                               failure.code == Code::cancelled;
+    if (failure.code == Code::cancelled) {
+        return;
+    }
+    const bool is_of_network = failure.code == Code::unreachable || failure.code == Code::timed_out;
     if (is_anonymous_ || is_of_network) {
         tell(failure);
         return;
@@ -187,7 +194,7 @@ bool CrlWatch::fetch_changes() {
             fetch_complete();
             return current_.get()->crl.number() == number;
         default:
-            tell(Failure{Code::unavailable, fmt::format("the CA service answered {}", answer->status)});
+            tell(refusal_of(*answer));
             return true;
     }
 }
@@ -200,7 +207,7 @@ void CrlWatch::take(const http::ClientAnswer& answer, EvenTime asked_at) {
         return;
     }
     if (answer.status != 200) {
-        tell(Failure{Code::unavailable, fmt::format("the CA service answered {}", answer.status)});
+        tell(refusal_of(answer));
         return;
     }
     const RevocationsPtr before = current_.get();
@@ -222,10 +229,11 @@ void CrlWatch::take(const http::ClientAnswer& answer, EvenTime asked_at) {
     changes_.clear();
     use(*taken);
     if (const auto& file = snapshot_->settings.crl_file) {
-        // First of all: they belong to the list that goes.
+        write_file(*file, answer.body);
+        // Only then: those of the list before do not lead on from this one, and are left out when they are
+        // read.
         std::error_code ignored;
         std::filesystem::remove(changes_file(*file), ignored);
-        write_file(*file, answer.body);
     }
 }
 

@@ -129,8 +129,14 @@ asio::awaitable<http::Response> Api::handle(http::Request request, http::ClientI
     const std::string method(call.request.method_string());
 
     Refusal refused{.failure = {Code::not_found, fmt::format("{} {}", method, path)}};
+    // A store that has forgotten revocations decides nothing, and its list is none. Who is trusted is no matter of
+    // the store.
+    const bool is_held_back = ca_.is_store_restored && path != "/v1/trust";
+    if (is_held_back) {
+        refused.failure = Failure{Code::unavailable, std::string(kStoreIsRestored)};
+    }
     for (const Route& route : kRoutes) {
-        if (route.path != path) {
+        if (route.path != path || is_held_back) {
             continue;
         }
         if (route.method == call.request.method()) {

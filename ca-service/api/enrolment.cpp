@@ -53,6 +53,9 @@ Result<pki::Certificate> enroll(Ca& ca, store::Database& database, const Actor& 
     if (!issued.more_services.empty()) {
         record.extra["postern"]["server"]["more_services"] = issued.more_services;
     }
+    if (auto begun = begin_change(database, {&record, 1}); !begun) {
+        return begun.error();
+    }
     if (auto written = ca.audit.append(record); !written) {
         return written.error();
     }

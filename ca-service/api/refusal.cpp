@@ -200,12 +200,17 @@ boost::asio::awaitable<http::Response> refuse(RefusalRecords& records, Actor act
 http::Response refusal(Asked asked, const Failure& failure, const std::string& connection_id,
                        std::optional<std::chrono::milliseconds> retry_after) {
     log(failure, connection_id);
-    if (failure.code == Code::unavailable && !retry_after) {
+    const bool is_restored = failure.detail == kStoreIsRestored;
+    if (failure.code == Code::unavailable && !retry_after && !is_restored) {
         retry_after = std::chrono::seconds(1);
     }
     Words words = words_of(asked, failure.code);
     if (failure.code == Code::limit_reached && retry_after) {
         words.title = "Too many failed logins.";
+    }
+    if (is_restored) {
+        words = {"The CA's store was put back from a backup, and nobody has accepted that yet.",
+                 "Tell your administrator to run: postern-ca store accept-restore."};
     }
     http::Problem problem;
     problem.code = failure.code;

@@ -44,6 +44,9 @@ audit::Bearer bearer_of(const pki::Certificate& presented);
 /// What a certificate of the user CA says of itself. `is_proven`: its key, so that its name is one.
 void name_certificate(audit::Record& record, const pki::Certificate& presented, bool is_proven);
 
+/// The detail of the failure while the store is one that was put back from a backup.
+inline constexpr std::string_view kStoreIsRestored = "the store was put back from a backup";
+
 /// Makes the problem body of a refusal, and logs it: what is this service's own fault as an error, a bounded
 /// number of times a minute; the others for debugging alone, since strangers can cause them without end (the
 /// audit log has those that count). `retry_after` becomes the field of that name (RFC 9110,

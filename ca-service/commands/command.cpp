@@ -10,6 +10,7 @@
 #include "base/process.hpp"
 #include "base/trusted_path.hpp"
 #include "ca-service/commands/init_marker.hpp"
+#include "ca-service/store_age.hpp"
 
 namespace postern::ca::commands {
 
@@ -151,6 +152,34 @@ Outcome<store::Database> open_store(const CommandLine& line) {
 }
 
 Outcome<Administration> administer(const CommandLine& line) {
+    auto administration = administer_any_age(line);
+    if (!administration) {
+        return administration.error();
+    }
+    const auto config = load_config(line);
+    if (!config) {
+        return config.error();
+    }
+    const auto age = compare_with_log(administration->database, config->audit_file);
+    if (!age) {
+        return ending_of("the store and the audit log", age.error());
+    }
+    if (age->is_restored()) {
+        return Ending{Exit::failed, told(*age),
+                      "carry over what the log knows with postern-ca store accept-restore, or put the newer "
+                      "store back"};
+    }
+    if (age->is_unfinished()) {
+        auto caught_up = catch_up(administration->database, *administration->audit, *config,
+                                  administration->actor, administration->clock, false);
+        if (!caught_up) {
+            return ending_of("cannot finish the change that was interrupted", caught_up.error());
+        }
+    }
+    return administration;
+}
+
+Outcome<Administration> administer_any_age(const CommandLine& line) {
     if (auto initialized = check_initialized(line); !initialized) {
         return initialized.error();
     }
@@ -179,7 +208,11 @@ Outcome<void> Administration::apply(std::string_view what, const audit::Record& 
     if (auto changed = change(database); !changed) {
         return ending_of(what, changed.error());
     }
-    if (auto written = audit->append(record); !written) {
+    audit::Record numbered = record;
+    if (auto begun = begin_change(database, {&numbered, 1}); !begun) {
+        return ending_of(what, begun.error());
+    }
+    if (auto written = audit->append(numbered); !written) {
         return ending_of(what, written.error());
     }
     if (auto committed = transaction->commit(); !committed) {
@@ -217,6 +250,7 @@ int run(int argc, char** argv) {
     add_cert(app, line);
     add_fingerprint(app, line);
     add_check_config(app, line);
+    add_store(app, line);
     try {
         app.parse(argc, argv);
     } catch (const CLI::Success& success) {

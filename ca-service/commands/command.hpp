@@ -78,7 +78,10 @@ struct Administration {
     Outcome<void> apply(std::string_view what, const audit::Record& record,
                         const std::function<Result<void>(store::Database&)>& change);
 };
+/// Refuses a store that was put back from a backup (store_age.hpp).
 Outcome<Administration> administer(const CommandLine& line);
+/// The same for the command that accepts one.
+Outcome<Administration> administer_any_age(const CommandLine& line);
 
 /// A subcommand of `parent` that lets the global options pass.
 CLI::App* add_command(CLI::App& parent, const std::string& name, const std::string& description);
@@ -92,6 +95,7 @@ void add_group(CLI::App& app, CommandLine& line);
 void add_token(CLI::App& app, CommandLine& line);
 void add_enroll(CLI::App& app, CommandLine& line);
 void add_cert(CLI::App& app, CommandLine& line);
+void add_store(CLI::App& app, CommandLine& line);
 
 /// Parses, runs, tells how it ended. The whole program.
 int run(int argc, char** argv);

@@ -7,9 +7,11 @@
 
 #include "base/file.hpp"
 #include "ca-service/authority.hpp"
+#include "ca-service/change_log.hpp"
 #include "ca-service/commands/command.hpp"
 #include "ca-service/commands/init_marker.hpp"
 #include "ca-service/server_name.hpp"
+#include "ca-service/store/changes.hpp"
 #include "pki/identity.hpp"
 
 namespace postern::ca::commands {
@@ -96,6 +98,14 @@ Result<void> build(const std::filesystem::path& directory, const std::filesystem
         auto database = store::Database::open(directory / "state.db");
         if (!database) {
             return database.error();
+        }
+        // A log of a CA that was here before is further than this new store.
+        const auto logged = newest_logged_change(parsed->audit_file);
+        if (!logged) {
+            return logged.error();
+        }
+        if (auto set = store::set_change_counter(*database, logged->value_or(0)); !set) {
+            return set;
         }
     }
     auto audit = audit::Log::open(parsed->audit_log(), system_clock());

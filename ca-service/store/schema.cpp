@@ -113,6 +113,10 @@ const std::vector<std::vector<const char*>>& steps() {
             " crl_number BIGINT NOT NULL,"
             " heard_at BIGINT NOT NULL)",
         },
+        {
+            // Of changes that the audit log tells of.
+            "INSERT INTO counters (name, value) VALUES ('changes', 0)",
+        },
     };
     return kSteps;
 }

@@ -151,4 +151,9 @@ Result<long long> forget_tokens(Database& database, SystemTime before) {
                    "DELETE FROM enrolment_tokens WHERE expires_at < :before", before);
 }
 
+Result<long long> withdraw_tokens(Database& database, SystemTime now) {
+    return execute(database, "cannot withdraw the tokens",
+                   "UPDATE enrolment_tokens SET used_at = :now WHERE used_at = 0", now);
+}
+
 }  // namespace postern::ca::store

@@ -51,4 +51,7 @@ Result<void> check_token(Database& database, const Secret& token, SystemTime now
 Result<std::vector<EnrolmentToken>> list_tokens(Database& database);
 Result<long long> forget_tokens(Database& database, SystemTime before);
 
+/// No token that was made counts any more. Returns how many could have been redeemed.
+Result<long long> withdraw_tokens(Database& database, SystemTime now);
+
 }  // namespace postern::ca::store

@@ -86,7 +86,8 @@ TEST(Revocation, EndsALivePsqlWithinTwoSecondsAndSaysWhy) {
     Connected connected;
     Sleeper sleeper(connected);
     const auto began = std::chrono::steady_clock::now();
-    connected.stack.ca_command({"cert", "revoke", "--user", "alice", "--reason", "key_compromise", "--no-wait"});
+    connected.stack.ca_command(
+        {"cert", "revoke", "--user", "alice", "--reason", "key_compromise", "--no-wait"});
     ASSERT_TRUE(sleeper.process().wait(10s));
     const auto took = std::chrono::steady_clock::now() - began;
     EXPECT_LT(took, 2s);
@@ -103,6 +104,45 @@ TEST(Revocation, EndsALivePsqlWithinTwoSecondsAndSaysWhy) {
     const Outcome next = connected.select();
     EXPECT_NE(next.exit_code, 0);
     EXPECT_THAT(next.err, HasSubstr("revoked"));
+}
+
+TEST(Revocation, OfWhichTheCommandSaysThatItIsInForceFindsTheTunnelCut) {
+    Connected connected;
+    Sleeper sleeper(connected);
+    const std::string told = connected.stack.ca_command({"user", "disable", "alice"});
+    EXPECT_THAT(told, HasSubstr("In force at: gw1 after "));
+    EXPECT_TRUE(sleeper.process().wait(5s));
+    EXPECT_THAT(sleeper.process().err(), HasSubstr("FATAL"));
+}
+
+/// The store is put back from a backup: nobody gets in who was revoked since, and everybody else again when
+/// an administrator has accepted it.
+TEST(RestoredStore, LetsNobodyBackInWhoWasCutOffSince) {
+    Connected connected;
+    const Stack& stack = connected.stack;
+    const Laptop bob = logged_in(stack, "bob");
+    const auto backup = stack.folder() / "backup";
+    const auto copy = [](const std::filesystem::path& from, const std::filesystem::path& to) {
+        for (const char* file : {"state.db", "state.db-wal", "state.db-shm"}) {
+            std::filesystem::remove(to / file);
+            if (std::filesystem::exists(from / file)) std::filesystem::copy_file(from / file, to / file);
+        }
+    };
+    connected.stack.ca().stop();
+    std::filesystem::create_directories(backup);
+    copy(stack.ca_folder(), backup);
+    connected.stack.start_ca();
+    EXPECT_EQ(connected.select().out, "let in\n");
+    connected.stack.ca_command({"user", "disable", "alice", "--no-wait"});
+    connected.stack.ca().stop();
+    copy(backup, stack.ca_folder());
+    connected.stack.start_ca();
+    EXPECT_NE(bob.login().exit_code, 0);
+    EXPECT_THAT(bob.login().err, HasSubstr("postern-ca store accept-restore"));
+    EXPECT_THAT(connected.stack.ca_command({"store", "accept-restore"}), HasSubstr("Disabled: alice."));
+    EXPECT_TRUE(eventually([&] { return bob.login().exit_code == 0; }));
+    EXPECT_TRUE(eventually([&] { return connected.select().exit_code != 0; }));
+    EXPECT_NE(connected.alice.login().exit_code, 0);
 }
 
 TEST(Revocation, InTheMidstOfTheServersHandshakeIsToldAsWhatItIs) {

@@ -1,0 +1,45 @@
+// What the audit log tells of changes of the store, read from its end backwards.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/result.hpp"
+
+namespace postern::ca {
+
+/// One record of a change, as far as the store could be brought up to date by it.
+struct LoggedChange {
+    std::uint64_t number = 0;
+    SystemTime time{};
+    std::string action;
+    std::string user;
+    std::vector<std::string> groups;
+    std::string session_id;
+    std::string serial;
+    std::optional<SystemTime> not_after;
+    /// event.reason
+    std::string reason;
+};
+
+/// The number of the newest change that the log (the live file, then its rotated ones) tells of; nothing
+/// where it tells of none, or there is no log. Code::io_failed.
+Result<std::optional<std::uint64_t>> newest_logged_change(const std::filesystem::path& log);
+
+struct LoggedChanges {
+    /// In the order in which they were made. Without certificates that ended, and sessions that began, before
+    /// `oldest`.
+    std::vector<LoggedChange> changes;
+    std::uint64_t newest = 0;
+    /// Whether the log goes back to the change behind `after`.
+    bool is_whole = false;
+};
+/// Those behind the change of that number.
+Result<LoggedChanges> logged_changes(const std::filesystem::path& log, std::uint64_t after,
+                                     SystemTime oldest);
+
+}  // namespace postern::ca

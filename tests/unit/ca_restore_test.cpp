@@ -1,0 +1,243 @@
+// A store that was put back from a backup: noticed by the audit log, which knows more, and held back until
+// somebody accepts it.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <thread>
+
+#include <gmock/gmock.h>
+
+#include "audit/log_path.hpp"
+#include "ca-service/change_log.hpp"
+#include "ca-service/store/changes.hpp"
+#include "pki/crl.hpp"
+#include "unit/ca_service_fixture.hpp"
+
+namespace postern::ca {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+class RestoredStore : public CaService {
+protected:
+    static constexpr const char* kStoreFiles[] = {"state.db", "state.db-wal", "state.db-shm"};
+
+    Ran ca(std::vector<std::string> arguments) const {
+        arguments.insert(arguments.begin(), {"--dir", ca_.string()});
+        return run(std::move(arguments));
+    }
+    void good(std::vector<std::string> arguments) const {
+        const Ran ran = ca(std::move(arguments));
+        ASSERT_EQ(ran.exit_code, 0) << ran.err;
+    }
+    void stop() {
+        service_.reset();
+        database_.reset();
+    }
+    void copy_store(const fs::path& from, const fs::path& to) const {
+        for (const char* file : kStoreFiles) {
+            fs::remove(to / file);
+            if (fs::exists(from / file)) {
+                fs::copy_file(from / file, to / file);
+            }
+        }
+    }
+    void back_up() {
+        stop();
+        fs::create_directories(directory_.path() / "backup");
+        copy_store(ca_, directory_.path() / "backup");
+        start(config());
+    }
+    void put_back() {
+        stop();
+        copy_store(directory_.path() / "backup", ca_);
+    }
+    bool is_published(const std::string& serial, const pki::Certificate& issuer,
+                      pki::RevocationReason reason) {
+        const auto answer = client().get("/v1/crl");
+        if (!answer || answer->status != 200) {
+            return false;
+        }
+        return pki::Crl::verify(answer->body, issuer).value().find(serial) == reason;
+    }
+    template <class Condition>
+    static bool eventually(Condition&& condition) {
+        const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+        while (!condition()) {
+            if (std::chrono::steady_clock::now() > until) {
+                return false;
+            }
+            std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        }
+        return true;
+    }
+};
+
+TEST_F(RestoredStore, IsHeldBackUntilItIsAcceptedAndThenKnowsWhatTheLogKnows) {
+    const auto before = credentials_of(login("alice", "correct horse"));
+    back_up();
+    const auto after = credentials_of(login("alice", "correct horse"));
+    good({"user", "disable", "alice"});
+    put_back();
+    start(config());
+    for (const http::ClientAnswer& answer :
+         {client().get("/v1/crl").value(), login("alice", "correct horse"), renew(before), renew(after),
+          client().get("/v1/health").value(), client().get("/v1/crl/changes?after=1").value()}) {
+        EXPECT_EQ(answer.status, 503U);
+        ASSERT_TRUE(answer.problem);
+        EXPECT_THAT(answer.problem->hint, HasSubstr("postern-ca store accept-restore"));
+    }
+    EXPECT_EQ(client().get("/v1/trust").value().status, 200U);
+    const Ran refused = ca({"user", "enable", "alice"});
+    EXPECT_EQ(refused.exit_code, 1);
+    EXPECT_THAT(refused.err, HasSubstr("put back from a backup"));
+    EXPECT_THAT(refused.err, HasSubstr("store accept-restore"));
+
+    const Ran accepted = ca({"store", "accept-restore"});
+    EXPECT_EQ(accepted.exit_code, 0) << accepted.err;
+    EXPECT_THAT(accepted.out, HasSubstr("Disabled: alice."));
+    // The service goes on by itself, and its list has both: the one that the store knew, and the one that the
+    // log alone knew.
+    const auto issuer = before.chain.back();
+    for (const auto& credentials : {before, after}) {
+        EXPECT_TRUE(eventually([&] {
+            service_->tick();
+            return is_published(credentials.chain.front().serial(), issuer,
+                                pki::RevocationReason::privilege_withdrawn);
+        }));
+    }
+    EXPECT_EQ(code_of(login("alice", "correct horse")), Code::user_disabled);
+    EXPECT_THAT(records(), testing::Contains("admin.store_restored"));
+    good({"user", "enable", "alice"});
+    EXPECT_EQ(login("alice", "correct horse").status, 200U);
+}
+
+TEST_F(RestoredStore, TakesNoPasswordThatWasChangedSince) {
+    back_up();
+    // As `user passwd` does, without a terminal.
+    {
+        std::ofstream(directory_.path() / "in") << "another horse\n";
+        const UniqueFd in(::open((directory_.path() / "in").c_str(), O_RDONLY));
+        const UniqueFd kept(::dup(0));
+        ::dup2(in.get(), 0);
+        const Ran changed = ca({"user", "passwd", "alice", "--password-stdin"});
+        ::dup2(kept.get(), 0);
+        ASSERT_EQ(changed.exit_code, 0) << changed.err;
+    }
+    good({"group", "add", "alice", "auditors"});
+    good({"group", "remove", "alice", "analysts"});
+    put_back();
+    const Ran accepted = ca({"store", "accept-restore", "--json"});
+    ASSERT_EQ(accepted.exit_code, 0) << accepted.err;
+    const auto told = nlohmann::json::parse(accepted.out);
+    EXPECT_EQ(told["without_password"], nlohmann::json({"alice"}));
+    EXPECT_EQ(told["group_changes"], 2);
+    start(config());
+    EXPECT_EQ(code_of(login("alice", "correct horse")), Code::unauthenticated);
+    store::Database database = store::Database::open(ca_ / "state.db").value();
+    EXPECT_EQ(store::find_user(database, "alice").value()->groups, std::vector<std::string>{"auditors"});
+}
+
+TEST_F(RestoredStore, KnowsAgainWhoWasLoggedInSinceAndCanRevokeThem) {
+    back_up();
+    const auto since = credentials_of(login("alice", "correct horse"));
+    const auto renewed = credentials_of(renew(since));
+    put_back();
+    good({"store", "accept-restore"});
+    start(config());
+    EXPECT_EQ(renew(renewed).status, 200U) << "nobody need log in again";
+    good({"cert", "revoke", renewed.chain.front().serial(), "--no-wait"});
+    const auto issuer = since.chain.back();
+    EXPECT_TRUE(eventually([&] {
+        return is_published(since.chain.front().serial(), issuer, pki::RevocationReason::unspecified);
+    }));
+}
+
+TEST_F(RestoredStore, CountsNoTokenThatMayHaveBeenUsedSince) {
+    const Ran made = ca({"token", "create", "--gateway", "gw1", "--dns", "localhost", "--json"});
+    ASSERT_EQ(made.exit_code, 0) << made.err;
+    back_up();
+    good({"group", "add", "alice", "auditors"});
+    good({"group", "add", "alice", "readers"});
+    put_back();
+    const Ran accepted = ca({"store", "accept-restore", "--json"});
+    EXPECT_EQ(nlohmann::json::parse(accepted.out)["tokens_withdrawn"], 1);
+    start(config());
+    const nlohmann::json body{{"token", nlohmann::json::parse(made.out)["token"]}, {"csr", csr_}};
+    EXPECT_EQ(client().post_json("/v1/enroll", body.dump()).value().status, 401U);
+}
+
+TEST_F(RestoredStore, IsNoneAfterAnOrdinaryStopNorWhereOneChangeWasInterrupted) {
+    good({"user", "disable", "alice"});
+    back_up();
+    EXPECT_EQ(client().get("/v1/crl").value().status, 200U);
+    EXPECT_THAT(ca({"store", "accept-restore"}).out, HasSubstr("nothing to carry over"));
+    // The record is written before the commit: a power cut between them leaves the log ahead by one.
+    good({"user", "enable", "alice"});
+    put_back();
+    start(config());
+    EXPECT_EQ(client().get("/v1/crl").value().status, 200U);
+    EXPECT_EQ(login("alice", "correct horse").status, 200U) << "the change is finished";
+    EXPECT_THAT(records(), testing::Contains("admin.store_caught_up"));
+}
+
+TEST_F(RestoredStore, IsAcceptedWithALogThatDoesNotGoBackFarEnoughOnlyIfThatIsSaid) {
+    back_up();
+    good({"group", "add", "alice", "auditors"});
+    good({"user", "disable", "alice"});
+    good({"group", "add", "alice", "readers"});
+    put_back();
+    // The first of the three is gone from the log.
+    const std::string log = test::read(ca_ / "audit.jsonl");
+    const std::size_t mark = log.find("auditors");
+    const std::size_t begin = log.rfind('\n', mark) + 1;
+    const std::string shorter = log.substr(0, begin) + log.substr(log.find('\n', mark) + 1);
+    EXPECT_TRUE(logged_changes(ca_ / "audit.jsonl", 0, SystemTime()).value().is_whole);
+    std::ofstream(directory_.path() / "short.jsonl") << shorter;
+    store::Database database = store::Database::open(ca_ / "state.db").value();
+    const auto counter = store::change_counter(database).value();
+    const auto missing = logged_changes(directory_.path() / "short.jsonl", counter, SystemTime()).value();
+    EXPECT_FALSE(missing.is_whole);
+    EXPECT_EQ(missing.newest, counter + 3);
+    EXPECT_EQ(missing.changes.size(), 2U);
+}
+
+TEST(ChangeLog, IsReadFromTheEndAcrossFilesAndWhateverStandsBehind) {
+    const test::TemporaryDirectory directory;
+    const fs::path log = directory.path() / "audit.jsonl";
+    EXPECT_EQ(newest_logged_change(log).value(), std::nullopt);
+    const auto line = [](int number, const std::string& action) {
+        return "{\"event\":{\"action\":\"" + action +
+               "\"},\"postern\":{\"store\":{\"change\":" + std::to_string(number) +
+               "}},\"user\":{\"name\":\"alice\"}}\n";
+    };
+    const std::string noise = "{\"message\":\"\\\"store\\\":{\\\"change\\\":999}\"}\n";
+    std::string much;
+    while (much.size() < 3U << 20) {
+        much += noise;
+    }
+    const fs::path elder = audit::rotated_path(log, SystemTime(std::chrono::seconds(1'800'000'000)), 1);
+    std::ofstream(elder) << line(1, "admin.user_added") << line(2, "admin.user_disabled") << much;
+    std::ofstream(log) << much << much;
+    EXPECT_EQ(newest_logged_change(log).value(), 2U);
+    std::ofstream(log, std::ios::app)
+        << line(3, "admin.user_enabled") << noise << "{\"postern\":{\"store\":{\"change\":4";
+    EXPECT_EQ(newest_logged_change(log).value(), 3U) << "a torn line is none";
+    const auto since = logged_changes(log, 1, SystemTime()).value();
+    EXPECT_TRUE(since.is_whole);
+    ASSERT_EQ(since.changes.size(), 2U);
+    EXPECT_EQ(since.changes[0].action, "admin.user_disabled");
+    EXPECT_EQ(since.changes[1].action, "admin.user_enabled");
+    EXPECT_EQ(since.changes[1].user, "alice");
+    EXPECT_TRUE(logged_changes(log, 3, SystemTime()).value().changes.empty());
+    std::ofstream(directory.path() / "empty.jsonl");
+    EXPECT_EQ(newest_logged_change(directory.path() / "empty.jsonl").value(), std::nullopt);
+}
+
+}  // namespace
+}  // namespace postern::ca
