@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "base/shown_text.hpp"
+
 namespace postern::gateway {
 
 namespace {
@@ -50,7 +52,7 @@ Advice advice_on(Code code) {
 }  // namespace
 
 void print_error(std::string_view what, std::string_view why, std::string_view hint) {
-    fmt::print(stderr, "postern-gateway: error: {}: {}\n", what, why);
+    fmt::print(stderr, "postern-gateway: error: {}: {}\n", what, shown_lines(why));
     if (!hint.empty()) {
         fmt::print(stderr, "hint: {}\n", hint);
     }

@@ -4,26 +4,21 @@
 
 #include <fmt/format.h>
 
+#include "base/shown_text.hpp"
+
 namespace postern::postgres {
 
 namespace {
 
-constexpr std::size_t kMostFieldBytes = 1024;
+constexpr std::size_t kMostFieldBytes = 1000;
 
 void append_field(std::string& body, char type, std::string_view text) {
-    text = text.substr(0, text.find('\0')).substr(0, kMostFieldBytes);
-    // Not in the middle of a UTF-8 character.
-    while (text.size() == kMostFieldBytes && (static_cast<unsigned char>(text.back()) & 0x80U) != 0) {
-        text.remove_suffix(1);
-    }
-    if (text.empty()) {
+    const std::string line = shown(text.substr(0, text.find('\0')), kMostFieldBytes);
+    if (line.empty()) {
         return;
     }
     body.push_back(type);
-    for (const char character : text) {
-        const bool is_control = static_cast<unsigned char>(character) < 0x20 || character == 0x7f;
-        body.push_back(is_control ? ' ' : character);
-    }
+    body += line;
     body.push_back('\0');
 }
 

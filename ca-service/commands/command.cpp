@@ -8,6 +8,7 @@
 #include "base/folder_owner.hpp"
 #include "base/log.hpp"
 #include "base/process.hpp"
+#include "base/shown_text.hpp"
 #include "base/trusted_path.hpp"
 #include "ca-service/commands/init_marker.hpp"
 #include "ca-service/store_age.hpp"
@@ -25,7 +26,7 @@ constexpr const char* kDescription =
     "  postern-ca serve";
 
 int tell(const Ending& ending) {
-    fmt::print(stderr, "postern-ca: error: {}\n", ending.error);
+    fmt::print(stderr, "postern-ca: error: {}\n", shown_lines(ending.error));
     if (!ending.hint.empty()) {
         fmt::print(stderr, "hint: {}\n", ending.hint);
     }

@@ -4,7 +4,15 @@
 
 #include <fmt/format.h>
 
+#include "base/shown_text.hpp"
+
 namespace postern::ca::commands {
+
+namespace {
+
+constexpr std::size_t kMostLine = 64 * 1024;
+
+}  // namespace
 
 void print_table(const std::vector<std::string>& head, const std::vector<std::vector<std::string>>& rows) {
     std::vector<std::size_t> widths;
@@ -22,9 +30,7 @@ void print_table(const std::vector<std::string>& head, const std::vector<std::ve
             text += fmt::format("{:<{}}  ", row[i], widths[i]);
         }
         text.resize(text.find_last_not_of(' ') + 1);
-        std::replace_if(
-            text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, '?');
-        fmt::print("{}\n", text);
+        fmt::print("{}\n", shown(text, kMostLine));
     };
     print_row(head);
     for (const auto& row : rows) {

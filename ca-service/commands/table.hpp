@@ -6,7 +6,7 @@
 
 namespace postern::ca::commands {
 
-/// Prints to standard output. Control characters in cells are shown as '?'.
+/// Prints to standard output. What in a cell is no sign of its own is written out (base/shown_text).
 void print_table(const std::vector<std::string>& head, const std::vector<std::vector<std::string>>& rows);
 
 }  // namespace postern::ca::commands

@@ -11,8 +11,8 @@
 
 #include "base/file.hpp"
 #include "base/secret_line.hpp"
+#include "base/shown_text.hpp"
 #include "ca_api/fingerprint.hpp"
-#include "client-proxy/commands/notes.hpp"
 #include "client-proxy/commands/terminal.hpp"
 #include "client-proxy/control/json_rpc.hpp"
 #include "client-proxy/login/ca_client.hpp"
@@ -90,7 +90,7 @@ Outcome<Secret> ask_secret(const WaitForInput& wait, const LoginOptions& options
     } else if (is_password && !file.empty()) {
         secret = password_from(file);
     } else if (!options.is_non_interactive) {
-        secret = ask_secret_line(label + ": ", wait);
+        secret = ask_secret_line(shown(label) + ": ", wait);
         // An empty answer is asked for again.
         if (secret && !secret->is_empty()) {
             secret = secret_of(*secret, SecretKind::password, "what was typed");
@@ -157,7 +157,7 @@ Outcome<std::string> ask_fingerprint(control::AgentClient& agent, const std::str
         fmt::format("This is the first contact with the CA service {}.\n"
                     "Its fingerprint is\n\n    {}\n\n"
                     "Compare it with the one that its administrator gave you (postern-ca fingerprint).\n",
-                    url, shown));
+                    postern::shown(url), postern::shown(shown)));
     auto answer =
         ask("Is it the same? yes, or the fingerprint that you were given", "no", input_beside(agent));
     if (!answer && answer.error().code == Code::cancelled) {
@@ -302,7 +302,7 @@ Outcome<json> log_in_at(control::AgentClient& agent, const LoginOptions& options
         }
         const bool is_mistyped = !login && login.error().code == Code::unauthenticated;
         if (!is_mistyped || !may_ask_again || attempt == kMostAttempts ||
-            !tell_on_terminal(fmt::format("{}. Again, please ({} of {}):\n", printable(login.error().message), attempt + 1,
+            !tell_on_terminal(fmt::format("{}. Again, please ({} of {}):\n", shown(login.error().message), attempt + 1,
                                           kMostAttempts))) {
             return login;
         }

@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "client-proxy/commands/notes.hpp"
+#include "base/shown_text.hpp"
 
 namespace postern::client {
 
@@ -72,12 +72,12 @@ std::string to_text(const std::vector<Finding>& findings, bool has_color, bool h
         // A settings file may have several faults.
         for (std::string_view left = finding.detail; !left.empty();) {
             const auto end = std::min(left.find('\n'), left.size());
-            text += fmt::format("{} {:<{}}  {}\n", sign, finding.step, width, printable(left.substr(0, end)));
+            text += fmt::format("{} {:<{}}  {}\n", sign, finding.step, width, shown(left.substr(0, end)));
             left.remove_prefix(std::min(end + 1, left.size()));
         }
         if (!finding.remedy.empty()) {
-            text += fmt::format("  {:<{}}  {} {}\n", "", width, has_unicode ? "→" : "->",
-                                printable(finding.remedy));
+            text +=
+                fmt::format("  {:<{}}  {} {}\n", "", width, has_unicode ? "→" : "->", shown(finding.remedy));
         }
     }
     return text;

@@ -347,7 +347,7 @@ int run_doctor(const DoctorOptions& options) {
         check_all(checkup, options);
     }
     if (options.as_json) {
-        std::puts(checkup.to_json().dump(2).c_str());
+        std::puts(json_text(checkup.to_json(), 2).c_str());
     } else {
         const std::string text = to_text(checkup.findings(), has_color(STDOUT_FILENO), has_unicode());
         std::fputs(text.c_str(), stdout);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "base/shown_text.hpp"
 #include "client-proxy/commands/agent_session.hpp"
 #include "client-proxy/commands/terminal.hpp"
 
@@ -20,15 +21,15 @@ int log_in(const LoginOptions& options, bool as_json) {
         return is_usage ? fail_usage(refusal.message, refusal.hint) : fail(refusal);
     }
     if (as_json) {
-        std::puts(login->dump(2).c_str());
+        std::puts(json_text(*login, 2).c_str());
         return 0;
     }
     const auto state = agent->call("state");
     const auto groups = login->value("groups", std::vector<std::string>());
-    std::string text = fmt::format(
-        "Logged in as {} ({}) at {}.\n", login->value("user", std::string()),
-        groups.empty() ? "no group" : fmt::format("{}", fmt::join(groups, ", ")),
-        state && (*state)["trust"].is_object() ? (*state)["trust"].value("ca", std::string()) : "");
+    std::string text =
+        fmt::format("Logged in as {} ({}) at {}.\n", word_in(*login, "user"),
+                    groups.empty() ? "no group" : shown(fmt::format("{}", fmt::join(groups, ", "))),
+                    state ? word_in((*state)["trust"], "ca") : "");
     if ((*login)["session_ends"].is_string()) {
         if (const auto ends = parse_time((*login)["session_ends"].get<std::string>())) {
             text += fmt::format("The certificate renews itself until {}; then log in again.\n",
@@ -49,7 +50,7 @@ int log_out(bool as_json) {
         return fail(ended.error());
     }
     if (as_json) {
-        std::puts(ended->dump(2).c_str());
+        std::puts(json_text(*ended, 2).c_str());
         return 0;
     }
     std::puts(ended->value("was_logged_in", false)

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "base/shown_text.hpp"
 #include "client-proxy/commands/terminal.hpp"
 
 namespace postern::client {
@@ -20,22 +21,14 @@ std::string member(const json& object, const char* key) {
     return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
+constexpr std::size_t kMostCommand = 8192;
+
 // The words of --json, which are older than those of the control protocol.
 std::string spoken(const std::string& kind) {
     return kind == "renewal_failed" ? "not_renewed" : kind == "logout" ? "logged_out" : kind;
 }
 
 }  // namespace
-
-std::string printable(std::string_view text) {
-    std::string out(text);
-    for (char& character : out) {
-        if (static_cast<unsigned char>(character) < 0x20 || character == 0x7f) {
-            character = ' ';
-        }
-    }
-    return out;
-}
 
 Notes::Notes(Style style, bool has_color, bool has_status_line)
     : style_(style), has_color_(has_color), has_status_line_(has_status_line) {}
@@ -87,8 +80,7 @@ void Notes::status(const ShownStatus& status) {
 
 void Notes::write(const json& event, const std::string& line, bool is_output) {
     const bool is_json = style_ == Style::json;
-    const std::string text =
-        (is_json ? event.dump(-1, ' ', false, json::error_handler_t::replace) : line) + "\n";
+    const std::string text = (is_json ? json_text(event, -1) : line) + "\n";
     std::FILE* const to = is_json || is_output ? stdout : stderr;
     const bool was_drawn = !drawn_.empty();
     clear_status();
@@ -113,7 +105,7 @@ void Notes::listening(const std::string& service, const json& opened, const json
                 continue;
             }
             if (const std::string command = member(commands, kind); !command.empty()) {
-                line += "\n    " + command;
+                line += "\n    " + shown(command, kMostCommand);
             }
         }
     }
@@ -125,13 +117,13 @@ void Notes::listening(const std::string& service, const json& opened, const json
 
 void Notes::event(const json& event) {
     const std::string kind = member(event, "kind");
-    const std::string service = member(event, "service");
-    const std::string message = printable(member(event, "message"));
-    const std::string hint = printable(member(event, "hint"));
-    const std::string id = member(event, "connection_id");
-    const json told = {{"event", spoken(kind)},           {"service", service},
+    const std::string service = shown(member(event, "service"));
+    const std::string message = shown(member(event, "message"));
+    const std::string hint = shown(member(event, "hint"));
+    const std::string id = shown(member(event, "connection_id"));
+    const json told = {{"event", spoken(kind)},           {"service", member(event, "service")},
                        {"code", member(event, "reason")}, {"message", member(event, "message")},
-                       {"hint", member(event, "hint")},   {"connection_id", id},
+                       {"hint", member(event, "hint")},   {"connection_id", member(event, "connection_id")},
                        {"time", member(event, "time")}};
     if (style_ == Style::human &&
         (kind == "accepted" || kind == "closed" || kind == "connected" || kind == "disconnected")) {
@@ -158,7 +150,7 @@ void Notes::event(const json& event) {
 
 void Notes::remark(std::string_view text) {
     const json event = {{"event", "remark"}, {"message", text}};
-    write(event, printable(text), false);
+    write(event, shown(text), false);
 }
 
 }  // namespace postern::client

@@ -49,7 +49,4 @@ private:
     std::size_t drawn_columns_ = 0;
 };
 
-/// Without control characters: what others sent may go to a terminal.
-std::string printable(std::string_view text);
-
 }  // namespace postern::client

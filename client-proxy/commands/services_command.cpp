@@ -7,7 +7,6 @@
 
 #include "client-proxy/agent/port_book.hpp"
 #include "client-proxy/commands/commands.hpp"
-#include "client-proxy/commands/notes.hpp"
 #include "client-proxy/commands/terminal.hpp"
 #include "client-proxy/control/agent_client.hpp"
 #include "client-proxy/login/profile.hpp"
@@ -30,16 +29,21 @@ int show_services(bool as_json) {
             continue;
         }
         list.push_back(service);
-        const auto word = [&](const char* key) { return service.value(key, std::string()); };
+        const auto word = [&](const char* key) { return word_in(service, key); };
+        std::string note = word("description");
+        if (!service.value("listed", true)) {
+            note += note.empty() ? "" : "; ";
+            note += "not listed by the CA: opens with --passthrough only";
+        }
         std::string line = fmt::format(
             "{:<24} {:<9} {:<12} {:<12} {:<6} {:<12} {}", word("name"), word("protocol"), word("mode"),
             word("state"), service["port"].is_number() ? fmt::format("{}", service["port"].get<int>()) : "-",
-            word("gateway"), printable(word("description")));
+            word("gateway"), note);
         line.erase(line.find_last_not_of(' ') + 1);
         text += line + "\n";
     }
     if (as_json) {
-        std::puts(list.dump(2).c_str());
+        std::puts(json_text(list, 2).c_str());
     } else if (list.empty()) {
         std::puts("There is no service that you may use.");
     } else {
@@ -56,7 +60,7 @@ int name_services() {
     const auto state = agent ? agent->call("state") : Outcome<nlohmann::json>(agent.error());
     if (state) {
         for (const auto& service : (*state)["services"]) {
-            names.insert(service.value("name", std::string()));
+            names.insert(word_in(service, "name"));
         }
     } else if (const auto path = ProfileFolder::default_path()) {
         if (const auto folder = ProfileFolder::open(*path)) {

@@ -4,8 +4,8 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "base/shown_text.hpp"
 #include "client-proxy/commands/commands.hpp"
-#include "client-proxy/commands/notes.hpp"
 #include "client-proxy/commands/terminal.hpp"
 #include "client-proxy/control/agent_client.hpp"
 #include "client-proxy/login/login.hpp"
@@ -57,7 +57,7 @@ std::string trouble_text(const json& agent, SystemTime now) {
         return text;
     }
     for (const auto& event : agent["trouble"]) {
-        const auto word = [&](const char* key) { return printable(control::text_in(event, key)); };
+        const auto word = [&](const char* key) { return word_in(event, key); };
         const auto time = parse_time(word("time"));
         text += fmt::format("  {:<9} {} {}: {}\n", time ? local_time(*time, now) : "", word("service"),
                             word("kind") == "cut" ? "was cut" : "was refused", word("message"));
@@ -80,17 +80,14 @@ std::string ports_text(const json& agent) {
         if (service["ports"].empty() && !service["error"].is_object()) {
             continue;
         }
-        text += fmt::format("{:<12} {}", service.value("name", std::string()),
-                            service.value("state", std::string()));
+        text += fmt::format("{:<12} {}", word_in(service, "name"), word_in(service, "state"));
         for (const auto& port : service["ports"]) {
-            text +=
-                fmt::format(", localhost:{} ({})", port.value("port", 0), port.value("mode", std::string()));
+            text += fmt::format(", localhost:{} ({})", port.value("port", 0), word_in(port, "mode"));
         }
         text += fmt::format(", {} open\n", service.value("connections", 0));
         if (service["error"].is_object()) {
             text += fmt::format("             {}\n             hint: {}\n",
-                                printable(service["error"].value("message", std::string())),
-                                printable(service["error"].value("hint", std::string())));
+                                word_in(service["error"], "message"), word_in(service["error"], "hint"));
         }
     }
     return text;
@@ -121,7 +118,7 @@ int tell_json(const Profile& profile, const LoginPtr& login, bool is_usable, con
         told["session"] = {{"id", profile.session_id},
                            {"expires", profile.session_expires ? format_time(*profile.session_expires) : ""}};
     }
-    std::puts(told.dump(2).c_str());
+    std::puts(json_text(told, 2).c_str());
     return is_usable ? 0 : 4;
 }
 
@@ -156,9 +153,9 @@ int show_status(bool as_json) {
                           local_time((*login)->renew_after(), now))
             : fmt::format("expired at {}; renewed when it is needed", local_time((*login)->not_after(), now));
     std::string text = fmt::format(
-        "user         {} ({})\n", profile->user,
-        profile->groups.empty() ? "no group" : fmt::format("{}", fmt::join(profile->groups, ", ")));
-    text += fmt::format("CA service   {} ({})\n", profile->ca_url, profile->trust_domain);
+        "user         {} ({})\n", shown(profile->user),
+        profile->groups.empty() ? "no group" : shown(fmt::format("{}", fmt::join(profile->groups, ", "))));
+    text += fmt::format("CA service   {} ({})\n", shown(profile->ca_url), shown(profile->trust_domain));
     text += fmt::format("certificate  {}\n", certificate);
     text += fmt::format("key          {}\n", place_of_key(*folder));
     if (profile->session_expires) {

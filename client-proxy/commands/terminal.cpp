@@ -14,8 +14,9 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/shown_text.hpp"
 #include "base/unique_fd.hpp"
-#include "client-proxy/commands/notes.hpp"
+#include "client-proxy/control/json_rpc.hpp"
 
 namespace postern::client {
 
@@ -39,7 +40,7 @@ void tell_as_json(std::string_view code, std::string_view message, std::string_v
     }
     const nlohmann::json event = {
         {"event", "error"}, {"code", code}, {"message", message}, {"hint", hint}, {"connection_id", id}};
-    std::fputs((event.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n").c_str(), stdout);
+    std::fputs((json_text(event, -1) + "\n").c_str(), stdout);
     std::fflush(stdout);
 }
 
@@ -64,19 +65,27 @@ int fail(const Refusal& refusal) {
     // A configuration may have several faults, each on a line of its own.
     for (std::string_view left = refusal.message; !left.empty() || text.empty();) {
         const auto end = std::min(left.find('\n'), left.size());
-        text += fmt::format("postern: error: {}\n", printable(left.substr(0, end)));
+        text += fmt::format("postern: error: {}\n", shown(left.substr(0, end)));
         left.remove_prefix(std::min(end + 1, left.size()));
     }
     if (!refusal.hint.empty()) {
-        text += fmt::format("hint: {}\n", printable(refusal.hint));
+        text += fmt::format("hint: {}\n", shown(refusal.hint));
     }
     std::fputs(text.c_str(), stderr);
     return exit_code_of(refusal.code);
 }
 
+std::string json_text(const nlohmann::json& told, int indent) {
+    return told.dump(indent, ' ', true, nlohmann::json::error_handler_t::replace);
+}
+
+std::string word_in(const nlohmann::json& told, const char* key) {
+    return shown(control::text_in(told, key));
+}
+
 int fail_usage(std::string_view message, std::string_view hint) {
     tell_as_json("usage", message, hint, {});
-    const std::string text = fmt::format("postern: error: {}\nhint: {}\n", message, hint);
+    const std::string text = fmt::format("postern: error: {}\nhint: {}\n", shown(message), shown(hint));
     std::fputs(text.c_str(), stderr);
     return 2;
 }
@@ -129,8 +138,8 @@ Result<std::string> ask(std::string_view question, std::string_view fallback, co
     if (!terminal) {
         return terminal.error();
     }
-    write_all(terminal->get(), fallback.empty() ? fmt::format("{}: ", question)
-                                                : fmt::format("{} [{}]: ", question, fallback));
+    write_all(terminal->get(), fallback.empty() ? fmt::format("{}: ", shown(question))
+                                                : fmt::format("{} [{}]: ", shown(question), shown(fallback)));
     auto line = read_secret_line(terminal->get(), wait);
     if (!line) {
         return line.error();

@@ -4,6 +4,8 @@
 #include <string>
 #include <string_view>
 
+#include <nlohmann/json.hpp>
+
 #include "base/clock.hpp"
 #include "base/result.hpp"
 #include "base/secret_line.hpp"
@@ -14,6 +16,11 @@ namespace postern::client {
 /// Whether failures are also said on standard output, as one line of JSON: {"event": "error", "code", "message", "hint",
 /// "connection_id"}. For the process; set before anything can fail.
 void set_json_failures(bool is_wanted);
+
+/// For --json. In ASCII, so that what others wrote does nothing to a terminal either.
+std::string json_text(const nlohmann::json& told, int indent);
+/// The member as shown() has it; empty where there is none.
+std::string word_in(const nlohmann::json& told, const char* key);
 
 /// "postern: error: …" and "hint: …" on standard error; returns the exit code.
 int fail(const Refusal& refusal);

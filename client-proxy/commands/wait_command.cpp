@@ -76,7 +76,7 @@ int wait_for_service(const WaitOptions& options) {
         if (ready) {
             if (options.as_json) {
                 const nlohmann::json told = {{"service", options.service}, {"is_ready", true}};
-                std::puts(told.dump().c_str());
+                std::puts(json_text(told, -1).c_str());
             }
             return 0;
         }

@@ -31,6 +31,7 @@
 #include "base/record_budget.hpp"
 #include "base/secret.hpp"
 #include "base/secret_line.hpp"
+#include "base/shown_text.hpp"
 
 namespace postern {
 namespace {
@@ -446,6 +447,39 @@ TEST_F(FileTest, IsRefusedAsPrivateWhenOthersMayReadIt) {
     const auto checked = check_private(folder_ / "key");
     ASSERT_FALSE(checked);
     EXPECT_NE(checked.error().detail.find("chmod 600"), std::string::npos);
+}
+
+TEST(ShownText, LeavesWhatPeopleWriteAsItIs) {
+    EXPECT_EQ(shown("orders-db: Bestellungen für Zürich, 注文, заказы, طلبات ❤️ a\"b<c>&"),
+              "orders-db: Bestellungen für Zürich, 注文, заказы, طلبات ❤️ a\"b<c>&");
+    EXPECT_EQ(shown(""), "");
+}
+
+TEST(ShownText, ShowsWhatWouldMoveTheCursorTurnTheLineOrHide) {
+    EXPECT_EQ(shown("a\nb\r\tc"), "a\\nb\\r\\tc");
+    EXPECT_EQ(shown("\x1b[2J\x07\x7f"), "\\x1b[2J\\x07\\x7f");
+    EXPECT_EQ(shown(std::string_view("\0", 1)), "\\x00");
+    EXPECT_EQ(shown("\u009b31m"), "\\u009b31m") << "CSI in one character";
+    EXPECT_EQ(shown("bd\u202egnp.exe"), "bd\\u202egnp.exe");
+    EXPECT_EQ(shown("\u2066\u2069\u200f\u061c\u200b\ufeff\u2028\u00ad"),
+              "\\u2066\\u2069\\u200f\\u061c\\u200b\\ufeff\\u2028\\u00ad");
+    EXPECT_EQ(shown("\U000e0041"), "\\U000e0041");
+}
+
+TEST(ShownText, ShowsBytesThatAreNoUtf8) {
+    EXPECT_EQ(shown("a\xff"), "a\\xff");
+    EXPECT_EQ(shown("\xc0\xaf"), "\\xc0\\xaf") << "overlong";
+    EXPECT_EQ(shown("\xed\xa0\x80"), "\\xed\\xa0\\x80") << "a surrogate";
+    EXPECT_EQ(shown("\xf4\x90\x80\x80"), "\\xf4\\x90\\x80\\x80") << "past the last";
+    EXPECT_EQ(shown("\xe2\x80"), "\\xe2\\x80") << "cut off";
+}
+
+TEST(ShownText, IsCutBetweenCharacters) {
+    EXPECT_EQ(shown("abcdef", 6), "abcdef");
+    EXPECT_EQ(shown("abcdef", 3), "abc…");
+    EXPECT_EQ(shown("aüb", 2), "a…");
+    EXPECT_EQ(shown("a\u202e\u202e\u202eb", 8), "a\\u202e…") << "the bound is of what is shown";
+    EXPECT_EQ(shown_lines("one\n\x1b\n"), "one\n\\x1b\n");
 }
 
 }  // namespace
