@@ -145,6 +145,13 @@ void read_catalogue(config::Table root, Config& out) {
             }
         }
         service.has_user_map = table.boolean("user_map", false);
+        service.is_postgres = table.choice("protocol", "postgres", {"postgres", "tcp"}) == "postgres";
+        const std::string_view natural = service.is_postgres ? "end_to_end" : "passthrough";
+        service.is_passed_through =
+            table.choice("mode", natural, {"end_to_end", "passthrough"}) == "passthrough";
+        if (!service.is_postgres && !service.is_passed_through) {
+            table.problem("mode", "end_to_end needs protocol = \"postgres\"");
+        }
         out.services.push_back(std::move(service));
     }
 }
@@ -258,7 +265,9 @@ trust_domain = "{}"
 # What strangers are refused has an audit record of its own up to so many times at once and a minute.
 # refusals_recorded = 6000
 
-# What people see after they log in: the gateways and the services behind them.
+# What people see after they log in: the gateways and the services behind them. A service whose PostgreSQL has its
+# certificate from here (`postern-ca token create --service NAME`) is listed by that; the others are written down.
+# Nothing else opens without --passthrough, whatever a gateway says. `postern-ca check-config` shows the list.
 #
 # [[gateway]]
 # name = "gw1"
@@ -266,6 +275,9 @@ trust_domain = "{}"
 #
 # [[service]]
 # name = "orders-db"
+# # What is not PostgreSQL is passed through:
+# # protocol = "tcp"
+# # mode = "passthrough"
 # # When its PostgreSQL has a certificate of another CA: the DNS name on it.
 # # server_name = "orders.example.org"
 # # When its pg_ident.conf maps login names to other database users:

@@ -32,6 +32,9 @@ struct CatalogueService {
     std::optional<std::string> server_name;
     /// Its pg_ident.conf maps login names, so that the agent does not compare them.
     bool has_user_map = false;
+    bool is_postgres = true;
+    /// Bytes go through untouched unless somebody asks for end to end; always so for what is not PostgreSQL.
+    bool is_passed_through = false;
 };
 
 struct Config {
@@ -69,6 +72,7 @@ struct Config {
     std::size_t request_queue = 0;
 
     std::vector<CatalogueGateway> gateways;
+    /// Beside these there are the services that hold a certificate (ca-service/catalogue.hpp).
     std::vector<CatalogueService> services;
 
     /// `directory` is where the audit log is when the file does not say, or names no absolute path.

@@ -86,7 +86,11 @@ Result<LoginGrant> issue_login_certificate(Ca& ca, store::Database& database, co
     if (auto written = ca.audit.append(record); !written) {
         return written.error();
     }
-    return LoginGrant{*leaf, now + (issued.not_after - now) * 2 / 3, user, session};
+    auto services = listed_services(database, *config, now);
+    if (!services) {
+        return services.error();
+    }
+    return LoginGrant{*leaf, now + (issued.not_after - now) * 2 / 3, user, session, *std::move(services)};
 }
 
 std::vector<std::string> alternative_names(const ServerSubject& subject, std::string_view trust_domain) {

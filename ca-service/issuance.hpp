@@ -9,6 +9,7 @@
 #include "base/result.hpp"
 #include "ca-service/audit_trail.hpp"
 #include "ca-service/ca.hpp"
+#include "ca-service/catalogue.hpp"
 #include "ca-service/store/database.hpp"
 #include "ca-service/store/sessions.hpp"
 #include "ca-service/store/users.hpp"
@@ -25,6 +26,8 @@ struct LoginGrant {
     SystemTime renew_after{};
     store::User user;
     store::Session session;
+    /// What the login's desktop is told of.
+    std::vector<ListedService> services;
 };
 
 /// Whether the session and its user may be given one more: Code::limit_reached when either was given its

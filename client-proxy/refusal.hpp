@@ -21,6 +21,8 @@ struct Refusal {
     std::string hint;
     /// Of the gateway's; may be empty.
     std::string connection_id;
+    /// The word that clients of the agent get for it, where it is more than the code's name.
+    std::string_view reason{};
 };
 
 [[noreturn]] void throw_exception_from_error(const Refusal& refusal, const boost::source_location& where);

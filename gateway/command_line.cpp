@@ -10,11 +10,13 @@
 #include <fmt/format.h>
 
 #include "base/clock.hpp"
+#include "base/file.hpp"
 #include "base/folder_owner.hpp"
 #include "base/log.hpp"
 #include "base/process.hpp"
 #include "base/secret_line.hpp"
 #include "gateway/admin_commands.hpp"
+#include "gateway/ca_list.hpp"
 #include "gateway/complain.hpp"
 #include "gateway/enroll_command.hpp"
 #include "gateway/serve_command.hpp"
@@ -27,6 +29,8 @@ namespace {
 
 constexpr const char* kDefaultConfig = "/etc/postern/gateway.toml";
 constexpr int kUsage = 2;
+constexpr int kBadConfig = 3;
+constexpr std::size_t kMostList = 1024 * 1024;
 
 struct Options {
     std::filesystem::path config = kDefaultConfig;
@@ -35,6 +39,7 @@ struct Options {
     std::string fingerprint;
     std::string token;
     std::filesystem::path token_file;
+    std::filesystem::path ca_list;
     SessionsQuery sessions;
     std::string connection_id;
 };
@@ -60,6 +65,34 @@ void print_places(const Policy& policy) {
     }
 }
 
+/// Of a file, or of standard input.
+Result<std::string> read_list(const std::filesystem::path& file) {
+    if (file != "-") {
+        return read_file(file, kMostList);
+    }
+    std::string text(kMostList, '\0');
+    text.resize(std::fread(text.data(), 1, text.size(), stdin));
+    return text;
+}
+
+/// Whether the CA lists what is served here; tells what it does not.
+int compare_with_ca(const std::filesystem::path& list, const Snapshot& snapshot) {
+    const auto text = read_list(list);
+    const auto differences = text ? differences_from_ca(*text, snapshot.settings.policy.services())
+                                  : Result<std::vector<std::string>>(text.error());
+    if (!differences) {
+        return complain("cannot read what the CA lists", differences.error());
+    }
+    if (differences->empty()) {
+        fmt::print("The CA lists the same.\n");
+        return 0;
+    }
+    for (const std::string& difference : *differences) {
+        print_error("the CA lists otherwise", difference, {});
+    }
+    return kBadConfig;
+}
+
 int check_config(const Options& options) {
     auto snapshot = Snapshot::load(options.config);
     if (!snapshot) {
@@ -75,7 +108,7 @@ int check_config(const Options& options) {
     fmt::print("{}: good: gateway {}, {} {}\n", options.config.string(), (*snapshot)->settings.name, services,
                services == 1 ? "service" : "services");
     print_places((*snapshot)->settings.policy);
-    return 0;
+    return options.ca_list.empty() ? 0 : compare_with_ca(options.ca_list, **snapshot);
 }
 
 /// From --token, --token-file, standard input, or the person at the terminal.
@@ -117,6 +150,10 @@ int run_command_line(int argc, char** argv) {
         app.add_subcommand("serve", "Serve until SIGTERM; SIGHUP reloads the configuration");
     CLI::App* const check =
         app.add_subcommand("check-config", "Read the configuration and the files that it names");
+    check->add_option(
+        "--ca-list", options.ca_list,
+        "Compare with what the CA lists: a file with the output of postern-ca check-config --json; "
+        "-: standard input");
     CLI::App* const enroll =
         app.add_subcommand("enroll", "Redeem a one-time token for the gateway's certificate");
     enroll->add_option("--ca", options.ca_url, "The CA service, https://…; default: [ca] url");

@@ -93,10 +93,12 @@ std::string login_answer(const Ca& ca, const LoginGrant& grant) {
         gateways.push_back({{"name", gateway.name}, {"address", gateway.address}});
     }
     Json services = Json::array();
-    for (const CatalogueService& service : config->services) {
+    for (const auto& [service, certified_until, is_in_config] : grant.services) {
         services.push_back({{"name", service.name},
                             {"server_name", service.server_name ? Json(*service.server_name) : Json()},
-                            {"user_map", service.has_user_map}});
+                            {"user_map", service.has_user_map},
+                            {"protocol", service.is_postgres ? "postgres" : "tcp"},
+                            {"mode", service.is_passed_through ? "passthrough" : "end_to_end"}});
     }
     const Json answer{
         {"certificate", grant.certificate.pem() + ca.authority.users().chain().front().pem()},
@@ -106,7 +108,9 @@ std::string login_answer(const Ca& ca, const LoginGrant& grant) {
         {"user", grant.user.name},
         {"groups", grant.user.groups},
         {"trust_domain", config->trust_domain},
-        {"catalogue", {{"gateways", std::move(gateways)}, {"services", std::move(services)}}},
+        // Complete: what is not listed is not there, whatever a gateway says.
+        {"catalogue",
+         {{"gateways", std::move(gateways)}, {"services", std::move(services)}, {"complete", true}}},
     };
     return answer.dump();
 }

@@ -4,9 +4,67 @@
 #include <nlohmann/json.hpp>
 
 #include "ca-service/authority.hpp"
+#include "ca-service/catalogue.hpp"
 #include "ca-service/commands/command.hpp"
+#include "ca-service/commands/table.hpp"
 
 namespace postern::ca::commands {
+
+namespace {
+
+std::string_view protocol_of(const CatalogueService& service) {
+    return service.is_postgres ? "postgres" : "tcp";
+}
+
+std::string_view mode_of(const CatalogueService& service) {
+    return service.is_passed_through ? "passthrough" : "end_to_end";
+}
+
+// The name that the agent demands of the certificate; nothing where nobody but the client looks.
+std::string proof_of(const CatalogueService& service) {
+    if (service.is_passed_through) {
+        return {};
+    }
+    return service.server_name ? *service.server_name : "service/" + service.name;
+}
+
+nlohmann::json told_of(const std::vector<ListedService>& services) {
+    nlohmann::json told = nlohmann::json::array();
+    for (const auto& [service, certified_until, is_in_config] : services) {
+        const std::string proof = proof_of(service);
+        told.push_back({{"name", service.name},
+                        {"protocol", protocol_of(service)},
+                        {"mode", mode_of(service)},
+                        {"server", proof.empty() ? nlohmann::json() : nlohmann::json(proof)},
+                        {"in_config", is_in_config},
+                        {"certified_until", certified_until ? nlohmann::json(format_time(*certified_until))
+                                                            : nlohmann::json()}});
+    }
+    return told;
+}
+
+void print_services(const std::vector<ListedService>& services) {
+    if (services.empty()) {
+        fmt::print(
+            "It lists no service yet. Enrol one (postern-ca token create --service NAME), or write a "
+            "[[service]].\n");
+        return;
+    }
+    std::vector<std::vector<std::string>> rows;
+    for (const auto& [service, certified_until, is_in_config] : services) {
+        std::string because = is_in_config ? "ca.toml" : "";
+        if (certified_until) {
+            because += fmt::format("{}certificate until {}Z", because.empty() ? "" : ", ",
+                                   format_time(*certified_until).substr(0, 19));
+        }
+        rows.push_back({service.name, std::string(protocol_of(service)), std::string(mode_of(service)),
+                        proof_of(service), because});
+    }
+    fmt::print("These services it lists to desktops; others open with --passthrough only:\n");
+    print_table({"SERVICE", "PROTOCOL", "MODE", "SERVER PROVES", "LISTED BY"}, rows);
+}
+
+}  // namespace
 
 void add_check_config(CLI::App& app, CommandLine& line) {
     CLI::App* command = add_command(
@@ -26,12 +84,22 @@ void add_check_config(CLI::App& app, CommandLine& line) {
             if (!authority) {
                 return ending_of("the CA's keys", authority.error());
             }
+            auto database = open_store(line);
+            if (!database) {
+                return database.error();
+            }
+            const auto services = listed_services(*database, *config, system_clock()());
+            if (!services) {
+                return ending_of("the services", services.error());
+            }
             if (*is_json) {
-                const nlohmann::json told{{"file", line.config().string()}, {"good", true}};
+                const nlohmann::json told{
+                    {"file", line.config().string()}, {"good", true}, {"services", told_of(*services)}};
                 fmt::print("{}\n", told.dump());
                 return {};
             }
             fmt::print("{} is good.\n", line.config().string());
+            print_services(*services);
             return {};
         };
     });

@@ -273,6 +273,26 @@ Result<std::vector<ServerCertificate>> list_server_certificates(Database& databa
     });
 }
 
+Result<std::vector<CertifiedService>> certified_services(Database& database, SystemTime now) {
+    return guarded("cannot read the services", [&]() -> Result<std::vector<CertifiedService>> {
+        std::vector<CertifiedService> found;
+        CertifiedService service;
+        const long long ended_before = to_stored(now);
+        long long until = 0;
+        soci::statement rows =
+            (database.session().prepare
+                 << "SELECT name, MAX(not_after) FROM server_certificates WHERE kind = 'service' AND "
+                    "not_after > :now GROUP BY name ORDER BY name",
+             soci::use(ended_before), soci::into(service.name), soci::into(until));
+        rows.execute();
+        while (rows.fetch()) {
+            service.until = from_stored(until);
+            found.push_back(service);
+        }
+        return found;
+    });
+}
+
 Result<long long> forget_certificates(Database& database, SystemTime before) {
     return execute(database, "cannot tidy the certificates",
                    "DELETE FROM certificates WHERE not_after < :before", before);

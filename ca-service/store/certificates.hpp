@@ -102,6 +102,13 @@ Result<CrlTurn> next_crl(Database& database, SystemTime now);
 
 Result<void> add_server_certificate(Database& database, const ServerCertificate& certificate);
 Result<std::vector<ServerCertificate>> list_server_certificates(Database& database);
+struct CertifiedService {
+    std::string name{};
+    /// When its certificate ends; of several the last.
+    SystemTime until{};
+};
+/// Services with a certificate that has not ended at `now`, by name.
+Result<std::vector<CertifiedService>> certified_services(Database& database, SystemTime now);
 
 /// Removes login certificates that ended before `before`.
 Result<long long> forget_certificates(Database& database, SystemTime before);

@@ -87,7 +87,9 @@ private:
     Outcome<PortWish> wish_of(control::ClientId client, const nlohmann::json& params) const;
     boost::asio::awaitable<Outcome<PortWish>> judge_wish(control::ClientId client, nlohmann::json params);
     Outcome<LocalPortPtr> open_port(PortWish wish);
+    std::shared_ptr<const Catalogue> catalogue_of(const LoginSource& logins) const;
     void connect_at_start();
+    void open_unasked(PortWish wish);
     void closed(const std::vector<LocalPortPtr>& ports, const std::string& why);
     std::filesystem::path kept_file() const;
     void write_kept_ports() const;

@@ -11,6 +11,7 @@
 #include "base/spelling.hpp"
 #include "client-proxy/agent/desk.hpp"
 #include "client-proxy/agent/kept_ports.hpp"
+#include "client-proxy/agent/service_way.hpp"
 #include "client-proxy/login/login_choice.hpp"
 #include "client-proxy/login/login_key.hpp"
 #include "pki/identity.hpp"
@@ -22,11 +23,19 @@ using nlohmann::json;
 
 namespace {
 
-Outcome<Mode> mode_in(const json& params) {
-    const std::string text = params.value("mode", std::string("end_to_end"));
+/// For the CA's word on a service that its last one does not list.
+constexpr auto kCataloguePatience = std::chrono::seconds(5);
+
+// Nothing when the client leaves it open.
+Outcome<std::optional<Mode>> mode_in(const json& params) {
+    const auto found = params.find("mode");
+    if (found == params.end() || found->is_null()) {
+        return std::optional<Mode>();
+    }
+    const auto text = found->get<std::string>();
     for (const Mode mode : {Mode::end_to_end, Mode::passthrough}) {
         if (name(mode) == text) {
-            return mode;
+            return std::optional(mode);
         }
     }
     return Refusal{Code::malformed_request,
@@ -85,7 +94,8 @@ Outcome<PortWish> Desk::wish_of(control::ClientId client, const json& params) co
     if (!mode) {
         return mode.error();
     }
-    wish.order.mode = *mode;
+    wish.order.mode = mode->value_or(Mode::end_to_end);
+    wish.is_wanted_so = mode->has_value();
     wish.order.admits_other_users = params.value("unsafe_any_local_user", false);
     const auto port = number_in(params, "port", 65535);
     const auto warm = number_in(params, "warm", 256);
@@ -112,8 +122,8 @@ Outcome<PortWish> Desk::wish_of(control::ClientId client, const json& params) co
     return wish;
 }
 
-// What the client wants, held against what the gateways say: ports open all the same when they do not answer
-// now.
+// What the client wants, by the CA's catalogue, and held against what the gateways say: ports open all the
+// same when they do not answer now.
 asio::awaitable<Outcome<PortWish>> Desk::judge_wish(control::ClientId client, json params) {
     auto said = wish_of(client, params);
     if (!said) {
@@ -122,16 +132,12 @@ asio::awaitable<Outcome<PortWish>> Desk::judge_wish(control::ClientId client, js
     PortWish wish = *std::move(said);
     const std::string service = wish.order.service;
     const bool is_profiles = wish.order.logins == logins_;
-    if (wish.order.mode == Mode::passthrough && is_profiles && login_ && !has_key_file(folder_)) {
-        remark(service,
-               "the login's key is in no file: passed-through programs that want a key file for TLS of their "
-               "own have none");
-    }
     std::vector<OfferedService> offered = offers_;
     bool is_known = has_offers_ && offer_of(service) != nullptr;
     // For one program, which says itself what it gets, that is not worth a round trip each time.
     const bool is_for_one = wish.number && *wish.number == 0;
-    const bool must_ask = is_for_one ? is_profiles && !has_offers_ : !is_profiles || !is_known;
+    const bool is_new = !has_offers_ || catalogue_of(*wish.order.logins)->find(service) == nullptr;
+    const bool must_ask = is_for_one ? is_profiles && is_new : !is_profiles || !is_known;
     if (must_ask) {
         auto asking = ask_gateways(wish.order.logins);
         auto told = co_await std::move(asking);
@@ -146,22 +152,29 @@ asio::awaitable<Outcome<PortWish>> Desk::judge_wish(control::ClientId client, js
             remark(service, fmt::format("for now, {}", told.error().message));
         }
     }
-    const auto offer = std::find_if(offered.begin(), offered.end(),
-                                    [&](const OfferedService& one) { return one.name == service; });
-    if (offer != offered.end()) {
-        wish.order.is_postgres = offer->protocol == "postgres";
-        if (!wish.order.is_postgres && wish.order.mode == Mode::end_to_end) {
-            if (params.contains("mode")) {
-                Refusal bad{
-                    Code::config_invalid,
-                    fmt::format("{} is not PostgreSQL", service),
-                    fmt::format("Let its bytes through untouched: postern connect --passthrough {}", service),
-                    {}};
-                co_return std::move(bad);
-            }
-            wish.order.mode = Mode::passthrough;
-        }
-    } else if (is_known) {
+    const bool is_offered = std::any_of(offered.begin(), offered.end(),
+                                        [&](const OfferedService& one) { return one.name == service; });
+    const std::optional<Mode> wanted = wish.is_wanted_so ? std::optional(wish.order.mode) : std::nullopt;
+    auto way = service_way(*catalogue_of(*wish.order.logins), service, wanted, offered);
+    const bool may_be_news =
+        !way && is_offered && (way.error().reason == kNotListed || way.error().reason == kContradicted);
+    if (may_be_news && is_profiles) {
+        // The catalogue is as old as the certificate.
+        auto asking = logins_->ask_catalogue(kCataloguePatience);
+        co_await std::move(asking);
+        way = service_way(*catalogue_of(*wish.order.logins), service, wanted, offered);
+    }
+    if (!way) {
+        co_return way.error();
+    }
+    wish.order.mode = way->mode;
+    wish.order.is_postgres = way->is_postgres;
+    if (wish.order.mode == Mode::passthrough && is_profiles && login_ && !has_key_file(folder_)) {
+        remark(service,
+               "the login's key is in no file: passed-through programs that want a key file for TLS of their "
+               "own have none");
+    }
+    if (!is_offered && is_known) {
         wish.is_known = false;
         std::vector<std::string> names;
         for (const auto& one : offered) {
@@ -274,24 +287,27 @@ Desk::Answering Desk::disconnect(control::ClientId, json params) {
 Desk::Answering Desk::port_set(control::ClientId, json params) {
     const std::string service = params.at("service").get<std::string>();
     const auto number = params.at("port").get<std::int64_t>();
-    const auto mode = mode_in(params);
-    if (!pki::is_resource_name(service) || !mode || number < 1 || number > 65535) {
+    const auto said = mode_in(params);
+    if (!pki::is_resource_name(service) || !said || number < 1 || number > 65535) {
         control::Reply bad =
             control::Error{control::ErrorCode::invalid_parameters,
                            "a service, a port from 1 to 65535 and a mode are needed", nullptr};
         co_return std::move(bad);
     }
     const auto port = static_cast<unsigned short>(number);
-    if (const auto checked = ports_.check_not_kept(service, *mode, port); !checked) {
+    const HeldPort* const open = ports_.of(service);
+    const Mode usual = open != nullptr ? open->port->mode : catalogue_of(*logins_)->service(service).mode;
+    const Mode mode = said->value_or(usual);
+    if (const auto checked = ports_.check_not_kept(service, mode, port); !checked) {
         control::Reply bad = refused(checked.error());
         co_return std::move(bad);
     }
-    const HeldPort* const open = ports_.of(service);
-    if (open != nullptr && open->port->mode == *mode && open->port->number != port) {
+    if (open != nullptr && open->port->mode == mode && open->port->number != port) {
         // The new one first: when it cannot be had, the old one stays.
         PortWish wish;
         wish.order.service = service;
-        wish.order.mode = *mode;
+        wish.order.mode = mode;
+        wish.is_wanted_so = open->is_wanted_so;
         wish.order.is_postgres = open->port->is_postgres;
         wish.order.logins = open->port->logins;
         wish.order.admits_other_users = open->port->admits_other_users;
@@ -309,7 +325,7 @@ Desk::Answering Desk::port_set(control::ClientId, json params) {
         closed(ports_.close(service, before->number, why), fmt::format("it moved to port {}", port));
         write_kept_ports();
     }
-    const auto remembered = ports_.remember(service, *mode, port);
+    const auto remembered = ports_.remember(service, mode, port);
     if (!remembered) {
         control::Reply bad = refused(remembered.error());
         co_return std::move(bad);
@@ -317,6 +333,14 @@ Desk::Answering Desk::port_set(control::ClientId, json params) {
     publish_service(service);
     control::Reply reply = service_json(service);
     co_return std::move(reply);
+}
+
+// The login's, or what is left of the last one's.
+std::shared_ptr<const Catalogue> Desk::catalogue_of(const LoginSource& logins) const {
+    if (const LoginPtr login = logins.latest()) {
+        return {login, &login->catalogue()};
+    }
+    return std::make_shared<const Catalogue>(profile_ ? profile_->catalogue : Catalogue());
 }
 
 void Desk::connect_at_start() {
@@ -328,13 +352,24 @@ void Desk::connect_at_start() {
             PortWish wish;
             wish.order.service = service;
             wish.order.logins = logins_;
-            const auto* offer = offer_of(service);
-            wish.order.is_postgres = offer == nullptr || offer->protocol == "postgres";
-            wish.order.mode = wish.order.is_postgres ? Mode::end_to_end : Mode::passthrough;
-            if (const auto opened = open_port(std::move(wish)); !opened) {
-                EventSink::refused(service, opened.error());
-            }
+            open_unasked(std::move(wish));
         }
+    }
+}
+
+// As the catalogue says, or as the wish does where that is a person's word. Nobody waits for an answer.
+void Desk::open_unasked(PortWish wish) {
+    const std::string service = wish.order.service;
+    const std::optional<Mode> wanted = wish.is_wanted_so ? std::optional(wish.order.mode) : std::nullopt;
+    const auto way = service_way(*catalogue_of(*wish.order.logins), service, wanted, offers_);
+    if (!way) {
+        EventSink::refused(service, way.error());
+        return;
+    }
+    wish.order.mode = way->mode;
+    wish.order.is_postgres = way->is_postgres;
+    if (const auto opened = open_port(std::move(wish)); !opened) {
+        EventSink::refused(service, opened.error());
     }
 }
 
@@ -368,7 +403,7 @@ void Desk::write_kept_ports() const {
     for (const auto& held : ports_.all()) {
         if (held.is_kept && held.is_remembered && held.port->logins == logins_) {
             kept.push_back({held.port->service, held.port->mode, held.port->is_postgres, held.port->number,
-                            held.port->admits_other_users});
+                            held.port->admits_other_users, held.is_wanted_so});
         }
     }
     if (auto saved = save_kept_ports(kept_file(), kept); !saved) {
@@ -384,13 +419,11 @@ void Desk::reopen_kept_ports() {
         PortWish wish;
         wish.order.service = kept.service;
         wish.order.mode = kept.mode;
-        wish.order.is_postgres = kept.is_postgres;
+        wish.is_wanted_so = kept.is_wanted_so;
         wish.order.logins = logins_;
         wish.order.admits_other_users = kept.admits_other_users;
         wish.number = kept.number;
-        if (const auto opened = open_port(std::move(wish)); !opened) {
-            EventSink::refused(kept.service, opened.error());
-        }
+        open_unasked(std::move(wish));
     }
 }
 

@@ -7,6 +7,7 @@
 
 #include "client-proxy/agent/connection_lines.hpp"
 #include "client-proxy/agent/desk.hpp"
+#include "client-proxy/agent/service_way.hpp"
 #include "pki/identity.hpp"
 
 namespace postern::client {
@@ -68,7 +69,9 @@ void Desk::take_offers(const Outcome<std::vector<OfferedService>>& offered) {
     has_offers_ = true;
     offers_failure_.reset();
     for (const auto& held : ports_.all()) {
-        if (const auto* offer = offer_of(held.port->service)) {
+        const auto* const offer = offer_of(held.port->service);
+        if (offer != nullptr && held.port->mode == Mode::passthrough &&
+            catalogue_of(*held.port->logins)->find(held.port->service) == nullptr) {
             held.port->is_postgres = offer->protocol == "postgres";
         }
     }
@@ -238,17 +241,27 @@ json Desk::service_json(const std::string& service) const {
     const HeldPort* const open = ports_.of(service);
     const auto marked = marks_.find(service);
     const Mark mark = marked != marks_.end() ? marked->second : Mark();
-    bool is_postgres = offer == nullptr || offer->protocol == "postgres";
-    if (offer == nullptr && open != nullptr) {
+    const LoginSource& logins = open != nullptr ? *open->port->logins : *logins_;
+    const auto known = catalogue_of(logins);
+    const Catalogue& catalogue = *known;
+    const ServiceEntry* const entry = catalogue.find(service);
+    const bool is_listed = entry != nullptr || !catalogue.is_complete;
+    bool is_postgres = entry == nullptr || entry->is_postgres;
+    if (!is_listed && offer != nullptr) {
+        is_postgres = offer->protocol == "postgres";
+    } else if (!is_listed && open != nullptr) {
         is_postgres = open->port->is_postgres;
     }
-    Mode mode = is_postgres ? Mode::end_to_end : Mode::passthrough;
+    const bool has_end_to_end = is_listed && is_postgres;
+    Mode mode = has_end_to_end ? catalogue.service(service).mode : Mode::passthrough;
     if (open != nullptr) {
         mode = open->port->mode;
     }
+    const auto contradicted = contradiction(catalogue, service, offers_);
     const unsigned short port = open != nullptr ? open->port->number : ports_.remembered(service, mode);
     std::string state = open != nullptr ? "connected" : "disconnected";
-    if (mark.error) {
+    const bool is_refused = contradicted && open == nullptr;
+    if (mark.error || is_refused) {
         state = "error";
     }
     if (open == nullptr && connecting_.count(service) > 0) {
@@ -257,7 +270,8 @@ json Desk::service_json(const std::string& service) const {
     json told = {{"name", service},
                  {"description", offer != nullptr ? offer->description : std::string()},
                  {"protocol", is_postgres ? "postgres" : "tcp"},
-                 {"modes", is_postgres ? json{"end_to_end", "passthrough"} : json{"passthrough"}},
+                 {"modes", has_end_to_end ? json{"end_to_end", "passthrough"} : json{"passthrough"}},
+                 {"listed", is_listed},
                  {"mode", name(mode)},
                  {"gateway", offer != nullptr ? offer->gateway : std::string()},
                  {"state", state},
@@ -271,7 +285,7 @@ json Desk::service_json(const std::string& service) const {
                  {"commands", nullptr},
                  {"connect_at_start", settings_.connect_at_start.count(service) > 0},
                  {"favourite", settings_.favourites.count(service) > 0},
-                 {"user_map", login_ && login_->catalogue().service(service).user_map},
+                 {"user_map", login_ && catalogue.service(service).user_map},
                  {"ports", json::array()}};
     if (port != 0) {
         told["port"] = port;
@@ -281,6 +295,8 @@ json Desk::service_json(const std::string& service) const {
     }
     if (mark.error) {
         told["error"] = error_json(*mark.error, mark.reason);
+    } else if (is_refused) {
+        told["error"] = error_json(*contradicted, std::string(contradicted->reason));
     }
     for (const auto& held : ports_.all()) {
         if (held.port->service == service) {

@@ -56,6 +56,9 @@ void Desk::suspect(const Event& event) {
 
 // A CA that does not answer has a word of its own: what helps is another thing than for a gateway.
 std::string Desk::reason_of(const Refusal& refusal) const {
+    if (!refusal.reason.empty()) {
+        return std::string(refusal.reason);
+    }
     const auto failure = logins_->failure();
     const bool is_ca = failure && failure->message == refusal.message && may_be_gateway(refusal.code);
     return is_ca ? "ca_unreachable" : std::string(postern::name(refusal.code));

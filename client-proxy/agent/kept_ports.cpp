@@ -16,7 +16,8 @@ std::string to_json_text(const std::vector<KeptPort>& ports) {
                         {"mode", name(port.mode)},
                         {"postgres", port.is_postgres},
                         {"port", port.number},
-                        {"unsafe_any_local_user", port.admits_other_users}});
+                        {"unsafe_any_local_user", port.admits_other_users},
+                        {"wanted_so", port.is_wanted_so}});
     }
     return list.dump(2) + "\n";
 }
@@ -36,6 +37,8 @@ std::vector<KeptPort> kept_ports_from_json(std::string_view text) {
             port.is_postgres = item.at("postgres").get<bool>();
             const auto number = item.at("port").get<std::int64_t>();
             port.admits_other_users = item.at("unsafe_any_local_user").get<bool>();
+            // An older agent wrote down what a gateway had said as well.
+            port.is_wanted_so = item.value("wanted_so", false);
             if (pki::is_resource_name(port.service) && number > 0 && number <= 65535) {
                 port.number = static_cast<unsigned short>(number);
                 ports.push_back(std::move(port));

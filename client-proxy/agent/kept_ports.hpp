@@ -19,6 +19,8 @@ struct KeptPort {
     bool is_postgres = true;
     unsigned short number = 0;
     bool admits_other_users = false;
+    /// The mode is a person's own word, and needs no catalogue.
+    bool is_wanted_so = false;
 };
 
 std::string to_json_text(const std::vector<KeptPort>& ports);

@@ -96,6 +96,7 @@ Outcome<LocalPortPtr> OpenPorts::open(PortWish wish, std::string& remark) {
         ports_.push_back({*std::move(opened), {}, false, !is_any});
         found = ports_.end() - 1;
     }
+    found->is_wanted_so = found->is_wanted_so || wish.is_wanted_so;
     if (wish.holder != 0) {
         found->holders.insert(wish.holder);
     } else {
@@ -114,6 +115,7 @@ void OpenPorts::hold_alike(const LocalPort& port, const LocalPort& like) {
     if (to != ports_.end() && from != ports_.end()) {
         to->holders.insert(from->holders.begin(), from->holders.end());
         to->is_kept = from->is_kept;
+        to->is_wanted_so = from->is_wanted_so;
     }
 }
 

@@ -23,6 +23,8 @@ struct PortWish {
     std::optional<unsigned short> number;
     /// The client without whom the port closes again; 0: it stays open.
     std::uint64_t holder = 0;
+    /// The mode is a person's own word.
+    bool is_wanted_so = false;
     /// A name that no gateway offers may be a slip: it gets a number for now, not for good.
     bool is_known = true;
 };
@@ -32,6 +34,7 @@ struct HeldPort {
     std::set<std::uint64_t> holders;
     bool is_kept = false;
     bool is_remembered = true;
+    bool is_wanted_so = false;
 };
 
 class OpenPorts {

@@ -74,7 +74,7 @@ std::optional<std::string> LineReader::next() {
 }
 
 Error error_of(const Refusal& refusal) {
-    json data = {{"reason", name(refusal.code)}};
+    json data = {{"reason", refusal.reason.empty() ? name(refusal.code) : refusal.reason}};
     if (!refusal.hint.empty()) {
         data["hint"] = refusal.hint;
     }
@@ -92,6 +92,12 @@ std::string reason_of(const Error& error) {
 static Code code_of(std::string_view reason) {
     if (reason == "login_required" || reason == "bad_credentials" || reason == "trust_required") {
         return Code::unauthenticated;
+    }
+    if (reason == "service_not_listed") {
+        return Code::policy_denied;
+    }
+    if (reason == "gateway_contradicts") {
+        return Code::wrong_server_identity;
     }
     return reason == "port_in_use" ? Code::already_exists : code_named(reason);
 }

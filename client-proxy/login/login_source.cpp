@@ -24,6 +24,8 @@ constexpr auto kTick = std::chrono::seconds(2);
 constexpr auto kMostPause = std::chrono::seconds(30);
 /// Between two questions to the CA that gateways gave rise to.
 constexpr auto kDoubtPause = std::chrono::seconds(5);
+/// Between two questions to the CA which services there are.
+constexpr auto kCataloguePause = std::chrono::seconds(15);
 /// Too little of a certificate for a handshake and a judgement at the gateway.
 constexpr auto kLastMoments = std::chrono::milliseconds(300);
 constexpr int kMostRounds = 3;
@@ -110,6 +112,26 @@ void RenewedLogin::doubt() {
     is_doubted_ = true;
     is_wanted_ = true;
     wake_.notify_all();
+}
+
+asio::awaitable<void> RenewedLogin::ask_catalogue(std::chrono::milliseconds patience) {
+    const auto executor = co_await asio::this_coro::executor;
+    const auto timer = std::make_shared<asio::steady_timer>(executor, patience);
+    {
+        const std::lock_guard lock(mutex_);
+        const auto now = clock_();
+        if (!login_ || (now < next_catalogue_ && now + kCataloguePause >= next_catalogue_)) {
+            co_return;
+        }
+        next_catalogue_ = now + kCataloguePause;
+        is_doubted_ = true;
+        is_wanted_ = true;
+        waiting_.push_back(timer);
+        wake_.notify_all();
+    }
+    co_await timer->async_wait(kAwait);
+    const std::lock_guard lock(mutex_);
+    std::erase(waiting_, timer);
 }
 
 // With the mutex held.

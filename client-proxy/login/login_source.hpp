@@ -90,6 +90,10 @@ public:
     /// A gateway says that the login is no longer good. That alone ends none: the CA is asked, not more often
     /// than every few seconds.
     void doubt();
+    /// Has the CA say anew which services there are, which it does with a renewal; not more often than every
+    /// quarter of a minute, since a login session is given a bounded number of certificates. latest() has it
+    /// then, or is as it was.
+    boost::asio::awaitable<void> ask_catalogue(std::chrono::milliseconds patience);
     /// What somebody has just put into the profile (null: logged out), so that nobody waits for the next look
     /// at the files. The hooks are not called.
     void adopt(LoginPtr login);
@@ -120,6 +124,7 @@ private:
     /// The CA is to be asked even though the certificate is not due.
     bool is_doubted_ = false;
     SystemTime next_doubt_{};
+    SystemTime next_catalogue_{};
     bool is_renewing_ = false;
     LoginPtr login_;
     std::optional<Refusal> failure_;

@@ -6,19 +6,12 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "client-proxy/login/login_source.hpp"
 
 namespace postern::client {
-
-enum class Mode { end_to_end, passthrough };
-
-constexpr std::string_view name(Mode mode) {
-    return mode == Mode::end_to_end ? "end_to_end" : "passthrough";
-}
 
 struct LocalPort {
     LocalPort(std::string service_name, Mode way, bool speaks_postgres, std::shared_ptr<LoginSource> source)

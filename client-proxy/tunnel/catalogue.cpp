@@ -26,6 +26,20 @@ Result<std::string> text(const nlohmann::json& object, const char* key) {
     return found->get<std::string>();
 }
 
+// False for an absent member.
+Result<bool> truth(const nlohmann::json& object, const char* key) {
+    const auto found = object.find(key);
+    if (found != object.end() && !found->is_boolean()) {
+        return malformed(std::string(key) + " is neither true nor false");
+    }
+    return found != object.end() && found->get<bool>();
+}
+
+// Beside locals that are called `name`.
+constexpr std::string_view name_of(Mode mode) {
+    return name(mode);
+}
+
 Result<GatewayEntry> gateway(const nlohmann::json& json) {
     auto name = text(json, "name");
     auto address = text(json, "address");
@@ -47,11 +61,20 @@ Result<ServiceEntry> service(const nlohmann::json& json) {
     if (!server_name) {
         return server_name.error();
     }
-    const auto user_map = json.find("user_map");
-    if (user_map != json.end() && !user_map->is_boolean()) {
-        return malformed("user_map is neither true nor false");
+    auto protocol = text(json, "protocol");
+    auto mode = text(json, "mode");
+    if (!protocol || !mode) {
+        return protocol ? mode.error() : protocol.error();
     }
-    return ServiceEntry{*name, *server_name, user_map != json.end() && user_map->get<bool>()};
+    const auto user_map = truth(json, "user_map");
+    if (!user_map) {
+        return user_map.error();
+    }
+    // An older CA service says neither. A word that is not known here is no PostgreSQL's.
+    const bool is_postgres = protocol->empty() || *protocol == "postgres";
+    const bool is_passed = !is_postgres || *mode == name_of(Mode::passthrough);
+    return ServiceEntry{*name, *server_name, *user_map, is_postgres,
+                        is_passed ? Mode::passthrough : Mode::end_to_end};
 }
 
 template <class Entry>
@@ -73,13 +96,18 @@ Result<void> read_list(const nlohmann::json& json, const char* key, std::vector<
 
 }  // namespace
 
-ServiceEntry Catalogue::service(std::string_view name) const {
+const ServiceEntry* Catalogue::find(std::string_view name) const {
     for (const auto& entry : services) {
         if (entry.name == name) {
-            return entry;
+            return &entry;
         }
     }
-    return ServiceEntry{std::string(name), {}, false};
+    return nullptr;
+}
+
+ServiceEntry Catalogue::service(std::string_view name) const {
+    const ServiceEntry* const entry = find(name);
+    return entry != nullptr ? *entry : ServiceEntry{std::string(name), {}, false};
 }
 
 Result<Catalogue> catalogue_from_json(const nlohmann::json& json) {
@@ -93,6 +121,11 @@ Result<Catalogue> catalogue_from_json(const nlohmann::json& json) {
     if (auto read = read_list(json, "services", catalogue.services, &service); !read) {
         return read.error();
     }
+    const auto is_complete = truth(json, "complete");
+    if (!is_complete) {
+        return is_complete.error();
+    }
+    catalogue.is_complete = *is_complete;
     return catalogue;
 }
 
@@ -107,10 +140,13 @@ nlohmann::json to_json(const Catalogue& catalogue) {
         if (!entry.server_name.empty()) {
             server_name = entry.server_name;
         }
-        services.push_back(
-            {{"name", entry.name}, {"server_name", server_name}, {"user_map", entry.user_map}});
+        services.push_back({{"name", entry.name},
+                            {"server_name", server_name},
+                            {"user_map", entry.user_map},
+                            {"protocol", entry.is_postgres ? "postgres" : "tcp"},
+                            {"mode", name(entry.mode)}});
     }
-    return {{"gateways", gateways}, {"services", services}};
+    return {{"gateways", gateways}, {"services", services}, {"complete", catalogue.is_complete}};
 }
 
 }  // namespace postern::client

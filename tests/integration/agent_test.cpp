@@ -260,7 +260,8 @@ TEST_F(AgentTest, ClosingOneServiceLeavesTheOthersOfTheSameCommandOpen) {
     const Laptop bob(*stack_, "bob");
     ASSERT_EQ(bob.login().exit_code, 0);
     const int kept = free_port();
-    Process connect({program("postern"), "connect", "nobody-db:0", fmt::format("orders-db:{}", kept)},
+    Process connect({program("postern"), "connect", fmt::format("orders-db:{}", kept), "--passthrough",
+                     "nobody-db:0"},
                     bob.options());
     ASSERT_TRUE(eventually([&] { return psql(kept, "select 'let in'", "bob").out == "let in\n"; }));
     EXPECT_EQ(bob.postern({"disconnect", "nobody-db"}).exit_code, 0);
@@ -308,7 +309,7 @@ TEST_F(AgentTest, ARefusedPortLeavesTheOldOneOpenAndRemembered) {
     const int others = free_port();
     const int own = free_port();
     // By its name the first in the book.
-    client.call("connect", {{"service", "archive-db"}, {"port", others}});
+    client.call("connect", {{"service", "archive-db"}, {"port", others}, {"mode", "passthrough"}});
     client.call("disconnect", {{"service", "archive-db"}});
     client.call("connect", {{"service", "orders-db"}, {"port", own}});
     const json refused = client.call("port.set", {{"service", "orders-db"}, {"port", others}});
@@ -489,7 +490,7 @@ TEST_F(AgentTest, RunsPsqlAsTheFirstCommandEver) {
         "let in\n");
     const Outcome ill = erin.postern({"doctor", "no-such-db"});
     EXPECT_EQ(ill.exit_code, 4) << ill.out;
-    EXPECT_THAT(ill.out, HasSubstr("no gateway offers no-such-db"));
+    EXPECT_THAT(ill.out, HasSubstr("the CA lists no service no-such-db"));
 }
 
 TEST_F(AgentTest, WaitKeepsItsTimeoutWhileAGatewayIsSilent) {

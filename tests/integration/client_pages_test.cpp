@@ -172,6 +172,9 @@ TEST(OtherProtocols, PassThroughAsThePageSays) {
     options.with_postgres = false;
     ASSERT_EQ(blocks.front().argument, "gateway.toml");
     options.gateway_tables = gateway_lines.mapped(blocks.front().text);
+    ASSERT_EQ(blocks.at(1).argument, "ca.toml");
+    options.lists_services = false;
+    options.ca_tables = blocks.at(1).text;
     Stack stack(options);
 
     // Debian's package of the server starts one; the tools' package holds the same program under another
@@ -193,6 +196,8 @@ TEST(OtherProtocols, PassThroughAsThePageSays) {
     ASSERT_EQ(alice.login().exit_code, 0);
     const int cache_port = free_port();
     const int wiki_port = free_port();
+    // Without being told, and as the page goes on.
+    ASSERT_EQ(alice.postern({"connect", "--background", "cache"}).exit_code, 0);
     Process agent({program("postern"), "connect", "--passthrough", fmt::format("cache:{}", cache_port),
                    "--passthrough", fmt::format("wiki:{}", wiki_port), "--json"},
                   alice.options());

@@ -29,6 +29,8 @@ protected:
             "[[service]]\nname = \"stuck-db\"\nbackend = \"127.0.0.1:{}\"\n"
             "[[rule]]\nservices = [\"down-db\", \"silent-db\", \"stuck-db\"]\nusers = [\"alice\"]\n",
             silent_->port(), stuck_->port());
+        // That the gateway does not serve.
+        options.ca_tables = "[[service]]\nname = \"gone-db\"\n";
         stack_ = std::make_unique<Stack>(options);
         for (const auto* user : {"alice", "mallory"}) {
             Laptop laptop(*stack_, user);
@@ -234,7 +236,7 @@ TEST_F(Refusals, NotInAnAllowedGroup) {
 
 TEST_F(Refusals, UnknownService) {
     const auto before = records();
-    expect_refused(attempt({}, "no-such-db"), "no-such-db", "unknown_service", "policy", before);
+    expect_refused(attempt({}, "gone-db"), "gone-db", "unknown_service", "policy", before);
 }
 
 TEST_F(Refusals, BackendDown) {

@@ -33,6 +33,23 @@ std::string merged(const std::string& lines, const std::string& overrides) {
     return text + overrides + "\n";
 }
 
+/// As tables of ca.toml: what these of gateway.toml serve.
+std::string listed(const std::string& gateway_tables) {
+    std::string tables;
+    std::istringstream lines(gateway_tables);
+    bool is_service = false;
+    for (std::string line; std::getline(lines, line);) {
+        if (line.starts_with("[")) {
+            is_service = line == "[[service]]";
+        }
+        if (is_service &&
+            (line.starts_with("[") || line.starts_with("name") || line.starts_with("protocol"))) {
+            tables += line + "\n";
+        }
+    }
+    return tables;
+}
+
 }  // namespace
 
 fs::path program(std::string_view name) {
@@ -109,7 +126,10 @@ Stack::Stack(const StackOptions& options) : ca_port_(free_port()), gateway_port_
     std::ofstream(ca_folder() / "ca.toml")
         << "[ca]\n"
         << merged(ca_lines, options.ca)
-        << fmt::format("[[gateway]]\nname = \"gw1\"\naddress = \"{}\"\n", gateway_address());
+        << fmt::format("[[gateway]]\nname = \"gw1\"\naddress = \"{}\"\n", gateway_address())
+        << (options.lists_services ? listed(options.gateway_tables) : "")
+        << (options.lists_services && !options.with_postgres ? "[[service]]\nname = \"orders-db\"\n" : "")
+        << options.ca_tables;
     fingerprint_ = ca_command({"fingerprint"});
     while (fingerprint_.ends_with('\n')) {
         fingerprint_.pop_back();

@@ -27,6 +27,11 @@ struct StackOptions {
     std::string limits;
     /// More tables at the end of gateway.toml, for example services and rules.
     std::string gateway_tables;
+    /// More tables at the end of ca.toml.
+    std::string ca_tables;
+    /// Whether ca.toml lists what `gateway_tables` serves, by its protocol; and orders-db, where there is no
+    /// PostgreSQL that enrols.
+    bool lists_services = true;
     bool with_postgres = true;
 };
 

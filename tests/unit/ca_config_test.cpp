@@ -42,14 +42,30 @@ TEST(CaConfig, ReadsTheCatalogue) {
     const Config config = parse(std::string(kLeast) +
                                 "[[gateway]]\nname = \"gw1\"\naddress = \"gw1.example.org:7443\"\n"
                                 "[[service]]\nname = \"orders-db\"\nserver_name = \"orders.example.org\"\n"
-                                "[[service]]\nname = \"stock-db\"\nuser_map = true\n")
+                                "[[service]]\nname = \"stock-db\"\nuser_map = true\n"
+                                "[[service]]\nname = \"cache\"\nprotocol = \"tcp\"\n"
+                                "[[service]]\nname = \"old-db\"\nmode = \"passthrough\"\n")
                               .value();
-    ASSERT_EQ(config.services.size(), 2U);
+    ASSERT_EQ(config.services.size(), 4U);
+    EXPECT_TRUE(config.services[0].is_postgres);
+    EXPECT_FALSE(config.services[0].is_passed_through);
+    EXPECT_FALSE(config.services[2].is_postgres);
+    EXPECT_TRUE(config.services[2].is_passed_through);
+    EXPECT_TRUE(config.services[3].is_postgres);
+    EXPECT_TRUE(config.services[3].is_passed_through);
     EXPECT_EQ(config.services[0].server_name, "orders.example.org");
     EXPECT_FALSE(config.services[0].has_user_map);
     EXPECT_FALSE(config.services[1].server_name);
     EXPECT_TRUE(config.services[1].has_user_map);
     EXPECT_EQ(config.gateways[0].address, "gw1.example.org:7443");
+}
+
+TEST(CaConfig, RefusesAServiceThatSpeaksOrIsCarriedInAWayThatThereIsNot) {
+    const std::string service = std::string(kLeast) + "[[service]]\nname = \"a\"\n";
+    EXPECT_THAT(problem_of(service + "protocol = \"mysql\"\n"), HasSubstr("mysql"));
+    EXPECT_THAT(problem_of(service + "mode = \"end to end\"\n"), HasSubstr("end to end"));
+    EXPECT_THAT(problem_of(service + "protocol = \"tcp\"\nmode = \"end_to_end\"\n"),
+                HasSubstr("end_to_end needs protocol"));
 }
 
 TEST(CaConfig, RefusesUnknownKeysAndNamesTheNearest) {

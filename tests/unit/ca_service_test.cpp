@@ -264,6 +264,48 @@ TEST_F(CaService, RefusesWhenItCannotRecord) {
     EXPECT_EQ(login("alice", "correct horse").status, 200U) << "recovers";
 }
 
+TEST_F(CaService, ListsAServiceThatHoldsACertificateInForceByThatAlone) {
+    const auto listed = [&] {
+        const json catalogue = json::parse(login("alice", "correct horse").body).at("catalogue");
+        EXPECT_EQ(catalogue.at("complete"), true);
+        return catalogue.at("services");
+    };
+    EXPECT_TRUE(listed().empty());
+    store::ServerCertificate certificate;
+    certificate.serial = "01";
+    certificate.kind = "service";
+    certificate.name = "orders-db";
+    certificate.not_after = now_ + hours(1);
+    certificate.issued_at = now_;
+    ASSERT_TRUE(store::add_server_certificate(*database_, certificate));
+    // Renewed, of a gateway, and over.
+    certificate.serial = "02";
+    ASSERT_TRUE(store::add_server_certificate(*database_, certificate));
+    certificate.serial = "03";
+    certificate.kind = "gateway";
+    certificate.name = "gw1";
+    ASSERT_TRUE(store::add_server_certificate(*database_, certificate));
+    certificate.serial = "04";
+    certificate.kind = "service";
+    certificate.name = "gone-db";
+    certificate.not_after = now_ - std::chrono::seconds(1);
+    ASSERT_TRUE(store::add_server_certificate(*database_, certificate));
+    EXPECT_EQ(listed(), json::parse(R"([{"name":"orders-db","server_name":null,"user_map":false,)"
+                                    R"("protocol":"postgres","mode":"end_to_end"}])"));
+    // ca.toml has the last word on what it is.
+    const std::string good = test::read(ca_ / "ca.toml");
+    test::write(ca_ / "ca.toml", good + "\n[[service]]\nname = \"orders-db\"\nprotocol = \"tcp\"\n"
+                                        "[[service]]\nname = \"another\"\n");
+    ASSERT_TRUE(service_->reload());
+    const json both = listed();
+    ASSERT_EQ(both.size(), 2U);
+    EXPECT_EQ(both[0].at("name"), "another");
+    EXPECT_EQ(both[1].at("protocol"), "tcp");
+    EXPECT_EQ(both[1].at("mode"), "passthrough");
+    const auto renewed = renew(credentials_of(login("alice", "correct horse")));
+    EXPECT_EQ(json::parse(renewed.body).at("catalogue").at("services"), both) << "a renewal says the same";
+}
+
 TEST_F(CaService, KeepsTheOldConfigurationWhenTheNewOneIsBad) {
     const std::string good = test::read(ca_ / "ca.toml");
     test::write(ca_ / "ca.toml", good + "\n[[service]]\nname = \"orders-db\"\nusermap = true\n");
@@ -274,7 +316,8 @@ TEST_F(CaService, KeepsTheOldConfigurationWhenTheNewOneIsBad) {
     test::write(ca_ / "ca.toml", good + "\n[[service]]\nname = \"orders-db\"\nuser_map = true\n");
     ASSERT_TRUE(service_->reload());
     const json services = json::parse(login("alice", "correct horse").body).at("catalogue").at("services");
-    EXPECT_EQ(services, json::parse(R"([{"name":"orders-db","server_name":null,"user_map":true}])"));
+    EXPECT_EQ(services, json::parse(R"([{"name":"orders-db","server_name":null,"user_map":true,)"
+                                    R"("protocol":"postgres","mode":"end_to_end"}])"));
 }
 
 TEST_F(CaService, MakesItsCertificateAnewWhenTheClockWasAhead) {

@@ -137,7 +137,7 @@ TEST(StartReport, CarriesWhyAnAgentCannotServe) {
 
 TEST(KeptPorts, AreReadBackAndDamageIsLeftOut) {
     const std::vector<KeptPort> ports{{"orders-db", Mode::end_to_end, true, 5432, false},
-                                      {"cache", Mode::passthrough, false, 16379, true}};
+                                      {"cache", Mode::passthrough, false, 16379, true, true}};
     const auto read = kept_ports_from_json(to_json_text(ports));
     ASSERT_EQ(read.size(), 2U);
     EXPECT_EQ(read[1].service, "cache");
@@ -145,6 +145,13 @@ TEST(KeptPorts, AreReadBackAndDamageIsLeftOut) {
     EXPECT_EQ(read[1].number, 16379);
     EXPECT_TRUE(read[1].admits_other_users);
     EXPECT_FALSE(read[0].admits_other_users);
+    EXPECT_TRUE(read[1].is_wanted_so);
+    EXPECT_FALSE(read[0].is_wanted_so);
+    // An older agent's: what it passed through may have been a gateway's wish.
+    const auto older = kept_ports_from_json(
+        R"([{"service":"a","mode":"passthrough","postgres":true,"port":1,"unsafe_any_local_user":false}])");
+    ASSERT_EQ(older.size(), 1U);
+    EXPECT_FALSE(older[0].is_wanted_so);
     EXPECT_TRUE(kept_ports_from_json("nonsense").empty());
     EXPECT_TRUE(
         kept_ports_from_json(

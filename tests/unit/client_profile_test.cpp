@@ -28,7 +28,33 @@ TEST(Catalogue, ReadsWhatTheCaSays) {
     EXPECT_FALSE(catalogue->service("orders-db").user_map);
     EXPECT_EQ(catalogue->service("old-db").server_name, "db.example.org");
     EXPECT_TRUE(catalogue->service("old-db").user_map);
+    EXPECT_TRUE(catalogue->service("orders-db").is_postgres);
+    EXPECT_EQ(catalogue->service("orders-db").mode, Mode::end_to_end);
+    EXPECT_EQ(catalogue->service("old-db").mode, Mode::passthrough);
+    EXPECT_FALSE(catalogue->service("cache").is_postgres);
+    EXPECT_EQ(catalogue->service("cache").mode, Mode::passthrough);
+    EXPECT_TRUE(catalogue->is_complete);
     EXPECT_EQ(to_json(*catalogue), catalogue_json());
+}
+
+TEST(Catalogue, OfAnOlderCaIsNotAllThereIsAndSpeaksOfPostgres) {
+    const auto catalogue = catalogue_from_json(nlohmann::json::parse(
+        R"({"gateways":[],"services":[{"name":"orders-db","server_name":null,"user_map":false}]})"));
+    ASSERT_TRUE(catalogue.has_value());
+    EXPECT_FALSE(catalogue->is_complete);
+    EXPECT_TRUE(catalogue->service("orders-db").is_postgres);
+    EXPECT_EQ(catalogue->service("orders-db").mode, Mode::end_to_end);
+}
+
+TEST(Catalogue, HasNothingEndToEndThatIsNotPostgres) {
+    const auto catalogue = catalogue_from_json(nlohmann::json::parse(
+        R"({"gateways":[],"services":[{"name":"a","protocol":"tcp","mode":"end_to_end"},
+            {"name":"b","protocol":"mysql"}]})"));
+    ASSERT_TRUE(catalogue.has_value());
+    for (const char* name : {"a", "b"}) {
+        EXPECT_FALSE(catalogue->service(name).is_postgres) << name;
+        EXPECT_EQ(catalogue->service(name).mode, Mode::passthrough) << name;
+    }
 }
 
 TEST(Catalogue, KnowsNothingSpecialOfAServiceThatIsNotListed) {
@@ -44,7 +70,10 @@ TEST(Catalogue, RefusesWhatIsNoCatalogue) {
                              R"({"gateways":[{"name":"../gw","address":"h:1"}],"services":[]})",
                              R"({"gateways":[7],"services":[]})",
                              R"({"gateways":[],"services":[{"name":"a","user_map":"yes"}]})",
-                             R"({"gateways":[],"services":[{"name":"a","server_name":1}]})"}) {
+                             R"({"gateways":[],"services":[{"name":"a","server_name":1}]})",
+                             R"({"gateways":[],"services":[{"name":"a","protocol":1}]})",
+                             R"({"gateways":[],"services":[{"name":"a","mode":false}]})",
+                             R"({"gateways":[],"services":[],"complete":"yes"})"}) {
         EXPECT_FALSE(catalogue_from_json(nlohmann::json::parse(text)).has_value()) << text;
     }
 }

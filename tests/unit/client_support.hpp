@@ -36,8 +36,22 @@ private:
 inline nlohmann::json catalogue_json() {
     return {{"gateways", {{{"name", "gw1"}, {"address", "gw1.example.org:7443"}}}},
             {"services",
-             {{{"name", "orders-db"}, {"server_name", nullptr}, {"user_map", false}},
-              {{"name", "old-db"}, {"server_name", "db.example.org"}, {"user_map", true}}}}};
+             {{{"name", "orders-db"},
+               {"server_name", nullptr},
+               {"user_map", false},
+               {"protocol", "postgres"},
+               {"mode", "end_to_end"}},
+              {{"name", "old-db"},
+               {"server_name", "db.example.org"},
+               {"user_map", true},
+               {"protocol", "postgres"},
+               {"mode", "passthrough"}},
+              {{"name", "cache"},
+               {"server_name", nullptr},
+               {"user_map", false},
+               {"protocol", "tcp"},
+               {"mode", "passthrough"}}}},
+            {"complete", true}};
 }
 
 inline Profile profile() {

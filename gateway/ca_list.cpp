@@ -1,0 +1,59 @@
+#include "gateway/ca_list.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace postern::gateway {
+
+namespace {
+
+using nlohmann::json;
+
+std::string member(const json& object, const char* key) {
+    const auto found = object.is_object() ? object.find(key) : object.end();
+    return object.is_object() && found != object.end() && found->is_string() ? found->get<std::string>()
+                                                                             : std::string();
+}
+
+std::string not_listed(const Service& service) {
+    const std::string line =
+        service.protocol == Protocol::postgres
+            ? fmt::format(
+                  "enrol its PostgreSQL there (postern-ca token create --service {}), or "
+                  "list it in ca.toml",
+                  service.name)
+            : fmt::format("list it in ca.toml: [[service]] name = \"{}\", protocol = \"tcp\"", service.name);
+    return fmt::format("the CA does not list {}, so that it opens with --passthrough only: {}", service.name,
+                       line);
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> differences_from_ca(std::string_view text,
+                                                     std::span<const Service> services) {
+    const json told = json::parse(text, nullptr, false);
+    if (!told.is_object() || !told.contains("services") || !told["services"].is_array()) {
+        return Failure{Code::config_invalid, "this is not what postern-ca check-config --json prints"};
+    }
+    std::vector<std::string> differences;
+    for (const Service& service : services) {
+        const auto& list = told["services"];
+        const auto found = std::find_if(list.begin(), list.end(),
+                                        [&](const json& one) { return member(one, "name") == service.name; });
+        if (found == list.end()) {
+            differences.push_back(not_listed(service));
+        } else if (member(*found, "protocol") != name(service.protocol)) {
+            differences.push_back(fmt::format("{} is \"{}\" here and \"{}\" at the CA: desktops refuse it",
+                                              service.name, name(service.protocol),
+                                              member(*found, "protocol")));
+        } else if (member(*found, "mode") != name(service.mode)) {
+            differences.push_back(fmt::format("{} is \"{}\" here and \"{}\" at the CA, whose word counts",
+                                              service.name, name(service.mode), member(*found, "mode")));
+        }
+    }
+    return differences;
+}
+
+}  // namespace postern::gateway

@@ -1,0 +1,20 @@
+// What the CA lists, held against what the gateway serves: desktops open a service as the CA says, and refuse
+// a gateway that says otherwise. Pure.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+#include "gateway/policy.hpp"
+
+namespace postern::gateway {
+
+/// `text` is what `postern-ca check-config --json` prints. A line for each service that the CA does not list,
+/// or lists otherwise; none when all is well. Code::config_invalid when the text is something else.
+Result<std::vector<std::string>> differences_from_ca(std::string_view text,
+                                                     std::span<const Service> services);
+
+}  // namespace postern::gateway
