@@ -80,10 +80,10 @@ AgentClient::~AgentClient() {
 
 void AgentClient::start() {
     if (options_.socket.isEmpty()) {
-        give_up({QStringLiteral("no_runtime_dir"),
-                 tr("Neither XDG_RUNTIME_DIR nor HOME is set: there is no place for the agent's socket."),
-                 tr("Log in to the desktop through the login screen, or set XDG_RUNTIME_DIR."),
-                 {}});
+        give_up(own_trouble(
+            QStringLiteral("no_runtime_dir"),
+            tr("Neither XDG_RUNTIME_DIR nor HOME is set: there is no place for the agent's socket."),
+            tr("Log in to the desktop through the login screen, or set XDG_RUNTIME_DIR.")));
         return;
     }
     launches_left_ = kMostLaunches;
@@ -116,10 +116,9 @@ bool AgentClient::is_own_agent() const {
 void AgentClient::on_connected() {
     if (!is_own_agent()) {
         socket_.abort();
-        give_up({QStringLiteral("wrong_user"),
-                 tr("Another user's program answers on the agent's socket."),
-                 tr("Remove %1, then try again.").arg(options_.socket),
-                 {}});
+        give_up(own_trouble(QStringLiteral("wrong_user"),
+                            tr("Another user's program answers on the agent's socket."),
+                            tr("Remove %1, then try again.").arg(options_.socket)));
         return;
     }
     introduce();
@@ -132,10 +131,9 @@ void AgentClient::say_hello() {
          {QStringLiteral("asks_login"), asks_login_}},
         this, [this](const Answer& answer) {
             if (answer.is_ok() && answer.result[QLatin1String("protocol")].toInt() != kProtocol) {
-                give_up({QStringLiteral("other_protocol"),
-                         tr("The agent is of another version than this window."),
-                         tr("Install postern and postern-tray of the same version, then restart both."),
-                         {}});
+                give_up(own_trouble(
+                    QStringLiteral("other_protocol"), tr("The agent is of another version than this window."),
+                    tr("Install postern and postern-tray of the same version, then restart both.")));
             }
         });
 }
@@ -178,8 +176,8 @@ void AgentClient::on_lost() {
         emit connections_lost();
     }
     state_.forget();
-    answer_all(
-        {QStringLiteral("agent_gone"), tr("The agent does not answer."), tr("Try again in a moment."), {}});
+    answer_all(own_trouble(QStringLiteral("agent_gone"), tr("The agent does not answer."),
+                           tr("Try again in a moment.")));
     if (was_known) {
         // It may be restarting; give it the whole patience anew.
         trying_.start();
@@ -281,10 +279,8 @@ void AgentClient::ask(const QString& method, const QJsonObject& params, QObject*
         QTimer::singleShot(0, this, [asker, on_answer = std::move(on_answer)] {
             if (asker) {
                 on_answer({{},
-                           Trouble{QStringLiteral("agent_gone"),
-                                   tr("The agent does not answer."),
-                                   tr("Try again in a moment."),
-                                   {}}});
+                           own_trouble(QStringLiteral("agent_gone"), tr("The agent does not answer."),
+                                       tr("Try again in a moment."))});
             }
         });
         return;
@@ -380,11 +376,10 @@ void AgentClient::end_overdue() {
         const Waiting overdue = std::move(*waiting);
         waiting_.erase(waiting);
         if (overdue.context) {
-            overdue.on_answer({{},
-                               Trouble{QStringLiteral("timed_out"),
-                                       tr("The agent took too long to answer."),
-                                       tr("Try again; “postern status” in a terminal tells more."),
-                                       {}}});
+            overdue.on_answer(
+                {{},
+                 own_trouble(QStringLiteral("timed_out"), tr("The agent took too long to answer."),
+                             tr("Try again; “postern status” in a terminal tells more."))});
         }
     }
     if (waiting_.isEmpty()) {

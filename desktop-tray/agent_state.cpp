@@ -3,6 +3,8 @@
 #include <QJsonArray>
 #include <algorithm>
 
+#include "desktop-tray/foreign_text.hpp"
+
 namespace postern::tray {
 
 namespace {
@@ -15,15 +17,7 @@ constexpr int kMostMethods = 8;
 constexpr qint64 kSoonSeconds = 600;
 
 QString clean(const QJsonValue& value, int longest = kLongestText) {
-    QString text = value.toString().left(longest);
-    for (QChar& character : text) {
-        // Control and formatting characters (right-to-left overrides among them) could dress a name up as
-        // another.
-        if (character.category() == QChar::Other_Control || character.category() == QChar::Other_Format) {
-            character = QLatin1Char(' ');
-        }
-    }
-    return text;
+    return one_line(value.toString(), longest);
 }
 
 QStringList clean_list(const QJsonValue& value) {
@@ -53,7 +47,8 @@ constexpr QLatin1String kLocalDenied("local_denied");
 constexpr QLatin1String kLocalTimedOut("local_timed_out");
 
 Trouble trouble_of(const QJsonObject& json) {
-    return {clean(json["reason"]), clean(json["message"]), clean(json["hint"]), clean(json["connection_id"])};
+    return {clean(json["reason"]), clean(json["message"]), clean(json["hint"]), clean(json["connection_id"]),
+            false};
 }
 
 template <class Value, class From>
@@ -104,6 +99,7 @@ Service service_from(const QJsonObject& json) {
                                           {"error", ServiceState::error}},
                                          ServiceState::disconnected);
     service.is_allowed = json["allowed"].toBool(true);
+    service.is_listed = json["listed"].toBool(true);
     service.open_ports = static_cast<int>(json["ports"].toArray().size());
     service.port = std::clamp(json["port"].toInt(0), 0, 65535);
     service.socket = clean(json["socket"], kLongestCommand);
@@ -173,8 +169,15 @@ QList<LoginMethod> login_methods_from(const QJsonObject& result) {
     return methods;
 }
 
+Trouble own_trouble(const QString& reason, const QString& message, const QString& hint) {
+    return {reason, message, hint, {}, true};
+}
+
 Trouble trouble_from_error(const QJsonObject& error) {
     Trouble trouble = trouble_of(error["data"].toObject());
+    if (trouble.reason.isEmpty()) {
+        trouble.reason = QStringLiteral("protocol_error");
+    }
     trouble.message = clean(error["message"]);
     return trouble;
 }

@@ -1,7 +1,7 @@
 // What the agent has told: the login, the services, the settings, what needs attention. A pure value: objects
 // of the control protocol (docs/agent-protocol.md) in, claims out; no socket, no clock, no window.
 //
-// The strings come from gateways and the CA: they are cut and freed of control characters here, once, so that
+// The strings come from gateways and the CA: they are made single lines here, once (foreign_text), so that
 // whatever shows them need not.
 #pragma once
 
@@ -50,6 +50,8 @@ struct Trouble {
     QString message;
     QString hint;
     QString connection_id;
+    /// The window's own words, in the person's language; else the agent's or the CA's, in English.
+    bool is_own = false;
     bool is_empty() const { return reason.isEmpty() && message.isEmpty(); }
     bool operator==(const Trouble&) const = default;
 };
@@ -62,6 +64,8 @@ struct Service {
     QString mode;
     ServiceState state = ServiceState::disconnected;
     bool is_allowed = true;
+    /// By the CA. What it does not list is only passed through, and only if a person says so.
+    bool is_listed = true;
     int open_ports = 0;
     int port = 0;  ///< 0: none was chosen yet
     QString socket;
@@ -128,6 +132,8 @@ AgentSettings settings_from(const QJsonObject& json);
 InspectedCa inspected_ca_from(const QJsonObject& json);
 /// The methods that a form can be drawn for; others are left out. At most 8, with 8 fields each.
 QList<LoginMethod> login_methods_from(const QJsonObject& result);
+/// Of the window itself.
+Trouble own_trouble(const QString& reason, const QString& message, const QString& hint);
 /// An error object of JSON-RPC.
 Trouble trouble_from_error(const QJsonObject& error);
 /// Of a connection that was refused or cut: without a gateway's id it need not have left this computer, and

@@ -10,6 +10,7 @@
 
 #include "desktop-tray/appearance.hpp"
 #include "desktop-tray/copy_line.hpp"
+#include "desktop-tray/foreign_text.hpp"
 #include "desktop-tray/notice_box.hpp"
 #include "desktop-tray/wording.hpp"
 
@@ -64,6 +65,7 @@ QLabel* CertificatePane::add_row(QFormLayout* form, const QString& title, bool i
     if (is_fixed) {
         value->setFont(QFontDatabase::systemFont(QFontDatabase::FixedFont));
         value->setWordWrap(false);
+        value->setMinimumWidth(0);
     }
     form->addRow(label, value);
     return value;
@@ -146,7 +148,7 @@ EventsPane::EventsPane(QWidget* parent) : QWidget(parent) {
 
 void EventsPane::show_events(const QList<Event>& events, const QString& service, const QDateTime& now) {
     only_->setVisible(!service.isEmpty());
-    only_->setText(tr("&Only %1").arg(service));
+    only_->setText(tr("&Only %1").arg(without_keys(service)));
     if (events == events_ && service == service_ && now.date() == now_.date()) {
         return;
     }

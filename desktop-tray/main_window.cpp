@@ -9,6 +9,7 @@
 #include <QStackedWidget>
 #include <QVBoxLayout>
 
+#include "desktop-tray/foreign_text.hpp"
 #include "desktop-tray/glyphs.hpp"
 #include "desktop-tray/pages.hpp"
 #include "desktop-tray/services_page.hpp"
@@ -19,6 +20,8 @@
 namespace postern::tray {
 
 namespace {
+
+constexpr qsizetype kMostWaitingLinks = 3;
 
 // A message box is as narrow as its first line.
 void widen(QMessageBox* box) {
@@ -202,35 +205,52 @@ void MainWindow::choose(const QString& service) {
 }
 
 void MainWindow::ask_to_connect(const QString& service) {
+    if (link_question_ != nullptr) {
+        const bool is_known = service == asked_link_ || waiting_links_.contains(service);
+        if (!is_known && waiting_links_.size() < kMostWaitingLinks) {
+            waiting_links_.append(service);
+        }
+        return;
+    }
     bring_up();
     const Service* const known = client_->state().service(service);
+    if (known != nullptr && known->is_allowed) {
+        choose(service);
+        if (known->is_on()) {
+            ask_next_link();
+            return;
+        }
+    }
+    asked_link_ = service;
+    QMessageBox* const question = question_for(service);
+    link_question_ = question;
+    connect(question, &QMessageBox::finished, this, [this] {
+        link_question_ = nullptr;
+        ask_next_link();
+    });
+    question->open();
+}
+
+void MainWindow::ask_next_link() {
+    if (!waiting_links_.isEmpty()) {
+        ask_to_connect(waiting_links_.takeFirst());
+    }
+}
+
+// Closed by its answer; only asked about what may be connected to, else told.
+QMessageBox* MainWindow::question_for(const QString& service) {
+    const AgentState& state = client_->state();
+    const Service* const known = state.service(service);
     auto* const question = new QMessageBox(this);
     question->setAttribute(Qt::WA_DeleteOnClose);
     question->setWindowModality(Qt::WindowModal);
     question->setTextFormat(Qt::PlainText);
     question->setIconPixmap(program_icon().pixmap(QSize(48, 48)));
     question->setWindowTitle(tr("A link was opened"));
-    if (known == nullptr || !known->is_allowed) {
-        const AgentState& state = client_->state();
-        if (state.login() && !state.are_services_known()) {
-            question->setText(tr("Whether there is a service “%1” for you is not known yet.").arg(service));
-            question->setInformativeText(
-                state.services_trouble() ? Wording::headline(*state.services_trouble())
-                                         : tr("The gateways have not answered yet. Try again in a moment."));
-            widen(question);
-        } else {
-            question->setText(state.login() ? tr("There is no service “%1” for you.").arg(service)
-                                            : tr("Sign in first, then open the link again."));
-        }
-        question->addButton(QMessageBox::Close)->setText(tr("Cl&ose"));
-    } else if (known->is_on()) {
-        choose(service);
-        delete question;
-        return;
-    } else {
-        choose(service);
+    if (known != nullptr && known->is_allowed) {
         question->setText(tr("Connect to “%1”?").arg(service));
-        question->setInformativeText(tr("A link asks for it. Go on only if you opened that link yourself."));
+        set_informative_text(question,
+                             tr("A link asks for it. Go on only if you opened that link yourself."));
         widen(question);
         QPushButton* const yes = question->addButton(tr("&Connect"), QMessageBox::AcceptRole);
         QPushButton* const no = question->addButton(tr("C&ancel"), QMessageBox::RejectRole);
@@ -238,8 +258,21 @@ void MainWindow::ask_to_connect(const QString& service) {
         question->setEscapeButton(no);
         connect(yes, &QPushButton::clicked, client_,
                 [client = client_, service] { client->connect_service(service); });
+        return question;
     }
-    question->open();
+    if (state.login() && !state.are_services_known()) {
+        question->setText(tr("Whether there is a service “%1” for you is not known yet.").arg(service));
+        set_informative_text(question,
+                             state.services_trouble()
+                                 ? Wording::headline(*state.services_trouble())
+                                 : tr("The gateways have not answered yet. Try again in a moment."));
+        widen(question);
+    } else {
+        question->setText(state.login() ? tr("There is no service “%1” for you.").arg(service)
+                                        : tr("Sign in first, then open the link again."));
+    }
+    question->addButton(QMessageBox::Close)->setText(tr("Cl&ose"));
+    return question;
 }
 
 void MainWindow::show_psql(const QString& service) {
@@ -249,9 +282,8 @@ void MainWindow::show_psql(const QString& service) {
     auto* const message = new QMessageBox(QMessageBox::Warning, tr("psql"),
                                           tr("No terminal program was found."), QMessageBox::Close, this);
     message->setAttribute(Qt::WA_DeleteOnClose);
-    message->setTextFormat(Qt::PlainText);
-    message->setInformativeText(
-        tr("Install one (for example gnome-terminal or xterm), or copy the psql command."));
+    set_informative_text(message,
+                         tr("Install one (for example gnome-terminal or xterm), or copy the psql command."));
     widen(message);
     message->open();
 }

@@ -1,6 +1,8 @@
 // The window: which page is right for what the agent told, the menu, the keys.
 #pragma once
 
+#include <QPointer>
+#include <QStringList>
 #include <QTimer>
 #include <QWidget>
 #include <functional>
@@ -10,6 +12,7 @@
 
 class QAction;
 class QMenu;
+class QMessageBox;
 class QStackedWidget;
 
 namespace postern::tray {
@@ -33,7 +36,8 @@ public:
     void show_sign_in();
     void show_settings();
     void choose(const QString& service);
-    /// A link asks; a person confirms.
+    /// A link asks; a person confirms. One question at a time: a link that waits for its answer already is
+    /// not asked again, and of others a few wait in line; more are dropped.
     void ask_to_connect(const QString& service);
     void show_psql(const QString& service);
     PageKind page() const;
@@ -53,6 +57,8 @@ private:
     QAction* add_action(QMenu* menu, const QString& text, const QKeySequence& key, std::function<void()> act);
     void show_state();
     void raise_window();
+    void ask_next_link();
+    QMessageBox* question_for(const QString& service);
     /// Somebody does not want to sign in now, or does again.
     void put_off(bool is_put_off);
     void go_to(PageKind page);
@@ -71,6 +77,9 @@ private:
     SignInPage* sign_in_;
     ServicesPage* services_;
     QTimer tick_;
+    QPointer<QMessageBox> link_question_;
+    QString asked_link_;
+    QStringList waiting_links_;
     /// Somebody asked to sign in although the list could be shown.
     bool wants_sign_in_ = false;
     bool is_sign_in_awaited_ = false;

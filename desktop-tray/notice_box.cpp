@@ -16,6 +16,8 @@ QLabel* plain_label(const QString& text, QWidget* parent, bool is_selectable) {
     auto* const label = new QLabel(text, parent);
     label->setTextFormat(Qt::PlainText);
     label->setWordWrap(true);
+    // A long word is cut off rather than pushes its neighbours out.
+    label->setMinimumWidth(1);
     if (is_selectable) {
         label->setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
     }
@@ -66,6 +68,7 @@ void NoticeBox::show_trouble(const Trouble& trouble) {
         label->setText(text);
         label->setVisible(!text.isEmpty());
     }
+    setToolTip(Wording::original(trouble));
     connection_id_->set_text(trouble.connection_id);
     connection_id_->setVisible(!trouble.connection_id.isEmpty());
     setAccessibleName(text());

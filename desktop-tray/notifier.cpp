@@ -7,6 +7,7 @@
 #include <QDBusPendingReply>
 #include <utility>
 
+#include "desktop-tray/foreign_text.hpp"
 #include "desktop-tray/notices.hpp"
 
 namespace postern::tray {
@@ -28,12 +29,11 @@ void Notifier::say(const Notice& notice) {
                     QLatin1String(kNotifications), QStringLiteral("ActionInvoked"), this,
                     SLOT(on_action(uint, QString)));
     }
-    // Some servers read markup in the text.
-    const QString text = QString(notice.text).replace(QLatin1Char('<'), QChar(0x2039));
     QDBusMessage message =
         QDBusMessage::createMethodCall(QLatin1String(kNotifications), QLatin1String(kNotificationsPath),
                                        QLatin1String(kNotifications), QStringLiteral("Notify"));
-    message << QStringLiteral("Postern") << uint(0) << QStringLiteral("postern-tray") << notice.title << text
+    message << QStringLiteral("Postern") << uint(0) << QStringLiteral("postern-tray")
+            << without_markup(notice.title) << without_markup(notice.text)
             << QStringList{QStringLiteral("default"), tr("Open Postern")}
             << QVariantMap{{QStringLiteral("desktop-entry"), QStringLiteral("postern-tray")}} << -1;
     auto* const answer = new QDBusPendingCallWatcher(bus.asyncCall(message, 5000), this);

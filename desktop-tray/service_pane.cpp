@@ -15,6 +15,8 @@
 
 #include "desktop-tray/appearance.hpp"
 #include "desktop-tray/copy_line.hpp"
+#include "desktop-tray/elided_label.hpp"
+#include "desktop-tray/foreign_text.hpp"
 #include "desktop-tray/glyphs.hpp"
 #include "desktop-tray/wording.hpp"
 
@@ -72,21 +74,20 @@ QWidget* ServicePane::make_header() {
     grid->setContentsMargins(0, 0, 0, 0);
     grid->setHorizontalSpacing(8);
     grid->setVerticalSpacing(3);
-    name_ = plain_label({}, header, true);
-    name_->setWordWrap(false);
+    name_ = new ElidedLabel(1, header);
     name_->setSizePolicy(QSizePolicy::Maximum, QSizePolicy::Preferred);
     scale_font(name_, 1.35, true);
     star_ = new QToolButton(header);
     star_->setCheckable(true);
     toggle_ = new QPushButton(header);
     toggle_->setObjectName(QStringLiteral("toggle"));
-    description_ = plain_label({}, header);
+    description_ = new ElidedLabel(2, header);
     make_quiet(description_);
     dot_ = new QLabel(header);
-    state_ = plain_label({}, header);
+    state_ = new ElidedLabel(2, header);
     auto* const title = new QHBoxLayout;
     title->setSpacing(6);
-    title->addWidget(name_);
+    title->addWidget(name_, 1000);
     title->addWidget(star_, 0, Qt::AlignVCenter);
     title->addStretch(1);
     auto* const line = new QHBoxLayout;
@@ -308,10 +309,31 @@ void ServicePane::toggle() {
     refusal_ = {};
     if (service_.is_on()) {
         client_->disconnect_service(service_.name);
+    } else if (!service_.is_listed) {
+        ask_to_pass_through(service_.name);
     } else {
-        client_->connect_service(service_.name,
-                                 mode_->count() > 1 ? mode_->currentData().toString() : QString());
+        // What nobody has changed is the CA's to say.
+        const QString mode = mode_->currentData().toString();
+        client_->connect_service(service_.name, mode != service_.mode ? mode : QString());
     }
+}
+
+void ServicePane::ask_to_pass_through(const QString& service) {
+    auto* const question = new QMessageBox(
+        QMessageBox::Warning, QStringLiteral("Postern"),
+        tr("The CA does not list “%1”. Connect all the same?").arg(service), QMessageBox::NoButton, this);
+    question->setAttribute(Qt::WA_DeleteOnClose);
+    question->setWindowModality(Qt::WindowModal);
+    set_informative_text(
+        question, tr("Postern cannot check who answers, and does not encrypt: whoever runs the gateway can "
+                     "read and change what your program does not encrypt by itself."));
+    QPushButton* const yes = question->addButton(tr("&Pass through"), QMessageBox::AcceptRole);
+    QPushButton* const no = question->addButton(tr("C&ancel"), QMessageBox::RejectRole);
+    question->setDefaultButton(no);
+    question->setEscapeButton(no);
+    connect(yes, &QPushButton::clicked, client_,
+            [client = client_, service] { client->connect_service(service, QStringLiteral("passthrough")); });
+    question->open();
 }
 
 void ServicePane::change_port() {
@@ -335,8 +357,7 @@ void ServicePane::ask_to_move(const QString& service, int port, int connections)
                         tr("Move “%1” to port %2?").arg(service).arg(port), QMessageBox::NoButton, this);
     question->setAttribute(Qt::WA_DeleteOnClose);
     question->setWindowModality(Qt::WindowModal);
-    question->setTextFormat(Qt::PlainText);
-    question->setInformativeText(tr("%n open connection(s) end then.", nullptr, connections));
+    set_informative_text(question, tr("%n open connection(s) end then.", nullptr, connections));
     QPushButton* const yes = question->addButton(tr("&Move"), QMessageBox::AcceptRole);
     QPushButton* const no = question->addButton(tr("C&ancel"), QMessageBox::RejectRole);
     question->setDefaultButton(no);

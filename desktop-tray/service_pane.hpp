@@ -47,6 +47,7 @@ private:
     void show_modes(const Service& service);
     void show_commands(const Service& service);
     void change_port();
+    void ask_to_pass_through(const QString& service);
     void ask_to_move(const QString& service, int port, int connections);
     void change_list(const QString& setting, QStringList names, bool is_in);
 

@@ -16,6 +16,7 @@
 #include <QToolButton>
 
 #include "desktop-tray/appearance.hpp"
+#include "desktop-tray/elided_label.hpp"
 #include "desktop-tray/glyphs.hpp"
 #include "desktop-tray/login_panes.hpp"
 #include "desktop-tray/notice_box.hpp"
@@ -85,11 +86,9 @@ ServicesPage::ServicesPage(AgentClient* client, Clock clock, QMenu* menu, QWidge
 QWidget* ServicesPage::make_header(QMenu* menu) {
     auto* const header = new QWidget(this);
     avatar_ = new QLabel(header);
-    who_ = plain_label({}, header);
-    who_->setWordWrap(false);
+    who_ = new ElidedLabel(1, header);
     scale_font(who_, 1.1, true);
-    until_ = plain_label({}, header);
-    until_->setWordWrap(false);
+    until_ = new ElidedLabel(1, header);
     make_quiet(until_);
     menu_button_ = make_menu_button(header);
     menu_button_->setMenu(menu);
@@ -289,6 +288,9 @@ void ServicesPage::toggle(const QString& service) {
     const Service* const known = client_->state().service(service);
     if (known == nullptr) {
         return;
+    }
+    if (!known->is_listed && !known->is_on()) {
+        choose(service);
     }
     if (service == chosen_) {
         service_pane_->toggle();

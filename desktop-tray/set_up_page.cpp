@@ -84,6 +84,7 @@ QWidget* SetUpPage::make_compare_step() {
     fingerprint_ = plain_label({}, card, true);
     fingerprint_->setFont(QFontDatabase::systemFont(QFontDatabase::FixedFont));
     fingerprint_->setWordWrap(false);
+    fingerprint_->setMinimumWidth(0);
     fingerprint_->setAccessibleName(tr("Fingerprint of the CA"));
     inside->addWidget(fingerprint_);
     inside->addWidget(who_);
@@ -134,10 +135,9 @@ void SetUpPage::start() {
 void SetUpPage::inspect() {
     const QString address = address_from(address_->text());
     if (address.isEmpty()) {
-        refusal_->show_trouble({QStringLiteral("address"),
-                                tr("That is not the address of a CA service."),
-                                tr("It looks like ca.example.org:7444."),
-                                {}});
+        refusal_->show_trouble(own_trouble(QStringLiteral("address"),
+                                           tr("That is not the address of a CA service."),
+                                           tr("It looks like ca.example.org:7444.")));
         return;
     }
     if (is_busy_) {

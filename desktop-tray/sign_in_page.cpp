@@ -58,6 +58,7 @@ SignInPage::SignInPage(AgentClient* client, QWidget* parent)
       refusal_(new NoticeBox(NoticeBox::Tone::danger, this)) {
     title()->setText(tr("Sign in"));
     submit_->setProperty("primary", true);
+    methods_choice_->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
     methods_choice_->setAccessibleName(tr("How to sign in"));
     new QVBoxLayout(fields_);
     fields_->layout()->setContentsMargins(0, 0, 0, 0);
@@ -92,11 +93,9 @@ void SignInPage::start(const QString& user, bool may_go_back) {
             show_methods(login_methods_from(answer.result));
         }
         if (!answer.is_ok() || methods_.isEmpty()) {
-            refusal_->show_trouble(about_ca(
-                answer.error.value_or(Trouble{QStringLiteral("no_method"),
-                                              tr("The CA offers no way to sign in that this window knows."),
-                                              tr("Update postern-tray, or sign in with “postern login”."),
-                                              {}})));
+            refusal_->show_trouble(about_ca(answer.error.value_or(own_trouble(
+                QStringLiteral("no_method"), tr("The CA offers no way to sign in that this window knows."),
+                tr("Update postern-tray, or sign in with “postern login”.")))));
             submit_->setText(tr("&Try again"));
             submit_->setEnabled(true);
             submit_->setFocus();

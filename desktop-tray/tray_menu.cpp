@@ -5,6 +5,7 @@
 #include <QMenu>
 #include <algorithm>
 
+#include "desktop-tray/foreign_text.hpp"
 #include "desktop-tray/glyphs.hpp"
 #include "desktop-tray/notices.hpp"
 #include "desktop-tray/wording.hpp"
@@ -14,11 +15,6 @@ namespace postern::tray {
 namespace {
 
 constexpr qsizetype kMostInMenu = 12;
-
-// In menus an ampersand marks the next letter as a key.
-QString menu_text(QString text) {
-    return text.replace(QLatin1Char('&'), QLatin1String("&&"));
-}
 
 QList<Service> in_menu_order(QList<Service> services) {
     std::stable_sort(services.begin(), services.end(), [](const Service& a, const Service& b) {
@@ -63,7 +59,7 @@ void TrayMenu::on_clicked() {
 void TrayMenu::say(const Notice& notice) {
     said_wants_sign_in_ = notice.wants_sign_in;
     if (is_shown()) {
-        icon_->showMessage(notice.title, notice.text,
+        icon_->showMessage(without_markup(notice.title), without_markup(notice.text),
                            notice.is_warning ? QSystemTrayIcon::Warning : QSystemTrayIcon::Information);
     } else {
         notifier_.say(notice);
@@ -95,7 +91,7 @@ void TrayMenu::show_icon() {
         shown_ = overview;
         icon_->setIcon(tray_icon(overview));
     }
-    icon_->setToolTip(QStringLiteral("Postern: ") + Wording::overview(client_->state()));
+    icon_->setToolTip(without_markup(QStringLiteral("Postern: ") + Wording::overview(client_->state())));
 }
 
 void TrayMenu::build() {
@@ -109,11 +105,11 @@ void TrayMenu::build() {
                        .arg(service.name)
                        .arg(static_cast<int>(service.state))
                        .arg(service.port)
-                       .arg(service.is_allowed)
+                       .arg(service.is_allowed && service.is_listed)
                        .arg(service.is_favourite);
     }
     if (content == std::exchange(built_, content)) {
-        header_->setText(menu_text(header()));
+        header_->setText(without_keys(header()));
         return;
     }
     menu_->clear();
@@ -121,7 +117,7 @@ void TrayMenu::build() {
     for (QMenu* const sub : menu_->findChildren<QMenu*>(QString(), Qt::FindDirectChildrenOnly)) {
         sub->deleteLater();
     }
-    header_ = menu_->addAction(menu_text(header()));
+    header_ = menu_->addAction(without_keys(header()));
     header_->setEnabled(false);
     menu_->addSeparator();
     if (state.login()) {
@@ -156,7 +152,7 @@ void TrayMenu::add_service(const Service& service) {
     } else if (service.state == ServiceState::error) {
         title = tr("%1 · failed").arg(name);
     }
-    QMenu* const sub = menu_->addMenu(menu_text(title));
+    QMenu* const sub = menu_->addMenu(without_keys(title));
     if (service.state == ServiceState::connected) {
         sub->setIcon(glyph_icon(Glyph::check));
     }
@@ -165,7 +161,8 @@ void TrayMenu::add_service(const Service& service) {
                 [client = client_, name] { client->disconnect_service(name); });
     } else {
         QAction* const connect_it = sub->addAction(tr("&Connect"));
-        connect_it->setEnabled(service.is_allowed);
+        // The window asks first about what the CA does not list.
+        connect_it->setEnabled(service.is_allowed && service.is_listed);
         connect(connect_it, &QAction::triggered, client_,
                 [client = client_, name] { client->connect_service(name); });
     }

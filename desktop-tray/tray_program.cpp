@@ -5,6 +5,7 @@
 #include <QTranslator>
 
 #include "desktop-tray/connect_link.hpp"
+#include "desktop-tray/foreign_text.hpp"
 #include "desktop-tray/glyphs.hpp"
 
 namespace postern::tray {
@@ -17,11 +18,16 @@ constexpr std::chrono::seconds kTrayPatience{10};
 }  // namespace
 
 void prepare_application(const QString& language) {
-    QApplication::setApplicationName(QStringLiteral("postern-tray"));
     QApplication::setApplicationDisplayName(QStringLiteral("Postern"));
     QApplication::setDesktopFileName(QStringLiteral("postern-tray"));
     QApplication::setWindowIcon(program_icon());
     QApplication::setQuitOnLastWindowClosed(false);
+    qApp->installEventFilter(new PlainLabels(qApp));
+    prepare_words(language);
+}
+
+void prepare_words(const QString& language) {
+    QCoreApplication::setApplicationName(QStringLiteral("postern-tray"));
     const QLocale locale = language.isEmpty() ? QLocale() : QLocale(language);
     if (!language.isEmpty()) {
         QLocale::setDefault(locale);
@@ -29,12 +35,12 @@ void prepare_application(const QString& language) {
     auto* const qt_words = new QTranslator(qApp);
     if (qt_words->load(locale, QStringLiteral("qtbase"), QStringLiteral("_"),
                        QLibraryInfo::path(QLibraryInfo::TranslationsPath))) {
-        QApplication::installTranslator(qt_words);
+        QCoreApplication::installTranslator(qt_words);
     }
     auto* const words = new QTranslator(qApp);
     if (words->load(locale, QStringLiteral("postern"), QStringLiteral("_"), QStringLiteral(":/i18n")) ||
         words->load(QStringLiteral(":/i18n/postern_en.qm"))) {
-        QApplication::installTranslator(words);
+        QCoreApplication::installTranslator(words);
     }
 }
 

@@ -61,5 +61,7 @@ private:
 
 /// Style, colours, translations: once, before the first window.
 void prepare_application(const QString& language = {});
+/// Translations alone; needs no display.
+void prepare_words(const QString& language = {});
 
 }  // namespace postern::tray

@@ -38,6 +38,11 @@ constexpr Words kWords[] = {
      QT_TRANSLATE_NOOP(
          "Wording", "Ask your administrator for access; the connection id helps them to find the refusal."),
      true},
+    {"service_not_listed", QT_TRANSLATE_NOOP("Wording", "The CA does not list this service."),
+     QT_TRANSLATE_NOOP("Wording", "Ask your administrator to list it.")},
+    {"gateway_contradicts",
+     QT_TRANSLATE_NOOP("Wording", "The gateway says something else of this service than the CA."),
+     QT_TRANSLATE_NOOP("Wording", "Nothing was opened. Tell your administrator."), true},
     {"unknown_service", QT_TRANSLATE_NOOP("Wording", "The gateway knows no such service."),
      QT_TRANSLATE_NOOP("Wording", "Refresh the list of services."), true},
     {"limit_reached", QT_TRANSLATE_NOOP("Wording", "Too many connections are open."),
@@ -152,22 +157,43 @@ QString as_sentence(QString text) {
 
 }  // namespace
 
+// The agent and the CA speak English.
+bool Wording::is_readable(const Trouble& trouble) {
+    if (trouble.is_own) {
+        return true;
+    }
+    //: The name of the language that these texts are translated to, in English: "German", "French".
+    return tr("English") == QLatin1String("English");
+}
+
 QString Wording::headline(const Trouble& trouble) {
     if (const Words* words = words_for(trouble.reason)) {
         return tr(words->headline);
     }
-    return trouble.message.isEmpty() ? tr("Something went wrong (%1).").arg(trouble.reason)
-                                     : as_sentence(trouble.message);
+    return trouble.message.isEmpty() || !is_readable(trouble)
+               ? tr("Something went wrong (%1).").arg(trouble.reason)
+               : as_sentence(trouble.message);
 }
 
 QString Wording::detail(const Trouble& trouble) {
     const Words* words = words_for(trouble.reason);
-    return words != nullptr && words->has_detail ? as_sentence(trouble.message) : QString();
+    const bool is_told = words != nullptr && words->has_detail && is_readable(trouble);
+    return is_told ? as_sentence(trouble.message) : QString();
+}
+
+QString Wording::original(const Trouble& trouble) {
+    if (trouble.message.isEmpty() || is_readable(trouble)) {
+        return {};
+    }
+    return tr("In the program's own words: %1").arg(as_sentence(trouble.message));
 }
 
 QString Wording::next_step(const Trouble& trouble) {
     const Words* words = words_for(trouble.reason);
-    return words != nullptr ? tr(words->next_step) : trouble.hint;
+    if (words != nullptr) {
+        return tr(words->next_step);
+    }
+    return is_readable(trouble) ? trouble.hint : QString();
 }
 
 QString Wording::event(const Event& event) {
@@ -215,7 +241,7 @@ QString Wording::event(const Event& event) {
     if (kind == QLatin1String("gateway_back")) {
         return tr("Gateway is back");
     }
-    return event.trouble.message.isEmpty() ? kind : event.trouble.message;
+    return event.trouble.message.isEmpty() || !is_readable(event.trouble) ? kind : event.trouble.message;
 }
 
 QString Wording::state(const Service& service, bool is_signed_in) {

@@ -16,8 +16,11 @@ class Wording {
 public:
     /// What happened, in plain words for the reasons that are known; else what the agent said.
     static QString headline(const Trouble& trouble);
-    /// What the agent said, where it says more than the headline; may be empty.
+    /// What the agent said, where it says more than the headline, to people who read its language; may be
+    /// empty.
     static QString detail(const Trouble& trouble);
+    /// The same for the others, introduced as what it is; empty where detail() says it.
+    static QString original(const Trouble& trouble);
     /// What to do next; may be empty.
     static QString next_step(const Trouble& trouble);
 
@@ -34,6 +37,9 @@ public:
     static QString time(const QDateTime& when, const QDateTime& now);
     /// Fingerprints are compared by eye: groups of four, upper case.
     static QString fingerprint(const QString& fingerprint);
+
+private:
+    static bool is_readable(const Trouble& trouble);
 };
 
 }  // namespace postern::tray

@@ -492,6 +492,31 @@
         <source>Something went wrong inside Postern.</source>
         <translation>In Postern ist etwas schiefgegangen.</translation>
     </message>
+    <message>
+        <source>The CA does not list this service.</source>
+        <translation>Die CA führt diesen Dienst nicht.</translation>
+    </message>
+    <message>
+        <source>Ask your administrator to list it.</source>
+        <translation>Bitten Sie Ihre Administration, ihn aufzunehmen.</translation>
+    </message>
+    <message>
+        <source>The gateway says something else of this service than the CA.</source>
+        <translation>Das Gateway sagt über diesen Dienst etwas anderes als die CA.</translation>
+    </message>
+    <message>
+        <source>Nothing was opened. Tell your administrator.</source>
+        <translation>Es wurde nichts geöffnet. Sagen Sie es Ihrer Administration.</translation>
+    </message>
+    <message>
+        <source>English</source>
+        <extracomment>The name of the language that these texts are translated to, in English: &quot;German&quot;, &quot;French&quot;.</extracomment>
+        <translation>German</translation>
+    </message>
+    <message>
+        <source>In the program&apos;s own words: %1</source>
+        <translation>Im Wortlaut des Programms (englisch): %1</translation>
+    </message>
 </context>
 <context>
     <name>main</name>
@@ -927,6 +952,18 @@
     <message>
         <source>C&amp;ancel</source>
         <translation>&amp;Abbrechen</translation>
+    </message>
+    <message>
+        <source>The CA does not list “%1”. Connect all the same?</source>
+        <translation>Die CA führt „%1“ nicht. Trotzdem verbinden?</translation>
+    </message>
+    <message>
+        <source>Postern cannot check who answers, and does not encrypt: whoever runs the gateway can read and change what your program does not encrypt by itself.</source>
+        <translation>Postern kann nicht prüfen, wer antwortet, und verschlüsselt nicht: Wer das Gateway betreibt, kann lesen und ändern, was Ihr Programm nicht selbst verschlüsselt.</translation>
+    </message>
+    <message>
+        <source>&amp;Pass through</source>
+        <translation>&amp;Durchreichen</translation>
     </message>
 </context>
 <context>

@@ -7,6 +7,7 @@
 #include <QLineEdit>
 #include <QMenu>
 #include <QPainter>
+#include <QPushButton>
 #include <QStandardPaths>
 #include <QTemporaryDir>
 #include <QTest>
@@ -172,6 +173,32 @@ void take_troubles(const QString& folder, const QString& suffix, Theme theme) {
     }
 }
 
+// What others wrote is as long as may be, or markup, and a service that the CA does not list.
+void take_others_words(const QString& folder, const QString& suffix, Theme theme) {
+    Studio studio(folder, suffix, theme);
+    QJsonObject invoices =
+        scripted_service("invoices-of-the-southern-subsidiaries-since-2011-read-only-copy", "connected", 5460);
+    invoices["description"] =
+        "<b>Invoices</b> of the southern subsidiaries & their branches, a copy that is made each night from the "
+        "production database and holds all that was booked since 2011, but nothing of the current day";
+    QJsonObject hidden = scripted_service("metrics");
+    hidden["protocol"] = "tcp";
+    hidden["listed"] = false;
+    hidden["modes"] = QJsonArray{"passthrough"};
+    hidden["mode"] = "passthrough";
+    QJsonArray services = studio.agent().state["services"].toArray();
+    services.append(invoices);
+    services.append(hidden);
+    studio.agent().state["services"] = services;
+    TrayProgram& program = studio.open();
+    program.window().choose(invoices["name"].toString());
+    studio.take("long-texts");
+    program.window().choose("metrics");
+    QTest::mouseClick(program.window().findChild<QPushButton*>("toggle"), Qt::LeftButton);
+    Studio::settle();
+    studio.take("not-listed", QApplication::activeModalWidget());
+}
+
 void take_sign_in(const QString& folder, const QString& suffix, Theme theme) {
     {
         Studio studio(folder, suffix, theme);
@@ -247,6 +274,7 @@ int main(int argc, char** argv) {
     for (const auto& [theme, suffix] : {std::pair{Theme::light, ""}, std::pair{Theme::dark, "-dark"}}) {
         take_services(folder, QLatin1String(suffix), theme);
         take_troubles(folder, QLatin1String(suffix), theme);
+        take_others_words(folder, QLatin1String(suffix), theme);
         take_sign_in(folder, QLatin1String(suffix), theme);
     }
     take_icons(folder);

@@ -99,6 +99,44 @@ TEST_F(WindowTest, ALinkAsksAndOnlyAPersonConnects) {
     EXPECT_EQ(agent_.last("connect")["service"].toString(), "stock-db");
 }
 
+TEST_F(WindowTest, LinksByTheDozenAskOneQuestionAtATimeAndAreBounded) {
+    QJsonArray services = agent_.state["services"].toArray();
+    for (int count = 0; count < 60; ++count) {
+        services.append(scripted_service("service-" + QString::number(count)));
+    }
+    agent_.state["services"] = services;
+    TrayProgram& program = open();
+    const auto questions = [&] {
+        QStringList texts;
+        for (const QMessageBox* box : window().findChildren<QMessageBox*>()) {
+            if (box->isVisible()) {
+                texts.append(box->text());
+            }
+        }
+        return texts;
+    };
+    for (int count = 0; count < 60; ++count) {
+        program.fulfil("postern://connect/stock-db");
+    }
+    EXPECT_EQ(questions(), QStringList{"Connect to “stock-db”?"});
+    QTest::keyClick(find<QMessageBox>(), Qt::Key_Escape);
+    ASSERT_TRUE(soon([&] { return find<QMessageBox>() == nullptr; })) << "the same link is asked once";
+    for (int count = 0; count < 60; ++count) {
+        program.fulfil("postern://connect/service-" + QString::number(count));
+    }
+    for (int count = 0; count < 4; ++count) {
+        const QString expected = "Connect to “service-" + QString::number(count) + "”?";
+        ASSERT_TRUE(soon([&] { return questions() == QStringList{expected}; })) << count;
+        for (QMessageBox* box : window().findChildren<QMessageBox*>()) {
+            if (box->isVisible()) {
+                QTest::keyClick(box, Qt::Key_Escape);
+            }
+        }
+    }
+    ASSERT_TRUE(soon([&] { return find<QMessageBox>() == nullptr; })) << "the rest is dropped";
+    EXPECT_EQ(agent_.count("connect"), 0);
+}
+
 TEST_F(WindowTest, ALinkToAnUnknownServiceConnectsNothing) {
     TrayProgram& program = open();
     program.fulfil("postern://connect/payroll-db");
