@@ -39,10 +39,9 @@ void BearerBudget::leave_out(const Bearer& bearer) {
 
 void BearerBudget::count(const Bearer& bearer, std::size_t more) {
     untold_.count += more;
-    const auto named = std::find_if(
-        untold_.shares.begin(), untold_.shares.end(), [&](const Share& share) {
-            return share.bearer.serial == bearer.serial && share.bearer.user == bearer.user;
-        });
+    const auto named = std::find_if(untold_.shares.begin(), untold_.shares.end(), [&](const Share& share) {
+        return share.bearer.serial == bearer.serial && share.bearer.user == bearer.user;
+    });
     if (named != untold_.shares.end()) {
         named->count += more;
     } else if (untold_.shares.size() < kMostNamed) {
@@ -77,7 +76,8 @@ Record record_of_more(const BearerBudget::Untold& untold) {
     nlohmann::json shares = nlohmann::json::array();
     std::size_t named = 0;
     for (const BearerBudget::Share& share : untold.shares) {
-        shares.push_back({{"user", share.bearer.user}, {"serial", share.bearer.serial}, {"count", share.count}});
+        shares.push_back(
+            {{"user", share.bearer.user}, {"serial", share.bearer.serial}, {"count", share.count}});
         named += share.count;
     }
     record.extra["postern"]["more_of"] = std::move(shares);
@@ -85,7 +85,9 @@ Record record_of_more(const BearerBudget::Untold& untold) {
         return record;
     }
     const Bearer& first = untold.shares.front().bearer;
-    const auto is_of_first = [&](const BearerBudget::Share& share) { return share.bearer.user == first.user; };
+    const auto is_of_first = [&](const BearerBudget::Share& share) {
+        return share.bearer.user == first.user;
+    };
     if (std::all_of(untold.shares.begin(), untold.shares.end(), is_of_first)) {
         record.user = first.user;
     }

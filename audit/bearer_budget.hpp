@@ -51,7 +51,8 @@ public:
         Bearer bearer;
         std::size_t count = 0;
     };
-    /// What was counted: in all, and of whom. Those who are named are bounded; the rest is in the number alone.
+    /// What was counted: in all, and of whom. Those who are named are bounded; the rest is in the number
+    /// alone.
     struct Untold {
         std::size_t count = 0;
         std::vector<Share> shares;

@@ -1,6 +1,6 @@
-// How many tunnels one service may have at once, in all and of one identity: its PostgreSQL has max_connections
-// for everybody, and a login alone, without any password of the database, takes one of those. Those that have not
-// begun to talk are counted apart: they never have more than half of a service's places.
+// How many tunnels one service may have at once, in all and of one identity: its PostgreSQL has
+// max_connections for everybody, and a login alone, without any password of the database, takes one of those.
+// Those that have not begun to talk are counted apart: they never have more than half of a service's places.
 #pragma once
 
 #include <cstddef>
@@ -12,8 +12,8 @@
 namespace postern::gateway {
 
 struct ServiceBounds {
-    /// With PostgreSQL's own default max_connections (100, of which 3 are the superuser's) some stay for those
-    /// who do not come through this gateway.
+    /// With PostgreSQL's own default max_connections (100, of which 3 are the superuser's) some stay for
+    /// those who do not come through this gateway.
     std::size_t connections = 90;
     std::size_t per_identity = 30;
 };
@@ -48,7 +48,8 @@ public:
     ServiceSlots();
 
     /// Code::limit_reached with the bound that is full. A CancelRequest (`is_cancel`) has a place of its own,
-    /// of which an identity has few: it must go through where everything is taken, and PostgreSQL counts none.
+    /// of which an identity has few: it must go through where everything is taken, and PostgreSQL counts
+    /// none.
     Result<Place> enter(const std::string& service, const std::string& identity, ServiceBounds bounds,
                         bool is_cancel = false);
     /// How many there are at the service, cancels not counted.

@@ -1,7 +1,7 @@
-// Watches how a PostgreSQL session begins, as far as can be seen where its content is encrypted: a client that was
-// let in has so much time for its first byte and until the server has answered its start-up packet, and a server
-// that was spoken to so much for its first byte. A session that has come so far ends by PostgreSQL's own
-// authentication_timeout if nobody proves who they are.
+// Watches how a PostgreSQL session begins, as far as can be seen where its content is encrypted: a client
+// that was let in has so much time for its first byte and until the server has answered its start-up packet,
+// and a server that was spoken to so much for its first byte. A session that has come so far ends by
+// PostgreSQL's own authentication_timeout if nobody proves who they are.
 #pragma once
 
 #include <chrono>
@@ -20,8 +20,8 @@ namespace postern::gateway {
 /// How far a session has come, by who has spoken and what the client spoke first. Pure.
 ///
 /// Behind a ClientHello, or a request for encryption, the start-up packet comes at the earliest with the
-/// client's second turn, and else with its first one. The server's answer to it is the beginning: a password may
-/// be asked for by then, for which a person is waited for.
+/// client's second turn, and else with its first one. The server's answer to it is the beginning: a password
+/// may be asked for by then, for which a person is waited for.
 class SessionProgress {
 public:
     void client_said(net::Bytes bytes);

@@ -11,7 +11,8 @@ Result<void> note_familiar_place(Database& database, const FamiliarPlace& place,
         soci::session& sql = database.session();
         const long long at = to_stored(now);
         const long long most = static_cast<long long>(kMostPlacesOfAUser);
-        sql << "INSERT INTO familiar_places (user_name, network, last_login_at) VALUES (:user, :network, :at) "
+        sql << "INSERT INTO familiar_places (user_name, network, last_login_at) VALUES (:user, :network, "
+               ":at) "
                "ON CONFLICT (user_name, network) DO UPDATE SET last_login_at = excluded.last_login_at",
             soci::use(place.user), soci::use(place.network), soci::use(at);
         sql << "DELETE FROM familiar_places WHERE user_name = :user AND network NOT IN (SELECT network FROM "

@@ -25,8 +25,8 @@ KeyedBudget::Place KeyedBudget::take(const std::string& key, Time now) {
     return place;
 }
 
-/// Whether there is a place for one more key. Another's is not given away: each would have a whole share again
-/// when it returns.
+/// Whether there is a place for one more key. Another's is not given away: each would have a whole share
+/// again when it returns.
 bool KeyedBudget::makes_room(Time now) {
     if (whole_at_.size() < rule_.most_keys) {
         return true;

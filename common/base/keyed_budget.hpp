@@ -1,5 +1,5 @@
-// How often each of many may cause something (a record, a tunnel): so many times at once, and then one each so
-// often. In memory and bounded: whoever has used up their share keeps no other from theirs.
+// How often each of many may cause something (a record, a tunnel): so many times at once, and then one each
+// so often. In memory and bounded: whoever has used up their share keeps no other from theirs.
 #pragma once
 
 #include <chrono>

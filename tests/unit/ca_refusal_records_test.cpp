@@ -93,7 +93,8 @@ TEST_F(RefusalRecordsTest, OfBearersAreTheirOwnAndStrangersTakeNoneOfThem) {
     EXPECT_EQ(told().first, 3U + 10U);
     records.tell_of_others();
     EXPECT_EQ(told(), std::pair(std::size_t{13}, std::size_t{17 + 5}));
-    EXPECT_NE(test::read(file_).find(R"("more_of":[{"count":5,"serial":"01","user":"ann"}])"), std::string::npos)
+    EXPECT_NE(test::read(file_).find(R"("more_of":[{"count":5,"serial":"01","user":"ann"}])"),
+              std::string::npos)
         << test::read(file_);
     loops_.stop();
 }

@@ -66,11 +66,13 @@ TEST_F(CaRefusals, EachHasARecord) {
         {nobody, "POST /v1/login", "{}", 400, "login.failed:malformed_request"},
         {nobody, "POST /v1/login", json{{"username", "alice"}, {"password", "wrong"}, {"csr", csr_}}.dump(),
          401, "login.failed:unauthenticated"},
-        {nobody, "POST /v1/login", json{{"username", "alice"}, {"password", "correct horse"}, {"csr", "-"}}.dump(),
-         400, "login.failed:malformed_request"},
+        {nobody, "POST /v1/login",
+         json{{"username", "alice"}, {"password", "correct horse"}, {"csr", "-"}}.dump(), 400,
+         "login.failed:malformed_request"},
         {nobody, "POST /v1/renew", csr, 401, "certificate.refused:no_certificate"},
         {alice, "POST /v1/renew", "no json", 400, "certificate.refused:malformed_request"},
-        {alice, "POST /v1/renew", json{{"csr", "no csr"}}.dump(), 400, "certificate.refused:malformed_request"},
+        {alice, "POST /v1/renew", json{{"csr", "no csr"}}.dump(), 400,
+         "certificate.refused:malformed_request"},
         {nobody, "POST /v1/logout", "", 401, "request.refused:no_certificate"},
         {nobody, "POST /v1/enroll", "[]", 400, "certificate.refused:malformed_request"},
         {nobody, "POST /v1/enroll", json{{"token", "guessed"}, {"csr", csr_}}.dump(), 401,
@@ -114,9 +116,9 @@ TEST_F(CaRefusals, ALaterRequestOfAConnectionHasOneToo) {
     start(settings);
     const ClientContext nobody = stranger();
     std::size_t refused = 0;
-    for (const auto& [request, status] : {std::pair("GET  /v1/crl HTTP/1.1\r\n\r\n", 400U),
-                                          std::pair("GET /v1/crl HT", 408U),
-                                          std::pair("POST /v1/login HTTP/1.1\r\nHost: ca\r\nContent-Length: 70000\r\n\r\n", 413U)}) {
+    for (const auto& [request, status] :
+         {std::pair("GET  /v1/crl HTTP/1.1\r\n\r\n", 400U), std::pair("GET /v1/crl HT", 408U),
+          std::pair("POST /v1/login HTTP/1.1\r\nHost: ca\r\nContent-Length: 70000\r\n\r\n", 413U)}) {
         Visitor visitor(service_->port(), nobody);
         ASSERT_EQ(visitor.ask("GET /v1/trust").status, 200U);
         visitor.send(request);
@@ -149,9 +151,8 @@ TEST_F(CaRefusals, SoDoGuessesThatMustWaitAndRequestsForWhichThereIsNoWorker) {
         std::atomic<std::size_t> busy = 0;
         std::vector<std::thread> all;
         for (int i = 0; i < 6; ++i) {
-            all.emplace_back([&] {
-                busy += client().post_json("/v1/enroll", body.dump()).value().status == 503 ? 1 : 0;
-            });
+            all.emplace_back(
+                [&] { busy += client().post_json("/v1/enroll", body.dump()).value().status == 503 ? 1 : 0; });
         }
         EXPECT_TRUE(gateway::eventually([&] { return busy >= 1; }));
         ASSERT_TRUE(lock.commit());
@@ -177,7 +178,8 @@ TEST_F(CaRefusals, OneCertificateFillsNoDiskWhateverItAsksFor) {
     }
     EXPECT_TRUE(tells_of(kAsked)) << told();
     const auto told_by_themselves = records();
-    EXPECT_EQ(std::count(told_by_themselves.begin(), told_by_themselves.end(), "request.refused:not_found"), 10);
+    EXPECT_EQ(std::count(told_by_themselves.begin(), told_by_themselves.end(), "request.refused:not_found"),
+              10);
     EXPECT_LT(std::filesystem::file_size(ca_ / "audit.jsonl") - size_before, 15U * 4096U);
     EXPECT_NE(test::read(ca_ / "audit.jsonl").find(R"("user":"alice"}])"), std::string::npos)
         << "the record of the others names whose they are";

@@ -21,7 +21,8 @@ protected:
         for (const auto& record : records()) {
             const std::size_t more = record["postern"].value("more", std::size_t{0});
             const std::string action = record["event"]["action"];
-            told += more > 0 ? more : (action == "connection.rejected" || action == "request.refused" ? 1 : 0);
+            told +=
+                more > 0 ? more : (action == "connection.rejected" || action == "request.refused" ? 1 : 0);
         }
         return told;
     }
@@ -44,8 +45,8 @@ protected:
 TEST_F(GatewayRefusals, EachAnswerThatIsNoSuccessIsToldOf) {
     const SmallBackend plain("N");
     const SmallBackend silent;
-    start(service("echo", echo_port()) + rule("echo") + service("closed", echo_port()) +
-              service("down", 1) + rule("down") + service("plain", plain.port(), "postgres") + rule("plain") +
+    start(service("echo", echo_port()) + rule("echo") + service("closed", echo_port()) + service("down", 1) +
+              rule("down") + service("plain", plain.port(), "postgres") + rule("plain") +
               service("silent", silent.port(), "postgres") + rule("silent") + service("one", echo_port()) +
               "connections = 1\n" + rule("one"),
           "request_timeout = \"1s\"\nbackend_timeout = \"1s\"\n");
@@ -107,20 +108,20 @@ TEST_F(GatewayRefusals, OneCertificateIsToldOfTogetherUnderItsNameWhateverItAsks
     constexpr std::size_t kAsked = 40;
     const auto size_before = fs::file_size(folder_ / "audit.jsonl");
     // What is written in six bytes for each.
-    const std::string program =
-        "Postern-Client-Program: pid=1, uid=1, program=" + [] {
-            std::string escapes;
-            for (int i = 0; i < 256; ++i) {
-                escapes += "%01";
-            }
-            return escapes;
-        }() + "\r\n";
+    const std::string program = "Postern-Client-Program: pid=1, uid=1, program=" + [] {
+        std::string escapes;
+        for (int i = 0; i < 256; ++i) {
+            escapes += "%01";
+        }
+        return escapes;
+    }() + "\r\n";
     for (std::size_t i = 0; i < kAsked; ++i) {
         Visitor visitor(port(), mallory);
         const bool asks_for_tunnel = i % 2 == 0;
-        EXPECT_EQ(visitor.ask(asks_for_tunnel ? "CONNECT " + std::string(63, 'x') + ":1"
-                                              : "GET /v1/" + std::string(5000, '\xff'),
-                              asks_for_tunnel ? program : "")
+        EXPECT_EQ(visitor
+                      .ask(asks_for_tunnel ? "CONNECT " + std::string(63, 'x') + ":1"
+                                           : "GET /v1/" + std::string(5000, '\xff'),
+                           asks_for_tunnel ? program : "")
                       .status,
                   404U);
     }
@@ -129,7 +130,8 @@ TEST_F(GatewayRefusals, OneCertificateIsToldOfTogetherUnderItsNameWhateverItAsks
     EXPECT_EQ(count("connection.rejected", "unknown_service") + count("request.refused", "not_found"), 10U);
     EXPECT_LT(fs::file_size(folder_ / "audit.jsonl") - size_before, (10U + 10U) * 4096U);
     // Nobody is hidden by it.
-    const std::string id = Visitor(port(), client("alice")).ask("CONNECT nowhere:1").field("Postern-Connection");
+    const std::string id =
+        Visitor(port(), client("alice")).ask("CONNECT nowhere:1").field("Postern-Connection");
     EXPECT_EQ(count("connection.rejected", "unknown_service", id), 1U);
 }
 
@@ -137,8 +139,8 @@ TEST_F(GatewayRefusals, ARevokedCertificateIsToldOfTogether) {
     start(service("echo", echo_port()) + rule("echo"));
     const auto stolen = mint("alice");
     revoke(stolen.certificate, pki::RevocationReason::key_compromise);
-    ASSERT_TRUE(eventually(
-        [&] { return Visitor(port(), client(stolen)).ask("GET /v1/services").status == 403; }));
+    ASSERT_TRUE(
+        eventually([&] { return Visitor(port(), client(stolen)).ask("GET /v1/services").status == 403; }));
     constexpr std::size_t kAsked = 30;
     for (std::size_t i = 0; i < kAsked; ++i) {
         EXPECT_EQ(Visitor(port(), client(stolen)).ask("CONNECT echo:1").status, 403U);

@@ -151,16 +151,16 @@ TEST_F(GatewaySlots, ASilentPersonLeavesPlacesForOthersAndIsCut) {
                          .ask("GET /v1/connections/" + let_in.field("Postern-Connection"))
                          .json();
     EXPECT_EQ(why["message"], "The session with orders-db did not begin in time.");
-    EXPECT_TRUE(eventually([&] {
-        return Visitor(port(), client("mallory")).ask("CONNECT orders-db:1").status == 200U;
-    }));
+    EXPECT_TRUE(eventually(
+        [&] { return Visitor(port(), client("mallory")).ask("CONNECT orders-db:1").status == 200U; }));
 }
 
 TEST_F(GatewaySlots, OneThatHasBegunMayBeSilentForAsLongAsItLikes) {
     const SmallBackend postgres("S");
     const SmallBackend other_postgres;
-    start(service("orders-db", postgres.port(), "postgres") + rule("orders-db") + service("tcp", echo_port()) +
-              rule("tcp") + service("other", other_postgres.port(), "postgres") + rule("other"),
+    start(service("orders-db", postgres.port(), "postgres") + rule("orders-db") +
+              service("tcp", echo_port()) + rule("tcp") +
+              service("other", other_postgres.port(), "postgres") + rule("other"),
           "start_timeout = \"1s\"\n");
     const std::string start_tls = "Postern-Backend-Start: postgres-tls\r\n";
     Visitor alice(port(), client("alice"));
