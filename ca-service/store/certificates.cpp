@@ -1,6 +1,7 @@
 #include "ca-service/store/certificates.hpp"
 
 #include <algorithm>
+#include <map>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -275,19 +276,25 @@ Result<std::vector<ServerCertificate>> list_server_certificates(Database& databa
 
 Result<std::vector<CertifiedService>> certified_services(Database& database, SystemTime now) {
     return guarded("cannot read the services", [&]() -> Result<std::vector<CertifiedService>> {
-        std::vector<CertifiedService> found;
-        CertifiedService service;
+        ServerCertificate certificate;
+        std::string more;
         const long long ended_before = to_stored(now);
         long long until = 0;
         soci::statement rows =
-            (database.session().prepare
-                 << "SELECT name, MAX(not_after) FROM server_certificates WHERE kind = 'service' AND "
-                    "not_after > :now GROUP BY name ORDER BY name",
-             soci::use(ended_before), soci::into(service.name), soci::into(until));
+            (database.session().prepare << "SELECT name, more_services, not_after FROM server_certificates "
+                                           "WHERE kind = 'service' AND not_after > :now",
+             soci::use(ended_before), soci::into(certificate.name), soci::into(more), soci::into(until));
+        std::map<std::string, SystemTime> last;
         rows.execute();
         while (rows.fetch()) {
-            service.until = from_stored(until);
-            found.push_back(service);
+            certificate.more_services = nlohmann::json::parse(more).get<std::vector<std::string>>();
+            for (const std::string& name : certificate.names()) {
+                last[name] = std::max(last[name], from_stored(until));
+            }
+        }
+        std::vector<CertifiedService> found;
+        for (const auto& [name, end] : last) {
+            found.push_back({name, end});
         }
         return found;
     });

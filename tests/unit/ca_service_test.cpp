@@ -292,13 +292,21 @@ TEST_F(CaService, ListsAServiceThatHoldsACertificateInForceByThatAlone) {
     ASSERT_TRUE(store::add_server_certificate(*database_, certificate));
     EXPECT_EQ(listed(), json::parse(R"([{"name":"orders-db","server_name":null,"user_map":false,)"
                                     R"("protocol":"postgres","mode":"end_to_end"}])"));
+    // One certificate for several services.
+    certificate.serial = "05";
+    certificate.name = "orders-db";
+    certificate.more_services = {"stock-db"};
+    certificate.not_after = now_ + hours(2);
+    ASSERT_TRUE(store::add_server_certificate(*database_, certificate));
+    ASSERT_EQ(listed().size(), 2U);
+    EXPECT_EQ(listed()[1].at("name"), "stock-db");
     // ca.toml has the last word on what it is.
     const std::string good = test::read(ca_ / "ca.toml");
     test::write(ca_ / "ca.toml", good + "\n[[service]]\nname = \"orders-db\"\nprotocol = \"tcp\"\n"
                                         "[[service]]\nname = \"another\"\n");
     ASSERT_TRUE(service_->reload());
     const json both = listed();
-    ASSERT_EQ(both.size(), 2U);
+    ASSERT_EQ(both.size(), 3U);
     EXPECT_EQ(both[0].at("name"), "another");
     EXPECT_EQ(both[1].at("protocol"), "tcp");
     EXPECT_EQ(both[1].at("mode"), "passthrough");
