@@ -23,7 +23,9 @@ using testing::HasSubstr;
 class Services : public testing::Test {
 protected:
     static void SetUpTestSuite() {
-        stack_ = std::make_unique<Stack>();
+        StackOptions options;
+        options.ca_tables = "[[service]]\nname = \"stock-db\"\n";
+        stack_ = std::make_unique<Stack>(options);
         const fs::path files = stack_->folder() / "second";
         fs::create_directories(files);
         const std::string token = stack_->ca_command({"token", "create", "--service", "billing-db",
