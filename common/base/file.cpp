@@ -76,10 +76,17 @@ Result<void> check_private(const std::filesystem::path& path) {
     // The group may read what root owns: that is how systemd hands credentials to a DynamicUser.
     const mode_t forbidden = info.st_uid == 0 && ::geteuid() != 0 ? 0037 : 0077;
     if ((info.st_mode & forbidden) != 0) {
+        // Only its owner can change it; a mounted Secret is changed where it is mounted.
+        const std::string remedy =
+            info.st_uid == ::geteuid()
+                ? fmt::format("run: chmod 600 {}", path.string())
+                : fmt::format(
+                      "it is root's: let one of this user's groups alone read it (mode 0440; of a "
+                      "Kubernetes Secret: defaultMode: 0440, and fsGroup: {})",
+                      ::getegid());
         return Failure{Code::config_invalid,
-                       fmt::format("{} is a private file that others may read (mode {:04o}); "
-                                   "run: chmod 600 {}",
-                                   path.string(), info.st_mode & 07777, path.string())};
+                       fmt::format("{} is a private file that others may read (mode {:04o}); {}",
+                                   path.string(), info.st_mode & 07777, remedy)};
     }
     return {};
 }

@@ -1,5 +1,9 @@
 #include "base/printed.hpp"
 
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -11,8 +15,17 @@ namespace postern {
 
 namespace {
 
+// The error of the write that failed is long gone when it is asked for: a pipe or a socket whose other end is
+// closed says so for itself (poll(2)).
+bool is_reader_gone() {
+    pollfd output{STDOUT_FILENO, 0, 0};
+    struct stat info {};
+    return ::fstat(STDOUT_FILENO, &info) == 0 && (S_ISFIFO(info.st_mode) || S_ISSOCK(info.st_mode)) &&
+           ::poll(&output, 1, 0) > 0 && (output.revents & (POLLERR | POLLHUP)) != 0;
+}
+
 int judge(std::string_view program, int when_lost, int code, int error) {
-    if (error == EPIPE || code != 0) {
+    if (error == EPIPE || code != 0 || is_reader_gone()) {
         return code;
     }
     const std::string text =

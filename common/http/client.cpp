@@ -12,9 +12,11 @@
 #include <openssl/x509_vfy.h>
 
 #include "base/process.hpp"
+#include "http/http_date.hpp"
 #include "net/plain_stream.hpp"
 #include "net/tls_engine.hpp"
 #include "pki/identity.hpp"
+#include "pki/validity.hpp"
 
 namespace postern::http {
 
@@ -62,7 +64,8 @@ struct Client::State {
     static int verify(X509_STORE_CTX* store, void* argument);
     static void note_progress(const SSL* ssl, int where, int value);
     void take_detour(SSL* ssl);
-    Result<void> judge(X509_STORE_CTX* store) const;
+    Result<void> judge(X509_STORE_CTX* store);
+    std::optional<SystemTime> date_in(const httplib::Response& response) const;
     Result<void> prepare();
     Result<ClientAnswer> ask(httplib::Request request);
     Failure explain(httplib::Error error, SteadyTime start) const;
@@ -79,6 +82,9 @@ struct Client::State {
     /// Why the server of the present call was refused.
     std::optional<Failure> refusal;
     std::optional<SteadyTime> last_use;
+    /// The validity of the server's certificate.
+    SystemTime verified_from{};
+    SystemTime verified_until{};
 };
 
 /// Takes the place of OpenSSL's and the library's own verification (SSL_CTX_set_cert_verify_callback).
@@ -118,7 +124,7 @@ void Client::State::take_detour(SSL* ssl) {
     }
 }
 
-Result<void> Client::State::judge(X509_STORE_CTX* store) const {
+Result<void> Client::State::judge(X509_STORE_CTX* store) {
     X509* leaf = X509_STORE_CTX_get0_cert(store);
     if (leaf == nullptr) return Failure{Code::no_certificate, "the server showed no certificate"};
     const pki::Certificate certificate = pki::Certificate::from_x509(leaf);
@@ -137,7 +143,16 @@ Result<void> Client::State::judge(X509_STORE_CTX* store) const {
     if (!has_name) {
         return Failure{Code::wrong_server_identity, "the server's certificate is not for " + address.host};
     }
+    verified_from = certificate.not_before();
+    verified_until = certificate.not_after();
     return pki::check_server_identity(certificate, options.trust_domain, pki::ServerKind::ca, {});
+}
+
+std::optional<SystemTime> Client::State::date_in(const httplib::Response& response) const {
+    const auto date = from_http_date(response.get_header_value("Date"));
+    const bool is_beyond = options.server_ca && date &&
+                           (pki::is_too_early(verified_from, *date) || pki::is_over(verified_until, *date));
+    return is_beyond ? std::nullopt : date;
 }
 
 Result<void> Client::State::prepare() {
@@ -270,6 +285,7 @@ Result<ClientAnswer> Client::State::ask(httplib::Request request) {
     last_use = std::chrono::steady_clock::now();
     answer.status = static_cast<unsigned>(response.status);
     answer.etag = response.get_header_value("ETag");
+    answer.date = date_in(response);
     if (answer.status >= 400) {
         Result<Problem> problem = problem_from_json(answer.body);
         if (problem.has_value()) answer.problem = std::move(problem.value());

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "base/clock.hpp"
 #include "base/result.hpp"
 #include "http/problem.hpp"
 #include "net/plain_stream.hpp"
@@ -51,6 +52,9 @@ struct ClientAnswer {
     unsigned status = 0;
     std::string body;
     std::string etag;
+    /// The time that the server says it is (Date). Of a server whose certificate was verified only where that
+    /// certificate is valid at that time: no server can tell a time beyond what was verified of it.
+    std::optional<SystemTime> date;
     /// Set when the status is 400 or more and the body is a problem.
     std::optional<Problem> problem;
 };

@@ -10,7 +10,9 @@
 #include <boost/beast/http/serializer.hpp>
 #include <boost/beast/http/status.hpp>
 
+#include "base/clock.hpp"
 #include "base/process.hpp"
+#include "http/http_date.hpp"
 #include "net/buffer_pool.hpp"
 #include "net/deadline.hpp"
 
@@ -137,6 +139,9 @@ asio::awaitable<Result<void>> write_response(net::ByteStream& stream, Response r
                                              std::chrono::milliseconds patience) {
     response.version(11);
     response.set(beast::http::field::server, "postern/" + std::string(version()));
+    // Desktops whose clock is wrong learn it from this (RFC 9110, section 6.6.1).
+    if (response.count(beast::http::field::date) == 0)
+        response.set(beast::http::field::date, to_http_date(system_clock()()));
     const auto status = response.result();
     const bool is_bodiless =
         status == beast::http::status::no_content || status == beast::http::status::not_modified;

@@ -43,14 +43,31 @@ struct Door {
 struct Listener::State {
     UniqueFd fd;
     std::string unix_path;
+    ino_t inode = 0;
+    dev_t device = 0;
     EventLoops* loops = nullptr;
     Serve serve;
     std::atomic<bool> is_stopped = false;
     /// One for each loop, touched on that loop alone; null when it does not accept.
     std::vector<Door*> doors;
 
-    ~State() {
-        if (!unix_path.empty()) ::unlink(unix_path.c_str());
+    ~State() { remove_name(); }
+    /// Another socket may have that name by now.
+    void remove_name() {
+        struct stat info {};
+        if (!unix_path.empty() && ::lstat(unix_path.c_str(), &info) == 0 && info.st_ino == inode &&
+            info.st_dev == device) {
+            ::unlink(unix_path.c_str());
+        }
+        unix_path.clear();
+    }
+    void note_name(const std::string& path) {
+        unix_path = path;
+        struct stat info {};
+        if (::lstat(path.c_str(), &info) == 0) {
+            inode = info.st_ino;
+            device = info.st_dev;
+        }
     }
 };
 
@@ -113,7 +130,7 @@ Result<Listener> Listener::bind(const Address& address) {
     if (fd.has_error()) return fd.error();
     auto state = std::make_shared<State>();
     state->fd = std::move(fd.value());
-    if (address.is_unix) state->unix_path = address.host;
+    if (address.is_unix) state->note_name(address.host);
     return Listener(std::move(state));
 }
 
@@ -233,8 +250,7 @@ void Listener::stop() {
     // The loops close their copies a little later; the port, or the path, is free for another listener now.
     ::shutdown(state_->fd.get(), SHUT_RDWR);
     state_->fd = UniqueFd();
-    if (!state_->unix_path.empty()) ::unlink(state_->unix_path.c_str());
-    state_->unix_path.clear();
+    state_->remove_name();
     if (state_->loops == nullptr) return;
     for (std::size_t i = 0; i < state_->loops->size(); ++i) {
         asio::post(state_->loops->at(i), [state = state_, i] {

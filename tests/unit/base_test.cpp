@@ -27,6 +27,7 @@
 #include "base/hex.hpp"
 #include "base/log.hpp"
 #include "base/memory.hpp"
+#include "base/pace.hpp"
 #include "base/printed.hpp"
 #include "base/record_budget.hpp"
 #include "base/secret.hpp"
@@ -358,6 +359,55 @@ TEST(Printed, IsDeliveredOrTheProgramFails) {
     }
     EXPECT_EQ(printed_to("/dev/full", 10, 3), 3) << "it failed before";
     EXPECT_EQ(printed_to("/dev/full", 0), 0) << "nothing is lost";
+}
+
+// As `postern … | true`, whose reader may be gone before the first line.
+TEST(Deliver, TakesAReaderThatHasGoneForNoErrorWhicheverWriteMetIt) {
+    std::array<int, 2> ends{};
+    ASSERT_EQ(::pipe(ends.data()), 0);
+    ::close(ends[0]);
+    const pid_t child = ::fork();
+    if (child == 0) {
+        ::signal(SIGPIPE, SIG_IGN);
+        ::dup2(ends[1], STDOUT_FILENO);
+        ::_exit(deliver("program", 7, [] {
+            std::puts("the first");
+            std::fflush(stdout);
+            errno = 0;
+            return 0;
+        }));
+    }
+    ::close(ends[1]);
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_EQ(WEXITSTATUS(status), 0);
+}
+
+TEST(Pace, DoublesUpToItsBoundAndBeginsAnewOnceItHelped) {
+    Pace pace({1s, 5s}, [] { return 0.0; });
+    Pace::Time now{1h};
+    EXPECT_TRUE(pace.is_due(now));
+    EXPECT_EQ(pace.failed(now), 1s);
+    EXPECT_FALSE(pace.is_due(now + 999ms));
+    EXPECT_TRUE(pace.is_due(now + 1s));
+    EXPECT_EQ(pace.failed(now), 2s);
+    EXPECT_EQ(pace.failed(now), 4s);
+    EXPECT_EQ(pace.failed(now), 5s);
+    EXPECT_EQ(pace.failed(now), 5s);
+    pace.worked();
+    EXPECT_TRUE(pace.is_due(now));
+    EXPECT_EQ(pace.failed(now), 1s);
+}
+
+TEST(Pace, LeavesOutUpToHalfOfAPauseByChance) {
+    Pace pace({1s, 1s}, [] { return 0.999; });
+    EXPECT_EQ(pace.failed(Pace::Time()), 501ms);
+    Pace random({1s, 1s});
+    for (int i = 0; i < 1000; ++i) {
+        const auto pause = random.failed(Pace::Time());
+        EXPECT_GE(pause, 500ms);
+        EXPECT_LE(pause, 1s);
+    }
 }
 
 /// A process at a terminal of its own that asks for a secret, and exits with its length.

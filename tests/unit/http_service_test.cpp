@@ -15,6 +15,7 @@
 
 #include "base/unique_fd.hpp"
 #include "http/client.hpp"
+#include "http/http_date.hpp"
 #include "http/https_service.hpp"
 #include "support/net_fixture.hpp"
 
@@ -83,6 +84,11 @@ boost::asio::awaitable<Response> answer(Request request, ClientInfo client) {
         static const auto body = std::make_shared<const std::string>(16U << 20, 'x');
         Response response = json_response(200, {});
         response.shared_body = body;
+        co_return response;
+    }
+    if (request.target() == "/next-year") {
+        Response response = json_response(200, "late");
+        response.set(boost::beast::http::field::date, to_http_date(system_clock()() + 365 * 24h));
         co_return response;
     }
     if (request.target() == "/refused") {
@@ -222,6 +228,34 @@ TEST(HttpsService, AnswersAndKeepsTheConnection) {
     EXPECT_EQ(refused.value().problem->code, Code::user_disabled);
     EXPECT_TRUE(fixture.rejections.wait_for(Code::internal)) << "what failed here has a record";
     EXPECT_EQ(fixture.rejections.count(), 1u) << "of what the handler answers, the handler knows";
+}
+
+TEST(HttpsService, TellsTheTimeAsFarAsItsCertificateLasts) {
+    Fixture fixture;
+    Client client = Client::make(fixture.options()).value();
+    const auto got = client.get("/");
+    ASSERT_TRUE(got.has_value() && got.value().date);
+    EXPECT_LT(system_clock()() - *got.value().date, 1min);
+    EXPECT_GT(system_clock()() - *got.value().date, -1min);
+    const auto late = client.get("/next-year");
+    ASSERT_TRUE(late.has_value());
+    EXPECT_FALSE(late.value().date) << "the certificate that vouches for it is over by then";
+    ClientOptions believing = fixture.options();
+    believing.server_ca.reset();
+    Client stranger = Client::make(std::move(believing)).value();
+    EXPECT_TRUE(stranger.get("/next-year").value().date) << "nobody vouches for it, and it says so";
+}
+
+TEST(HttpDate, IsReadAsItIsWritten) {
+    const SystemTime time = parse_time("1994-11-06T08:49:37Z").value();
+    EXPECT_EQ(to_http_date(time), "Sun, 06 Nov 1994 08:49:37 GMT");
+    EXPECT_EQ(from_http_date("Sun, 06 Nov 1994 08:49:37 GMT"), time);
+    for (const char* text :
+         {"", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994", "Sun, 06 Nov 1994 08:49:37 CET",
+          "Sun, 31 Feb 1994 08:49:37 GMT", "Sun, 06 Nix 1994 08:49:37 GMT", "Sun, 06 Nov 1994 24:49:37 GMT",
+          "Sun, 06 Nov 1994 08:49:37 GMT "}) {
+        EXPECT_FALSE(from_http_date(text)) << text;
+    }
 }
 
 TEST(HttpsService, KnowsTheClientByItsCertificate) {

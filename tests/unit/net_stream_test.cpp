@@ -185,6 +185,24 @@ TEST(Listener, KnowsWhoCameAlsoWhenTheyHaveResetTheConnectionBeforeItWasAccepted
     loops.stop();
 }
 
+TEST(Listener, TakesAwayItsOwnNameAndNotThatOfWhoCameAfter) {
+    std::string folder = (std::filesystem::temp_directory_path() / "postern-net.XXXXXX").string();
+    ASSERT_NE(::mkdtemp(folder.data()), nullptr);
+    Address address;
+    address.host = folder + "/socket";
+    address.is_unix = true;
+    {
+        std::optional<Listener> first = Listener::bind(address).value();
+        std::filesystem::remove(address.host);
+        std::optional<Listener> second = Listener::bind(address).value();
+        first.reset();
+        EXPECT_TRUE(std::filesystem::exists(address.host));
+        second.reset();
+        EXPECT_FALSE(std::filesystem::exists(address.host));
+    }
+    std::filesystem::remove_all(folder);
+}
+
 TEST(Listener, MakesAUnixSocketForItsOwnerAlone) {
     const std::string path = testing::TempDir() + "/postern_listener_test.sock";
     std::filesystem::remove(path);
