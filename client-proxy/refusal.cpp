@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "base/clock.hpp"
+#include "client-proxy/login/ca_clock.hpp"
 #include "postgres/error_response.hpp"
 #include "postgres/farewell.hpp"
 
@@ -80,6 +82,39 @@ std::string_view what_is_wrong_with_them(Code code) {
     }
 }
 
+// A certificate that is judged to be over, or too early, has a first suspect: the clock that it was judged
+// by.
+bool is_about_time(Code code) {
+    return code == Code::expired || code == Code::not_yet_valid;
+}
+
+// Not one that the CA service has found right.
+bool is_clock_suspected(Code code) {
+    return is_about_time(code) && (!ca_clock().ahead() || !clock_trouble().empty());
+}
+
+// Their certificate, judged by this machine's clock.
+Refusal clock_refusal(Code code, std::string_view whose) {
+    const bool is_early = code == Code::not_yet_valid;
+    const std::string known = clock_trouble();
+    const std::string now = format_time(system_clock()()).substr(0, 16);
+    return {code,
+            fmt::format("{} cannot be trusted: {}, or this machine's clock is {}{}", whose,
+                        what_is_wrong_with_them(code), is_early ? "behind" : "ahead",
+                        known.empty() ? fmt::format(" (it says {}Z)", now) : ": " + known),
+            fmt::format("{}. If the clock is right, tell the administrator.", kSetTheClock),
+            {}};
+}
+
+// A verdict on this machine's login certificate, by somebody else's clock.
+Refusal with_clock(Refusal refusal) {
+    if (const std::string known = clock_trouble(); is_about_time(refusal.code) && !known.empty()) {
+        refusal.message += "; " + known;
+        refusal.hint = std::string(kSetTheClock) + ". Then run: postern login";
+    }
+    return refusal;
+}
+
 bool is_about_reaching(Code code) {
     return code == Code::unreachable || code == Code::timed_out || code == Code::cancelled;
 }
@@ -133,6 +168,9 @@ Refusal ca_refusal(const Failure& failure, std::string_view url) {
                 "Check that the address is that of a Postern CA service.",
                 {}};
     }
+    if (is_clock_suspected(failure.code)) {
+        return clock_refusal(failure.code, fmt::format("the CA service {}", url));
+    }
     return {
         failure.code,
         fmt::format("the CA service {} cannot be trusted: {}", url, what_is_wrong_with_them(failure.code)),
@@ -148,6 +186,9 @@ Refusal gateway_refusal(const Failure& failure, std::string_view gateway) {
                 "Check the network (VPN, firewall) and that the gateway runs.",
                 {}};
     }
+    if (is_clock_suspected(failure.code)) {
+        return clock_refusal(failure.code, fmt::format("the gateway {}", gateway));
+    }
     return {
         failure.code,
         fmt::format("the gateway {} cannot be trusted: {}", gateway, what_is_wrong_with_them(failure.code)),
@@ -158,10 +199,10 @@ Refusal gateway_refusal(const Failure& failure, std::string_view gateway) {
 Refusal gateway_verdict(const Failure& failure, std::string_view gateway) {
     const auto [why, hint] = verdict_on_us(failure.code);
     if (!why.empty()) {
-        return {failure.code,
-                fmt::format("the gateway {} refused the login certificate: {}", gateway, why),
-                std::string(hint),
-                {}};
+        return with_clock({failure.code,
+                           fmt::format("the gateway {} refused the login certificate: {}", gateway, why),
+                           std::string(hint),
+                           {}});
     }
     const Code code = failure.code == Code::cancelled ? Code::timed_out : failure.code;
     return {code,
@@ -186,6 +227,9 @@ Refusal server_refusal(const Failure& failure, std::string_view service) {
             fmt::format("PostgreSQL of {} did not complete TLS: {}", service, what_is_wrong_with_them(code)),
             "Try again; if it stays so, look into PostgreSQL's log.",
             {}};
+    }
+    if (is_clock_suspected(code)) {
+        return clock_refusal(code, fmt::format("PostgreSQL of {}", service));
     }
     return {code,
             fmt::format("PostgreSQL of {} cannot be trusted: {}", service, what_is_wrong_with_them(code)),
@@ -235,7 +279,7 @@ Refusal local_refusal(const Failure& failure) {
 }
 
 Refusal folder_refusal(const Failure& failure) {
-    return {failure.code,
+    return {Code::config_invalid,
             failure.detail,
             "Set XDG_STATE_HOME and XDG_RUNTIME_DIR to folders that only you may use and that can be "
             "written; in a "

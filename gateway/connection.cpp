@@ -161,13 +161,13 @@ bool is_head_too_old(const http::Request& request) {
 
 Result<TunnelRequest> tunnel_request_of(const http::Request& request) {
     if (request.count("Postern-Backend-Start") > 1 || request.count("Postern-Cancel-Of") > 1 ||
-        request.count("Postern-Client-Program") > 1) {
+        request.count("Postern-Client-Program") > 1 || request.count("Postern-Purpose") > 1) {
         return Failure{Code::malformed_request, "a Postern field is given twice"};
     }
     const auto view = [](auto text) { return std::string_view(text.data(), text.size()); };
-    return parse_tunnel_request(TunnelHead{view(request.target()), view(request["Postern-Backend-Start"]),
-                                           view(request["Postern-Cancel-Of"]),
-                                           view(request["Postern-Client-Program"])});
+    return parse_tunnel_request(TunnelHead{
+        view(request.target()), view(request["Postern-Backend-Start"]), view(request["Postern-Cancel-Of"]),
+        view(request["Postern-Client-Program"]), view(request["Postern-Purpose"])});
 }
 
 /// How long the first request may take to begin. Whoever has proven who they are, and may be talked to, may

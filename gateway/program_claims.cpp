@@ -41,11 +41,19 @@ Result<std::string> percent_decoded(std::string_view text) {
 }  // namespace
 
 nlohmann::json ProgramClaims::to_json() const {
+    nlohmann::json claims = nlohmann::json::object();
+    if (is_probe) {
+        claims["purpose"] = "probe";
+    }
+    if (pid == 0 && path.empty()) {
+        return claims;
+    }
     nlohmann::json process = {{"pid", pid}, {"real_user", {{"id", std::to_string(uid)}}}};
     if (!path.empty()) {
         process["executable"] = path;
     }
-    return {{"process", process}};
+    claims["process"] = std::move(process);
+    return claims;
 }
 
 Result<ProgramClaims> parse_program_claims(std::string_view field) {

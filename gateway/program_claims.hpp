@@ -17,8 +17,11 @@ struct ProgramClaims {
     std::uint32_t uid = 0;
     /// As it came, percent-decoded; may be empty.
     std::string path;
+    /// The desktop's own look whether the service answers, and nobody's access.
+    bool is_probe = false;
 
-    /// postern.claimed.*: names as in ECS (process.pid, process.executable, process.real_user.id).
+    /// postern.claimed.*: names as in ECS (process.pid, process.executable, process.real_user.id), and
+    /// `purpose`.
     nlohmann::json to_json() const;
 };
 

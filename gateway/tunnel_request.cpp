@@ -41,6 +41,11 @@ Result<TunnelRequest> parse_tunnel_request(const TunnelHead& head) {
         }
         request.program = *std::move(program);
     }
+    // Other words are a later desktop's, and change nothing.
+    if (head.purpose == "probe") {
+        request.program = request.program.value_or(ProgramClaims());
+        request.program->is_probe = true;
+    }
     return request;
 }
 

@@ -26,12 +26,13 @@ struct TunnelRequest {
 };
 
 /// The parts of a CONNECT's head that are the gateway's: the request target, and the fields
-/// Postern-Backend-Start, Postern-Cancel-Of and Postern-Client-Program (empty when absent).
+/// Postern-Backend-Start, Postern-Cancel-Of, Postern-Client-Program and Postern-Purpose (empty when absent).
 struct TunnelHead {
     std::string_view target;
     std::string_view backend_start;
     std::string_view cancel_of;
     std::string_view client_program = {};
+    std::string_view purpose = {};
 };
 
 /// Code::malformed_request unless the target is `<service>:<port>` (RFC 9110, section 9.3.6) and the fields

@@ -14,6 +14,7 @@
 #include <fmt/format.h>
 
 #include "base/memory.hpp"
+#include "base/pace.hpp"
 #include "client-proxy/agent/listen_plan.hpp"
 #include "client-proxy/agent/network_watch.hpp"
 #include "client-proxy/session/end_to_end_session.hpp"
@@ -93,7 +94,7 @@ bool is_latest(const Login& login, const LoginSource& logins) {
 asio::awaitable<void> show_to_gateways(Agent& agent, std::shared_ptr<LoginSource> logins, LoginPtr login) {
     const auto executor = co_await asio::this_coro::executor;
     asio::steady_timer timer(executor);
-    std::chrono::milliseconds pause = agent.options().show_pause;
+    Pace pace({agent.options().show_pause, kLongestShowPause});
     std::vector<GatewayEntry> left = agent.tunnels().gateways(*logins);
     while (!left.empty()) {
         std::vector<GatewayEntry> failed;
@@ -107,9 +108,8 @@ asio::awaitable<void> show_to_gateways(Agent& agent, std::shared_ptr<LoginSource
         if (failed.empty()) {
             co_return;
         }
-        timer.expires_after(pause);
+        timer.expires_after(pace.failed(std::chrono::steady_clock::now()));
         co_await timer.async_wait(net::kAwait);
-        pause = std::min(pause * 2, kLongestShowPause);
         if (!is_latest(*login, *logins)) {
             co_return;
         }
@@ -126,6 +126,8 @@ asio::awaitable<void> show_to_gateways(Agent& agent, std::shared_ptr<LoginSource
 Agent::Agent(EventSink& events, AgentOptions options)
     : events_(events),
       options_(std::move(options)),
+      socket_folder_(options_.socket_folder),
+      rules_(std::make_shared<const LocalRules>(options_.rules)),
       dialer_(options_.dial),
       slots_(options_.sessions, 0),
       loops_(options_.loops) {
@@ -135,7 +137,7 @@ Agent::Agent(EventSink& events, AgentOptions options)
     };
     for (std::size_t i = 0; i < loops_.size(); ++i) {
         strangers_.push_back(std::make_unique<net::PendingConnections>(kMostStrangers));
-        warm_.push_back(std::make_unique<WarmPool>(loops_.at(i), options_.warm, open));
+        warm_.push_back(std::make_unique<WarmPool>(loops_.at(i), options_.rules.warm, open));
         pending_.push_back(std::make_unique<net::PendingConnections>(
             std::max<std::size_t>(1, options_.pending / loops_.size())));
     }
@@ -161,7 +163,8 @@ void Agent::start() {
 }
 
 Result<LocalPortPtr> Agent::open(PortOrder order) {
-    const ListenPlan plan = ListenPlan::of(options_.unsafe_listen);
+    const auto in_force = rules();
+    const ListenPlan plan = ListenPlan::of(in_force->unsafe_listen);
     auto first = net::Listener::bind(net::Address{plan.v4, std::to_string(order.number)});
     if (!first) {
         return first.error();
@@ -177,20 +180,13 @@ Result<LocalPortPtr> Agent::open(PortOrder order) {
                                             std::move(order.logins));
     open.port->number = number;
     open.port->admits_other_users = order.admits_other_users;
-    open.port->warm = order.warm.value_or(options_.warm.few);
+    open.port->warm = order.warm.value_or(in_force->warm.few);
     open.listeners.push_back(*std::move(first));
     if (second) {
         open.listeners.push_back(*std::move(second));
     }
-    if (!options_.socket_folder.empty() && order.is_postgres && order.mode == Mode::end_to_end) {
-        if (number == kPostgresPort) {
-            default_socket_.reset();
-        }
-        // Whoever has the TCP port of that number has this name.
-        if (auto third = bind_socket(number)) {
-            open.listeners.push_back(*std::move(third));
-            open.port->socket_folder = options_.socket_folder.string();
-        }
+    if (order.is_postgres) {
+        open_socket(open);
     }
     for (const auto& host : plan.more) {
         auto more = net::Listener::bind(net::Address{host, std::to_string(number)});
@@ -202,6 +198,9 @@ Result<LocalPortPtr> Agent::open(PortOrder order) {
     for (auto& listener : open.listeners) {
         accept_on(listener, open.port);
     }
+    if (open.socket) {
+        accept_on(*open.socket, open.port);
+    }
     open.is_for_one_program = order.number == 0;
     ports_.push_back(std::move(open));
     settle_default_socket();
@@ -209,8 +208,54 @@ Result<LocalPortPtr> Agent::open(PortOrder order) {
     return ports_.back().port;
 }
 
+// Whoever has the TCP port of that number has this name.
+void Agent::open_socket(OpenPort& open) {
+    open.socket.reset();
+    open.port->socket_folder.clear();
+    if (socket_folder_.empty() || open.port->mode != Mode::end_to_end) {
+        return;
+    }
+    if (open.port->number == kPostgresPort) {
+        default_socket_.reset();
+    }
+    if (auto bound = bind_socket(open.port->number)) {
+        open.socket = *std::move(bound);
+        open.port->socket_folder = socket_folder_.string();
+    }
+}
+
+void Agent::move_sockets(const std::filesystem::path& folder) {
+    socket_folder_ = folder;
+    default_socket_.reset();
+    for (auto& open : ports_) {
+        if (!open.port->socket_folder.empty()) {
+            open_socket(open);
+        }
+        if (open.socket) {
+            accept_on(*open.socket, open.port);
+        }
+    }
+    settle_default_socket();
+}
+
+std::shared_ptr<const LocalRules> Agent::rules() const {
+    const std::lock_guard lock(rules_mutex_);
+    return rules_;
+}
+
+void Agent::use(LocalRules rules) {
+    const WarmOptions warm = rules.warm;
+    {
+        const std::lock_guard lock(rules_mutex_);
+        rules_ = std::make_shared<const LocalRules>(std::move(rules));
+    }
+    for (std::size_t i = 0; i < loops_.size(); ++i) {
+        asio::post(loops_.at(i), [this, i, warm] { warm_[i]->use(warm); });
+    }
+}
+
 Result<net::Listener> Agent::bind_socket(unsigned short number) const {
-    const auto path = options_.socket_folder / fmt::format(".s.PGSQL.{}", number);
+    const auto path = socket_folder_ / fmt::format(".s.PGSQL.{}", number);
     // What lies there is a dead agent's.
     ::unlink(path.c_str());
     net::Address address;
@@ -293,8 +338,9 @@ void Agent::close(const LocalPort& port, const Refusal& why) {
 
 Outcome<LocalProgram> Agent::let_in(const LocalPort& port, std::size_t loop, int fd) {
     const auto peer = local_peer(fd);
+    const auto in_force = rules();
     LocalProgram program;
-    if (!peer && port.admits_other_users && options_.allow_programs.empty()) {
+    if (!peer && port.admits_other_users && in_force->allow_programs.empty()) {
         return program;
     }
     if (!peer || (!port.admits_other_users && !is_own_user(*peer))) {
@@ -313,11 +359,11 @@ Outcome<LocalProgram> Agent::let_in(const LocalPort& port, std::size_t loop, int
     program.uid = peer->uid;
     program.pid = peer->pid;
     program.inode = peer->inode;
-    if (options_.allow_programs.empty()) {
+    if (in_force->allow_programs.empty()) {
         return program;
     }
     look_for(program, loop, kPatientSearch);
-    if (!is_program_named(options_.allow_programs, program.path)) {
+    if (!is_program_named(in_force->allow_programs, program.path)) {
         return Refusal{Code::policy_denied,
                        fmt::format("{} is not among the programs that may use this port", program.text()),
                        "They are named by allow_programs in postern's config.toml.",
@@ -384,6 +430,7 @@ void Agent::stop() {
         for (auto& listener : open.listeners) {
             listener.stop();
         }
+        open.socket.reset();
     }
     const Refusal why{Code::shutting_down, "postern is shutting down", "Start it again: postern connect", {}};
     tunnels_.cut(nullptr, why);

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -38,6 +39,16 @@ struct PortOrder {
     std::optional<std::size_t> warm;
 };
 
+/// What may change while the agent runs.
+struct LocalRules {
+    /// Addresses besides the loopback on which ports listen, for other hosts too. For ports opened from now
+    /// on.
+    std::vector<std::string> unsafe_listen;
+    /// Paths, or names, of the only programs that are let in; empty: all of this user's.
+    std::vector<std::string> allow_programs;
+    WarmOptions warm;
+};
+
 struct AgentOptions {
     /// 0: one loop a core.
     std::size_t loops = 2;
@@ -56,11 +67,7 @@ struct AgentOptions {
     /// Where the Unix sockets of PostgreSQL services go, .s.PGSQL.<number>; empty: nowhere. The first is also
     /// .s.PGSQL.5432, while no service has that number.
     std::filesystem::path socket_folder;
-    /// Addresses besides the loopback on which ports listen, for other hosts too.
-    std::vector<std::string> unsafe_listen;
-    /// Paths, or names, of the only programs that are let in; empty: all of this user's.
-    std::vector<std::string> allow_programs;
-    WarmOptions warm;
+    LocalRules rules;
     DialPatience dial;
 };
 
@@ -79,6 +86,11 @@ public:
     Result<LocalPortPtr> open(PortOrder order);
     /// Closes the port and ends what goes through it, with `why` for its clients.
     void close(const LocalPort& port, const Refusal& why);
+    /// From now on. From the thread of open().
+    void use(LocalRules rules);
+    /// The Unix sockets are in that folder from now on: the one they were in has gone. From the thread of
+    /// open().
+    void move_sockets(const std::filesystem::path& folder);
     /// Ends what goes through the port, which stays open. Any thread.
     void end_tunnels(const LocalPort& port, const Refusal& why) { tunnels_.cut(&port, why); }
     /// The network is another one: warm connections are replaced, and gateways that could not be reached are
@@ -111,6 +123,8 @@ private:
     struct OpenPort {
         LocalPortPtr port;
         std::vector<net::Listener> listeners;
+        /// Nothing where it has no Unix socket.
+        std::optional<net::Listener> socket;
         /// `postern psql`: nobody else is to find it.
         bool is_for_one_program = false;
     };
@@ -120,6 +134,8 @@ private:
     };
 
     Result<net::Listener> bind_socket(unsigned short number) const;
+    void open_socket(OpenPort& open);
+    std::shared_ptr<const LocalRules> rules() const;
     void accept_on(net::Listener& listener, const LocalPortPtr& port);
     void settle_default_socket();
     /// Has the port's next connections find something ready.
@@ -132,6 +148,9 @@ private:
 
     EventSink& events_;
     const AgentOptions options_;
+    std::filesystem::path socket_folder_;
+    mutable std::mutex rules_mutex_;
+    std::shared_ptr<const LocalRules> rules_;
     Dialer dialer_;
     CancelMap cancels_;
     LiveTunnels tunnels_;

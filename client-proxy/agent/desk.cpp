@@ -10,9 +10,13 @@
 #include <utility>
 
 #include <boost/asio/post.hpp>
+#include <spdlog/spdlog.h>
 
+#include "base/log.hpp"
 #include "base/process.hpp"
 #include "client-proxy/agent/kept_ports.hpp"
+#include "client-proxy/control/parameters.hpp"
+#include "client-proxy/login/ca_clock.hpp"
 #include "net/await.hpp"
 
 namespace postern::client {
@@ -23,20 +27,27 @@ using nlohmann::json;
 namespace {
 
 constexpr int kProtocol = 1;
+/// Whoever asks for more events than are kept gets those that are kept.
+constexpr std::int64_t kMostLimit = 1'000'000'000;
 using net::kAwait;
 /// Events that are on their way to the control loop; more are dropped.
 constexpr std::size_t kMostNotes = 4096;
+/// Of questions to gateways that do not answer: with ports open somebody waits for it.
+constexpr Pace::Bounds kRefreshPace{std::chrono::seconds(1), std::chrono::seconds(5)};
 /// For what clients are told at the end.
 constexpr auto kLastWords = std::chrono::seconds(1);
 
 }  // namespace
 
-Desk::Desk(ProfileFolder folder, net::EventLoops& control, AgentOptions options)
-    : folder_(std::move(folder)),
+Desk::Desk(ProfileFolder folder, net::EventLoops& control, AgentOptions options, SettingsWatch watch)
+    : watch_(std::move(watch)),
+      folder_(std::move(folder)),
       control_(control),
       agent_(*this, std::move(options)),
       ports_(agent_, folder_),
       settings_(AgentSettings::load(folder_)),
+      event_file_(folder_),
+      refresh_pace_(kRefreshPace),
       last_needed_(std::chrono::steady_clock::now().time_since_epoch().count()) {
     if (auto profile = folder_.load()) {
         profile_ = *std::move(profile);
@@ -49,7 +60,7 @@ Desk::Desk(ProfileFolder folder, net::EventLoops& control, AgentOptions options)
         damage_ = local_refusal(loaded.error());
     }
     login_ = login;
-    logins_ = std::make_shared<RenewedLogin>(folder_, std::move(login), system_clock(), hooks());
+    logins_ = std::make_shared<RenewedLogin>(folder_, std::move(login), login_clock(), hooks());
 }
 
 Desk::~Desk() {
@@ -126,6 +137,8 @@ Desk::Answering Desk::call(control::ClientId client, std::string method, json pa
             control::Error{control::ErrorCode::unknown_method, "there is no such method", nullptr};
         co_return std::move(unknown);
     }
+    // Whoever has just changed them counts on it.
+    watch_settings();
     if (is_stopping_) {
         const Refusal refusal{
             Code::shutting_down, "the agent is shutting down", "Try again in a moment.", {}};
@@ -158,10 +171,11 @@ void Desk::no_longer_asks(control::ClientId client) {
 }
 
 Desk::Answering Desk::hello(control::ClientId client, json params) {
-    if (params.value("asks_login", false)) {
+    const control::Parameters given(params);
+    if (given.flag("asks_login", false)) {
         askers_.insert(client);
         askers_count_ = askers_.size();
-    } else if (params.contains("asks_login")) {
+    } else if (given.has("asks_login")) {
         no_longer_asks(client);
     }
     json answer = {{"protocol", kProtocol}, {"version", version()}, {"pid", ::getpid()}};
@@ -175,6 +189,9 @@ json Desk::state_json() const {
     told["login"] = login_json();
     told["settings"] = settings_.to_json();
     told["attention"] = attention_json();
+    const auto ahead = ca_clock().ahead();
+    told["uses"] = uses_json();
+    told["clock_ahead_seconds"] = ahead ? json(ahead->count()) : json();
     return told;
 }
 
@@ -216,9 +233,11 @@ Desk::Answering Desk::settings_set(control::ClientId, json params) {
 }
 
 Desk::Answering Desk::events(control::ClientId, json params) {
-    const std::string service = params.value("service", std::string());
-    const auto limit = params.value("limit", std::size_t{100});
-    json answer = {{"events", log_.latest(service, std::min(limit, EventLog::kMost))}};
+    const control::Parameters given(params);
+    const std::string service = given.text("service", "");
+    const auto limit = given.optional_number("limit", 1, kMostLimit).value_or(100);
+    json answer = {
+        {"events", log_.latest(service, std::min(static_cast<std::size_t>(limit), EventLog::kMost))}};
     control::Reply reply = std::move(answer);
     co_return std::move(reply);
 }
@@ -249,13 +268,29 @@ void Desk::note(Event event) {
     });
 }
 
+// By which the gateway's record and the CA's are found.
+bool Desk::is_of_this_login(const Event& event) const {
+    const auto& ports = ports_.all();
+    return login_ && profile_ && !event.told.connection_id.empty() &&
+           std::any_of(ports.begin(), ports.end(), [&](const HeldPort& held) {
+               return held.port->service == event.service && held.port->logins == logins_;
+           });
+}
+
 void Desk::note_here(const Event& event) {
     json told = to_json(event, system_clock()());
     if (event.has_reason) {
         told["reason"] = reason_of(event.told);
     }
+    if (is_of_this_login(event)) {
+        told["session"] = profile_->session_id;
+        told["serial"] = login_->certificate().serial();
+    }
     publish("event", told);
     log_.add(told);
+    if (auto kept = event_file_.add(told); !kept) {
+        spdlog::warn("event=events.unsaved error={}", postern::quoted(kept.error().detail));
+    }
     mark(event);
     suspect(event);
 }
@@ -270,6 +305,9 @@ asio::awaitable<void> Desk::tick() {
             last_needed_ = std::chrono::steady_clock::now().time_since_epoch().count();
         }
         publish_traffic();
+        watch_settings();
+        watch_clock();
+        watch_squatters();
         publish_login();
         ask_gateways_if_due();
         timer.expires_after(std::chrono::seconds(1));

@@ -13,11 +13,15 @@
 
 #include <boost/asio/thread_pool.hpp>
 
+#include "base/pace.hpp"
 #include "client-proxy/agent/agent.hpp"
 #include "client-proxy/agent/agent_settings.hpp"
+#include "client-proxy/agent/event_file.hpp"
 #include "client-proxy/agent/event_log.hpp"
 #include "client-proxy/agent/open_ports.hpp"
+#include "client-proxy/agent/settings_watch.hpp"
 #include "client-proxy/control/server.hpp"
+#include "client-proxy/login/login_standing.hpp"
 #include "client-proxy/login/profile.hpp"
 #include "client-proxy/session/events.hpp"
 #include "client-proxy/tunnel/service_list.hpp"
@@ -26,7 +30,8 @@ namespace postern::client {
 
 class Desk final : public control::Methods, public EventSink {
 public:
-    Desk(ProfileFolder folder, net::EventLoops& control, AgentOptions options);
+    Desk(ProfileFolder folder, net::EventLoops& control, AgentOptions options,
+         SettingsWatch watch = SettingsWatch({}, {}));
     ~Desk() override;
 
     /// Starts the agent's loops and the desk's own work; before the control loop runs.
@@ -34,6 +39,9 @@ public:
     /// Takes no more requests, closes the ports, tells the clients of tunnels. From a thread that is no loop,
     /// while the control loop runs.
     void stop();
+    /// The folder in which the agent was found has gone: it is found at that listener from now on, and its
+    /// Unix sockets in that folder. As stop(), and not after it.
+    void move_to(const std::filesystem::path& folder, net::Listener listener);
     /// For how long nobody has needed this agent. Any thread.
     std::chrono::seconds idle_for() const;
     /// Whether something waits for a CA that does not answer, so that an orderly end would have to wait too.
@@ -61,6 +69,7 @@ private:
     nlohmann::json state_json() const;
     boost::asio::awaitable<void> tick();
     void note_here(const Event& event);
+    bool is_of_this_login(const Event& event) const;
     void publish(std::string_view method, const nlohmann::json& params);
 
     // desk_login.cpp
@@ -74,7 +83,10 @@ private:
     Refusal no_login() const;
     void login_changed(const LoginPtr& login);
     void renewal_failed(const Refusal& refusal);
+    void login_kept(const std::optional<Refusal>& why);
+    void watch_clock();
     void publish_login();
+    LoginStanding standing() const;
     nlohmann::json trust_json() const;
     nlohmann::json login_json() const;
     nlohmann::json attention_json() const;
@@ -84,8 +96,9 @@ private:
     Answering disconnect(control::ClientId client, nlohmann::json params);
     Answering port_set(control::ClientId client, nlohmann::json params);
     static control::Reply refused(const Refusal& refusal);
-    Outcome<PortWish> wish_of(control::ClientId client, const nlohmann::json& params) const;
-    boost::asio::awaitable<Outcome<PortWish>> judge_wish(control::ClientId client, nlohmann::json params);
+    static nlohmann::json error_json(const Refusal& refusal, const std::string& reason);
+    Outcome<PortWish> wish_of(control::ClientId client, const nlohmann::json& object) const;
+    boost::asio::awaitable<Outcome<PortWish>> judge_wish(PortWish wish);
     Outcome<LocalPortPtr> open_port(PortWish wish);
     std::shared_ptr<const Catalogue> catalogue_of(const LoginSource& logins) const;
     void connect_at_start();
@@ -106,6 +119,7 @@ private:
     std::string database_of(const std::string& service) const;
     Outcome<void> remember_database(const std::string& service, const std::string& database);
     void mark(const Event& event);
+    void watch_squatters();
     Traffic traffic_of(const std::string& service) const;
     void publish_service(const std::string& service);
     void publish_traffic();
@@ -115,6 +129,10 @@ private:
     nlohmann::json service_json(const std::string& service) const;
     nlohmann::json services_json() const;
     nlohmann::json offers_json() const;
+
+    // desk_settings.cpp
+    void watch_settings();
+    nlohmann::json uses_json() const;
 
     // desk_watch.cpp
     void suspect(const Event& event);
@@ -131,6 +149,7 @@ private:
         std::string reason;
     };
 
+    SettingsWatch watch_;
     const ProfileFolder folder_;
     net::EventLoops& control_;
     control::Server* server_ = nullptr;
@@ -138,6 +157,7 @@ private:
     OpenPorts ports_;
     AgentSettings settings_;
     EventLog log_;
+    EventFile event_file_;
     std::optional<Profile> profile_;
     std::shared_ptr<RenewedLogin> logins_;
     /// The last one that was told of.
@@ -153,13 +173,18 @@ private:
     /// A connection ended as if there was no gateway any more; no gateway answered.
     bool is_gateway_doubted_ = false;
     bool is_gateway_lost_ = false;
-    std::chrono::steady_clock::time_point next_refresh_{};
     std::map<std::string, Mark, std::less<>> marks_;
+    /// Who is on the port of a service that is not open, where that is another user.
+    std::map<std::string, Refusal, std::less<>> squatters_;
+    Pace::Time next_squatters_{};
     /// Services that clients wait for, once for each.
     std::multiset<std::string> connecting_;
     std::map<std::string, Traffic, std::less<>> told_traffic_;
     nlohmann::json told_login_;
     nlohmann::json told_attention_;
+    /// What was said of this machine's clock; empty while there is nothing to say.
+    std::string told_clock_;
+    Pace refresh_pace_;
     bool is_stopping_ = false;
     /// Clients that show the person a form when a login is needed.
     std::set<control::ClientId> askers_;

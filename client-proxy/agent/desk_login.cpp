@@ -8,6 +8,8 @@
 #include "ca_api/fingerprint.hpp"
 #include "client-proxy/agent/desk.hpp"
 #include "client-proxy/agent/errand.hpp"
+#include "client-proxy/control/parameters.hpp"
+#include "client-proxy/login/ca_clock.hpp"
 #include "client-proxy/login/login_key.hpp"
 #include "client-proxy/login/login_session.hpp"
 
@@ -48,7 +50,7 @@ Outcome<LoginFields> fields_in(json& params) {
 }  // namespace
 
 Desk::Answering Desk::trust_inspect(control::ClientId, json params) {
-    const std::string url = params.at("ca").get<std::string>();
+    const std::string url = control::Parameters(params).text("ca");
     const Counted counted(errands_under_way_);
     std::function<Outcome<ClaimedRoot>()> work = [url] { return inspect_ca(url); };
     auto running = run_errand<Outcome<ClaimedRoot>>(errands_, std::move(work));
@@ -66,8 +68,9 @@ Desk::Answering Desk::trust_inspect(control::ClientId, json params) {
 }
 
 Desk::Answering Desk::trust_compare(control::ClientId, json params) {
-    const auto shown = ca_api::Fingerprint::parse(params.at("fingerprint").get<std::string>());
-    const auto given = ca_api::Fingerprint::parse(params.at("given").get<std::string>());
+    const control::Parameters said(params);
+    const auto shown = ca_api::Fingerprint::parse(said.text("fingerprint"));
+    const auto given = ca_api::Fingerprint::parse(said.text("given"));
     if (!shown) {
         control::Reply bad =
             control::Error{control::ErrorCode::invalid_parameters, shown.error().detail, nullptr};
@@ -80,8 +83,9 @@ Desk::Answering Desk::trust_compare(control::ClientId, json params) {
 }
 
 Desk::Answering Desk::trust_accept(control::ClientId, json params) {
-    const std::string url = params.at("ca").get<std::string>();
-    const auto pin = ca_api::Fingerprint::parse(params.at("fingerprint").get<std::string>());
+    const control::Parameters said(params);
+    const std::string url = said.text("ca");
+    const auto pin = ca_api::Fingerprint::parse(said.text("fingerprint"));
     if (!pin) {
         control::Reply bad =
             control::Error{control::ErrorCode::invalid_parameters, pin.error().detail, nullptr};
@@ -130,7 +134,13 @@ Desk::Answering Desk::login_methods(control::ClientId, json) {
 }
 
 Desk::Answering Desk::login(control::ClientId, json params) {
-    const std::string method = params.value("method", std::string("password"));
+    const control::Parameters given(params);
+    const std::string method = given.text("method", "password");
+    for (const auto& [name, value] : given.object("fields").items()) {
+        if (!value.is_string()) {
+            throw control::BadParameter("fields is an object of strings");
+        }
+    }
     auto fields = fields_in(params);
     if (!fields) {
         control::Reply bad = control::refusal_reply(fields.error());
@@ -186,6 +196,9 @@ RenewedLogin::Hooks Desk::hooks() {
     hooks.on_failure = [this](const Refusal& refusal) {
         asio::post(control_.at(0), [this, refusal] { renewal_failed(refusal); });
     };
+    hooks.on_kept = [this](const std::optional<Refusal>& why) {
+        asio::post(control_.at(0), [this, why] { login_kept(why); });
+    };
     hooks.can_ask = [this] { return askers_count_ > 0; };
     return hooks;
 }
@@ -231,7 +244,7 @@ void Desk::login_changed(const LoginPtr& login) {
         }
         if (!is_renewal) {
             has_offers_ = false;
-            next_refresh_ = {};
+            refresh_pace_.worked();
             publish("trust", trust_json());
             connect_at_start();
         }
@@ -247,6 +260,24 @@ void Desk::renewal_failed(const Refusal& refusal) {
         note_here({EventKind::renewal_failed, {}, refusal, true, {}, 0});
         publish_login();
     }
+}
+
+void Desk::login_kept(const std::optional<Refusal>& why) {
+    const Refusal kept{Code::internal, "the login certificate is on the disk again", {}, {}};
+    note_here({EventKind::remark, {}, why.value_or(kept), why.has_value(), {}, 0});
+    publish_login();
+}
+
+// Once when it begins, and once when it is over.
+void Desk::watch_clock() {
+    const std::string trouble = clock_trouble();
+    if (trouble.empty() == told_clock_.empty()) {
+        return;
+    }
+    told_clock_ = trouble;
+    const Refusal wrong{Code::not_yet_valid, trouble + "; logins are judged by the CA's", kSetTheClock, {}};
+    const Refusal right{Code::internal, "this machine's clock is right again", {}, {}};
+    note_here({EventKind::remark, {}, trouble.empty() ? right : wrong, !trouble.empty(), {}, 0});
 }
 
 void Desk::publish_login() {
@@ -282,38 +313,41 @@ json Desk::trust_json() const {
             {"user", profile_->user}};
 }
 
+LoginStanding Desk::standing() const {
+    return standing_of(*login_, profile_ ? profile_->session_expires : std::nullopt, logins_->failure(),
+                       logins_->is_busy(), ca_clock().now());
+}
+
 json Desk::login_json() const {
     if (!login_) {
         return nullptr;
     }
-    const auto now = system_clock()();
-    const auto left = std::chrono::duration_cast<std::chrono::seconds>(login_->not_after() - now).count();
-    const auto failure = logins_->failure();
-    const bool has_ended = profile_ && profile_->session_expires && now >= *profile_->session_expires;
-    const bool is_over =
-        failure && (failure->code == Code::session_ended || failure->code == Code::unauthenticated);
-    std::string state = "valid";
-    if (failure && (failure->code == Code::revoked || failure->code == Code::user_disabled)) {
-        state = "revoked";
-    } else if ((left <= 0 && (has_ended || failure)) || is_over) {
-        state = "expired";
-    } else if (logins_->is_busy() || left <= 0) {
-        state = "renewing";
-    }
+    const auto left =
+        std::chrono::duration_cast<std::chrono::seconds>(login_->not_after() - ca_clock().now());
+    const LoginStanding stands = standing();
     json told = {{"user", login_->user()},
                  {"groups", profile_ ? profile_->groups : std::vector<std::string>()},
                  {"serial", login_->certificate().serial()},
                  {"issuer", login_->certificate().issuer()},
                  {"not_before", format_time(login_->certificate().not_before())},
                  {"not_after", format_time(login_->not_after())},
-                 {"remaining_seconds", std::max<std::int64_t>(0, left)},
+                 {"renew_after", format_time(login_->renew_after())},
+                 {"remaining_seconds", std::max<std::int64_t>(0, left.count())},
                  {"session_ends", nullptr},
                  {"certificate_file", folder_.login_certificate().string()},
                  {"key_file", has_key_file(folder_) ? json(folder_.login_key().string()) : json()},
                  {"server_ca_file", folder_.server_ca().string()},
-                 {"state", state}};
+                 {"state", name(stands.state)},
+                 {"error", nullptr},
+                 {"unkept", nullptr}};
     if (profile_ && profile_->session_expires) {
         told["session_ends"] = format_time(*profile_->session_expires);
+    }
+    if (stands.why) {
+        told["error"] = error_json(*stands.why, reason_of(*stands.why));
+    }
+    if (const auto unkept = logins_->unkept()) {
+        told["unkept"] = error_json(*unkept, reason_of(*unkept));
     }
     return told;
 }

@@ -1,9 +1,11 @@
 // The part of the desk that opens and closes local ports.
 #include <algorithm>
 #include <cstdint>
+#include <future>
 #include <optional>
 #include <utility>
 
+#include <boost/asio/post.hpp>
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
@@ -12,6 +14,7 @@
 #include "client-proxy/agent/desk.hpp"
 #include "client-proxy/agent/kept_ports.hpp"
 #include "client-proxy/agent/service_way.hpp"
+#include "client-proxy/control/parameters.hpp"
 #include "client-proxy/login/login_choice.hpp"
 #include "client-proxy/login/login_key.hpp"
 #include "pki/identity.hpp"
@@ -25,49 +28,31 @@ namespace {
 
 /// For the CA's word on a service that its last one does not list.
 constexpr auto kCataloguePatience = std::chrono::seconds(5);
+constexpr std::int64_t kMostPort = 65535;
+constexpr std::int64_t kMostWarm = 256;
 
 // Nothing when the client leaves it open.
-Outcome<std::optional<Mode>> mode_in(const json& params) {
-    const auto found = params.find("mode");
-    if (found == params.end() || found->is_null()) {
-        return std::optional<Mode>();
+std::optional<Mode> mode_in(const control::Parameters& params) {
+    if (!params.has("mode")) {
+        return std::nullopt;
     }
-    const auto text = found->get<std::string>();
+    const std::string text = params.text("mode");
     for (const Mode mode : {Mode::end_to_end, Mode::passthrough}) {
         if (name(mode) == text) {
-            return std::optional(mode);
+            return mode;
         }
     }
-    return Refusal{Code::malformed_request,
-                   fmt::format("'{}' is no mode", text),
-                   "It is end_to_end or passthrough.",
-                   {}};
+    throw control::BadParameter("mode is end_to_end or passthrough");
 }
 
-// Nothing when the client leaves it open.
-Outcome<std::optional<std::int64_t>> number_in(const json& params, const char* name, std::int64_t most) {
-    const auto found = params.find(name);
-    if (found == params.end() || found->is_null()) {
-        return std::optional<std::int64_t>();
-    }
-    const auto number = found->get<std::int64_t>();
-    if (number < 0 || number > most) {
-        return Refusal{Code::config_invalid, fmt::format("{} is a number up to {}", name, most), {}, {}};
-    }
-    return std::optional(number);
-}
-
-LoginChoice credentials_in(const json& params) {
+LoginChoice credentials_in(const control::Parameters& params) {
+    const control::Parameters given(params.object("credentials"));
     LoginChoice choice;
-    const auto found = params.find("credentials");
-    if (found == params.end() || found->is_null()) {
-        return choice;
-    }
-    choice.certificate = found->value("certificate_file", std::string());
-    choice.key = found->value("key_file", std::string());
-    choice.server_ca = found->value("server_ca_file", std::string());
-    choice.trust_domain = found->value("trust_domain", std::string());
-    choice.gateways = found->value("gateways", std::vector<std::string>());
+    choice.certificate = given.text("certificate_file", "");
+    choice.key = given.text("key_file", "");
+    choice.server_ca = given.text("server_ca_file", "");
+    choice.trust_domain = given.text("trust_domain", "");
+    choice.gateways = given.texts("gateways");
     return choice;
 }
 
@@ -81,9 +66,10 @@ control::Reply Desk::refused(const Refusal& refusal) {
 }
 
 // As the client says it, before anybody is asked.
-Outcome<PortWish> Desk::wish_of(control::ClientId client, const json& params) const {
+Outcome<PortWish> Desk::wish_of(control::ClientId client, const json& object) const {
+    const control::Parameters params(object);
     PortWish wish;
-    wish.order.service = params.at("service").get<std::string>();
+    wish.order.service = params.text("service");
     if (!pki::is_resource_name(wish.order.service)) {
         return Refusal{Code::config_invalid,
                        fmt::format("'{}' is no service's name", wish.order.service),
@@ -91,24 +77,16 @@ Outcome<PortWish> Desk::wish_of(control::ClientId client, const json& params) co
                        {}};
     }
     const auto mode = mode_in(params);
-    if (!mode) {
-        return mode.error();
+    wish.order.mode = mode.value_or(Mode::end_to_end);
+    wish.is_wanted_so = mode.has_value();
+    wish.order.admits_other_users = params.flag("unsafe_any_local_user", false);
+    if (const auto port = params.optional_number("port", 0, kMostPort)) {
+        wish.number = static_cast<unsigned short>(*port);
     }
-    wish.order.mode = mode->value_or(Mode::end_to_end);
-    wish.is_wanted_so = mode->has_value();
-    wish.order.admits_other_users = params.value("unsafe_any_local_user", false);
-    const auto port = number_in(params, "port", 65535);
-    const auto warm = number_in(params, "warm", 256);
-    if (!port || !warm) {
-        return port ? warm.error() : port.error();
+    if (const auto warm = params.optional_number("warm", 0, kMostWarm)) {
+        wish.order.warm = static_cast<std::size_t>(*warm);
     }
-    if (*port) {
-        wish.number = static_cast<unsigned short>(**port);
-    }
-    if (*warm) {
-        wish.order.warm = static_cast<std::size_t>(**warm);
-    }
-    wish.holder = params.value("hold", false) ? client : 0;
+    wish.holder = params.flag("hold", false) ? client : 0;
     wish.order.logins = logins_;
     if (const LoginChoice choice = credentials_in(params); choice.has_files()) {
         auto fixed = open_login(choice, folder_);
@@ -124,12 +102,7 @@ Outcome<PortWish> Desk::wish_of(control::ClientId client, const json& params) co
 
 // What the client wants, by the CA's catalogue, and held against what the gateways say: ports open all the
 // same when they do not answer now.
-asio::awaitable<Outcome<PortWish>> Desk::judge_wish(control::ClientId client, json params) {
-    auto said = wish_of(client, params);
-    if (!said) {
-        co_return said.error();
-    }
-    PortWish wish = *std::move(said);
+asio::awaitable<Outcome<PortWish>> Desk::judge_wish(PortWish wish) {
     const std::string service = wish.order.service;
     const bool is_profiles = wish.order.logins == logins_;
     std::vector<OfferedService> offered = offers_;
@@ -217,17 +190,18 @@ Outcome<LocalPortPtr> Desk::open_port(PortWish wish) {
 }
 
 Desk::Answering Desk::connect(control::ClientId client, json params) {
-    const std::string service = params.at("service").get<std::string>();
-    const std::string database = params.value("database", std::string());
+    const control::Parameters given(params);
+    const std::string service = given.text("service");
+    const std::string database = given.text("database", "");
+    auto said = wish_of(client, params);
+    if (!said) {
+        control::Reply bad = refused(said.error());
+        co_return std::move(bad);
+    }
     connecting_.insert(service);
     publish_service(service);
-    Outcome<PortWish> wish = Refusal{Code::malformed_request, "a parameter is of the wrong type", {}, {}};
-    try {
-        auto judging = judge_wish(client, std::move(params));
-        wish = co_await std::move(judging);
-    } catch (const json::exception&) {
-        // told below
-    }
+    auto judging = judge_wish(*std::move(said));
+    auto wish = co_await std::move(judging);
     connecting_.erase(connecting_.find(service));
     if (!wish) {
         publish_service(service);
@@ -266,17 +240,14 @@ Desk::Answering Desk::connect(control::ClientId client, json params) {
 }
 
 Desk::Answering Desk::disconnect(control::ClientId, json params) {
-    const std::string service = params.at("service").get<std::string>();
-    const auto number = number_in(params, "port", 65535);
-    if (!number) {
-        control::Reply bad = refused(number.error());
-        co_return std::move(bad);
-    }
+    const control::Parameters given(params);
+    const std::string service = given.text("service");
+    const auto number = given.optional_number("port", 0, kMostPort);
     const Refusal why{Code::cancelled,
                       fmt::format("the port of {} was closed", service),
                       fmt::format("Open it again: postern connect {}", service),
                       {}};
-    const auto ports = ports_.close(service, static_cast<unsigned short>(number->value_or(0)), why);
+    const auto ports = ports_.close(service, static_cast<unsigned short>(number.value_or(0)), why);
     closed(ports, "it was closed");
     json answer = service_json(service);
     answer["closed"] = ports.size();
@@ -285,19 +256,16 @@ Desk::Answering Desk::disconnect(control::ClientId, json params) {
 }
 
 Desk::Answering Desk::port_set(control::ClientId, json params) {
-    const std::string service = params.at("service").get<std::string>();
-    const auto number = params.at("port").get<std::int64_t>();
-    const auto said = mode_in(params);
-    if (!pki::is_resource_name(service) || !said || number < 1 || number > 65535) {
-        control::Reply bad =
-            control::Error{control::ErrorCode::invalid_parameters,
-                           "a service, a port from 1 to 65535 and a mode are needed", nullptr};
-        co_return std::move(bad);
+    const control::Parameters given(params);
+    const std::string service = given.text("service");
+    const auto port = static_cast<unsigned short>(given.number("port", 1, kMostPort));
+    const auto said = mode_in(given);
+    if (!pki::is_resource_name(service)) {
+        throw control::BadParameter("service is a service's name");
     }
-    const auto port = static_cast<unsigned short>(number);
     const HeldPort* const open = ports_.of(service);
     const Mode usual = open != nullptr ? open->port->mode : catalogue_of(*logins_)->service(service).mode;
-    const Mode mode = said->value_or(usual);
+    const Mode mode = said.value_or(usual);
     if (const auto checked = ports_.check_not_kept(service, mode, port); !checked) {
         control::Reply bad = refused(checked.error());
         co_return std::move(bad);
@@ -389,8 +357,20 @@ void Desk::closed(const std::vector<LocalPortPtr>& ports, const std::string& why
     }
 }
 
+void Desk::move_to(const std::filesystem::path& folder, net::Listener listener) {
+    std::promise<void> done;
+    asio::post(control_.at(0), [&] {
+        agent_.move_sockets(folder);
+        server_->serve(std::move(listener));
+        EventSink::remark({}, fmt::format("the agent is found at {} from now on", folder.string()));
+        publish("services", offers_json());
+        done.set_value();
+    });
+    done.get_future().wait();
+}
+
 std::filesystem::path Desk::kept_file() const {
-    return agent_.options().socket_folder / "kept-ports.json";
+    return folder_.path() / "kept-ports.json";
 }
 
 // Certificate files that somebody else looks after are not written down: where they are is the command's to

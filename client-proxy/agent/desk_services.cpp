@@ -9,6 +9,7 @@
 #include "client-proxy/agent/desk.hpp"
 #include "client-proxy/agent/service_way.hpp"
 #include "pki/identity.hpp"
+#include "client-proxy/agent/squatter.hpp"
 
 namespace postern::client {
 
@@ -18,6 +19,8 @@ using nlohmann::json;
 namespace {
 
 constexpr auto kListPatience = std::chrono::seconds(3);
+/// Between two looks at who has the ports of services that are not open.
+constexpr auto kSquatterLook = std::chrono::seconds(5);
 
 // A local client's own mistake says nothing of the service.
 bool is_about_service(const Refusal& refusal) {
@@ -35,14 +38,14 @@ bool is_about_service(const Refusal& refusal) {
     }
 }
 
-json error_json(const Refusal& refusal, const std::string& reason) {
+}  // namespace
+
+json Desk::error_json(const Refusal& refusal, const std::string& reason) {
     return {{"reason", reason},
             {"message", refusal.message},
             {"hint", refusal.hint},
             {"connection_id", refusal.connection_id}};
 }
-
-}  // namespace
 
 const OfferedService* Desk::offer_of(std::string_view service) const {
     const auto found = std::find_if(offers_.begin(), offers_.end(),
@@ -158,6 +161,29 @@ void Desk::mark(const Event& event) {
     }
 }
 
+// Told once when somebody comes, and shown as long as they are there.
+void Desk::watch_squatters() {
+    const auto now = std::chrono::steady_clock::now();
+    if (now < next_squatters_) {
+        return;
+    }
+    next_squatters_ = now + kSquatterLook;
+    for (const auto& service : ports_.remembered_services()) {
+        const bool is_open = ports_.of(service) != nullptr;
+        const unsigned short port = is_open ? 0 : ports_.remembered(service, Mode::end_to_end);
+        const auto found = port != 0 ? squatter_on(service, port) : std::nullopt;
+        const auto known = squatters_.find(service);
+        if (found && known == squatters_.end()) {
+            squatters_.emplace(service, *found);
+            note_here({EventKind::remark, service, *found, true, {}, 0});
+            publish_service(service);
+        } else if (!found && known != squatters_.end()) {
+            squatters_.erase(known);
+            publish_service(service);
+        }
+    }
+}
+
 void Desk::publish_service(const std::string& service) {
     publish("service", service_json(service));
 }
@@ -240,7 +266,12 @@ json Desk::service_json(const std::string& service) const {
     const OfferedService* const offer = offer_of(service);
     const HeldPort* const open = ports_.of(service);
     const auto marked = marks_.find(service);
-    const Mark mark = marked != marks_.end() ? marked->second : Mark();
+    Mark mark = marked != marks_.end() ? marked->second : Mark();
+    const auto squatter = squatters_.find(service);
+    const bool is_squatted = open == nullptr && squatter != squatters_.end();
+    if (is_squatted) {
+        mark = Mark{squatter->second, "port_in_use"};
+    }
     const LoginSource& logins = open != nullptr ? *open->port->logins : *logins_;
     const auto known = catalogue_of(logins);
     const Catalogue& catalogue = *known;
@@ -308,7 +339,8 @@ json Desk::service_json(const std::string& service) const {
     told["bytes_in"] = sum.bytes_in;
     told["bytes_out"] = sum.bytes_out;
     const LoginPtr shown = open != nullptr ? open->port->logins->latest() : login_;
-    if (is_postgres && port != 0 && shown) {
+    // Lines that lead to somebody else are not to be pasted.
+    if (is_postgres && port != 0 && shown && !is_squatted) {
         told["commands"] =
             lines_at(service, mode, port, *shown, open != nullptr ? open->port->socket_folder : "");
     }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "client-proxy/agent/desk.hpp"
+#include "client-proxy/login/ca_clock.hpp"
 
 namespace postern::client {
 
@@ -10,18 +11,16 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr auto kRefreshPause = std::chrono::seconds(10);
-/// With ports open somebody waits for an answer.
-constexpr auto kLostPause = std::chrono::seconds(2);
-
+// "Expired" of one that is not: this machine's clock is behind, which the CA's answer shows.
 bool is_about_login(Code code) {
-    return code == Code::revoked || code == Code::user_disabled || code == Code::session_ended;
+    return code == Code::revoked || code == Code::user_disabled || code == Code::session_ended ||
+           code == Code::expired || code == Code::not_yet_valid;
 }
 
 // After a change of the CA's issuing key only a new certificate helps. Where a new one is refused, too, the
 // gateway's list is too old for any.
 bool may_be_of_an_old_key(Code code, const LoginPtr& login) {
-    return code == Code::crl_stale && login && !login->is_new(system_clock()());
+    return code == Code::crl_stale && login && !login->is_new(ca_clock().now());
 }
 
 // None of them is proof: PostgreSQL and the local network end connections too.
@@ -50,7 +49,7 @@ void Desk::suspect(const Event& event) {
     } else if (may_be_gateway(event.told.code) && reason_of(event.told) != "ca_unreachable" &&
                !is_gateway_lost_) {
         is_gateway_doubted_ = true;
-        next_refresh_ = {};
+        refresh_pace_.worked();
     }
 }
 
@@ -70,9 +69,8 @@ bool Desk::must_ask_gateways() const {
 
 void Desk::ask_gateways_if_due() {
     const auto now = std::chrono::steady_clock::now();
-    if (must_ask_gateways() && !is_refreshing_ && now >= next_refresh_ &&
+    if (must_ask_gateways() && !is_refreshing_ && refresh_pace_.is_due(now) &&
         (server_->subscribers() > 0 || !ports_.all().empty())) {
-        next_refresh_ = now + (ports_.all().empty() ? kRefreshPause : kLostPause);
         is_refreshing_ = true;
         net::spawn(control_.at(0), "refresh", refresh_in_background());
     }
@@ -83,6 +81,11 @@ asio::awaitable<void> Desk::refresh_in_background() {
     auto refreshing = refresh(logins_);
     const auto done = co_await std::move(refreshing);
     is_refreshing_ = false;
+    if (done) {
+        refresh_pace_.worked();
+    } else {
+        refresh_pace_.failed(std::chrono::steady_clock::now());
+    }
     if (!is_stopping_) {
         gateways_answered(done);
     }
@@ -90,7 +93,7 @@ asio::awaitable<void> Desk::refresh_in_background() {
 
 // Only the loss and the return are told, not each question between them; and the ports say how it is now.
 void Desk::gateways_answered(const Outcome<void>& answer) {
-    const bool has_asked = login_ && !login_->is_used_up(system_clock()());
+    const bool has_asked = login_ && !login_->is_used_up(ca_clock().now());
     const bool is_lost = !answer && has_asked && may_be_gateway(answer.error().code);
     if (!answer && !is_lost) {
         return;

@@ -20,6 +20,9 @@ nlohmann::json to_json(const Event& event, SystemTime time) {
     if (event.pid != 0) {
         told["pid"] = event.pid;
     }
+    put("gateway", event.gateway);
+    put("purpose", event.is_probe ? "probe" : "");
+    put("closed_by", event.is_broken_off ? "agent" : "");
     return told;
 }
 

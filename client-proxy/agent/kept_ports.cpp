@@ -9,7 +9,12 @@
 
 namespace postern::client {
 
-std::string to_json_text(const std::vector<KeptPort>& ports) {
+std::string boot_id() {
+    const auto text = read_file("/proc/sys/kernel/random/boot_id");
+    return text ? text->substr(0, text->find('\n')) : std::string();
+}
+
+std::string to_json_text(const std::vector<KeptPort>& ports, std::string_view boot) {
     auto list = nlohmann::json::array();
     for (const auto& port : ports) {
         list.push_back({{"service", port.service},
@@ -19,16 +24,18 @@ std::string to_json_text(const std::vector<KeptPort>& ports) {
                         {"unsafe_any_local_user", port.admits_other_users},
                         {"wanted_so", port.is_wanted_so}});
     }
-    return list.dump(2) + "\n";
+    const nlohmann::json kept = {{"boot", boot}, {"ports", std::move(list)}};
+    return kept.dump(2) + "\n";
 }
 
-std::vector<KeptPort> kept_ports_from_json(std::string_view text) {
+std::vector<KeptPort> kept_ports_from_json(std::string_view text, std::string_view boot) {
     std::vector<KeptPort> ports;
-    const auto list = nlohmann::json::parse(text, nullptr, false);
-    if (!list.is_array()) {
+    const auto kept = nlohmann::json::parse(text, nullptr, false);
+    const bool is_ours = kept.is_object() && kept.contains("boot") && kept["boot"] == std::string(boot);
+    if (!is_ours || !kept.contains("ports") || !kept["ports"].is_array()) {
         return ports;
     }
-    for (const auto& item : list) {
+    for (const auto& item : kept["ports"]) {
         try {
             KeptPort port;
             port.service = item.at("service").get<std::string>();
@@ -52,7 +59,7 @@ std::vector<KeptPort> kept_ports_from_json(std::string_view text) {
 
 std::vector<KeptPort> load_kept_ports(const std::filesystem::path& file) {
     const auto text = read_file(file);
-    return text ? kept_ports_from_json(*text) : std::vector<KeptPort>();
+    return text ? kept_ports_from_json(*text, boot_id()) : std::vector<KeptPort>();
 }
 
 Result<void> save_kept_ports(const std::filesystem::path& file, const std::vector<KeptPort>& ports) {
@@ -61,7 +68,7 @@ Result<void> save_kept_ports(const std::filesystem::path& file, const std::vecto
         std::filesystem::remove(file, ignored);
         return {};
     }
-    return write_file(file, to_json_text(ports), 0600);
+    return write_file(file, to_json_text(ports, boot_id()), 0600);
 }
 
 }  // namespace postern::client

@@ -1,6 +1,6 @@
 // The ports that stay open without anybody who holds them, written down while they are open: an agent that
-// was killed, or is updated, opens them again when it comes back. In the runtime folder, so that a restart of
-// the machine forgets them.
+// was killed, updated, or ended with the person's last logout opens them again when it comes back. In the
+// profile's folder, because the runtime folder goes with that logout; a restart of the machine forgets them.
 #pragma once
 
 #include <filesystem>
@@ -23,9 +23,12 @@ struct KeptPort {
     bool is_wanted_so = false;
 };
 
-std::string to_json_text(const std::vector<KeptPort>& ports);
-/// What is damaged is left out: these are conveniences.
-std::vector<KeptPort> kept_ports_from_json(std::string_view text);
+/// Which run of the machine this is: another one after each restart. Empty when it is not known.
+std::string boot_id();
+
+std::string to_json_text(const std::vector<KeptPort>& ports, std::string_view boot);
+/// None of another run of the machine. What is damaged is left out: these are conveniences.
+std::vector<KeptPort> kept_ports_from_json(std::string_view text, std::string_view boot);
 
 std::vector<KeptPort> load_kept_ports(const std::filesystem::path& file);
 /// Removes the file when there are none.

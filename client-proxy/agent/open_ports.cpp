@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "client-proxy/agent/squatter.hpp"
+
 namespace postern::client {
 
 namespace {
@@ -18,6 +20,9 @@ Refusal port_taken(const std::string& service, unsigned short port, const Failur
         return {failure.code, failure.detail, "Choose another port: " + service + ":PORT", {}};
     }
     const auto who = listener_on(port);
+    if (auto squatter = squatting(service, port, who)) {
+        return *std::move(squatter);
+    }
     return {Code::already_exists,
             fmt::format("port {} is taken by {}", port, who ? who->text() : "another program"),
             fmt::format("Choose another one ({}:PORT), or end that program.", service),
@@ -61,8 +66,11 @@ Outcome<LocalPortPtr> OpenPorts::open_somewhere(PortWish& wish, std::string& rem
                 }
             } else if (!wish.number && remembered != 0 && got != remembered) {
                 const auto who = listener_on(remembered);
-                remark = fmt::format("port {}, where {} was the last time, is taken by {}", remembered,
-                                     wish.order.service, who ? who->text() : "another program");
+                const auto squatter = squatting(wish.order.service, remembered, who);
+                remark = squatter
+                             ? fmt::format("{}. It is at localhost:{} now", squatter->message, got)
+                             : fmt::format("port {}, where {} was the last time, is taken by {}", remembered,
+                                           wish.order.service, who ? who->text() : "another program");
             }
             return opened;
         }

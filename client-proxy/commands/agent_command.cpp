@@ -5,12 +5,18 @@
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
+#include <filesystem>
 #include <memory>
+#include <optional>
+#include <system_error>
+#include <thread>
 #include <utility>
 
 #include <spdlog/spdlog.h>
 #include <systemd/sd-daemon.h>
 
+#include "base/log.hpp"
+#include "base/pace.hpp"
 #include "base/process.hpp"
 #include "client-proxy/agent/desk.hpp"
 #include "client-proxy/commands/commands.hpp"
@@ -47,6 +53,93 @@ public:
 
 private:
     sigset_t signals_{};
+};
+
+/// Before an agent whose folder has gone with the person's last logout is taken for one that stays away.
+constexpr auto kReturnPatience = std::chrono::seconds(5);
+constexpr Pace::Bounds kReturnPace{std::chrono::milliseconds(500), std::chrono::seconds(10)};
+
+// An agent that goes on without its folder takes it again within two seconds of its return: one that starts just
+// then lets it, and is not needed. What holds the lock may also serve another runtime folder for good, in
+// another container that shares the profile.
+Result<FolderLock> wait_for_homeless(const ProfileFolder& folder, const control::RuntimeFolder& place) {
+    auto held = folder.try_lock("agent.lock");
+    const auto until = std::chrono::steady_clock::now() + kReturnPatience;
+    while (!held && held.error().code == Code::already_exists && std::chrono::steady_clock::now() < until &&
+           !control::AgentClient::answers_at(place)) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+        held = folder.try_lock("agent.lock");
+    }
+    return held;
+}
+
+/// Where the agent is found. Its folder may go, with the last logout, and come back with the next login: what
+/// is open stays open meanwhile.
+class Place {
+public:
+    Place(ProfileFolder profile, control::RuntimeFolder folder, control::AgentSeat seat)
+        : profile_(std::move(profile)), folder_(std::move(folder)), seat_(std::move(seat)) {}
+
+    control::AgentSeat& seat() noexcept { return seat_; }
+    /// To be called each second. False when another agent has taken the place, so that nobody finds this one, and
+    /// when the profile is gone too: then this is the end of the person's folders, and no logout.
+    bool settle(Desk& desk) {
+        const auto now = std::chrono::steady_clock::now();
+        std::error_code ignored;
+        if (!std::filesystem::exists(profile_.path(), ignored)) {
+            return false;
+        }
+        if (!pace_.is_due(now)) {
+            return true;
+        }
+        // Whoever removes folders may be about to remove the rest.
+        const bool was_reachable = std::exchange(is_reachable_, seat_.is_reachable());
+        if (!is_reachable_ && was_reachable) {
+            return true;
+        }
+        const auto folder = control::RuntimeFolder::open();
+        if (is_reachable_ && !(folder && folder->comes_before(folder_))) {
+            return true;
+        }
+        if (folder && seat_.is_of(*folder)) {
+            return take(desk, *folder, std::nullopt);
+        }
+        auto seat = folder ? control::AgentSeat::take(*folder) : Result<control::AgentSeat>(folder.error());
+        if (!seat && seat.error().code == Code::already_exists) {
+            return seat_.is_reachable();
+        }
+        if (!seat) {
+            return wait_on(seat.error());
+        }
+        return take(desk, *folder, *std::move(seat));
+    }
+
+private:
+    // The seat that is held where there is no new one.
+    bool take(Desk& desk, const control::RuntimeFolder& folder, std::optional<control::AgentSeat> seat) {
+        auto listener = seat ? seat->listen() : seat_.listen();
+        if (!listener) {
+            return wait_on(listener.error());
+        }
+        desk.move_to(folder.path(), *std::move(listener));
+        folder_ = folder;
+        if (seat) {
+            seat_ = *std::move(seat);
+        }
+        pace_.worked();
+        return true;
+    }
+    bool wait_on(const Failure& why) {
+        spdlog::warn("event=agent.folder_lost error={}", postern::quoted(why.detail));
+        pace_.failed(std::chrono::steady_clock::now());
+        return true;
+    }
+
+    const ProfileFolder profile_;
+    control::RuntimeFolder folder_;
+    control::AgentSeat seat_;
+    bool is_reachable_ = true;
+    Pace pace_{kReturnPace};
 };
 
 int stop_agent() {
@@ -98,12 +191,14 @@ int run_agent(const AgentCommandOptions& options) {
     if (!runtime) {
         return give_up(folder_refusal(runtime.error()));
     }
+    const auto only_one = wait_for_homeless(*folder, *runtime);
     auto seat = control::AgentSeat::take(*runtime);
     if (!seat) {
         return give_up({seat.error().code, seat.error().detail, "See what it does: postern status", {}});
     }
     const EndSignals signals;
-    auto listener = seat->listen();
+    Place place(*folder, *runtime, *std::move(seat));
+    auto listener = place.seat().listen();
     if (!listener) {
         return give_up(local_refusal(listener.error()));
     }
@@ -111,13 +206,12 @@ int run_agent(const AgentCommandOptions& options) {
     {
         AgentOptions agent_options;
         agent_options.socket_folder = runtime->path();
-        agent_options.unsafe_listen = preferences->unsafe_listen;
-        agent_options.allow_programs = preferences->allow_programs;
-        agent_options.warm = preferences->warm;
-        if (!agent_options.unsafe_listen.empty()) {
+        agent_options.rules = {preferences->unsafe_listen, preferences->allow_programs, preferences->warm};
+        if (!preferences->unsafe_listen.empty()) {
             spdlog::warn("event=unsafe_listen detail=\"other hosts may use the ports with this login\"");
         }
-        Desk desk(*folder, control, std::move(agent_options));
+        Desk desk(*folder, control, std::move(agent_options),
+                  SettingsWatch(Preferences::default_file(), *preferences));
         control::Server server(control, desk);
         desk.start(server);
         server.serve(*std::move(listener));
@@ -125,8 +219,7 @@ int run_agent(const AgentCommandOptions& options) {
         ::sd_notify(0, "READY=1\nSTATUS=Serving");
         report(std::nullopt);
         while (!signals.wait_a_second()) {
-            // Whoever comes after could not find it, and would start another one.
-            if (!seat->is_reachable() || (options.is_on_demand && desk.idle_for() >= kIdle)) {
+            if (!place.settle(desk) || (options.is_on_demand && desk.idle_for() >= kIdle)) {
                 break;
             }
         }

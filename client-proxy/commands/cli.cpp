@@ -215,6 +215,7 @@ int run_cli(int argument_count, char** arguments, const Inherited& inherited) {
     psql_command->add_option("service", psql.service, "SERVICE")->required();
     // From the first word on that is none of its own, everything is psql's.
     psql_command->prefix_command();
+    psql_command->add_flag("--tcp", psql.uses_tcp, "Through localhost, and not the agent's Unix socket");
     add_login_options(*psql_command, psql.login);
     add_login_choice(*psql_command, psql.files);
     psql_command->callback([&] {
@@ -230,6 +231,8 @@ int run_cli(int argument_count, char** arguments, const Inherited& inherited) {
         "run", "Run a program with PGHOST, PGPORT and PGUSER set: postern run SERVICE -- PROGRAM ARGUMENTS");
     run_command->add_option("service", run.service, "SERVICE")->required();
     run_command->prefix_command();
+    run_command->add_flag("--tcp", run.uses_tcp,
+                          "PGHOST is localhost, for programs that know no Unix socket");
     add_login_options(*run_command, run.login);
     add_login_choice(*run_command, run.files);
     run_command->callback([&] {
@@ -257,8 +260,21 @@ int run_cli(int argument_count, char** arguments, const Inherited& inherited) {
                                "Also look whether this service's PostgreSQL answers");
     doctor_command->add_option("--database", doctor.database,
                                "Database to ask it for (the one used last, else postgres)");
+    doctor_command->add_option("--ca", doctor.ca,
+                               "Before the first login: https://HOST:PORT of the CA service to look at");
     doctor_command->add_flag("--json", doctor.as_json, "As JSON");
     doctor_command->callback([&] { code = run_doctor(doctor); });
+
+    EventsOptions events;
+    CLI::App* const events_command =
+        app.add_subcommand("events", "What became of connections and of the login, as the agent noted it");
+    events_command->add_option("service", events.service, "Of this service alone");
+    events_command->add_option("--connection", events.connection,
+                               "Of the connection with this id; says where to look on");
+    events_command->add_option("--limit", events.most, "At most so many, the newest (50)")
+        ->check(CLI::Range(1, 100'000));
+    events_command->add_flag("--json", events.as_json, "One JSON object a line");
+    events_command->callback([&] { code = show_events(events); });
 
     AgentCommandOptions agent;
     CLI::App* const agent_command = app.add_subcommand(

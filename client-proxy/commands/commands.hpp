@@ -2,6 +2,7 @@
 // 4 not authenticated or denied, 5 unreachable.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -60,6 +61,8 @@ struct RunOptions {
     LoginChoice files;
     LoginOptions login;
     Inherited inherited;
+    /// PGHOST is localhost, for programs that know no Unix socket.
+    bool uses_tcp = false;
 };
 int run_with_service(const RunOptions& options);
 
@@ -79,9 +82,23 @@ struct DoctorOptions {
     std::string service;
     /// Asked for in PostgreSQL's start-up; empty: the one that was used last, else postgres.
     std::string database;
+    /// Before the first login: which CA service to look at; empty: that of config.toml.
+    std::string ca;
     bool as_json = false;
 };
 int run_doctor(const DoctorOptions& options);
+
+struct EventsOptions {
+    /// Empty: of all.
+    std::string service;
+    /// A connection's id: what is known of it here, what its gateway says, and where to look on.
+    std::string connection;
+    /// The newest.
+    std::size_t most = 50;
+    bool as_json = false;
+};
+/// What the agent has noted, the oldest first.
+int show_events(const EventsOptions& options);
 
 struct AgentCommandOptions {
     /// Ends when nobody has needed it for a while.

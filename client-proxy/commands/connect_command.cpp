@@ -12,10 +12,12 @@
 #include <fmt/format.h>
 #include <systemd/sd-daemon.h>
 
+#include "base/pace.hpp"
 #include "base/process.hpp"
 #include "base/unique_fd.hpp"
 #include "client-proxy/commands/agent_session.hpp"
 #include "client-proxy/commands/foreground.hpp"
+#include "client-proxy/commands/lingering.hpp"
 #include "client-proxy/commands/terminal.hpp"
 #include "pki/identity.hpp"
 
@@ -30,7 +32,7 @@ constexpr int kInterrupted = 130;
 /// Agents in a row that ended before the ports were open. The first may be one that was dying.
 constexpr int kMostLost = 3;
 /// Between two attempts to log in, with --wait.
-constexpr std::chrono::milliseconds kWaitPause{2000};
+constexpr Pace::Bounds kWaitPace{std::chrono::seconds(2), std::chrono::seconds(15)};
 
 Outcome<WantedPort> parse_wanted(const std::string& text, const char* mode) {
     const auto colon = text.find(':');
@@ -136,6 +138,7 @@ int connect(const ConnectOptions& options) {
         return fail(agent.error());
     }
     agent->interrupt_when_readable(signals.fd());
+    Pace pace(kWaitPace);
     while (!options.files.has_files()) {
         const auto ready = ensure_login(*agent, options.login);
         if (ready) {
@@ -147,7 +150,7 @@ int connect(const ConnectOptions& options) {
         if (!options.is_patient || exit_code_of(ready.error().code) != 5) {
             return fail(ready.error());
         }
-        if (signals.wait(kWaitPause)) {
+        if (signals.wait(pace.failed(std::chrono::steady_clock::now()))) {
             return kInterrupted;
         }
         if (agent->is_closed()) {
@@ -177,6 +180,9 @@ int connect(const ConnectOptions& options) {
                 if (!options.as_json) {
                     std::fprintf(stderr, "It stays open in the background. Close it: postern disconnect %s\n",
                                  wanted->front().service.c_str());
+                    if (const std::string note = lingering_note(); !note.empty()) {
+                        notes.remark(note);
+                    }
                 }
                 return 0;
             }

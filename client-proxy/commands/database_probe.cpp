@@ -8,6 +8,7 @@
 #include <array>
 
 #include "base/unique_fd.hpp"
+#include "client-proxy/session/probe.hpp"
 #include "postgres/wire.hpp"
 
 namespace postern::client {
@@ -33,7 +34,7 @@ std::string first_answer(unsigned short port, const std::string& user, const std
     std::string body;
     postgres::append_u32(body, 3U << 16U);
     for (const auto& text : {std::string("user"), user, std::string("database"), database,
-                             std::string("application_name"), std::string("postern"), std::string()}) {
+                             std::string("application_name"), std::string(kProbeName), std::string()}) {
         body.append(text);
         body.push_back('\0');
     }

@@ -20,9 +20,11 @@
 #include "ca_api/trust_set.hpp"
 #include "client-proxy/commands/agent_session.hpp"
 #include "client-proxy/commands/checkup.hpp"
+#include "client-proxy/commands/doctor_agent.hpp"
 #include "client-proxy/commands/doctor_service.hpp"
 #include "client-proxy/commands/terminal.hpp"
 #include "client-proxy/login/ca_client.hpp"
+#include "client-proxy/login/ca_clock.hpp"
 #include "client-proxy/login/login_source.hpp"
 #include "client-proxy/login/preferences.hpp"
 #include "client-proxy/proxy/proxied_dial.hpp"
@@ -37,7 +39,6 @@ namespace {
 namespace asio = boost::asio;
 
 constexpr auto kPatience = std::chrono::seconds(5);
-constexpr auto kMostSkew = std::chrono::seconds(30);
 
 template <class T>
 T run_to_end(asio::awaitable<T> work) {
@@ -65,7 +66,8 @@ bool check_direct(Checkup& checkup, const std::string& what, const net::Address&
 
 // Whether the steps behind it are worth taking. What goes through a proxy is looked up by the proxy.
 bool check_network(Checkup& checkup, const std::string& what, const net::Address& address) {
-    const auto& rules = proxy_rules();
+    const auto held = proxy_rules();
+    const Result<ProxyRules>& rules = *held;
     const HttpProxy* const proxy = rules ? rules->proxy_for(address.host) : nullptr;
     if (proxy == nullptr) {
         return check_direct(checkup, what, address);
@@ -119,16 +121,9 @@ void check_clock(Checkup& checkup, http::Client& client) {
         checkup.skip("ca.clock", "the CA service does not tell the time");
         return;
     }
-    const auto skew = std::chrono::duration_cast<std::chrono::seconds>(system_clock()() - *theirs);
-    if (skew > kMostSkew || skew < -kMostSkew) {
-        checkup.bad("ca.clock", Refusal{Code::not_yet_valid,
-                                        fmt::format("this machine's clock is {} s {}", std::abs(skew.count()),
-                                                    skew.count() > 0 ? "ahead" : "behind"),
-                                        "Set the clock: timedatectl set-ntp true",
-                                        {}});
-        return;
-    }
-    checkup.good("ca.clock", fmt::format("the clocks differ by {} s", std::abs(skew.count())));
+    ca_clock().learn(*theirs);
+    judge_clock(checkup, std::chrono::duration_cast<std::chrono::seconds>(system_clock()() - *theirs),
+                "the CA service's");
 }
 
 bool is_vouched_for(const std::vector<pki::Certificate>& server_ca, const Profile& profile) {
@@ -204,7 +199,7 @@ void check_ca(Checkup& checkup, const ProfileFolder& folder, const Profile& prof
 }
 
 std::optional<LoginPtr> check_login(Checkup& checkup, const ProfileFolder& folder, const Profile& profile) {
-    const auto now = system_clock()();
+    const auto now = ca_clock().now();
     auto login = good_login(folder, now);
     if (!login) {
         checkup.bad("login", login.error());
@@ -220,7 +215,7 @@ std::optional<LoginPtr> check_login(Checkup& checkup, const ProfileFolder& folde
         checkup.bad("certificate", Refusal{Code::not_yet_valid,
                                            fmt::format("it is valid only from {} on",
                                                        local_time(certificate.not_before(), now)),
-                                           "Set the clock: timedatectl set-ntp true",
+                                           kSetTheClock,
                                            {}});
     } else if (pki::is_over((*login)->not_after(), now)) {
         checkup.bad("certificate", Refusal{Code::expired,
@@ -291,10 +286,17 @@ std::optional<std::set<std::string>> check_gateways(Checkup& checkup, const Logi
 bool check_settings(Checkup& checkup) {
     if (const auto preferences = Preferences::load(); !preferences) {
         checkup.bad("settings", settings_refusal(preferences.error()));
-    } else if (const auto& rules = proxy_rules(); !rules) {
-        checkup.bad("settings", settings_refusal(rules.error()));
+    } else if (const auto rules = proxy_rules(); !*rules) {
+        checkup.bad("settings", settings_refusal(rules->error()));
     }
     return checkup.exit_code() == 0;
+}
+
+// The CA service to ask before anybody has logged in; empty when none is named.
+std::string first_ca(const DoctorOptions& options) {
+    const auto preferences = Preferences::load();
+    std::string url = options.ca.empty() && preferences ? preferences->ca_url : options.ca;
+    return url.empty() || url.find("://") != url.npos ? url : "https://" + url;
 }
 
 void check_all(Checkup& checkup, const DoctorOptions& options) {
@@ -312,10 +314,18 @@ void check_all(Checkup& checkup, const DoctorOptions& options) {
                              "Run: postern login --ca https://ca.example.org:7444 --fingerprint sha256:HEX",
                              {}};
         checkup.bad("profile", is_new ? nobody : local_refusal(profile.error()));
+        if (is_new && !first_ca(options).empty()) {
+            check_first_contact(checkup, first_ca(options));
+        }
         return;
     }
     checkup.good("profile", folder->path().string());
+    const auto known = check_agent(checkup);
     check_ca(checkup, *folder, *profile);
+    if (known) {
+        checkup.bad("login", *known);
+        return;
+    }
     const auto login = check_login(checkup, *folder, *profile);
     if (!login) {
         return;

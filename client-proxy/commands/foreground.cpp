@@ -11,6 +11,7 @@
 #include "client-proxy/commands/agent_session.hpp"
 #include "client-proxy/commands/service_file.hpp"
 #include "client-proxy/commands/terminal.hpp"
+#include "client-proxy/login/ca_clock.hpp"
 
 namespace postern::client {
 
@@ -19,16 +20,23 @@ using nlohmann::json;
 namespace {
 
 /// Between two attempts to log in, once the login session has ended or is about to.
-constexpr auto kLoginPause = std::chrono::seconds(5);
+constexpr Pace::Bounds kLoginPace{std::chrono::seconds(5), std::chrono::minutes(2)};
 /// Before the end of a session.
 constexpr auto kLoginAhead = std::chrono::seconds(10);
-/// Before a person is asked once more.
-constexpr auto kQuestionPause = std::chrono::seconds(1);
 
 // Of a *state*, or of the notification `attention`.
 std::string reason_of_attention(const json& told) {
     const auto found = told.find("attention");
     return found != told.end() ? control::text_in(*found, "reason") : std::string();
+}
+
+// Of a *state*; 0 while the two clocks agree.
+std::chrono::seconds clock_ahead_in(const json& state) {
+    const auto found = state.find("clock_ahead_seconds");
+    const std::chrono::seconds ahead(
+        found != state.end() && found->is_number_integer() ? found->get<std::int64_t>() : 0);
+    const bool is_wrong = ahead > CaClock::kTolerance || ahead < -CaClock::kTolerance;
+    return is_wrong ? ahead : std::chrono::seconds(0);
 }
 
 }  // namespace
@@ -37,6 +45,7 @@ Foreground::Foreground(const ConnectOptions& options, std::vector<WantedPort> wa
     : options_(options),
       wanted_(std::move(wanted)),
       notes_(notes),
+      login_pace_(kLoginPace),
       asks_login_(!options.is_background && (has_password_file(options.login) || can_ask(options.login))) {}
 
 json Foreground::parameters_of(const WantedPort& wanted) const {
@@ -68,6 +77,7 @@ Outcome<void> Foreground::open(control::AgentClient& agent) {
         return state.error();
     }
     login_ = (*state)["login"];
+    clock_ahead_ = clock_ahead_in(*state);
     note_attention(reason_of_attention(*state));
     for (const auto& wanted : wanted_) {
         const auto service = agent.call("connect", parameters_of(wanted));
@@ -155,11 +165,17 @@ void Foreground::note_attention(const std::string& reason) {
     const bool is_expired = reason == "login_expired";
     if (is_expired != was_expired_) {
         was_expired_ = is_expired;
-        next_login_.reset();
-        if (is_expired) {
-            next_login_ = std::chrono::steady_clock::now();
+        needs_login_ = is_expired;
+        // One that was over at once is no better the next time.
+        if (std::chrono::steady_clock::now() - last_login_ > kLoginAhead) {
+            login_pace_.worked();
         }
     }
+}
+
+// By the CA service's clock, as the agent knows it.
+SystemTime Foreground::time_there() const {
+    return system_clock()() - clock_ahead_;
 }
 
 void Foreground::take_all(control::AgentClient& agent) {
@@ -171,15 +187,13 @@ void Foreground::take_all(control::AgentClient& agent) {
 // A session that is about to end while the password is at hand: the next one begins before, and nobody waits.
 bool Foreground::is_session_ending() const {
     const auto ends = parse_time(control::text_in(login_, "session_ends"));
-    return ends && *ends - system_clock()() < kLoginAhead && has_password_file(options_.login);
+    return ends && *ends - time_there() < kLoginAhead && has_password_file(options_.login);
 }
 
 // A login session ends after some hours whatever is renewed. Where nobody sits the password is in a file.
 void Foreground::log_in_again(control::AgentClient& agent) {
     const auto now = std::chrono::steady_clock::now();
-    const bool is_due =
-        next_login_ ? now >= *next_login_ : is_session_ending() && now - last_login_ >= kLoginPause;
-    if (!is_due || !asks_login_) {
+    if (!asks_login_ || !login_pace_.is_due(now) || (!needs_login_ && !is_session_ending())) {
         return;
     }
     LoginOptions login = options_.login;
@@ -196,8 +210,9 @@ void Foreground::log_in_again(control::AgentClient& agent) {
     if (!can_ask_now) {
         return;
     }
-    next_login_.reset();
+    needs_login_ = false;
     last_login_ = now;
+    login_pace_.failed(now);
     login.is_non_interactive = !asks_person;
     login.user = login.user.empty() ? control::text_in(login_, "user") : login.user;
     if (asks_person) {
@@ -212,9 +227,8 @@ void Foreground::log_in_again(control::AgentClient& agent) {
     notes_.remark(fmt::format("the login has ended, and a new one failed: {}", done.error().message));
     // A password that was refused is not tried again: it would only lock the account. A person may know a
     // better one.
-    if (asks_person || exit_code_of(done.error().code) == 5) {
-        next_login_ = std::chrono::steady_clock::now() + (asks_person ? kQuestionPause : kLoginPause);
-    } else {
+    needs_login_ = asks_person || exit_code_of(done.error().code) == 5;
+    if (!needs_login_) {
         asks_login_ = false;
         say_hello(agent, false);
     }
@@ -238,8 +252,7 @@ void Foreground::show_status() {
     if (login_.is_object() && !options_.files.has_files()) {
         shown.login_state = login_.value("state", std::string());
         if (const auto end = parse_time(login_.value("not_after", std::string()))) {
-            shown.certificate_left =
-                std::chrono::duration_cast<std::chrono::seconds>(*end - system_clock()());
+            shown.certificate_left = std::chrono::duration_cast<std::chrono::seconds>(*end - time_there());
         }
     }
     notes_.status(shown);

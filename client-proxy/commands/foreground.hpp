@@ -11,6 +11,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/clock.hpp"
+#include "base/pace.hpp"
 #include "client-proxy/commands/commands.hpp"
 #include "client-proxy/commands/notes.hpp"
 #include "client-proxy/control/agent_client.hpp"
@@ -44,6 +46,7 @@ private:
     void note_attention(const std::string& reason);
     void take_all(control::AgentClient& agent);
     bool is_session_ending() const;
+    SystemTime time_there() const;
     void log_in_again(control::AgentClient& agent);
     static void say_hello(control::AgentClient& agent, bool asks_login);
     void show_status();
@@ -56,9 +59,13 @@ private:
     std::map<std::string, std::string> states_;
     std::map<std::string, int> told_ports_;
     nlohmann::json login_;
+    /// How far this machine's clock is ahead of the CA service's, where that matters.
+    std::chrono::seconds clock_ahead_{0};
     bool has_ended_ = false;
-    /// When to log in anew with the password that is on this machine; nothing while the login is good.
-    std::optional<std::chrono::steady_clock::time_point> next_login_;
+    /// A new login is to be made, as soon as its pause is over.
+    bool needs_login_ = false;
+    /// Of logins that fail for want of a network, and of those that do not last.
+    Pace login_pace_;
     std::chrono::steady_clock::time_point last_login_ = std::chrono::steady_clock::now();
     bool was_expired_ = false;
     /// A new login can be made from here. Local connections wait for it.

@@ -1,21 +1,45 @@
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "base/file.hpp"
 #include "client-proxy/commands/agent_session.hpp"
 #include "client-proxy/commands/child_process.hpp"
 #include "client-proxy/commands/terminal.hpp"
+#include "client-proxy/control/json_rpc.hpp"
 #include "pki/identity.hpp"
 
 namespace postern::client {
 
 namespace {
 
+// libpq looks a password up by the host's name, and by the folder where that is a socket (PostgreSQL's
+// manual, "The Password File"): lines for localhost are found through TCP alone.
+bool has_password_for_localhost() {
+    const char* const given = std::getenv("PGPASSFILE");
+    const char* const home = std::getenv("HOME");
+    const std::filesystem::path file = given != nullptr
+                                           ? std::filesystem::path(given)
+                                           : std::filesystem::path(home != nullptr ? home : "") / ".pgpass";
+    const auto text = read_file(file);
+    if (!text) {
+        return false;
+    }
+    return text->starts_with("localhost:") || text->find("\nlocalhost:") != text->npos;
+}
+
+// The socket's folder, where this program is better led there: nobody else can stand in it.
+std::string socket_for(const RunOptions& options, const nlohmann::json& opened) {
+    const bool wants_tcp = options.uses_tcp || has_password_for_localhost();
+    return wants_tcp ? std::string() : control::text_in(opened, "socket");
+}
+
 // What a program must not take from elsewhere: where to connect, and TLS, which ends in the agent.
-void set_environment(const nlohmann::json& opened) {
+void set_environment(const nlohmann::json& opened, const std::string& socket) {
     const auto user = opened.value("user", std::string());
     const auto database = opened.value("database", std::string());
     const bool may_name_another = opened.value("user_map", false);
@@ -26,8 +50,13 @@ void set_environment(const nlohmann::json& opened) {
           "PGCHANNELBINDING", "PGTARGETSESSIONATTRS"}) {
         ::unsetenv(variable);
     }
-    ::setenv("PGHOST", "localhost", 1);
-    ::setenv("PGHOSTADDR", "127.0.0.1", 1);
+    if (socket.empty()) {
+        ::setenv("PGHOST", "localhost", 1);
+        ::setenv("PGHOSTADDR", "127.0.0.1", 1);
+    } else {
+        ::setenv("PGHOST", socket.c_str(), 1);
+        ::unsetenv("PGHOSTADDR");
+    }
     ::setenv("PGPORT", std::to_string(opened["port"].get<int>()).c_str(), 1);
     ::setenv("PGSSLMODE", "disable", 1);
     ::setenv("PGGSSENCMODE", "disable", 1);
@@ -81,7 +110,8 @@ int run_with_service(const RunOptions& options) {
     if (!service) {
         return fail(service.error());
     }
-    set_environment((*service)["opened"]);
+    const auto& opened = (*service)["opened"];
+    set_environment(opened, socket_for(options, opened));
     const int code = run_child(options.command, options.inherited);
     const bool may_lack_database = options.command.front() == "psql" && code == kPsqlNotConnected &&
                                    std::getenv("PGDATABASE") == nullptr && !names_database(options.command);

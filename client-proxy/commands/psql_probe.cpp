@@ -17,6 +17,7 @@
 #include <fmt/format.h>
 
 #include "base/unique_fd.hpp"
+#include "client-proxy/session/probe.hpp"
 
 namespace postern::client {
 
@@ -44,7 +45,7 @@ std::vector<std::string> psql_environment(unsigned short port, const std::string
                                      {"PGSSLMODE", "disable"},
                                      {"PGGSSENCMODE", "disable"},
                                      {"PGCONNECT_TIMEOUT", "15"},
-                                     {"PGAPPNAME", "postern doctor"},
+                                     {"PGAPPNAME", kDoctorName},
                                      {"LC_ALL", "C.UTF-8"}}) {
         environment.push_back(fmt::format("{}={}", key, value));
     }

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/shown_text.hpp"
 #include "client-proxy/agent/port_book.hpp"
 #include "client-proxy/commands/commands.hpp"
 #include "client-proxy/commands/terminal.hpp"
@@ -24,6 +25,7 @@ int show_services(bool as_json) {
     }
     auto list = nlohmann::json::array();
     std::string text;
+    std::string warnings;
     for (const auto& service : (*answer)["services"]) {
         if (!service.value("allowed", false)) {
             continue;
@@ -41,6 +43,9 @@ int show_services(bool as_json) {
             word("gateway"), note);
         line.erase(line.find_last_not_of(' ') + 1);
         text += line + "\n";
+        if (service["error"].is_object() && control::text_in(service["error"], "reason") == "port_in_use") {
+            warnings += postern::shown(control::text_in(service["error"], "message")) + "\n";
+        }
     }
     if (as_json) {
         std::puts(json_text(list, 2).c_str());
@@ -50,6 +55,7 @@ int show_services(bool as_json) {
         text.insert(0, fmt::format("{:<24} {:<9} {:<12} {:<12} {:<6} {:<12} {}\n", "SERVICE", "PROTOCOL",
                                    "MODE", "STATE", "PORT", "GATEWAY", "DESCRIPTION"));
         std::fputs(text.c_str(), stdout);
+        std::fputs(warnings.c_str(), stderr);
     }
     return 0;
 }

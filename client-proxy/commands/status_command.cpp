@@ -1,4 +1,6 @@
 #include <cstdio>
+#include <optional>
+#include <string>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -8,10 +10,13 @@
 #include "client-proxy/commands/commands.hpp"
 #include "client-proxy/commands/terminal.hpp"
 #include "client-proxy/control/agent_client.hpp"
+#include "client-proxy/login/ca_clock.hpp"
 #include "client-proxy/login/login.hpp"
 #include "client-proxy/login/login_key.hpp"
+#include "client-proxy/login/login_standing.hpp"
 #include "client-proxy/login/preferences.hpp"
 #include "client-proxy/login/profile.hpp"
+#include "pki/validity.hpp"
 
 namespace postern::client {
 
@@ -93,9 +98,65 @@ std::string ports_text(const json& agent) {
     return text;
 }
 
-int tell_json(const Profile& profile, const LoginPtr& login, bool is_usable, const ProfileFolder& folder) {
-    const auto agent = ask_agent();
+/// Where the login's times, and how it stands, are read: from the agent that runs, which knows what the CA
+/// service and the gateways have said, and what is on no disk; else from the files.
+struct ShownLogin {
+    std::string serial;
+    std::optional<SystemTime> not_after;
+    std::optional<SystemTime> renew_after;
+    /// By the clock of who judged it.
+    bool is_certificate_over = false;
+    std::string state;
+    /// Why it opens nothing any more.
+    std::optional<Refusal> over;
+    /// Why it is on no disk.
+    std::optional<Refusal> unkept;
+};
+
+std::optional<Refusal> refusal_in(const json& login, const char* key) {
+    const auto found = login.find(key);
+    if (found == login.end() || !found->is_object()) {
+        return std::nullopt;
+    }
+    return Refusal{code_named(control::text_in(*found, "reason")), control::text_in(*found, "message"),
+                   control::text_in(*found, "hint"), control::text_in(*found, "connection_id")};
+}
+
+ShownLogin shown_by_agent(const json& login) {
+    const auto time = [&](const char* key) {
+        const auto read = parse_time(control::text_in(login, key));
+        return read ? std::optional(*read) : std::nullopt;
+    };
+    ShownLogin shown;
+    shown.serial = control::text_in(login, "serial");
+    shown.not_after = time("not_after");
+    shown.renew_after = time("renew_after");
+    shown.is_certificate_over = login.value("remaining_seconds", std::int64_t{1}) == 0;
+    shown.state = control::text_in(login, "state");
+    shown.over = refusal_in(login, "error");
+    shown.unkept = refusal_in(login, "unkept");
+    return shown;
+}
+
+ShownLogin shown_by_files(const Login& login, const Profile& profile, SystemTime now) {
+    const LoginStanding standing = standing_of(login, profile.session_expires, std::nullopt, false, now);
+    ShownLogin shown;
+    shown.serial = login.certificate().serial();
+    shown.not_after = login.not_after();
+    shown.renew_after = login.renew_after();
+    shown.is_certificate_over = pki::is_over(login.not_after(), now);
+    shown.state = name(standing.state);
+    shown.over = standing.why;
+    return shown;
+}
+
+int tell_json(const Profile& profile, const std::optional<ShownLogin>& login, const json& agent,
+              const ProfileFolder& folder) {
+    const bool is_usable = login && !login->over;
     json told = {{"logged_in", is_usable},
+                 {"login_state", login ? json(login->state) : json()},
+                 {"reason", nullptr},
+                 {"message", nullptr},
                  {"user", profile.user},
                  {"groups", profile.groups},
                  {"ca", profile.ca_url},
@@ -104,22 +165,76 @@ int tell_json(const Profile& profile, const LoginPtr& login, bool is_usable, con
                  {"profile", folder.path().string()},
                  {"certificate", nullptr},
                  {"session", nullptr},
+                 {"clock_ahead_seconds", nullptr},
                  {"agent", agent.is_object() ? agent["agent"] : agent},
                  {"services", agent.is_object() ? agent["services"] : json::array()},
                  {"trouble", agent.is_object() ? agent["trouble"] : json::array()}};
-    if (login) {
+    if (agent.is_object()) {
+        told["clock_ahead_seconds"] = agent.value("clock_ahead_seconds", json());
+    }
+    if (login && login->over) {
+        told["reason"] = name(login->over->code);
+        told["message"] = login->over->message;
+    }
+    if (login && login->not_after) {
         const bool has_file = has_key_file(folder);
         told["key_file"] = has_file ? json(folder.login_key().string()) : json();
         told["certificate_file"] = folder.login_certificate().string();
-        told["certificate"] = {{"serial", login->certificate().serial()},
-                               {"not_after", format_time(login->not_after())},
-                               {"renew_after", format_time(login->renew_after())},
-                               {"is_expired", system_clock()() >= login->not_after()}};
+        told["certificate"] = {{"serial", login->serial},
+                               {"not_after", format_time(*login->not_after)},
+                               {"renew_after", format_time(login->renew_after.value_or(*login->not_after))},
+                               {"is_expired", login->is_certificate_over},
+                               {"is_on_disk", !login->unkept}};
         told["session"] = {{"id", profile.session_id},
                            {"expires", profile.session_expires ? format_time(*profile.session_expires) : ""}};
     }
     std::puts(json_text(told, 2).c_str());
     return is_usable ? 0 : 4;
+}
+
+std::string login_text(const Profile& profile, const ShownLogin& login, const ProfileFolder& folder,
+                       SystemTime now) {
+    std::string certificate = "not known";
+    if (login.over) {
+        certificate = fmt::format("opens nothing any more: {}", postern::shown(login.over->message));
+    } else if (login.not_after && login.renew_after && !login.is_certificate_over) {
+        certificate = fmt::format("valid until {}, renewed from {}", local_time(*login.not_after, now),
+                                  local_time(*login.renew_after, now));
+    } else if (login.not_after) {
+        certificate =
+            fmt::format("expired at {}; renewed when it is needed", local_time(*login.not_after, now));
+    }
+    std::string text =
+        fmt::format("user         {} ({})\n", postern::shown(profile.user),
+                    profile.groups.empty()
+                        ? "no group"
+                        : postern::shown(fmt::format("{}", fmt::join(profile.groups, ", "))));
+    text += fmt::format("CA service   {} ({})\n", postern::shown(profile.ca_url),
+                        postern::shown(profile.trust_domain));
+    text += fmt::format("certificate  {}\n", certificate);
+    if (login.unkept) {
+        text += fmt::format("             {}\n             hint: {}\n", postern::shown(login.unkept->message),
+                            login.unkept->hint);
+    }
+    text += fmt::format("key          {}\n", place_of_key(folder));
+    if (profile.session_expires) {
+        text += fmt::format("session      {} {}\n", login.over ? "was to last until" : "until",
+                            local_time(*profile.session_expires, now));
+    }
+    return text;
+}
+
+// Only where it is worth telling.
+std::string clock_text(const json& agent) {
+    const json ahead = agent.is_object() ? agent.value("clock_ahead_seconds", json()) : json();
+    const std::chrono::seconds by(ahead.is_number_integer() ? ahead.get<std::int64_t>() : 0);
+    if (by <= CaClock::kWorthTelling && by >= -CaClock::kWorthTelling) {
+        return {};
+    }
+    return fmt::format(
+        "clock        this machine's is {} the CA service's, by which logins are judged\n"
+        "             hint: {}\n",
+        offset_text(by), kSetTheClock);
 }
 
 }  // namespace
@@ -130,6 +245,7 @@ int show_status(bool as_json) {
     if (!folder) {
         return fail(folder_refusal(folder.error()));
     }
+    const json agent = ask_agent();
     const auto profile = folder->load();
     if (!profile && profile.error().code != Code::not_found) {
         return fail(local_refusal(profile.error()));
@@ -139,40 +255,27 @@ int show_status(bool as_json) {
         return fail(local_refusal(login.error()));
     }
     const auto now = system_clock()();
-    const bool has_session =
-        login && profile && (!profile->session_expires || now < *profile->session_expires);
-    if (as_json) {
-        return tell_json(profile ? *profile : Profile(), login ? *login : nullptr, has_session, *folder);
+    std::optional<ShownLogin> seen;
+    if (agent.is_object() && agent["login"].is_object() && login) {
+        seen = shown_by_agent(agent["login"]);
+    } else if (login && profile) {
+        seen = shown_by_files(**login, *profile, now);
     }
-    if (!login || !profile) {
+    if (as_json) {
+        return tell_json(profile ? *profile : Profile(), seen, agent, *folder);
+    }
+    if (!seen || !profile) {
         return fail(Refusal{Code::unauthenticated, "nobody is logged in", "Run: postern login", {}});
     }
-    const std::string certificate =
-        now < (*login)->not_after()
-            ? fmt::format("valid until {}, renewed from {}", local_time((*login)->not_after(), now),
-                          local_time((*login)->renew_after(), now))
-            : fmt::format("expired at {}; renewed when it is needed", local_time((*login)->not_after(), now));
-    std::string text = fmt::format(
-        "user         {} ({})\n", shown(profile->user),
-        profile->groups.empty() ? "no group" : shown(fmt::format("{}", fmt::join(profile->groups, ", "))));
-    text += fmt::format("CA service   {} ({})\n", shown(profile->ca_url), shown(profile->trust_domain));
-    text += fmt::format("certificate  {}\n", certificate);
-    text += fmt::format("key          {}\n", place_of_key(*folder));
-    if (profile->session_expires) {
-        text += fmt::format("session      {} {}\n", has_session ? "until" : "ended at",
-                            local_time(*profile->session_expires, now));
-    }
-    const json agent = ask_agent();
+    std::string text = login_text(*profile, *seen, *folder, now);
+    text += clock_text(agent);
     text += ports_text(agent);
     text += trouble_text(agent, now);
     std::fputs(text.c_str(), stdout);
     if (const auto preferences = Preferences::load(); !preferences) {
         return fail(settings_refusal(preferences.error()));
     }
-    if (!has_session) {
-        return fail(Refusal{Code::session_ended, "the login session has ended", "Run: postern login", {}});
-    }
-    return 0;
+    return seen->over ? fail(*seen->over) : 0;
 }
 
 }  // namespace postern::client

@@ -17,7 +17,7 @@
 
 #include <fmt/format.h>
 
-#include "client-proxy/control/runtime_folder.hpp"
+#include "base/pace.hpp"
 #include "client-proxy/login/preferences.hpp"
 
 namespace postern::client::control {
@@ -28,13 +28,41 @@ using Moment = std::chrono::steady_clock::time_point;
 
 constexpr auto kStartPatience = std::chrono::seconds(10);
 /// Between two attempts to start an agent that does not come up.
-constexpr auto kStartPause = std::chrono::milliseconds(200);
+constexpr Pace::Bounds kStartPace{std::chrono::milliseconds(200), std::chrono::seconds(2)};
 constexpr off_t kMostLogBytes = 1 << 20;
 
 int milliseconds_until(Moment end) {
     const auto left =
         std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
     return static_cast<int>(std::max<std::chrono::milliseconds::rep>(0, left.count()));
+}
+
+// Whoever listens there is told passwords. The kernel notes who called listen(2) (unix(7), SO_PEERCRED).
+Result<void> check_peer(int fd, const std::string& path) {
+    ucred peer{};
+    socklen_t size = sizeof peer;
+    if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) {
+        return Failure{Code::io_failed, fmt::format("it cannot be told who answers at {}", path)};
+    }
+    if (peer.uid != ::geteuid()) {
+        return Failure{
+            Code::policy_denied,
+            fmt::format("a process of another user (uid {}) answers at {} in the agent's place; nothing "
+                        "was sent to it",
+                        peer.uid, path)};
+    }
+    return {};
+}
+
+// Refusals of connect_to().
+Refusal connect_refusal(const Failure& failure) {
+    if (failure.code == Code::policy_denied) {
+        return {failure.code,
+                failure.detail,
+                "End that process or remove the socket; then tell the administrator.",
+                {}};
+    }
+    return failure.code == Code::not_found ? local_refusal(failure) : folder_refusal(failure);
 }
 
 Result<UniqueFd> connect_to(const RuntimeFolder& folder) {
@@ -48,6 +76,9 @@ Result<UniqueFd> connect_to(const RuntimeFolder& folder) {
     std::memcpy(name.sun_path, path.data(), path.size());
     if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) != 0) {
         return Failure{Code::not_found, "no agent runs"};
+    }
+    if (auto checked = check_peer(fd.get(), path); !checked) {
+        return checked.error();
     }
     return fd;
 }
@@ -135,6 +166,10 @@ std::optional<Refusal> told_at_start(std::string_view report) {
     return refusal_of(*error);
 }
 
+bool AgentClient::answers_at(const RuntimeFolder& folder) {
+    return connect_to(folder).has_value();
+}
+
 Outcome<AgentClient> AgentClient::find() {
     const auto folder = RuntimeFolder::open();
     if (!folder) {
@@ -142,7 +177,7 @@ Outcome<AgentClient> AgentClient::find() {
     }
     auto fd = connect_to(*folder);
     if (!fd) {
-        return fd.error().code == Code::not_found ? local_refusal(fd.error()) : folder_refusal(fd.error());
+        return connect_refusal(fd.error());
     }
     return AgentClient(*std::move(fd));
 }
@@ -153,14 +188,14 @@ Outcome<AgentClient> AgentClient::find_or_start() {
         return folder_refusal(folder.error());
     }
     const Moment end = std::chrono::steady_clock::now() + kStartPatience;
-    Moment next_start{};
+    Pace pace(kStartPace);
     for (;;) {
         auto fd = connect_to(*folder);
         if (fd) {
             return AgentClient(*std::move(fd));
         }
         if (fd.error().code != Code::not_found) {
-            return folder_refusal(fd.error());
+            return connect_refusal(fd.error());
         }
         if (std::chrono::steady_clock::now() >= end) {
             return Refusal{Code::unavailable,
@@ -168,11 +203,11 @@ Outcome<AgentClient> AgentClient::find_or_start() {
                            fmt::format("See why: postern agent, or {}/agent.log", folder->path().string()),
                            {}};
         }
-        if (std::chrono::steady_clock::now() >= next_start) {
+        if (pace.is_due(std::chrono::steady_clock::now())) {
             if (auto refusal = start_agent(*folder, end)) {
                 return *std::move(refusal);
             }
-            next_start = std::chrono::steady_clock::now() + kStartPause;
+            pace.failed(std::chrono::steady_clock::now());
         }
         // Another command may have been quicker, and its agent not there yet.
         std::this_thread::sleep_for(std::chrono::milliseconds(10));

@@ -12,6 +12,7 @@
 
 #include "base/unique_fd.hpp"
 #include "client-proxy/control/json_rpc.hpp"
+#include "client-proxy/control/runtime_folder.hpp"
 #include "client-proxy/refusal.hpp"
 
 namespace postern::client::control {
@@ -23,7 +24,10 @@ std::optional<Refusal> told_at_start(std::string_view report);
 
 class AgentClient {
 public:
-    /// To the agent that runs; Code::not_found when none does.
+    /// Whether an agent of this user answers there.
+    static bool answers_at(const RuntimeFolder& folder);
+    /// To the agent that runs; Code::not_found when none does, Code::policy_denied when a process of another
+    /// user is in its place.
     static Outcome<AgentClient> find();
     /// The same, after starting one when none runs. It outlives this process.
     static Outcome<AgentClient> find_or_start();

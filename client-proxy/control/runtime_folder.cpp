@@ -8,11 +8,15 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <string_view>
+#include <system_error>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 #include <systemd/sd-daemon.h>
 
+#include "base/file.hpp"
 #include "client-proxy/login/profile.hpp"
 
 namespace postern::client::control {
@@ -21,41 +25,101 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Result<fs::path> where() {
-    const char* const given = std::getenv("XDG_RUNTIME_DIR");
-    if (given != nullptr && fs::path(given).is_absolute()) {
-        return fs::path(given) / "postern";
+/// The rank of the folder in the profile.
+constexpr std::size_t kLastResort = 100;
+
+fs::path absolute_in(const char* variable) {
+    const char* const value = std::getenv(variable);
+    const std::string_view text = value != nullptr ? value : "";
+    // systemd separates several folders by colons.
+    const fs::path path(text.substr(0, text.find(':')));
+    return path.is_absolute() ? path : fs::path();
+}
+
+// In which folders it may be made, the best first.
+std::vector<fs::path> places() {
+    std::vector<fs::path> all;
+    if (auto given = absolute_in("XDG_RUNTIME_DIR"); !given.empty()) {
+        all.push_back(std::move(given));
     }
     const fs::path usual = fmt::format("/run/user/{}", ::geteuid());
     std::error_code ignored;
-    if (fs::is_directory(usual, ignored)) {
-        return usual / "postern";
+    if (fs::is_directory(usual, ignored) && (all.empty() || all.front() != usual)) {
+        all.push_back(usual);
     }
     // Of a system service; the folder in it is for this user alone whatever RuntimeDirectoryMode= says.
-    const char* const service = std::getenv("RUNTIME_DIRECTORY");
-    if (service != nullptr && fs::path(service).is_absolute()) {
-        return fs::path(std::string_view(service).substr(0, std::string_view(service).find(':'))) / "postern";
+    if (auto service = absolute_in("RUNTIME_DIRECTORY"); !service.empty()) {
+        all.push_back(std::move(service));
     }
-    auto state = ProfileFolder::default_path();
-    if (!state) {
-        return state.error();
+    return all;
+}
+
+Failure unusable(const fs::path& path, std::string_view why) {
+    return {Code::config_invalid, fmt::format("{} cannot be used: {}", path.string(), why)};
+}
+
+// Whoever owns the folder above can put another one in its place.
+Result<void> check_owner(const fs::path& place) {
+    struct stat info {};
+    if (::stat(place.c_str(), &info) != 0) {
+        return unusable(place, std::strerror(errno));
     }
-    return *state / "run";
+    if (info.st_uid != ::geteuid() && info.st_uid != 0) {
+        return unusable(place, fmt::format("it belongs to another user (uid {})", info.st_uid));
+    }
+    return {};
+}
+
+Result<void> make_in(const fs::path& place, const fs::path& folder) {
+    if (auto made = create_directory(place, 0700); !made) {
+        return unusable(place, made.error().detail);
+    }
+    if (auto checked = check_owner(place); !checked) {
+        return checked;
+    }
+    if (auto made = create_directory(folder, 0700); !made) {
+        return unusable(folder, made.error().detail);
+    }
+    struct stat info {};
+    if (::lstat(folder.c_str(), &info) != 0) {
+        return unusable(folder, std::strerror(errno));
+    }
+    if (!S_ISDIR(info.st_mode)) {
+        return unusable(folder, "it is no folder");
+    }
+    if (info.st_uid != ::geteuid()) {
+        return unusable(folder, fmt::format("it belongs to another user (uid {})", info.st_uid));
+    }
+    if ((info.st_mode & 0077) != 0) {
+        return unusable(folder, fmt::format("others may look into it (mode {:04o})", info.st_mode & 07777U));
+    }
+    if (::access(folder.c_str(), W_OK | X_OK) != 0) {
+        return unusable(folder, std::strerror(errno));
+    }
+    return {};
 }
 
 }  // namespace
 
 Result<RuntimeFolder> RuntimeFolder::open() {
-    auto path = where();
-    if (!path) {
-        return path.error();
+    std::string passed_over;
+    const auto candidates = places();
+    for (std::size_t rank = 0; rank < candidates.size(); ++rank) {
+        const fs::path& place = candidates[rank];
+        const auto made = make_in(place, place / "postern");
+        if (made) {
+            return RuntimeFolder(place / "postern", rank, std::move(passed_over));
+        }
+        passed_over = passed_over.empty() ? made.error().detail : passed_over;
     }
-    // The same demands as on the profile's folder.
-    auto checked = ProfileFolder::open(*path);
-    if (!checked) {
-        return checked.error();
+    const auto state = ProfileFolder::default_path();
+    const auto made = state ? make_in(*state, *state / "run") : Result<void>(state.error());
+    if (made) {
+        return RuntimeFolder(*state / "run", kLastResort, std::move(passed_over));
     }
-    return RuntimeFolder(*std::move(path));
+    return Failure{Code::config_invalid, passed_over.empty()
+                                             ? made.error().detail
+                                             : fmt::format("{}; {}", passed_over, made.error().detail)};
 }
 
 Result<AgentSeat> AgentSeat::take(const RuntimeFolder& folder) {
@@ -90,6 +154,13 @@ Result<net::Listener> AgentSeat::listen() {
         note_inode();
     }
     return bound;
+}
+
+bool AgentSeat::is_of(const RuntimeFolder& folder) const {
+    struct stat own {};
+    struct stat there {};
+    return ::fstat(lock_.get(), &own) == 0 && ::stat((folder.path() / "agent.lock").c_str(), &there) == 0 &&
+           own.st_ino == there.st_ino && own.st_dev == there.st_dev;
 }
 
 bool AgentSeat::is_reachable() const {

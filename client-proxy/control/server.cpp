@@ -14,6 +14,7 @@
 #include <spdlog/spdlog.h>
 
 #include "base/log.hpp"
+#include "client-proxy/control/parameters.hpp"
 #include "net/await.hpp"
 
 namespace postern::client::control {
@@ -149,6 +150,8 @@ asio::awaitable<void> Server::answer(ClientPtr client, Request request) {
     try {
         auto calling = methods_.call(client->id, std::move(request.method), std::move(request.params));
         reply = co_await std::move(calling);
+    } catch (const BadParameter& bad) {
+        reply = Error{ErrorCode::invalid_parameters, bad.what(), nullptr};
     } catch (const nlohmann::json::exception&) {
         reply = Error{ErrorCode::invalid_parameters, "a parameter is missing or of the wrong type", nullptr};
     } catch (const std::exception& error) {

@@ -49,7 +49,8 @@ public:
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;
 
-    /// Before or after the loop starts; call once.
+    /// Before or after the loop starts; then on the loop. In place of the listener before, whose clients
+    /// stay.
     void serve(net::Listener listener);
 
     // On the loop.

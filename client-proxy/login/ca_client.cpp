@@ -7,6 +7,7 @@
 #include "base/file_batch.hpp"
 #include "ca_api/trust_set.hpp"
 #include "pki/csr.hpp"
+#include "client-proxy/login/ca_clock.hpp"
 #include "pki/identity.hpp"
 #include "pki/openssl.hpp"
 
@@ -157,6 +158,9 @@ Outcome<std::string> CaClient::body_of(Result<http::ClientAnswer> answer) const 
     if (!answer) {
         auto on_the_way = route_.refusal(url_);
         return on_the_way ? *std::move(on_the_way) : ca_refusal(answer.error(), url_);
+    }
+    if (answer->date) {
+        ca_clock().learn(*answer->date);
     }
     if (answer->problem) {
         return refusal_of(*answer->problem);

@@ -8,6 +8,7 @@
 
 #include "base/file.hpp"
 #include "ca_api/trust_set.hpp"
+#include "client-proxy/login/ca_clock.hpp"
 #include "client-proxy/login/login.hpp"
 #include "client-proxy/login/login_key.hpp"
 #include "client-proxy/login/preferences.hpp"
@@ -160,6 +161,7 @@ Outcome<Profile> accept_ca(const ProfileFolder& folder, const std::string& url,
     if (known && known->ca_url == url && known->pin == pin.text()) {
         return *known;
     }
+    ca_clock().forget();
     auto ca = CaClient::make_pinned(url, pin);
     if (!ca) {
         return ca.error();

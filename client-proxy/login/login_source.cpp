@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "client-proxy/login/ca_client.hpp"
+#include "client-proxy/login/ca_clock.hpp"
 #include "net/await.hpp"
 #include "pki/validity.hpp"
 
@@ -21,9 +22,13 @@ using net::kAwait;
 /// How often the wall clock and the profile's files are looked at: after sleep, or a login by another
 /// process.
 constexpr auto kTick = std::chrono::seconds(2);
-constexpr auto kMostPause = std::chrono::seconds(30);
-/// Between two questions to the CA that gateways gave rise to.
-constexpr auto kDoubtPause = std::chrono::seconds(5);
+/// Of renewals that fail or do not help, less for certificates that live for minutes.
+constexpr std::chrono::milliseconds kLongestPause = std::chrono::seconds(30);
+constexpr Pace::Bounds kKeepPace{std::chrono::seconds(1), std::chrono::minutes(1)};
+/// Of questions to the CA that gateways gave rise to: each makes a certificate, which may not help either.
+constexpr Pace::Bounds kDoubtPace{std::chrono::seconds(5), std::chrono::minutes(10)};
+/// Doubts that are so far apart have nothing to do with one another.
+constexpr auto kCalm = std::chrono::minutes(10);
 /// Between two questions to the CA which services there are.
 constexpr auto kCataloguePause = std::chrono::seconds(15);
 /// Too little of a certificate for a handshake and a judgement at the gateway.
@@ -32,7 +37,23 @@ constexpr int kMostRounds = 3;
 /// A CA service that cannot be reached is tried again for those who wait: the network, or the service, may
 /// have come back this very moment.
 constexpr auto kReachPatience = std::chrono::seconds(2);
-constexpr auto kReachPause = std::chrono::milliseconds(200);
+constexpr Pace::Bounds kReachPace{std::chrono::milliseconds(200), std::chrono::seconds(1)};
+
+// The first pause is short: the network may have been away for a moment.
+Pace::Bounds pace_for(const LoginPtr& login) {
+    std::chrono::milliseconds most = kLongestPause;
+    if (login) {
+        const auto life = std::chrono::duration_cast<std::chrono::milliseconds>(
+            login->not_after() - login->certificate().not_before());
+        most = std::clamp<std::chrono::milliseconds>(life / 20, std::chrono::seconds(1), kLongestPause);
+    }
+    return {std::min<std::chrono::milliseconds>(most, std::chrono::seconds(2)), most};
+}
+
+// The network or the service may come back at any moment, and an attempt takes its time by itself.
+bool is_about_reaching(Code code) {
+    return code == Code::unreachable || code == Code::timed_out;
+}
 
 bool is_final(Code code) {
     return code == Code::session_ended || code == Code::user_disabled || code == Code::revoked ||
@@ -53,10 +74,45 @@ Refusal not_renewed(const Login& login, SystemTime now, Refusal why) {
     return why;
 }
 
+// A renewal that succeeded: what is wrong is here, or there, and another one would be no better.
+Refusal no_help(const Login& login, SystemTime now) {
+    const bool is_early = pki::is_too_early(login.certificate().not_before(), now);
+    const std::string clock = clock_trouble();
+    return {is_early ? Code::not_yet_valid : Code::expired,
+            fmt::format("the CA service issues certificates that are {} here{}",
+                        is_early ? "not valid yet" : "over already",
+                        clock.empty() ? std::string(": the clocks differ") : ": " + clock),
+            kSetTheClock,
+            {}};
+}
+
 std::filesystem::file_time_type time_of(const std::filesystem::path& path) {
     std::error_code error;
     const auto time = std::filesystem::last_write_time(path, error);
     return error ? std::filesystem::file_time_type::min() : time;
+}
+
+Refusal unkept_refusal(const Failure& why) {
+    return {
+        why.code,
+        fmt::format("the renewed login certificate is in use and on no disk: {}", why.detail),
+        "Make room on the disk: it is tried again. Until then a restart of the agent needs a new login, and "
+        "programs with TLS of their own read the old certificate.",
+        {}};
+}
+
+Result<void> keep(const ProfileFolder& folder, const UnkeptLogin& login) {
+    return keep_login(folder, login.profile, login.answer, login.trust ? &*login.trust : nullptr);
+}
+
+// With what is held in the place of the disk's; null when nobody is logged in, or the files are damaged.
+LoginPtr newest_login(const ProfileFolder& folder, const HeldLogin& held) {
+    const auto on_disk = Login::load(folder);
+    if (!on_disk) {
+        return nullptr;
+    }
+    const bool is_held = held.unkept && held.unkept->replaces == (*on_disk)->certificate().fingerprint();
+    return is_held ? held.login : *on_disk;
 }
 
 }  // namespace
@@ -70,6 +126,9 @@ RenewedLogin::RenewedLogin(ProfileFolder folder, LoginPtr login, Clock clock, Ho
       clock_(std::move(clock)),
       hooks_(std::move(hooks)),
       login_(std::move(login)),
+      pace_(pace_for(login_)),
+      keep_pace_(kKeepPace),
+      doubt_pace_(kDoubtPace),
       files_seen_(time_of(folder_.login_certificate())),
       thread_([this] { run(); }) {}
 
@@ -97,6 +156,11 @@ std::optional<Refusal> RenewedLogin::failure() const {
     return failure_;
 }
 
+std::optional<Refusal> RenewedLogin::unkept() const {
+    const std::lock_guard lock(mutex_);
+    return unkept_ ? std::optional(unkept_refusal(unkept_->why)) : std::nullopt;
+}
+
 bool RenewedLogin::is_awaited() const {
     const std::lock_guard lock(mutex_);
     return !waiting_for_person_.empty();
@@ -104,11 +168,14 @@ bool RenewedLogin::is_awaited() const {
 
 void RenewedLogin::doubt() {
     const std::lock_guard lock(mutex_);
-    const auto now = clock_();
-    if (!login_ || (now < next_doubt_ && now + kDoubtPause >= next_doubt_)) {
+    const auto now = std::chrono::steady_clock::now();
+    if (!login_ || !doubt_pace_.is_due(now)) {
         return;
     }
-    next_doubt_ = now + kDoubtPause;
+    if (now > doubt_pace_.due() + kCalm) {
+        doubt_pace_.worked();
+    }
+    doubt_pace_.failed(now);
     is_doubted_ = true;
     is_wanted_ = true;
     wake_.notify_all();
@@ -119,8 +186,8 @@ asio::awaitable<void> RenewedLogin::ask_catalogue(std::chrono::milliseconds pati
     const auto timer = std::make_shared<asio::steady_timer>(executor, patience);
     {
         const std::lock_guard lock(mutex_);
-        const auto now = clock_();
-        if (!login_ || (now < next_catalogue_ && now + kCataloguePause >= next_catalogue_)) {
+        const auto now = std::chrono::steady_clock::now();
+        if (!login_ || now < next_catalogue_) {
             co_return;
         }
         next_catalogue_ = now + kCataloguePause;
@@ -143,7 +210,9 @@ bool RenewedLogin::is_worth_asking() const {
 void RenewedLogin::adopt(LoginPtr login) {
     const std::lock_guard lock(mutex_);
     login_ = std::move(login);
-    next_try_ = {};
+    unkept_.reset();
+    pace_ = Pace(pace_for(login_));
+    doubt_pace_.worked();
     failure_.reset();
     if (!login_) {
         failure_ = not_logged_in();
@@ -229,9 +298,11 @@ asio::awaitable<Outcome<LoginPtr>> RenewedLogin::current(std::chrono::millisecon
 }
 
 bool RenewedLogin::is_due(SystemTime now) const {
-    // A clock that was set back does not hold it up.
-    const bool is_time = now >= next_try_ || next_try_ > now + kMostPause;
-    return login_ && now >= login_->renew_after() && is_time;
+    return login_ && now >= login_->renew_after() && pace_.is_due(std::chrono::steady_clock::now());
+}
+
+bool RenewedLogin::must_pause() const {
+    return failure_ && !is_about_reaching(failure_->code) && !pace_.is_due(std::chrono::steady_clock::now());
 }
 
 void RenewedLogin::run() {
@@ -244,54 +315,58 @@ void RenewedLogin::run() {
         wake_.wait_for(lock, kTick);
         if (!is_stopping_ && !is_wanted_) {
             watch_files(lock);
+            keep_now(lock);
         }
     }
 }
 
-bool RenewedLogin::may_try_again(std::chrono::steady_clock::time_point until) {
+bool RenewedLogin::may_try_again(std::chrono::steady_clock::time_point until,
+                                 std::chrono::milliseconds pause) {
     std::unique_lock lock(mutex_);
     if (waiting_.empty() || std::chrono::steady_clock::now() >= until) {
         return false;
     }
-    return !wake_.wait_for(lock, kReachPause, [this] { return is_stopping_; });
+    return !wake_.wait_for(lock, pause, [this] { return is_stopping_; });
+}
+
+Outcome<HeldLogin> RenewedLogin::ask_ca(const HeldLogin& held, SystemTime now, bool is_doubted) {
+    const auto until = std::chrono::steady_clock::now() + kReachPatience;
+    Pace pace(kReachPace);
+    for (;;) {
+        auto outcome = renew_login(folder_, now, is_doubted, held);
+        if (outcome || outcome.error().code != Code::unreachable ||
+            !may_try_again(until, pace.failed(std::chrono::steady_clock::now()))) {
+            return outcome;
+        }
+    }
 }
 
 void RenewedLogin::renew_now(std::unique_lock<std::mutex>& lock) {
-    const LoginPtr before = login_;
+    const HeldLogin before{login_, unkept_};
     const auto now = clock_();
     const bool is_doubted = std::exchange(is_doubted_, false);
-    const auto reach_until = std::chrono::steady_clock::now() + kReachPatience;
+    const std::optional<Refusal> standing = !is_doubted && must_pause() ? failure_ : std::nullopt;
     is_renewing_ = true;
     lock.unlock();
     // Before: a login that another process makes meanwhile is seen at the next look.
     files_seen_ = time_of(folder_.login_certificate());
-    const auto on_disk = Login::load(folder_);
-    const bool is_dead = on_disk && (*on_disk)->certificate().fingerprint() == dead_fingerprint_;
-    auto outcome = is_dead ? Outcome<LoginPtr>(dead_refusal_) : renew_login(folder_, now, is_doubted);
-    while (!outcome && outcome.error().code == Code::unreachable && may_try_again(reach_until)) {
-        outcome = renew_login(folder_, now, is_doubted);
-    }
-    if (!outcome && !is_dead && on_disk && is_final(outcome.error().code)) {
-        dead_fingerprint_ = (*on_disk)->certificate().fingerprint();
+    const LoginPtr newest = newest_login(folder_, before);
+    const std::string fingerprint = newest ? newest->certificate().fingerprint() : std::string();
+    const bool is_same = newest && before.login && fingerprint == before.login->certificate().fingerprint();
+    const bool is_dead = newest && fingerprint == dead_fingerprint_;
+    // Whoever waits is told at once what the last answer was.
+    const bool is_settled = is_dead || (standing && is_same);
+    auto outcome = is_dead      ? Outcome<HeldLogin>(dead_refusal_)
+                   : is_settled ? Outcome<HeldLogin>(*standing)
+                                : ask_ca(before, now, is_doubted);
+    if (!outcome && !is_settled && newest && is_final(outcome.error().code)) {
+        dead_fingerprint_ = fingerprint;
         dead_refusal_ = outcome.error();
     }
-    const bool is_new = outcome && (!before || (*outcome)->certificate().fingerprint() !=
-                                                   before->certificate().fingerprint());
     lock.lock();
     is_renewing_ = false;
-
-    if (outcome) {
-        failure_.reset();
-        next_try_ = {};
-        login_ = *outcome;
-    } else {
-        failure_ = before ? not_renewed(*before, now, outcome.error()) : outcome.error();
-        SystemTime::duration pause = kMostPause;
-        if (before) {
-            const auto life = before->not_after() - before->certificate().not_before();
-            pause = std::min<SystemTime::duration>(pause, life / 20);
-        }
-        next_try_ = now + std::max<SystemTime::duration>(pause, std::chrono::seconds(1));
+    if (!is_settled) {
+        take(lock, before, outcome, now);
     }
     is_wanted_ = false;
     let_go(waiting_);
@@ -299,13 +374,75 @@ void RenewedLogin::renew_now(std::unique_lock<std::mutex>& lock) {
         let_go(waiting_for_person_);
     }
     const auto failure = failure_;
+    const bool is_new = outcome && (!before.login || outcome->login->certificate().fingerprint() !=
+                                                         before.login->certificate().fingerprint());
     lock.unlock();
     if (is_new && hooks_.on_change) {
-        hooks_.on_change(*outcome);
-    } else if (failure && !is_dead && hooks_.on_failure) {
+        hooks_.on_change(outcome->login);
+    }
+    if (failure && !is_settled && hooks_.on_failure) {
         hooks_.on_failure(*failure);
     }
     lock.lock();
+}
+
+// Whether it helped is judged by the clock as it is known now: the answer may have corrected it.
+void RenewedLogin::take(std::unique_lock<std::mutex>& lock, const HeldLogin& before,
+                        const Outcome<HeldLogin>& outcome, SystemTime asked_at) {
+    const auto steady = std::chrono::steady_clock::now();
+    if (!outcome) {
+        failure_ = before.login ? not_renewed(*before.login, asked_at, outcome.error()) : outcome.error();
+        pace_.failed(steady);
+        return;
+    }
+    failure_.reset();
+    login_ = outcome->login;
+    const auto now = clock_();
+    if (login_->is_used_up(now) || pki::is_too_early(login_->certificate().not_before(), now)) {
+        failure_ = no_help(*login_, now);
+        pace_.failed(steady);
+    } else if (now >= login_->renew_after()) {
+        // Of a session that is about to end, for example: there is nothing more to have.
+        pace_.failed(steady);
+    } else {
+        pace_ = Pace(pace_for(login_));
+    }
+    const bool was_kept = !unkept_;
+    unkept_ = outcome->unkept;
+    if (unkept_) {
+        keep_pace_.failed(steady);
+        tell_kept(lock, unkept_refusal(unkept_->why));
+    } else if (!was_kept) {
+        keep_pace_.worked();
+        tell_kept(lock, std::nullopt);
+    }
+}
+
+void RenewedLogin::tell_kept(std::unique_lock<std::mutex>& lock, const std::optional<Refusal>& why) {
+    lock.unlock();
+    if (hooks_.on_kept) {
+        hooks_.on_kept(why);
+    }
+    lock.lock();
+}
+
+void RenewedLogin::keep_now(std::unique_lock<std::mutex>& lock) {
+    const auto unkept = unkept_;
+    if (!unkept || !keep_pace_.is_due(std::chrono::steady_clock::now())) {
+        return;
+    }
+    lock.unlock();
+    const auto kept = keep_unkept(folder_, *unkept);
+    const auto seen = time_of(folder_.login_certificate());
+    lock.lock();
+    if (!kept) {
+        keep_pace_.failed(std::chrono::steady_clock::now());
+    } else if (unkept_ == unkept) {
+        unkept_.reset();
+        keep_pace_.worked();
+        files_seen_ = seen;
+        tell_kept(lock, std::nullopt);
+    }
 }
 
 // Another process has logged in, renewed, or logged out.
@@ -326,6 +463,8 @@ void RenewedLogin::watch_files(std::unique_lock<std::mutex>& lock) {
     }
     files_seen_ = seen;
     login_ = on_disk ? *on_disk : nullptr;
+    unkept_.reset();
+    pace_ = Pace(pace_for(login_));
     failure_.reset();
     if (!on_disk) {
         failure_ = not_logged_in();
@@ -342,24 +481,30 @@ void RenewedLogin::watch_files(std::unique_lock<std::mutex>& lock) {
     lock.lock();
 }
 
-Outcome<LoginPtr> renew_login(const ProfileFolder& folder, SystemTime now, bool is_doubted) {
-    auto held = folder.lock("login.lock");
-    if (!held) {
-        return local_refusal(held.error());
+Outcome<HeldLogin> renew_login(const ProfileFolder& folder, SystemTime now, bool is_doubted,
+                               const HeldLogin& held) {
+    auto lock = folder.lock("login.lock");
+    if (!lock) {
+        return local_refusal(lock.error());
     }
-    auto login = Login::load(folder);
-    if (!login) {
-        return login.error().code == Code::unauthenticated ? not_logged_in() : local_refusal(login.error());
+    auto on_disk = Login::load(folder);
+    if (!on_disk) {
+        return on_disk.error().code == Code::unauthenticated ? not_logged_in()
+                                                             : local_refusal(on_disk.error());
     }
-    if (now < (*login)->renew_after() && !is_doubted) {
-        return *login;
+    const std::string replaces = (*on_disk)->certificate().fingerprint();
+    const bool is_held = held.unkept && held.unkept->replaces == replaces;
+    const HeldLogin present = is_held ? held : HeldLogin{*on_disk, nullptr};
+    const LoginPtr& login = present.login;
+    if (now < login->renew_after() && !is_doubted) {
+        return present;
     }
-    auto profile = folder.load();
+    auto profile = is_held ? Result<Profile>(held.unkept->profile) : folder.load();
     if (!profile) {
         return local_refusal(profile.error());
     }
-    auto ca = CaClient::make(profile->ca_url, (*login)->server_ca(), profile->trust_domain,
-                             (*login)->credentials());
+    auto ca =
+        CaClient::make(profile->ca_url, login->server_ca(), profile->trust_domain, login->credentials());
     if (!ca) {
         return ca.error();
     }
@@ -370,22 +515,40 @@ Outcome<LoginPtr> renew_login(const ProfileFolder& folder, SystemTime now, bool 
     // A rotated CA is learnt over a connection that the old one vouches for. Without it the renewal is as
     // good.
     const auto trust = ca->trust();
-    if (auto kept = keep_login(folder, updated(*profile, *answer), *answer, trust ? &*trust : nullptr);
-        !kept) {
-        return local_refusal(kept.error());
+    UnkeptLogin renewed{updated(*profile, *answer), *answer,
+                        trust ? std::optional<Trust>(*trust) : std::nullopt, replaces, Failure{}};
+    net::TlsCredentials credentials{login->credentials().key, renewed.answer.chain};
+    auto made =
+        Login::make(std::move(credentials), trust ? trust->server_ca : login->server_ca(),
+                    renewed.profile.trust_domain, renewed.profile.catalogue, renewed.profile.renew_after);
+    if (!made) {
+        return local_refusal(made.error());
     }
-    auto renewed = Login::load(folder);
-    if (!renewed) {
-        return local_refusal(renewed.error());
+    if (auto kept = keep(folder, renewed); !kept) {
+        renewed.why = kept.error();
+        return HeldLogin{*std::move(made), std::make_shared<const UnkeptLogin>(std::move(renewed))};
     }
-    return *renewed;
+    return HeldLogin{*std::move(made), nullptr};
+}
+
+Result<void> keep_unkept(const ProfileFolder& folder, const UnkeptLogin& unkept) {
+    auto lock = folder.lock("login.lock");
+    if (!lock) {
+        return lock.error();
+    }
+    const auto on_disk = Login::load(folder);
+    const bool is_expected = on_disk && (*on_disk)->certificate().fingerprint() == unkept.replaces;
+    return is_expected ? keep(folder, unkept) : Result<void>();
 }
 
 Outcome<LoginPtr> good_login(const ProfileFolder& folder, SystemTime now) {
     const auto before = Login::load(folder);
     auto outcome = renew_login(folder, now);
-    if (outcome || !before) {
-        return outcome;
+    if (outcome) {
+        return outcome->login;
+    }
+    if (!before) {
+        return outcome.error();
     }
     if (!(*before)->is_used_up(now) && !is_final(outcome.error().code)) {
         return *before;

@@ -16,6 +16,8 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "base/clock.hpp"
+#include "base/pace.hpp"
+#include "client-proxy/login/ca_client.hpp"
 #include "client-proxy/login/login.hpp"
 #include "client-proxy/login/profile.hpp"
 #include "client-proxy/refusal.hpp"
@@ -57,15 +59,35 @@ private:
     LoginPtr login_;
 };
 
+/// A renewed login that the disk did not take.
+struct UnkeptLogin {
+    Profile profile;
+    LoginAnswer answer;
+    std::optional<Trust> trust;
+    /// Fingerprint of the certificate on the disk in whose place it comes. While that is still there, this
+    /// one is the profile's login.
+    std::string replaces;
+    Failure why;
+};
+struct HeldLogin {
+    LoginPtr login;
+    /// Null when it is on the disk.
+    std::shared_ptr<const UnkeptLogin> unkept;
+};
+
 /// The profile's login, renewed over mTLS from two thirds of its life on: one renewal at a time in this
 /// process and among those that share the profile. A renewal that fails while the certificate is good is told
-/// and tried again later.
+/// and tried again after a pause that grows; so is one that succeeds and does not help. What the disk does
+/// not take is used all the same, and written once it does.
 class RenewedLogin final : public LoginSource {
 public:
     struct Hooks {
         /// Called on the renewing thread, with the new login (null after a logout).
         std::function<void(LoginPtr)> on_change;
         std::function<void(const Refusal&)> on_failure;
+        /// Called on the renewing thread: a renewed login could not be written to the disk, and is used from
+        /// memory; or has been written after all (nothing).
+        std::function<void(const std::optional<Refusal>&)> on_kept;
         /// Whether somebody asks the person to log in when only that helps, so that it is worth waiting for.
         /// Any thread.
         std::function<bool()> can_ask;
@@ -85,6 +107,8 @@ public:
     bool is_busy() const override;
     /// Why the last renewal failed; nothing when it did not.
     std::optional<Refusal> failure() const;
+    /// Why the login that is in use is on no disk; nothing while it is.
+    std::optional<Refusal> unkept() const;
     /// Whether sessions wait for the person to log in.
     bool is_awaited() const;
     /// A gateway says that the login is no longer good. That alone ends none: the CA is asked, not more often
@@ -108,9 +132,17 @@ private:
     bool is_worth_asking() const;
     bool is_due(SystemTime now) const;
     void renew_now(std::unique_lock<std::mutex>& lock);
+    Outcome<HeldLogin> ask_ca(const HeldLogin& held, SystemTime now, bool is_doubted);
+    void take(std::unique_lock<std::mutex>& lock, const HeldLogin& before, const Outcome<HeldLogin>& outcome,
+              SystemTime asked_at);
     /// After a pause: whether there is somebody who waits, and the time for it.
-    bool may_try_again(std::chrono::steady_clock::time_point until);
+    bool may_try_again(std::chrono::steady_clock::time_point until, std::chrono::milliseconds pause);
     void watch_files(std::unique_lock<std::mutex>& lock);
+    /// Whether the CA is not to be asked before the pause is over, whoever waits.
+    bool must_pause() const;
+    /// Tries the disk again.
+    void keep_now(std::unique_lock<std::mutex>& lock);
+    void tell_kept(std::unique_lock<std::mutex>& lock, const std::optional<Refusal>& why);
 
     const ProfileFolder folder_;
     const Clock clock_;
@@ -123,12 +155,15 @@ private:
     bool is_wanted_ = false;
     /// The CA is to be asked even though the certificate is not due.
     bool is_doubted_ = false;
-    SystemTime next_doubt_{};
-    SystemTime next_catalogue_{};
+    std::chrono::steady_clock::time_point next_catalogue_{};
     bool is_renewing_ = false;
     LoginPtr login_;
     std::optional<Refusal> failure_;
-    SystemTime next_try_{};
+    /// Of what `login_` is, while it is on no disk.
+    std::shared_ptr<const UnkeptLogin> unkept_;
+    Pace pace_;
+    Pace keep_pace_;
+    Pace doubt_pace_;
     std::vector<Timer> waiting_;
     /// Those whom only a person can help; let go when somebody has logged in.
     std::vector<Timer> waiting_for_person_;
@@ -140,9 +175,13 @@ private:
     std::thread thread_;
 };
 
-/// One renewal, by whoever is first among the processes that share the folder: what is on the disk when that
-/// is still good and not doubted, or a new one from the CA, kept on the disk. Blocking.
-Outcome<LoginPtr> renew_login(const ProfileFolder& folder, SystemTime now, bool is_doubted = false);
+/// One renewal, by whoever is first among the processes that share the folder: what is on the disk (or held
+/// in its place) when that is still good and not doubted, or a new one from the CA, kept on the disk where
+/// that is possible. Blocking.
+Outcome<HeldLogin> renew_login(const ProfileFolder& folder, SystemTime now, bool is_doubted = false,
+                               const HeldLogin& held = {});
+/// Tries the disk again. Nothing is written when somebody else has put another login there meanwhile.
+Result<void> keep_unkept(const ProfileFolder& folder, const UnkeptLogin& unkept);
 
 /// For commands that need a good login once: the profile's, renewed when it is due. Blocking.
 Outcome<LoginPtr> good_login(const ProfileFolder& folder, SystemTime now);

@@ -8,15 +8,20 @@
 
 namespace postern::client {
 
-Result<Preferences> Preferences::load() {
+std::filesystem::path Preferences::default_file() {
     // The XDG base directory specification: a relative path is to be ignored.
     for (const auto& [variable, below] : {std::pair{"XDG_CONFIG_HOME", ""}, std::pair{"HOME", ".config"}}) {
         const char* const value = std::getenv(variable);
         if (value != nullptr && std::filesystem::path(value).is_absolute()) {
-            return load(std::filesystem::path(value) / below / "postern" / "config.toml");
+            return std::filesystem::path(value) / below / "postern" / "config.toml";
         }
     }
-    return Preferences();
+    return {};
+}
+
+Result<Preferences> Preferences::load() {
+    const auto file = default_file();
+    return file.empty() ? Preferences() : load(file);
 }
 
 Result<Preferences> Preferences::load(const std::filesystem::path& file) {

@@ -31,6 +31,8 @@ struct Preferences {
     std::vector<std::string> allow_programs;
     WarmOptions warm;
 
+    /// Where the file is, or would be; empty without a home.
+    static std::filesystem::path default_file();
     /// Empty ones when there is no file. Code::config_invalid with every problem of the file.
     static Result<Preferences> load();
     static Result<Preferences> load(const std::filesystem::path& file);

@@ -130,18 +130,42 @@ Result<void> ProfileFolder::save(const Profile& profile) const {
     return write_file(path_ / "profile.json", to_json_text(profile), 0600);
 }
 
-Result<FolderLock> ProfileFolder::lock(const char* name) const {
+Result<UniqueFd> ProfileFolder::open_lock(const char* name) const {
     UniqueFd fd(::open((path_ / name).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    if (!fd) {
+        // A disk that can only be read: the lock needs no more, once it is there.
+        fd = UniqueFd(::open((path_ / name).c_str(), O_RDONLY | O_CLOEXEC));
+    }
     if (!fd) {
         return Failure{Code::io_failed,
                        fmt::format("cannot open {}: {}", (path_ / name).string(), std::strerror(errno))};
     }
-    while (::flock(fd.get(), LOCK_EX) != 0) {
+    return fd;
+}
+
+Result<FolderLock> ProfileFolder::lock(const char* name) const {
+    auto fd = open_lock(name);
+    if (!fd) {
+        return fd.error();
+    }
+    while (::flock(fd->get(), LOCK_EX) != 0) {
         if (errno != EINTR) {
             return Failure{Code::io_failed, fmt::format("cannot lock {}: {}", name, std::strerror(errno))};
         }
     }
-    return FolderLock(std::move(fd));
+    return FolderLock(*std::move(fd));
+}
+
+Result<FolderLock> ProfileFolder::try_lock(const char* name) const {
+    auto fd = open_lock(name);
+    if (!fd) {
+        return fd.error();
+    }
+    if (::flock(fd->get(), LOCK_EX | LOCK_NB) != 0) {
+        return Failure{errno == EWOULDBLOCK ? Code::already_exists : Code::io_failed,
+                       fmt::format("cannot lock {}: {}", name, std::strerror(errno))};
+    }
+    return FolderLock(*std::move(fd));
 }
 
 }  // namespace postern::client

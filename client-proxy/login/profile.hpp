@@ -56,6 +56,8 @@ public:
 
     /// Blocks until no other process holds `name`.
     Result<FolderLock> lock(const char* name) const;
+    /// Code::already_exists while another process holds it.
+    Result<FolderLock> try_lock(const char* name) const;
 
     const std::filesystem::path& path() const noexcept { return path_; }
     std::filesystem::path login_key() const { return path_ / "login.key"; }
@@ -66,6 +68,7 @@ public:
 
 private:
     explicit ProfileFolder(std::filesystem::path path) : path_(std::move(path)) {}
+    Result<UniqueFd> open_lock(const char* name) const;
     std::filesystem::path path_;
 };
 

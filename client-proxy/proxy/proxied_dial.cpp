@@ -178,14 +178,38 @@ Result<void> ask_way_blocking(int fd, const HttpProxy& proxy, const net::Address
 
 }  // namespace
 
-const Result<ProxyRules>& proxy_rules() {
-    static const Result<ProxyRules> rules = rules_of_process();
-    return rules;
+namespace {
+
+struct SharedRules {
+    std::mutex mutex;
+    std::shared_ptr<const Result<ProxyRules>> rules =
+        std::make_shared<const Result<ProxyRules>>(rules_of_process());
+};
+
+SharedRules& shared_rules() {
+    static SharedRules shared;
+    return shared;
+}
+
+}  // namespace
+
+std::shared_ptr<const Result<ProxyRules>> proxy_rules() {
+    SharedRules& shared = shared_rules();
+    const std::lock_guard lock(shared.mutex);
+    return shared.rules;
+}
+
+void use_proxy_rules(ProxyRules rules) {
+    auto next = std::make_shared<const Result<ProxyRules>>(std::move(rules));
+    SharedRules& shared = shared_rules();
+    const std::lock_guard lock(shared.mutex);
+    shared.rules = std::move(next);
 }
 
 asio::awaitable<Outcome<net::PlainStream>> dial_gateway(net::Address where, std::string gateway,
                                                         std::chrono::milliseconds patience) {
-    const auto& rules = proxy_rules();
+    const auto held = proxy_rules();
+    const Result<ProxyRules>& rules = *held;
     if (!rules) {
         co_return refused_on_the_way("the gateway", rules.error(), false);
     }
@@ -210,7 +234,8 @@ CaRoute::CaRoute() : state_(std::make_shared<State>()) {}
 
 std::function<Result<std::optional<http::Detour>>(const net::Address&)> CaRoute::detour() const {
     return [state = state_](const net::Address& where) -> Result<std::optional<http::Detour>> {
-        const auto& rules = proxy_rules();
+        const auto held = proxy_rules();
+        const Result<ProxyRules>& rules = *held;
         if (!rules) {
             return rules.error();
         }
@@ -238,7 +263,8 @@ std::function<Result<std::optional<http::Detour>>(const net::Address&)> CaRoute:
 }
 
 std::optional<Refusal> CaRoute::misconfigured() {
-    const auto& rules = proxy_rules();
+    const auto held = proxy_rules();
+    const Result<ProxyRules>& rules = *held;
     return rules ? std::nullopt : std::optional(refused_on_the_way("the CA service", rules.error(), false));
 }
 

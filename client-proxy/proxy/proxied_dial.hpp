@@ -16,9 +16,11 @@
 
 namespace postern::client {
 
-/// Of this process: config.toml and the environment, read once, at the first use. A bad setting refuses every
-/// connection rather than going round the proxy.
-const Result<ProxyRules>& proxy_rules();
+/// Of this process: config.toml and the environment, read at the first use. A bad setting refuses every
+/// connection rather than going round the proxy. Never null; whoever uses one keeps it meanwhile. Any thread.
+std::shared_ptr<const Result<ProxyRules>> proxy_rules();
+/// In place of those, for connections from now on.
+void use_proxy_rules(ProxyRules rules);
 
 /// To the gateway called `gateway`, at `where`; `patience` covers the proxy's answer too.
 boost::asio::awaitable<Outcome<net::PlainStream>> dial_gateway(net::Address where, std::string gateway,

@@ -32,6 +32,9 @@ public:
 
     /// Null: directly.
     const HttpProxy* proxy_for(std::string_view host) const;
+    /// The one there is, whatever goes round it; null when there is none.
+    const HttpProxy* proxy() const noexcept { return proxy_ ? &*proxy_ : nullptr; }
+    const std::string& no_proxy() const noexcept { return no_proxy_; }
 
 private:
     std::optional<HttpProxy> proxy_;

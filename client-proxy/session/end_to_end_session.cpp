@@ -9,6 +9,7 @@
 
 #include "client-proxy/session/admission.hpp"
 #include "client-proxy/session/local_client.hpp"
+#include "client-proxy/session/probe.hpp"
 #include "client-proxy/tunnel/cut_reason.hpp"
 #include "net/relay.hpp"
 #include "postgres/auth_filter.hpp"
@@ -94,6 +95,7 @@ private:
     postgres::StartupReader reader_;
     /// What the client seems to speak.
     postgres::Language language_ = postgres::Language::postgres;
+    bool is_probe_ = false;
     /// Why the agent itself ended the session.
     std::optional<Refusal> cut_;
 };
@@ -169,7 +171,8 @@ asio::awaitable<void> EndToEndSession::serve(postgres::StartupMessage startup) {
     }
     agent_.find_program(program_, loop_);
     Caller caller{agent_.warm(loop_), port_, std::move(admitted->login)};
-    std::string claims = program_.claims();
+    is_probe_ = is_probe(startup.find("application_name").value_or(""));
+    CallerClaims claims{program_.claims(), is_probe_};
     auto server =
         co_await agent_.dialer().dial_server(std::move(caller), std::move(entry), std::move(claims));
     if (!server) {
@@ -190,7 +193,7 @@ asio::awaitable<void> EndToEndSession::carry(ServerTunnel server, std::string fi
         outer->cancel();
     };
     const auto live = agent_.tunnels().add(port_, server.tunnel, local_.executor(), std::move(cut));
-    tell_accepted(agent_, local_, port_->service, program_, server.tunnel.connection_id);
+    tell_accepted(agent_, local_, port_->service, program_, server.tunnel, is_probe_);
 
     net::RelayEnd end;
     const auto written = co_await server.tls->write_all(bytes_of(first_bytes));
@@ -213,7 +216,7 @@ asio::awaitable<void> EndToEndSession::carry(ServerTunnel server, std::string fi
 asio::awaitable<void> EndToEndSession::judge_end(const net::RelayEnd& end, const ServerToClient& to_client,
                                                  const Tunnel& tunnel) {
     if (!end.failure) {
-        agent_.events().closed(port_->service, tunnel.connection_id);
+        agent_.events().closed(port_->service, tunnel.connection_id, tunnel.gateway.name);
         co_return;
     }
     Refusal refusal;
@@ -225,7 +228,7 @@ asio::awaitable<void> EndToEndSession::judge_end(const net::RelayEnd& end, const
                    "PostgreSQL must offer SCRAM-SHA-256 without channel binding too.",
                    {}};
     } else if (end.ended_by == net::Side::a) {
-        agent_.events().closed(port_->service, tunnel.connection_id);
+        agent_.events().closed(port_->service, tunnel.connection_id, tunnel.gateway.name);
         co_return;
     } else if (!to_client.has_passed() && end.failure->code != Code::end_of_stream &&
                end.failure->code != Code::cancelled) {
@@ -236,8 +239,10 @@ asio::awaitable<void> EndToEndSession::judge_end(const net::RelayEnd& end, const
         refusal = co_await ask_why_cut(port_->logins, std::move(gateway), std::move(id));
     }
     refusal.connection_id = tunnel.connection_id;
-    if (!cut_) {
-        agent_.events().cut(port_->service, refusal);
+    if (cut_) {
+        agent_.events().broken_off(port_->service, refusal, tunnel.gateway.name);
+    } else {
+        agent_.events().cut(port_->service, refusal, tunnel.gateway.name);
     }
     if (end.a_is_whole && to_client.is_at_boundary()) {
         const bool was_open = to_client.has_passed();

@@ -37,6 +37,12 @@ struct Event {
     bool has_reason = false;
     std::string program;
     int pid = 0;
+    /// Of a connection that has one.
+    std::string gateway = {};
+    /// It was postern's own look whether the service answers, and nobody's access.
+    bool is_probe = false;
+    /// It ended because the agent broke it off; then `told` says why.
+    bool is_broken_off = false;
 };
 
 /// Thread-safe; quick.
@@ -48,16 +54,21 @@ public:
     void refused(std::string_view service, const Refusal& refusal) {
         note({EventKind::refused, std::string(service), refusal, true, {}, 0});
     }
-    void accepted(std::string_view service, const LocalProgram& by, const std::string& connection_id) {
+    void accepted(std::string_view service, const LocalProgram& by, const std::string& connection_id,
+                  const std::string& gateway, bool is_probe = false) {
         const Refusal told{Code::internal, {}, {}, connection_id};
-        note({EventKind::accepted, std::string(service), told, false, by.path, by.pid});
+        note({EventKind::accepted, std::string(service), told, false, by.path, by.pid, gateway, is_probe});
     }
-    void closed(std::string_view service, const std::string& connection_id) {
+    void closed(std::string_view service, const std::string& connection_id, const std::string& gateway) {
         const Refusal told{Code::internal, {}, {}, connection_id};
-        note({EventKind::closed, std::string(service), told, false, {}, 0});
+        note({EventKind::closed, std::string(service), told, false, {}, 0, gateway});
     }
-    void cut(std::string_view service, const Refusal& refusal) {
-        note({EventKind::cut, std::string(service), refusal, true, {}, 0});
+    /// By the agent itself: the port was closed, somebody logged out, the agent ends.
+    void broken_off(std::string_view service, const Refusal& why, const std::string& gateway) {
+        note({EventKind::closed, std::string(service), why, true, {}, 0, gateway, false, true});
+    }
+    void cut(std::string_view service, const Refusal& refusal, const std::string& gateway) {
+        note({EventKind::cut, std::string(service), refusal, true, {}, 0, gateway});
     }
     void remark(std::string_view service, std::string text) {
         note({EventKind::remark,

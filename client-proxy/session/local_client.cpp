@@ -35,10 +35,11 @@ asio::awaitable<Result<std::size_t>> FirstWords::read(net::Buffer into) {
 }
 
 void tell_accepted(Agent& agent, net::PlainStream& local, std::string service, LocalProgram program,
-                   std::string connection_id) {
+                   const Tunnel& tunnel, bool is_probe) {
     asio::post(local.executor(),
                [&events = agent.events(), service = std::move(service), program = std::move(program),
-                id = std::move(connection_id)] { events.accepted(service, program, id); });
+                id = tunnel.connection_id, gateway = tunnel.gateway.name,
+                is_probe] { events.accepted(service, program, id, gateway, is_probe); });
 }
 
 asio::awaitable<void> take_leave(net::PlainStream& local, std::string last_words) {

@@ -14,6 +14,7 @@
 
 #include "client-proxy/refusal.hpp"
 #include "client-proxy/session/socket_owner.hpp"
+#include "client-proxy/tunnel/gateway_connection.hpp"
 #include "net/deadline.hpp"
 #include "net/pending_connections.hpp"
 #include "net/plain_stream.hpp"
@@ -41,7 +42,7 @@ private:
 
 /// Tells of the client's tunnel, once the bytes that are there have gone on: nobody waits for the news.
 void tell_accepted(Agent& agent, net::PlainStream& local, std::string service, LocalProgram program,
-                   std::string connection_id);
+                   const Tunnel& tunnel, bool is_probe = false);
 
 /// Writes the last words and closes, after the client had time to read them.
 boost::asio::awaitable<void> take_leave(net::PlainStream& local, std::string last_words);

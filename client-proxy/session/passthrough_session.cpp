@@ -55,7 +55,8 @@ private:
     std::size_t first_bytes_count_ = 0;
     std::optional<net::ConnectionSlots::Slot> slot_;
     /// The agent itself ended the session.
-    bool is_cut_ = false;
+    /// Why the agent itself ended the session.
+    std::optional<Refusal> cut_;
 };
 
 // Each step has a frame of its own, so that what it needs is gone when the tunnel idles.
@@ -92,7 +93,7 @@ asio::awaitable<std::optional<Tunnel>> PassthroughSession::open() {
     slot_ = std::move(admitted->slot);
     agent_.find_program(program_, loop_);
     TunnelOrder order;
-    order.claims = program_.claims();
+    order.claims.program = program_.claims();
     if (postgres::may_be_said_twice(kind_, postgres::as_bytes(first_bytes_))) {
         first_bytes_count_ = first_bytes_.size();
         order.first_bytes = std::exchange(first_bytes_, {});
@@ -152,12 +153,12 @@ std::string PassthroughSession::hear() {
 
 std::unique_ptr<LiveTunnels::Entry> PassthroughSession::register_open(Tunnel& tunnel) {
     auto* const stream = tunnel.stream.get();
-    LiveTunnels::Cut cut = [this, stream](const Refusal&) {
-        is_cut_ = true;
+    LiveTunnels::Cut cut = [this, stream](const Refusal& why) {
+        cut_ = why;
         stream->cancel();
     };
     auto live = agent_.tunnels().add(port_, tunnel, local_.executor(), std::move(cut));
-    tell_accepted(agent_, local_, port_->service, std::move(program_), tunnel.connection_id);
+    tell_accepted(agent_, local_, port_->service, std::move(program_), tunnel);
     port_->ended_bytes_out += first_bytes_count_;
     return live;
 }
@@ -189,17 +190,20 @@ asio::awaitable<void> PassthroughSession::finish(Tunnel& tunnel, const net::Rela
     if (!can_be_told) {
         local_.close();
     }
-    if (end.failure && end.ended_by == net::Side::b && !is_cut_) {
+    if (end.failure && end.ended_by == net::Side::b && !cut_) {
         GatewayEntry gateway = tunnel.gateway;
         std::string id = tunnel.connection_id;
         const auto refusal = co_await ask_why_cut(port_->logins, std::move(gateway), std::move(id));
-        agent_.events().cut(port_->service, refusal);
+        agent_.events().cut(port_->service, refusal, tunnel.gateway.name);
         if (can_be_told) {
             std::string said = last_words(refusal);
             co_await take_leave(local_, std::move(said));
         }
+    } else if (cut_) {
+        cut_->connection_id = tunnel.connection_id;
+        agent_.events().broken_off(port_->service, *cut_, tunnel.gateway.name);
     } else {
-        agent_.events().closed(port_->service, tunnel.connection_id);
+        agent_.events().closed(port_->service, tunnel.connection_id, tunnel.gateway.name);
     }
     local_.close();
     if (port_->is_postgres) {

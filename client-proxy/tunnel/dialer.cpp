@@ -378,7 +378,7 @@ asio::awaitable<Outcome<ServerTunnel>> Dialer::dial_servers(Caller caller, Servi
 }
 
 asio::awaitable<Outcome<ServerTunnel>> Dialer::dial_server(Caller caller, ServiceEntry service,
-                                                           std::string claims) {
+                                                           CallerClaims claims) {
     TunnelOrder order;
     order.claims = std::move(claims);
     auto gateways = choice_.order(service.name, caller.login->catalogue(), std::chrono::steady_clock::now());

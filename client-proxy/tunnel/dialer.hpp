@@ -66,7 +66,7 @@ public:
     /// With TLS to PostgreSQL, its certificate verified to be that of the service. CONNECT and ClientHello
     /// leave in one flight.
     boost::asio::awaitable<Outcome<ServerTunnel>> dial_server(Caller caller, ServiceEntry service,
-                                                              std::string claims = {});
+                                                              CallerClaims claims);
     /// The same, to the very backend of a live session.
     boost::asio::awaitable<Outcome<ServerTunnel>> dial_server_of(Caller caller, ServiceEntry service,
                                                                  CancelTarget target);

@@ -14,6 +14,7 @@
 
 #include "base/connection_id.hpp"
 #include "base/process.hpp"
+#include "client-proxy/login/ca_clock.hpp"
 #include "client-proxy/proxy/proxied_dial.hpp"
 #include "net/deadline.hpp"
 #include "pki/identity.hpp"
@@ -49,7 +50,7 @@ Code judged_here(const Login& login, Code alert) {
     if (alert != Code::malformed_certificate && alert != Code::tls_failed) {
         return alert;
     }
-    const auto now = system_clock()();
+    const auto now = ca_clock().now();
     if (pki::is_too_early(login.certificate().not_before(), now)) {
         return Code::not_yet_valid;
     }
@@ -111,8 +112,11 @@ asio::awaitable<Outcome<Admittance>> GatewayConnection::connect(TunnelOrder orde
     if (!order.cancel_of.empty()) {
         request += fmt::format("Postern-Cancel-Of: {}\r\n", order.cancel_of);
     }
-    if (!order.claims.empty()) {
-        request += fmt::format("Postern-Client-Program: {}\r\n", order.claims);
+    if (!order.claims.program.empty()) {
+        request += fmt::format("Postern-Client-Program: {}\r\n", order.claims.program);
+    }
+    if (order.claims.is_probe) {
+        request += "Postern-Purpose: probe\r\n";
     }
     request += "\r\n";
     request += order.first_bytes;

@@ -22,6 +22,14 @@
 
 namespace postern::client {
 
+/// What is said of who asks, for the record.
+struct CallerClaims {
+    /// What the local program says of itself; may be empty.
+    std::string program = {};
+    /// It is postern's own look whether the service answers.
+    bool is_probe = false;
+};
+
 /// What a CONNECT asks for.
 struct TunnelOrder {
     std::string service;
@@ -30,8 +38,7 @@ struct TunnelOrder {
     /// The gateway's id of the live connection to whose very backend this one must go; empty: to the
     /// service's.
     std::string cancel_of;
-    /// What the local program says of itself, for the record; may be empty.
-    std::string claims;
+    CallerClaims claims;
     /// First bytes for the backend; they travel with the CONNECT. It may be asked again over another
     /// connection when its answer is lost, and the backend has got them then: only what it may be told twice.
     std::string first_bytes;

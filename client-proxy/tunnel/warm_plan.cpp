@@ -11,8 +11,6 @@ using namespace std::chrono_literals;
 /// What a burst needed is kept for so long.
 constexpr auto kCalm = 5s;
 constexpr WarmPlan::Span kLeastLifetime = 5s;
-constexpr WarmPlan::Span kFirstPause = 1s;
-constexpr WarmPlan::Span kLongestPause = 60s;
 
 }  // namespace
 
@@ -49,8 +47,7 @@ std::size_t WarmPlan::wanted(Time now) const {
 }
 
 void WarmPlan::worked() {
-    pause_ = 0ms;
-    not_before_ = Time();
+    pace_.worked();
 }
 
 void WarmPlan::failed(Time now) {
@@ -70,8 +67,7 @@ void WarmPlan::pause_from(Time now) {
     if (!may_open(now)) {
         return;
     }
-    pause_ = std::clamp(pause_ * 2, kFirstPause, kLongestPause);
-    not_before_ = now + pause_;
+    pace_.failed(now);
 }
 
 void WarmPlan::forget_failures() {

@@ -5,6 +5,8 @@
 #include <chrono>
 #include <cstddef>
 
+#include "base/pace.hpp"
+
 namespace postern::client {
 
 /// What the preferences say.
@@ -24,7 +26,8 @@ public:
     using Time = std::chrono::steady_clock::time_point;
     using Span = std::chrono::milliseconds;
 
-    explicit WarmPlan(WarmOptions options) : options_(options) {}
+    explicit WarmPlan(WarmOptions options, Pace::Chance chance = &Pace::random)
+        : options_(options), pace_({std::chrono::seconds(1), std::chrono::seconds(60)}, chance) {}
 
     /// A port opened: somebody will ask soon.
     void expect(Time now);
@@ -41,7 +44,7 @@ public:
     /// time of those after it is shorter.
     void failed(Time now);
     void ended_early(Time now, Span age);
-    bool may_open(Time now) const { return now >= not_before_; }
+    bool may_open(Time now) const { return pace_.is_due(now); }
     /// The network is another one: nothing learned so far counts.
     void forget_failures();
 
@@ -61,8 +64,7 @@ private:
     std::size_t least_spare_ = 0;
     Time calm_since_{};
     Span lifetime_ = options_.lifetime;
-    Span pause_{0};
-    Time not_before_{};
+    Pace pace_;
 };
 
 }  // namespace postern::client

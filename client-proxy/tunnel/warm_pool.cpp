@@ -7,6 +7,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "base/clock.hpp"
+#include "client-proxy/login/ca_clock.hpp"
 #include "net/await.hpp"
 #include "net/event_loops.hpp"
 
@@ -224,7 +225,7 @@ void WarmPool::arm(const ShelfPtr& shelf) {
 void WarmPool::refill(const ShelfPtr& shelf) {
     while (!shelf->ports.empty() && shelf->opening < kOpeningsAtOnce &&
            shelf->ready.size() + shelf->opening < shelf->plan.wanted(now()) && shelf->plan.may_open(now()) &&
-           !shelf->login->is_used_up(system_clock()())) {
+           !shelf->login->is_used_up(ca_clock().now())) {
         ++shelf->opening;
         net::spawn(loop_, "warm", open_one(shelf));
     }
@@ -250,7 +251,7 @@ asio::awaitable<void> WarmPool::open_one(ShelfPtr shelf) {
 
 void WarmPool::look_at(const ShelfPtr& shelf) {
     const LoginPtr login = shelf->logins->latest();
-    if (!login || login->is_used_up(system_clock()())) {
+    if (!login || login->is_used_up(ca_clock().now())) {
         clear(*shelf);
         return;
     }

@@ -51,6 +51,8 @@ public:
     /// The network is another one, or the machine has slept: what stands is taken for dead, and replaced at
     /// once.
     void start_over();
+    /// For gateways that are used for the first time from now on.
+    void use(WarmOptions options) { options_ = options; }
     /// How many stand ready.
     std::size_t ready() const;
 
@@ -71,7 +73,7 @@ private:
     bool has_slept();
 
     boost::asio::io_context& loop_;
-    const WarmOptions options_;
+    WarmOptions options_;
     const Open open_;
     const SleepClock sleep_clock_;
     std::vector<ShelfPtr> shelves_;

@@ -24,6 +24,7 @@ for line in \
         'run	Run a program with PGHOST, PGPORT and PGUSER set' \
         'wait	Until a service answers' \
         'doctor	Look for what is wrong' \
+        'events	What became of connections and of the login' \
         'agent	Serve the other commands and the tray'
     set -l parts (string split \t -- $line)
     complete -c postern -n $no_command -a $parts[1] -d $parts[2]
@@ -43,7 +44,7 @@ complete -c postern -n $own -l server-ca -r -F -d 'PEM file of the server CA'
 complete -c postern -n $own -l trust-domain -x -d 'Trust domain'
 complete -c postern -n $own -l gateway -x -d 'NAME=HOST:PORT'
 
-complete -c postern -n '__postern_command login logout status services connect disconnect wait doctor' -l json -d 'As JSON'
+complete -c postern -n '__postern_command login logout status services connect disconnect wait doctor events' -l json -d 'As JSON'
 complete -c postern -n '__postern_command services' -l names -d 'The names alone, as far as they are known here'
 complete -c postern -n '__postern_command connect' -l passthrough -x -a '(__postern_services)' -d 'Let bytes through untouched'
 complete -c postern -n '__postern_command connect' -l background -d 'Leave the ports open and return'
@@ -53,7 +54,11 @@ complete -c postern -n '__postern_command connect' -l wait -d 'Wait for a CA ser
 complete -c postern -n '__postern_command connect' -l warm -x -d 'Connections to the gateway to keep ready'
 complete -c postern -n '__postern_command connect' -l unsafe-any-local-user -d 'Let other users of this machine use the ports'
 complete -c postern -n '__postern_command connect wait doctor' -l database -x -d 'Name of the database'
+complete -c postern -n '__postern_command doctor' -l ca -x -d 'CA service to look at before the first login'
+complete -c postern -n '__postern_command psql run' -l tcp -d 'Through localhost, and not the Unix socket'
+complete -c postern -n '__postern_command events' -l connection -x -d 'Of the connection with this id'
+complete -c postern -n '__postern_command events' -l limit -x -d 'At most so many'
 complete -c postern -n '__postern_command wait' -l timeout -x -d 'How long, for example 30s'
 complete -c postern -n '__postern_command agent' -l stop -d 'End the agent that runs'
 complete -c postern -n '__postern_command agent' -l on-demand -d 'End when nobody has needed it for a while'
-complete -c postern -n '__postern_command connect disconnect psql run wait doctor' -a '(__postern_services)' -d Service
+complete -c postern -n '__postern_command connect disconnect psql run wait doctor events' -a '(__postern_services)' -d Service

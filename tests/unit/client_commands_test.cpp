@@ -138,7 +138,7 @@ TEST(StartReport, CarriesWhyAnAgentCannotServe) {
 TEST(KeptPorts, AreReadBackAndDamageIsLeftOut) {
     const std::vector<KeptPort> ports{{"orders-db", Mode::end_to_end, true, 5432, false},
                                       {"cache", Mode::passthrough, false, 16379, true, true}};
-    const auto read = kept_ports_from_json(to_json_text(ports));
+    const auto read = kept_ports_from_json(to_json_text(ports, "this-boot"), "this-boot");
     ASSERT_EQ(read.size(), 2U);
     EXPECT_EQ(read[1].service, "cache");
     EXPECT_EQ(read[1].mode, Mode::passthrough);
@@ -147,16 +147,13 @@ TEST(KeptPorts, AreReadBackAndDamageIsLeftOut) {
     EXPECT_FALSE(read[0].admits_other_users);
     EXPECT_TRUE(read[1].is_wanted_so);
     EXPECT_FALSE(read[0].is_wanted_so);
-    // An older agent's: what it passed through may have been a gateway's wish.
-    const auto older = kept_ports_from_json(
-        R"([{"service":"a","mode":"passthrough","postgres":true,"port":1,"unsafe_any_local_user":false}])");
-    ASSERT_EQ(older.size(), 1U);
-    EXPECT_FALSE(older[0].is_wanted_so);
-    EXPECT_TRUE(kept_ports_from_json("nonsense").empty());
+    EXPECT_TRUE(kept_ports_from_json(to_json_text(ports, "this-boot"), "the-next").empty());
+    EXPECT_TRUE(kept_ports_from_json("nonsense", "this-boot").empty());
     EXPECT_TRUE(
         kept_ports_from_json(
-            R"([{"service":"../x","mode":"end_to_end","postgres":true,"port":1,"unsafe_any_local_user":false},
-                        {"service":"a","port":"5432"}])")
+            R"({"boot":"this-boot","ports":[{"service":"../x","mode":"end_to_end","postgres":true,"port":1,
+                        "unsafe_any_local_user":false}, {"service":"a","port":"5432"}]})",
+            "this-boot")
             .empty());
     const Folder folder;
     const auto file = folder.path() / "kept-ports.json";

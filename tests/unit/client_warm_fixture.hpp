@@ -106,7 +106,7 @@ protected:
     void begin(WarmOptions warm, DialPatience dial = {}) {
         AgentOptions options;
         options.loops = 1;
-        options.warm = warm;
+        options.rules.warm = warm;
         options.dial = dial;
         options.show_pause = 10ms;
         agent_ = std::make_unique<Agent>(heard_, options);

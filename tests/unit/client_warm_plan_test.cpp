@@ -10,7 +10,8 @@ using namespace std::chrono_literals;
 class WarmPlanTest : public testing::Test {
 protected:
     WarmPlan::Time now_{1h};
-    WarmPlan plan_{WarmOptions{2, 16, 5min, 4min}};
+    // Without chance.
+    WarmPlan plan_{WarmOptions{2, 16, 5min, 4min}, [] { return 0.0; }};
 };
 
 TEST_F(WarmPlanTest, KeepsNoneBeforeAnybodyAsks) {

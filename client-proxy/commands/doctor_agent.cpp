@@ -1,0 +1,135 @@
+#include "client-proxy/commands/doctor_agent.hpp"
+
+#include <fmt/format.h>
+
+#include "client-proxy/control/agent_client.hpp"
+#include "client-proxy/control/runtime_folder.hpp"
+#include "client-proxy/login/ca_clock.hpp"
+#include "client-proxy/proxy/proxied_dial.hpp"
+#include "http/client.hpp"
+
+namespace postern::client {
+
+namespace {
+
+using control::text_in;
+using nlohmann::json;
+
+std::optional<Refusal> refusal_in(const json& object, const char* key) {
+    const auto found = object.find(key);
+    if (found == object.end() || !found->is_object()) {
+        return std::nullopt;
+    }
+    return Refusal{
+        code_named(text_in(*found, "reason")), text_in(*found, "message"), text_in(*found, "hint"), {}};
+}
+
+// An environment that changed after the agent's start is the one thing that it cannot notice.
+void check_uses(Checkup& checkup, const json& uses) {
+    if (!uses.is_object()) {
+        return;
+    }
+    if (const auto problem = refusal_in(uses, "error")) {
+        checkup.bad("agent.settings", *problem);
+        return;
+    }
+    const auto rules = proxy_rules();
+    const std::string theirs = text_in(uses, "proxy");
+    const std::string ours = *rules && (*rules)->proxy() != nullptr ? (*rules)->proxy()->text() : "";
+    const auto said = [](const std::string& proxy) {
+        return proxy.empty() ? "no proxy" : "the proxy " + proxy;
+    };
+    if (theirs != ours) {
+        checkup.bad(
+            "agent.settings",
+            Refusal{Code::config_invalid,
+                    fmt::format("the agent that runs uses {}, and this terminal's settings say {}",
+                                said(theirs), said(ours)),
+                    "It was started with another environment. End it, and the next command starts it with "
+                    "this one: postern agent --stop",
+                    {}});
+        return;
+    }
+    checkup.good("agent.settings", fmt::format("it goes by {} as it is now, and uses {}",
+                                               text_in(uses, "config_file"), said(theirs)));
+}
+
+}  // namespace
+
+std::optional<Refusal> check_agent(Checkup& checkup) {
+    const auto place = control::RuntimeFolder::open();
+    if (!place) {
+        checkup.bad("agent", folder_refusal(place.error()));
+        return std::nullopt;
+    }
+    auto agent = control::AgentClient::find();
+    if (!agent && agent.error().code != Code::not_found) {
+        checkup.bad("agent", agent.error());
+        return std::nullopt;
+    }
+    const std::string passed_over =
+        place->passed_over().empty() ? std::string() : fmt::format(" ({})", place->passed_over());
+    if (!agent) {
+        checkup.skip("agent", fmt::format("none runs at {}; commands start it{}", place->socket().string(),
+                                          passed_over));
+        return std::nullopt;
+    }
+    const auto state = agent->call("state");
+    if (!state) {
+        checkup.bad("agent", state.error());
+        return std::nullopt;
+    }
+    checkup.good("agent", fmt::format("it answers at {}{}", place->socket().string(), passed_over));
+    check_uses(checkup, state->value("uses", json()));
+    const json login = state->value("login", json());
+    if (!login.is_object()) {
+        return std::nullopt;
+    }
+    if (const auto unkept = refusal_in(login, "unkept")) {
+        checkup.bad("agent.disk", *unkept);
+    }
+    return refusal_in(login, "error");
+}
+
+void judge_clock(Checkup& checkup, std::chrono::seconds ahead, const std::string& whose) {
+    if (ahead > CaClock::kWorthTelling || ahead < -CaClock::kWorthTelling) {
+        checkup.bad("ca.clock",
+                    Refusal{Code::not_yet_valid,
+                            fmt::format("this machine's clock is {} {}", offset_text(ahead), whose),
+                            kSetTheClock,
+                            {}});
+        return;
+    }
+    checkup.good("ca.clock", fmt::format("the clocks differ by {} s", std::abs(ahead.count())));
+}
+
+void check_first_contact(Checkup& checkup, const std::string& url) {
+    http::ClientOptions options;
+    options.url = url;
+    const CaRoute route;
+    options.detour = route.detour();
+    auto stranger = http::Client::make(std::move(options));
+    if (!stranger) {
+        checkup.bad("ca.address", Refusal{Code::config_invalid,
+                                          stranger.error().detail,
+                                          "The address looks like https://ca.example.org:7444",
+                                          {}});
+        return;
+    }
+    const auto answer = stranger->get("/v1/trust");
+    if (!answer) {
+        auto on_the_way = route.refusal(url);
+        checkup.bad("ca.tls", on_the_way ? *on_the_way : ca_refusal(answer.error(), url));
+        checkup.skip("ca.clock", "it cannot be asked");
+        return;
+    }
+    checkup.good("ca.tls", fmt::format("{} answers; the first login compares its fingerprint", url));
+    if (!answer->date) {
+        checkup.skip("ca.clock", "it does not tell the time");
+        return;
+    }
+    judge_clock(checkup, std::chrono::round<std::chrono::seconds>(system_clock()() - *answer->date),
+                "the clock of " + url);
+}
+
+}  // namespace postern::client

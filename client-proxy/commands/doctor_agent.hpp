@@ -1,0 +1,24 @@
+// The parts of `postern doctor` that ask others than the CA service and the gateways: the agent that runs,
+// what it knows and uses; and, before the first login, whether this machine's clock can be right.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+#include "client-proxy/commands/checkup.hpp"
+
+namespace postern::client {
+
+/// Where it is found, what it uses of the settings, whether what it holds is on the disk. Nothing is started
+/// where none runs. What it knows against the login, which is then not worth a look of one's own.
+std::optional<Refusal> check_agent(Checkup& checkup);
+
+/// The clock against that of a CA service that nothing vouches for yet: good enough to tell a person, and for
+/// nothing else.
+void check_first_contact(Checkup& checkup, const std::string& url);
+
+/// `ahead`: of this machine's clock. Pure.
+void judge_clock(Checkup& checkup, std::chrono::seconds ahead, const std::string& whose);
+
+}  // namespace postern::client
