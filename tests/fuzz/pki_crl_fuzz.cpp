@@ -45,7 +45,8 @@ bool try_crl(std::string_view bytes) {
     if (crl) {
         crl->find("01");
     }
-    for (const std::string_view part : split_deltas(bytes).value_or(std::vector<std::string_view>())) {
+    const auto parts = split_deltas(bytes);
+    for (const std::string_view part : parts ? *parts : std::vector<std::string_view>()) {
         const Result<CrlDelta> delta = CrlDelta::verify(part, authority().certificate);
         if (ERR_peek_error() != 0) std::abort();
         if (delta && crl) [[maybe_unused]]

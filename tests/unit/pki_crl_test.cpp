@@ -260,7 +260,8 @@ TEST(CrlDelta, IsRefusedWhereItIsNoneOrIsOfAnother) {
 TEST(CrlDelta, ManyAreTakenApartAndATornOneIsRefused) {
     const std::string first = delta_of(1, 2, {{"7f01", kNow, {}}});
     const std::string second = delta_of(2, 3, {});
-    const auto both = split_deltas(first + second);
+    const std::string joined = first + second;
+    const auto both = split_deltas(joined);
     ASSERT_TRUE(both);
     ASSERT_EQ(both->size(), 2U);
     EXPECT_EQ(both->front(), first);
