@@ -7,6 +7,7 @@
 
 #include "ca-service/server_name.hpp"
 #include "config/document.hpp"
+#include "http/https_url.hpp"
 #include "pki/identity.hpp"
 #include "pki/issuer.hpp"
 
@@ -18,12 +19,17 @@ using std::chrono::hours;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
+/// Where agents are to connect to.
+bool is_reachable(const net::Address& address) {
+    return !address.is_unix && address.host != "*" && address.port != "0";
+}
+
 void read_ca(config::Table table, Config& out) {
     const std::string listen = table.string("listen", "127.0.0.1:7444");
     if (auto address = net::parse_address(listen); !address) {
         table.problem("listen", address.error().detail);
-    } else if (address->is_unix) {
-        table.problem("listen", "expected a host and a port, for example \"0.0.0.0:7444\"");
+    } else if (address->is_unix || !net::is_listenable(*address)) {
+        table.problem("listen", "expected an IP address and a port, for example \"0.0.0.0:7444\"");
     } else {
         out.listen = *address;
     }
@@ -58,6 +64,9 @@ void read_ca(config::Table table, Config& out) {
         table.duration("server_certificate_lifetime", hours(24 * 90), minutes(10), hours(24 * 398));
     out.crl_lifetime = table.duration("crl_lifetime", hours(1), seconds(5), hours(24 * 7));
     out.crl_url = table.string("crl_url", "");
+    if (const auto is_url = http::check_url(out.crl_url); !out.crl_url.empty() && !is_url) {
+        table.problem("crl_url", is_url.error().detail);
+    }
     if (out.crl_url.empty() && !out.names.empty()) {
         out.crl_url = https_url(out.names.front(), out.listen.port) + "/v1/crl";
     }
@@ -78,10 +87,11 @@ void read_health(config::Table table, Config& out) {
     if (!table.has("listen")) {
         return;
     }
-    if (auto address = net::parse_address(table.string("listen")); address && !address->is_unix) {
+    auto address = net::parse_address(table.string("listen"));
+    if (address && !address->is_unix && net::is_listenable(*address)) {
         out.health_listen = std::move(*address);
     } else {
-        table.problem("listen", "expected a host and a port, for example \"127.0.0.1:9081\"");
+        table.problem("listen", "expected an IP address and a port, for example \"127.0.0.1:9081\"");
     }
 }
 
@@ -122,8 +132,13 @@ void read_catalogue(config::Table root, Config& out) {
         if (!gateways.insert(gateway.name).second) {
             table.problem("name", fmt::format("there are two gateways '{}'", gateway.name));
         }
-        if (auto address = net::parse_address(gateway.address); !gateway.address.empty() && !address) {
-            table.problem("address", address.error().detail);
+        if (auto address = net::parse_address(gateway.address); address && is_reachable(*address)) {
+            gateway.address = address->text();
+        } else if (!gateway.address.empty()) {
+            table.problem("address", address
+                                         ? "expected a host and a port (1 to 65535) that desktops reach, for "
+                                           "example \"gw1.example.org:7443\""
+                                         : address.error().detail);
         }
         out.gateways.push_back(std::move(gateway));
     }

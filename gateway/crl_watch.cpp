@@ -108,7 +108,7 @@ bool CrlWatch::make_client() {
         return true;
     }
     http::ClientOptions options;
-    options.url = snapshot_->settings.ca_url;
+    options.url = snapshot_->settings.ca_url();
     options.server_ca = snapshot_->server_ca;
     options.trust_domain = snapshot_->settings.trust_domain;
     if (!is_anonymous) {
@@ -140,7 +140,7 @@ void CrlWatch::fail(const Failure& failure) {
         tell(failure);
         return;
     }
-    spdlog::warn("event=crl.certificate_not_taken url={} reason={} hint={}", snapshot_->settings.ca_url,
+    spdlog::warn("event=crl.certificate_not_taken url={} reason={} hint={}", snapshot_->settings.ca_url(),
                  name(failure.code),
                  quoted("the list is fetched without it; the CA cannot say then whether this gateway has a "
                         "revocation"));
@@ -287,7 +287,7 @@ void CrlWatch::tell(const Failure& failure) {
     std::string complaint =
         fmt::format("reason={} detail={}", name(failure.code), quoted(failure.detail, 512));
     if (complaint != complaint_) {
-        spdlog::warn("event=crl.not_fetched url={} {}", snapshot_->settings.ca_url, complaint);
+        spdlog::warn("event=crl.not_fetched url={} {}", snapshot_->settings.ca_url(), complaint);
         complaint_ = std::move(complaint);
     }
 }

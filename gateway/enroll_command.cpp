@@ -87,7 +87,7 @@ Result<void> enroll(const Enrolment& enrolment) {
         return Failure{Code::config_invalid, "--fingerprint: " + pin.error().detail};
     }
     http::ClientOptions options;
-    options.url = enrolment.ca_url.empty() ? settings->ca_url : enrolment.ca_url;
+    options.url = enrolment.ca_url.empty() ? settings->ca_url() : enrolment.ca_url;
     auto client = ca_api::first_contact(options, *pin, system_clock()());
     if (!client) {
         return client.error();

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <unordered_set>
 
-#include <boost/asio/ip/address.hpp>
 #include <fmt/format.h>
 
 #include "config/document.hpp"
@@ -17,13 +16,6 @@ namespace {
 using std::chrono::hours;
 using std::chrono::seconds;
 
-/// What net::Listener takes: an IP address, localhost, or * for all of both kinds.
-bool is_listenable(const net::Address& address) {
-    boost::system::error_code error;
-    boost::asio::ip::make_address(address.host, error);
-    return address.is_unix || !error || address.host == "localhost" || address.host == "*";
-}
-
 void read_gateway(config::Table table, Settings& settings) {
     settings.name = table.string("name");
     if (!settings.name.empty() && !pki::is_resource_name(settings.name)) {
@@ -35,12 +27,13 @@ void read_gateway(config::Table table, Settings& settings) {
     }
     for (const std::string& text : listen) {
         auto address = net::parse_address(text);
-        if (address && is_listenable(*address)) {
+        if (address && net::is_listenable(*address)) {
             settings.listen.push_back(std::move(*address));
         } else {
-            table.problem(
-                "listen",
-                fmt::format("'{}' is no IP address and port; write for example \"0.0.0.0:7443\"", text));
+            table.problem("listen", address ? fmt::format("'{}' is no IP address and port; write for example "
+                                                          "\"0.0.0.0:7443\"",
+                                                          text)
+                                            : address.error().detail);
         }
     }
     settings.threads = static_cast<std::size_t>(table.integer("threads", 0, 0, 1024));
@@ -75,9 +68,12 @@ void read_tls(config::Table table, Settings& settings) {
 }
 
 void read_ca(config::Table table, Settings& settings) {
-    settings.ca_url = table.string("url");
-    if (!settings.ca_url.empty() && !settings.ca_url.starts_with("https://")) {
-        table.problem("url", "only https:// is taken");
+    if (const std::string url = table.string("url"); !url.empty()) {
+        if (auto read = http::HttpsUrl::parse(url)) {
+            settings.ca = *std::move(read);
+        } else {
+            table.problem("url", read.error().detail);
+        }
     }
     settings.server_ca = table.path("server_ca");
     settings.trust_domain = table.string("trust_domain");
@@ -144,7 +140,7 @@ constexpr std::size_t kMostDatabaseName = 63;
 
 // Texts that go to a person's terminal and into their programs' settings.
 std::string read_line(config::Table& table, std::string_view key, std::size_t most) {
-    std::string text = table.string(key, "");
+    std::string text = table.text(key, "");
     const bool is_line =
         std::none_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
     if (!is_line || text.size() > most) {
@@ -168,12 +164,13 @@ std::vector<Service> read_services(std::vector<config::Table> tables, ServiceBou
         }
         const std::string backend = table.string("backend");
         auto address = net::parse_address(backend);
-        if (address && address->port != "0") {
+        if (address && address->port != "0" && address->host != "*") {
             service.backend = std::move(*address);
         } else if (!backend.empty()) {
-            table.problem(
-                "backend",
-                fmt::format("'{}' is no address; write for example \"db1.example.org:5432\"", backend));
+            table.problem("backend", address
+                                         ? "names a host and a port (1 to 65535) to connect to, for example "
+                                           "\"db1.example.org:5432\""
+                                         : address.error().detail);
         }
         service.protocol = table.choice("protocol", "postgres", {"postgres", "tcp"}) == "tcp"
                                ? Protocol::tcp

@@ -15,7 +15,8 @@
 #include "base/record_budget.hpp"
 #include "base/result.hpp"
 #include "gateway/policy.hpp"
-#include "net/plain_stream.hpp"
+#include "http/https_url.hpp"
+#include "net/address.hpp"
 
 namespace postern::gateway {
 
@@ -78,7 +79,9 @@ struct Settings {
     std::filesystem::path user_ca;
 
     // [ca]
-    std::string ca_url;
+    /// Nothing until the file has been read.
+    std::optional<http::HttpsUrl> ca;
+    std::string ca_url() const { return ca ? ca->text() : std::string(); }
     std::filesystem::path server_ca;
     std::string trust_domain;
     Milliseconds crl_refresh{1'000};

@@ -55,9 +55,10 @@ Outcome<void> check(const InitOptions& options) {
         return Ending{Exit::usage, fmt::format("'{}' is no trust domain", options.trust_domain),
                       "--trust-domain takes a name in lower-case DNS form, for example example.org"};
     }
-    if (auto address = net::parse_address(options.listen); !address || address->is_unix) {
+    const auto address = net::parse_address(options.listen);
+    if (!address || address->is_unix || !net::is_listenable(*address)) {
         return Ending{Exit::usage, fmt::format("'{}' is no address to listen on", options.listen),
-                      "--listen takes HOST:PORT, for example 0.0.0.0:7444"};
+                      "--listen takes an IP address and a port, for example 0.0.0.0:7444"};
     }
     return {};
 }

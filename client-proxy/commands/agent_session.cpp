@@ -17,6 +17,7 @@
 #include "client-proxy/control/json_rpc.hpp"
 #include "client-proxy/login/ca_client.hpp"
 #include "client-proxy/login/preferences.hpp"
+#include "http/https_url.hpp"
 
 namespace postern::client {
 
@@ -142,8 +143,10 @@ Outcome<void> fill_fields(control::AgentClient& agent, const LoginOptions& optio
     return {};
 }
 
-std::string with_scheme(const std::string& address) {
-    return address.find("://") == address.npos ? "https://" + address : address;
+// In the form in which it is compared and kept; a person may leave the scheme out.
+Result<std::string> ca_address(const std::string& typed) {
+    const auto url = http::HttpsUrl::parse(typed.find("://") == typed.npos ? "https://" + typed : typed);
+    return url ? Result<std::string>(url->text()) : url.error();
 }
 
 // At the first contact: the person compares, as with a new host of ssh. Only the whole word counts.
@@ -212,7 +215,11 @@ Outcome<void> settle_trust(control::AgentClient& agent, const LoginOptions& opti
                      "Name it, as its administrator told you: --ca https://ca.example.org:7444 --fingerprint "
                      "sha256:HEX");
     }
-    url = with_scheme(std::move(url));
+    const auto address = ca_address(url);
+    if (!address) {
+        return usage(address.error().detail, "The CA's administrator knows its address.");
+    }
+    url = *address;
     std::string pin = url == text_in(trust, "ca") ? text_in(trust, "fingerprint") : std::string();
     if (!fingerprint.empty()) {
         const auto parsed = ca_api::Fingerprint::parse(fingerprint);
@@ -317,8 +324,12 @@ Outcome<void> ensure_login(control::AgentClient& agent, const LoginOptions& opti
     const json& login = (*state)["login"];
     const std::string standing = text_in(login, "state");
     // Another login than the one that was asked for.
+    const auto wanted = ca_address(options.ca);
+    if (!options.ca.empty() && !wanted) {
+        return usage(wanted.error().detail, "The CA's administrator knows its address.");
+    }
     const bool is_another =
-        (!options.ca.empty() && with_scheme(options.ca) != text_in((*state)["trust"], "ca")) ||
+        (!options.ca.empty() && *wanted != text_in((*state)["trust"], "ca")) ||
         (!options.user.empty() && login.is_object() && options.user != text_in(login, "user"));
     if (login.is_object() && standing != "expired" && standing != "revoked" && !is_another) {
         return {};

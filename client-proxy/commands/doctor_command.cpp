@@ -30,6 +30,7 @@
 #include "client-proxy/proxy/proxied_dial.hpp"
 #include "client-proxy/tunnel/service_list.hpp"
 #include "http/client.hpp"
+#include "http/https_url.hpp"
 #include "pki/validity.hpp"
 
 namespace postern::client {
@@ -153,15 +154,12 @@ void check_pin(Checkup& checkup, const Profile& profile) {
 }
 
 void check_ca(Checkup& checkup, const ProfileFolder& folder, const Profile& profile) {
-    std::string text = profile.ca_url;
-    text.erase(0, text.find("//") == text.npos ? 0 : text.find("//") + 2);
-    text = text.substr(0, text.find('/'));
-    auto address = net::parse_address(text.find(':') == text.npos ? text + ":443" : text);
-    if (!address) {
-        checkup.bad("ca.dns", local_refusal(address.error()));
+    const auto url = http::HttpsUrl::parse(profile.ca_url);
+    if (!url) {
+        checkup.bad("ca.dns", local_refusal(url.error()));
         return;
     }
-    if (!check_network(checkup, "ca", *address)) {
+    if (!check_network(checkup, "ca", url->address())) {
         checkup.skip("ca.tls", "it cannot be reached");
         checkup.skip("ca.clock", "it cannot be reached");
         return;

@@ -20,7 +20,9 @@ Outcome<std::vector<GatewayEntry>> parse_gateways(const std::vector<std::string>
     for (const auto& text : texts) {
         const auto equals = text.find('=');
         GatewayEntry entry{text.substr(0, equals), equals == text.npos ? "" : text.substr(equals + 1)};
-        if (!pki::is_resource_name(entry.name) || !net::parse_address(entry.address)) {
+        const auto address = net::parse_address(entry.address);
+        const bool is_address = address && address->port != "0" && address->host != "*";
+        if (!pki::is_resource_name(entry.name) || !is_address) {
             return Refusal{Code::config_invalid,
                            fmt::format("'{}' is no gateway", text),
                            "A gateway is NAME=HOST:PORT, for example gw1=gw1.example.org:7443",

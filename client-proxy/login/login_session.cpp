@@ -12,6 +12,7 @@
 #include "client-proxy/login/login.hpp"
 #include "client-proxy/login/login_key.hpp"
 #include "client-proxy/login/preferences.hpp"
+#include "http/https_url.hpp"
 #include "pki/identity.hpp"
 #include "pki/key.hpp"
 
@@ -143,7 +144,12 @@ Outcome<void> end_session(const ProfileFolder& folder) {
 
 }  // namespace
 
-Outcome<ClaimedRoot> inspect_ca(const std::string& url) {
+Outcome<ClaimedRoot> inspect_ca(const std::string& address) {
+    const auto read = http::HttpsUrl::parse(address);
+    if (!read) {
+        return Refusal{read.error().code, read.error().detail, {}, {}};
+    }
+    const std::string url = read->text();
     auto claimed = claimed_trust(url);
     if (!claimed) {
         return claimed.error();
@@ -155,8 +161,13 @@ Outcome<ClaimedRoot> inspect_ca(const std::string& url) {
     return ClaimedRoot{ca_api::Fingerprint::of(*root), root->subject(), root->not_after()};
 }
 
-Outcome<Profile> accept_ca(const ProfileFolder& folder, const std::string& url,
+Outcome<Profile> accept_ca(const ProfileFolder& folder, const std::string& address,
                            const ca_api::Fingerprint& pin) {
+    const auto read = http::HttpsUrl::parse(address);
+    if (!read) {
+        return Refusal{read.error().code, read.error().detail, {}, {}};
+    }
+    const std::string url = read->text();
     const auto known = folder.load();
     if (known && known->ca_url == url && known->pin == pin.text()) {
         return *known;

@@ -21,11 +21,11 @@ struct ClaimedRoot {
     std::string subject;
     SystemTime not_after;
 };
-Outcome<ClaimedRoot> inspect_ca(const std::string& url);
+Outcome<ClaimedRoot> inspect_ca(const std::string& address);
 
 /// Believes the CA with that fingerprint from now on; the login at another one is forgotten. For the CA that
 /// is believed already nothing is asked.
-Outcome<Profile> accept_ca(const ProfileFolder& folder, const std::string& url,
+Outcome<Profile> accept_ca(const ProfileFolder& folder, const std::string& address,
                            const ca_api::Fingerprint& pin);
 
 /// How the CA lets people log in. Code::unauthenticated when none is believed yet.

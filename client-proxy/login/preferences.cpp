@@ -3,10 +3,70 @@
 #include <cstdlib>
 #include <system_error>
 
+#include <boost/asio/ip/address.hpp>
+#include <fmt/format.h>
+
 #include "base/file.hpp"
+#include "ca_api/fingerprint.hpp"
+#include "client-proxy/proxy/proxy_rules.hpp"
 #include "config/document.hpp"
+#include "http/https_url.hpp"
+#include "pki/identity.hpp"
 
 namespace postern::client {
+
+namespace {
+
+void read_login(config::Table root, Preferences& preferences) {
+    auto ca = root.table("ca");
+    if (const auto url = ca.string("url", ""); !url.empty()) {
+        if (const auto read = http::HttpsUrl::parse(url)) {
+            preferences.ca_url = read->text();
+        } else {
+            ca.problem("url", read.error().detail);
+        }
+    }
+    // Blanks do not count in it.
+    if (const auto fingerprint = ca.text("fingerprint", ""); !fingerprint.empty()) {
+        if (const auto read = ca_api::Fingerprint::parse(fingerprint)) {
+            preferences.fingerprint = read->text();
+        } else {
+            ca.problem("fingerprint", read.error().detail);
+        }
+    }
+    auto login = root.table("login");
+    preferences.user = login.string("user", "");
+    if (!preferences.user.empty() && !pki::is_login_name(preferences.user)) {
+        login.problem("user", fmt::format("'{}' is no login name", preferences.user));
+    }
+}
+
+void read_key(config::Table table, KeyPreferences& key) {
+    key.store = table.choice("store", "file", {"file", "keyring", "tpm2", "pkcs11"});
+    key.uri = table.string("uri", "");
+    key.module = table.optional_path("module").value_or("");
+    key.pin_file = table.optional_path("pin_file").value_or("");
+    const bool is_needed = key.store == "pkcs11" && key.uri.empty();
+    if (is_needed || (!key.uri.empty() && !key.uri.starts_with("pkcs11:"))) {
+        table.problem("uri", "a key on a token needs its URI: uri = \"pkcs11:token=…;object=…\"");
+    }
+}
+
+void read_network(config::Table table, Preferences& preferences) {
+    preferences.proxy = Secret(table.string("proxy", ""));
+    const auto proxy = preferences.proxy.reveal();
+    if (!proxy.empty() && proxy != "none") {
+        if (const auto read = parse_proxy(proxy); !read) {
+            table.problem("proxy", read.error().detail + "; \"none\" is none at all");
+        }
+    }
+    preferences.no_proxy = table.string("no_proxy", "");
+    if (const auto checked = check_no_proxy(preferences.no_proxy); !checked) {
+        table.problem("no_proxy", checked.error().detail);
+    }
+}
+
+}  // namespace
 
 std::filesystem::path Preferences::default_file() {
     // The XDG base directory specification: a relative path is to be ignored.
@@ -35,24 +95,21 @@ Result<Preferences> Preferences::load(const std::filesystem::path& file) {
     }
     Preferences preferences;
     auto root = document->root();
-    auto ca = root.table("ca");
-    preferences.ca_url = ca.string("url", "");
-    preferences.fingerprint = ca.string("fingerprint", "");
-    auto login = root.table("login");
-    preferences.user = login.string("user", "");
-    auto key = root.table("key");
-    preferences.key.store = key.choice("store", "file", {"file", "keyring", "tpm2", "pkcs11"});
-    preferences.key.uri = key.string("uri", "");
-    preferences.key.module = key.optional_path("module").value_or("");
-    preferences.key.pin_file = key.optional_path("pin_file").value_or("");
-    if (preferences.key.store == "pkcs11" && preferences.key.uri.empty()) {
-        key.problem("uri", "a key on a token needs its URI: uri = \"pkcs11:token=…;object=…\"");
-    }
-    auto network = root.table("network");
-    preferences.proxy = Secret(network.string("proxy", ""));
-    preferences.no_proxy = network.string("no_proxy", "");
+    read_login(root, preferences);
+    read_key(root.table("key"), preferences.key);
+    read_network(root.table("network"), preferences);
     auto agent = root.table("agent");
     preferences.unsafe_listen = agent.strings("unsafe_listen");
+    for (const auto& host : preferences.unsafe_listen) {
+        boost::system::error_code error;
+        boost::asio::ip::make_address(host, error);
+        if (error && host != "*") {
+            agent.problem("unsafe_listen",
+                          fmt::format("'{}' is no IP address of this machine; \"*\" is all of "
+                                      "them",
+                                      host));
+        }
+    }
     preferences.allow_programs = agent.strings("allow_programs");
     auto& warm = preferences.warm;
     const auto count = [&](std::string_view name, std::size_t& number) {

@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file.hpp"
+#include "http/https_url.hpp"
 
 namespace postern::client {
 
@@ -35,6 +36,11 @@ Result<Profile> profile_from_json(std::string_view text) {
     try {
         Profile profile;
         profile.ca_url = json.at("ca_url").get<std::string>();
+        if (const auto url = http::HttpsUrl::parse(profile.ca_url)) {
+            profile.ca_url = url->text();
+        } else if (!profile.ca_url.empty()) {
+            return broken;
+        }
         profile.pin = json.at("pin").get<std::string>();
         profile.trust_domain = json.at("trust_domain").get<std::string>();
         profile.user = json.at("user").get<std::string>();

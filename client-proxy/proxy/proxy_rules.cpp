@@ -116,6 +116,25 @@ bool is_excepted(std::string_view host, std::string_view no_proxy) {
     return false;
 }
 
+Result<void> check_no_proxy(std::string_view no_proxy) {
+    while (!no_proxy.empty()) {
+        const auto end = std::min(no_proxy.find_first_of(", \t"), no_proxy.size());
+        const std::string_view entry = no_proxy.substr(0, end);
+        no_proxy.remove_prefix(std::min(end + 1, no_proxy.size()));
+        const auto slash = entry.find('/');
+        const auto network = ip_address(entry.substr(0, slash));
+        const bool is_network = slash != entry.npos && network && is_in_network(*network, entry);
+        const bool is_name = !entry.starts_with('/') && entry.find_first_of("/@?#\"'") == entry.npos;
+        if (slash != entry.npos ? !is_network : !is_name) {
+            return Failure{Code::config_invalid,
+                           fmt::format("'{}' is no name, address or network; it looks like .example.org, "
+                                       "192.0.2.7 or 10.0.0.0/8, with commas in between",
+                                       entry)};
+        }
+    }
+    return {};
+}
+
 Result<ProxyRules> ProxyRules::make(std::string_view proxy, std::string_view no_proxy,
                                     const Environment& environment) {
     ProxyRules rules;

@@ -17,6 +17,10 @@ namespace postern::client {
 /// are not known.
 bool is_excepted(std::string_view host, std::string_view no_proxy);
 
+/// Whether each entry is something that can except: a name or an address, or a network whose bits fit.
+/// Code::config_invalid.
+Result<void> check_no_proxy(std::string_view no_proxy);
+
 class ProxyRules {
 public:
     /// getenv(), or something in its place.

@@ -41,6 +41,13 @@ std::string_view kind_of(const toml::node& node) {
     }
 }
 
+bool is_plain(std::string_view text) {
+    const auto is_blank = [](char c) { return c == ' ' || c == '\t'; };
+    const bool has_control =
+        std::any_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+    return !has_control && (text.empty() || (!is_blank(text.front()) && !is_blank(text.back())));
+}
+
 struct Problem {
     unsigned line = 0;
     std::string text;
@@ -99,6 +106,20 @@ struct Table::Node {
         wrong_type(key, *node, wanted);
         return std::nullopt;
     }
+    /// A string without what nobody sees in it.
+    std::optional<std::string> plain(std::string_view key, std::string_view wanted) const {
+        auto text = value<std::string>(key, wanted);
+        if (text && !is_plain(*text)) {
+            not_plain(key, wanted);
+            return std::nullopt;
+        }
+        return text;
+    }
+    void not_plain(std::string_view key, std::string_view wanted) const {
+        document->note(line_of(key),
+                       fmt::format("'{}'{} must be {} without blanks at its ends and control characters", key,
+                                   where(), wanted));
+    }
     std::string expand(std::string_view key, std::string text) const {
         for (const char* variable : kVariables) {
             const std::string reference = fmt::format("${{{}}}", variable);
@@ -130,7 +151,7 @@ std::string Table::string(std::string_view key) {
         node_->missing(key);
         return {};
     }
-    auto value = node_->value<std::string>(key, "a string");
+    auto value = node_->plain(key, "a string");
     if (value && value->empty()) {
         problem(key, "must not be empty");
     }
@@ -138,6 +159,10 @@ std::string Table::string(std::string_view key) {
 }
 
 std::string Table::string(std::string_view key, std::string_view fallback) {
+    return node_->plain(key, "a string").value_or(std::string(fallback));
+}
+
+std::string Table::text(std::string_view key, std::string_view fallback) {
     return node_->value<std::string>(key, "a string").value_or(std::string(fallback));
 }
 
@@ -194,6 +219,10 @@ std::vector<std::string> Table::strings(std::string_view key) {
             node_->wrong_type(key, element, "an array of strings");
             continue;
         }
+        if (value->empty() || !is_plain(*value)) {
+            node_->not_plain(key, "an array of strings, each of them not empty and");
+            continue;
+        }
         values.push_back(std::move(*value));
     }
     return values;
@@ -209,7 +238,7 @@ std::filesystem::path Table::path(std::string_view key) {
 
 std::optional<std::filesystem::path> Table::optional_path(std::string_view key,
                                                           const std::filesystem::path& base) {
-    auto text = node_->value<std::string>(key, "a path");
+    auto text = node_->plain(key, "a path");
     if (!text) {
         return std::nullopt;
     }
@@ -224,7 +253,7 @@ std::optional<std::filesystem::path> Table::optional_path(std::string_view key,
 
 std::string Table::choice(std::string_view key, std::string_view fallback,
                           const std::vector<std::string>& words) {
-    const auto value = node_->value<std::string>(key, "a string");
+    const auto value = node_->plain(key, "a string");
     if (!value) {
         return std::string(fallback);
     }

@@ -23,13 +23,17 @@ class Document;
 /// as a problem, and the fallback is returned so that reading goes on. Valid as long as its Document.
 class Table {
 public:
-    /// Absent and no fallback: a problem ("missing key").
+    /// Absent and no fallback: a problem ("missing key"). Control characters and blanks at its ends are
+    /// problems, here and in strings(), path() and choice(): nobody sees them, and they make another value.
     std::string string(std::string_view key);
     std::string string(std::string_view key, std::string_view fallback);
+    /// As it stands, for what people read.
+    std::string text(std::string_view key, std::string_view fallback);
     bool boolean(std::string_view key, bool fallback);
     std::int64_t integer(std::string_view key, std::int64_t fallback, std::int64_t least, std::int64_t most);
     std::chrono::milliseconds duration(std::string_view key, std::chrono::milliseconds fallback,
                                        std::chrono::milliseconds least, std::chrono::milliseconds most);
+    /// None of them empty.
     std::vector<std::string> strings(std::string_view key);
     /// A path; a relative one is taken from `base`, or else from the folder of the file. Expands the folders
     /// that systemd hands to a unit, for example "${CREDENTIALS_DIRECTORY}/gateway.key" (systemd.exec(5));

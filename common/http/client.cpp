@@ -13,6 +13,7 @@
 
 #include "base/process.hpp"
 #include "http/http_date.hpp"
+#include "http/https_url.hpp"
 #include "net/plain_stream.hpp"
 #include "net/tls_engine.hpp"
 #include "pki/identity.hpp"
@@ -31,24 +32,6 @@ bool is_ip_address(const std::string& text) {
     boost::system::error_code error;
     boost::asio::ip::make_address(text, error);
     return !error;
-}
-
-Result<net::Address> address_of_url(const std::string& url) {
-    constexpr std::string_view kScheme = "https://";
-    const auto refuse = [&url] {
-        return Failure{Code::config_invalid, "\"" + url + "\" is not https://host[:port]"};
-    };
-    if (!url.starts_with(kScheme)) return refuse();
-    std::string rest = url.substr(kScheme.size());
-    if (rest.ends_with('/')) rest.pop_back();
-    const bool is_bracketed = rest.ends_with(']');
-    const bool has_port =
-        !is_bracketed &&
-        rest.find(':', rest.find(']') == std::string::npos ? 0 : rest.find(']')) != std::string::npos;
-    if (!has_port) rest += ":443";
-    Result<net::Address> address = net::parse_address(rest);
-    if (address.has_error() || address.value().is_unix) return refuse();
-    return address;
 }
 
 }  // namespace
@@ -299,18 +282,19 @@ Client& Client::operator=(Client&&) noexcept = default;
 Client::~Client() = default;
 
 Result<Client> Client::make(ClientOptions options) {
-    Result<net::Address> address = address_of_url(options.url);
-    if (address.has_error()) return address.error();
+    Result<HttpsUrl> url = HttpsUrl::parse(options.url);
+    if (url.has_error()) return url.error();
+    const net::Address& address = url.value().address();
     if (options.server_ca && !pki::is_trust_domain(options.trust_domain)) {
         return Failure{Code::config_invalid, "a trust domain is needed to know the CA service by"};
     }
     std::optional<Detour> detour;
     if (options.detour) {
-        Result<std::optional<Detour>> found = options.detour(address.value());
+        Result<std::optional<Detour>> found = options.detour(address);
         if (found.has_error()) return found.error();
         detour = std::move(found.value());
     }
-    auto state = std::make_unique<State>(std::move(options), std::move(address.value()), std::move(detour));
+    auto state = std::make_unique<State>(std::move(options), address, std::move(detour));
     const Result<void> prepared = state->prepare();
     if (prepared.has_error()) return prepared.error();
     return Client(std::move(state));

@@ -28,7 +28,7 @@ struct Detour {
 };
 
 struct ClientOptions {
-    /// "https://ca.example.org:7444". Nothing else than https is taken.
+    /// "https://ca.example.org:7444": what HttpsUrl::parse() takes.
     std::string url;
     /// The server must chain to this, bear the URL's host name, and be spiffe://<trust_domain>/ca/… . Nothing
     /// only for the pinned first contact, which reads the trust bundles and believes them by fingerprint.

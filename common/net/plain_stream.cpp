@@ -281,52 +281,6 @@ Endpoint PlainStream::remote() const {
     return error ? Endpoint() : to_endpoint(endpoint);
 }
 
-std::string Address::text() const {
-    if (is_unix) return "unix:" + host;
-    const bool is_v6 = host.find(':') != std::string::npos;
-    return (is_v6 ? "[" + host + "]" : host) + ":" + port;
-}
-
-Result<Address> parse_address(std::string_view text) {
-    const auto malformed = [text] {
-        return Failure{Code::malformed_request, "\"" + std::string(text) + "\" is not host:port"};
-    };
-    Address address;
-    if (text.starts_with("unix:")) {
-        address.host = text.substr(5);
-        address.is_unix = true;
-        if (address.host.empty() || address.host.size() >= sizeof(sockaddr_un::sun_path)) return malformed();
-        return address;
-    }
-    std::string_view port;
-    if (text.starts_with('[')) {
-        const auto end = text.find("]:");
-        if (end == std::string_view::npos) return malformed();
-        address.host = text.substr(1, end - 1);
-        port = text.substr(end + 2);
-        boost::system::error_code error;
-        asio::ip::make_address_v6(address.host, error);
-        if (error) return malformed();
-    } else {
-        const auto colon = text.find(':');
-        if (colon == std::string_view::npos) return malformed();
-        address.host = text.substr(0, colon);
-        port = text.substr(colon + 1);
-    }
-    unsigned number = 0;
-    for (const char c : port) {
-        if (c < '0' || c > '9' || number > 65535) return malformed();
-        number = number * 10 + static_cast<unsigned>(c - '0');
-    }
-    const auto fits_host = [](unsigned char c) { return c > ' ' && c < 0x7f && c != '/' && c != '@'; };
-    if (address.host.empty() || address.host.size() > 255 || port.empty() || port.size() > 5 ||
-        number > 65535 || !std::all_of(address.host.begin(), address.host.end(), fits_host)) {
-        return malformed();
-    }
-    address.port = std::to_string(number);
-    return address;
-}
-
 namespace {
 
 /// getaddrinfo runs on a thread of Asio's, one call after the other, and cannot be interrupted: whoever waits

@@ -11,6 +11,7 @@
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/ip/tcp.hpp>
 
+#include "net/address.hpp"
 #include "net/answer_watch.hpp"
 #include "net/byte_stream.hpp"
 
@@ -113,17 +114,6 @@ private:
     /// errno of what ended the writing, of which the reader is to learn, too.
     int write_error_ = 0;
 };
-
-/// A host and a port as people write them: "db.example.org:5432", "127.0.0.1:5432", "[::1]:5432",
-/// "unix:/run/x.sock".
-struct Address {
-    std::string host;
-    std::string port;
-    bool is_unix = false;
-
-    std::string text() const;
-};
-Result<Address> parse_address(std::string_view text);
 
 /// Resolves and connects, to whichever address answers first, until `patience` ends. For `network_patience`
 /// from the start it tries again while the network is away, as it is for a moment even after it has come

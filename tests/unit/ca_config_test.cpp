@@ -1,8 +1,13 @@
+#include <cstdlib>
+#include <string>
+#include <vector>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "ca-service/config.hpp"
 #include "ca-service/server_name.hpp"
+#include "unit/setting_rubbish.hpp"
 
 namespace postern::ca {
 namespace {
@@ -119,6 +124,66 @@ TEST(ServerName, IsADnsNameOrAnAddress) {
         EXPECT_FALSE(is_server_name(bad)) << bad;
     }
     EXPECT_FALSE(is_server_name(std::string(64, 'a')));
+}
+
+const std::vector<test::Setting>& every_setting() {
+    using test::Takes;
+    static const std::vector<test::Setting> kSettings{
+        {"[ca]", "listen", Takes::listen, "\"127.0.0.1:7444\""},
+        {"[ca]", "names", Takes::names, "[\"ca.example.org\"]"},
+        {"[ca]", "trust_domain", Takes::name, "\"example.org\""},
+        {"[ca]", "certificate_lifetime", Takes::duration, "\"1h\""},
+        {"[ca]", "session_lifetime", Takes::duration, "\"12h\""},
+        {"[ca]", "server_certificate_lifetime", Takes::duration, "\"90d\""},
+        {"[ca]", "crl_lifetime", Takes::duration, "\"1h\""},
+        {"[ca]", "crl_url", Takes::url, "\"http://crl.example.org/v1/crl?x=1\""},
+        {"[audit]", "file", Takes::optional_path, "\"audit.jsonl\""},
+        {"[audit]", "key", Takes::optional_path, "\"audit.key\""},
+        {"[audit]", "durability", Takes::word, "\"write\""},
+        {"[audit]", "rotate_bytes", Takes::count, "1000000"},
+        {"[limits]", "connections", Takes::count, "100"},
+        {"[limits]", "connections_per_address", Takes::count, "100"},
+        {"[limits]", "connections_per_bearer", Takes::count, "100"},
+        {"[limits]", "pending", Takes::count, "100"},
+        {"[limits]", "handshake_timeout", Takes::duration, "\"10s\""},
+        {"[limits]", "request_timeout", Takes::duration, "\"10s\""},
+        {"[limits]", "certificates_per_session", Takes::count, "10"},
+        {"[limits]", "certificates_per_user", Takes::count, "10"},
+        {"[limits]", "refusals_recorded", Takes::count, "10"},
+        {"[limits]", "drain_timeout", Takes::duration, "\"10s\""},
+        {"[limits]", "login_workers", Takes::count, "2"},
+        {"[limits]", "login_queue", Takes::count, "2"},
+        {"[limits]", "request_workers", Takes::count, "2"},
+        {"[limits]", "request_queue", Takes::count, "2"},
+        {"[health]", "listen", Takes::listen, "\"127.0.0.1:9081\""},
+        {"[[gateway]]", "name", Takes::name, "\"gw1\""},
+        {"[[gateway]]", "address", Takes::address, "\"gw1.example.org:7443\""},
+        {"[[service]]", "name", Takes::name, "\"orders-db\""},
+        {"[[service]]", "server_name", Takes::name, "\"orders.example.org\""},
+        {"[[service]]", "protocol", Takes::word, "\"postgres\""},
+        {"[[service]]", "mode", Takes::word, "\"end_to_end\""},
+        {"[[service]]", "user_map", Takes::boolean, "true"},
+    };
+    return kSettings;
+}
+
+TEST(CaConfig, EachKeyRefusesRubbishWithFileAndLine) {
+    ::unsetenv("CREDENTIALS_DIRECTORY");
+    const test::SettingRubbish rubbish("/etc/postern/ca.toml", every_setting(), [](const std::string& text) {
+        const auto read = parse(text);
+        return read ? std::string() : read.error().detail;
+    });
+    rubbish.feed();
+    rubbish.know_every_key();
+}
+
+TEST(CaConfig, TellsAgentsOfAddressesInNormalForm) {
+    const Config config =
+        parse(std::string(kLeast) + "[[gateway]]\nname = \"gw1\"\naddress = \"GW1.Example.org:07443\"\n")
+            .value();
+    EXPECT_EQ(config.gateways[0].address, "gw1.example.org:7443");
+    EXPECT_THAT(problem_of(std::string(kLeast) + "[[gateway]]\nname = \"gw1\"\naddress = \"unix:/run/gw\"\n"),
+                HasSubstr("that desktops reach"));
 }
 
 }  // namespace

@@ -8,10 +8,12 @@
 
 #include "base/file.hpp"
 #include "client-proxy/agent/port_book.hpp"
+#include "client-proxy/login/login_session.hpp"
 #include "client-proxy/login/preferences.hpp"
 #include "client-proxy/login/profile.hpp"
 #include "client-proxy/tunnel/catalogue.hpp"
 #include "unit/client_support.hpp"
+#include "unit/setting_rubbish.hpp"
 
 namespace postern::client {
 namespace {
@@ -165,6 +167,65 @@ TEST(Preferences, SayHowManyConnectionsToKeepWarm) {
     EXPECT_EQ(read("")->warm.few, 2U);
     EXPECT_FALSE(read("[agent]\nwarm = 257\n"));
     EXPECT_FALSE(read("[agent]\nwarm_rest = \"0s\"\n"));
+}
+
+TEST(Preferences, EachKeyRefusesRubbishWithFileAndLine) {
+    using test::Takes;
+    const std::vector<test::Setting> settings{
+        {"[ca]", "url", Takes::ca_url, "\"https://ca.example.org:7444\""},
+        {"[ca]", "fingerprint", Takes::fingerprint, "\"sha256:" + std::string(64, 'a') + "\""},
+        {"[login]", "user", Takes::name, "\"alice\""},
+        {"[key]", "store", Takes::word, "\"file\""},
+        {"[key]", "uri", Takes::key_uri, "\"pkcs11:token=x;object=y\""},
+        {"[key]", "module", Takes::optional_path, "\"/usr/lib/softhsm/libsofthsm2.so\""},
+        {"[key]", "pin_file", Takes::optional_path, "\"/run/pin\""},
+        {"[network]", "proxy", Takes::proxy, "\"http://proxy.example.org:3128\""},
+        {"[network]", "no_proxy", Takes::no_proxy, "\".example.org,10.0.0.0/8\""},
+        {"[agent]", "unsafe_listen", Takes::hosts, "[\"192.0.2.7\", \"*\"]"},
+        {"[agent]", "allow_programs", Takes::programs, "[\"psql\"]"},
+        {"[agent]", "warm", Takes::count, "2"},
+        {"[agent]", "warm_most", Takes::count, "8"},
+        {"[agent]", "warm_rest", Takes::duration, "\"10m\""},
+        {"[agent]", "warm_lifetime", Takes::duration, "\"1h\""},
+    };
+    const Folder folder;
+    const auto file = folder.path() / "config.toml";
+    const test::SettingRubbish rubbish(file.string(), settings, [&](const std::string& text) {
+        EXPECT_TRUE(write_file(file, text, 0600));
+        const auto read = Preferences::load(file);
+        return read ? std::string() : read.error().detail;
+    });
+    rubbish.feed();
+    rubbish.know_every_key();
+}
+
+TEST(Profile, HasTheCasAddressInNormalForm) {
+    Profile written = profile();
+    written.ca_url = "HTTPS://CA.Example.org:7444/";
+    EXPECT_EQ(profile_from_json(to_json_text(written))->ca_url, "https://ca.example.org:7444");
+    written.ca_url = "https://ca.example.org:7444/v1";
+    EXPECT_FALSE(profile_from_json(to_json_text(written)).has_value());
+}
+
+TEST(AcceptCa, KnowsTheSameCaInAnotherSpellingAndAsksNobody) {
+    const Folder folder;
+    const auto state = folder.path() / "state";
+    const auto opened = ProfileFolder::open(state);
+    ASSERT_TRUE(opened.has_value());
+    Profile known = profile();
+    // Nobody is there: asking would fail.
+    known.ca_url = "https://localhost:1";
+    ASSERT_TRUE(opened->save(known).has_value());
+    const auto pin = ca_api::Fingerprint::parse(known.pin).value();
+    for (const char* spelling :
+         {"https://localhost:1", "https://localhost:1/", "HTTPS://LOCALHOST:1", "https://localhost:01"}) {
+        const auto accepted = accept_ca(*opened, spelling, pin);
+        EXPECT_TRUE(accepted.has_value()) << spelling;
+    }
+    for (const char* other : {"https://localhost:2", "https://127.0.0.1:1"}) {
+        EXPECT_FALSE(accept_ca(*opened, other, pin).has_value()) << other;
+    }
+    EXPECT_EQ(accept_ca(*opened, "https://localhost:1/v1 ", pin).error().code, Code::config_invalid);
 }
 
 TEST(Preferences, RefuseUnknownKeys) {

@@ -1,11 +1,14 @@
 // The configuration file: what it gives, and what it refuses and says.
+#include <cstdlib>
 #include <string>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "gateway/settings.hpp"
 #include "gateway/shared_backends.hpp"
+#include "unit/setting_rubbish.hpp"
 
 namespace postern::gateway {
 namespace {
@@ -217,6 +220,82 @@ TEST(GatewaySettings, SayWhichServicesAreOnePostgresServer) {
                 HasSubstr("--service orders-db --service billing-db"));
     const auto apart = parse(service("orders-db", "db1:5432") + service("hr-db", "db2:5432"));
     EXPECT_TRUE(notes_on_shared_backends(apart->policy).empty());
+}
+
+const std::vector<test::Setting>& every_setting() {
+    using test::Takes;
+    static const std::vector<test::Setting> kSettings{
+        {"[gateway]", "name", Takes::name, "\"gw1\""},
+        {"[gateway]", "listen", Takes::listens, "[\"127.0.0.1:7443\", \"[::1]:7443\"]"},
+        {"[gateway]", "threads", Takes::count, "2"},
+        {"[gateway]", "drain_timeout", Takes::duration, "\"30s\""},
+        {"[gateway]", "expiry_grace", Takes::duration, "\"5m\""},
+        {"[gateway]", "admin_socket", Takes::optional_path, "\"/run/postern/admin.sock\""},
+        {"[tls]", "certificate", Takes::path, "\"gateway.pem\""},
+        {"[tls]", "key", Takes::path, "\"gateway.key\""},
+        {"[tls]", "user_ca", Takes::path, "\"user-ca.pem\""},
+        {"[ca]", "url", Takes::ca_url, "\"https://ca.example.org:7444\""},
+        {"[ca]", "server_ca", Takes::path, "\"server-ca.pem\""},
+        {"[ca]", "trust_domain", Takes::name, "\"example.org\""},
+        {"[ca]", "crl_refresh", Takes::duration, "\"1s\""},
+        {"[ca]", "crl_file", Takes::optional_path, "\"crl.der\""},
+        {"[ca]", "offline_grace", Takes::duration, "\"1h\""},
+        {"[limits]", "connections", Takes::count, "100"},
+        {"[limits]", "connections_per_address", Takes::count, "100"},
+        {"[limits]", "connections_per_identity", Takes::count, "100"},
+        {"[limits]", "connections_per_identity_per_minute", Takes::count, "100"},
+        {"[limits]", "connections_per_service", Takes::count, "100"},
+        {"[limits]", "connections_per_service_and_identity", Takes::count, "100"},
+        {"[limits]", "start_timeout", Takes::duration, "\"10s\""},
+        {"[limits]", "pending", Takes::count, "100"},
+        {"[limits]", "warm", Takes::count, "100"},
+        {"[limits]", "warm_per_identity", Takes::count, "10"},
+        {"[limits]", "failed_handshakes_recorded", Takes::count, "100"},
+        {"[limits]", "handshake_timeout", Takes::duration, "\"10s\""},
+        {"[limits]", "request_timeout", Takes::duration, "\"10s\""},
+        {"[limits]", "backend_timeout", Takes::duration, "\"5s\""},
+        {"[limits]", "warm_timeout", Takes::duration, "\"10m\""},
+        {"[audit]", "file", Takes::path, "\"audit.jsonl\""},
+        {"[audit]", "key", Takes::path, "\"audit.key\""},
+        {"[audit]", "durability", Takes::word, "\"write\""},
+        {"[audit]", "copies", Takes::names, "[\"stdout\"]"},
+        {"[audit]", "rotate_bytes", Takes::count, "1000000"},
+        {"[health]", "listen", Takes::listen, "\"127.0.0.1:9080\""},
+        {"[[service]]", "name", Takes::name, "\"orders-db\""},
+        {"[[service]]", "backend", Takes::address, "\"db1.example.org:5432\""},
+        {"[[service]]", "protocol", Takes::word, "\"postgres\""},
+        {"[[service]]", "mode", Takes::word, "\"end_to_end\""},
+        {"[[service]]", "connections", Takes::count, "100"},
+        {"[[service]]", "connections_per_identity", Takes::count, "100"},
+        {"[[service]]", "description", Takes::text, "\"Orders, since 2019 \""},
+        {"[[service]]", "database", Takes::text, "\"trailing \""},
+        {"[[rule]]", "services", Takes::names, "[\"orders-db\"]"},
+        {"[[rule]]", "users", Takes::names, "[\"alice\"]"},
+        {"[[rule]]", "groups", Takes::names, "[\"analysts\"]"},
+    };
+    return kSettings;
+}
+
+TEST(GatewaySettings, EachKeyRefusesRubbishWithFileAndLine) {
+    ::unsetenv("CREDENTIALS_DIRECTORY");
+    const test::SettingRubbish rubbish(
+        "/etc/postern/gateway.toml", every_setting(), [](const std::string& text) {
+            const auto read = Settings::parse(text, "/etc/postern/gateway.toml");
+            return read ? std::string() : read.error().detail;
+        });
+    rubbish.feed();
+    rubbish.know_every_key();
+}
+
+TEST(GatewaySettings, KeepsAddressesInNormalForm) {
+    std::string text = kLeast;
+    text.replace(text.find("https://ca.example.org:7444"), 27, "HTTPS://CA.Example.org:443/");
+    const auto settings =
+        Settings::parse(text + "[[service]]\nname = \"db\"\nbackend = \"[2001:DB8:0::7]:05432\"\n",
+                        "/etc/postern/gateway.toml");
+    ASSERT_TRUE(settings) << settings.error().detail;
+    EXPECT_EQ(settings->ca_url(), "https://ca.example.org");
+    EXPECT_EQ(settings->policy.services()[0].backend.text(), "[2001:db8::7]:5432");
 }
 
 }  // namespace
