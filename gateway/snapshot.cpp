@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "pki/certificate.hpp"
+#include "pki/chain.hpp"
 #include "pki/identity.hpp"
 #include "pki/key.hpp"
 #include "pki/validity.hpp"
@@ -60,6 +61,12 @@ Result<std::shared_ptr<const Snapshot>> Snapshot::make(Settings settings) {
     auto key = pki::PrivateKey::load(settings.key);
     if (!key) {
         return with_context("[tls] key", key.error());
+    }
+    chain = pki::chain_of_key(*key, *chain);
+    if (!chain) {
+        const std::string where = fmt::format("[tls] certificate: {} (its key: {})",
+                                              settings.certificate.string(), settings.key.string());
+        return with_context(where, Failure{Code::config_invalid, chain.error().detail});
     }
     auto user_ca = pki::TrustBundle::load(settings.user_ca);
     if (!user_ca) {

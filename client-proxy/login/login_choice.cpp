@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "net/plain_stream.hpp"
+#include "pki/chain.hpp"
 #include "pki/identity.hpp"
 
 namespace postern::client {
@@ -47,6 +48,11 @@ Outcome<LoginPtr> login_of_files(const LoginChoice& choice, const ProfileFolder&
     auto key = pki::PrivateKey::load(choice.key);
     if (!key) {
         return bad_file(key.error(), "--key takes a PEM file that only you may read.");
+    }
+    chain = pki::chain_of_key(*key, *chain);
+    if (!chain) {
+        return bad_file(with_context(choice.certificate, chain.error()),
+                        "Check that the certificate and the key belong together.");
     }
     auto server_ca = pki::TrustBundle::load(
         choice.server_ca.empty() ? folder.server_ca() : std::filesystem::path(choice.server_ca));
