@@ -46,6 +46,15 @@ void Log::State::note_outcome(const Result<void>& result) {
     }
 }
 
+void Log::State::tell_of_rotation(const Result<void>& rotated) {
+    // It is tried again with each record.
+    if (!rotated && rotation_outage.fails(steady_clock::now())) {
+        spdlog::error("event=audit.rotate reason={}", rotated.error().detail);
+    } else if (const auto failures = rotated ? rotation_outage.works(steady_clock::now()) : std::nullopt) {
+        spdlog::info("event=audit.rotated_again failures={}", *failures);
+    }
+}
+
 Result<void> Log::State::append_exclusive(const Record& record) {
     if (auto appended = file.append(record); !appended) {
         return appended;
@@ -82,9 +91,7 @@ Result<void> Log::State::append_shared(std::span<const Record> records) {
             is_settled = file.settle().has_value();
         }
         if (file.is_due_for_rotation() && is_settled) {
-            if (const auto rotated = file.rotate(); !rotated) {
-                spdlog::error("event=audit.rotate reason={}", rotated.error().detail);
-            }
+            tell_of_rotation(file.rotate());
         }
     }
     writer_lock.release();
@@ -124,10 +131,9 @@ Result<void> Log::State::rotate_on_thread(std::unique_lock<std::mutex>& guard) {
 void Log::State::rotate_now() {
     const bool is_needed = file.is_due_for_rotation() || file.has_records_of_its_own();
     const auto rotated = broken ? Result<void>(*broken) : is_needed ? file.rotate() : Result<void>();
+    tell_of_rotation(rotated);
     if (rotated && is_needed) {
         note_lines();
-    } else if (!rotated) {
-        spdlog::error("event=audit.rotate reason={}", rotated.error().detail);
     }
     if (std::exchange(wants_rotation, false)) {
         rotation = rotated;

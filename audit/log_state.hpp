@@ -20,6 +20,7 @@
 #include "audit/log.hpp"
 #include "audit/log_file.hpp"
 #include "audit/writer_lock.hpp"
+#include "base/outage.hpp"
 
 namespace postern::audit {
 
@@ -61,6 +62,7 @@ struct Log::State {
     Result<void> rotate_on_thread(std::unique_lock<std::mutex>& guard);
     void rotate_now();
     void append_job(const Record& record, Done done);
+    void tell_of_rotation(const Result<void>& rotated);
     void note_lines();
     void run();
     std::chrono::steady_clock::time_point next_checkpoint() const;
@@ -85,6 +87,7 @@ struct Log::State {
     std::optional<Failure> broken;
     /// Written under the mutex, read without it.
     std::atomic<bool> is_failing = false;
+    Outage rotation_outage;
     bool is_stopping = false;
     /// Somebody waits for a rotation, and what became of it.
     bool wants_rotation = false;

@@ -8,6 +8,7 @@
 
 #include "base/counted.hpp"
 #include "base/log.hpp"
+#include "base/outage.hpp"
 
 namespace postern::ca {
 
@@ -17,7 +18,9 @@ constexpr std::size_t kMostUnderWay = 1024;
 
 bool is_told(audit::Log& log, const audit::Record& record) {
     const auto written = log.append(record);
-    if (!written) {
+    // Again each second until it works.
+    static Outage outage;
+    if (!written && outage.fails(std::chrono::steady_clock::now())) {
         spdlog::error("event=audit.failed detail={}", quoted(written.error().detail, 512));
     }
     return written.has_value();

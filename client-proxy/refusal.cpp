@@ -119,6 +119,36 @@ bool is_about_reaching(Code code) {
     return code == Code::unreachable || code == Code::timed_out || code == Code::cancelled;
 }
 
+// Whether it is the server's certificate that is wrong. Whoever closes the connection or speaks something
+// else before there is one has proven nothing, neither good nor bad.
+bool is_about_trust(Code code) {
+    return is_certificate_verdict(code) || code == Code::wrong_server_identity;
+}
+
+Refusal exhausted(const Failure& failure) {
+    return {
+        failure.code,
+        failure.detail,
+        "Close programs or connections that you do not need, or raise the limit (ulimit -n, LimitNOFILE=).",
+        {}};
+}
+
+// Of TLS that did not come to a certificate.
+std::string_view hint_without_tls(Code code) {
+    switch (code) {
+        case Code::end_of_stream:
+            return "It may be starting, have no place left, or a load balancer has nothing behind it. Try "
+                   "again "
+                   "in a moment; if it stays so, tell the administrator.";
+        case Code::not_tls:
+            return "Something else answers there: a load balancer with nothing behind it, a network's "
+                   "sign-in "
+                   "page, or another program. Check the address and the network.";
+        default:
+            return "Its log says why; tell the administrator.";
+    }
+}
+
 }  // namespace
 
 void throw_exception_from_error(const Refusal& refusal, const boost::source_location& where) {
@@ -156,13 +186,17 @@ Refusal refusal_of(const http::Problem& problem) {
 }
 
 Refusal ca_refusal(const Failure& failure, std::string_view url) {
+    if (failure.code == Code::out_of_resources) {
+        return exhausted(failure);
+    }
     if (is_about_reaching(failure.code)) {
         return {failure.code,
                 fmt::format("the CA service {} cannot be reached", url),
                 "Check the network and that the CA service runs, then try again.",
                 {}};
     }
-    if (failure.code == Code::malformed_request || failure.code == Code::internal) {
+    if (failure.code == Code::malformed_request || failure.code == Code::request_too_large ||
+        failure.code == Code::internal) {
         return {failure.code,
                 fmt::format("the CA service {} gave an answer that makes no sense", url),
                 "Check that the address is that of a Postern CA service.",
@@ -170,6 +204,13 @@ Refusal ca_refusal(const Failure& failure, std::string_view url) {
     }
     if (is_clock_suspected(failure.code)) {
         return clock_refusal(failure.code, fmt::format("the CA service {}", url));
+    }
+    if (!is_about_trust(failure.code)) {
+        return {failure.code,
+                fmt::format("TLS with the CA service {} did not come up: {}", url,
+                            what_is_wrong_with_them(failure.code)),
+                std::string(hint_without_tls(failure.code)),
+                {}};
     }
     return {
         failure.code,
@@ -180,6 +221,9 @@ Refusal ca_refusal(const Failure& failure, std::string_view url) {
 }
 
 Refusal gateway_refusal(const Failure& failure, std::string_view gateway) {
+    if (failure.code == Code::out_of_resources) {
+        return exhausted(failure);
+    }
     if (is_about_reaching(failure.code) || failure.code == Code::io_failed) {
         return {failure.code == Code::cancelled ? Code::timed_out : failure.code,
                 fmt::format("the gateway {} cannot be reached", gateway),
@@ -188,6 +232,13 @@ Refusal gateway_refusal(const Failure& failure, std::string_view gateway) {
     }
     if (is_clock_suspected(failure.code)) {
         return clock_refusal(failure.code, fmt::format("the gateway {}", gateway));
+    }
+    if (!is_about_trust(failure.code)) {
+        return {failure.code,
+                fmt::format("TLS with the gateway {} did not come up: {}", gateway,
+                            what_is_wrong_with_them(failure.code)),
+                std::string(hint_without_tls(failure.code)),
+                {}};
     }
     return {
         failure.code,
@@ -221,7 +272,10 @@ Refusal unanswered_refusal(Code code, std::string_view gateway) {
 
 Refusal server_refusal(const Failure& failure, std::string_view service) {
     const Code code = failure.code == Code::cancelled ? Code::timed_out : failure.code;
-    if (code == Code::end_of_stream || code == Code::timed_out) {
+    if (code == Code::out_of_resources) {
+        return exhausted(failure);
+    }
+    if (!is_about_trust(code)) {
         return {
             code,
             fmt::format("PostgreSQL of {} did not complete TLS: {}", service, what_is_wrong_with_them(code)),
@@ -256,6 +310,8 @@ Refusal server_verdict(const Failure& failure, std::string_view service) {
 
 Refusal local_refusal(const Failure& failure) {
     switch (failure.code) {
+        case Code::out_of_resources:
+            return exhausted(failure);
         case Code::io_failed:
             return {failure.code,
                     failure.detail,
@@ -321,6 +377,8 @@ int exit_code_of(Code code) noexcept {
             return 4;
         case Code::unreachable:
         case Code::timed_out:
+        case Code::end_of_stream:
+        case Code::not_tls:
         case Code::backend_unreachable:
         case Code::backend_timed_out:
         case Code::unavailable:

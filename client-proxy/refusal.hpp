@@ -37,7 +37,8 @@ Code code_named(std::string_view reason);
 std::string as_message(std::string_view sentence);
 /// What a gateway or the CA service answered.
 Refusal refusal_of(const http::Problem& problem);
-/// The CA service did not answer, or is not the one that is trusted.
+/// The CA service did not answer, closed before TLS was up, or is not the one that is trusted: each in words
+/// of its own, and so for the two below.
 Refusal ca_refusal(const Failure& failure, std::string_view url);
 /// The gateway could not be reached, or proved to be none.
 Refusal gateway_refusal(const Failure& failure, std::string_view gateway);

@@ -124,6 +124,8 @@ constexpr Words kWords[] = {
      QT_TRANSLATE_NOOP("Wording",
                        "Is the disk full, or the folder another user's? Mend that, then try again."),
      true},
+    {"out_of_resources", QT_TRANSLATE_NOOP("Wording", "There are no file descriptors or memory left."),
+     QT_TRANSLATE_NOOP("Wording", "Close programs or connections, then try again."), true},
     {"not_found", QT_TRANSLATE_NOOP("Wording", "That is not there."),
      QT_TRANSLATE_NOOP("Wording", "Refresh the list of services."), true},
     {"already_exists", QT_TRANSLATE_NOOP("Wording", "That is there already."),

@@ -78,6 +78,9 @@ Words words_of(Code code, std::string_view user, std::string_view service) {
             return {"The gateway is shutting down.", "Try again in a moment."};
         case Code::killed:
             return {"An administrator ended this connection.", "Ask your platform team why."};
+        case Code::out_of_resources:
+            return {"The gateway's machine has no file descriptors or memory left for this connection.",
+                    "Try again in a moment, then tell your platform team: its log says which."};
         case Code::audit_unavailable:
             return {"The gateway cannot write its audit log, so it lets nobody in.",
                     "Tell your platform team."};
@@ -139,6 +142,7 @@ std::string_view proxy_error(Code code) noexcept {
         case Code::audit_unavailable:
         case Code::shutting_down:
         case Code::crl_stale:
+        case Code::out_of_resources:
         case Code::internal:
             return "proxy_internal_error";
         default:

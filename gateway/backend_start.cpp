@@ -16,7 +16,7 @@ Failure backend_failure(const Failure& failure, bool has_timed_out) {
     if (has_timed_out) {
         return Failure{Code::backend_timed_out, "no answer to SSLRequest"};
     }
-    if (failure.code == Code::cancelled) {
+    if (failure.code == Code::cancelled || failure.code == Code::out_of_resources) {
         return failure;
     }
     return Failure{Code::backend_unreachable, failure.detail};

@@ -42,8 +42,12 @@ Advice advice_on(Code code) {
         case Code::tls_failed:
         case Code::end_of_stream:
             return {5, "see that the CA service runs and that its address is right"};
+        case Code::not_tls:
+            return {5, "something else answers there, or a load balancer without a CA service behind it"};
         case Code::limit_reached:
             return {5, "wait a moment, then try again"};
+        case Code::out_of_resources:
+            return {1, "close programs, or raise the limit: LimitNOFILE= in the unit, ulimit -n in a shell"};
         default:
             return {1, "see the message above; with a bug, tell the makers of Postern"};
     }

@@ -187,7 +187,7 @@ bool CrlWatch::fetch_changes() {
         case 200:
             return take_changes(std::move(answer->body), asked_at);
         case 204:
-            complaint_.clear();
+            end_complaint();
             return true;
         case 404:
             // A CA service that has forgotten what came since, or that is older than the changes.
@@ -202,7 +202,7 @@ bool CrlWatch::fetch_changes() {
 void CrlWatch::take(const http::ClientAnswer& answer, EvenTime asked_at) {
     if (answer.status == 304) {
         if (!is_ahead_) {
-            complaint_.clear();
+            end_complaint();
         }
         return;
     }
@@ -222,7 +222,7 @@ void CrlWatch::take(const http::ClientAnswer& answer, EvenTime asked_at) {
         publish_added(before);
         return;
     }
-    complaint_.clear();
+    end_complaint();
     if (*taken == before) {
         return;
     }
@@ -252,7 +252,7 @@ bool CrlWatch::take_changes(std::string changes, EvenTime asked_at) {
         }
         return current_.get()->crl.number() == number;
     }
-    complaint_.clear();
+    end_complaint();
     if ((*taken)->crl.number() == number) {
         return true;
     }
@@ -289,6 +289,13 @@ void CrlWatch::tell(const Failure& failure) {
     if (complaint != complaint_) {
         spdlog::warn("event=crl.not_fetched url={} {}", snapshot_->settings.ca_url(), complaint);
         complaint_ = std::move(complaint);
+    }
+}
+
+void CrlWatch::end_complaint() {
+    if (!complaint_.empty()) {
+        spdlog::info("event=crl.fetched_again url={}", snapshot_->settings.ca_url());
+        complaint_.clear();
     }
 }
 

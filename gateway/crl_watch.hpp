@@ -52,7 +52,9 @@ private:
     void use(const RevocationsPtr& taken);
     /// What a list that was refused has added to the one at hand.
     void publish_added(const RevocationsPtr& before);
+    /// Once for as long as it stays the same.
     void tell(const Failure& failure);
+    void end_complaint();
     void read_files();
     void read_changes(const std::filesystem::path& file);
     void write_file(const std::filesystem::path& file, std::string_view bytes);

@@ -76,6 +76,7 @@ bool must_tell_ends(const Tunnel& tunnel) {
 }
 
 Failure backend_failure(const Failure& failure) {
+    if (failure.code == Code::out_of_resources) return failure;
     const Code code = failure.code == Code::timed_out ? Code::backend_timed_out : Code::backend_unreachable;
     return Failure{code, failure.detail};
 }

@@ -8,6 +8,7 @@
 
 #include "base/counted.hpp"
 #include "base/log.hpp"
+#include "base/outage.hpp"
 #include "gateway/answers.hpp"
 #include "gateway/records.hpp"
 #include "http/server.hpp"
@@ -19,7 +20,12 @@ boost::asio::awaitable<Result<void>> append(Worker& worker, audit::Record record
     const std::string action = record.action;
     const std::string id = record.connection_id;
     auto appended = co_await worker.shared.audit.async_append(std::move(record));
-    if (!appended) {
+    static Outage outage;
+    if (appended) {
+        if (const auto lost = outage.works(std::chrono::steady_clock::now())) {
+            spdlog::warn("event=audit.written_again not_written={}", *lost);
+        }
+    } else if (outage.fails(std::chrono::steady_clock::now())) {
         spdlog::error("event=audit.not_written id={} action={} detail={}", id, action,
                       quoted(appended.error().detail, 512));
     }

@@ -88,6 +88,7 @@ std::string_view sqlstate_of(Code code) noexcept {
             return "F0000";
         // system_error
         case Code::io_failed:
+        case Code::out_of_resources:
             return "58000";
         case Code::not_found:
         case Code::already_exists:

@@ -13,6 +13,7 @@
 
 #include "base/connection_id.hpp"
 #include "base/log.hpp"
+#include "base/outage.hpp"
 #include "ca-service/api/bodies.hpp"
 #include "ca-service/api/enrolment.hpp"
 #include "ca-service/api/login.hpp"
@@ -365,7 +366,8 @@ asio::awaitable<void> Api::record_rejected(http::RejectedConnection rejected) {
     // Nothing was let in that a missing record should have stopped.
     auto appending = ca_.refusals.async_append(std::move(record), std::move(bearer));
     const Result<void> written = co_await std::move(appending);
-    if (!written) {
+    static Outage outage;
+    if (!written && outage.fails(std::chrono::steady_clock::now())) {
         spdlog::error("event=audit.failed source={} reason={} detail={}", rejected.remote.text(),
                       name(rejected.failure.code), quoted(written.error().detail, 512));
     }

@@ -85,7 +85,7 @@ Words words_of(Asked asked, Code code) {
 
 bool is_our_fault(Code code) {
     return code == Code::unavailable || code == Code::audit_unavailable || code == Code::io_failed ||
-           code == Code::internal || code == Code::config_invalid;
+           code == Code::out_of_resources || code == Code::internal || code == Code::config_invalid;
 }
 
 void log(const Failure& failure, const std::string& connection_id) {

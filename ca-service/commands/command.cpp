@@ -69,6 +69,16 @@ Ending ending_of(std::string_view what, const Failure& failure) {
         case Code::limit_reached:
             ending.hint = "take the user out of another group first: postern-ca group remove USER GROUP";
             break;
+        case Code::out_of_resources:
+            ending.hint =
+                "close programs, or raise the limit: LimitNOFILE= in the unit, ulimit -n in a shell";
+            break;
+        case Code::unreachable:
+        case Code::timed_out:
+        case Code::end_of_stream:
+        case Code::not_tls:
+            ending.hint = "see that the CA service runs and that its address is right";
+            break;
         case Code::io_failed:
             ending.hint =
                 "check the permissions and the free space of the CA's folder; the CA's user or root may use "

@@ -44,6 +44,8 @@ struct EnrollOptions {
 /// Why nobody could be asked: the network, the address, or somebody else who answers.
 Ending not_reached(const std::string& url, const Failure& failure) {
     switch (failure.code) {
+        case Code::out_of_resources:
+            return {Exit::failed, failure.detail, "close programs, or raise the limit: ulimit -n"};
         case Code::unreachable:
         case Code::timed_out:
         case Code::unavailable:

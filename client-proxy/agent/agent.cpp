@@ -22,6 +22,7 @@
 #include "client-proxy/session/passthrough_session.hpp"
 #include "client-proxy/session/turned_away.hpp"
 #include "net/await.hpp"
+#include "net/resolver.hpp"
 
 namespace postern::client {
 
@@ -312,6 +313,7 @@ std::size_t Agent::warm_connections() {
 }
 
 void Agent::network_changed() {
+    net::Resolver::shared().forget_all();
     dialer_.forget_failures();
     for (std::size_t i = 0; i < loops_.size(); ++i) {
         asio::post(loops_.at(i), [this, i] { warm_[i]->start_over(); });

@@ -1,6 +1,3 @@
-#include <netdb.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
@@ -31,6 +28,7 @@
 #include "client-proxy/tunnel/service_list.hpp"
 #include "http/client.hpp"
 #include "http/https_url.hpp"
+#include "net/resolver.hpp"
 #include "pki/validity.hpp"
 
 namespace postern::client {
@@ -81,23 +79,21 @@ bool check_network(Checkup& checkup, const std::string& what, const net::Address
 }
 
 bool check_direct(Checkup& checkup, const std::string& what, const net::Address& address) {
-    addrinfo hints{};
-    hints.ai_socktype = SOCK_STREAM;
-    addrinfo* found = nullptr;
-    const int error = ::getaddrinfo(address.host.c_str(), address.port.c_str(), &hints, &found);
-    if (error != 0) {
+    const auto found =
+        net::Resolver::shared().resolve_blocking(address.host, std::chrono::steady_clock::now() + kPatience);
+    if (found.failure) {
+        const Failure& failure = *found.failure;
         checkup.bad(what + ".dns",
-                    Refusal{Code::unreachable,
-                            fmt::format("{} has no address: {}", address.host, ::gai_strerror(error)),
-                            "Check the name, the DNS server and the VPN.",
-                            {}});
+                    failure.code == Code::out_of_resources
+                        ? local_refusal(failure)
+                        : Refusal{failure.code,
+                                  fmt::format("{} has no address: {}", address.host, failure.detail),
+                                  "Check the name, the DNS server and the VPN.",
+                                  {}});
         checkup.skip(what + ".tcp", "there is no address");
         return false;
     }
-    std::array<char, NI_MAXHOST> text{};
-    ::getnameinfo(found->ai_addr, found->ai_addrlen, text.data(), text.size(), nullptr, 0, NI_NUMERICHOST);
-    ::freeaddrinfo(found);
-    checkup.good(what + ".dns", fmt::format("{} is {}", address.host, text.data()));
+    checkup.good(what + ".dns", fmt::format("{} is {}", address.host, found.addresses.front().to_string()));
     net::Address where = address;
     const auto dialled = run_to_end(try_dial(std::move(where)));
     if (!dialled) {

@@ -131,7 +131,8 @@ Outcome<ca_api::ClaimedTrust> claimed_trust(const std::string& url) {
                        {}};
     }
     auto on_the_way = route.refusal(url);
-    return on_the_way ? *std::move(on_the_way) : ca_refusal(claimed.error(), url);
+    const bool is_own = claimed.error().code == Code::out_of_resources;
+    return on_the_way && !is_own ? *std::move(on_the_way) : ca_refusal(claimed.error(), url);
 }
 
 Outcome<CaClient> CaClient::make_pinned(const std::string& url, const ca_api::Fingerprint& pin) {
@@ -157,7 +158,8 @@ Outcome<CaClient> CaClient::make_pinned(const std::string& url, const ca_api::Fi
 Outcome<std::string> CaClient::body_of(Result<http::ClientAnswer> answer) const {
     if (!answer) {
         auto on_the_way = route_.refusal(url_);
-        return on_the_way ? *std::move(on_the_way) : ca_refusal(answer.error(), url_);
+        const bool is_own = answer.error().code == Code::out_of_resources;
+        return on_the_way && !is_own ? *std::move(on_the_way) : ca_refusal(answer.error(), url_);
     }
     if (answer->date) {
         ca_clock().learn(*answer->date);

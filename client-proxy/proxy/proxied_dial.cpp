@@ -93,6 +93,9 @@ asio::awaitable<Outcome<net::PlainStream>> dial_through(const HttpProxy& proxy, 
     const auto began = std::chrono::steady_clock::now();
     net::Address at = proxy.address;
     auto dialled = co_await net::dial(std::move(at), patience, kNetworkPatience);
+    if (!dialled && dialled.error().code == Code::out_of_resources) {
+        co_return local_refusal(dialled.error());
+    }
     if (!dialled) {
         const Failure away{Code::unreachable, proxy_away(proxy, dialled.error().code)};
         co_return refused_on_the_way(whom, away, false);

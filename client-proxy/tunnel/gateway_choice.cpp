@@ -54,6 +54,8 @@ bool GatewayChoice::may_try_another(Code code) noexcept {
         case Code::crl_stale:
         case Code::audit_unavailable:
         case Code::unavailable:
+        case Code::out_of_resources:
+        case Code::not_tls:
         case Code::internal:
             return true;
         default:

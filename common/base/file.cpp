@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "base/exhaustion.hpp"
 #include "base/file_batch.hpp"
 #include "base/trusted_path.hpp"
 #include "base/unique_fd.hpp"
@@ -18,6 +19,9 @@ namespace postern {
 
 Failure io_failure(std::string_view what, const std::filesystem::path& path) {
     const int error = errno;
+    if (auto own = exhaustion_of(error)) {
+        return with_context(fmt::format("{} {}", what, path.string()), *std::move(own));
+    }
     return Failure{error == ENOENT ? Code::not_found : Code::io_failed,
                    fmt::format("{} {}: {}", what, path.string(), std::strerror(error))};
 }

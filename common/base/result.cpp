@@ -76,6 +76,8 @@ std::string_view name(Code code) noexcept {
             return "audit_unavailable";
         case Code::io_failed:
             return "io_failed";
+        case Code::out_of_resources:
+            return "out_of_resources";
         case Code::not_found:
             return "not_found";
         case Code::already_exists:

@@ -52,6 +52,8 @@ enum class Code {
     config_invalid,
     audit_unavailable,
     io_failed,
+    /// No descriptors, memory or threads are left here: nobody else is to blame.
+    out_of_resources,
     not_found,
     already_exists,
     unavailable,

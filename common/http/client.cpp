@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -11,10 +12,12 @@
 #include <openssl/err.h>
 #include <openssl/x509_vfy.h>
 
+#include "base/exhaustion.hpp"
 #include "base/process.hpp"
 #include "http/http_date.hpp"
 #include "http/https_url.hpp"
 #include "net/plain_stream.hpp"
+#include "net/resolver.hpp"
 #include "net/tls_engine.hpp"
 #include "pki/identity.hpp"
 #include "pki/validity.hpp"
@@ -24,6 +27,10 @@ namespace postern::http {
 namespace {
 
 using SteadyTime = std::chrono::steady_clock::time_point;
+
+std::pair<time_t, time_t> split(std::chrono::milliseconds all) {
+    return {all.count() / 1000, all.count() % 1000 * 1000};
+}
 
 /// The server closes idle connections after a while; one that is about to is not used again.
 constexpr auto kReusableFor = std::chrono::seconds(10);
@@ -51,7 +58,9 @@ struct Client::State {
     std::optional<SystemTime> date_in(const httplib::Response& response) const;
     Result<void> prepare();
     Result<ClientAnswer> ask(httplib::Request request);
-    Failure explain(httplib::Error error, SteadyTime start) const;
+    Result<httplib::Error> send(httplib::Request& request, httplib::Response& response);
+    void set_connect_patience(std::chrono::milliseconds patience);
+    Failure explain(httplib::Error error) const;
     /// For an answer of which so many bytes have come.
     std::chrono::milliseconds patience_for(std::size_t bytes) const {
         const std::size_t rate = options.least_bytes_per_second;
@@ -68,6 +77,9 @@ struct Client::State {
     /// The validity of the server's certificate.
     SystemTime verified_from{};
     SystemTime verified_until{};
+    /// When the present call began to connect, and for how long it may.
+    SteadyTime began;
+    std::chrono::milliseconds connect_patience{};
 };
 
 /// Takes the place of OpenSSL's and the library's own verification (SSL_CTX_set_cert_verify_callback).
@@ -169,12 +181,8 @@ Result<void> Client::State::prepare() {
                 return failed("using a certificate chain");
         }
     }
-    const auto split = [](std::chrono::milliseconds all) {
-        return std::pair<time_t, time_t>(all.count() / 1000, all.count() % 1000 * 1000);
-    };
-    const auto connect = split(options.connect_patience);
+    set_connect_patience(options.connect_patience);
     const auto answer = split(options.answer_patience);
-    client.set_connection_timeout(connect.first, connect.second);
     client.set_read_timeout(answer.first, answer.second);
     client.set_write_timeout(answer.first, answer.second);
     client.set_keep_alive(true);
@@ -184,12 +192,54 @@ Result<void> Client::State::prepare() {
     return Result<void>();
 }
 
+void Client::State::set_connect_patience(std::chrono::milliseconds patience) {
+    connect_patience = std::max(patience, std::chrono::milliseconds(1));
+    const auto parts = split(connect_patience);
+    client.set_connection_timeout(parts.first, parts.second);
+}
+
+/// The library's own look-up would wait for as long as the C library likes, on this thread.
+Result<httplib::Error> Client::State::send(httplib::Request& request, httplib::Response& response) {
+    began = std::chrono::steady_clock::now();
+    httplib::Error error = httplib::Error::Success;
+    if (last_use) {
+        if (client.send(request, response, error)) return httplib::Error::Success;
+        return error;
+    }
+    const std::string& host = detour ? detour->address.host : address.host;
+    const auto until = began + options.connect_patience;
+    net::Resolver::Answer found = net::Resolver::shared().resolve_blocking(host, until);
+    if (found.failure) return with_context(address.text(), *std::move(found.failure));
+    for (std::size_t i = 0; i < found.addresses.size(); ++i) {
+        client.set_hostname_addr_map({{host, found.addresses[i].to_string()}});
+        began = std::chrono::steady_clock::now();
+        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - began);
+        set_connect_patience(left / static_cast<int>(found.addresses.size() - i));
+        if (client.send(request, response, error)) return httplib::Error::Success;
+        const bool is_nobody_there =
+            error == httplib::Error::Connection || error == httplib::Error::ConnectionTimeout;
+        if (!is_nobody_there) return error;
+    }
+    net::Resolver::shared().forget(host);
+    return error;
+}
+
 /// The library tells little; OpenSSL's error queue of this thread and the clock tell the rest.
-Failure Client::State::explain(httplib::Error error, SteadyTime start) const {
+Failure Client::State::explain(httplib::Error error) const {
     const std::string where = address.text();
     if (refusal) return with_context(where, *refusal);
+    if (auto own = descriptors_exhausted()) return with_context(where, *std::move(own));
     std::optional<Code> told;
+    /// More than that the connection ended.
+    std::string cause;
     while (const unsigned long entry = ERR_get_error()) {
+        // The library says goodbye also where TLS was never up.
+        const bool is_end = ERR_GET_LIB(entry) == ERR_LIB_SSL &&
+                            (ERR_GET_REASON(entry) == SSL_R_UNEXPECTED_EOF_WHILE_READING ||
+                             ERR_GET_REASON(entry) == SSL_R_SHUTDOWN_WHILE_IN_INIT);
+        const char* const words = ERR_reason_error_string(entry);
+        if (cause.empty() && !is_end && ERR_GET_LIB(entry) != ERR_LIB_SYS && words != nullptr) cause = words;
+        if (!told && ERR_GET_LIB(entry) == ERR_LIB_ASN1) told = Code::malformed_certificate;
         if (!told && ERR_GET_LIB(entry) == ERR_LIB_SSL) told = net::code_of_tls_reason(ERR_GET_REASON(entry));
         if (ERR_GET_LIB(entry) == ERR_LIB_SSL && ERR_GET_REASON(entry) == SSL_R_SSLV3_ALERT_BAD_CERTIFICATE) {
             told = Code::not_yet_valid;
@@ -199,15 +249,19 @@ Failure Client::State::explain(httplib::Error error, SteadyTime start) const {
     }
     if (told && *told != Code::end_of_stream)
         return Failure{*told, where + ": TLS: " + std::string(name(*told))};
-    const auto took = std::chrono::steady_clock::now() - start;
+    const auto took = std::chrono::steady_clock::now() - began;
+    const bool is_late = took >= connect_patience;
     const std::string detail = where + ": " + httplib::to_string(error);
     switch (error) {
         case httplib::Error::Connection:
-            return Failure{took >= options.connect_patience ? Code::timed_out : Code::unreachable, detail};
+            return Failure{is_late ? Code::timed_out : Code::unreachable, detail};
         case httplib::Error::ConnectionTimeout:
             return Failure{Code::timed_out, detail};
         case httplib::Error::SSLConnection:
-            return Failure{took >= options.connect_patience ? Code::timed_out : Code::tls_failed, detail};
+            if (is_late) return Failure{Code::timed_out, where + ": no TLS in time"};
+            if (!cause.empty()) return Failure{Code::tls_failed, where + ": TLS: " + cause};
+            // No word of TLS about it: who closed said nothing about trust.
+            return Failure{Code::end_of_stream, where + ": the connection ended before TLS was up"};
         case httplib::Error::SSLServerVerification:
             return Failure{Code::unknown_issuer, detail};
         case httplib::Error::Read:
@@ -246,24 +300,28 @@ Result<ClientAnswer> Client::State::ask(httplib::Request request) {
     refusal.reset();
     ERR_clear_error();
     httplib::Response response;
-    httplib::Error error = httplib::Error::Success;
-    bool is_answered = client.send(request, response, error);
-    const bool is_broken = error == httplib::Error::Read || error == httplib::Error::Write;
-    if (!is_answered && is_broken && may_be_stale && request.method == "GET") {
+    Result<httplib::Error> sent = send(request, response);
+    const bool is_broken =
+        sent.has_value() && (sent.value() == httplib::Error::Read || sent.value() == httplib::Error::Write);
+    // Connecting again for want of the connection that was kept is asking who is there anew, too.
+    const bool is_nobody_there = sent.has_value() && (sent.value() == httplib::Error::Connection ||
+                                                      sent.value() == httplib::Error::ConnectionTimeout);
+    if (may_be_stale && ((is_broken && request.method == "GET") || is_nobody_there)) {
         // The server had closed the connection that was kept; asking again changes nothing there.
         client.stop();
+        last_use.reset();
         answer.body.clear();
         ERR_clear_error();
-        is_answered = client.send(request, response, error);
+        sent = send(request, response);
     }
-    if (!is_answered) {
+    if (sent.has_error() || sent.value() != httplib::Error::Success) {
         client.stop();
         last_use.reset();
         if (is_unwanted)
             return Failure{Code::cancelled, address.text() + ": the answer is not wanted any more"};
         if (is_too_large)
             return Failure{Code::request_too_large, address.text() + ": the answer is too large"};
-        return explain(error, start);
+        return sent.has_error() ? sent.error() : explain(sent.value());
     }
     last_use = std::chrono::steady_clock::now();
     answer.status = static_cast<unsigned>(response.status);

@@ -67,8 +67,10 @@ public:
     Client& operator=(Client&&) noexcept;
     ~Client();
 
-    /// Failures are transport ones: unreachable, timed_out, tls_failed, unknown_issuer,
-    /// wrong_server_identity, expired; request_too_large for a body that is too long.
+    /// Failures of the network: unreachable, timed_out, end_of_stream (also before TLS was up), not_tls,
+    /// tls_failed; of trust: unknown_issuer, wrong_server_identity, expired and the like; this machine's own:
+    /// out_of_resources. request_too_large for a body that is too long. The server's
+    /// addresses are tried in turn, within the patience for connecting.
     Result<ClientAnswer> get(const std::string& path, const std::string& if_none_match = {});
     Result<ClientAnswer> post_json(const std::string& path, const std::string& body);
 

@@ -49,6 +49,7 @@ unsigned status_of(Code code) noexcept {
         case Code::audit_unavailable:
         case Code::shutting_down:
         case Code::unavailable:
+        case Code::out_of_resources:
             return 503;
         case Code::backend_timed_out:
             return 504;

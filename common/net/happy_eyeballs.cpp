@@ -11,6 +11,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 
+#include "base/exhaustion.hpp"
 #include "net/await.hpp"
 
 namespace postern::net {
@@ -39,7 +40,8 @@ struct AddressRace {
     bool is_over = false;
 
     void fail(const boost::system::error_code& error) {
-        last = Failure{Code::unreachable, error.message()};
+        const auto own = exhaustion_of(error.value());
+        last = own ? *own : Failure{Code::unreachable, error.message()};
         is_network_away = is_network_away && net::is_network_away(error);
         has_news = true;
         bell.cancel();

@@ -18,6 +18,9 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <spdlog/spdlog.h>
 
+#include "base/exhaustion.hpp"
+#include "base/log.hpp"
+#include "base/outage.hpp"
 #include "base/unique_fd.hpp"
 #include "net/await.hpp"
 
@@ -48,6 +51,7 @@ struct Listener::State {
     EventLoops* loops = nullptr;
     Serve serve;
     std::atomic<bool> is_stopped = false;
+    Outage outage;
     /// One for each loop, touched on that loop alone; null when it does not accept.
     std::vector<Door*> doors;
 
@@ -117,10 +121,6 @@ Result<UniqueFd> listen_on_tcp(const Address& address) {
         return bind_failure(address, errno);
     }
     return fd;
-}
-
-bool is_out_of_resources(int error) {
-    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
 }  // namespace
@@ -208,8 +208,10 @@ struct Listener::AcceptLoop {
                 co_await door.descriptor.async_wait(asio::posix::descriptor_base::wait_read, kAwait);
             if (error || state->is_stopped) break;
             const int failed = accept_some(*state, loop, index, door.descriptor.native_handle());
-            if (is_out_of_resources(failed)) {
-                spdlog::warn("event=accept.paused error=\"{}\"", std::strerror(failed));
+            if (const auto own = exhaustion_of(failed)) {
+                if (state->outage.fails(std::chrono::steady_clock::now())) {
+                    spdlog::error("event=accept.paused reason={}", quoted(own->detail));
+                }
                 door.pause.expires_after(kPauseWithoutDescriptors);
                 co_await door.pause.async_wait(kAwait);
             } else if (failed == EBADF || failed == EINVAL) {
@@ -225,6 +227,9 @@ struct Listener::AcceptLoop {
             const Accepted accepted = accept_one(listening);
             if (accepted.fd < 0) return accepted.error;
             asio::generic::stream_protocol::socket socket(loop, protocol_of(accepted.fd), accepted.fd);
+            if (const auto pauses = state.outage.works(std::chrono::steady_clock::now())) {
+                spdlog::info("event=accept.resumed pauses={}", *pauses);
+            }
             state.serve(loop, index, PlainStream(std::move(socket), accepted.remote));
         }
         return 0;

@@ -26,7 +26,8 @@ public:
     unsigned short port() const;
 
     /// Accepts on every loop; each connection stays on the loop that accepted it, where `serve` is called. At
-    /// EMFILE and the like it pauses 100 ms instead of spinning. Call once.
+    /// EMFILE and the like it pauses 100 ms instead of spinning, and logs the first pause and the end of
+    /// them. Call once.
     using Serve =
         std::function<void(boost::asio::io_context& loop, std::size_t loop_index, PlainStream stream)>;
     void accept_on(EventLoops& loops, Serve serve);

@@ -18,9 +18,11 @@
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include "base/exhaustion.hpp"
 #include "net/await.hpp"
 #include "net/deadline.hpp"
 #include "net/happy_eyeballs.hpp"
+#include "net/resolver.hpp"
 
 namespace postern::net {
 
@@ -41,6 +43,7 @@ Failure cancelled() {
 
 /// What errno says about a connection that stood.
 Failure lost(int error, std::string_view what) {
+    if (auto own = exhaustion_of(error)) return *std::move(own);
     const Code code = error == ECONNRESET || error == EPIPE || error == ETIMEDOUT || error == ECONNABORTED ||
                               error == EHOSTUNREACH || error == ENETUNREACH || error == ENOTCONN
                           ? Code::end_of_stream
@@ -283,62 +286,26 @@ Endpoint PlainStream::remote() const {
 
 namespace {
 
-/// getaddrinfo runs on a thread of Asio's, one call after the other, and cannot be interrupted: whoever waits
-/// for it goes when the time is up, and the answer finds nobody. One that has not begun by then never does.
-struct Lookup {
-    explicit Lookup(const asio::any_io_executor& executor) : resolver(executor), answered(executor) {}
-    asio::ip::tcp::resolver resolver;
-    asio::steady_timer answered;
-    bool is_done = false;
-    boost::system::error_code error;
-    std::vector<asio::ip::tcp::endpoint> endpoints;
-};
-
-asio::awaitable<std::shared_ptr<Lookup>> look_up(const Address& address,
-                                                 std::chrono::steady_clock::time_point until) {
-    const asio::any_io_executor executor = co_await asio::this_coro::executor;
-    auto lookup = std::make_shared<Lookup>(executor);
-    lookup->answered.expires_at(until);
-    lookup->resolver.async_resolve(address.host, address.port,
-                                   [lookup](const boost::system::error_code& failure,
-                                            const asio::ip::tcp::resolver::results_type& results) {
-                                       lookup->is_done = true;
-                                       lookup->error = failure;
-                                       for (const auto& result : results) {
-                                           lookup->endpoints.push_back(result.endpoint());
-                                       }
-                                       lookup->answered.cancel();
-                                   });
-    co_await lookup->answered.async_wait(kAwait);
-    co_return lookup;
-}
-
 asio::awaitable<Result<std::vector<asio::ip::tcp::endpoint>>> resolve(
     Address address, std::chrono::milliseconds patience, std::chrono::milliseconds network_patience) {
     const asio::any_io_executor executor = co_await asio::this_coro::executor;
-    boost::system::error_code error;
-    const auto numeric = asio::ip::make_address(address.host, error);
-    if (!error) {
-        const auto port = static_cast<unsigned short>(std::stoul(address.port));
-        co_return std::vector<asio::ip::tcp::endpoint>{asio::ip::tcp::endpoint(numeric, port)};
-    }
     const auto began = std::chrono::steady_clock::now();
     const auto until = began + patience;
-    auto lookup = co_await look_up(address, until);
-    while (lookup->is_done && is_network_away(lookup->error) &&
-           std::chrono::steady_clock::now() < began + network_patience) {
+    std::string host = address.host;
+    Resolver::Answer answer = co_await Resolver::shared().resolve(std::move(host), until);
+    while (answer.is_network_away && std::chrono::steady_clock::now() < began + network_patience) {
         asio::steady_timer pause(executor, kNetworkPause);
         co_await pause.async_wait(kAwait);
-        lookup = co_await look_up(address, until);
+        std::string again = address.host;
+        answer = co_await Resolver::shared().resolve(std::move(again), until);
     }
-    if (!lookup->is_done) {
-        lookup->resolver.cancel();
-        co_return Failure{Code::timed_out, "looking up " + address.host + " took too long"};
+    if (answer.failure) co_return *std::move(answer.failure);
+    const auto port = static_cast<unsigned short>(std::stoul(address.port));
+    std::vector<asio::ip::tcp::endpoint> endpoints;
+    for (const auto& one : answer.addresses) {
+        endpoints.emplace_back(one, port);
     }
-    if (lookup->error) {
-        co_return Failure{Code::unreachable, "looking up " + address.host + ": " + lookup->error.message()};
-    }
-    co_return std::move(lookup->endpoints);
+    co_return std::move(endpoints);
 }
 
 Result<Socket> open_socket(const asio::any_io_executor& executor,
@@ -346,6 +313,7 @@ Result<Socket> open_socket(const asio::any_io_executor& executor,
     Socket socket(executor);
     boost::system::error_code error;
     socket.open(protocol, error);
+    if (auto own = exhaustion_of(error.value())) return *std::move(own);
     if (error) return Failure{Code::io_failed, "opening a socket: " + error.message()};
     ::fcntl(socket.native_handle(), F_SETFD, FD_CLOEXEC);
     return socket;
@@ -415,7 +383,11 @@ asio::awaitable<Result<PlainStream>> dial(Address address, std::chrono::millisec
     } else {
         connected = co_await connect_to_any(std::move(found.value()), left, network_left);
     }
-    if (connected.has_error()) co_return with_context(address.text(), connected.error());
+    if (connected.has_error()) {
+        // Nobody is there: whoever comes next asks whether the name has moved.
+        Resolver::shared().forget(address.host);
+        co_return with_context(address.text(), connected.error());
+    }
     co_return connected;
 }
 

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <filesystem>
@@ -22,11 +23,13 @@
 #include "base/clock.hpp"
 #include "base/connection_id.hpp"
 #include "base/duration.hpp"
+#include "base/exhaustion.hpp"
 #include "base/file.hpp"
 #include "base/file_batch.hpp"
 #include "base/hex.hpp"
 #include "base/log.hpp"
 #include "base/memory.hpp"
+#include "base/outage.hpp"
 #include "base/pace.hpp"
 #include "base/printed.hpp"
 #include "base/record_budget.hpp"
@@ -530,6 +533,41 @@ TEST(ShownText, IsCutBetweenCharacters) {
     EXPECT_EQ(shown("aüb", 2), "a…");
     EXPECT_EQ(shown("a\u202e\u202e\u202eb", 8), "a\\u202e…") << "the bound is of what is shown";
     EXPECT_EQ(shown_lines("one\n\x1b\n"), "one\n\\x1b\n");
+}
+
+TEST(Outage, IsToldWhenItBeginsAndWhenItIsOver) {
+    Outage outage(10s);
+    const Outage::Time start{};
+    EXPECT_FALSE(outage.works(start));
+    EXPECT_TRUE(outage.fails(start));
+    for (int i = 1; i < 100; ++i) {
+        const auto now = start + std::chrono::milliseconds(100) * i;
+        EXPECT_FALSE(outage.fails(now)) << i;
+        EXPECT_FALSE(outage.works(now)) << "what works and fails by turns is one outage";
+    }
+    EXPECT_FALSE(outage.works(start + 19s));
+    EXPECT_EQ(outage.works(start + 20s), 100U);
+    EXPECT_FALSE(outage.works(start + 21s));
+    EXPECT_TRUE(outage.fails(start + 22s));
+}
+
+TEST(Outage, BeginsAnewAfterARest) {
+    Outage outage(10s);
+    EXPECT_TRUE(outage.fails(Outage::Time{}));
+    EXPECT_FALSE(outage.fails(Outage::Time{} + 9s));
+    EXPECT_TRUE(outage.fails(Outage::Time{} + 19s));
+}
+
+TEST(Exhaustion, IsTheOwnMachinesAndNothingElse) {
+    for (const int error : {EMFILE, ENFILE, ENOMEM, ENOBUFS}) {
+        const auto own = exhaustion_of(error);
+        ASSERT_TRUE(own) << error;
+        EXPECT_EQ(own->code, Code::out_of_resources);
+    }
+    for (const int error : {0, ECONNREFUSED, EACCES, ENOENT, EHOSTUNREACH, ENOSPC, EADDRNOTAVAIL}) {
+        EXPECT_FALSE(exhaustion_of(error)) << error;
+    }
+    EXPECT_FALSE(descriptors_exhausted());
 }
 
 }  // namespace

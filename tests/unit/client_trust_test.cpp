@@ -150,5 +150,49 @@ TEST(Refusal, HasAnExitCodeThatMeansSomething) {
     EXPECT_EQ(exit_code_of(Code::internal), 1);
 }
 
+/// The three who are told of in the same way.
+std::vector<Refusal> refusals(const Failure& failure) {
+    return {gateway_refusal(failure, "gw1"), ca_refusal(failure, "https://ca.example.org"),
+            server_refusal(failure, "orders-db")};
+}
+
+TEST(Refusal, DoesNotBlameTrustForWhatHappensBeforeThereIsACertificate) {
+    for (const Code code : {Code::end_of_stream, Code::not_tls, Code::tls_failed, Code::tls_version,
+                            Code::timed_out, Code::cancelled}) {
+        for (const auto& refusal : refusals({code, {}})) {
+            EXPECT_THAT(refusal.message, testing::Not(HasSubstr("trusted"))) << name(code);
+            EXPECT_THAT(refusal.hint, testing::Not(HasSubstr("Do not go on"))) << name(code);
+            EXPECT_NE(refusal.hint, "") << name(code);
+        }
+    }
+    const auto closed = gateway_refusal({Code::end_of_stream, {}}, "gw1");
+    EXPECT_EQ(closed.message, "TLS with the gateway gw1 did not come up: it closed the connection");
+    EXPECT_THAT(closed.hint, HasSubstr("load balancer"));
+    EXPECT_EQ(exit_code_of(closed.code), 5);
+}
+
+TEST(Refusal, BlamesTrustForACertificateThatIsWrong) {
+    for (const Code code :
+         {Code::unknown_issuer, Code::self_signed, Code::wrong_purpose, Code::malformed_certificate,
+          Code::wrong_server_identity, Code::expired, Code::not_yet_valid}) {
+        for (const auto& refusal : refusals({code, {}})) {
+            EXPECT_THAT(refusal.message, HasSubstr("cannot be trusted")) << name(code);
+        }
+    }
+    EXPECT_THAT(gateway_refusal({Code::unknown_issuer, {}}, "gw1").hint, HasSubstr("Do not go on"));
+}
+
+TEST(Refusal, TellsOwnExhaustionAsOnesOwn) {
+    const Failure own{Code::out_of_resources,
+                      "gw1:7443: this process has no file descriptors left (its limit is 64)"};
+    auto all = refusals(own);
+    all.push_back(local_refusal(own));
+    for (const auto& refusal : all) {
+        EXPECT_THAT(refusal.message, HasSubstr("no file descriptors left (its limit is 64)"));
+        EXPECT_THAT(refusal.hint, HasSubstr("ulimit -n"));
+        EXPECT_THAT(refusal.message, testing::Not(HasSubstr("cannot be reached")));
+    }
+}
+
 }  // namespace
 }  // namespace postern::client

@@ -1,12 +1,15 @@
 // Addresses, and who is reached at them.
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <netdb.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <atomic>
 #include <chrono>
 #include <filesystem>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -16,6 +19,8 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <gtest/gtest.h>
+#include <spdlog/sinks/ostream_sink.h>
+#include <spdlog/spdlog.h>
 
 #include "base/unique_fd.hpp"
 #include "net/event_loops.hpp"
@@ -24,13 +29,15 @@
 
 namespace {
 std::atomic<int> slow_lookups = 0;
+std::atomic<bool> has_slow_lookup_ended = false;
 }  // namespace
 
 /// In place of the C library's: names in slow.test take their time, as where no name server answers.
 extern "C" int getaddrinfo(const char* node, const char* service, const addrinfo* hints, addrinfo** found) {
     if (node != nullptr && std::string_view(node).ends_with(".slow.test")) {
         ++slow_lookups;
-        std::this_thread::sleep_for(std::chrono::milliseconds(600));
+        std::this_thread::sleep_for(std::chrono::seconds(20));
+        has_slow_lookup_ended = true;
         return EAI_AGAIN;
     }
     static const auto real = reinterpret_cast<decltype(&::getaddrinfo)>(::dlsym(RTLD_NEXT, "getaddrinfo"));
@@ -105,7 +112,7 @@ TEST(Dial, GivesUpWhenTheListenersQueueIsFull) {
     EXPECT_LT(std::chrono::steady_clock::now() - start, 3s);
 }
 
-TEST(Dial, ALookUpThatNobodyWaitsForAnyMoreTakesNoTurn) {
+TEST(Dial, ANameThatHangsCostsItsOwnCallersAlone) {
     const Listener listener = Listener::bind(parse_address("127.0.0.1:0").value()).value();
     boost::asio::io_context loop;
     std::array<std::optional<Result<PlainStream>>, 5> late;
@@ -113,16 +120,45 @@ TEST(Dial, ALookUpThatNobodyWaitsForAnyMoreTakesNoTurn) {
     for (auto& out : late) {
         dials.push_back(dial_and_keep(parse_address("db.slow.test:1").value(), 100ms, out));
     }
+    std::optional<Result<PlainStream>> healthy;
+    Address address{"localhost", std::to_string(listener.port())};
+    dials.push_back(dial_and_keep(std::move(address), 20s, healthy));
     slow_lookups = 0;
     test::run_all(loop, std::move(dials));
     for (const auto& out : late) {
         EXPECT_EQ(out->error().code, Code::timed_out);
     }
-    std::optional<Result<PlainStream>> next;
-    Address address{"localhost", std::to_string(listener.port())};
-    test::run(loop, dial_and_keep(std::move(address), 20s, next));
-    EXPECT_TRUE(next->has_value());
-    EXPECT_EQ(slow_lookups, 1) << "the one that was under way";
+    EXPECT_TRUE(healthy->has_value());
+    EXPECT_EQ(slow_lookups, 1) << "one look-up for all five";
+    EXPECT_FALSE(has_slow_lookup_ended) << "nobody waited for it";
+}
+
+TEST(Dial, TellsThatThisProcessHasNoDescriptorsLeft) {
+    const Listener listener = Listener::bind(parse_address("127.0.0.1:0").value()).value();
+    boost::asio::io_context loop;
+    // What the loop itself needs.
+    const boost::asio::steady_timer timer(loop);
+    const boost::asio::ip::tcp::socket socket(loop);
+    std::vector<UniqueFd> fillers;
+    rlimit before{};
+    ::getrlimit(RLIMIT_NOFILE, &before);
+    rlimit few = before;
+    few.rlim_cur = 256;
+    ::setrlimit(RLIMIT_NOFILE, &few);
+    for (bool fits = true; fits;) {
+        fillers.emplace_back(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+        fits = static_cast<bool>(fillers.back());
+    }
+    std::vector<std::optional<Result<PlainStream>>> out(2);
+    test::run(loop, dial_and_keep(Address{"127.0.0.1", std::to_string(listener.port())}, 5s, out[0]));
+    test::run(loop, dial_and_keep(Address{"localhost", std::to_string(listener.port())}, 5s, out[1]));
+    fillers.clear();
+    ::setrlimit(RLIMIT_NOFILE, &before);
+    for (const auto& one : out) {
+        ASSERT_TRUE(one->has_error());
+        EXPECT_EQ(one->error().code, Code::out_of_resources);
+        EXPECT_NE(one->error().detail.find("limit is 256"), std::string::npos) << one->error().detail;
+    }
 }
 
 /// Connections to a Unix socket until no more fit into its queue.
@@ -190,6 +226,46 @@ TEST(Dial, ReachesAListenerOnEachLoop) {
     }
     EXPECT_EQ(dial_failure("127.0.0.1:" + std::to_string(port), 5s), Code::unreachable);
     loops.stop();
+}
+
+TEST(Listener, TellsOnceThatThereAreNoDescriptorsAndServesWhenThereAre) {
+    std::ostringstream log;
+    const auto before_log = spdlog::default_logger();
+    spdlog::set_default_logger(
+        std::make_shared<spdlog::logger>("test", std::make_shared<spdlog::sinks::ostream_sink_mt>(log)));
+    EventLoops loops(2);
+    std::atomic<int> served = 0;
+    Listener listener = Listener::bind(parse_address("127.0.0.1:0").value()).value();
+    listener.accept_on(loops, [&served](boost::asio::io_context&, std::size_t, PlainStream) { ++served; });
+    const UniqueFd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    loops.start();
+    rlimit before{};
+    ::getrlimit(RLIMIT_NOFILE, &before);
+    rlimit few = before;
+    few.rlim_cur = 256;
+    ::setrlimit(RLIMIT_NOFILE, &few);
+    std::vector<UniqueFd> fillers;
+    for (bool fits = true; fits;) {
+        fillers.emplace_back(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+        fits = static_cast<bool>(fillers.back());
+    }
+    const boost::asio::ip::tcp::endpoint endpoint(boost::asio::ip::address_v4::loopback(), listener.port());
+    ASSERT_EQ(::connect(client.get(), endpoint.data(), static_cast<socklen_t>(endpoint.size())), 0);
+    // Some ten tries of each loop.
+    std::this_thread::sleep_for(1s);
+    EXPECT_EQ(served, 0);
+    fillers.clear();
+    ::setrlimit(RLIMIT_NOFILE, &before);
+    for (int i = 0; i < 2000 && served == 0; ++i) {
+        std::this_thread::sleep_for(10ms);
+    }
+    EXPECT_EQ(served, 1);
+    loops.stop();
+    spdlog::set_default_logger(before_log);
+    const std::string told = log.str();
+    EXPECT_NE(told.find("event=accept.paused"), told.npos) << told;
+    EXPECT_EQ(told.find("event=accept.paused"), told.rfind("event=accept.paused")) << told;
+    EXPECT_NE(told.find("limit is 256"), told.npos) << told;
 }
 
 }  // namespace
