@@ -26,7 +26,7 @@ void append_field(std::string& body, char type, std::string_view text) {
 
 std::string_view sqlstate_of(Code code) noexcept {
     switch (code) {
-        // invalid_authorization_specification
+        // cannot_connect_now
         case Code::no_certificate:
         case Code::unknown_issuer:
         case Code::self_signed:
@@ -34,21 +34,39 @@ std::string_view sqlstate_of(Code code) noexcept {
         case Code::not_yet_valid:
         case Code::wrong_purpose:
         case Code::malformed_certificate:
-        case Code::revoked:
-        case Code::user_disabled:
         case Code::session_ended:
         case Code::unauthenticated:
+        case Code::wrong_server_identity:
+        // 3D000 would have Entity Framework make the database.
+        case Code::unknown_service:
+        case Code::tls_failed:
+        case Code::tls_version:
+        case Code::not_tls:
+        case Code::end_of_stream:
+        case Code::timed_out:
+        case Code::cancelled:
+        case Code::unreachable:
+        case Code::backend_unreachable:
+        case Code::backend_timed_out:
+        case Code::backend_refused_tls:
+        case Code::shutting_down:
+        case Code::crl_stale:
+        case Code::audit_unavailable:
+        case Code::unavailable:
+        case Code::config_invalid:
+        case Code::io_failed:
+        case Code::out_of_resources:
+            return "57P03";
+        // insufficient_privilege: with 28000 pgjdbc would ask a second time, without TLS.
+        case Code::policy_denied:
+        case Code::revoked:
+        case Code::user_disabled:
+            return "42501";
+        // invalid_authorization_specification
         case Code::login_name_mismatch:
             return "28000";
-        // insufficient_privilege
-        case Code::policy_denied:
-            return "42501";
-        // invalid_catalog_name
-        case Code::unknown_service:
-            return "3D000";
         // protocol_violation
         case Code::malformed_request:
-        case Code::not_tls:
             return "08P01";
         // program_limit_exceeded
         case Code::request_too_large:
@@ -56,40 +74,9 @@ std::string_view sqlstate_of(Code code) noexcept {
         // too_many_connections
         case Code::limit_reached:
             return "53300";
-        // sqlserver_rejected_establishment_of_sqlconnection
-        case Code::wrong_server_identity:
-        case Code::backend_refused_tls:
-            return "08004";
-        // connection_failure
-        case Code::tls_failed:
-        case Code::tls_version:
-        case Code::end_of_stream:
-            return "08006";
-        // sqlclient_unable_to_establish_sqlconnection
-        case Code::timed_out:
-        case Code::unreachable:
-        case Code::backend_unreachable:
-        case Code::backend_timed_out:
-            return "08001";
-        // query_canceled
-        case Code::cancelled:
-            return "57014";
         // admin_shutdown
-        case Code::shutting_down:
         case Code::killed:
             return kCutSession;
-        // cannot_connect_now
-        case Code::crl_stale:
-        case Code::audit_unavailable:
-        case Code::unavailable:
-            return "57P03";
-        // config_file_error
-        case Code::config_invalid:
-            return "F0000";
-        // system_error
-        case Code::io_failed:
-        case Code::out_of_resources:
-            return "58000";
         case Code::not_found:
         case Code::already_exists:
         case Code::internal:

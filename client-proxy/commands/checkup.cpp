@@ -89,7 +89,7 @@ bool is_told_by_postern(const postgres::ErrorFields& error) {
 
 Refusal explain(const postgres::ErrorFields& error, std::string_view service, std::string_view user) {
     if (is_told_by_postern(error)) {
-        const bool is_away = error.sqlstate.starts_with("08") || has(error.message, "PostgreSQL");
+        const bool is_away = error.sqlstate == "57P03" || has(error.message, "PostgreSQL");
         return {is_away ? Code::backend_unreachable : Code::policy_denied, error.message, error.hint, {}};
     }
     if (has(error.message, "pg_hba.conf rejects")) {

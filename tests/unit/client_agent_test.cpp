@@ -123,7 +123,7 @@ TEST_F(AgentPort, TellsAnUnreachableGateway) {
     say(client, startup("alice"));
     const auto fields = told(hear(client));
     EXPECT_EQ(fields.severity, "FATAL");
-    EXPECT_EQ(fields.sqlstate, "08001");
+    EXPECT_EQ(fields.sqlstate, "57P03");
     EXPECT_THAT(fields.message, HasSubstr("gw1"));
     EXPECT_NE(fields.hint, "");
 }
@@ -140,7 +140,7 @@ TEST_F(AgentPort, TellsAnotherUserThanTheLoginsBeforeItDials) {
 TEST_F(AgentPort, LetsPostgresMapNamesWhereTheCatalogueSaysSo) {
     const auto client = connect_to(mapped_port_);
     say(client, startup("bob"));
-    EXPECT_EQ(told(hear(client)).sqlstate, "08001");
+    EXPECT_EQ(told(hear(client)).sqlstate, "57P03");
 }
 
 TEST_F(AgentPort, AnswersNoToRequestsForEncryption) {
@@ -175,7 +175,7 @@ TEST_F(AgentPort, TellsABrowserInHttp) {
 
 TEST_F(AgentPort, CutsASilentClient) {
     const auto client = connect_to(port_);
-    EXPECT_EQ(told(hear(client)).sqlstate, "08001");
+    EXPECT_EQ(told(hear(client)).sqlstate, "57P03");
     const auto passed = connect_to(passthrough_port_);
     say(passed, kSslRequest.substr(0, 5));
     EXPECT_EQ(hear(passed), "");
@@ -200,7 +200,7 @@ TEST_F(AgentPort, DropsACancelRequestThatItDoesNotKnow) {
 TEST_F(AgentPort, TellsARefusalInAnswerToAnSslRequestThatWasToPassThrough) {
     const auto client = connect_to(passthrough_port_);
     say(client, kSslRequest);
-    EXPECT_EQ(told(hear(client)).sqlstate, "08001");
+    EXPECT_EQ(told(hear(client)).sqlstate, "57P03");
 }
 
 TEST_F(AgentPort, TellsARefusalAsAnAlertToTlsThatWasToPassThrough) {

@@ -107,6 +107,20 @@ TEST(Doctor, NamesARemedyForWhatOnlyAQueryShows) {
     EXPECT_THAT(explained("28000", "role \"alice\" does not exist").hint, HasSubstr("create role alice"));
 }
 
+TEST(Doctor, TellsPosternsOwnRefusalsApartFromPostgres) {
+    postgres::ErrorFields error;
+    error.sqlstate = "57P03";
+    error.message = "the gateway gw1 cannot be reached";
+    error.hint = "Check the network.";
+    EXPECT_EQ(explain(error, "orders-db", "alice").code, Code::backend_unreachable);
+    EXPECT_EQ(explain(error, "orders-db", "alice").hint, "Check the network.");
+    error.sqlstate = "42501";
+    error.message = "alice may not use orders-db";
+    EXPECT_EQ(explain(error, "orders-db", "alice").code, Code::policy_denied);
+    EXPECT_THAT(explained("57P03", "the database system is starting up").hint,
+                HasSubstr("Wait until PostgreSQL"));
+}
+
 TEST(Doctor, KnowsTheMethodsOfPostgresAndWhichNeedMoreThanAPassword) {
     for (const std::uint32_t code : {0U, 3U, 5U, 10U}) {
         Checkup checkup;

@@ -1,3 +1,6 @@
+#include <cctype>
+#include <fstream>
+#include <map>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -45,6 +48,69 @@ TEST(FatalError, CannotBeForgedByItsTexts) {
 TEST(FatalError, HasAnSqlstateForEveryCode) {
     for (int code = 0; code <= static_cast<int>(Code::internal); ++code) {
         EXPECT_EQ(sqlstate_of(static_cast<Code>(code)).size(), 5U);
+    }
+}
+
+/// What meets whoever asks at this port now: pg_isready says "rejecting", clients go on to their next host.
+TEST(Sqlstate, IsCannotConnectNowWhereNobodyGetsThrough) {
+    for (const Code code : {Code::unreachable,
+                            Code::timed_out,
+                            Code::end_of_stream,
+                            Code::cancelled,
+                            Code::backend_unreachable,
+                            Code::backend_timed_out,
+                            Code::backend_refused_tls,
+                            Code::tls_failed,
+                            Code::tls_version,
+                            Code::not_tls,
+                            Code::crl_stale,
+                            Code::audit_unavailable,
+                            Code::unavailable,
+                            Code::shutting_down,
+                            Code::out_of_resources,
+                            Code::io_failed,
+                            Code::config_invalid,
+                            Code::unknown_service,
+                            Code::unauthenticated,
+                            Code::session_ended,
+                            Code::expired,
+                            Code::not_yet_valid,
+                            Code::unknown_issuer,
+                            Code::wrong_server_identity}) {
+        EXPECT_EQ(sqlstate_of(code), "57P03") << name(code);
+    }
+}
+
+TEST(Sqlstate, IsAboutThePersonWhereTheyAreRefused) {
+    for (const Code code : {Code::policy_denied, Code::revoked, Code::user_disabled}) {
+        EXPECT_EQ(sqlstate_of(code), "42501") << name(code);
+    }
+    EXPECT_EQ(sqlstate_of(Code::login_name_mismatch), "28000");
+    EXPECT_EQ(sqlstate_of(Code::limit_reached), "53300");
+    EXPECT_EQ(sqlstate_of(Code::malformed_request), "08P01");
+    EXPECT_EQ(sqlstate_of(Code::killed), "57P01");
+}
+
+TEST(Sqlstate, IsWhatTheTableInTheDocumentationSays) {
+    std::ifstream file(POSTERN_SQLSTATES_PAGE);
+    std::map<std::string, std::string> told;
+    for (std::string line; std::getline(file, line);) {
+        if (!line.starts_with("| ") || !std::isdigit(static_cast<unsigned char>(line[2]))) {
+            if (!line.starts_with("| XX000")) continue;
+        }
+        const std::string sqlstate = line.substr(2, 5);
+        const auto end = line.find('|', line.find('|', 1) + 1);
+        for (auto at = line.find('`'); at < end; at = line.find('`', line.find('`', at + 1) + 1)) {
+            const auto close = line.find('`', at + 1);
+            const std::string reason = line.substr(at + 1, close - at - 1);
+            if (reason.find(' ') == reason.npos) {
+                EXPECT_TRUE(told.emplace(reason, sqlstate).second) << reason;
+            }
+        }
+    }
+    for (int code = 0; code <= static_cast<int>(Code::internal); ++code) {
+        const std::string reason(name(static_cast<Code>(code)));
+        EXPECT_EQ(told[reason], sqlstate_of(static_cast<Code>(code))) << reason;
     }
 }
 
