@@ -187,7 +187,8 @@ protected:
     /// What a gateway makes of the changes.
     pki::Crl led_on(pki::Crl list, const CrlPublisher& publisher) const {
         const std::string changes = publisher.changes_since(list.number()).value();
-        for (const std::string_view part : pki::split_deltas(changes).value()) {
+        const std::vector<std::string_view> parts = pki::split_deltas(changes).value();
+        for (const std::string_view part : parts) {
             list = list.with(pki::CrlDelta::verify(part, issuer()).value()).value();
         }
         return list;

@@ -89,8 +89,15 @@ TEST_F(Store, HasTheNewestSchemaAndKeepsItWhenOpenedAgain) {
 
 TEST_F(Store, BringsAnOlderSchemaUpToDateAndKeepsWhatIsInIt) {
     add_user("alice");
-    database_.session() << "DROP TABLE familiar_places";
-    database_.session() << "UPDATE schema_version SET version = 3";
+    // What came since, the last first.
+    for (const char* undo :
+         {"DELETE FROM counters WHERE name IN ('changes', 'crl_revocations')", "DROP TABLE gateway_lists",
+          "DROP INDEX certificates_by_revocation", "ALTER TABLE certificates DROP COLUMN revocation_number",
+          "ALTER TABLE server_certificates DROP COLUMN more_services",
+          "ALTER TABLE enrolment_tokens DROP COLUMN more_services", "DROP TABLE familiar_places",
+          "UPDATE schema_version SET version = 3"}) {
+        database_.session() << undo;
+    }
     Database again = Database::open(directory_.path() / "state.db").value();
     EXPECT_EQ(schema_version(again).value(), newest_schema_version());
     EXPECT_TRUE(find_user(again, "alice").value());
@@ -483,8 +490,9 @@ TEST_F(Store, RemembersWhereEachPersonHasLoggedInFromLately) {
     note("bob", "192.0.2.1", kNow + seconds(1));
     note("alice", "2001:db8::/64", kNow + seconds(2));
     note("alice", "192.0.2.1", kNow + seconds(3));
-    EXPECT_THAT(familiar_places(database_, 10).value(),
-                ElementsAre(Place("bob", "192.0.2.1"), Place("alice", "2001:db8::/64"), Place("alice", "192.0.2.1")));
+    EXPECT_THAT(
+        familiar_places(database_, 10).value(),
+        ElementsAre(Place("bob", "192.0.2.1"), Place("alice", "2001:db8::/64"), Place("alice", "192.0.2.1")));
     EXPECT_THAT(familiar_places(database_, 1).value(), ElementsAre(Place("alice", "192.0.2.1")))
         << "the newest, where there are more than one can hold";
     EXPECT_EQ(forget_familiar_places(database_, kNow + seconds(3)).value(), 2);
@@ -497,7 +505,8 @@ TEST_F(Store, RemembersABoundedNumberOfPlacesOfEach) {
     auto transaction = Transaction::write(database_).value();
     ASSERT_TRUE(note_familiar_place(database_, {"bob", "192.0.2.1"}, kNow));
     for (int i = 0; i < 100; ++i) {
-        ASSERT_TRUE(note_familiar_place(database_, {"alice", "198.51.100." + std::to_string(i)}, kNow + seconds(i)));
+        ASSERT_TRUE(
+            note_familiar_place(database_, {"alice", "198.51.100." + std::to_string(i)}, kNow + seconds(i)));
     }
     ASSERT_TRUE(transaction.commit());
     const auto places = familiar_places(database_, 1000).value();

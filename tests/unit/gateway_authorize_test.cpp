@@ -452,13 +452,23 @@ TEST_F(CurrentCrlTest, IsLedOnByChangesAllOfThemOrNone) {
     EXPECT_EQ((*taken)->trusted_until, at(kNow).even + 2h);
     const test::Authority other = test::make_authority("Users", kNow);
     const std::string stranger = other.issuer.issue_crl({8, kNow, kNow + 2h, 7}, {}).value();
-    for (const std::string& refused :
-         {change(7, 8, "7f03", kNow + 240h), change(7, 8, "7f03", kNow - 3h), change(8, 9, "7f03"), stranger,
-          change(7, 8, "7f03") + stranger, change(7, 8, "7f03") + "x", std::string("<html>")}) {
+    const std::vector<std::string> all{change(8, 9, "7f03"), stranger, change(7, 8, "7f03") + stranger,
+                                       change(7, 8, "7f03") + "x", "<html>"};
+    for (const std::string& refused : all) {
         EXPECT_FALSE(current.offer_changes(refused, at(kNow)));
         EXPECT_EQ(current.get()->crl.number(), 7U);
         EXPECT_FALSE(current.get()->crl.find("7f03"));
     }
+    // Of another time: their revocations count, and nothing else of them.
+    const std::vector<std::string> untimely{change(7, 8, "7f04", kNow + 240h),
+                                            change(7, 8, "7f05", kNow - 3h)};
+    for (const std::string& refused : untimely) {
+        EXPECT_FALSE(current.offer_changes(refused, at(kNow)));
+        EXPECT_EQ(current.get()->crl.number(), 7U);
+        EXPECT_EQ(current.get()->trusted_until, at(kNow).even + 2h);
+    }
+    EXPECT_TRUE(current.get()->crl.find("7f04"));
+    EXPECT_TRUE(current.get()->crl.find("7f05"));
     EXPECT_TRUE(current.offer_changes(change(7, 8, "7f03"), at(kNow)));
 }
 
