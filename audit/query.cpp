@@ -38,17 +38,31 @@ bool covers(std::string_view asked, std::string_view action) {
 }
 
 /// What the programs write; newer ones may write more.
-constexpr std::array<std::string_view, 22> kActions{"admin.ca_created",         "admin.connection_killed",
-                                                    "admin.group_member_added", "admin.group_member_removed",
-                                                    "admin.password_changed",   "admin.token_created",
-                                                    "admin.token_withdrawn",    "admin.user_added",
-                                                    "admin.user_disabled",      "admin.user_enabled",
-                                                    "certificate.issued",       "certificate.refused",
-                                                    "certificate.renewed",      "certificate.revoked",
-                                                    "config.reload_refused",    "config.reloaded",
-                                                    "connection.accepted",      "connection.closed",
-                                                    "connection.rejected",      "login.failed",
-                                                    "login.succeeded",          "session.ended"};
+constexpr std::array<std::string_view, 25> kActions{"admin.ca_created",
+                                                    "admin.connection_killed",
+                                                    "admin.group_member_added",
+                                                    "admin.group_member_removed",
+                                                    "admin.password_changed",
+                                                    "admin.store_caught_up",
+                                                    "admin.store_restored",
+                                                    "admin.token_created",
+                                                    "admin.token_withdrawn",
+                                                    "admin.user_added",
+                                                    "admin.user_disabled",
+                                                    "admin.user_enabled",
+                                                    "certificate.issued",
+                                                    "certificate.refused",
+                                                    "certificate.renewed",
+                                                    "certificate.revoked",
+                                                    "config.reload_refused",
+                                                    "config.reloaded",
+                                                    "connection.accepted",
+                                                    "connection.closed",
+                                                    "connection.rejected",
+                                                    "login.failed",
+                                                    "login.succeeded",
+                                                    "request.refused",
+                                                    "session.ended"};
 
 void note(std::set<std::string, std::less<>>& actions, std::string_view action) {
     if (actions.find(action) == actions.end()) {
