@@ -15,6 +15,7 @@
 #include "base/log.hpp"
 #include "base/process.hpp"
 #include "base/secret_line.hpp"
+#include "base/shell_word.hpp"
 #include "gateway/admin_commands.hpp"
 #include "gateway/ca_list.hpp"
 #include "gateway/complain.hpp"
@@ -142,7 +143,8 @@ int run_command_line(int argc, char** argv) {
     app.set_version_flag("--version", std::string(version()));
     app.require_subcommand(1);
     app.fallthrough();
-    app.add_option("--config", options.config, "The configuration file")->capture_default_str();
+    const auto* const config =
+        app.add_option("--config", options.config, "The configuration file")->capture_default_str();
     app.add_option("--log-level", options.log_level, "trace, debug, info, warn or error")
         ->capture_default_str();
 
@@ -190,6 +192,9 @@ int run_command_line(int argc, char** argv) {
         fmt::print(stderr, "postern-gateway: error: cannot understand the command line: {}\n", error.what());
         fmt::print(stderr, "hint: see postern-gateway --help\n");
         return kUsage;
+    }
+    if (config->count() > 0) {
+        set_own_options("--config " + shell_word(options.config.string()));
     }
     if (auto started = start_log("postern-gateway", options.log_level); !started) {
         complain("cannot start", started.error());

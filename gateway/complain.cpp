@@ -1,9 +1,11 @@
 #include "gateway/complain.hpp"
 
 #include <cstdio>
+#include <utility>
 
 #include <fmt/format.h>
 
+#include "base/own_commands.hpp"
 #include "base/shown_text.hpp"
 
 namespace postern::gateway {
@@ -53,12 +55,18 @@ Advice advice_on(Code code) {
     }
 }
 
+std::string g_own_options;
+
 }  // namespace
+
+void set_own_options(std::string options) {
+    g_own_options = std::move(options);
+}
 
 void print_error(std::string_view what, std::string_view why, std::string_view hint) {
     fmt::print(stderr, "postern-gateway: error: {}: {}\n", what, shown_lines(why));
     if (!hint.empty()) {
-        fmt::print(stderr, "hint: {}\n", hint);
+        fmt::print(stderr, "hint: {}\n", with_own_options(hint, "postern-gateway", g_own_options));
     }
 }
 

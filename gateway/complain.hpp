@@ -1,11 +1,16 @@
 // How the program tells an error on the terminal: what happened and why, then what to do next.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "base/result.hpp"
 
 namespace postern::gateway {
+
+/// The options that this command was given, for the commands that its hints name ("--config x"). Before
+/// anything can fail.
+void set_own_options(std::string options);
 
 /// To standard error: `what` did not work, why, and what to do next, where there is something.
 void print_error(std::string_view what, std::string_view why, std::string_view hint);

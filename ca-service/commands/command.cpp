@@ -7,7 +7,9 @@
 
 #include "base/folder_owner.hpp"
 #include "base/log.hpp"
+#include "base/own_commands.hpp"
 #include "base/process.hpp"
+#include "base/shell_word.hpp"
 #include "base/shown_text.hpp"
 #include "base/trusted_path.hpp"
 #include "ca-service/commands/init_marker.hpp"
@@ -25,10 +27,10 @@ constexpr const char* kDescription =
     "  postern-ca user add alice --group analysts\n"
     "  postern-ca serve";
 
-int tell(const Ending& ending) {
+int tell(const Ending& ending, std::string_view own_options = {}) {
     fmt::print(stderr, "postern-ca: error: {}\n", shown_lines(ending.error));
     if (!ending.hint.empty()) {
-        fmt::print(stderr, "hint: {}\n", ending.hint);
+        fmt::print(stderr, "hint: {}\n", with_own_options(ending.hint, "postern-ca", own_options));
     }
     return static_cast<int>(ending.exit);
 }
@@ -243,13 +245,16 @@ int run(int argc, char** argv) {
     line.directory = kDefaultDirectory;
     CLI::App app(kDescription, "postern-ca");
     app.set_version_flag("--version", "postern-ca " + std::string(version()));
-    app.add_option("--dir", line.directory, "The folder of the CA: keys, certificates, state")
-        ->envname("POSTERN_CA_DIR")
-        ->type_name("DIR")
-        ->capture_default_str();
-    app.add_option("--config", line.config_file,
-                   "The configuration (default: /etc/postern/ca.toml, or else ca.toml in the CA's folder)")
-        ->type_name("FILE");
+    const auto* const dir =
+        app.add_option("--dir", line.directory, "The folder of the CA: keys, certificates, state")
+            ->envname("POSTERN_CA_DIR")
+            ->type_name("DIR")
+            ->capture_default_str();
+    const auto* const config =
+        app.add_option(
+               "--config", line.config_file,
+               "The configuration (default: /etc/postern/ca.toml, or else ca.toml in the CA's folder)")
+            ->type_name("FILE");
     app.require_subcommand(1);
     app.get_formatter()->column_width(34);
     add_init(app, line);
@@ -269,9 +274,16 @@ int run(int argc, char** argv) {
     } catch (const CLI::ParseError& error) {
         return tell({Exit::usage, error.what(), "see " + command_path(app) + " --help"});
     }
+    std::string own_options;
+    for (const auto* const option : {dir, config}) {
+        if (option->count() > 0) {
+            own_options += fmt::format("{}{} {}", own_options.empty() ? "" : " ", option->get_name(),
+                                       shell_word(option->as<std::string>()));
+        }
+    }
     // Until `serve` starts one of its own: what people and scripts read on standard output is the command's.
     if (auto started = start_log("postern-ca", "warn"); !started) {
-        return tell(ending_of("cannot start", started.error()));
+        return tell(ending_of("cannot start", started.error()), own_options);
     }
     if (line.has_folder) {
         // From the root on: who the program becomes may not be allowed to pass the folder that it was started
@@ -280,11 +292,11 @@ int run(int argc, char** argv) {
         line.config_file =
             line.config_file.empty() ? line.config_file : std::filesystem::absolute(line.config_file);
         if (auto became = become_owner_of_folder(line); !became) {
-            return tell(became.error());
+            return tell(became.error(), own_options);
         }
     }
     if (auto outcome = line.run(); !outcome) {
-        return tell(outcome.error());
+        return tell(outcome.error(), own_options);
     }
     return static_cast<int>(Exit::ok);
 }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/shell_word.hpp"
 #include "client-proxy/agent/quoting.hpp"
 
 namespace postern::client {

@@ -22,18 +22,6 @@ bool is_made_of(std::string_view text, std::string_view signs) {
 
 }  // namespace
 
-std::string shell_word(std::string_view text) {
-    // Not "=": zsh looks for a program behind one.
-    if (is_made_of(text, "@%_+:,./-")) {
-        return std::string(text);
-    }
-    std::string quoted = "'";
-    for (const char character : text) {
-        quoted += character == '\'' ? std::string("'\\''") : std::string(1, character);
-    }
-    return quoted + "'";
-}
-
 std::string conninfo_value(std::string_view text) {
     if (is_made_of(text, "@%_+:,./-")) {
         return std::string(text);

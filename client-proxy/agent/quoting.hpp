@@ -1,13 +1,10 @@
-// Text for whoever reads a pasted line next: a shell, libpq, a URL's parser. Pure.
+// Text for whoever reads a pasted line behind the shell (base/shell_word): libpq, a URL's parser. Pure.
 #pragma once
 
 #include <string>
 #include <string_view>
 
 namespace postern::client {
-
-/// One word of a POSIX shell, in single quotes where it holds more than letters, digits and a few signs.
-std::string shell_word(std::string_view text);
 
 /// A value in a libpq connection string (PostgreSQL manual, "Keyword/Value Connection Strings").
 std::string conninfo_value(std::string_view text);

@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 
 #include "base/file.hpp"
+#include "base/shell_word.hpp"
 #include "base/unique_fd.hpp"
 #include "client-proxy/agent/quoting.hpp"
 

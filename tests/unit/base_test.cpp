@@ -30,6 +30,7 @@
 #include "base/log.hpp"
 #include "base/memory.hpp"
 #include "base/outage.hpp"
+#include "base/own_commands.hpp"
 #include "base/pace.hpp"
 #include "base/printed.hpp"
 #include "base/record_budget.hpp"
@@ -568,6 +569,19 @@ TEST(Exhaustion, IsTheOwnMachinesAndNothingElse) {
         EXPECT_FALSE(exhaustion_of(error)) << error;
     }
     EXPECT_FALSE(descriptors_exhausted());
+}
+
+TEST(OwnCommands, KeepTheOptionsThatWereGiven) {
+    EXPECT_EQ(
+        with_own_options("try it with: postern-gateway check-config", "postern-gateway", "--config /x.toml"),
+        "try it with: postern-gateway --config /x.toml check-config");
+    EXPECT_EQ(with_own_options("postern-ca user list and postern-ca cert list", "postern-ca", "--dir 'a b'"),
+              "postern-ca --dir 'a b' user list and postern-ca --dir 'a b' cert list");
+    EXPECT_EQ(with_own_options("postern-ca token create, then postern-gateway enroll", "postern-gateway",
+                               "--config x"),
+              "postern-ca token create, then postern-gateway --config x enroll");
+    EXPECT_EQ(with_own_options("see postern-ca --help", "postern-ca", "--dir x"), "see postern-ca --help");
+    EXPECT_EQ(with_own_options("postern-ca user list", "postern-ca", ""), "postern-ca user list");
 }
 
 }  // namespace

@@ -5,11 +5,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/shell_word.hpp"
 #include "base/spelling.hpp"
 #include "client-proxy/agent/agent_settings.hpp"
 #include "client-proxy/agent/connection_lines.hpp"
-#include "client-proxy/agent/quoting.hpp"
 #include "client-proxy/agent/kept_ports.hpp"
+#include "client-proxy/agent/quoting.hpp"
 #include "client-proxy/commands/checkup.hpp"
 #include "client-proxy/commands/doctor_service.hpp"
 #include "client-proxy/commands/psql_probe.hpp"
