@@ -329,8 +329,17 @@ void check_all(Checkup& checkup, const DoctorOptions& options) {
         return;
     }
     const std::string step = "service." + options.service;
+    const Catalogue& catalogue = (*login)->catalogue();
     if (!offered) {
         checkup.skip(step, "no gateway answers");
+    } else if (offered->count(options.service) == 0 && catalogue.is_complete &&
+               catalogue.find(options.service) == nullptr) {
+        checkup.bad(step + ".policy",
+                    Refusal{Code::policy_denied,
+                            fmt::format("the CA lists no service {}, and no gateway offers it to {}",
+                                        options.service, (*login)->user()),
+                            "See what there is: postern services. A new one is set up by the administrator.",
+                            {}});
     } else if (offered->count(options.service) == 0) {
         checkup.bad(step + ".policy",
                     Refusal{Code::policy_denied,
