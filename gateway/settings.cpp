@@ -168,8 +168,9 @@ std::vector<Service> read_services(std::vector<config::Table> tables, ServiceBou
             service.backend = std::move(*address);
         } else if (!backend.empty()) {
             table.problem("backend", address
-                                         ? "names a host and a port (1 to 65535) to connect to, for example "
-                                           "\"db1.example.org:5432\""
+                                         ? fmt::format("'{}' names no host and port (1 to 65535) to connect "
+                                                       "to; write for example \"db1.example.org:5432\"",
+                                                       backend)
                                          : address.error().detail);
         }
         service.protocol = table.choice("protocol", "postgres", {"postgres", "tcp"}) == "tcp"

@@ -96,7 +96,7 @@ protected:
             fs::create_directories(folder);
             std::ofstream(folder / "Dial.java") << kDial;
             const Outcome compiled =
-                run({"ecj", "-11", "-d", folder.string(), (folder / "Dial.java").string()});
+                run({"ecj", "-11", "-proc:none", "-d", folder.string(), (folder / "Dial.java").string()});
             EXPECT_EQ(compiled.exit_code, 0) << compiled.err;
         }
         const Outcome ran =

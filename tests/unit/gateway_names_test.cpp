@@ -47,7 +47,6 @@ protected:
 };
 
 TEST_F(GatewayNames, AServiceWhoseNameHangsHoldsUpNoOther) {
-    more_gateway_ = "threads = 1\n";
     start(service_at("echo", fmt::format("localhost:{}", echo_port())) +
               service_at("lost", "db.hangs.test:5432") + service_at("lost2", "db2.hangs.test:5432"),
           "backend_timeout = \"60s\"\n");
