@@ -368,7 +368,7 @@ void Service::tick() {
     state_->age->look();
     state_->ca.refusals.tell_of_others();
     state_->ca.silent.tell(std::chrono::steady_clock::now());
-    state_->memory.note(state_->https->connections());
+    state_->memory.note(state_->https->connections(), state_->https->take_most_connections());
     const SystemTime now = state_->ca.clock();
     const auto config = state_->ca.settings.get();
     state_->warn_daily(now);

@@ -157,7 +157,8 @@ asio::awaitable<void> sweep(Worker& worker) {
         co_await timer.async_wait(asio::use_awaitable);
         const Judgement judgement = worker.judgement();
         log_cut(worker.live.cut_expired(judgement), "expiry");
-        memory.note(worker.live.size() + worker.pending.size() + worker.warm.size());
+        const std::size_t proven = worker.live.size() + worker.warm.size();
+        memory.note(proven + worker.pending.size(), proven + worker.pending.take_most());
         worker.shared.sessions.forget_before(judgement.now - judgement.expiry_grace);
         co_await catch_up(worker);
         co_await tell_of_others(worker);

@@ -10,8 +10,9 @@ namespace postern {
 class MemoryReturn {
 public:
     /// After the number has halved, and by enough to be worth the milliseconds that it takes, returns the
-    /// heap's free pages (malloc_trim(3)). Whether it did.
-    bool note(std::size_t connections);
+    /// heap's free pages (malloc_trim(3)). Whether it did. `most_since`: the most that there were since the last
+    /// call, so that a burst which is over by now is seen, too.
+    bool note(std::size_t connections, std::size_t most_since = 0);
 
 private:
     static constexpr std::size_t kWorthIt = 128;

@@ -122,7 +122,7 @@ struct HttpsService::State {
     }
     void enter() {
         const std::lock_guard lock(mutex);
-        ++open;
+        most_open = std::max(most_open, ++open);
     }
     void leave() {
         const std::lock_guard lock(mutex);
@@ -153,6 +153,7 @@ struct HttpsService::State {
     std::condition_variable changed;
     net::TlsContext tls;
     std::size_t open = 0;
+    std::size_t most_open = 0;
     const HttpsLimits limits;
     const Handler handler;
     const OnRejected on_rejected;
@@ -439,6 +440,11 @@ void HttpsService::set_tls(net::TlsContext tls) {
 std::size_t HttpsService::connections() const {
     const std::lock_guard lock(state_->mutex);
     return state_->open;
+}
+
+std::size_t HttpsService::take_most_connections() {
+    const std::lock_guard lock(state_->mutex);
+    return std::exchange(state_->most_open, state_->open);
 }
 
 bool HttpsService::drain(std::chrono::milliseconds patience) {

@@ -79,6 +79,8 @@ public:
     /// For connections accepted from now on. Any thread.
     void set_tls(net::TlsContext tls);
     std::size_t connections() const;
+    /// The most that there were since the last call.
+    std::size_t take_most_connections();
 
     /// Stops accepting, closes idle connections, lets running requests end, then cuts what is left after
     /// `patience`. Blocks; call it from a thread that is not a loop. Whether nothing had to be cut.

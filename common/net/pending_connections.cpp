@@ -25,6 +25,7 @@ struct PendingConnections::Queue {
     std::uint64_t entered = 0;
     std::uint64_t evictions = 0;
     std::size_t size = 0;
+    std::size_t most = 0;
     std::unordered_map<std::string, OfOneKey> by_key;
 
     void cut(std::unordered_map<std::string, OfOneKey>::iterator of, bool is_eviction) {
@@ -71,7 +72,7 @@ PendingConnections::Ticket PendingConnections::enter(std::function<void()> cut, 
     auto& own = queue_->by_key[entry->key];
     entry->place = own.insert(own.end(), entry);
     entry->is_queued = true;
-    ++queue_->size;
+    queue_->most = std::max(queue_->most, ++queue_->size);
     return Ticket(queue_, std::move(entry));
 }
 
@@ -89,6 +90,10 @@ void PendingConnections::cut_all() {
 
 std::size_t PendingConnections::size() const noexcept {
     return queue_->size;
+}
+
+std::size_t PendingConnections::take_most() noexcept {
+    return std::exchange(queue_->most, queue_->size);
 }
 
 std::uint64_t PendingConnections::evictions() const noexcept {

@@ -56,6 +56,8 @@ public:
     void cut_all();
 
     std::size_t size() const noexcept;
+    /// The most that there were since the last call.
+    std::size_t take_most() noexcept;
     std::uint64_t evictions() const noexcept;
 
 private:

@@ -148,6 +148,13 @@ TEST(LogText, EscapesAndCutsWhatAPeerSent) {
     EXPECT_EQ(quoted("abcdef", 3), "\"abc\"+3");
 }
 
+TEST(MemoryReturn, HappensAfterABurstThatCameAndWentBetweenTwoLooks) {
+    MemoryReturn memory;
+    EXPECT_FALSE(memory.note(10, 20));
+    EXPECT_TRUE(memory.note(10, 2000));
+    EXPECT_FALSE(memory.note(10, 10));
+}
+
 TEST(MemoryReturn, HappensAfterABurstAndOnceMoreBehindIt) {
     MemoryReturn memory;
     EXPECT_FALSE(memory.note(2000));

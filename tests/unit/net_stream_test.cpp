@@ -440,6 +440,17 @@ TEST(PendingConnections, CutsTheOldestOfTheAddressThatHasTheMost) {
     EXPECT_EQ(cut.back(), "flood 4");
 }
 
+TEST(PendingConnections, KnowsTheMostThatThereWereSinceItWasAsked) {
+    PendingConnections pending(10);
+    {
+        const auto one = pending.enter([] {});
+        const auto two = pending.enter([] {});
+    }
+    const auto three = pending.enter([] {});
+    EXPECT_EQ(pending.take_most(), 2u);
+    EXPECT_EQ(pending.take_most(), 1u);
+}
+
 TEST(PendingConnections, LeavesPlacesToOtherAddresses) {
     PendingConnections pending(4, 2);
     std::vector<int> cut;
