@@ -517,6 +517,14 @@
         <source>In the program&apos;s own words: %1</source>
         <translation>Im Wortlaut des Programms (englisch): %1</translation>
     </message>
+    <message>
+        <source>There are no file descriptors or memory left.</source>
+        <translation>Es sind keine Dateideskriptoren oder kein Speicher mehr frei.</translation>
+    </message>
+    <message>
+        <source>Close programs or connections, then try again.</source>
+        <translation>Schließen Sie Programme oder Verbindungen und versuchen Sie es dann noch einmal.</translation>
+    </message>
 </context>
 <context>
     <name>main</name>

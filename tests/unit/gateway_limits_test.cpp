@@ -226,7 +226,8 @@ TEST_F(GatewayLimits, ProbesThatSayNothingAreCountedAndLeaveNeitherARecordNorALi
     EXPECT_TRUE(eventually([&] { return server_->silent_peers() == 2U; })) << server_->silent_peers();
     EXPECT_EQ(count("connection.rejected"), 0U);
     server_.reset();
-    EXPECT_THAT(log.told(), testing::Not(testing::HasSubstr("connection.")));
+    // Whom the fixture waits with until there is a CRL has shown a certificate, and is told of without a stage.
+    EXPECT_THAT(log.told(), testing::Not(testing::HasSubstr(" stage=")));
 }
 
 TEST_F(GatewayLimits, KeepsToSoManyTunnelsInAll) {
