@@ -248,7 +248,9 @@ void Log::State::settle(std::unique_lock<std::mutex>& guard) {
 void Log::State::sign_quiet(std::unique_lock<std::mutex>& guard) {
     Result<void> result;
     if (is_shared()) {
-        result = writer_lock.acquire(kLockPatience, options.program);
+        // The log's lock is held meanwhile: who asks for a record is not to wait behind an attempt in vain.
+        result = writer_lock.acquire(is_failing ? kLockPatienceInVain : std::chrono::milliseconds(kLockPatience),
+                                     options.program);
         if (result) {
             result = file.refresh();
             if (result && (file.unsigned_records() > 0 || is_failing)) {
@@ -277,6 +279,7 @@ void Log::State::sign_quiet(std::unique_lock<std::mutex>& guard) {
         }
         last_append = steady_clock::now();
         first_unsigned = last_append;
+        last_attempt = last_append;
         return;
     }
     if (!broken) {
