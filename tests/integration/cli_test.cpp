@@ -107,7 +107,7 @@ TEST(LoginWhereOthersGuess, WorksForWhoHasLoggedInBeforeAlsoAfterARestartOfTheCa
             guess = stranger.login("a-guess");
             EXPECT_EQ(guess.exit_code, kDenied) << guess.err;
         }
-        EXPECT_THAT(guess.err, HasSubstr("Too many failed logins"));
+        EXPECT_THAT(guess.err, HasSubstr("too many failed logins"));
         const Outcome again = alice.login();
         EXPECT_EQ(again.exit_code, 0) << again.err;
         EXPECT_NE(content_of(alice.certificate()), old);

@@ -97,7 +97,8 @@ protected:
     }
 
     void run(WarmOptions warm = {}, const std::string& limits = {}) {
-        start(service("echo", echo_port()) + rule("echo"), limits);
+        // One person opens many at once here.
+        start(service("echo", echo_port()) + "connections_per_identity = 1000\nconnections = 1000\n" + rule("echo"), limits);
         line_.emplace(port());
         alice_ = mint("alice");
         logins_ = std::make_shared<ChangingLogin>(login(*alice_, {{"gw1", at(line_->port())}}));
