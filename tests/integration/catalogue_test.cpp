@@ -132,12 +132,14 @@ TEST_F(WordOfAGateway, DoesNotCountAtTheStartEither) {
     std::ofstream(desk.laptop.state() / "settings.json")
         << R"({"connect_at_start":["files","hidden","orders-db"],"favourites":[]})";
     // As an agent of before wrote it, that believed the gateway.
-    const auto kept = desk.laptop.agent_socket().parent_path() / "kept-ports.json";
+    const auto kept = desk.laptop.state() / "kept-ports.json";
+    std::string boot = content_of("/proc/sys/kernel/random/boot_id");
+    boot.erase(boot.find_last_not_of('\n') + 1);
     ASSERT_EQ(desk.laptop.postern({"agent", "--stop"}).exit_code, 0);
     std::ofstream(kept) << fmt::format(
-        R"([{{"service":"ledger","mode":"passthrough","postgres":false,"port":{},"unsafe_any_local_user":false}},)"
-        R"({{"service":"later","mode":"passthrough","postgres":false,"port":{},"unsafe_any_local_user":false,"wanted_so":true}}])",
-        free_port(), free_port());
+        R"({{"boot":"{}","ports":[{{"service":"ledger","mode":"passthrough","postgres":false,"port":{},"unsafe_any_local_user":false}},)"
+        R"({{"service":"later","mode":"passthrough","postgres":false,"port":{},"unsafe_any_local_user":false,"wanted_so":true}}]}})",
+        boot, free_port(), free_port());
     EXPECT_EQ(desk.laptop.postern({"services"}).exit_code, 0) << "starts an agent";
     EXPECT_TRUE(eventually([&] { return ports_of(desk.laptop, "orders-db") != "[]"; }));
     EXPECT_THAT(ports_of(desk.laptop, "orders-db"), HasSubstr("\"mode\":\"end_to_end\""));
