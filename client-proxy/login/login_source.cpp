@@ -74,6 +74,9 @@ Refusal not_renewed(const Login& login, SystemTime now, Refusal why) {
     return why;
 }
 
+/// How far back the CA service dates a certificate, for clocks that differ.
+constexpr std::chrono::seconds kBackdated{60};
+
 // A renewal that succeeded: what is wrong is here, or there, and another one would be no better.
 Refusal no_help(const Login& login, SystemTime now) {
     const bool is_early = pki::is_too_early(login.certificate().not_before(), now);
@@ -398,7 +401,12 @@ void RenewedLogin::take(std::unique_lock<std::mutex>& lock, const HeldLogin& bef
     failure_.reset();
     login_ = outcome->login;
     const auto now = clock_();
-    if (login_->is_used_up(now) || pki::is_too_early(login_->certificate().not_before(), now)) {
+    // A certificate ends with its session: one that was made in the session's last moments was used up from the start, by the CA's
+    // own clock, and the next answer says that the session is over.
+    const bool ends_with_session = login_->is_used_up(login_->certificate().not_before() + kBackdated);
+    if (ends_with_session) {
+        pace_ = Pace(pace_for(login_));
+    } else if (login_->is_used_up(now) || pki::is_too_early(login_->certificate().not_before(), now)) {
         failure_ = no_help(*login_, now);
         pace_.failed(steady);
     } else if (now >= login_->renew_after()) {

@@ -279,8 +279,9 @@ TEST_F(AgentTest, ClosingAPortEndsWhatGoesThroughItWhetherOrNotItIsRead) {
     // A result that stands before a pager.
     Process reader(
         {"bash", "-c",
-         fmt::format("PGPASSWORD=bob-password psql -X -h localhost -p {} -U bob -d orders -c \"copy (select "
-                     "repeat('x', 1000) from generate_series(1, 100000)) to stdout\" | sleep 60",
+         // Both end with the shell.
+         fmt::format("PGPASSWORD=bob-password setpriv --pdeathsig KILL psql -X -h localhost -p {} -U bob -d orders -c \"copy (select "
+                     "repeat('x', 1000) from generate_series(1, 100000)) to stdout\" | setpriv --pdeathsig KILL sleep 60",
                      port)});
     const auto bytes = [&] {
         const json status = json::parse(bob.postern({"status", "--json"}).out);

@@ -101,7 +101,7 @@ TEST_F(Headless, APersonAtATerminalIsAskedOnceAndConnectionsWaitForTheAnswer) {
     Outcome shown;
     std::thread person([&] {
         shown =
-            at_terminal({{"Password of carol: ", Stack::password_of("carol") + "\n"}},
+            at_terminal({{"Password of carol", Stack::password_of("carol") + "\n"}},
                         {program("postern"), "connect", fmt::format("orders-db:{}", port)}, carol.options());
     });
     EXPECT_TRUE(eventually([&] { return psql(port, "select 'let in'", "carol").out == "let in\n"; }));
@@ -129,7 +129,7 @@ TEST_F(Headless, CtrlCEndsTheQuestionForTheNextLoginAndNothingIsTried) {
     };
     const auto before = failures();
     const Outcome shown = at_terminal(
-        {{"Password of carol: ", "hal\x03"}},
+        {{"Password of carol", "hal\x03"}},
         {program("postern"), "connect", fmt::format("orders-db:{}", free_port())}, carol.options());
     EXPECT_EQ(shown.exit_code, 0) << shown.out;
     EXPECT_EQ(failures(), before);
