@@ -138,6 +138,12 @@ class Machine:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+        if self.leader:
+            # The first process of the machine, with which all others of it end. It may outlive systemd-nspawn.
+            try:
+                os.kill(int(self.leader), signal.SIGKILL)
+            except ProcessLookupError:
+                pass
         for folder in (self.root, self.work / "layers"):
             if subprocess.run(["umount", folder], stderr=subprocess.DEVNULL).returncode != 0:
                 subprocess.run(["umount", "--lazy", folder], stderr=subprocess.DEVNULL)
