@@ -63,12 +63,12 @@ constexpr Pace::Bounds kReturnPace{std::chrono::milliseconds(500), std::chrono::
 // then lets it, and is not needed. What holds the lock may also serve another runtime folder for good, in
 // another container that shares the profile.
 Result<FolderLock> wait_for_homeless(const ProfileFolder& folder, const control::RuntimeFolder& place) {
-    auto held = folder.try_lock("agent.lock");
+    auto held = folder.try_lock("profile.lock");
     const auto until = std::chrono::steady_clock::now() + kReturnPatience;
     while (!held && held.error().code == Code::already_exists && std::chrono::steady_clock::now() < until &&
            !control::AgentClient::answers_at(place)) {
         std::this_thread::sleep_for(std::chrono::milliseconds(50));
-        held = folder.try_lock("agent.lock");
+        held = folder.try_lock("profile.lock");
     }
     return held;
 }
