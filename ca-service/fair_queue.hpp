@@ -1,6 +1,7 @@
-// A bounded queue in which nobody's many jobs stand in the way of somebody else's one: those of one lane wait
-// for each other, the lanes of one rank take turns (start-time fair queueing), a lower rank is served first, and
-// where all places are taken, the one that would be served last gives way.
+// A bounded queue with fair queueing between its flows, here called lanes, so that nobody's many jobs stand in the
+// way of somebody else's one: jobs of one lane wait for each other, the lanes of one rank take turns (start-time
+// fair queueing), a lower rank is served first, and where all places are taken, the job that would be served last
+// gives way.
 #pragma once
 
 #include <algorithm>
@@ -16,9 +17,9 @@
 
 namespace postern::ca {
 
-/// Whose a job is, and where it stands beside those of others.
+/// The lane of a job and its priority.
 struct Turn {
-    /// What one person or one stranger has: a user, a network's address.
+    /// One for each user, or for each stranger's address.
     std::string lane;
     /// Those with a lower one are served first, however many they are.
     unsigned rank = 0;

@@ -20,7 +20,7 @@ namespace postern::ca {
 
 namespace {
 
-/// Notes a failure, and what it is about.
+/// The log may name somebody whom the store does not have: that is no failure.
 Result<void> ignore_missing(const Result<void>& done) {
     return !done && done.error().code == Code::not_found ? Result<void>() : done;
 }

@@ -1,6 +1,6 @@
-// Whether the store is as far as the audit log says: one that was put back from a backup has forgotten what
-// was done since, revocations among it. It is found out, and brought up to date by the log where an
-// administrator says so.
+// Rollback detection: whether the store is as far as the audit log says. One that was put back from a backup has
+// forgotten what was done since, revocations among it; the log brings it up to date where an administrator says
+// so.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,5 @@
-// What the CA lists, held against what the gateway serves: desktops open a service as the CA says, and refuse
-// a gateway that says otherwise. Pure.
+// What the CA lists, compared with what the gateway serves: desktops open a service as the CA says, and refuse a
+// gateway that names another protocol. Pure.
 #pragma once
 
 #include <span>

@@ -1,5 +1,5 @@
-// A process of another user on a port where a person's programs expect a service: whoever connects there
-// gives it their database password. Nothing keeps a port for somebody while no agent runs.
+// Port squatting: a process of another user listens where a person's programs expect a service, and is given
+// their database password. Nothing keeps a port for somebody while no agent runs.
 #pragma once
 
 #include <optional>

@@ -13,8 +13,8 @@
 
 namespace postern::client {
 
-/// Whether failures are also said on standard output, as one line of JSON: {"event": "error", "code", "message", "hint",
-/// "connection_id"}. For the process; set before anything can fail.
+/// Whether failures are also said on standard output, as one line of JSON: {"event": "error", "code", "message",
+/// "hint", "connection_id"}. For the process; set before anything can fail.
 void set_json_failures(bool is_wanted);
 
 /// For --json. In ASCII, so that what others wrote does nothing to a terminal either.

@@ -76,7 +76,8 @@ Refusal not_renewed(const Login& login, SystemTime now, Refusal why) {
 
 /// How far back the CA service dates a certificate, for clocks that differ.
 constexpr std::chrono::seconds kBackdated{60};
-/// So much more than a handshake takes may be left of a certificate that is of the last moments of its session.
+/// A certificate that was issued with at most this left beyond what a handshake takes is one of its session's last
+/// moments.
 constexpr std::chrono::seconds kRestOfSession{5};
 
 // A renewal that succeeded: what is wrong is here, or there, and another one would be no better.
@@ -403,8 +404,8 @@ void RenewedLogin::take(std::unique_lock<std::mutex>& lock, const HeldLogin& bef
     failure_.reset();
     login_ = outcome->login;
     const auto now = clock_();
-    // A certificate ends with its session: one that was made in the session's last moments was used up from the start, by the CA's
-    // own clock, and the next answer says that the session is over.
+    // A certificate ends with its session: one that was made in the session's last moments was used up from the
+    // start, by the CA's own clock, and the next answer says that the session is over.
     const bool ends_with_session =
         login_->is_used_up(login_->certificate().not_before() + kBackdated + kRestOfSession);
     if (ends_with_session) {

@@ -54,7 +54,6 @@ private:
     std::string first_bytes_;
     std::size_t first_bytes_count_ = 0;
     std::optional<net::ConnectionSlots::Slot> slot_;
-    /// The agent itself ended the session.
     /// Why the agent itself ended the session.
     std::optional<Refusal> cut_;
 };

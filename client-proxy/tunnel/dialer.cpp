@@ -27,8 +27,8 @@ Refusal no_gateways() {
             {}};
 }
 
-// What a person learns from it: a gateway's verdict more than that another one is away; and one that is away may be the very one
-// that knows the service, which is told rather than another's ignorance.
+// By how much a person learns from it: a gateway's verdict tells more than that another one is away; and one that is
+// away may be the very one that knows the service, so that this is told before another's "no such service".
 int rank(Code code) {
     switch (code) {
         case Code::unknown_service:

@@ -1,4 +1,5 @@
-// Time that nobody sets: it goes on evenly, also while the machine sleeps, and says nothing of the date.
+// A monotonic clock: nobody sets it, it goes on evenly, also while the machine sleeps, and says nothing of the
+// date.
 #pragma once
 
 #include <chrono>

@@ -1,5 +1,6 @@
-// A program that root runs on a folder of somebody else becomes that user first. What stands in such a folder
-// is then opened with the rights of the one who put it there, and cannot lead root anywhere.
+// Dropping root's privileges: a program that root runs on a folder of somebody else becomes that user first. What
+// stands in such a folder is then opened with the rights of the one who put it there, and cannot lead root
+// anywhere.
 #pragma once
 
 #include <sys/types.h>

@@ -1,5 +1,6 @@
-// How often each of many may cause something (a record, a tunnel): so many times at once, and then one each
-// so often. In memory and bounded: whoever has used up their share keeps no other from theirs.
+// A token bucket for each of many keys: how often somebody may cause something (a record, a tunnel), so many
+// times at once and then one each so often. In memory and bounded: whoever has used up their share keeps no other
+// from theirs.
 #pragma once
 
 #include <chrono>
@@ -47,7 +48,7 @@ private:
     bool makes_room(Time now);
 
     KeyedRule rule_;
-    /// For each key, when its share will be whole again.
+    /// For each key, when its bucket will be full again.
     std::unordered_map<std::string, Time> whole_at_;
     Time forgotten_at_{};
 };

@@ -1,4 +1,5 @@
-// Something that fails again and again, for a log that tells each change and not each try.
+// Something that fails again and again: the log has one line when that begins and one when it is over, and none
+// for each attempt.
 #pragma once
 
 #include <chrono>

@@ -1,6 +1,6 @@
-// The pauses of an action that is repeated until it helps: each is twice the one before, up to a bound, and a
-// random part of it is left out, so that many who failed together do not come back together. Whatever repeats
-// something by itself has one. Pure: times are handed in. Not thread-safe.
+// Exponential backoff with jitter, for an action that is repeated until it helps: each pause is twice the one
+// before, up to a bound, and a random part of it is left out, so that many who failed together do not come back
+// together. Pure: times are handed in. Not thread-safe.
 #pragma once
 
 #include <chrono>

@@ -61,9 +61,9 @@ private:
     bool is_between_requests_ = true;
 };
 
-/// Writes the response with Content-Length, Date left out, Server "postern/<version>". When `patience` ends
-/// the stream is cancelled: Code::timed_out. It begins anew with each 128 KiB that the peer has taken of a
-/// shared body.
+/// Writes the response with Content-Length, Server "postern/<version>" and, unless it has one, Date. When
+/// `patience` ends the stream is cancelled: Code::timed_out. It begins anew with each 128 KiB that the peer has
+/// taken of a shared body.
 boost::asio::awaitable<Result<void>> write_response(
     net::ByteStream& stream, Response response,
     std::chrono::milliseconds patience = std::chrono::seconds(10));

@@ -1,6 +1,6 @@
-// On one loop, what strangers make a server compute (a handshake, an answer) is done one step at a time, the
-// addresses in turn, and between two steps everybody else is heard: a thousand ClientHellos of one address
-// hold up neither the open connections nor another address's one.
+// A round robin between addresses. On one loop, what strangers make a server compute (a handshake, an answer) is
+// done one step at a time, the addresses in turn, and between two steps the loop serves everybody else: a thousand
+// ClientHellos of one address hold up neither the open connections nor another address's one.
 #pragma once
 
 #include <cstddef>

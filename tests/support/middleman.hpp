@@ -1,5 +1,5 @@
-// Who stands between a machine and its CA service at first contact. He has what everybody has, the CA's root,
-// and an authority of his own beside it; what he is sent he keeps.
+// A man in the middle between a machine and its CA service at first contact. He has what everybody has, the CA's
+// root, and an authority of his own beside it; what he is sent he keeps.
 #pragma once
 
 #include <atomic>
