@@ -36,7 +36,7 @@ void read_login(config::Table root, Preferences& preferences) {
     }
     auto login = root.table("login");
     preferences.user = login.string("user", "");
-    if (!preferences.user.empty() && !pki::is_login_name(preferences.user)) {
+    if (login.has("user") && !pki::is_login_name(preferences.user)) {
         login.problem("user", fmt::format("'{}' is no login name", preferences.user));
     }
 }

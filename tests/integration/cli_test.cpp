@@ -172,7 +172,8 @@ TEST_F(CommandLine, ConnectTellsThatItsPortIsTaken) {
 TEST_F(CommandLine, ADamagedLoginIsToldAndMendedByTheNext) {
     const Laptop alice = laptop();
     for (const char* name : {"profile.json", "login.pem", "login.key", "server-ca.pem"}) {
-        ASSERT_EQ(alice.login().exit_code, 0) << name;
+        const Outcome before = alice.login();
+        ASSERT_EQ(before.exit_code, 0) << name << ": " << before.err;
         for (const char* damage : {"", "{\"ca_url\": 7", "\xff\xfe\x00garbage"}) {
             // An agent that runs has read them.
             ASSERT_EQ(alice.postern({"agent", "--stop"}).exit_code, 0);
@@ -182,7 +183,8 @@ TEST_F(CommandLine, ADamagedLoginIsToldAndMendedByTheNext) {
             EXPECT_THAT(outcome.err, HasSubstr("error:")) << name;
             EXPECT_THAT(outcome.err, HasSubstr("postern login")) << name;
         }
-        ASSERT_EQ(alice.login().exit_code, 0) << name;
+        const Outcome after = alice.login();
+        ASSERT_EQ(after.exit_code, 0) << name << ": " << after.err;
         EXPECT_EQ(alice.postern({"services"}).exit_code, 0) << name;
     }
     ASSERT_EQ(alice.postern({"agent", "--stop"}).exit_code, 0);

@@ -134,12 +134,14 @@ TEST(RestoredStore, LetsNobodyBackInWhoWasCutOffSince) {
     connected.stack.start_ca();
     EXPECT_EQ(connected.select().out, "let in\n");
     connected.stack.ca_command({"user", "disable", "alice", "--no-wait"});
+    // A store that lacks one change alone may be one that was not written to its end: that is carried over.
+    connected.stack.ca_command({"user", "disable", "mallory", "--no-wait"});
     connected.stack.ca().stop();
     copy(backup, stack.ca_folder());
     connected.stack.start_ca();
     EXPECT_NE(bob.login().exit_code, 0);
     EXPECT_THAT(bob.login().err, HasSubstr("postern-ca store accept-restore"));
-    EXPECT_THAT(connected.stack.ca_command({"store", "accept-restore"}), HasSubstr("Disabled: alice."));
+    EXPECT_THAT(connected.stack.ca_command({"store", "accept-restore"}), testing::ContainsRegex("Disabled: .*alice"));
     EXPECT_TRUE(eventually([&] { return bob.login().exit_code == 0; }));
     EXPECT_TRUE(eventually([&] { return connected.select().exit_code != 0; }));
     EXPECT_NE(connected.alice.login().exit_code, 0);

@@ -125,11 +125,12 @@ TEST(ProfileFolder, HasNoProfileBeforeTheFirstLogin) {
 TEST(Preferences, NameTheCaForEveryone) {
     const Folder folder;
     const auto file = folder.path() / "config.toml";
-    ASSERT_TRUE(
-        write_file(file, "[ca]\nurl = \"https://ca:7444\"\nfingerprint = \"sha256:aa\"\n", 0600).has_value());
+    const std::string pin = "sha256:" + std::string(64, 'a');
+    ASSERT_TRUE(write_file(file, "[ca]\nurl = \"https://ca:7444\"\nfingerprint = \"" + pin + "\"\n", 0600).has_value());
     const auto read = Preferences::load(file);
-    ASSERT_TRUE(read.has_value());
+    ASSERT_TRUE(read) << read.error().detail;
     EXPECT_EQ(read->ca_url, "https://ca:7444");
+    EXPECT_EQ(read->fingerprint, pin);
     EXPECT_EQ(read->user, "");
     EXPECT_EQ(Preferences::load(folder.path() / "none.toml")->ca_url, "");
 }
