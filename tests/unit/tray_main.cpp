@@ -1,5 +1,6 @@
 // The tray's cases need one QApplication, with nothing of this machine's desktop.
 #include <QApplication>
+#include <QTemporaryDir>
 
 #include <gtest/gtest.h>
 
@@ -14,6 +15,9 @@ int main(int argc, char** argv) {
     if (testing::GTEST_FLAG(list_tests)) {
         return RUN_ALL_TESTS();  // The build asks; it needs no fonts.
     }
+    // Else Qt makes one beside the temporary files, and leaves it.
+    const QTemporaryDir runtime;
+    qputenv("XDG_RUNTIME_DIR", runtime.path().toLocal8Bit());
     QApplication application(argc, argv);
     postern::tray::prepare_application("en_GB");
     return RUN_ALL_TESTS();
