@@ -72,11 +72,8 @@ protected:
     }
     static void TearDownTestSuite() { stack_.reset(); }
 
-    /// Each case has a laptop of its own.
-    Laptop laptop() const {
-        const auto* tested = testing::UnitTest::GetInstance()->current_test_info();
-        return Laptop(*stack_, "alice", tested->name());
-    }
+    /// Each case has a laptop of its own. Its folder's name is short: a socket's path has room for 107 bytes (unix(7)).
+    static Laptop laptop() { return Laptop(*stack_, "alice", std::to_string(++laptops_)); }
     /// The same, where no file can grow beyond a KiB: a disk that is full.
     static Outcome on_a_full_disk(const std::vector<std::string>& command, ProcessOptions options) {
         std::vector<std::string> all{"bash", "-c", "trap '' XFSZ; ulimit -f 1; exec \"$@\"", "bash"};
@@ -88,6 +85,7 @@ protected:
     }
 
     static std::unique_ptr<Stack> stack_;
+    static inline int laptops_ = 0;
 };
 
 std::unique_ptr<Stack> CommandLine::stack_;
