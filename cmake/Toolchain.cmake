@@ -24,7 +24,7 @@ endif()
 
 if(CMAKE_UNITY_BUILD)
     # Several sources are compiled as one, a third of the time: what is local to one of them is then seen as a header's.
-    # The dev preset compiles each by itself, so that every file includes what it uses.
+    # The preset tidy compiles each by itself, so that every file includes what it uses.
     add_compile_options($<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
 endif()
 
