@@ -23,6 +23,7 @@
 #include "client-proxy/control/server.hpp"
 #include "client-proxy/login/login_standing.hpp"
 #include "client-proxy/login/profile.hpp"
+#include "client-proxy/login/renewed_login.hpp"
 #include "client-proxy/session/events.hpp"
 #include "client-proxy/tunnel/service_list.hpp"
 

@@ -15,7 +15,7 @@
 
 #include "base/file.hpp"
 #include "client-proxy/login/login_session.hpp"
-#include "client-proxy/login/login_source.hpp"
+#include "client-proxy/login/renewed_login.hpp"
 #include "unit/client_support.hpp"
 
 namespace postern::client {

@@ -17,8 +17,8 @@
 
 #include "base/file.hpp"
 #include "client-proxy/login/ca_clock.hpp"
-#include "client-proxy/login/login_source.hpp"
 #include "client-proxy/login/login_standing.hpp"
+#include "client-proxy/login/renewed_login.hpp"
 #include "http/http_date.hpp"
 #include "http/https_service.hpp"
 #include "pki/csr.hpp"

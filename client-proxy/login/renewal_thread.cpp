@@ -1,0 +1,225 @@
+// The thread of a RenewedLogin: when the CA is asked, what becomes of its answer, and the disk.
+#include <chrono>
+#include <optional>
+#include <utility>
+
+#include "client-proxy/login/renewal.hpp"
+#include "client-proxy/login/renewed_login.hpp"
+#include "pki/validity.hpp"
+
+namespace postern::client {
+
+namespace {
+
+/// How often the wall clock and the profile's files are looked at: after sleep, or a login by another
+/// process.
+constexpr auto kTick = std::chrono::seconds(2);
+/// A CA service that cannot be reached is tried again for those who wait: the network, or the service, may
+/// have come back this very moment.
+constexpr auto kReachPatience = std::chrono::seconds(2);
+constexpr Pace::Bounds kReachPace{std::chrono::milliseconds(200), std::chrono::seconds(1)};
+
+// The network or the service may come back at any moment, and an attempt takes its time by itself.
+bool is_about_reaching(Code code) {
+    return code == Code::unreachable || code == Code::timed_out;
+}
+
+/// How far back the CA service dates a certificate, for clocks that differ.
+constexpr std::chrono::seconds kBackdated{60};
+/// A certificate that was issued with at most this left beyond what a handshake takes is one of its session's last
+/// moments.
+constexpr std::chrono::seconds kRestOfSession{5};
+
+}  // namespace
+
+bool RenewedLogin::is_due(SystemTime now) const {
+    return login_ && now >= login_->renew_after() && pace_.is_due(std::chrono::steady_clock::now());
+}
+
+bool RenewedLogin::must_pause() const {
+    return failure_ && !is_about_reaching(failure_->code) && !pace_.is_due(std::chrono::steady_clock::now());
+}
+
+void RenewedLogin::run() {
+    std::unique_lock lock(mutex_);
+    while (!is_stopping_) {
+        if (is_wanted_ || is_due(clock_())) {
+            renew_now(lock);
+            continue;
+        }
+        wake_.wait_for(lock, kTick);
+        if (!is_stopping_ && !is_wanted_) {
+            watch_files(lock);
+            keep_now(lock);
+        }
+    }
+}
+
+bool RenewedLogin::may_try_again(std::chrono::steady_clock::time_point until,
+                                 std::chrono::milliseconds pause) {
+    std::unique_lock lock(mutex_);
+    if (waiting_.empty() || std::chrono::steady_clock::now() >= until) {
+        return false;
+    }
+    return !wake_.wait_for(lock, pause, [this] { return is_stopping_; });
+}
+
+Outcome<HeldLogin> RenewedLogin::ask_ca(const HeldLogin& held, SystemTime now, bool is_doubted) {
+    const auto until = std::chrono::steady_clock::now() + kReachPatience;
+    Pace pace(kReachPace);
+    for (;;) {
+        auto outcome = renew_login(folder_, now, is_doubted, held);
+        if (outcome || outcome.error().code != Code::unreachable ||
+            !may_try_again(until, pace.failed(std::chrono::steady_clock::now()))) {
+            return outcome;
+        }
+    }
+}
+
+void RenewedLogin::renew_now(std::unique_lock<std::mutex>& lock) {
+    const HeldLogin before{login_, unkept_};
+    const auto now = clock_();
+    const bool is_doubted = std::exchange(is_doubted_, false);
+    const std::optional<Refusal> standing = !is_doubted && must_pause() ? failure_ : std::nullopt;
+    is_renewing_ = true;
+    lock.unlock();
+    // Before: a login that another process makes meanwhile is seen at the next look.
+    files_seen_ = write_time(folder_.login_certificate());
+    const LoginPtr newest = newest_login(folder_, before);
+    const std::string fingerprint = newest ? newest->certificate().fingerprint() : std::string();
+    const bool is_same = newest && before.login && fingerprint == before.login->certificate().fingerprint();
+    const bool is_dead = newest && fingerprint == dead_fingerprint_;
+    // Whoever waits is told at once what the last answer was.
+    const bool is_settled = is_dead || (standing && is_same);
+    auto outcome = is_dead      ? Outcome<HeldLogin>(dead_refusal_)
+                   : is_settled ? Outcome<HeldLogin>(*standing)
+                                : ask_ca(before, now, is_doubted);
+    if (!outcome && !is_settled && newest && is_final(outcome.error().code)) {
+        dead_fingerprint_ = fingerprint;
+        dead_refusal_ = outcome.error();
+    }
+    lock.lock();
+    is_renewing_ = false;
+    if (!is_settled) {
+        take(lock, before, outcome, now);
+    }
+    is_wanted_ = false;
+    let_go(waiting_);
+    if (outcome) {
+        let_go(waiting_for_person_);
+    }
+    const auto failure = failure_;
+    const bool is_new = outcome && (!before.login || outcome->login->certificate().fingerprint() !=
+                                                         before.login->certificate().fingerprint());
+    lock.unlock();
+    if (is_new && hooks_.on_change) {
+        hooks_.on_change(outcome->login);
+    }
+    if (failure && !is_settled && hooks_.on_failure) {
+        hooks_.on_failure(*failure);
+    }
+    lock.lock();
+}
+
+// Whether it helped is judged by the clock as it is known now: the answer may have corrected it.
+void RenewedLogin::take(std::unique_lock<std::mutex>& lock, const HeldLogin& before,
+                        const Outcome<HeldLogin>& outcome, SystemTime asked_at) {
+    const auto steady = std::chrono::steady_clock::now();
+    if (!outcome) {
+        failure_ = before.login ? not_renewed(*before.login, asked_at, outcome.error()) : outcome.error();
+        pace_.failed(steady);
+        return;
+    }
+    failure_.reset();
+    login_ = outcome->login;
+    const auto now = clock_();
+    // A certificate ends with its session: one that was made in the session's last moments was used up from the
+    // start, by the CA's own clock, and the next answer says that the session is over.
+    const bool ends_with_session =
+        login_->is_used_up(login_->certificate().not_before() + kBackdated + kRestOfSession);
+    if (ends_with_session) {
+        pace_ = Pace(renewal_pace(login_));
+    } else if (login_->is_used_up(now) || pki::is_too_early(login_->certificate().not_before(), now)) {
+        failure_ = no_help(*login_, now);
+        pace_.failed(steady);
+    } else if (now >= login_->renew_after()) {
+        // Of a session that is about to end, for example: there is nothing more to have.
+        pace_.failed(steady);
+    } else {
+        pace_ = Pace(renewal_pace(login_));
+    }
+    const bool was_kept = !unkept_;
+    unkept_ = outcome->unkept;
+    if (unkept_) {
+        keep_pace_.failed(steady);
+        tell_kept(lock, unkept_refusal(unkept_->why));
+    } else if (!was_kept) {
+        keep_pace_.worked();
+        tell_kept(lock, std::nullopt);
+    }
+}
+
+void RenewedLogin::tell_kept(std::unique_lock<std::mutex>& lock, const std::optional<Refusal>& why) {
+    lock.unlock();
+    if (hooks_.on_kept) {
+        hooks_.on_kept(why);
+    }
+    lock.lock();
+}
+
+void RenewedLogin::keep_now(std::unique_lock<std::mutex>& lock) {
+    const auto unkept = unkept_;
+    if (!unkept || !keep_pace_.is_due(std::chrono::steady_clock::now())) {
+        return;
+    }
+    lock.unlock();
+    const auto kept = keep_unkept(folder_, *unkept);
+    const auto seen = write_time(folder_.login_certificate());
+    lock.lock();
+    if (!kept) {
+        keep_pace_.failed(std::chrono::steady_clock::now());
+    } else if (unkept_ == unkept) {
+        unkept_.reset();
+        keep_pace_.worked();
+        files_seen_ = seen;
+        tell_kept(lock, std::nullopt);
+    }
+}
+
+// Another process has logged in, renewed, or logged out.
+void RenewedLogin::watch_files(std::unique_lock<std::mutex>& lock) {
+    const auto seen = write_time(folder_.login_certificate());
+    if (seen == files_seen_) {
+        return;
+    }
+    const LoginPtr before = login_;
+    lock.unlock();
+    Result<LoginPtr> on_disk = Failure{Code::internal, {}};
+    if (const auto held = folder_.lock("login.lock")) {
+        on_disk = Login::load(folder_);
+    }
+    lock.lock();
+    if (!on_disk && on_disk.error().code != Code::unauthenticated) {
+        return;  // looked at again at the next tick
+    }
+    files_seen_ = seen;
+    login_ = on_disk ? *on_disk : nullptr;
+    unkept_.reset();
+    pace_ = Pace(renewal_pace(login_));
+    failure_.reset();
+    if (!on_disk) {
+        failure_ = not_logged_in();
+    } else {
+        let_go(waiting_for_person_);
+    }
+    const bool is_same =
+        before && login_ && before->certificate().fingerprint() == login_->certificate().fingerprint();
+    const LoginPtr now_valid = login_;
+    lock.unlock();
+    if (!is_same && hooks_.on_change) {
+        hooks_.on_change(now_valid);
+    }
+    lock.lock();
+}
+
+}  // namespace postern::client
