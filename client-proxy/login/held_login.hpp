@@ -1,4 +1,5 @@
-// A login as it is held: on the disk, or in memory in the place of what is there, while the disk takes nothing.
+// A login as it is held: on the disk, or in memory in the place of what is there, while the disk takes
+// nothing.
 #pragma once
 
 #include <filesystem>

@@ -14,7 +14,7 @@ constexpr auto kHandshakeSpan = std::chrono::seconds(5);
 }  // namespace
 
 Login::Login(net::TlsCredentials credentials, pki::TrustBundle server_ca, std::string trust_domain,
-             Catalogue catalogue, std::optional<SystemTime> renew_after, net::TlsContext gateway_tls,
+             Catalogue catalogue, const LoginTimes& times, net::TlsContext gateway_tls,
              net::TlsContext server_tls)
     : credentials_(std::move(credentials)),
       server_ca_(std::move(server_ca)),
@@ -24,15 +24,15 @@ Login::Login(net::TlsCredentials credentials, pki::TrustBundle server_ca, std::s
       server_tls_(std::move(server_tls)),
       not_before_(certificate().not_before()),
       not_after_(certificate().not_after()),
-      renew_after_(renew_after.value_or(not_before_ + (not_after_ - not_before_) * 2 / 3)) {
+      renew_after_(times.renew_after.value_or(not_before_ + (not_after_ - not_before_) * 2 / 3)),
+      session_expires_(times.session_expires) {
     if (auto identity = pki::login_identity(certificate())) {
         identity_ = *std::move(identity);
     }
 }
 
 Result<LoginPtr> Login::make(net::TlsCredentials credentials, const pki::TrustBundle& server_ca,
-                             std::string trust_domain, Catalogue catalogue,
-                             std::optional<SystemTime> renew_after) {
+                             std::string trust_domain, Catalogue catalogue, const LoginTimes& times) {
     if (credentials.chain.empty()) {
         return Failure{Code::config_invalid, "there is no certificate"};
     }
@@ -50,8 +50,7 @@ Result<LoginPtr> Login::make(net::TlsCredentials credentials, const pki::TrustBu
         return server_tls.error();
     }
     return LoginPtr(new Login(std::move(credentials), server_ca, std::move(trust_domain),
-                              std::move(catalogue), renew_after, *std::move(gateway_tls),
-                              *std::move(server_tls)));
+                              std::move(catalogue), times, *std::move(gateway_tls), *std::move(server_tls)));
 }
 
 Result<LoginPtr> Login::load(const ProfileFolder& folder) {
@@ -77,15 +76,21 @@ Result<LoginPtr> Login::load(const ProfileFolder& folder) {
     }
     net::TlsCredentials credentials{*std::move(key), *std::move(chain)};
     return make(std::move(credentials), *server_ca, std::move(profile->trust_domain),
-                std::move(profile->catalogue), profile->renew_after);
+                std::move(profile->catalogue), {profile->renew_after, profile->session_expires});
 }
 
 std::string Login::user() const {
     return identity_ ? identity_->name : certificate().common_name();
 }
 
+// A certificate's times are whole seconds.
+bool Login::ends_with_session() const noexcept {
+    return session_expires_ && not_after_ + std::chrono::seconds(1) > *session_expires_;
+}
+
+// Of one that lives for seconds, a part of the time that there is for its renewal.
 bool Login::is_used_up(SystemTime now) const {
-    const auto span = std::min<SystemTime::duration>(kHandshakeSpan, (not_after_ - not_before_) / 10);
+    const auto span = std::min<SystemTime::duration>(kHandshakeSpan, (not_after_ - renew_after_) / 3);
     return now + span >= not_after_;
 }
 

@@ -16,13 +16,21 @@
 
 namespace postern::client {
 
+/// What the CA service said of a login certificate; nothing where it said none.
+struct LoginTimes {
+    /// When it wants it renewed.
+    std::optional<SystemTime> renew_after;
+    /// When the login session ends, past which no certificate of it lasts.
+    std::optional<SystemTime> session_expires;
+};
+
 class Login {
 public:
     /// Code::config_invalid when the key is not that of the certificate.
     static Result<std::shared_ptr<const Login>> make(net::TlsCredentials credentials,
                                                      const pki::TrustBundle& server_ca,
                                                      std::string trust_domain, Catalogue catalogue,
-                                                     std::optional<SystemTime> renew_after = std::nullopt);
+                                                     const LoginTimes& times = {});
     /// From the profile's files. Code::unauthenticated when nobody is logged in.
     static Result<std::shared_ptr<const Login>> load(const ProfileFolder& folder);
 
@@ -43,6 +51,9 @@ public:
     /// When the CA wants it renewed: two thirds into its life.
     SystemTime renew_after() const noexcept { return renew_after_; }
     SystemTime not_after() const noexcept { return not_after_; }
+    /// Whether a renewal gives no more: it lasts as long as its session. Not where the CA has not said when
+    /// that ends.
+    bool ends_with_session() const noexcept;
     /// Whether too little of it is left for a handshake to be sure to come through.
     bool is_used_up(SystemTime now) const;
     /// Whether it was made just now: within a tenth of its life.
@@ -50,7 +61,7 @@ public:
 
 private:
     Login(net::TlsCredentials credentials, pki::TrustBundle server_ca, std::string trust_domain,
-          Catalogue catalogue, std::optional<SystemTime> renew_after, net::TlsContext gateway_tls,
+          Catalogue catalogue, const LoginTimes& times, net::TlsContext gateway_tls,
           net::TlsContext server_tls);
 
     net::TlsCredentials credentials_;
@@ -63,6 +74,7 @@ private:
     SystemTime not_before_;
     SystemTime not_after_;
     SystemTime renew_after_;
+    std::optional<SystemTime> session_expires_;
 };
 
 using LoginPtr = std::shared_ptr<const Login>;

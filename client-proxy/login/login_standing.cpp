@@ -18,6 +18,10 @@ std::string_view name(LoginStanding::State state) noexcept {
     return "revoked";
 }
 
+Refusal session_over() {
+    return {Code::session_ended, "the login session has ended", "Run: postern login", {}};
+}
+
 LoginStanding standing_of(const Login& login, const std::optional<SystemTime>& session_ends,
                           const std::optional<Refusal>& failure, bool is_renewing, SystemTime now) {
     using State = LoginStanding::State;
@@ -28,8 +32,7 @@ LoginStanding standing_of(const Login& login, const std::optional<SystemTime>& s
         return {State::expired, failure};
     }
     if (session_ends && now >= *session_ends) {
-        return {State::expired,
-                Refusal{Code::session_ended, "the login session has ended", "Run: postern login", {}}};
+        return {State::expired, session_over()};
     }
     const bool is_over = pki::is_over(login.not_after(), now);
     if (is_over && failure) {

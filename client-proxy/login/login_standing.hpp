@@ -28,6 +28,9 @@ struct LoginStanding {
 };
 std::string_view name(LoginStanding::State state) noexcept;
 
+/// What is said of a session whose time has come, before the CA service has been asked.
+Refusal session_over();
+
 /// `failure`: why the last renewal failed, as the CA service said it; `is_renewing`: whether one is under
 /// way; `now`: by login_clock().
 LoginStanding standing_of(const Login& login, const std::optional<SystemTime>& session_ends,

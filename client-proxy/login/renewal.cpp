@@ -57,9 +57,9 @@ Outcome<HeldLogin> renew_login(const ProfileFolder& folder, SystemTime now, bool
     UnkeptLogin renewed{updated(*profile, *answer), *answer,
                         trust ? std::optional<Trust>(*trust) : std::nullopt, replaces, Failure{}};
     net::TlsCredentials credentials{login->credentials().key, renewed.answer.chain};
-    auto made =
-        Login::make(std::move(credentials), trust ? trust->server_ca : login->server_ca(),
-                    renewed.profile.trust_domain, renewed.profile.catalogue, renewed.profile.renew_after);
+    auto made = Login::make(std::move(credentials), trust ? trust->server_ca : login->server_ca(),
+                            renewed.profile.trust_domain, renewed.profile.catalogue,
+                            {renewed.profile.renew_after, renewed.profile.session_expires});
     if (!made) {
         return local_refusal(made.error());
     }

@@ -3,6 +3,7 @@
 #include <optional>
 #include <utility>
 
+#include "client-proxy/login/login_standing.hpp"
 #include "client-proxy/login/renewal.hpp"
 #include "client-proxy/login/renewed_login.hpp"
 #include "pki/validity.hpp"
@@ -23,12 +24,6 @@ constexpr Pace::Bounds kReachPace{std::chrono::milliseconds(200), std::chrono::s
 bool is_about_reaching(Code code) {
     return code == Code::unreachable || code == Code::timed_out;
 }
-
-/// How far back the CA service dates a certificate, for clocks that differ.
-constexpr std::chrono::seconds kBackdated{60};
-/// A certificate that was issued with at most this left beyond what a handshake takes is one of its session's last
-/// moments.
-constexpr std::chrono::seconds kRestOfSession{5};
 
 }  // namespace
 
@@ -133,17 +128,15 @@ void RenewedLogin::take(std::unique_lock<std::mutex>& lock, const HeldLogin& bef
     failure_.reset();
     login_ = outcome->login;
     const auto now = clock_();
-    // A certificate ends with its session: one that was made in the session's last moments was used up from the
-    // start, by the CA's own clock, and the next answer says that the session is over.
-    const bool ends_with_session =
-        login_->is_used_up(login_->certificate().not_before() + kBackdated + kRestOfSession);
-    if (ends_with_session) {
-        pace_ = Pace(renewal_pace(login_));
-    } else if (login_->is_used_up(now) || pki::is_too_early(login_->certificate().not_before(), now)) {
+    const bool is_early = pki::is_too_early(login_->certificate().not_before(), now);
+    if (!is_early && login_->is_used_up(now) && login_->ends_with_session()) {
+        failure_ = session_over();
+        pace_.failed(steady);
+    } else if (is_early || login_->is_used_up(now)) {
         failure_ = no_help(*login_, now);
         pace_.failed(steady);
-    } else if (now >= login_->renew_after()) {
-        // Of a session that is about to end, for example: there is nothing more to have.
+    } else if (login_->ends_with_session() || now >= login_->renew_after()) {
+        // There is nothing more to have.
         pace_.failed(steady);
     } else {
         pace_ = Pace(renewal_pace(login_));

@@ -36,6 +36,28 @@ TEST(Login, IsUsedUpBeforeItExpires) {
     EXPECT_LT(login->renew_after(), end);
 }
 
+TEST(Login, ThatLivesForSecondsIsGoodForMostOfThem) {
+    const People people;
+    const auto end = now() + 6s;
+    const auto login = people.login(end, end - 2s);
+    EXPECT_FALSE(login->is_used_up(end - 2s));
+    EXPECT_FALSE(login->is_used_up(end - 1s));
+    EXPECT_TRUE(login->is_used_up(end - 500ms));
+}
+
+TEST(Login, EndsWithItsSessionWhereTheCaHasSaidSo) {
+    const People people;
+    const auto end = std::chrono::floor<std::chrono::seconds>(now() + 30min);
+    const auto ends = [&](std::optional<SystemTime> session) {
+        return people.login(end, std::nullopt, "127.0.0.1:1", session)->ends_with_session();
+    };
+    EXPECT_TRUE(ends(end));
+    EXPECT_TRUE(ends(end + 900ms)) << "a certificate's times are whole seconds";
+    EXPECT_FALSE(ends(end + 1s));
+    EXPECT_FALSE(ends(end + 10h));
+    EXPECT_FALSE(ends(std::nullopt)) << "an older profile does not say";
+}
+
 TEST(Login, IsNewForATenthOfItsLife) {
     const People people;
     const auto login = people.login(now() + 50min, now() - 10min);

@@ -1,4 +1,5 @@
 // Renewals at a CA service of the test's own: its clock, what it issues, and a disk that takes nothing.
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <functional>
@@ -73,6 +74,8 @@ public:
     /// Of its clock, before this machine's.
     std::atomic<std::int64_t> ahead_ = 0;
     std::atomic<std::int64_t> lifetime_ = 3600;
+    /// What is left of the login session.
+    std::atomic<std::int64_t> session_ = 12 * 3600;
 
 private:
     static boost::asio::awaitable<void> ignore() { co_return; }
@@ -96,7 +99,8 @@ private:
         }
         const auto asked = nlohmann::json::parse(request.body());
         const auto key = pki::public_key_from_csr(asked.at("csr").get<std::string>()).value();
-        const auto lifetime = std::chrono::seconds(lifetime_);
+        const auto session = std::chrono::seconds(session_);
+        const auto lifetime = std::min(std::chrono::seconds(lifetime_), session);
         pki::LoginProfile profile{"alice",     {"analysts"},     "s-1", "example.org",
                                   now() - 60s, now() + lifetime, ""};
         if (lifetime < 0s) {
@@ -108,7 +112,7 @@ private:
             {"user", "alice"},
             {"groups", {"analysts"}},
             {"trust_domain", "example.org"},
-            {"session", {{"id", "s-1"}, {"expires", format_time(now() + 12h)}}},
+            {"session", {{"id", "s-1"}, {"expires", format_time(now() + session)}}},
             {"renew_after", format_time(now() + lifetime * 2 / 3)},
             {"catalogue", catalogue_json()}};
         return http::json_response(200, told.dump());
@@ -199,6 +203,39 @@ TEST_F(RenewalAtACa, ThatDoesNotHelpIsPausedAndSaidToBeOfNoUse) {
         EXPECT_THAT(outcome.error().hint, HasSubstr("clock"));
     }
     // No pause is shorter than half a second.
+    const auto most = 2 + (std::chrono::steady_clock::now() - began) / 500ms;
+    EXPECT_LE(static_cast<std::int64_t>(ca_.renewals()), most);
+}
+
+TEST_F(RenewalAtACa, AtTheEndOfTheSessionIsPausedAndSaidToBeItsEnd) {
+    ca_.session_ = 8;
+    const auto login = people_.login(now() - 1s);
+    const Clock ahead = [] { return now() + 10s; };
+    RenewedLogin source(keep(login), login, ahead, {});
+    const auto began = std::chrono::steady_clock::now();
+    for (int i = 0; i < 30; ++i) {
+        const auto outcome = current(source);
+        ASSERT_FALSE(outcome.has_value());
+        EXPECT_EQ(outcome.error().code, Code::session_ended) << outcome.error().message;
+        EXPECT_THAT(outcome.error().message, Not(HasSubstr("clock")));
+        EXPECT_THAT(outcome.error().hint, HasSubstr("postern login"));
+    }
+    const auto most = 2 + (std::chrono::steady_clock::now() - began) / 500ms;
+    EXPECT_LE(static_cast<std::int64_t>(ca_.renewals()), most);
+}
+
+TEST_F(RenewalAtACa, ThatDoesNotHelpIsTheClocksAlsoWhereCertificatesLiveForSeconds) {
+    ca_.lifetime_ = 8;
+    const auto login = people_.login(now() - 1s);
+    const Clock ahead = [] { return now() + 10s; };
+    RenewedLogin source(keep(login), login, ahead, {});
+    const auto began = std::chrono::steady_clock::now();
+    for (int i = 0; i < 30; ++i) {
+        const auto outcome = current(source);
+        ASSERT_FALSE(outcome.has_value());
+        EXPECT_EQ(outcome.error().code, Code::expired) << outcome.error().message;
+        EXPECT_THAT(outcome.error().hint, HasSubstr("clock"));
+    }
     const auto most = 2 + (std::chrono::steady_clock::now() - began) / 500ms;
     EXPECT_LE(static_cast<std::int64_t>(ca_.renewals()), most);
 }

@@ -72,7 +72,8 @@ struct People {
     test::Authority servers = test::make_authority("Server CA", now());
 
     LoginPtr login(SystemTime not_after, std::optional<SystemTime> renew_after = std::nullopt,
-                   const std::string& gateway = "127.0.0.1:1") const {
+                   const std::string& gateway = "127.0.0.1:1",
+                   std::optional<SystemTime> session_expires = std::nullopt) const {
         auto profile = test::login_profile("alice", now());
         profile.not_before = not_after - 1h;
         profile.not_after = not_after;
@@ -81,7 +82,8 @@ struct People {
         catalogue.gateways = {{"gw1", gateway}};
         catalogue.services = {{"mapped-db", "", true}};
         net::TlsCredentials credentials{minted->key, {minted->certificate, users.issuing.certificate}};
-        return Login::make(credentials, servers.bundle, "example.org", catalogue, renew_after).value();
+        return Login::make(credentials, servers.bundle, "example.org", catalogue, {renew_after, session_expires})
+            .value();
     }
 };
 
