@@ -1,7 +1,11 @@
 #include "client-proxy/commands/doctor_agent.hpp"
 
+#include <utility>
+
 #include <fmt/format.h>
 
+#include "ca_api/fingerprint.hpp"
+#include "ca_api/trust_set.hpp"
 #include "client-proxy/control/agent_client.hpp"
 #include "client-proxy/control/runtime_folder.hpp"
 #include "client-proxy/login/ca_clock.hpp"
@@ -103,20 +107,67 @@ void judge_clock(Checkup& checkup, std::chrono::seconds ahead, const std::string
     checkup.good("ca.clock", fmt::format("the clocks differ by {} s", std::abs(ahead.count())));
 }
 
-void check_first_contact(Checkup& checkup, const std::string& url) {
+bool shows_root(const std::vector<pki::Certificate>& shown, const std::string& pin, SystemTime now) {
+    const auto parsed = ca_api::Fingerprint::parse(pin);
+    if (!parsed) {
+        return false;
+    }
+    const auto vouched = ca_api::trust_set(shown, *parsed, now);
+    return vouched || vouched.error().code == Code::not_yet_valid || vouched.error().code == Code::expired;
+}
+
+void judge_root(Checkup& checkup, const std::vector<pki::Certificate>& shown, const std::string& pin,
+                SystemTime now) {
+    if (shows_root(shown, pin, now)) {
+        checkup.good("ca.pin", fmt::format("its root is {}", pin));
+        return;
+    }
+    checkup.bad(
+        "ca.pin",
+        Refusal{Code::unknown_issuer,
+                fmt::format("it shows another root than {}, which you compared at first contact", pin),
+                "Compare with `postern-ca fingerprint` on the CA's host. If the CA was set up anew: postern "
+                "login --ca URL --fingerprint sha256:HEX. If not, somebody may be in between.",
+                {}});
+}
+
+namespace {
+
+// As a stranger, who believes nothing of what is said.
+Result<http::ClientAnswer> ask_as_stranger(const std::string& url, const CaRoute& route) {
     http::ClientOptions options;
     options.url = url;
-    const CaRoute route;
     options.detour = route.detour();
     auto stranger = http::Client::make(std::move(options));
-    if (!stranger) {
+    return stranger ? stranger->get("/v1/trust") : Result<http::ClientAnswer>(stranger.error());
+}
+
+void judge_claimed_clock(Checkup& checkup, const Result<http::ClientAnswer>& answer, const std::string& url) {
+    if (!answer || !answer->date) {
+        checkup.skip("ca.clock", "it does not tell the time");
+        return;
+    }
+    judge_clock(checkup, std::chrono::round<std::chrono::seconds>(system_clock()() - *answer->date),
+                "the clock of " + url);
+}
+
+}  // namespace
+
+void check_claimed_clock(Checkup& checkup, const std::string& url) {
+    const CaRoute route;
+    judge_claimed_clock(checkup, ask_as_stranger(url, route), url);
+}
+
+void check_first_contact(Checkup& checkup, const std::string& url) {
+    const CaRoute route;
+    const auto answer = ask_as_stranger(url, route);
+    if (!answer && answer.error().code == Code::config_invalid) {
         checkup.bad("ca.address", Refusal{Code::config_invalid,
-                                          stranger.error().detail,
+                                          answer.error().detail,
                                           "The address looks like https://ca.example.org:7444",
                                           {}});
         return;
     }
-    const auto answer = stranger->get("/v1/trust");
     if (!answer) {
         auto on_the_way = route.refusal(url);
         checkup.bad("ca.tls", on_the_way ? *on_the_way : ca_refusal(answer.error(), url));
@@ -124,12 +175,7 @@ void check_first_contact(Checkup& checkup, const std::string& url) {
         return;
     }
     checkup.good("ca.tls", fmt::format("{} answers; the first login compares its fingerprint", url));
-    if (!answer->date) {
-        checkup.skip("ca.clock", "it does not tell the time");
-        return;
-    }
-    judge_clock(checkup, std::chrono::round<std::chrono::seconds>(system_clock()() - *answer->date),
-                "the clock of " + url);
+    judge_claimed_clock(checkup, answer, url);
 }
 
 }  // namespace postern::client

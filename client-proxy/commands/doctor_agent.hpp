@@ -5,8 +5,11 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "base/clock.hpp"
 #include "client-proxy/commands/checkup.hpp"
+#include "pki/certificate.hpp"
 
 namespace postern::client {
 
@@ -17,6 +20,15 @@ std::optional<Refusal> check_agent(Checkup& checkup);
 /// The clock against that of a CA service that nothing vouches for yet: good enough to tell a person, and for
 /// nothing else.
 void check_first_contact(Checkup& checkup, const std::string& url);
+
+/// The same where a certificate is not valid by this machine's clock, so that the CA service is not trusted.
+void check_claimed_clock(Checkup& checkup, const std::string& url);
+
+/// Whether the pinned root is among them; whether it is valid `now` is another matter. Pure.
+bool shows_root(const std::vector<pki::Certificate>& shown, const std::string& pin, SystemTime now);
+/// Why a CA service is not trusted that shows these: another one, or the same one set up anew. Pure.
+void judge_root(Checkup& checkup, const std::vector<pki::Certificate>& shown, const std::string& pin,
+                SystemTime now);
 
 /// `ahead`: of this machine's clock. Pure.
 void judge_clock(Checkup& checkup, std::chrono::seconds ahead, const std::string& whose);

@@ -13,8 +13,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "ca_api/fingerprint.hpp"
-#include "ca_api/trust_set.hpp"
 #include "client-proxy/commands/agent_session.hpp"
 #include "client-proxy/commands/checkup.hpp"
 #include "client-proxy/commands/doctor_agent.hpp"
@@ -123,11 +121,6 @@ void check_clock(Checkup& checkup, http::Client& client) {
                 "the CA service's");
 }
 
-bool is_vouched_for(const std::vector<pki::Certificate>& server_ca, const Profile& profile) {
-    const auto pin = ca_api::Fingerprint::parse(profile.pin);
-    return pin && ca_api::trust_set(server_ca, *pin, system_clock()());
-}
-
 // Why a CA service is not trusted: another one, or the same one set up anew.
 void check_pin(Checkup& checkup, const Profile& profile) {
     const auto claimed = claimed_trust(profile.ca_url);
@@ -135,18 +128,7 @@ void check_pin(Checkup& checkup, const Profile& profile) {
         checkup.skip("ca.pin", "it does not show its root");
         return;
     }
-    if (is_vouched_for(claimed->server_ca, profile)) {
-        checkup.good("ca.pin", fmt::format("its root is {}", profile.pin));
-        return;
-    }
-    checkup.bad("ca.pin",
-                Refusal{Code::unknown_issuer,
-                        fmt::format("it shows another root than {}, which you compared at first contact",
-                                    profile.pin),
-                        "Compare with `postern-ca fingerprint` on the CA's host. If the CA was set up "
-                        "anew: postern login --ca URL --fingerprint sha256:HEX. If not, somebody may "
-                        "be in between.",
-                        {}});
+    judge_root(checkup, claimed->server_ca, profile.pin, system_clock()());
 }
 
 void check_ca(Checkup& checkup, const ProfileFolder& folder, const Profile& profile) {
@@ -180,12 +162,18 @@ void check_ca(Checkup& checkup, const ProfileFolder& folder, const Profile& prof
         if (!on_the_way) {
             check_pin(checkup, profile);
         }
-        checkup.skip("ca.clock", on_the_way ? "it cannot be reached" : "it is not trusted");
+        const Code code = answer.error().code;
+        if (code == Code::not_yet_valid || code == Code::expired) {
+            check_claimed_clock(checkup, profile.ca_url);
+        } else {
+            checkup.skip("ca.clock", on_the_way ? "it cannot be reached" : "it is not trusted");
+        }
         return;
     }
     checkup.good("ca.tls", fmt::format("it is the CA service of {}", profile.trust_domain));
     const auto trust = ca_api::trust_from_json(answer->body);
-    const bool is_pinned = trust && is_vouched_for(trust->server_ca.certificates(), profile);
+    const bool is_pinned =
+        trust && shows_root(trust->server_ca.certificates(), profile.pin, system_clock()());
     checkup.good("ca.pin",
                  is_pinned ? fmt::format("its root is {}", profile.pin)
                            : "its root is a later one than the one you compared; that one vouched for it");

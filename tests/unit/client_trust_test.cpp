@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "client-proxy/commands/doctor_agent.hpp"
 #include "client-proxy/login/ca_client.hpp"
 #include "client-proxy/refusal.hpp"
 #include "client-proxy/tunnel/dialer.hpp"
@@ -36,6 +37,24 @@ TEST(FirstContact, LogsInAtNoMiddleman) {
         EXPECT_EQ(answer.error().code, Code::unknown_issuer) << disguise.name;
         EXPECT_EQ(middleman.secrets(), 0) << disguise.name;
     }
+}
+
+// A clock that is behind is no CA that was set up anew.
+TEST(Doctor, TellsAnotherRootFromTheRightOneThatThisMachinesClockTakesForInvalid) {
+    const auto ours = test::make_authority("Server CA", now());
+    const auto theirs = test::make_authority("Server CA", now());
+    const std::string pin = "sha256:" + ours.root.certificate.fingerprint();
+    const std::vector<pki::Certificate> shown{ours.root.certificate, ours.issuing.certificate};
+    for (const auto off : {-48h, 0h, 24h * 365 * 50}) {
+        Checkup checkup;
+        judge_root(checkup, shown, pin, now() + off);
+        EXPECT_EQ(checkup.findings().at(0).state, Finding::State::good) << off.count();
+        EXPECT_THAT(checkup.findings().at(0).detail, HasSubstr(pin));
+    }
+    Checkup checkup;
+    judge_root(checkup, {theirs.root.certificate, theirs.issuing.certificate}, pin, now());
+    EXPECT_EQ(checkup.findings().at(0).state, Finding::State::bad);
+    EXPECT_THAT(checkup.findings().at(0).remedy, HasSubstr("somebody may be in between"));
 }
 
 TEST(FirstContact, IsRefusedWhenNoRootHasTheFingerprint) {
