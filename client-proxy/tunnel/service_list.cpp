@@ -1,12 +1,20 @@
 #include "client-proxy/tunnel/service_list.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <memory>
 #include <optional>
 #include <utility>
 
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <nlohmann/json.hpp>
 
 #include "client-proxy/tunnel/gateway_connection.hpp"
+#include "net/await.hpp"
 #include "pki/identity.hpp"
 
 namespace postern::client {
@@ -73,22 +81,67 @@ asio::awaitable<Outcome<std::vector<OfferedService>>> fetch_services_of(GatewayE
     co_return *std::move(offered);
 }
 
+namespace {
+
+/// What gateways that are asked at once answer, in the catalogue's order. On one loop.
+struct Answers {
+    Answers(const asio::any_io_executor& executor, std::size_t count)
+        : offered(count), left(count), is_complete(executor, asio::steady_timer::time_point::max()) {}
+
+    std::vector<std::optional<Outcome<std::vector<OfferedService>>>> offered;
+    std::size_t left;
+    asio::steady_timer is_complete;
+};
+
+/// However a question ends.
+class Ending {
+public:
+    explicit Ending(std::shared_ptr<Answers> answers) : answers_(std::move(answers)) {}
+    ~Ending() {
+        if (--answers_->left == 0) {
+            answers_->is_complete.cancel();
+        }
+    }
+    Ending(const Ending&) = delete;
+    Ending& operator=(const Ending&) = delete;
+
+private:
+    std::shared_ptr<Answers> answers_;
+};
+
+asio::awaitable<void> ask_one(std::shared_ptr<Answers> answers, std::size_t place, GatewayEntry gateway,
+                              LoginPtr login, std::chrono::milliseconds patience) {
+    const Ending ending(answers);
+    auto offered = co_await fetch_services_of(std::move(gateway), std::move(login), patience);
+    answers->offered[place].emplace(std::move(offered));
+}
+
+}  // namespace
+
 asio::awaitable<Outcome<std::vector<OfferedService>>> fetch_services(LoginPtr login,
                                                                      std::chrono::milliseconds patience) {
+    const auto executor = co_await asio::this_coro::executor;
+    const auto& gateways = login->catalogue().gateways;
+    const auto answers = std::make_shared<Answers>(executor, gateways.size());
+    for (std::size_t place = 0; place < gateways.size(); ++place) {
+        GatewayEntry gateway = gateways[place];
+        LoginPtr with = login;
+        auto asking = ask_one(answers, place, std::move(gateway), std::move(with), patience);
+        asio::co_spawn(executor, std::move(asking), asio::detached);
+    }
+    while (answers->left > 0) {
+        co_await answers->is_complete.async_wait(net::kAwait);
+    }
     std::vector<OfferedService> all;
     std::optional<Refusal> refused;
     bool has_answer = false;
-    const auto gateways = login->catalogue().gateways;
-    for (const auto& entry : gateways) {
-        GatewayEntry gateway = entry;
-        LoginPtr with = login;
-        auto offered = co_await fetch_services_of(std::move(gateway), std::move(with), patience);
-        if (!offered) {
-            refused = offered.error();
+    for (auto& offered : answers->offered) {
+        if (!offered || !*offered) {
+            refused = offered ? offered->error() : refused;
             continue;
         }
         has_answer = true;
-        for (auto& service : *offered) {
+        for (auto& service : **offered) {
             all.push_back(std::move(service));
         }
     }

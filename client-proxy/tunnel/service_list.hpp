@@ -37,7 +37,8 @@ Result<std::vector<OfferedService>> offered_services_from_json(std::string_view 
 /// Asks one gateway.
 boost::asio::awaitable<Outcome<std::vector<OfferedService>>> fetch_services_of(
     GatewayEntry gateway, LoginPtr login, std::chrono::milliseconds patience);
-/// Asks every gateway of the catalogue, at most `patience` for each. Fails only when none of them answers.
+/// Asks every gateway of the catalogue at once, so that those that do not answer take their `patience` once.
+/// Fails only when none of them answers. On a loop of one thread.
 boost::asio::awaitable<Outcome<std::vector<OfferedService>>> fetch_services(
     LoginPtr login, std::chrono::milliseconds patience);
 

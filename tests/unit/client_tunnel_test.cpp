@@ -1,11 +1,17 @@
+#include <chrono>
 #include <string>
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_future.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "client-proxy/session/cancel_map.hpp"
 #include "client-proxy/tunnel/gateway_choice.hpp"
 #include "client-proxy/tunnel/service_list.hpp"
+#include "support/silent_backend.hpp"
+#include "unit/client_support.hpp"
 
 namespace postern::client {
 namespace {
@@ -99,6 +105,26 @@ TEST(OfferedServices, AreRead) {
     ASSERT_TRUE(named.has_value());
     EXPECT_EQ((*named)[0].database, "orders");
     EXPECT_EQ((*named)[1].database, "") << "it goes into commands that people paste";
+}
+
+TEST(OfferedServices, AreAskedOfAllGatewaysAtOnce) {
+    const People people;
+    const test::SilentBackend silent;
+    Catalogue catalogue;
+    for (const char* name : {"gw1", "gw2", "gw3", "gw4"}) {
+        catalogue.gateways.push_back({name, "127.0.0.1:" + std::to_string(silent.port())});
+    }
+    const auto login = Login::make(people.login(now() + 50min)->credentials(), people.servers.bundle,
+                                   "example.org", catalogue)
+                           .value();
+    boost::asio::io_context loop(1);
+    auto asked = boost::asio::co_spawn(loop, fetch_services(login, 1s), boost::asio::use_future);
+    const auto began = std::chrono::steady_clock::now();
+    loop.run();
+    EXPECT_LT(std::chrono::steady_clock::now() - began, 3s) << "one after another they take four";
+    const auto offered = asked.get();
+    ASSERT_FALSE(offered.has_value());
+    EXPECT_EQ(offered.error().code, Code::timed_out);
 }
 
 TEST(OfferedServices, RefuseWhatIsNoList) {
