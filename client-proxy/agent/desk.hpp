@@ -115,6 +115,7 @@ private:
         std::shared_ptr<LoginSource> logins) const;
     boost::asio::awaitable<Outcome<void>> refresh(std::shared_ptr<LoginSource> logins);
     void take_offers(const Outcome<std::vector<OfferedService>>& offered);
+    void tell_contradictions();
     const OfferedService* offer_of(std::string_view service) const;
     std::vector<std::string> service_names() const;
     std::string database_of(const std::string& service) const;
@@ -177,6 +178,8 @@ private:
     std::map<std::string, Mark, std::less<>> marks_;
     /// Who is on the port of a service that is not open, where that is another user.
     std::map<std::string, Refusal, std::less<>> squatters_;
+    /// Services with an open port of which a gateway says another protocol than the CA does, as it was told.
+    std::set<std::string, std::less<>> told_contradictions_;
     Pace::Time next_squatters_{};
     /// Services that clients wait for, once for each.
     std::multiset<std::string> connecting_;

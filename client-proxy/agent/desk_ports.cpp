@@ -120,6 +120,7 @@ asio::awaitable<Outcome<PortWish>> Desk::judge_wish(PortWish wish) {
             if (is_profiles) {
                 offers_ = offered;
                 has_offers_ = true;
+                tell_contradictions();
             }
         } else {
             remark(service, fmt::format("for now, {}", told.error().message));

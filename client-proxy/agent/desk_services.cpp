@@ -1,5 +1,6 @@
 // The part of the desk that knows which services there are, and tells of them and their ports.
 #include <algorithm>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -76,6 +77,25 @@ void Desk::take_offers(const Outcome<std::vector<OfferedService>>& offered) {
         if (offer != nullptr && held.port->mode == Mode::passthrough &&
             catalogue_of(*held.port->logins)->find(held.port->service) == nullptr) {
             held.port->is_postgres = offer->protocol == "postgres";
+        }
+    }
+    tell_contradictions();
+}
+
+// What is open end to end stays so; whoever has it open is told once.
+void Desk::tell_contradictions() {
+    for (const auto& held : ports_.all()) {
+        if (held.port->mode != Mode::end_to_end) {
+            continue;
+        }
+        const std::string& service = held.port->service;
+        auto found = contradiction(*catalogue_of(*held.port->logins), service, offers_);
+        if (!found) {
+            told_contradictions_.erase(service);
+        } else if (told_contradictions_.insert(service).second) {
+            found->hint = "Its port stays open, end to end. Tell the administrator: gateway.toml or the CA's "
+                          "ca.toml is wrong, or somebody has broken into the gateway.";
+            note_here({EventKind::remark, service, *found, true, {}, 0});
         }
     }
 }
@@ -170,8 +190,13 @@ void Desk::watch_squatters() {
     next_squatters_ = now + kSquatterLook;
     for (const auto& service : ports_.remembered_services()) {
         const bool is_open = ports_.of(service) != nullptr;
-        const unsigned short port = is_open ? 0 : ports_.remembered(service, Mode::end_to_end);
-        const auto found = port != 0 ? squatter_on(service, port) : std::nullopt;
+        std::optional<Refusal> found;
+        for (const Mode mode : {Mode::end_to_end, Mode::passthrough}) {
+            const unsigned short port = is_open ? 0 : ports_.remembered(service, mode);
+            if (port != 0 && !found) {
+                found = squatter_on(service, port);
+            }
+        }
         const auto known = squatters_.find(service);
         if (found && known == squatters_.end()) {
             squatters_.emplace(service, *found);

@@ -1,5 +1,9 @@
 // What the agent goes through without losing what people have open, and what it says of it: a runtime folder
 // that goes, settings that change, a login that is over, ports that others take.
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <string>
@@ -205,6 +209,19 @@ TEST_F(AgentLasts, AndLetsAConnectionBeFollowedFromItsOwnLogToTheGatewaysAndTheC
     EXPECT_TRUE(eventually([&] { return last("closed").value("closed_by", "") == "agent"; }, kPatience));
 }
 
+/// Another user's process on that port.
+Process squatter_on(int port) {
+    ProcessOptions other;
+    other.user = "postgres";
+    return Process(
+        {"/usr/bin/perl", "-e",
+         fmt::format(
+             "use IO::Socket::INET; my $s = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => {}, "
+             "Listen => 5, ReuseAddr => 1) or die $!; sleep 600",
+             port)},
+        other);
+}
+
 TEST_F(AgentLasts, AndWarnsOfAnotherUserOnThePortOfAService) {
     if (::geteuid() != 0) {
         GTEST_SKIP() << "only root may become another user";
@@ -213,15 +230,7 @@ TEST_F(AgentLasts, AndWarnsOfAnotherUserOnThePortOfAService) {
     const int port = open_in_background(bob);
     EXPECT_TRUE(status(bob)["services"][0]["commands"].is_object());
     EXPECT_EQ(bob.postern({"disconnect", "orders-db"}).exit_code, 0);
-    ProcessOptions other;
-    other.user = "postgres";
-    const Process squatter(
-        {"/usr/bin/perl", "-e",
-         fmt::format(
-             "use IO::Socket::INET; my $s = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => {}, "
-             "Listen => 5, ReuseAddr => 1) or die $!; sleep 600",
-             port)},
-        other);
+    const Process squatter = squatter_on(port);
     EXPECT_TRUE(eventually(
         [&] {
             const json service = status(bob)["services"][0];
@@ -238,6 +247,27 @@ TEST_F(AgentLasts, AndWarnsOfAnotherUserOnThePortOfAService) {
     EXPECT_THAT(connect.out + connect.err, HasSubstr("WARNING: another user of this machine"));
     const Outcome forced = bob.postern({"connect", fmt::format("orders-db:{}", port), "--background"});
     EXPECT_THAT(forced.err, HasSubstr("WARNING: another user of this machine"));
+}
+
+TEST_F(AgentLasts, AndOnThePortOfOneThatIsPassedThrough) {
+    if (::geteuid() != 0) {
+        GTEST_SKIP() << "only root may become another user";
+    }
+    const Laptop bob = laptop_of("bob", "-passed");
+    const int port = free_port();
+    ASSERT_EQ(bob.postern({"connect", "--background", "--passthrough", fmt::format("orders-db:{}", port)})
+                  .exit_code,
+              0);
+    EXPECT_EQ(bob.postern({"disconnect", "orders-db"}).exit_code, 0);
+    const Process squatter = squatter_on(port);
+    EXPECT_TRUE(eventually(
+        [&] {
+            const json service = status(bob)["services"][0];
+            return service["error"].is_object() && service["error"]["reason"] == "port_in_use";
+        },
+        kPatience))
+        << status(bob).dump(2);
+    EXPECT_THAT(bob.postern({"services"}).err, HasSubstr("WARNING: another user of this machine"));
 }
 
 }  // namespace

@@ -148,6 +148,11 @@ TEST_F(WordOfAGateway, DoesNotCountAtTheStartEither) {
     EXPECT_THAT(ports_of(desk.laptop, "ledger"), Not(HasSubstr("\"mode\":\"passthrough\"")));
     EXPECT_THAT(ports_of(desk.laptop, "later"), HasSubstr("\"mode\":\"passthrough\"")) << "a person's word";
     EXPECT_THAT(desk.laptop.postern({"status"}).out, HasSubstr("the CA lists no service hidden"));
+    // It was opened before a gateway was asked, and stays as the CA says; that one lies is told all the same.
+    EXPECT_THAT(ports_of(desk.laptop, "ledger"), HasSubstr("\"mode\":\"end_to_end\""));
+    const auto told = [&] { return desk.laptop.postern({"events", "ledger"}).out; };
+    EXPECT_TRUE(eventually([&] { return told().find(kContradiction) != std::string::npos; }, 30s));
+    EXPECT_THAT(told(), HasSubstr("hint: Its port stays open, end to end. Tell the administrator"));
 }
 
 TEST_F(WordOfAGateway, IsAskedOfTheCaOnceMoreWhereTheServiceIsNew) {
