@@ -1,0 +1,86 @@
+// A client of the agent's control socket, as the tray is one.
+#pragma once
+
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "support/stack.hpp"
+
+namespace postern::test {
+
+class ControlClient {
+public:
+    explicit ControlClient(const Laptop& laptop) : fd_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+        sockaddr_un name{};
+        name.sun_family = AF_UNIX;
+        laptop.agent_socket().string().copy(name.sun_path, sizeof name.sun_path - 1);
+        is_connected_ = ::connect(fd_, reinterpret_cast<const sockaddr*>(&name), sizeof name) == 0;
+        const timeval patience{30, 0};
+        ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    }
+    ~ControlClient() { ::close(fd_); }
+    ControlClient(const ControlClient&) = delete;
+    ControlClient& operator=(const ControlClient&) = delete;
+
+    bool is_connected() const { return is_connected_; }
+
+    /// The whole answer.
+    nlohmann::json call(const std::string& method, const nlohmann::json& params = nlohmann::json::object()) {
+        const int id = ++last_id_;
+        const std::string line =
+            nlohmann::json{{"jsonrpc", "2.0"}, {"id", id}, {"method", method}, {"params", params}}.dump() +
+            "\n";
+        EXPECT_EQ(::send(fd_, line.data(), line.size(), MSG_NOSIGNAL), static_cast<ssize_t>(line.size()));
+        for (;;) {
+            const nlohmann::json message = hear();
+            if (message.is_null() || message.value("id", 0) == id) {
+                return message;
+            }
+            notifications_.push_back(message);
+        }
+    }
+    /// The next notification of that method for which the claim holds.
+    template <class Claim>
+    nlohmann::json wait_for(const std::string& method, Claim claim) {
+        for (;;) {
+            for (std::size_t i = 0; i < notifications_.size(); ++i) {
+                if (notifications_[i].value("method", "") == method && claim(notifications_[i]["params"])) {
+                    const nlohmann::json found = notifications_[i]["params"];
+                    notifications_.erase(notifications_.begin() + static_cast<std::ptrdiff_t>(i));
+                    return found;
+                }
+            }
+            const nlohmann::json message = hear();
+            if (message.is_null()) {
+                ADD_FAILURE() << "no notification " << method;
+                return {};
+            }
+            notifications_.push_back(message);
+        }
+    }
+
+private:
+    nlohmann::json hear() {
+        std::string line;
+        char byte = 0;
+        while (::recv(fd_, &byte, 1, 0) == 1 && byte != '\n') {
+            line += byte;
+        }
+        return line.empty() ? nlohmann::json() : nlohmann::json::parse(line);
+    }
+
+    int fd_;
+    bool is_connected_ = false;
+    int last_id_ = 0;
+    std::vector<nlohmann::json> notifications_;
+};
+
+}  // namespace postern::test
