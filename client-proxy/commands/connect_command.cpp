@@ -206,6 +206,9 @@ int connect(const ConnectOptions& options) {
 
 int disconnect(const std::string& service, bool as_json) {
     auto agent = control::AgentClient::find();
+    if (!agent && agent.error().code != Code::not_found) {
+        return fail(agent.error());
+    }
     if (!agent) {
         return fail(Refusal{Code::not_found, "no agent runs: no port is open", {}, {}});
     }

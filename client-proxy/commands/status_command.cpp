@@ -38,21 +38,25 @@ json trouble_in(const json& events) {
     return trouble;
 }
 
-/// What the agent that runs says; null when none does, which is no reason to start one.
-json ask_agent() {
+/// What the agent that runs says; null when none does, which is no reason to start one. Refused where it says
+/// nothing, or somebody else is in its place.
+Outcome<json> ask_agent() {
+    const auto told = [](json object) {
+        return Outcome<json>(boost::system::in_place_value, std::move(object));
+    };
     auto agent = control::AgentClient::find();
     if (!agent) {
-        return nullptr;
+        return agent.error().code == Code::not_found ? told(nullptr) : agent.error();
     }
     const auto hello = agent->call("hello", {{"client", "postern status"}});
-    auto state = agent->call("state");
-    if (!hello || !state) {
-        return nullptr;
+    auto state = hello ? agent->call("state") : hello;
+    if (!state) {
+        return state.error();
     }
     (*state)["agent"] = *hello;
     const auto events = agent->call("events", {{"limit", 1000}});
     (*state)["trouble"] = events ? trouble_in((*events)["events"]) : json::array();
-    return *std::move(state);
+    return told(*std::move(state));
 }
 
 // When it was, what broke, whom it hit, and what to do: for each of the last.
@@ -151,7 +155,7 @@ ShownLogin shown_by_files(const Login& login, const Profile& profile, SystemTime
 }
 
 int tell_json(const Profile& profile, const std::optional<ShownLogin>& login, const json& agent,
-              const ProfileFolder& folder) {
+              const std::optional<Refusal>& trouble, const ProfileFolder& folder) {
     const bool is_usable = login && !login->over;
     json told = {{"logged_in", is_usable},
                  {"login_state", login ? json(login->state) : json()},
@@ -167,10 +171,15 @@ int tell_json(const Profile& profile, const std::optional<ShownLogin>& login, co
                  {"session", nullptr},
                  {"clock_ahead_seconds", nullptr},
                  {"agent", agent.is_object() ? agent["agent"] : agent},
+                 {"agent_error", nullptr},
                  {"services", agent.is_object() ? agent["services"] : json::array()},
                  {"trouble", agent.is_object() ? agent["trouble"] : json::array()}};
     if (agent.is_object()) {
         told["clock_ahead_seconds"] = agent.value("clock_ahead_seconds", json());
+    }
+    if (trouble) {
+        told["agent_error"] = {
+            {"reason", name(trouble->code)}, {"message", trouble->message}, {"hint", trouble->hint}};
     }
     if (login && login->over) {
         told["reason"] = name(login->over->code);
@@ -189,7 +198,7 @@ int tell_json(const Profile& profile, const std::optional<ShownLogin>& login, co
                            {"expires", profile.session_expires ? format_time(*profile.session_expires) : ""}};
     }
     std::puts(json_text(told, 2).c_str());
-    return is_usable ? 0 : 4;
+    return trouble ? exit_code_of(trouble->code) : is_usable ? 0 : 4;
 }
 
 std::string login_text(const Profile& profile, const ShownLogin& login, const ProfileFolder& folder,
@@ -204,11 +213,10 @@ std::string login_text(const Profile& profile, const ShownLogin& login, const Pr
         certificate =
             fmt::format("expired at {}; renewed when it is needed", local_time(*login.not_after, now));
     }
-    std::string text =
-        fmt::format("user         {} ({})\n", postern::shown(profile.user),
-                    profile.groups.empty()
-                        ? "no group"
-                        : postern::shown(fmt::format("{}", fmt::join(profile.groups, ", "))));
+    std::string text = fmt::format("user         {} ({})\n", postern::shown(profile.user),
+                                   profile.groups.empty()
+                                       ? "no group"
+                                       : postern::shown(fmt::format("{}", fmt::join(profile.groups, ", "))));
     text += fmt::format("CA service   {} ({})\n", postern::shown(profile.ca_url),
                         postern::shown(profile.trust_domain));
     text += fmt::format("certificate  {}\n", certificate);
@@ -245,7 +253,9 @@ int show_status(bool as_json) {
     if (!folder) {
         return fail(folder_refusal(folder.error()));
     }
-    const json agent = ask_agent();
+    const auto asked = ask_agent();
+    const json agent = asked ? *asked : json();
+    const auto trouble = asked ? std::nullopt : std::optional(asked.error());
     const auto profile = folder->load();
     if (!profile && profile.error().code != Code::not_found) {
         return fail(local_refusal(profile.error()));
@@ -262,7 +272,10 @@ int show_status(bool as_json) {
         seen = shown_by_files(**login, *profile, now);
     }
     if (as_json) {
-        return tell_json(profile ? *profile : Profile(), seen, agent, *folder);
+        return tell_json(profile ? *profile : Profile(), seen, agent, trouble, *folder);
+    }
+    if (trouble) {
+        fail(*trouble);
     }
     if (!seen || !profile) {
         return fail(Refusal{Code::unauthenticated, "nobody is logged in", "Run: postern login", {}});
@@ -275,7 +288,10 @@ int show_status(bool as_json) {
     if (const auto preferences = Preferences::load(); !preferences) {
         return fail(settings_refusal(preferences.error()));
     }
-    return seen->over ? fail(*seen->over) : 0;
+    if (seen->over) {
+        fail(*seen->over);
+    }
+    return trouble ? exit_code_of(trouble->code) : seen->over ? exit_code_of(seen->over->code) : 0;
 }
 
 }  // namespace postern::client

@@ -29,6 +29,9 @@ Outcome<void> is_ready(const std::string& service, const std::string& database, 
         return std::max<std::chrono::milliseconds>(rest, kPause);
     };
     auto agent = control::AgentClient::find();
+    if (!agent && agent.error().code != Code::not_found) {
+        return agent.error();
+    }
     if (!agent) {
         return Refusal{Code::unavailable, "no agent runs", "Start it: postern connect " + service, {}};
     }

@@ -1,6 +1,7 @@
 // The commands that are clients of the agent: what they open, hold and close, and which agent they believe.
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -26,6 +27,7 @@ namespace {
 using namespace std::chrono_literals;
 using nlohmann::json;
 using testing::HasSubstr;
+using testing::Not;
 
 class AgentCommands : public SharedStack {};
 
@@ -239,6 +241,57 @@ TEST_F(AgentCommands, WaitKeepsItsTimeoutWhileAGatewayIsSilent) {
     EXPECT_NE(waited.exit_code, 0);
     EXPECT_THAT(waited.err, HasSubstr("not ready after 1s"));
     EXPECT_LT(std::chrono::steady_clock::now() - began, 9s) << "the gateway has ten";
+}
+
+// A command tells passwords to whoever answers at the agent's socket.
+TEST_F(AgentCommands, TellNothingToAnotherUsersProcessInTheAgentsPlace) {
+    if (::geteuid() != 0) {
+        GTEST_SKIP() << "only root may become another user";
+    }
+    const Laptop carol(*stack_, "carol", "-taken");
+    ASSERT_EQ(carol.login().exit_code, 0);
+    ASSERT_EQ(carol.postern({"agent", "--stop"}).exit_code, 0);
+    const std::filesystem::path folder = carol.agent_socket().parent_path();
+    std::filesystem::permissions(folder.parent_path(), std::filesystem::perms(0755));
+    std::filesystem::remove(carol.agent_socket());
+    // As it was while it was open to others; now it is not.
+    std::filesystem::permissions(folder, std::filesystem::perms::all);
+    ProcessOptions other;
+    other.user = "postgres";
+    Process squatter(
+        {"/usr/bin/perl", "-e",
+         fmt::format("use IO::Socket::UNIX; $| = 1; my $s = IO::Socket::UNIX->new(Local => '{}', Listen => "
+                     "5) or die $!; "
+                     "print \"ready\\n\"; while (my $c = $s->accept) {{ my $told = join('', <$c>); "
+                     "print 'heard ', length $told, \"\\n\"; }}",
+                     carol.agent_socket().string())},
+        other);
+    squatter.wait_for_out("ready");
+    std::filesystem::permissions(folder, std::filesystem::perms::owner_all);
+    const int port = free_port();
+    const std::vector<std::pair<std::vector<std::string>, std::string>> commands{
+        {{"login", "--ca", stack_->ca_url(), "--fingerprint", stack_->fingerprint(), "--user", "carol",
+          "--password-stdin"},
+         Stack::password_of("carol") + "\n"},
+        {{"connect", "--background", fmt::format("orders-db:{}", port)}, ""},
+        {{"psql", "orders-db", "--", "-c", "select 1"}, ""},
+        {{"run", "orders-db", "--", "true"}, ""},
+        {{"wait", "orders-db", "--timeout", "1s"}, ""},
+        {{"services"}, ""},
+        {{"status"}, ""},
+        {{"doctor", "orders-db"}, ""},
+        {{"disconnect", "orders-db"}, ""},
+        {{"logout"}, ""},
+        {{"agent", "--stop"}, ""}};
+    for (const auto& [command, input] : commands) {
+        ProcessOptions options;
+        options.input = input;
+        const Outcome told = carol.postern(command, options);
+        EXPECT_NE(told.exit_code, 0) << command.front();
+        EXPECT_THAT(told.out + told.err, HasSubstr("a process of another user")) << command.front();
+    }
+    EXPECT_THAT(squatter.out(), HasSubstr("heard 0"));
+    EXPECT_THAT(squatter.out(), Not(testing::ContainsRegex("heard [1-9]")));
 }
 
 }  // namespace
