@@ -17,7 +17,7 @@ namespace postern::audit {
 
 namespace {
 
-constexpr std::uint64_t kBlock = 64 * 1024;
+constexpr std::uint64_t kStepBytes = 64 * 1024;
 
 }  // namespace
 
@@ -41,7 +41,7 @@ Result<bool> ReverseLineReader::read_back() {
     if (begin_ == 0) {
         return false;
     }
-    const std::uint64_t size = std::min(begin_, kBlock);
+    const std::uint64_t size = std::min(begin_, kStepBytes);
     std::string block(size, '\0');
     for (std::uint64_t done = 0; done < size;) {
         const ssize_t got =

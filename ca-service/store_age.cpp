@@ -236,20 +236,24 @@ audit::Record record_of(const Actor& actor, const StoreAge& age, const CarriedOv
     record.message = fmt::format(
         "The store was at change {}, this log at {}: what the log tells was carried over to the store.",
         age.in_store, *age.in_log);
-    record.extra["postern"]["carried_over"] = {{"certificates", done.certificates},
-                                               {"revocations", done.revocations},
-                                               {"sessions", done.sessions},
-                                               {"disabled", done.disabled},
-                                               {"enabled", done.enabled},
-                                               {"without_password", done.without_password},
-                                               {"added", done.added},
-                                               {"group_changes", done.group_changes},
-                                               {"tokens_withdrawn", done.tokens},
-                                               {"is_whole", done.is_whole}};
+    record.extra["postern"]["carried_over"] = to_json(done);
     return record;
 }
 
 }  // namespace
+
+nlohmann::json to_json(const CarriedOver& done) {
+    return {{"certificates", done.certificates},
+            {"revocations", done.revocations},
+            {"sessions", done.sessions},
+            {"disabled", done.disabled},
+            {"enabled", done.enabled},
+            {"without_password", done.without_password},
+            {"added", done.added},
+            {"group_changes", done.group_changes},
+            {"tokens_withdrawn", done.tokens},
+            {"is_whole", done.is_whole}};
+}
 
 Result<StoreAge> compare_with_log(store::Database& database, const std::filesystem::path& log) {
     StoreAge age;

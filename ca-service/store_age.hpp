@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include <nlohmann/json.hpp>
+
 #include "audit/log.hpp"
 #include "base/clock.hpp"
 #include "base/result.hpp"
@@ -51,6 +53,8 @@ struct CarriedOver {
     /// Whether the log goes back far enough.
     bool is_whole = true;
 };
+/// As the audit record and `--json` say it.
+nlohmann::json to_json(const CarriedOver& done);
 
 /// Brings the store up to what the log tells, in one transaction with its record ("admin.store_restored", or
 /// "admin.store_caught_up" for one unfinished change). Nothing where there is nothing to do. Where the log

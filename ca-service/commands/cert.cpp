@@ -227,36 +227,14 @@ Outcome<void> revoke(const CommandLine& line, const CertificateOptions& options)
     if (!revoked) {
         return ending_of("cannot revoke", revoked.error());
     }
-    const bool is_nothing = revoked->certificates == 0 && revoked->sessions == 0;
-    if (!options.is_json && is_nothing) {
-        fmt::print("There was nothing left to revoke: it has expired, or was revoked before.\n");
-        return {};
-    }
-    if (!options.is_json) {
-        fmt::print(
-            "Revoked {} certificate{} and ended {} session{}. Gateways cut live connections within "
-            "seconds.\n",
-            revoked->certificates, revoked->certificates == 1 ? "" : "s", revoked->sessions,
-            revoked->sessions == 1 ? "" : "s");
-        std::fflush(stdout);
-    }
-    const auto reach = options.is_not_waiting || is_nothing ? Outcome<std::optional<Reach>>(std::nullopt)
-                                                            : reach_of(line, *administration, *revoked);
-    if (!reach) {
-        return reach.error();
-    }
-    if (options.is_json) {
-        nlohmann::json told{{"certificates", revoked->certificates}, {"sessions", revoked->sessions}};
-        if (*reach) {
-            told.update(to_json(**reach));
-        }
-        fmt::print("{}\n", told.dump());
-        return {};
-    }
-    if (*reach) {
-        fmt::print("{}", told(**reach));
-    }
-    if (!options.user.empty()) {
+    RevocationTold telling{.is_json = options.is_json, .is_not_waiting = options.is_not_waiting};
+    telling.nothing = "There was nothing left to revoke: it has expired, or was revoked before.\n";
+    telling.done = fmt::format(
+        "Revoked {} certificate{} and ended {} session{}. Gateways cut live connections within seconds.\n",
+        revoked->certificates, revoked->certificates == 1 ? "" : "s", revoked->sessions,
+        revoked->sessions == 1 ? "" : "s");
+    const bool has_told = tell_of_revocation(*administration, *revoked, std::move(telling));
+    if (has_told && !options.user.empty()) {
         fmt::print("{0} may log in again; to prevent that: postern-ca user disable {0}\n", options.user);
     }
     return {};

@@ -169,11 +169,7 @@ Outcome<Administration> administer(const CommandLine& line) {
     if (!administration) {
         return administration.error();
     }
-    const auto config = load_config(line);
-    if (!config) {
-        return config.error();
-    }
-    const auto age = compare_with_log(administration->database, config->audit_file);
+    const auto age = compare_with_log(administration->database, administration->config.audit_file);
     if (!age) {
         return ending_of("the store and the audit log", age.error());
     }
@@ -183,7 +179,7 @@ Outcome<Administration> administer(const CommandLine& line) {
                       "store back"};
     }
     if (age->is_unfinished()) {
-        auto caught_up = catch_up(administration->database, *administration->audit, *config,
+        auto caught_up = catch_up(administration->database, *administration->audit, administration->config,
                                   administration->actor, administration->clock, false);
         if (!caught_up) {
             return ending_of("cannot finish the change that was interrupted", caught_up.error());
@@ -200,7 +196,7 @@ Outcome<Administration> administer_any_age(const CommandLine& line) {
     if (!database) {
         return ending_of("the store", database.error());
     }
-    const auto config = load_config(line);
+    auto config = load_config(line);
     if (!config) {
         return config.error();
     }
@@ -208,8 +204,8 @@ Outcome<Administration> administer_any_age(const CommandLine& line) {
     if (!audit) {
         return ending_of("the audit log", audit.error());
     }
-    return Administration{std::move(*database), std::move(*audit), Actor::local_administrator(),
-                          system_clock()};
+    return Administration{std::move(*database), std::move(*audit), std::move(*config),
+                          Actor::local_administrator(), system_clock()};
 }
 
 Outcome<void> Administration::apply(std::string_view what, const audit::Record& record,

@@ -71,6 +71,7 @@ Outcome<store::Database> open_store(const CommandLine& line);
 struct Administration {
     store::Database database;
     std::unique_ptr<audit::Log> audit;
+    Config config;
     Actor actor;
     Clock clock;
 

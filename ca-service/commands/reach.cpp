@@ -1,7 +1,12 @@
 #include "ca-service/commands/reach.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <optional>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -23,6 +28,20 @@ constexpr milliseconds kPublishPatience{2'000};
 /// Who was heard of within this is there, and waited for.
 constexpr auto kLately = 3 * GatewayReports::kSignOfLife;
 
+/// How far a revocation has got. Times are counted from the moment that it was committed.
+struct Reach {
+    struct Gateway {
+        std::string name;
+        /// Nothing while it does not hold a list with the revocation.
+        std::optional<milliseconds> after{};
+        /// When it last said what it holds; nothing when it never did.
+        std::optional<SystemTime> heard_at{};
+    };
+    /// When the CA service put it on a list; nothing when it has not.
+    std::optional<milliseconds> published{};
+    std::vector<Gateway> gateways{};
+};
+
 /// What is known before the first look: the names of the catalogue.
 Reach of_catalogue(const Config& config) {
     Reach reach;
@@ -41,8 +60,9 @@ std::string seconds_of(milliseconds time) {
     return fmt::format("{:.1f} s", static_cast<double>(time.count()) / 1000.0);
 }
 
-}  // namespace
-
+/// Follows what the running service writes down until every gateway that was heard of lately holds a list
+/// that answers to `revocations` (of the store's counter), for `patience` at the most. Of each gateway that
+/// ever said something, and of those of the catalogue.
 Result<Reach> watch_reach(store::Database& database, const Config& config, std::uint64_t revocations,
                           milliseconds patience, const Clock& clock) {
     const auto began = steady_clock::now();
@@ -82,31 +102,8 @@ Result<Reach> watch_reach(store::Database& database, const Config& config, std::
     return reach;
 }
 
-Outcome<std::optional<Reach>> reach_of(const CommandLine& line, Administration& administration,
-                                       const Revoked& revoked) {
-    const auto config = load_config(line);
-    if (!config) {
-        return config.error();
-    }
-    auto reach =
-        watch_reach(administration.database, *config, revoked.counter, kPatience, administration.clock);
-    if (!reach) {
-        // It is done all the same.
-        fmt::print(stderr, "postern-ca: warning: cannot see which gateways have it: {}\n",
-                   reach.error().detail);
-        return std::optional<Reach>();
-    }
-    if (reach->gateways.empty()) {
-        return std::optional<Reach>();
-    }
-    return std::optional<Reach>(std::move(*reach));
-}
-
-void add_no_wait(CLI::App* command, bool& is_not_waiting) {
-    command->add_flag("--no-wait", is_not_waiting, "Do not wait for the gateways to say that they have it");
-}
-
-std::string told(const Reach& reach) {
+/// Sentences for a person, one a line.
+std::string told_of(const Reach& reach) {
     std::vector<std::string> held;
     std::vector<std::string> missing;
     for (const Reach::Gateway& gateway : reach.gateways) {
@@ -146,6 +143,50 @@ nlohmann::json to_json(const Reach& reach) {
                                                             : nlohmann::json()}});
     }
     return {{"published_seconds", seconds(reach.published)}, {"gateways", std::move(gateways)}};
+}
+
+/// As long as a person waits. Nothing where there is no gateway to tell of.
+std::optional<Reach> reach_of(Administration& administration, const Revoked& revoked) {
+    auto reach = watch_reach(administration.database, administration.config, revoked.counter, kPatience,
+                             administration.clock);
+    if (!reach) {
+        // It is done all the same.
+        fmt::print(stderr, "postern-ca: warning: cannot see which gateways have it: {}\n",
+                   reach.error().detail);
+        return std::nullopt;
+    }
+    return reach->gateways.empty() ? std::nullopt : std::optional<Reach>(std::move(*reach));
+}
+
+}  // namespace
+
+bool tell_of_revocation(Administration& administration, const Revoked& revoked, RevocationTold told) {
+    const bool is_nothing = revoked.certificates == 0 && revoked.sessions == 0;
+    if (!told.is_json) {
+        fmt::print("{}", is_nothing ? told.nothing : told.done);
+        std::fflush(stdout);
+    }
+    std::optional<Reach> reach;
+    if (!is_nothing && !told.is_not_waiting) {
+        reach = reach_of(administration, revoked);
+    }
+    if (told.is_json) {
+        told.json["certificates"] = revoked.certificates;
+        told.json["sessions"] = revoked.sessions;
+        if (reach) {
+            told.json.update(to_json(*reach));
+        }
+        fmt::print("{}\n", told.json.dump());
+        return false;
+    }
+    if (reach) {
+        fmt::print("{}", told_of(*reach));
+    }
+    return !is_nothing;
+}
+
+void add_no_wait(CLI::App* command, bool& is_not_waiting) {
+    command->add_flag("--no-wait", is_not_waiting, "Do not wait for the gateways to say that they have it");
 }
 
 }  // namespace postern::ca::commands

@@ -16,19 +16,6 @@ struct RestoreOptions {
     bool is_json = false;
 };
 
-nlohmann::json to_json(const CarriedOver& done) {
-    return {{"certificates", done.certificates},
-            {"revocations", done.revocations},
-            {"sessions", done.sessions},
-            {"disabled", done.disabled},
-            {"enabled", done.enabled},
-            {"without_password", done.without_password},
-            {"added", done.added},
-            {"group_changes", done.group_changes},
-            {"tokens_withdrawn", done.tokens},
-            {"is_whole", done.is_whole}};
-}
-
 void tell_names(std::string_view what, const std::vector<std::string>& names) {
     if (!names.empty()) {
         fmt::print("{}: {}.\n", what, fmt::join(names, ", "));
@@ -64,12 +51,9 @@ Outcome<void> accept_restore(const CommandLine& line, const RestoreOptions& opti
     if (!administration) {
         return administration.error();
     }
-    const auto config = load_config(line);
-    if (!config) {
-        return config.error();
-    }
-    const auto done = catch_up(administration->database, *administration->audit, *config,
-                               administration->actor, administration->clock, options.is_incomplete_accepted);
+    const auto done =
+        catch_up(administration->database, *administration->audit, administration->config,
+                 administration->actor, administration->clock, options.is_incomplete_accepted);
     if (!done && done.error().code == Code::not_found) {
         return Ending{
             Exit::failed, done.error().detail,

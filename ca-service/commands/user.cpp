@@ -1,7 +1,6 @@
 // postern-ca user …
 
-#include <cstdio>
-#include <optional>
+#include <utility>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -142,38 +141,15 @@ Outcome<void> disable(const CommandLine& line, const UserOptions& options) {
     if (!revoked) {
         return ending_of("cannot disable the user", revoked.error());
     }
-    const bool is_nothing = revoked->sessions == 0 && revoked->certificates == 0;
-    if (!options.is_json && is_nothing) {
-        fmt::print("Disabled {}, who was not logged in.\n", options.name);
-        return {};
-    }
-    if (!options.is_json) {
-        fmt::print(
-            "Disabled {}: {} session{} ended, {} certificate{} revoked. Gateways cut live connections within "
-            "seconds.\n",
-            options.name, revoked->sessions, revoked->sessions == 1 ? "" : "s", revoked->certificates,
-            revoked->certificates == 1 ? "" : "s");
-        std::fflush(stdout);
-    }
-    const auto reach = options.is_not_waiting || is_nothing ? Outcome<std::optional<Reach>>(std::nullopt)
-                                                            : reach_of(line, *administration, *revoked);
-    if (!reach) {
-        return reach.error();
-    }
-    if (options.is_json) {
-        nlohmann::json told{{"name", options.name},
-                            {"disabled", true},
-                            {"sessions", revoked->sessions},
-                            {"certificates", revoked->certificates}};
-        if (*reach) {
-            told.update(to_json(**reach));
-        }
-        fmt::print("{}\n", told.dump());
-        return {};
-    }
-    if (*reach) {
-        fmt::print("{}", told(**reach));
-    }
+    RevocationTold telling{.is_json = options.is_json, .is_not_waiting = options.is_not_waiting};
+    telling.nothing = fmt::format("Disabled {}, who was not logged in.\n", options.name);
+    telling.done = fmt::format(
+        "Disabled {}: {} session{} ended, {} certificate{} revoked. Gateways cut live connections within "
+        "seconds.\n",
+        options.name, revoked->sessions, revoked->sessions == 1 ? "" : "s", revoked->certificates,
+        revoked->certificates == 1 ? "" : "s");
+    telling.json = {{"name", options.name}, {"disabled", true}};
+    tell_of_revocation(*administration, *revoked, std::move(telling));
     return {};
 }
 

@@ -1,29 +1,17 @@
 #include "ca_api/trust_set.hpp"
 
 #include <algorithm>
-#include <chrono>
-#include <ctime>
-#include <memory>
 #include <new>
 
 #include <openssl/x509_vfy.h>
 
 #include "pki/openssl.hpp"
+#include "pki/path_validation.hpp"
 #include "pki/validity.hpp"
 
 namespace postern::ca_api {
 
 namespace {
-
-/// As pki::TrustBundle judges chains: intermediates at most, and 112 bits.
-constexpr int kMaximumDepth = 8;
-constexpr int kSecurityLevel = 2;
-
-struct StackFreer {
-    void operator()(STACK_OF(X509) * stack) const noexcept { sk_X509_free(stack); }
-};
-/// The stack alone; the certificates in it belong to others.
-using BorrowedStackPtr = std::unique_ptr<STACK_OF(X509), StackFreer>;
 
 bool is_root(const pki::Certificate& certificate) {
     const pki::ErrorQueueScope errors;
@@ -63,22 +51,8 @@ public:
                      const std::vector<pki::Certificate>& vouched) const {
         const pki::ErrorQueueScope errors;
         if (!certificate.is_ca()) return false;
-        const pki::X509StoreCtxPtr context(X509_STORE_CTX_new());
-        const BorrowedStackPtr untrusted(sk_X509_new_null());
-        if (!context || !untrusted) throw std::bad_alloc();
-        for (const pki::Certificate& one : vouched) {
-            if (sk_X509_push(untrusted.get(), one.get()) <= 0) throw std::bad_alloc();
-        }
-        if (X509_STORE_CTX_init(context.get(), store_.get(), certificate.get(), untrusted.get()) != 1) {
-            throw std::bad_alloc();
-        }
-        X509_VERIFY_PARAM* const parameters = X509_STORE_CTX_get0_param(context.get());
-        const auto seconds = std::chrono::floor<std::chrono::seconds>(now_.time_since_epoch());
-        X509_VERIFY_PARAM_set_time(parameters, static_cast<std::time_t>(seconds.count()));
-        X509_VERIFY_PARAM_set_depth(parameters, kMaximumDepth);
-        X509_VERIFY_PARAM_set_auth_level(parameters, kSecurityLevel);
-        return X509_verify_cert(context.get()) == 1 &&
-               fits_path_lengths(X509_STORE_CTX_get0_chain(context.get()));
+        const pki::PathValidation path(store_.get(), certificate, vouched, nullptr, now_);
+        return X509_verify_cert(path.get()) == 1 && fits_path_lengths(X509_STORE_CTX_get0_chain(path.get()));
     }
 
 private:

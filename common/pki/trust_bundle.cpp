@@ -4,21 +4,11 @@
 
 #include "base/file.hpp"
 #include "pki/leaf.hpp"
+#include "pki/path_validation.hpp"
 
 namespace postern::pki {
 
 namespace {
-
-/// Intermediates between leaf and root that a chain may have, and that a peer may send.
-constexpr int kMaximumDepth = 8;
-/// 112 bits: SHA-2, RSA of 2048 bits, curves of 224 bits and above.
-constexpr int kSecurityLevel = 2;
-
-struct StackFreer {
-    void operator()(STACK_OF(X509) * stack) const noexcept { sk_X509_free(stack); }
-};
-/// The stack alone; the certificates in it belong to others.
-using BorrowedStackPtr = std::unique_ptr<STACK_OF(X509), StackFreer>;
 
 bool is_self_signed(const Certificate& certificate) {
     return (X509_get_extension_flags(certificate.get()) & EXFLAG_SS) != 0;
@@ -114,26 +104,12 @@ Result<void> TrustBundle::verify(const Certificate& leaf, const std::vector<Cert
         return Failure{Code::malformed_certificate, "more than 8 certificates behind the leaf"};
     }
     const ErrorQueueScope errors;
-    const X509StoreCtxPtr context(X509_STORE_CTX_new());
-    const BorrowedStackPtr untrusted(sk_X509_new_null());
-    if (!context || !untrusted) throw std::bad_alloc();
-    for (const Certificate& intermediate : intermediates) {
-        if (sk_X509_push(untrusted.get(), intermediate.get()) <= 0) throw std::bad_alloc();
-    }
-    const char* const defaults = purpose == Purpose::client_auth ? "ssl_client" : "ssl_server";
-    if (X509_STORE_CTX_init(context.get(), store_.get(), leaf.get(), untrusted.get()) != 1 ||
-        X509_STORE_CTX_set_default(context.get(), defaults) != 1) {
-        return openssl_failure(Code::internal, "cannot set the verification up");
-    }
-    X509_VERIFY_PARAM* const parameters = X509_STORE_CTX_get0_param(context.get());
-    const auto seconds = std::chrono::floor<std::chrono::seconds>(now.time_since_epoch());
-    X509_VERIFY_PARAM_set_time(parameters, static_cast<std::time_t>(seconds.count()));
-    X509_VERIFY_PARAM_set_depth(parameters, kMaximumDepth);
-    X509_VERIFY_PARAM_set_auth_level(parameters, kSecurityLevel);
-    if (X509_verify_cert(context.get()) != 1) {
-        const int error = X509_STORE_CTX_get_error(context.get());
+    const PathValidation path(store_.get(), leaf, intermediates,
+                              purpose == Purpose::client_auth ? "ssl_client" : "ssl_server", now);
+    if (X509_verify_cert(path.get()) != 1) {
+        const int error = X509_STORE_CTX_get_error(path.get());
         const std::string where =
-            leaf.subject() + " at depth " + std::to_string(X509_STORE_CTX_get_error_depth(context.get()));
+            leaf.subject() + " at depth " + std::to_string(X509_STORE_CTX_get_error_depth(path.get()));
         return Failure{code_of_verify_error(error), where + ": " + X509_verify_cert_error_string(error)};
     }
     return check_leaf(leaf, purpose);

@@ -23,10 +23,6 @@ using testing::Not;
 
 class CaReach : public CaService {
 protected:
-    Ran ca(std::vector<std::string> arguments) const {
-        arguments.insert(arguments.begin(), {"--dir", ca_.string()});
-        return run(std::move(arguments));
-    }
     net::TlsCredentials enrol(const std::string& kind, const std::string& name) const {
         const Ran made = ca({"token", "create", kind, name, "--dns", "localhost", "--json"});
         EXPECT_EQ(made.exit_code, 0) << made.err;
@@ -39,17 +35,6 @@ protected:
             names.push_back(list.gateway);
         }
         return names;
-    }
-    template <class Condition>
-    static bool eventually(Condition&& condition) {
-        const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-        while (!condition()) {
-            if (std::chrono::steady_clock::now() > until) {
-                return false;
-            }
-            std::this_thread::sleep_for(std::chrono::milliseconds(10));
-        }
-        return true;
     }
 };
 

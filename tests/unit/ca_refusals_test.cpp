@@ -9,7 +9,6 @@
 
 #include "ca-service/store/sessions.hpp"
 #include "unit/ca_service_fixture.hpp"
-#include "unit/gateway_visitor.hpp"
 
 namespace postern::ca {
 namespace {
@@ -35,7 +34,7 @@ protected:
     }
     /// The log is written by a thread that an answer does not wait for where the connection failed.
     bool tells_of(std::size_t count) {
-        return gateway::eventually([&] { return told() == count; });
+        return eventually([&] { return told() == count; });
     }
     ClientContext stranger() const {
         return ClientContext({}, nullptr, pki::TrustBundle::load(ca_ / "server-ca.pem").value());
@@ -154,7 +153,7 @@ TEST_F(CaRefusals, SoDoGuessesThatMustWaitAndRequestsForWhichThereIsNoWorker) {
             all.emplace_back(
                 [&] { busy += client().post_json("/v1/enroll", body.dump()).value().status == 503 ? 1 : 0; });
         }
-        EXPECT_TRUE(gateway::eventually([&] { return busy >= 1; }));
+        EXPECT_TRUE(eventually([&] { return busy >= 1; }));
         ASSERT_TRUE(lock.commit());
         for (std::thread& one : all) {
             one.join();

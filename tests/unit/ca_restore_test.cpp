@@ -27,10 +27,6 @@ class RestoredStore : public CaService {
 protected:
     static constexpr const char* kStoreFiles[] = {"state.db", "state.db-wal", "state.db-shm"};
 
-    Ran ca(std::vector<std::string> arguments) const {
-        arguments.insert(arguments.begin(), {"--dir", ca_.string()});
-        return run(std::move(arguments));
-    }
     void good(std::vector<std::string> arguments) const {
         const Ran ran = ca(std::move(arguments));
         ASSERT_EQ(ran.exit_code, 0) << ran.err;
@@ -64,17 +60,6 @@ protected:
             return false;
         }
         return pki::Crl::verify(answer->body, issuer).value().find(serial) == reason;
-    }
-    template <class Condition>
-    static bool eventually(Condition&& condition) {
-        const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-        while (!condition()) {
-            if (std::chrono::steady_clock::now() > until) {
-                return false;
-            }
-            std::this_thread::sleep_for(std::chrono::milliseconds(20));
-        }
-        return true;
     }
 };
 

@@ -24,6 +24,7 @@
 #include "pki/crl.hpp"
 #include "pki/csr.hpp"
 #include "unit/ca_support.hpp"
+#include "unit/gateway_visitor.hpp"
 
 namespace postern::ca {
 
@@ -49,6 +50,8 @@ inline Ran run(std::vector<std::string> arguments) {
     ran.err = testing::internal::GetCapturedStderr();
     return ran;
 }
+
+using gateway::eventually;
 
 class CaService : public testing::Test {
 protected:
@@ -83,6 +86,11 @@ protected:
         service_ = std::move(*started);
     }
 
+    /// The program's command line, on this CA.
+    Ran ca(std::vector<std::string> arguments) const {
+        arguments.insert(arguments.begin(), {"--dir", ca_.string()});
+        return run(std::move(arguments));
+    }
     http::Client client(std::optional<net::TlsCredentials> credentials = std::nullopt) const {
         http::ClientOptions options;
         options.url = "https://localhost:" + std::to_string(service_->port());
