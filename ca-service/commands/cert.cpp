@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
-#include <map>
 #include <optional>
 
 #include <fmt/format.h>
@@ -15,6 +13,8 @@
 #include "ca-service/commands/table.hpp"
 #include "ca-service/revocation.hpp"
 #include "ca-service/store/certificates.hpp"
+#include "ca-service/store/tokens.hpp"
+#include "pki/identity.hpp"
 
 namespace postern::ca::commands {
 
@@ -80,28 +80,26 @@ nlohmann::json to_json(const store::IssuedCertificate& certificate, SystemTime n
     return told;
 }
 
-/// A gateway has its name for itself; a service may be several servers, which their other names tell apart.
-std::string identity_of(const store::ServerCertificate& certificate) {
-    std::string identity = certificate.kind + " " + certificate.name;
-    if (certificate.kind == "service") {
-        std::vector<std::string> names = certificate.dns_names;
-        std::sort(names.begin(), names.end());
-        identity += fmt::format(" {}", fmt::join(names, " "));
-    }
-    return identity;
+bool holds_all(const std::vector<std::string>& names, const std::vector<std::string>& others) {
+    return std::ranges::all_of(
+        others, [&](const std::string& other) { return std::ranges::find(names, other) != names.end(); });
 }
 
-/// Which certificate each server was given last.
-std::map<std::string, const store::ServerCertificate*> newest_of(
-    const std::vector<store::ServerCertificate>& all) {
-    std::map<std::string, const store::ServerCertificate*> newest;
-    for (const store::ServerCertificate& certificate : all) {
-        const auto [place, is_new] = newest.emplace(identity_of(certificate), &certificate);
-        if (!is_new && place->second->issued_at < certificate.issued_at) {
-            place->second = &certificate;
-        }
+/// Whether the server that was given the one has the other, newer one instead. A gateway has its name for itself. A
+/// service may be several servers, and a server several services: it is the same server where they have a service
+/// in common, and one has all the other names of the other.
+bool is_replaced_by(const store::ServerCertificate& one, const store::ServerCertificate& newer) {
+    if (one.kind != newer.kind || newer.issued_at <= one.issued_at) {
+        return false;
     }
-    return newest;
+    if (one.kind != store::kind_name(pki::ServerKind::service)) {
+        return one.name == newer.name;
+    }
+    const std::vector<std::string> services = newer.names();
+    const bool has_one_in_common = std::ranges::any_of(one.names(), [&](const std::string& service) {
+        return std::ranges::find(services, service) != services.end();
+    });
+    return has_one_in_common && (holds_all(newer.dns_names, one.dns_names) || holds_all(one.dns_names, newer.dns_names));
 }
 
 Outcome<void> list_servers(store::Database& database, const CertificateOptions& options) {
@@ -109,12 +107,15 @@ Outcome<void> list_servers(store::Database& database, const CertificateOptions& 
     if (!certificates) {
         return ending_of("cannot list the certificates", certificates.error());
     }
-    const auto newest = newest_of(*certificates);
     const SystemTime now = system_clock()();
     const auto state = [&](const store::ServerCertificate& certificate) {
-        return certificate.not_after <= now                          ? "expired"
-               : newest.at(identity_of(certificate)) != &certificate ? "replaced"
-                                                                     : "valid";
+        if (certificate.not_after <= now) {
+            return "expired";
+        }
+        const bool is_replaced = std::ranges::any_of(*certificates, [&](const store::ServerCertificate& other) {
+            return is_replaced_by(certificate, other);
+        });
+        return is_replaced ? "replaced" : "valid";
     };
     if (options.is_json) {
         nlohmann::json listed = nlohmann::json::array();

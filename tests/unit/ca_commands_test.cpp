@@ -442,6 +442,31 @@ TEST_F(CaService, AServersCertificateThatANewerOneReplacesIsMarked) {
     EXPECT_THAT(run({"--dir", ca_, "cert", "list", "--servers"}).out, HasSubstr("replaced"));
 }
 
+TEST_F(Enrolments, OfAServerOfSeveralServicesReplaceWhatItHadBefore) {
+    const auto state_of = [&](const pki::Certificate& certificate) {
+        const json told = json::parse(ca({"cert", "list", "--servers", "--json"}).out);
+        for (const json& listed : told.at("server_certificates")) {
+            if (listed.at("serial") == certificate.serial()) {
+                return listed.at("state").get<std::string>();
+            }
+        }
+        return std::string("not listed");
+    };
+    const auto one = enrolled({"--service", "orders-db", "--dns", "db1.example.org"});
+    const auto standby = enrolled({"--service", "orders-db", "--dns", "db2.example.org"});
+    const auto another = enrolled({"--service", "hr-db", "--dns", "db1.example.org"});
+    EXPECT_EQ(state_of(one), "valid");
+    const auto both = enrolled({"--service", "billing-db", "--service", "orders-db", "--dns", "db1.example.org"});
+    EXPECT_EQ(state_of(one), "replaced") << "by one of more services, of which its own is not the first";
+    const auto fewer = enrolled({"--service", "billing-db", "--dns", "db1.example.org"});
+    EXPECT_EQ(state_of(both), "replaced") << "by one of fewer services";
+    const auto longer = enrolled({"--service", "billing-db", "--dns", "db1.example.org", "--dns", "10.0.0.6"});
+    EXPECT_EQ(state_of(fewer), "replaced") << "by one of more names";
+    EXPECT_EQ(state_of(longer), "valid");
+    EXPECT_EQ(state_of(another), "valid") << "of another service on the same machine";
+    EXPECT_EQ(state_of(standby), "valid") << "another server of the service";
+}
+
 TEST(CaServe, AsksTheServiceManagerForTheTimeThatTheDrainTakes) {
     const test::TemporaryDirectory directory;
     const std::string ca = directory.path() / "ca";
