@@ -29,16 +29,31 @@ LoginThrottle::LoginThrottle(ThrottleRules rules) : rules_(rules) {}
 
 LoginThrottle::Entry& LoginThrottle::entry(const std::string& key) {
     if (auto found = entries_.find(key); found != entries_.end()) {
-        order_.splice(order_.end(), order_, found->second.place);
+        Order& order = found->second.is_familiar ? familiar_ : order_;
+        order.splice(order.end(), order, found->second.place);
         return found->second;
-    }
-    if (entries_.size() >= rules_.most_entries) {
-        entries_.erase(order_.front());
-        order_.pop_front();
     }
     Entry& made = entries_[key];
     made.place = order_.insert(order_.end(), key);
+    bound(order_);
     return made;
+}
+
+LoginThrottle::Entry& LoginThrottle::familiar_entry(const std::string& key) {
+    Entry& familiar = entry(key);
+    if (!familiar.is_familiar) {
+        familiar.is_familiar = true;
+        familiar_.splice(familiar_.end(), order_, familiar.place);
+        bound(familiar_);
+    }
+    return familiar;
+}
+
+void LoginThrottle::bound(Order& order) {
+    if (order.size() > std::max<std::size_t>(1, rules_.most_entries / 2)) {
+        entries_.erase(order.front());
+        order.pop_front();
+    }
 }
 
 std::string known_key(const pki::Certificate& presented, std::string_view user, std::string_view trust_domain,
@@ -146,15 +161,14 @@ void LoginThrottle::succeeded(const Attempt& attempt, Time now) {
     if (attempt.pair.empty()) {
         return;
     }
-    Entry& pair = entry(attempt.pair);
+    Entry& pair = familiar_entry(attempt.pair);
     pair.failures = 0;
     pair.blocked_until = now;
-    pair.is_familiar = true;
 }
 
 void LoginThrottle::remember(const std::string& user, const std::string& network) {
     const std::lock_guard lock(mutex_);
-    entry("p" + user + '\0' + network).is_familiar = true;
+    familiar_entry("p" + user + '\0' + network);
 }
 
 void LoginThrottle::refund(const Attempt& attempt, Time now) {

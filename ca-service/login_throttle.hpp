@@ -36,6 +36,7 @@ struct ThrottleRules {
                          .first_delay = std::chrono::seconds(1),
                          .most_delay = std::chrono::minutes(10),
                          .forgive_every = std::chrono::seconds(30)};
+    /// Half of them for pairs of user and address that belong together, which nobody's failures push out.
     std::size_t most_entries = 20'000;
 };
 
@@ -91,10 +92,14 @@ private:
         Time last_charge{};
         Time blocked_until{};
         bool is_familiar = false;
+        /// In `familiar_` or `order_`.
         std::list<std::string>::iterator place;
     };
 
+    using Order = std::list<std::string>;
     Entry& entry(const std::string& key);
+    Entry& familiar_entry(const std::string& key);
+    void bound(Order& order);
     Attempt attempt_of(const std::string& user, std::string_view address, std::string_view known_key) const;
     void uncharge(const std::string& key, const ThrottleRule& rule, Time now);
     static void forgive(Entry& entry, const ThrottleRule& rule, Time now);
@@ -103,8 +108,9 @@ private:
     ThrottleRules rules_;
     mutable std::mutex mutex_;
     std::unordered_map<std::string, Entry> entries_;
-    /// Keys, least recently used first.
-    std::list<std::string> order_;
+    /// Keys, least recently used first: of familiar pairs, and of all else.
+    Order familiar_;
+    Order order_;
 };
 
 /// For how long after its end a certificate still says that its key is this user's: a long holiday.

@@ -197,14 +197,43 @@ TEST(LoginThrottle, TakesAChargeBackFromWhereItWasChargedThoughThePairIsFamiliar
 
 TEST(LoginThrottle, TakesAChargeBackFromAPairThatIsGone) {
     ThrottleRules rules = small_rules();
-    rules.most_entries = 2;
+    rules.most_entries = 4;
     LoginThrottle throttle(rules);
     succeed(throttle, "alice", "192.0.2.1", kNow);
     const auto at_home = throttle.admit("alice", "192.0.2.1", kNow);
-    // Two entries, which push the pair out: the address's is at its bound.
+    // Two pairs, which push hers out.
+    succeed(throttle, "bob", "192.0.2.7", kNow);
+    succeed(throttle, "carol", "192.0.2.7", kNow);
     guess_from(throttle, "192.0.2.1", kNow);
     throttle.refund(at_home.attempt, kNow);
     EXPECT_TRUE(admit(throttle, "guess99", "192.0.2.1", kNow)) << "the address was not charged";
+}
+
+TEST(LoginThrottle, ForgetsNoFamiliarPairForTheGuessesOfStrangers) {
+    LoginThrottle throttle(small_rules());
+    succeed(throttle, "alice", "192.0.2.1", kNow);
+    throttle.remember("carol", "192.0.2.1");
+    // From everywhere, at every name: more than it holds.
+    for (int i = 0; i < 1000; ++i) {
+        throttle.admit("guess" + std::to_string(i), "203.0.113." + std::to_string(i % 250), kNow);
+    }
+    EXPECT_LE(throttle.size(), small_rules().most_entries);
+    guess_from(throttle, "192.0.2.1", kNow);
+    for (const char* const at_home : {"alice", "carol"}) {
+        EXPECT_FALSE(admit(throttle, at_home, "192.0.2.1", kNow)) << at_home;
+    }
+    EXPECT_TRUE(admit(throttle, "bob", "192.0.2.1", kNow)) << "who was never there";
+}
+
+TEST(LoginThrottle, ForgetsWhoHasNotBeenThereForLongest) {
+    LoginThrottle throttle(small_rules());
+    for (int i = 0; i < 60; ++i) {
+        succeed(throttle, "user" + std::to_string(i), "192.0.2.1", kNow);
+    }
+    EXPECT_LE(throttle.size(), small_rules().most_entries);
+    guess_from(throttle, "192.0.2.1", kNow);
+    EXPECT_FALSE(admit(throttle, "user59", "192.0.2.1", kNow));
+    EXPECT_TRUE(admit(throttle, "user0", "192.0.2.1", kNow));
 }
 
 TEST(LoginThrottle, ForgivesWithTime) {
