@@ -32,7 +32,7 @@ void CrlPublisher::warn_of_size(const PublishedCrl& list) {
         "event=crl.large bytes={} entries={} bound={} hint={}", list.der.size(), list.entries,
         pki::kLongestCrl,
         quoted("gateways take none beyond the bound, and then let nobody in: let login sessions last for "
-               "less (session_lifetime), so that what is revoked leaves the list sooner"));
+               "less (session_lifetime), so that fewer certificates are revoked with each"));
 }
 
 bool CrlPublisher::is_fresh(std::uint64_t revocations, std::chrono::milliseconds lifetime,

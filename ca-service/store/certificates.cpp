@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <map>
 
-#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <soci/soci.h>
 
@@ -34,11 +33,6 @@ struct CertificateRow {
     }
 };
 
-/// Certificates of login sessions that last longer than the time that is its one parameter: until then also
-/// one that has expired can be renewed. No certificate outlives its session.
-constexpr const char* kInTime =
-    "EXISTS (SELECT 1 FROM sessions WHERE id = session_id AND expires_at > :limit) ";
-
 constexpr const char* kSelect =
     "SELECT serial, user_name, session_id, not_before, not_after, issued_at, revoked_at, revocation_reason "
     "FROM certificates ";
@@ -61,6 +55,10 @@ std::vector<IssuedCertificate> select(soci::session& sql, const std::string& con
 }
 
 }  // namespace
+
+SystemTime lived_by_since(SystemTime now) noexcept {
+    return now - kClockSlack - pki::kLongestExpiryGrace;
+}
 
 Result<void> add_certificate(Database& database, const IssuedCertificate& certificate) {
     return guarded("cannot store the certificate", [&]() -> Result<void> {
@@ -122,44 +120,41 @@ Result<std::vector<IssuedCertificate>> revoke_session(Database& database, const 
     return guarded("cannot revoke", [&]() -> Result<std::vector<IssuedCertificate>> {
         soci::session& sql = database.session();
         const long long ended_before = to_stored(revocation.at - kClockSlack);
-        auto live = select(sql, "WHERE session_id = :session AND not_after > :limit AND revoked_at = 0",
-                           session_id, ended_before);
+        const long long lived_by_until = to_stored(lived_by_since(revocation.at));
+        const std::string condition = "WHERE session_id = :session AND not_after > :limit AND revoked_at = 0 ";
+        auto told = select(sql, condition, session_id, ended_before);
+        if (told.empty()) {
+            told = select(sql, condition + "ORDER BY not_after DESC, serial LIMIT 1", session_id, lived_by_until);
+        }
         const long long revoked_at = to_stored(revocation.at);
         const int reason = static_cast<int>(revocation.reason);
         soci::statement update =
-            (sql.prepare << fmt::format(
-                 "UPDATE certificates SET revoked_at = :at, revocation_reason = :reason, revocation_number = "
-                 "(SELECT value + 1 FROM counters WHERE name = 'revocations') "
-                 "WHERE session_id = :session AND {} AND revoked_at = 0",
-                 kInTime),
-             soci::use(revoked_at), soci::use(reason), soci::use(session_id), soci::use(ended_before));
+            (sql.prepare << "UPDATE certificates SET revoked_at = :at, revocation_reason = :reason, "
+                            "revocation_number = (SELECT value + 1 FROM counters WHERE name = 'revocations') "
+                            "WHERE session_id = :session AND not_after > :limit AND revoked_at = 0",
+             soci::use(revoked_at), soci::use(reason), soci::use(session_id), soci::use(lived_by_until));
         update.execute(true);
         if (update.get_affected_rows() > 0) {
             sql << "UPDATE counters SET value = value + 1 WHERE name = 'revocations'";
         }
-        for (IssuedCertificate& certificate : live) {
+        for (IssuedCertificate& certificate : told) {
             certificate.revocation = revocation;
         }
-        return live;
+        return told;
     });
 }
 
 Result<std::vector<pki::RevokedSerial>> revoked_serials(Database& database, SystemTime now) {
     return guarded("cannot read the revocations", [&]() -> Result<std::vector<pki::RevokedSerial>> {
         std::vector<pki::RevokedSerial> revoked;
-        const long long ended_before = to_stored(now - kClockSlack);
-        const long long carried_until = to_stored(now - kClockSlack - pki::kLongestExpiryGrace);
+        const long long limit = to_stored(lived_by_since(now));
         std::string serial;
         long long revoked_at = 0;
         int reason = 0;
         soci::statement rows =
-            (database.session().prepare
-                 // Begun with what is revoked, not with the sessions, most of which have nothing revoked.
-                 << "SELECT serial, revoked_at, revocation_reason FROM certificates WHERE revoked_at <> 0 "
-                    "AND not_after > :carried "
-                    "AND EXISTS (SELECT 1 FROM sessions WHERE id = session_id AND expires_at > :limit)",
-             soci::use(carried_until), soci::use(ended_before), soci::into(serial), soci::into(revoked_at),
-             soci::into(reason));
+            (database.session().prepare << "SELECT serial, revoked_at, revocation_reason FROM certificates "
+                                           "WHERE revoked_at <> 0 AND not_after > :limit",
+             soci::use(limit), soci::into(serial), soci::into(revoked_at), soci::into(reason));
         rows.execute();
         while (rows.fetch()) {
             revoked.push_back({serial, from_stored(revoked_at), static_cast<pki::RevocationReason>(reason)});

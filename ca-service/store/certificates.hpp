@@ -19,6 +19,9 @@ namespace postern::ca::store {
 /// For how long after its end a certificate still counts as one that somebody may present: other machines'
 /// clocks.
 inline constexpr std::chrono::minutes kClockSlack{5};
+/// What has ended after that may still carry a tunnel somewhere: by a gateway's grace (pki::kLongestExpiryGrace), and
+/// by the slack of its clock.
+SystemTime lived_by_since(SystemTime now) noexcept;
 
 struct Revocation {
     SystemTime at{};
@@ -72,14 +75,13 @@ Result<CertificatesIssued> certificates_issued(Database& database, const std::st
                                                const std::string& session_id, SystemTime since,
                                                SystemTime now);
 
-/// Revokes the session's certificates that are not, unless its time (plus slack) is over: also those that
-/// have expired, since a session renews them, and a tunnel may outlive them by the gateway's grace. Returns
-/// those that have not expired (plus slack). Call inside a write transaction.
+/// Revokes the session's certificates that are not, also those that have expired, as long as a tunnel may live by
+/// them. Returns, to be told of, those that have not expired (plus slack), or else the last one that has. Call inside
+/// a write transaction.
 Result<std::vector<IssuedCertificate>> revoke_session(Database& database, const std::string& session_id,
                                                       Revocation revocation);
 
-/// What a CRL signed at `now` must hold: what is revoked, until its login session would have ended, or until
-/// no gateway lets a tunnel live by it any more (pki::kLongestExpiryGrace), whichever is first (plus slack).
+/// What a CRL signed at `now` must hold: what is revoked, until no tunnel can live by it any more.
 Result<std::vector<pki::RevokedSerial>> revoked_serials(Database& database, SystemTime now);
 /// What was revoked after the revocation counter had that value.
 Result<std::vector<pki::RevokedSerial>> serials_revoked_since(Database& database, std::uint64_t counter);

@@ -52,7 +52,7 @@ Result<std::vector<Session>> sessions_with_live_certificates(Database& database,
         Session session;
         session.user = user;
         const long long stored_now = to_stored(now);
-        const long long ended_before = to_stored(now - kClockSlack);
+        const long long limit = to_stored(lived_by_since(now));
         long long created_at = 0;
         long long expires_at = 0;
         long long ended_at = 0;
@@ -63,7 +63,7 @@ Result<std::vector<Session>> sessions_with_live_certificates(Database& database,
                     "expires_at > :over AND ((ended_at = 0 AND expires_at > :now) OR EXISTS (SELECT 1 FROM "
                     "certificates WHERE "
                     "session_id = sessions.id AND revoked_at = 0 AND not_after > :limit)) ORDER BY id",
-             soci::use(user), soci::use(ended_before), soci::use(stored_now), soci::use(ended_before),
+             soci::use(user), soci::use(limit), soci::use(stored_now), soci::use(limit),
              soci::into(session.id), soci::into(created_at), soci::into(expires_at), soci::into(ended_at));
         rows.execute();
         while (rows.fetch()) {

@@ -26,7 +26,7 @@ struct Session {
 Result<void> add_session(Database& database, const Session& session);
 Result<std::optional<Session>> find_session(Database& database, const std::string& id);
 /// The user's sessions in which a certificate is, or can still be made, usable: live ones, and those that are
-/// over but have an unrevoked certificate within the slack of its end.
+/// over but have an unrevoked certificate that a tunnel may live by (lived_by_since).
 Result<std::vector<Session>> sessions_with_live_certificates(Database& database, const std::string& user,
                                                              SystemTime now);
 /// False when it had ended already or does not exist.

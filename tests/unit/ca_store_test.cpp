@@ -226,16 +226,37 @@ TEST_F(Store, RevokesWhatHasExpiredButCouldBeRenewed) {
                                                        testing::Field(&pki::RevokedSerial::serial, newest)));
 }
 
-TEST_F(Store, KeepsRevokedCertificatesInTheCrlUntilTheirSessionIsOver) {
+TEST_F(Store, KeepsRevokedCertificatesInTheCrlForAsLongAsATunnelMayLiveByThem) {
     add_user("alice");
     const std::string session = add_session("alice");
-    const std::string serial = add_certificate("alice", session, kNow + hours(1));
+    const std::string serial = add_certificate("alice", session, kNow + hours(12));
     ASSERT_TRUE(revoke_session(database_, session, Revocation{kNow, pki::RevocationReason::unspecified}));
     ASSERT_TRUE(end_session(database_, session, kNow));
     ASSERT_EQ(revoked_serials(database_, kNow).value().size(), 1U);
     EXPECT_EQ(revoked_serials(database_, kNow).value()[0].serial, serial);
-    EXPECT_EQ(revoked_serials(database_, kNow + hours(12) + kClockSlack - seconds(1)).value().size(), 1U);
-    EXPECT_TRUE(revoked_serials(database_, kNow + hours(12) + kClockSlack).value().empty());
+    const SystemTime end = kNow + hours(12) + pki::kLongestExpiryGrace + kClockSlack;
+    EXPECT_EQ(revoked_serials(database_, end - seconds(1)).value().size(), 1U)
+        << "by a gateway's grace it lives longer than its session";
+    EXPECT_TRUE(revoked_serials(database_, end).value().empty());
+}
+
+TEST_F(Store, RevokesWhatATunnelLivesByAfterItsSession) {
+    add_user("alice");
+    const std::string session = add_session("alice");
+    const std::string first = add_certificate("alice", session, kNow + hours(11));
+    const std::string last = add_certificate("alice", session, kNow + hours(12));
+    const SystemTime end = kNow + hours(12) + pki::kLongestExpiryGrace + kClockSlack;
+    EXPECT_TRUE(sessions_with_live_certificates(database_, "alice", end).value().empty());
+    const SystemTime later = kNow + hours(14);
+    const auto sessions = sessions_with_live_certificates(database_, "alice", later).value();
+    ASSERT_THAT(sessions, ElementsAre(testing::Field(&Session::id, session)));
+    EXPECT_THAT(revoke_session(database_, session, {later, pki::RevocationReason::key_compromise}).value(),
+                ElementsAre(testing::Field(&IssuedCertificate::serial, last)))
+        << "one of them, so that the audit log knows";
+    EXPECT_THAT(revoked_serials(database_, later).value(),
+                testing::UnorderedElementsAre(testing::Field(&pki::RevokedSerial::serial, first),
+                                              testing::Field(&pki::RevokedSerial::serial, last)));
+    EXPECT_TRUE(sessions_with_live_certificates(database_, "alice", later).value().empty()) << "once";
 }
 
 TEST_F(Store, LeavesOutOfTheCrlWhatNoTunnelCanLiveBy) {
