@@ -29,6 +29,28 @@ std::optional<SystemTime> time_at(const Json& record, const char* pointer) {
     return time ? std::optional(*time) : std::nullopt;
 }
 
+std::vector<std::string> texts_at(const Json& record, const char* pointer) {
+    std::vector<std::string> texts;
+    const Json::json_pointer at(pointer);
+    if (record.contains(at) && record.at(at).is_array()) {
+        for (const Json& text : record.at(at)) {
+            if (text.is_string()) {
+                texts.push_back(text.get<std::string>());
+            }
+        }
+    }
+    return texts;
+}
+
+std::optional<LoggedServer> server_of(const Json& record) {
+    LoggedServer server;
+    server.kind = text_at(record, "/postern/server/kind");
+    server.name = text_at(record, "/postern/server/name");
+    server.more_services = texts_at(record, "/postern/server/more_services");
+    server.names = texts_at(record, "/x509/alternative_names");
+    return server.kind.empty() || server.name.empty() ? std::nullopt : std::optional(std::move(server));
+}
+
 std::optional<LoggedChange> read_change(std::string_view line) {
     if (line.find(kMark) == std::string_view::npos) {
         return std::nullopt;
@@ -47,13 +69,11 @@ std::optional<LoggedChange> read_change(std::string_view line) {
     change.session_id = text_at(record, "/postern/session/id");
     change.serial = text_at(record, "/tls/client/x509/serial_number");
     change.not_after = time_at(record, "/tls/client/x509/not_after");
-    const Json::json_pointer groups("/user/group/name");
-    if (record.contains(groups) && record.at(groups).is_array()) {
-        for (const Json& group : record.at(groups)) {
-            if (group.is_string()) {
-                change.groups.push_back(group.get<std::string>());
-            }
-        }
+    change.groups = texts_at(record, "/user/group/name");
+    if (change.action == "certificate.issued" && change.session_id.empty()) {
+        change.server = server_of(record);
+        change.serial = text_at(record, "/x509/serial_number");
+        change.not_after = time_at(record, "/x509/not_after");
     }
     return change;
 }

@@ -12,6 +12,15 @@
 
 namespace postern::ca {
 
+/// The server that a certificate was issued to, as the record names it.
+struct LoggedServer {
+    std::string kind;
+    std::string name;
+    std::vector<std::string> more_services;
+    /// All in the certificate, those that the CA has added among them.
+    std::vector<std::string> names;
+};
+
 /// One record of a change, as far as the store could be brought up to date by it.
 struct LoggedChange {
     std::uint64_t number = 0;
@@ -20,8 +29,10 @@ struct LoggedChange {
     std::string user;
     std::vector<std::string> groups;
     std::string session_id;
+    /// Of the certificate, a person's or a server's.
     std::string serial;
     std::optional<SystemTime> not_after;
+    std::optional<LoggedServer> server;
     /// event.reason
     std::string reason;
 };

@@ -14,6 +14,7 @@
 #include "ca-service/store/sessions.hpp"
 #include "ca-service/store/tokens.hpp"
 #include "ca-service/store/users.hpp"
+#include "pki/identity.hpp"
 #include "pki/validity.hpp"
 
 namespace postern::ca {
@@ -37,8 +38,10 @@ pki::RevocationReason reason_of(const std::string& name_of_code) {
 /// One record after the other, into a store that has not seen them. Inside the caller's transaction.
 class Replay {
 public:
-    Replay(store::Database& database, std::chrono::milliseconds session_lifetime)
-        : database_(database), session_lifetime_(session_lifetime) {}
+    Replay(store::Database& database, const Config& config)
+        : database_(database),
+          session_lifetime_(config.session_lifetime),
+          trust_domain_(config.trust_domain) {}
 
     Result<void> apply(const LoggedChange& change) {
         using Handler = Result<void> (Replay::*)(const LoggedChange&);
@@ -140,7 +143,9 @@ private:
     }
 
     Result<void> add_certificate(const LoggedChange& change) {
-        // Those of servers have no session, and are in no list.
+        if (change.server) {
+            return add_server_certificate(change, *change.server);
+        }
         if (change.serial.empty() || change.session_id.empty() || !change.not_after) {
             return {};
         }
@@ -170,6 +175,31 @@ private:
         certificate.issued_at = change.time;
         ++done_.certificates;
         return store::add_certificate(database_, certificate);
+    }
+
+    /// By it the CA lists the services.
+    Result<void> add_server_certificate(const LoggedChange& change, const LoggedServer& server) {
+        if (change.serial.empty() || !change.not_after) {
+            return {};
+        }
+        store::ServerCertificate certificate;
+        certificate.serial = change.serial;
+        certificate.kind = server.kind;
+        certificate.name = server.name;
+        certificate.more_services = server.more_services;
+        certificate.not_after = *change.not_after;
+        certificate.issued_at = change.time;
+        for (const std::string& name : server.names) {
+            if (!pki::is_service_host(trust_domain_, name)) {
+                certificate.dns_names.push_back(name);
+            }
+        }
+        const auto added = store::add_server_certificate(database_, certificate);
+        if (!added) {
+            return added.error().code == Code::already_exists ? Result<void>() : added;
+        }
+        ++done_.certificates;
+        return {};
     }
 
     Result<void> take_back(const std::string& session, store::Revocation revocation) {
@@ -223,6 +253,7 @@ private:
 
     store::Database& database_;
     const std::chrono::milliseconds session_lifetime_;
+    const std::string trust_domain_;
     CarriedOver done_;
     std::set<std::string> added_;
     std::set<std::string> disabled_;
@@ -315,7 +346,7 @@ Result<std::optional<CarriedOver>> catch_up(store::Database& database, audit::Lo
                         *counter, config.audit_file.string())};
     }
     const StoreAge age{*counter, missing->newest};
-    Replay replay(database, config.session_lifetime);
+    Replay replay(database, config);
     for (const LoggedChange& change : missing->changes) {
         if (auto applied = replay.apply(change); !applied) {
             return with_context(fmt::format("change {} ({})", change.number, change.action), applied.error());

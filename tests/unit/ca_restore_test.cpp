@@ -143,6 +143,28 @@ TEST_F(RestoredStore, KnowsAgainWhoWasLoggedInSinceAndCanRevokeThem) {
     }));
 }
 
+TEST_F(RestoredStore, ListsTheServicesThatWereEnrolledSince) {
+    back_up();
+    const Ran made = ca({"token", "create", "--service", "orders-db", "--service", "hr-db", "--dns",
+                         "db1.example.org", "--dns", "10.0.0.5", "--json"});
+    ASSERT_EQ(made.exit_code, 0) << made.err;
+    const nlohmann::json body{{"token", nlohmann::json::parse(made.out)["token"]}, {"csr", csr_}};
+    ASSERT_EQ(client().post_json("/v1/enroll", body.dump()).value().status, 200U);
+    const std::string services = ca({"check-config", "--json"}).out;
+    const std::string certificates = ca({"cert", "list", "--servers", "--json"}).out;
+    EXPECT_THAT(services, HasSubstr("hr-db"));
+    put_back();
+    EXPECT_THAT(ca({"check-config", "--json"}).out, testing::Not(HasSubstr("hr-db")));
+    good({"store", "accept-restore"});
+    EXPECT_EQ(ca({"check-config", "--json"}).out, services);
+    const auto listed = [](const std::string& text) {
+        auto list = nlohmann::json::parse(text)["server_certificates"];
+        list[0].erase("issued");
+        return list;
+    };
+    EXPECT_EQ(listed(ca({"cert", "list", "--servers", "--json"}).out), listed(certificates));
+}
+
 TEST_F(RestoredStore, CountsNoTokenThatMayHaveBeenUsedSince) {
     const Ran made = ca({"token", "create", "--gateway", "gw1", "--dns", "localhost", "--json"});
     ASSERT_EQ(made.exit_code, 0) << made.err;
