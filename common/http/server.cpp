@@ -1,6 +1,7 @@
 #include "http/server.hpp"
 
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -44,7 +45,7 @@ std::string serialize(Response& response) {
 }
 
 /// Whoever takes so much within the patience may take as long as the rest needs.
-constexpr std::size_t kProgressBytes = 128 * 1024;
+constexpr std::size_t kProgressBytes = 64 * 1024;
 
 /// `rest` may be null.
 asio::awaitable<Result<void>> write_text(net::ByteStream& stream, std::string text,
@@ -53,14 +54,17 @@ asio::awaitable<Result<void>> write_text(net::ByteStream& stream, std::string te
     std::optional<net::Deadline> deadline;
     const auto cancel = [&stream] { stream.cancel(); };
     deadline.emplace(stream.executor(), patience, cancel);
-    Result<void> written = co_await stream.write_all(as_bytes(text));
-    net::Bytes left;
-    if (rest != nullptr) left = as_bytes(*rest);
-    while (written && !left.empty()) {
-        const std::size_t size = std::min(left.size(), kProgressBytes);
-        written = co_await stream.write_all(left.first(size));
-        left = left.subspan(size);
-        if (written && !deadline->has_passed()) deadline.emplace(stream.executor(), patience, cancel);
+    std::array<net::Bytes, 2> parts;
+    parts[0] = as_bytes(text);
+    if (rest != nullptr) parts[1] = as_bytes(*rest);
+    Result<void> written;
+    for (net::Bytes left : parts) {
+        while (written && !left.empty()) {
+            const std::size_t size = std::min(left.size(), kProgressBytes);
+            written = co_await stream.write_all(left.first(size));
+            left = left.subspan(size);
+            if (written && !deadline->has_passed()) deadline.emplace(stream.executor(), patience, cancel);
+        }
     }
     if (deadline->has_passed()) co_return Failure{Code::timed_out, "the peer did not take the answer"};
     co_return written;

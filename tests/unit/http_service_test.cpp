@@ -86,6 +86,7 @@ boost::asio::awaitable<Response> answer(Request request, ClientInfo client) {
         response.shared_body = body;
         co_return response;
     }
+    if (request.target() == "/long-of-its-own") co_return json_response(200, std::string(16U << 20, 'x'));
     if (request.target() == "/next-year") {
         Response response = json_response(200, "late");
         response.set(boost::beast::http::field::date, to_http_date(system_clock()() + 365 * 24h));
@@ -319,6 +320,23 @@ TEST(HttpsClient, GetsALongAnswerOverASlowLineAsLongAsItComes) {
     options.is_wanted = [] { return false; };
     options.longest_answer = 16U << 20;
     EXPECT_EQ(Client::make(options).value().get("/long").error().code, Code::cancelled);
+}
+
+TEST(HttpsService, WaitsForWhoTakesAnAnswerSlowlyAlsoWhereItsBodyIsItsOwn) {
+    HttpsLimits limits;
+    limits.answer_patience = 500ms;
+    Fixture fixture(limits);
+    ClientOptions options = fixture.options();
+    options.longest_answer = 16U << 20;
+    options.is_wanted = [] {
+        std::this_thread::sleep_for(1ms);
+        return true;
+    };
+    const auto began = std::chrono::steady_clock::now();
+    const auto got = Client::make(options).value().get("/long-of-its-own");
+    ASSERT_TRUE(got) << got.error().detail;
+    EXPECT_EQ(got->body.size(), 16U << 20);
+    EXPECT_GT(std::chrono::steady_clock::now() - began, 1s) << "else this shows nothing";
 }
 
 TEST(HttpsClient, RefusesAServerOfAnotherName) {
