@@ -7,6 +7,7 @@
 #include "base/clock.hpp"
 #include "base/silent_peers.hpp"
 #include "ca-service/authority.hpp"
+#include "ca-service/change_log.hpp"
 #include "ca-service/config.hpp"
 #include "ca-service/crl_publisher.hpp"
 #include "ca-service/gateway_reports.hpp"
@@ -26,7 +27,8 @@ struct Ca {
           clock(std::move(time)),
           throttle(rules),
           settled(clock, even_clock()),
-          crls(authority.users(), clock, [this] { return settled.now(); }) {}
+          crls(authority.users(), clock, [this] { return settled.now(); }),
+          logged(settings.get()->audit_file) {}
     Ca(const Ca&) = delete;
     Ca& operator=(const Ca&) = delete;
 
@@ -41,6 +43,7 @@ struct Ca {
     SettledClock settled;
     CrlPublisher crls;
     GatewayReports gateways;
+    ChangeLogTail logged;
     /// The store was put back from a backup, and nobody has accepted that: nothing is handed out that it
     /// decides.
     std::atomic<bool> is_store_restored = false;

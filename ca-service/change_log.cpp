@@ -1,5 +1,7 @@
 #include "ca-service/change_log.hpp"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <string_view>
 
@@ -128,6 +130,55 @@ Result<std::optional<std::uint64_t>> newest_logged_change(const fs::path& log) {
         return walked.error();
     }
     return newest;
+}
+
+Result<std::uint64_t> ChangeLogTail::newest() {
+    const std::lock_guard lock(mutex_);
+    struct stat info {};
+    if (::stat(log_.c_str(), &info) != 0) {
+        // Between two files, or taken away: what it told of stays told.
+        return newest_;
+    }
+    const auto size = static_cast<std::uint64_t>(info.st_size);
+    const bool is_the_same = info.st_dev == device_ && info.st_ino == inode_ && size >= offset_;
+    if (!is_the_same) {
+        // In this order: what is written while the log is searched is read behind it.
+        const auto end = audit::ReverseLineReader::open(log_);
+        const auto found = newest_logged_change(log_);
+        if (!found) {
+            return found.error();
+        }
+        newest_ = std::max(newest_, found->value_or(0));
+        device_ = info.st_dev;
+        inode_ = info.st_ino;
+        offset_ = end ? std::min(size, end->end()) : 0;
+    }
+    if (size > offset_) {
+        if (auto read = read_on(); !read) {
+            return read.error();
+        }
+    }
+    return newest_;
+}
+
+Result<void> ChangeLogTail::read_on() {
+    auto reader = audit::LineReader::open(log_, offset_);
+    if (!reader) {
+        return reader.error().code == Code::not_found ? Result<void>() : Result<void>(reader.error());
+    }
+    while (true) {
+        const auto item = reader->next();
+        if (item == audit::LineReader::Item::failed) {
+            return Failure{Code::io_failed, "cannot read " + log_.string()};
+        }
+        if (item == audit::LineReader::Item::end || item == audit::LineReader::Item::unfinished) {
+            offset_ = reader->line_offset();
+            return {};
+        }
+        if (const auto change = read_change(reader->line())) {
+            newest_ = std::max(newest_, change->number);
+        }
+    }
 }
 
 Result<LoggedChanges> logged_changes(const fs::path& log, std::uint64_t after, SystemTime oldest) {

@@ -3,8 +3,10 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -40,6 +42,25 @@ struct LoggedChange {
 /// The number of the newest change that the log (the live file, then its rotated ones) tells of; nothing
 /// where it tells of none, or there is no log. Code::io_failed.
 Result<std::optional<std::uint64_t>> newest_logged_change(const std::filesystem::path& log);
+
+/// Follows the log for its newest change: each question costs what was written since the last one. Thread-safe.
+class ChangeLogTail {
+public:
+    explicit ChangeLogTail(std::filesystem::path log) : log_(std::move(log)) {}
+    /// 0 where the log tells of none. Code::io_failed.
+    Result<std::uint64_t> newest();
+
+private:
+    Result<void> read_on();
+
+    const std::filesystem::path log_;
+    std::mutex mutex_;
+    std::uint64_t newest_ = 0;
+    /// The file that was read last, and up to where.
+    std::uint64_t device_ = 0;
+    std::uint64_t inode_ = 0;
+    std::uint64_t offset_ = 0;
+};
 
 struct LoggedChanges {
     /// In the order in which they were made. Without certificates that ended, and sessions that began, before

@@ -251,13 +251,14 @@ Result<std::unique_ptr<Service>> Service::start(const ServiceFiles& files, Confi
         return age.error();
     }
     state->age = std::move(*age);
+    const auto newest = [raw = state.get()] { return raw->ca.logged.newest(); };
     const std::size_t login_workers = settings.login_workers == 0 ? cores() : settings.login_workers;
-    auto logins = WorkerPool::start(files.store, login_workers, settings.login_queue);
+    auto logins = WorkerPool::start(files.store, login_workers, settings.login_queue, newest);
     if (!logins) {
         return logins.error();
     }
     state->logins = std::move(*logins);
-    auto requests = WorkerPool::start(files.store, settings.request_workers, settings.request_queue);
+    auto requests = WorkerPool::start(files.store, settings.request_workers, settings.request_queue, newest);
     if (!requests) {
         return requests.error();
     }
@@ -265,7 +266,7 @@ Result<std::unique_ptr<Service>> Service::start(const ServiceFiles& files, Confi
     if (auto remembered = remember_places(state->ca.throttle, files.store); !remembered) {
         return remembered.error();
     }
-    auto enrolments = WorkerPool::start(files.store, kEnrolmentWorkers, settings.request_queue);
+    auto enrolments = WorkerPool::start(files.store, kEnrolmentWorkers, settings.request_queue, newest);
     if (!enrolments) {
         return enrolments.error();
     }
@@ -342,6 +343,8 @@ Result<void> Service::reload() {
     // These are part of what has been issued, or bound at the start.
     config->trust_domain = before->trust_domain;
     config->listen = before->listen;
+    config->audit_file = before->audit_file;
+    config->audit_key = before->audit_key;
     const auto record = record_of(actor, "config.reloaded");
     if (auto written = state_->audit->append(record); !written) {
         return written.error();

@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include "base/log.hpp"
+#include "ca-service/store/changes.hpp"
 #include "ca-service/store_age.hpp"
 
 namespace postern::ca {
@@ -61,13 +62,24 @@ Result<void> StoreAgeWatch::compare() {
     return {};
 }
 
+/// Whether the log tells of a change that is not in the store: of a process that ended between the two.
+bool StoreAgeWatch::is_behind() {
+    const auto newest = ca_.logged.newest();
+    const auto counter = store::change_counter(database_);
+    return newest && counter && *newest > *counter;
+}
+
 void StoreAgeWatch::look() {
-    if (!ca_.is_store_restored || steady_clock::now() - *looked_at_ < kLookEvery) {
+    const bool is_due = ca_.is_store_restored ? steady_clock::now() - *looked_at_ >= kLookEvery : is_behind();
+    if (!is_due) {
         return;
     }
-    if (auto compared = compare(); !compared) {
-        spdlog::error("event=store.not_compared detail={}", quoted(compared.error().detail, 512));
+    const auto compared = compare();
+    std::string complaint = compared ? std::string() : compared.error().detail;
+    if (!complaint.empty() && complaint != complaint_) {
+        spdlog::error("event=store.not_compared detail={}", quoted(complaint, 512));
     }
+    complaint_ = std::move(complaint);
 }
 
 }  // namespace postern::ca

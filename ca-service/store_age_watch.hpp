@@ -20,18 +20,20 @@ public:
     /// as Database::open and compare_with_log() do. `ca` must outlive it.
     static Result<std::unique_ptr<StoreAgeWatch>> start(const std::filesystem::path& store, Ca& ca);
 
-    /// While the store is not accepted: looks again every few seconds, and says so every minute. To be called
-    /// every second or so.
+    /// Finishes a change that another process has left undone. While the store is not accepted: looks again every few
+    /// seconds, and says so every minute. To be called every second or so.
     void look();
 
 private:
     StoreAgeWatch(store::Database database, Ca& ca) : database_(std::move(database)), ca_(ca) {}
     Result<void> compare();
+    bool is_behind();
 
     store::Database database_;
     Ca& ca_;
     std::optional<std::chrono::steady_clock::time_point> looked_at_;
     std::optional<std::chrono::steady_clock::time_point> told_at_;
+    std::string complaint_;
 };
 
 }  // namespace postern::ca

@@ -9,13 +9,15 @@
 namespace postern::ca {
 
 Result<std::unique_ptr<WorkerPool>> WorkerPool::start(const std::filesystem::path& store_file,
-                                                      std::size_t threads, std::size_t queue_limit) {
+                                                      std::size_t threads, std::size_t queue_limit,
+                                                      const store::Database::NewestRecorded& newest) {
     std::unique_ptr<WorkerPool> pool(new WorkerPool(queue_limit));
     for (std::size_t i = 0; i < threads; ++i) {
         auto database = store::Database::open(store_file);
         if (!database) {
             return database.error();
         }
+        database->set_newest_recorded(newest);
         pool->databases_.push_back(std::move(*database));
     }
     for (store::Database& database : pool->databases_) {

@@ -32,9 +32,11 @@ class WorkerPool {
 public:
     using Job = std::function<void(store::Database&)>;
 
-    /// Opens the store once for each thread. Fails as Database::open does.
+    /// Opens the store once for each thread. Fails as Database::open does. `newest`: see
+    /// Database::set_newest_recorded.
     static Result<std::unique_ptr<WorkerPool>> start(const std::filesystem::path& store_file,
-                                                     std::size_t threads, std::size_t queue_limit);
+                                                     std::size_t threads, std::size_t queue_limit,
+                                                     const store::Database::NewestRecorded& newest = {});
     /// Runs what is queued, then joins.
     ~WorkerPool();
     WorkerPool(const WorkerPool&) = delete;

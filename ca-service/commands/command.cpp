@@ -1,6 +1,7 @@
 #include "ca-service/commands/command.hpp"
 
 #include <cstdio>
+#include <memory>
 #include <stdexcept>
 
 #include <fmt/format.h>
@@ -13,6 +14,7 @@
 #include "base/shown_text.hpp"
 #include "base/trusted_path.hpp"
 #include "ca-service/commands/init_marker.hpp"
+#include "ca-service/change_log.hpp"
 #include "ca-service/store_age.hpp"
 
 namespace postern::ca::commands {
@@ -204,6 +206,8 @@ Outcome<Administration> administer_any_age(const CommandLine& line) {
     if (!audit) {
         return ending_of("the audit log", audit.error());
     }
+    const auto logged = std::make_shared<ChangeLogTail>(config->audit_file);
+    database->set_newest_recorded([logged] { return logged->newest(); });
     return Administration{std::move(*database), std::move(*audit), std::move(*config),
                           Actor::local_administrator(), system_clock()};
 }

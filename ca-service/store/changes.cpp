@@ -1,5 +1,6 @@
 #include "ca-service/store/changes.hpp"
 
+#include <fmt/format.h>
 #include <soci/soci.h>
 
 namespace postern::ca::store {
@@ -13,6 +14,17 @@ Result<std::uint64_t> change_counter(Database& database) {
 }
 
 Result<void> begin_change(Database& database) {
+    if (const Database::NewestRecorded& recorded = database.newest_recorded()) {
+        const auto counter = change_counter(database);
+        const auto newest = counter ? recorded() : counter;
+        if (!newest) {
+            return newest.error();
+        }
+        if (*newest > *counter) {
+            return Failure{Code::unavailable,
+                           fmt::format("change {} was recorded and not committed; it is finished first", *newest)};
+        }
+    }
     return guarded("cannot number the change", [&]() -> Result<void> {
         database.session() << "UPDATE counters SET value = value + 1 WHERE name = 'changes'";
         return {};

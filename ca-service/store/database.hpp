@@ -2,7 +2,9 @@
 // commit that has reached the disk before it counts. The only place that knows which engine is behind SOCI.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string_view>
 #include <utility>
@@ -32,9 +34,15 @@ public:
 
     soci::session& session() noexcept { return *session_; }
 
+    /// What begin_change() asks for the newest change that is recorded elsewhere; nothing where nobody records.
+    using NewestRecorded = std::function<Result<std::uint64_t>()>;
+    void set_newest_recorded(NewestRecorded newest) { newest_recorded_ = std::move(newest); }
+    const NewestRecorded& newest_recorded() const noexcept { return newest_recorded_; }
+
 private:
     explicit Database(std::unique_ptr<soci::session> session);
     std::unique_ptr<soci::session> session_;
+    NewestRecorded newest_recorded_;
 };
 
 /// Rolled back when it goes without commit(). Transactions do not nest.

@@ -6,12 +6,16 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <map>
+#include <set>
 #include <string>
 #include <thread>
 
 #include <gmock/gmock.h>
 
+#include "audit/log.hpp"
 #include "audit/log_path.hpp"
+#include "ca-service/audit_trail.hpp"
 #include "ca-service/change_log.hpp"
 #include "ca-service/store/changes.hpp"
 #include "pki/crl.hpp"
@@ -191,6 +195,59 @@ TEST_F(RestoredStore, IsNoneAfterAnOrdinaryStopNorWhereOneChangeWasInterrupted) 
     EXPECT_EQ(client().get("/v1/crl").value().status, 200U);
     EXPECT_EQ(login("alice", "correct horse").status, 200U) << "the change is finished";
     EXPECT_THAT(records(), testing::Contains("admin.store_caught_up"));
+}
+
+/// A command that is killed between its record and its commit, while the service goes on.
+TEST_F(RestoredStore, IsNotWhatAnInterruptedCommandLeavesToARunningService) {
+    const auto before = credentials_of(login("alice", "correct horse"));
+    const auto log = audit::Log::open(config().audit_log(), system_clock()).value();
+    const auto interrupt = [&](const std::string& action) {
+        auto transaction = store::Transaction::write(*database_).value();
+        audit::Record record = record_of(Actor::local_administrator(), action);
+        record.user = "alice";
+        ASSERT_TRUE(begin_change(*database_, {&record, 1}));
+        ASSERT_TRUE(log->append(record));
+    };
+    interrupt("admin.user_disabled");
+    EXPECT_EQ(renew(before).status, 503U) << "its number is taken, and it is not done";
+    service_->tick();
+    EXPECT_EQ(code_of(login("alice", "correct horse")), Code::user_disabled) << "it is done before the next";
+    good({"user", "enable", "alice"});
+    interrupt("admin.user_disabled");
+    const Ran other = ca({"group", "add", "alice", "auditors"});
+    EXPECT_EQ(other.exit_code, 0) << other.err;
+    EXPECT_EQ(code_of(login("alice", "correct horse")), Code::user_disabled) << "by the next command, too";
+    std::map<std::uint64_t, std::set<std::string>> changes;
+    for (const LoggedChange& change : logged_changes(ca_ / "audit.jsonl", 0, SystemTime()).value().changes) {
+        changes[change.number].insert(change.action);
+    }
+    for (const auto& [number, actions] : changes) {
+        EXPECT_TRUE(actions.size() == 1 || actions.contains("login.succeeded")) << number;
+    }
+}
+
+TEST(ChangeLog, IsFollowedFromWhereItWasLeft) {
+    const test::TemporaryDirectory directory;
+    const fs::path log = directory.path() / "audit.jsonl";
+    const auto line = [](int number) {
+        return "{\"event\":{\"action\":\"admin.user_added\"},\"postern\":{\"store\":{\"change\":" +
+               std::to_string(number) + "}}}\n";
+    };
+    ChangeLogTail tail(log);
+    EXPECT_EQ(tail.newest().value(), 0U) << "there is no log";
+    std::ofstream(log) << line(1) << "{}\n";
+    EXPECT_EQ(tail.newest().value(), 1U);
+    std::ofstream(log, std::ios::app) << "{}\n" << line(2) << line(3).substr(0, 20);
+    EXPECT_EQ(tail.newest().value(), 2U) << "a torn line is none";
+    std::ofstream(log, std::ios::app) << line(3).substr(20);
+    EXPECT_EQ(tail.newest().value(), 3U);
+    std::ofstream(log, std::ios::app) << line(4);
+    fs::rename(log, audit::rotated_path(log, SystemTime(std::chrono::seconds(1'800'000'000)), 1));
+    EXPECT_EQ(tail.newest().value(), 3U) << "between two files";
+    std::ofstream(log) << "{}\n";
+    EXPECT_EQ(tail.newest().value(), 4U) << "what was written last before the rotation";
+    std::ofstream(log, std::ios::app) << line(5);
+    EXPECT_EQ(tail.newest().value(), 5U);
 }
 
 TEST_F(RestoredStore, IsAcceptedWithALogThatDoesNotGoBackFarEnoughOnlyIfThatIsSaid) {
