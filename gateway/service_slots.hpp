@@ -33,6 +33,8 @@ public:
 
         /// Its session has begun: from now on it is not counted among those that have not.
         void begun() noexcept;
+        /// Of a CancelRequest, which is over soon: what goes on would be a session that nobody counts.
+        bool is_cancel() const noexcept { return is_cancel_; }
 
     private:
         friend class ServiceSlots;

@@ -54,6 +54,8 @@ struct Tunnel {
     std::chrono::milliseconds start_timeout;
     std::optional<net::PlainStream> backend;
     std::optional<SessionStart> session_start;
+    /// Of a CancelRequest's.
+    std::optional<net::Deadline> end_of_cancel;
     /// Of the relay, and of what was handed on before it.
     net::RelayCounters counters;
     LiveTunnel live;
@@ -303,8 +305,14 @@ Result<Admission> admit(Visit& visit, const std::string& service, bool is_cancel
     return Admission{*allowed, std::move(*permit), std::move(*place), worker.snapshot};
 }
 
-/// Of other protocols than PostgreSQL's nothing is known: who speaks first, or when.
+/// Of other protocols than PostgreSQL's nothing is known: who speaks first, or when. What is said in a
+/// CancelRequest's place may be encrypted, so that its time is bounded, whatever is said.
 void watch_start(Visit& visit, Tunnel& tunnel) {
+    if (tunnel.place.is_cancel()) {
+        std::function<void()> give_up = [&live = tunnel.live] { live.cut(Code::timed_out); };
+        tunnel.end_of_cancel.emplace(visit.client.executor(), tunnel.start_timeout, std::move(give_up));
+        return;
+    }
     if (tunnel.protocol != Protocol::postgres) {
         tunnel.place.begun();
         return;

@@ -155,6 +155,29 @@ TEST_F(GatewaySlots, ASilentPersonLeavesPlacesForOthersAndIsCut) {
         [&] { return Visitor(port(), client("mallory")).ask("CONNECT orders-db:1").status == 200U; }));
 }
 
+/// PostgreSQL counts no cancel request, so that whoever holds a session in its place would be beyond all bounds.
+TEST_F(GatewaySlots, WhatIsSaidInThePlaceOfACancelRequestIsOverSoon) {
+    start(service("orders-db", echo_port(), "postgres") + rule("orders-db"),
+          "connections_per_service_and_identity = 1\nstart_timeout = \"1s\"\n");
+    Visitor alice(port(), client("alice"));
+    const auto let_in = alice.ask("CONNECT orders-db:1");
+    ASSERT_EQ(let_in.status, 200U);
+    // What it says comes back, as the server's: both have begun, as far as can be seen.
+    alice.send(kStartup);
+    ASSERT_EQ(alice.read(kStartup.size()), kStartup);
+    Visitor cancel(port(), client("alice"));
+    const auto second = cancel.ask("CONNECT orders-db:1",
+                                   "Postern-Cancel-Of: " + let_in.field("Postern-Connection") + "\r\n");
+    ASSERT_EQ(second.status, 200U);
+    cancel.send(kStartup);
+    ASSERT_EQ(cancel.read(kStartup.size()), kStartup);
+    const auto closed = wait_for("connection.closed", "timed_out", second.field("Postern-Connection"));
+    EXPECT_EQ(closed["postern"]["closed_by"], "gateway");
+    EXPECT_TRUE(cancel.is_closed());
+    alice.send("still here");
+    EXPECT_EQ(alice.read(10), "still here");
+}
+
 TEST_F(GatewaySlots, OneThatHasBegunMayBeSilentForAsLongAsItLikes) {
     const SmallBackend postgres("S");
     const SmallBackend other_postgres;
