@@ -75,7 +75,8 @@ RecordBudget& budget_of(Shared& shared, Code reason) {
 }
 
 /// Records a handshake that failed. The alert is sent and read by then. Nothing was let in that a missing
-/// record should have stopped: beyond the budget they are counted, and told of together.
+/// record should have stopped: beyond the budget, and while the audit log cannot be written, they are counted,
+/// and told of together.
 boost::asio::awaitable<void> reject_handshake(Visit& visit, Failure failure) {
     const bool is_probe = failure.code == Code::end_of_stream || failure.code == Code::timed_out;
     if (is_probe && !visit.client.has_heard()) {
@@ -96,7 +97,10 @@ boost::asio::awaitable<void> reject_handshake(Visit& visit, Failure failure) {
     if (const auto certificate = visit.client.rejected_certificate()) {
         name_claim(record, *certificate);
     }
-    co_await append(visit.worker, std::move(record));
+    const auto appended = co_await append(visit.worker, std::move(record));
+    if (!appended) {
+        budget.leave_out();
+    }
 }
 
 /// The handshake, and who it was with. False when the connection has ended. It is `undecided` until then.

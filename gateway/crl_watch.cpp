@@ -1,5 +1,6 @@
 #include "gateway/crl_watch.hpp"
 
+#include <cctype>
 #include <utility>
 
 #include <fmt/format.h>
@@ -284,11 +285,14 @@ void CrlWatch::use(const RevocationsPtr& taken) {
 }
 
 void CrlWatch::tell(const Failure& failure) {
-    std::string complaint =
+    const std::string complaint =
         fmt::format("reason={} detail={}", name(failure.code), quoted(failure.detail, 512));
-    if (complaint != complaint_) {
+    // Times and numbers, which differ with each attempt, do not make it another one.
+    std::string kind = complaint;
+    std::erase_if(kind, [](unsigned char c) { return std::isdigit(c) != 0; });
+    if (kind != complaint_) {
         spdlog::warn("event=crl.not_fetched url={} {}", snapshot_->settings.ca_url(), complaint);
-        complaint_ = std::move(complaint);
+        complaint_ = std::move(kind);
     }
 }
 

@@ -82,7 +82,7 @@ private:
     EvenTime complete_again_at_{};
     /// Since the complete list that is on disk, as they came.
     std::string changes_;
-    /// What was last complained of, so that an outage is one line and its end another.
+    /// What was last complained of, without its numbers, so that an outage is one line and its end another.
     std::string complaint_;
     std::thread thread_;
 };

@@ -15,6 +15,7 @@ audit::Stage stage_of(Code reason) noexcept {
         case Code::unknown_service:
             return audit::Stage::policy;
         case Code::limit_reached:
+        case Code::out_of_resources:
         case Code::shutting_down:
             return audit::Stage::limit;
         case Code::backend_unreachable:

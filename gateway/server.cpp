@@ -74,16 +74,22 @@ void log_cut(std::size_t count, const char* why) {
 /// Writes what the audit log did not take when it was due. A record is among the unwritten again only when it
 /// was not taken: at a stop nobody may write it a second time.
 asio::awaitable<void> catch_up(Worker& worker) {
-    while (!worker.unwritten.empty()) {
+    std::size_t count = 0;
+    bool is_written = true;
+    while (is_written && !worker.unwritten.empty()) {
         audit::Record record = std::move(worker.unwritten.front());
         worker.unwritten.pop_front();
         audit::Record attempt = record;
         const auto written = co_await worker.shared.audit.async_append(std::move(attempt));
-        if (!written) {
+        is_written = written.has_value();
+        if (is_written) {
+            ++count;
+        } else {
             worker.unwritten.push_front(std::move(record));
-            co_return;
         }
-        spdlog::info("event=audit.written_late id={}", record.connection_id);
+    }
+    if (count > 0) {
+        spdlog::info("event=audit.written_late action=connection.closed count={}", count);
     }
 }
 
@@ -126,26 +132,29 @@ asio::awaitable<void> tell_of_others(Worker& worker) {
         if (count == 0) {
             continue;
         }
-        spdlog::warn("event=connection.rejected more={} stage={} reason=limit_reached", count,
-                     audit::name(kind.stage));
         audit::Record record = record_of(kind, count);
         const auto written = co_await worker.shared.audit.async_append(std::move(record));
         if (!written) {
+            // Told when it can be written: not each second of an outage.
             kind.budget.put_back(count);
+            continue;
         }
+        spdlog::warn("event=connection.rejected more={} stage={} reason=limit_reached", count,
+                     audit::name(kind.stage));
     }
     const audit::BearerBudget::Untold untold = worker.shared.bearers.take_untold();
     if (untold.count == 0) {
         co_return;
     }
-    const audit::Bearer& first = untold.shares.front().bearer;
-    spdlog::warn("event=connection.rejected more={} reason=limit_reached user={} serial={} others={}",
-                 untold.count, quoted(first.user, 64), quoted(first.serial, 64), untold.shares.size() - 1);
     audit::Record record = audit::record_of_more(untold);
     const auto written = co_await worker.shared.audit.async_append(std::move(record));
     if (!written) {
         worker.shared.bearers.put_back(untold);
+        co_return;
     }
+    const audit::Bearer& first = untold.shares.front().bearer;
+    spdlog::warn("event=connection.rejected more={} reason=limit_reached user={} serial={} others={}",
+                 untold.count, quoted(first.user, 64), quoted(first.serial, 64), untold.shares.size() - 1);
 }
 
 /// Cuts expired tunnels for as long as the loop runs.

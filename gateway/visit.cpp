@@ -50,17 +50,6 @@ Result<void> check_still_trusted(Visit& visit) {
 
 namespace {
 
-/// A stop waits for the record, and not for the client that reads its answer.
-boost::asio::awaitable<Result<void>> append_refusal(Worker& worker, audit::Record record) {
-    const Counted undecided(worker.undecided);
-    auto appended = co_await append(worker, std::move(record));
-    co_return appended;
-}
-
-}  // namespace
-
-namespace {
-
 /// Nobody gets here without having proven the key of a certificate of the user CA, though not each of those
 /// names somebody.
 audit::Bearer bearer_of(Visit& visit) {
@@ -83,6 +72,17 @@ bool has_its_own_record(Visit& visit) {
     return visit.worker.shared.bearers.take(bearer_of(visit), std::chrono::steady_clock::now());
 }
 
+/// One that the log does not take is counted. A stop waits for the record, and not for the client that reads its
+/// answer.
+boost::asio::awaitable<Result<void>> append_refusal(Visit& visit, audit::Record record) {
+    const Counted undecided(visit.worker.undecided);
+    auto appended = co_await append(visit.worker, std::move(record));
+    if (!appended) {
+        visit.worker.shared.bearers.leave_out(bearer_of(visit));
+    }
+    co_return appended;
+}
+
 }  // namespace
 
 boost::asio::awaitable<http::Response> refuse_request(Visit& visit, Failure failure) {
@@ -93,7 +93,7 @@ boost::asio::awaitable<http::Response> refuse_request(Visit& visit, Failure fail
                                                std::move(failure.detail));
         record.action = "request.refused";
         name_bearer(record, visit);
-        const auto appended = co_await append_refusal(visit.worker, std::move(record));
+        const auto appended = co_await append_refusal(visit, std::move(record));
         if (!appended) {
             problem = problem_of(Code::audit_unavailable, subject);
         }
@@ -115,7 +115,7 @@ boost::asio::awaitable<void> refuse(Visit& visit, Failure failure, std::string s
         record.service = service;
         name_program(record, visit.program);
         name_bearer(record, visit);
-        const auto appended = co_await append_refusal(visit.worker, std::move(record));
+        const auto appended = co_await append_refusal(visit, std::move(record));
         if (!appended) {
             problem = problem_of(Code::audit_unavailable, subject);
         }

@@ -43,8 +43,8 @@ struct Visit {
 Result<void> check_still_trusted(Visit& visit);
 
 /// Writes the record connection.rejected, or counts it where the bearer of the certificate has had their share
-/// of records; then the refusal, and waits until the client has read it. The connection is good for nothing
-/// else after. With the audit log unavailable the refusal says that.
+/// of records, or the audit log takes none; then the refusal, and waits until the client has read it. The
+/// connection is good for nothing else after. With the audit log unavailable the refusal says that.
 boost::asio::awaitable<void> refuse(Visit& visit, Failure failure, std::string service);
 
 /// The same for a request that leaves the connection good for others: the record request.refused, or its count.

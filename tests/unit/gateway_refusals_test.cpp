@@ -1,10 +1,14 @@
 // Whatever the gateway answers that is no success, the audit log tells of, and nobody fills the disk by it.
+#include <sys/socket.h>
+
 #include <chrono>
 #include <filesystem>
 #include <string>
 #include <vector>
 
 #include "gateway/records.hpp"
+#include "support/kept_log.hpp"
+#include "unit/file_size_limit.hpp"
 #include "unit/gateway_fixture.hpp"
 
 namespace postern::gateway {
@@ -100,6 +104,39 @@ TEST_F(GatewayRefusals, EachAnswerThatIsNoSuccessIsToldOf) {
     }));
     EXPECT_EQ(warm.ask("CONNECT echo:1").status, 403U);
     EXPECT_TRUE(tells_of(++refused)) << told() << " of " << refused;
+}
+
+TEST_F(GatewayRefusals, WhatTheAuditLogDidNotTakeIsCountedAndToldOfOnceItDoes) {
+    const test::KeptLog log;
+    start(service("echo", echo_port()) + rule("echo"), "failed_handshakes_recorded = 2\n");
+    std::size_t refused = 0;
+    {
+        const test::FileSizeLimit full(fs::file_size(folder_ / "audit.jsonl"));
+        for (int i = 0; i < 6; ++i) {
+            const UniqueFd stranger = connect_to(port());
+            ::send(stranger.get(), "garbage\r\n\r\n", 11, MSG_NOSIGNAL);
+            char block[256];
+            while (::recv(stranger.get(), block, sizeof block, 0) > 0) {
+            }
+            ++refused;
+        }
+        for (const char* request : {"CONNECT nowhere:1", "GET /v1/nothing"}) {
+            EXPECT_EQ(Visitor(port(), client("mallory")).ask(request).json()["code"], "audit_unavailable");
+            ++refused;
+        }
+        // The gateway tells of what it has counted each second; it asks the CA ten times in one.
+        const int asked = crl_questions_;
+        ASSERT_TRUE(eventually([&] { return crl_questions_ > asked + 25; }));
+        EXPECT_EQ(told(), 0U);
+    }
+    EXPECT_TRUE(tells_of(refused)) << told() << " of " << refused;
+    EXPECT_EQ(more_of("mallory"), 2U);
+    server_.reset();
+    std::size_t lines = 0;
+    for (std::size_t at = log.told().find(" more="); at != std::string::npos; at = log.told().find(" more=", at + 1)) {
+        ++lines;
+    }
+    EXPECT_EQ(lines, 2U) << log.told();
 }
 
 TEST_F(GatewayRefusals, OneCertificateIsToldOfTogetherUnderItsNameWhateverItAsksFor) {
