@@ -1,15 +1,25 @@
 #include "gateway/ca_list.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
+#include <cerrno>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+
+#include "base/file.hpp"
+#include "base/unique_fd.hpp"
 
 namespace postern::gateway {
 
 namespace {
 
 using nlohmann::json;
+
+constexpr std::size_t kMostList = 1024 * 1024;
 
 std::string member(const json& object, const char* key) {
     const auto found = object.is_object() ? object.find(key) : object.end();
@@ -54,6 +64,35 @@ Result<std::vector<std::string>> differences_from_ca(std::string_view text,
         }
     }
     return differences;
+}
+
+Result<std::string> read_ca_list(const std::filesystem::path& file) {
+    const bool is_standard_input = file == "-";
+    const UniqueFd fd(is_standard_input ? ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)
+                                        : ::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+    const std::filesystem::path name = is_standard_input ? "standard input" : file;
+    if (!fd) {
+        return io_failure("cannot open", name);
+    }
+    std::string text;
+    std::array<char, 16384> block{};
+    while (true) {
+        const ssize_t got = ::read(fd.get(), block.data(), block.size());
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got < 0) {
+            return io_failure("cannot read", name);
+        }
+        if (got == 0) {
+            return text;
+        }
+        text.append(block.data(), static_cast<std::size_t>(got));
+        if (text.size() > kMostList) {
+            return Failure{Code::request_too_large,
+                           fmt::format("{} is larger than {} bytes", name.string(), kMostList)};
+        }
+    }
 }
 
 }  // namespace postern::gateway

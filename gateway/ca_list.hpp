@@ -1,7 +1,8 @@
 // What the CA lists, compared with what the gateway serves: desktops open a service as the CA says, and refuse a
-// gateway that names another protocol. Pure.
+// gateway that names another protocol. Pure, but for the reading.
 #pragma once
 
+#include <filesystem>
 #include <span>
 #include <string>
 #include <string_view>
@@ -16,5 +17,9 @@ namespace postern::gateway {
 /// or lists otherwise; none when all is well. Code::config_invalid when the text is something else.
 Result<std::vector<std::string>> differences_from_ca(std::string_view text,
                                                      std::span<const Service> services);
+
+/// The text of a file or a pipe, or of standard input for "-". Code::request_too_large for what is longer than
+/// any CA's list: none of it counts then.
+Result<std::string> read_ca_list(const std::filesystem::path& file);
 
 }  // namespace postern::gateway

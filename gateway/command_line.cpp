@@ -10,7 +10,6 @@
 #include <fmt/format.h>
 
 #include "base/clock.hpp"
-#include "base/file.hpp"
 #include "base/folder_owner.hpp"
 #include "base/log.hpp"
 #include "base/process.hpp"
@@ -31,7 +30,6 @@ namespace {
 constexpr const char* kDefaultConfig = "/etc/postern/gateway.toml";
 constexpr int kUsage = 2;
 constexpr int kBadConfig = 3;
-constexpr std::size_t kMostList = 1024 * 1024;
 
 struct Options {
     std::filesystem::path config = kDefaultConfig;
@@ -66,19 +64,9 @@ void print_places(const Policy& policy) {
     }
 }
 
-/// Of a file, or of standard input.
-Result<std::string> read_list(const std::filesystem::path& file) {
-    if (file != "-") {
-        return read_file(file, kMostList);
-    }
-    std::string text(kMostList, '\0');
-    text.resize(std::fread(text.data(), 1, text.size(), stdin));
-    return text;
-}
-
 /// Whether the CA lists what is served here; tells what it does not.
 int compare_with_ca(const std::filesystem::path& list, const Snapshot& snapshot) {
-    const auto text = read_list(list);
+    const auto text = read_ca_list(list);
     const auto differences = text ? differences_from_ca(*text, snapshot.settings.policy.services())
                                   : Result<std::vector<std::string>>(text.error());
     if (!differences) {

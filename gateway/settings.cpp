@@ -16,6 +16,31 @@ namespace {
 using std::chrono::hours;
 using std::chrono::seconds;
 
+/// What of IPv4 or IPv6 an address stands for, as Listener binds it.
+bool is_all_of(std::string_view host, bool is_v6) {
+    return host == "*" || host == (is_v6 ? "::" : "0.0.0.0");
+}
+
+bool cannot_both_listen(const net::Address& one, const net::Address& other) {
+    if (one.is_unix || other.is_unix) {
+        return one.is_unix && other.is_unix && one.host == other.host;
+    }
+    if (one.port != other.port || one.port == "0") {
+        return false;
+    }
+    const auto host_of = [](const net::Address& address) {
+        return address.host == "localhost" ? std::string_view("127.0.0.1") : std::string_view(address.host);
+    };
+    const std::string_view a = host_of(one);
+    const std::string_view b = host_of(other);
+    const auto is_v6 = [](std::string_view host) { return host.find(':') != host.npos; };
+    return a == b || is_all_of(a, is_v6(b)) || is_all_of(b, is_v6(a));
+}
+
+bool is_taken(const net::Address& address, const std::vector<net::Address>& by) {
+    return std::ranges::any_of(by, [&](const net::Address& other) { return cannot_both_listen(address, other); });
+}
+
 void read_gateway(config::Table table, Settings& settings) {
     settings.name = table.string("name");
     if (!settings.name.empty() && !pki::is_resource_name(settings.name)) {
@@ -27,7 +52,9 @@ void read_gateway(config::Table table, Settings& settings) {
     }
     for (const std::string& text : listen) {
         auto address = net::parse_address(text);
-        if (address && net::is_listenable(*address)) {
+        if (address && net::is_listenable(*address) && is_taken(*address, settings.listen)) {
+            table.problem("listen", fmt::format("'{}' is listened on twice", text));
+        } else if (address && net::is_listenable(*address)) {
             settings.listen.push_back(std::move(*address));
         } else {
             table.problem("listen", address ? fmt::format("'{}' is no IP address and port; write for example "
@@ -53,7 +80,9 @@ void read_health(config::Table table, Settings& settings) {
     }
     const std::string text = table.string("listen");
     auto address = net::parse_address(text);
-    if (address && !address->is_unix && is_listenable(*address)) {
+    if (address && is_taken(*address, settings.listen)) {
+        table.problem("listen", fmt::format("'{}' is listened on by [gateway] already", text));
+    } else if (address && !address->is_unix && is_listenable(*address)) {
         settings.health_listen = std::move(*address);
     } else {
         table.problem("listen",
@@ -235,6 +264,36 @@ std::vector<Rule> read_rules(std::vector<config::Table> tables, const std::vecto
     return rules;
 }
 
+/// What the gateway writes takes the place of no file that it reads, or writes for something else.
+void check_places(config::Table root, const Settings& settings) {
+    struct Place {
+        const char* table;
+        const char* key;
+        std::filesystem::path path;
+        bool is_written;
+    };
+    const std::vector<Place> places{
+        {"tls", "certificate", settings.certificate, false},
+        {"tls", "key", settings.key, false},
+        {"tls", "user_ca", settings.user_ca, false},
+        {"ca", "server_ca", settings.server_ca, false},
+        {"ca", "crl_file", settings.crl_file.value_or(""), true},
+        {"audit", "file", settings.audit.file, true},
+        {"audit", "key", settings.audit.key, true},
+        {"gateway", "admin_socket", settings.admin_socket.value_or(""), true},
+    };
+    for (auto place = places.begin(); place != places.end(); ++place) {
+        const auto other = std::find_if(places.begin(), place, [&](const Place& before) {
+            return !place->path.empty() && place->is_written && before.path == place->path;
+        });
+        if (other != place) {
+            root.table(place->table)
+                .problem(place->key, fmt::format("{} is [{}] {} already", place->path.string(), other->table,
+                                                 other->key));
+        }
+    }
+}
+
 Result<Settings> read(config::Document document) {
     config::Table root = document.root();
     Settings settings;
@@ -247,6 +306,7 @@ Result<Settings> read(config::Document document) {
     read_audit(root.table("audit"), settings.audit);
     std::vector<Service> services = read_services(root.tables("service"), bounds);
     const std::vector<Rule> rules = read_rules(root.tables("rule"), services);
+    check_places(root, settings);
     if (auto finished = document.finish(); !finished) {
         return finished.error();
     }

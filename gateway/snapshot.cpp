@@ -40,6 +40,12 @@ std::vector<std::string> Snapshot::warnings(SystemTime now) const {
                         settings.certificate.string(),
                         pki::server_uri(settings.trust_domain, pki::ServerKind::gateway, settings.name)));
     }
+    for (const net::Address& address : settings.listen) {
+        if (!address.is_unix && address.port == "0") {
+            found.push_back(fmt::format(
+                "{}: with port 0 each start listens on another port, which the log tells: for tests", address.text()));
+        }
+    }
     for (const Service& service : settings.policy.services()) {
         if (!settings.policy.is_open_to_anyone(service.name)) {
             found.push_back(fmt::format("no rule opens the service '{}': everybody is denied", service.name));

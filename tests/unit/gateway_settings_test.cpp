@@ -161,6 +161,42 @@ TEST(GatewaySettings, ListensOnAddressesOnly) {
     }
 }
 
+/// A start would fail, or write over what is read.
+TEST(GatewaySettings, RefusesPlacesThatTwoThingsCannotHave) {
+    const auto listening = [](const std::string& addresses, const std::string& more = {}) {
+        std::string text = kLeast + more;
+        text.insert(text.find("[tls]"), "listen = [" + addresses + "]\n");
+        const auto read = Settings::parse(text, "gateway.toml");
+        return read ? std::string() : read.error().detail;
+    };
+    for (const char* addresses :
+         {R"("127.0.0.1:7443", "127.0.0.1:7443")", R"("localhost:7443", "127.0.0.1:7443")",
+          R"("0.0.0.0:7443", "127.0.0.1:7443")", R"("[::1]:7443", "[::]:7443")", R"("*:7443", "0.0.0.0:7443")"}) {
+        EXPECT_THAT(listening(addresses), HasSubstr("twice")) << addresses;
+    }
+    for (const char* addresses :
+         {R"("0.0.0.0:7443", "[::]:7443")", R"("127.0.0.1:7443", "127.0.0.2:7443")",
+          R"("127.0.0.1:0", "127.0.0.1:0")", R"("127.0.0.1:7443", "127.0.0.1:7444")"}) {
+        EXPECT_EQ(listening(addresses), "") << addresses;
+    }
+    EXPECT_THAT(listening(R"("0.0.0.0:7443")", "[health]\nlisten = \"127.0.0.1:7443\"\n"),
+                HasSubstr("[gateway] already"));
+    EXPECT_EQ(listening(R"("0.0.0.0:7443")", "[health]\nlisten = \"127.0.0.1:7444\"\n"), "");
+    const auto written_to = [](const std::string& where, const std::string& line) {
+        std::string text = kLeast;
+        text.insert(text.find(where), line);
+        const auto read = Settings::parse(text, "/etc/postern/gateway.toml");
+        return read ? std::string() : read.error().detail;
+    };
+    EXPECT_THAT(written_to("server_ca", "crl_file = \"user-ca.pem\"\n"),
+                HasSubstr("'crl_file' in [ca] /etc/postern/user-ca.pem is [tls] user_ca already"));
+    EXPECT_THAT(written_to("[tls]", "admin_socket = \"audit.key\"\n"), HasSubstr("[audit] key already"));
+    EXPECT_EQ(written_to("server_ca", "crl_file = \"user.crl\"\n"), "");
+    std::string same = kLeast;
+    same.replace(same.find("audit.key"), 9, "audit.jsonl");
+    EXPECT_FALSE(Settings::parse(same, "gateway.toml"));
+}
+
 TEST(GatewaySettings, RefusesACaWithoutTls) {
     std::string text = kLeast;
     text.replace(text.find("https://"), 8, "http://");
