@@ -16,6 +16,7 @@
 #include "audit/log_path.hpp"
 #include "base/connection_id.hpp"
 #include "base/file.hpp"
+#include "base/log.hpp"
 #include "pki/digest.hpp"
 
 namespace postern::audit {
@@ -24,20 +25,10 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// The way on when what is missing cannot be had back.
-constexpr std::string_view kStartAgain = "keep what is left as evidence, move it all aside and start again";
-
 std::string host_name() {
     std::array<char, 256> name{};
     return ::gethostname(name.data(), name.size() - 1) == 0 ? std::string(name.data())
                                                             : std::string("localhost");
-}
-
-/// Null with errno when it cannot be opened.
-std::shared_ptr<const UniqueFd> open_for_append(const fs::path& file, int flags) {
-    const int fd =
-        ::open(file.c_str(), O_RDWR | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | flags, kLogMode);
-    return fd < 0 ? nullptr : std::make_shared<const UniqueFd>(fd);
 }
 
 }  // namespace
@@ -57,7 +48,7 @@ Result<LogFile> LogFile::open(const LogOptions& options, Clock clock, Signer sig
 }
 
 Failure LogFile::unavailable(std::string_view what) const {
-    return Failure{Code::audit_unavailable, fmt::format("{}: {}", options_.file.string(), what)};
+    return audit::unavailable(options_.file, what);
 }
 
 Result<void> LogFile::publish_key() {
@@ -85,120 +76,40 @@ Result<void> LogFile::publish_key() {
     return {};
 }
 
-Result<Head> LogFile::load_head() const {
-    const fs::path path = head_path(options_.file);
-    const auto content = read_file(path);
-    if (!content) {
-        return content.error();
-    }
-    auto head = parse_head(*content);
-    if (!head) {
-        return with_context(path.string(), head.error());
-    }
-    if (auto checked = check_signature(*head, keys_); !checked) {
-        return with_context(path.string(), checked.error());
-    }
-    return head;
-}
-
 Result<void> LogFile::attach() {
     // What stands on the disk counts from now on, a part of a line among it.
     has_partial_line_ = false;
-    auto attached = find_place();
-    if (!attached) {
+    file_ = nullptr;
+    auto place = find_place(options_.file, keys_, {log_id_, sequence_});
+    if (!place) {
+        return place.error();
+    }
+    auto gone_on = go_on(std::move(*place));
+    if (!gone_on) {
         // Not to be written to: the next refresh() looks again.
         file_ = nullptr;
     }
-    return attached;
+    return gone_on;
 }
 
-Result<void> LogFile::find_place() {
-    auto head = load_head();
-    const bool has_head = head.has_value();
-    if (!has_head && head.error().code != Code::not_found) {
-        return unavailable(head.error().detail);
-    }
-    const Head known = has_head ? *head : Head{"", 0, std::string(kNoPredecessor), "", "", ""};
-    const std::vector<fs::path> elders = rotated_files(options_.file);
-    file_ = open_for_append(options_.file, 0);
-    if (!file_ && errno != ENOENT) {
-        return unavailable(std::strerror(errno));
-    }
-    std::string kept_as;
-    bool is_empty = true;
-    if (file_) {
-        auto end = find_chain_end(options_.file, keys_, known);
-        if (!end && !has_head) {
-            // It would be told as a head of another log.
-            return unavailable(
-                fmt::format("{} is gone, so that nobody can tell whether records were cut off at the end; "
-                            "put it back, or {}",
-                            head_path(options_.file).string(), kStartAgain));
-        }
-        if (end && end->sequence > 0) {
-            if (auto known_log = check_goes_on(*end); !known_log) {
-                return known_log;
-            }
-        }
-        if (end && end->torn_at) {
-            auto kept = keep_torn_aside(options_.file, file_->get(), *end->torn_at);
-            if (!kept) {
-                return kept.error();
-            }
-            kept_as = std::move(*kept);
-            end = find_chain_end(options_.file, keys_, known);
-        }
-        if (!end) {
-            return end.error();
-        }
-        is_empty = end->size == 0;
-        if (!is_empty) {
-            take(std::move(*end));
-        }
-    }
-    if (is_empty) {
-        auto begun = begin_file(elders, has_head ? &known : nullptr);
-        if (!begun) {
+Result<void> LogFile::go_on(LogPlace place) {
+    file_ = std::move(place.file);
+    if (!place.end) {
+        if (auto begun = begin_log(); !begun) {
             return begun;
         }
-    }
-    if (!kept_as.empty()) {
-        return append_recovered(kept_as);
-    }
-    return {};
-}
-
-Result<void> LogFile::begin_file(const std::vector<fs::path>& elders, const Head* head) {
-    if (!elders.empty()) {
-        if (head == nullptr) {
-            // No crash leaves this: the head of a log is there before its first file is.
-            return unavailable(fmt::format(
-                "the file is gone or empty and {} is gone, so that nobody can tell whether records were cut "
-                "off behind {}; put them back, or {}",
-                head_path(options_.file).string(), elders.back().string(), kStartAgain));
+    } else if (place.is_in_file) {
+        take(std::move(*place.end));
+    } else {
+        log_id_ = std::move(place.end->log_id);
+        sequence_ = place.end->sequence;
+        hash_ = std::move(place.end->hash);
+        previous_file_ = std::move(place.elder);
+        if (auto created = create(); !created) {
+            return created;
         }
-        return continue_from(elders.back(), *head);
     }
-    if (head != nullptr && head->sequence > 0) {
-        return unavailable(fmt::format("the file is gone or empty, but {} names record {}; {}",
-                                       head_path(options_.file).string(), head->sequence, kStartAgain));
-    }
-    if (sequence_ > 0) {
-        return unavailable(
-            fmt::format("the file and {} are gone, but record {} was written; put them back, or {}",
-                        head_path(options_.file).string(), sequence_, kStartAgain));
-    }
-    return begin_log();
-}
-
-Result<void> LogFile::check_goes_on(const ChainEnd& end) const {
-    if (sequence_ == 0 || (end.log_id == log_id_ && end.sequence >= sequence_)) {
-        return {};
-    }
-    return unavailable(
-        fmt::format("another log, or an older state of it, was put in its place: it ends with record {}, but "
-                    "record {} was written; put it back, or {}",
-                    end.sequence, sequence_, kStartAgain));
+    return place.kept_as.empty() ? Result<void>() : append_recovered(place.kept_as);
 }
 
 void LogFile::take(ChainEnd end) {
@@ -234,30 +145,6 @@ Result<void> LogFile::begin_log() {
         return written.error();
     }
     return settle();
-}
-
-Result<void> LogFile::continue_from(const fs::path& elder, const Head& head) {
-    const auto end = find_end_of_closed(elder, keys_);
-    if (!end) {
-        return unavailable(fmt::format("the file before it: {}", end.error().detail));
-    }
-    if (head.sequence > end->sequence) {
-        return unavailable(fmt::format(
-            "the file is gone or empty: {} ends with record {}, but the signed head names record {}",
-            elder.string(), end->sequence, head.sequence));
-    }
-    if (head.log_id != end->log_id) {
-        return unavailable(fmt::format("{} belongs to another log than {}; {}",
-                                       head_path(options_.file).string(), elder.string(), kStartAgain));
-    }
-    if (auto known_log = check_goes_on(*end); !known_log) {
-        return known_log;
-    }
-    log_id_ = end->log_id;
-    sequence_ = end->sequence;
-    hash_ = end->hash;
-    previous_file_ = elder.filename().string();
-    return create();
 }
 
 Result<void> LogFile::create() {
@@ -414,7 +301,8 @@ LogFile::Settlement LogFile::begin_settlement() {
         if (head) {
             settlement.head = std::move(*head);
         } else {
-            spdlog::warn("event=audit.head file={} reason={}", options_.file.string(), head.error().detail);
+            spdlog::warn("event=audit.head file={} reason={}", options_.file.string(),
+                         quoted(head.error().detail, 512));
         }
     }
     return settlement;
@@ -429,7 +317,8 @@ Result<void> LogFile::end_settlement(const Settlement& settlement) const {
         const fs::path path = head_path(options_.file);
         if (auto written = write_file(path, settlement.head, kLogMode); !written) {
             // It stays behind, which is safe; the next checkpoint tries again.
-            spdlog::warn("event=audit.head file={} reason={}", path.string(), written.error().detail);
+            spdlog::warn("event=audit.head file={} reason={}", path.string(),
+                         quoted(written.error().detail, 512));
         }
     }
     return {};

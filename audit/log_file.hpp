@@ -16,6 +16,7 @@
 
 #include "audit/chain.hpp"
 #include "audit/log.hpp"
+#include "audit/log_place.hpp"
 #include "audit/record.hpp"
 #include "audit/recovery.hpp"
 #include "base/clock.hpp"
@@ -67,17 +68,11 @@ private:
     LogFile(const LogOptions& options, Clock clock, Signer signer);
 
     Result<void> publish_key();
-    Result<Head> load_head() const;
     /// Finds the end of the chain on disk, and the file to go on in; without a file when it fails.
     Result<void> attach();
-    Result<void> find_place();
-    /// Without a line to go on from. `head`: null when there is none.
-    Result<void> begin_file(const std::vector<std::filesystem::path>& elders, const Head* head);
-    /// What this process has seen of the log, others may have gone on with, but it is still there.
-    Result<void> check_goes_on(const ChainEnd& end) const;
+    Result<void> go_on(LogPlace place);
     void take(ChainEnd end);
     Result<void> begin_log();
-    Result<void> continue_from(const std::filesystem::path& elder, const Head& head);
     Result<void> create();
     Result<void> write_first_record();
     Result<void> append_recovered(const std::string& kept_as);

@@ -5,6 +5,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include "base/log.hpp"
+
 namespace postern::audit {
 
 using std::chrono::steady_clock;
@@ -39,7 +41,7 @@ void Log::State::note_outcome(const Result<void>& result) {
     }
     is_failing = result.has_error();
     if (is_failing) {
-        spdlog::error("event=audit.unavailable reason={}", result.error().detail);
+        spdlog::error("event=audit.unavailable reason={}", quoted(result.error().detail, 512));
         wake.notify_one();
     } else {
         spdlog::info("event=audit.available_again");
@@ -49,7 +51,7 @@ void Log::State::note_outcome(const Result<void>& result) {
 void Log::State::tell_of_rotation(const Result<void>& rotated) {
     // It is tried again with each record.
     if (!rotated && rotation_outage.fails(steady_clock::now())) {
-        spdlog::error("event=audit.rotate reason={}", rotated.error().detail);
+        spdlog::error("event=audit.rotate reason={}", quoted(rotated.error().detail, 512));
     } else if (const auto failures = rotated ? rotation_outage.works(steady_clock::now()) : std::nullopt) {
         spdlog::info("event=audit.rotated_again failures={}", *failures);
     }
@@ -237,7 +239,7 @@ void Log::State::settle(std::unique_lock<std::mutex>& guard) {
     const Result<void> result = file.end_settlement(settlement);
     guard.lock();
     if (!result) {
-        spdlog::critical("event=audit.broken reason={}", result.error().detail);
+        spdlog::critical("event=audit.broken reason={}", quoted(result.error().detail, 512));
         broken = result.error();
         is_failing = true;
     }
@@ -275,7 +277,7 @@ void Log::State::sign_quiet(std::unique_lock<std::mutex>& guard) {
     }
     if (!result) {
         if (!is_failing) {
-            spdlog::error("event=audit.checkpoint reason={}", result.error().detail);
+            spdlog::error("event=audit.checkpoint reason={}", quoted(result.error().detail, 512));
         }
         last_append = steady_clock::now();
         first_unsigned = last_append;

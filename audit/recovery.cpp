@@ -21,10 +21,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-Failure unavailable(const fs::path& file, std::string_view what) {
-    return Failure{Code::audit_unavailable, fmt::format("{}: {}", file.string(), what)};
-}
-
 ChainEnd end_of(const ChainVerifier::Summary& summary, std::uint64_t size) {
     ChainEnd end;
     end.log_id = summary.log_id;
@@ -37,6 +33,10 @@ ChainEnd end_of(const ChainVerifier::Summary& summary, std::uint64_t size) {
 }
 
 }  // namespace
+
+Failure unavailable(const fs::path& file, std::string_view what) {
+    return Failure{Code::audit_unavailable, fmt::format("{}: {}", file.string(), what)};
+}
 
 Result<ChainEnd> find_chain_end(const fs::path& file, const KeyRing& keys, const Head& head) {
     auto reader = LineReader::open(file);

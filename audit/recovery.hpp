@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "audit/chain.hpp"
 #include "base/result.hpp"
@@ -23,6 +24,9 @@ struct ChainEnd {
     /// Where a torn last line begins. It has to go before the file can be continued.
     std::optional<std::uint64_t> torn_at;
 };
+
+/// Code::audit_unavailable with the file and what is wrong with it.
+Failure unavailable(const std::filesystem::path& file, std::string_view what);
 
 /// The end of the file that is being written, which must reach as far as `head`. A file without a whole
 /// record has a size or a torn line, and nothing else. Code::audit_unavailable with the first bad line.
