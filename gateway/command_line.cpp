@@ -3,7 +3,9 @@
 #include <cstdio>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include <CLI/CLI.hpp>
@@ -13,8 +15,9 @@
 #include "base/folder_owner.hpp"
 #include "base/log.hpp"
 #include "base/process.hpp"
-#include "base/secret_line.hpp"
 #include "base/shell_word.hpp"
+#include "ca_api/enrolment.hpp"
+#include "ca_api/fingerprint.hpp"
 #include "gateway/admin_commands.hpp"
 #include "gateway/ca_list.hpp"
 #include "gateway/complain.hpp"
@@ -22,6 +25,7 @@
 #include "gateway/serve_command.hpp"
 #include "gateway/shared_backends.hpp"
 #include "gateway/snapshot.hpp"
+#include "http/https_url.hpp"
 
 namespace postern::gateway {
 
@@ -34,9 +38,9 @@ constexpr int kBadConfig = 3;
 struct Options {
     std::filesystem::path config = kDefaultConfig;
     std::string log_level = "info";
-    std::string ca_url;
+    std::optional<std::string> ca_url;
     std::string fingerprint;
-    std::string token;
+    std::optional<std::string> token;
     std::filesystem::path token_file;
     std::filesystem::path ca_list;
     SessionsQuery sessions;
@@ -100,21 +104,32 @@ int check_config(const Options& options) {
     return options.ca_list.empty() ? 0 : compare_with_ca(options.ca_list, **snapshot);
 }
 
-/// From --token, --token-file, standard input, or the person at the terminal.
-Result<Secret> read_token(Options& options) {
-    if (options.token.empty()) {
-        return read_secret(options.token_file, "Token: ", SecretKind::token);
-    }
-    return secret_of(Secret(std::move(options.token)), SecretKind::token, "--token");
+int wrong_use(std::string_view what, const Failure& failure, std::string_view hint) {
+    print_error(what, failure.detail, hint);
+    return kUsage;
 }
 
 int enroll_command(Options& options) {
-    auto token = read_token(options);
+    // Before anybody is asked for a token.
+    std::optional<http::HttpsUrl> ca_url;
+    if (options.ca_url) {
+        auto parsed = http::HttpsUrl::parse(*options.ca_url);
+        if (!parsed) {
+            return wrong_use("cannot understand --ca", parsed.error(), "the CA's administrator knows its address");
+        }
+        ca_url = *std::move(parsed);
+    }
+    auto fingerprint = ca_api::Fingerprint::parse(options.fingerprint);
+    if (!fingerprint) {
+        return wrong_use("cannot understand --fingerprint", fingerprint.error(),
+                         "postern-ca fingerprint, on the CA machine, prints it");
+    }
+    auto token = ca_api::read_token(options.token, options.token_file);
     if (!token) {
-        return complain("cannot read the token", token.error());
+        return wrong_use("there is no token", token.error(), ca_api::kTokenHint);
     }
     const auto enrolled =
-        enroll(Enrolment{options.config, options.ca_url, options.fingerprint, std::move(*token)});
+        enroll(Enrolment{options.config, std::move(ca_url), *std::move(fingerprint), *std::move(token)});
     if (!enrolled) {
         return complain("cannot enroll", enrolled.error());
     }
@@ -146,16 +161,18 @@ int run_command_line(int argc, char** argv) {
         "-: standard input");
     CLI::App* const enroll =
         app.add_subcommand("enroll", "Redeem a one-time token for the gateway's certificate");
-    enroll->add_option("--ca", options.ca_url, "The CA service, https://…; default: [ca] url");
+    std::string given_url;
+    auto* const ca = enroll->add_option("--ca", given_url, "The CA service, https://…; default: [ca] url");
     enroll
         ->add_option("--fingerprint", options.fingerprint,
                      "sha256:… of the server root (postern-ca fingerprint)")
         ->required();
+    std::string given_token;
     auto* const token = enroll->add_option(
-        "--token", options.token, "The token; other users of this machine can see it in the process list");
+        "--token", given_token, "The token; other users of this machine can see it in the process list");
     enroll
         ->add_option("--token-file", options.token_file,
-                     "The file that holds the token; default: standard input")
+                     "The file that holds the token; default: POSTERN_TOKEN in the environment, then standard input")
         ->excludes(token);
     CLI::App* const sessions = app.add_subcommand("sessions", "List who is connected, to what, since when");
     sessions->add_option("--user", options.sessions.user, "Only this user's");
@@ -180,6 +197,13 @@ int run_command_line(int argc, char** argv) {
         fmt::print(stderr, "postern-gateway: error: cannot understand the command line: {}\n", error.what());
         fmt::print(stderr, "hint: see postern-gateway --help\n");
         return kUsage;
+    }
+    // An empty one was given as well.
+    if (ca->count() > 0) {
+        options.ca_url = given_url;
+    }
+    if (token->count() > 0) {
+        options.token = given_token;
     }
     if (config->count() > 0) {
         set_own_options("--config " + shell_word(options.config.string()));

@@ -9,7 +9,6 @@
 #include "base/file.hpp"
 #include "base/file_batch.hpp"
 #include "ca_api/enrolment.hpp"
-#include "ca_api/fingerprint.hpp"
 #include "ca_api/first_contact.hpp"
 #include "gateway/settings.hpp"
 #include "pki/certificate.hpp"
@@ -82,13 +81,9 @@ Result<void> enroll(const Enrolment& enrolment) {
     if (auto checked = check_files(*settings); !checked) {
         return with_context("the token is still good", checked.error());
     }
-    const auto pin = ca_api::Fingerprint::parse(enrolment.fingerprint);
-    if (!pin) {
-        return Failure{Code::config_invalid, "--fingerprint: " + pin.error().detail};
-    }
     http::ClientOptions options;
-    options.url = enrolment.ca_url.empty() ? settings->ca_url() : enrolment.ca_url;
-    auto client = ca_api::first_contact(options, *pin, system_clock()());
+    options.url = enrolment.ca_url ? enrolment.ca_url->text() : settings->ca_url();
+    auto client = ca_api::first_contact(options, enrolment.fingerprint, system_clock()());
     if (!client) {
         return client.error();
     }

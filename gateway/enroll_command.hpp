@@ -3,19 +3,21 @@
 #pragma once
 
 #include <filesystem>
-#include <string>
+#include <optional>
 
 #include "base/result.hpp"
 #include "base/secret.hpp"
+#include "ca_api/fingerprint.hpp"
+#include "http/https_url.hpp"
 
 namespace postern::gateway {
 
 struct Enrolment {
     std::filesystem::path config;
-    /// Empty: [ca] url of the configuration.
-    std::string ca_url;
-    /// Of the server root, as `postern-ca fingerprint` prints it; read by ca_api::Fingerprint.
-    std::string fingerprint;
+    /// Nothing: [ca] url of the configuration.
+    std::optional<http::HttpsUrl> ca_url;
+    /// Of the server root.
+    ca_api::Fingerprint fingerprint;
     Secret token;
 };
 

@@ -5,7 +5,6 @@
 #include <pwd.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <optional>
 
 #include <fmt/format.h>
@@ -13,12 +12,12 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file_batch.hpp"
-#include "base/secret_line.hpp"
 #include "ca-service/commands/command.hpp"
 #include "ca_api/enrolment.hpp"
 #include "ca_api/fingerprint.hpp"
 #include "ca_api/first_contact.hpp"
 #include "http/client.hpp"
+#include "http/https_url.hpp"
 #include "pki/certificate.hpp"
 #include "pki/key.hpp"
 
@@ -32,6 +31,8 @@ struct EnrollOptions {
     std::string url;
     std::string pin;
     std::string token;
+    /// An empty one, too.
+    bool is_token_given = false;
     fs::path token_file;
     fs::path out_certificate;
     fs::path out_key;
@@ -55,9 +56,8 @@ Ending not_reached(const std::string& url, const Failure& failure) {
             return {Exit::unreachable, fmt::format("cannot reach {}: {}", url, failure.detail),
                     "is the CA service running, and does a firewall let this machine through?"};
         case Code::malformed_request:
-        case Code::config_invalid:
-            return {Exit::usage, fmt::format("'{}' is no address of a CA: {}", url, failure.detail),
-                    "--ca takes https://HOST:PORT"};
+            return {Exit::usage, fmt::format("{} is no CA service: {}", url, failure.detail),
+                    "the CA's administrator knows its address"};
         case Code::wrong_server_identity:
             return {Exit::denied, fmt::format("{} is not the CA that was named: {}", url, failure.detail),
                     "the host name in --ca must be one of the names in the CA's ca.toml"};
@@ -149,19 +149,11 @@ Ending not_written(const Failure& failure) {
     return ending;
 }
 
-/// What was said on the command line counts before the environment, which may hold another one's.
-Result<Secret> read_token(const EnrollOptions& options) {
-    if (!options.token.empty()) {
-        return secret_of(Secret(std::string_view(options.token)), SecretKind::token, "--token");
-    }
-    const char* const given = std::getenv("POSTERN_TOKEN");
-    if (options.token_file.empty() && given != nullptr) {
-        return secret_of(Secret(std::string_view(given)), SecretKind::token, "POSTERN_TOKEN");
-    }
-    return read_secret(options.token_file, "Token: ", SecretKind::token);
-}
-
 Outcome<void> enroll(const EnrollOptions& options) {
+    if (const auto url = http::HttpsUrl::parse(options.url); !url) {
+        return Ending{Exit::usage, fmt::format("--ca: {}", url.error().detail),
+                      "the CA's administrator knows its address"};
+    }
     const auto pin = ca_api::Fingerprint::parse(options.pin);
     if (!pin) {
         return Ending{Exit::usage, fmt::format("--fingerprint: {}", pin.error().detail),
@@ -174,12 +166,11 @@ Outcome<void> enroll(const EnrollOptions& options) {
     if (auto checked = check_files(options); !checked) {
         return checked;
     }
-    const auto token = read_token(options);
+    const auto given = options.is_token_given ? std::optional(options.token) : std::nullopt;
+    const auto token = ca_api::read_token(given, options.token_file);
     if (!token) {
-        return Ending{
-            Exit::usage, fmt::format("there is no token: {}", token.error().detail),
-            "postern-ca token create, on the CA machine, prints one; pipe it in, or name its file with "
-            "--token-file"};
+        return Ending{Exit::usage, fmt::format("there is no token: {}", token.error().detail),
+                      ca_api::kTokenHint};
     }
     const auto key = pki::PrivateKey::generate_p256();
     if (!key) {
@@ -256,12 +247,12 @@ void add_enroll(CLI::App& app, CommandLine& line) {
                                         "The file that holds what postern-ca token create printed; default: "
                                         "POSTERN_TOKEN in the environment, then standard input")
                            ->type_name("FILE");
-    command
-        ->add_option("--token", options->token,
-                     "The token itself; other users of this machine can see it in the process list "
-                     "(POSTERN_TOKEN they cannot)")
-        ->type_name("TOKEN")
-        ->excludes(token_file);
+    auto* token = command
+                      ->add_option("--token", options->token,
+                                   "The token itself; other users of this machine can see it in the process list "
+                                   "(POSTERN_TOKEN they cannot)")
+                      ->type_name("TOKEN")
+                      ->excludes(token_file);
     command->add_option("--out-cert", options->out_certificate, "Where the certificate goes (ssl_cert_file)")
         ->required()
         ->type_name("FILE");
@@ -275,8 +266,9 @@ void add_enroll(CLI::App& app, CommandLine& line) {
     command->add_option("--owner", options->owner, "The account that gets the files, usually postgres")
         ->type_name("ACCOUNT");
     command->add_flag("--json", options->is_json, "Print JSON");
-    command->callback([&line, options] {
+    command->callback([&line, options, token] {
         line.has_folder = false;
+        options->is_token_given = token->count() > 0;
         line.run = [options] { return enroll(*options); };
     });
 }

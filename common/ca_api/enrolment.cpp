@@ -2,11 +2,14 @@
 
 #include <string.h>
 
+#include <cstdlib>
+#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/secret_line.hpp"
 #include "ca_api/first_contact.hpp"
 #include "pki/csr.hpp"
 #include "pki/openssl.hpp"
@@ -68,6 +71,17 @@ Result<Enrolled> enroll(http::Client& client, const Secret& token, const pki::Pr
         return refused(*answer);
     }
     return read(answer->body, key);
+}
+
+Result<Secret> read_token(const std::optional<std::string>& given, const std::filesystem::path& file) {
+    if (given) {
+        return secret_of(Secret(std::string_view(*given)), SecretKind::token, "--token");
+    }
+    const char* const in_environment = std::getenv("POSTERN_TOKEN");
+    if (file.empty() && in_environment != nullptr) {
+        return secret_of(Secret(std::string_view(in_environment)), SecretKind::token, "POSTERN_TOKEN");
+    }
+    return read_secret(file, "Token: ", SecretKind::token);
 }
 
 }  // namespace postern::ca_api

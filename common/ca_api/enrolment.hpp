@@ -1,6 +1,8 @@
 // POST /v1/enroll: a one-time token for a server's certificate.
 #pragma once
 
+#include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,5 +27,13 @@ struct Enrolled {
 /// and words: Code::unauthenticated for a token that is unknown, used up or too old. Code::malformed_request
 /// when the answer lacks something, or is for another key. Blocking.
 Result<Enrolled> enroll(http::Client& client, const Secret& token, const pki::PrivateKey& key);
+
+/// The token, as each program that enrols takes it: what was given on the command line, or the file that was named
+/// there, counts before POSTERN_TOKEN in the environment, which may hold another one's; else it is read from standard
+/// input, or asked for. Fails as read_secret() does.
+Result<Secret> read_token(const std::optional<std::string>& given, const std::filesystem::path& file);
+/// What to do where it fails.
+inline constexpr const char* kTokenHint =
+    "postern-ca token create, on the CA machine, prints one; pipe it in, or name its file with --token-file";
 
 }  // namespace postern::ca_api

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -221,6 +222,45 @@ TEST_F(CommandLine, AFullDiskLosesNothingOfTheCa) {
     EXPECT_THAT(stack_->ca_command({"user", "list"}), HasSubstr("erin"));
     const Outcome verified = run({program("postern-audit"), "verify", stack_->ca_folder() / "audit.jsonl"});
     EXPECT_EQ(verified.exit_code, 0) << verified.out << verified.err;
+}
+
+/// What people have written where the address of a CA was meant, on each command line that takes one.
+TEST_F(CommandLine, NoProgramTakesAnAddressThatCanNeverWork) {
+    const Laptop alice = laptop();
+    ASSERT_EQ(alice.login().exit_code, 0);
+    const std::string out = stack_->folder() / "never.pem";
+    struct Command {
+        std::vector<std::string> words;
+        int exit_code;
+    };
+    const std::vector<Command> commands{
+        {{program("postern"), "login", "--fingerprint", stack_->fingerprint(), "--user", "alice", "--password-stdin",
+          "--ca"},
+         kUsage},
+        {{program("postern"), "connect", "orders-db", "--background", "--non-interactive", "--ca"}, kConfigInvalid},
+        {{program("postern-ca"), "enroll", "--fingerprint", stack_->fingerprint(), "--token", "t", "--out-cert", out,
+          "--out-key", out, "--ca"},
+         kUsage},
+        {{program("postern-gateway"), "--config", stack_->gateway_config(), "enroll", "--fingerprint",
+          stack_->fingerprint(), "--token", "t", "--ca"},
+         kUsage}};
+    for (const Command& command : commands) {
+        for (const char* const url :
+             {" ", "https://", "https://:7444", "https://h:0", "https://h:65536", "https://h:-1", "https://h:x",
+              "https://::1:7444", "https://[::1", "https://u@h", "https://u:p@h:7444", "https://a b:7444",
+              "https://h:7444:1", "https://h:7444/v1", "https://h//", "https://h?x", "https://h#x", "https://h\n",
+              "https://h\x07:7444", "https://h\xc3\xa9", "https://h\xff", "http://ca.example.org:7444",
+              "ftp://h:7444", "https//h"}) {
+            std::vector<std::string> all = command.words;
+            all.emplace_back(url);
+            ProcessOptions options = alice.options();
+            options.input = "a-password\n";
+            const Outcome outcome = run(all, options);
+            const std::string what = fmt::format("{} '{}'", fmt::join(command.words, " "), url);
+            EXPECT_EQ(outcome.exit_code, command.exit_code) << what << outcome.err;
+            EXPECT_THAT(outcome.err, HasSubstr("https://ca.example.org:7444")) << what;
+        }
+    }
 }
 
 }  // namespace

@@ -99,6 +99,9 @@ TEST_F(CaService, EnrollsWithTheTokenThatIsNamedAndNotThatOfTheEnvironment) {
     };
     const std::string file = directory_.path() / "token";
     EXPECT_EQ(enroll({"--token", "one", "--token-file", file}).exit_code, 2);
+    const Ran empty = enroll({"--token", ""});
+    EXPECT_EQ(empty.exit_code, 2);
+    EXPECT_THAT(empty.err, HasSubstr("--token is empty"));
     ::setenv("POSTERN_TOKEN", "stale", 1);
     EXPECT_EQ(enroll({}).exit_code, 4) << "without an option it counts";
     const Ran right = enroll({"--token-file", file});
