@@ -1,7 +1,9 @@
-// What must always work, while 2,400 connections of strangers flood one end point after another, from one address
-// and from 64: a revocation cuts within two seconds, a renewal takes less than one, a login less than two.
+// What must always work, while 2,400 connections of strangers flood one end point after another, from one address,
+// from 64, and from the very address of those who are to be served: a revocation cuts within two seconds, a renewal
+// takes less than one, a login less than two.
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <ostream>
@@ -59,7 +61,23 @@ constexpr Target kTargets[] = {
     {"GatewaySilence", true, false, "", "", ""},
 };
 
-class FloodOf : public testing::TestWithParam<std::tuple<Target, int>> {
+/// From where it comes.
+struct Origin {
+    const char* name;
+    std::uint32_t first_address;
+    int addresses;
+};
+
+void PrintTo(const Origin& origin, std::ostream* out) {
+    *out << origin.name;
+}
+
+constexpr std::uint32_t kSomewhereElse = 0x7f000101;
+constexpr Origin kOrigins[] = {{"From1Address", kSomewhereElse, 1},
+                               {"From64Addresses", kSomewhereElse, 64},
+                               {"FromTheSameAddress", kOwnAddress, 1}};
+
+class FloodOf : public testing::TestWithParam<std::tuple<Target, Origin>> {
 protected:
     static void SetUpTestSuite() {
         stack_ = std::make_unique<Stack>();
@@ -77,12 +95,13 @@ protected:
         stack_.reset();
     }
 
-    static std::unique_ptr<Flood> flood(const Target& target, int addresses, SSL_CTX* tls) {
+    static std::unique_ptr<Flood> flood(const Target& target, const Origin& origin, SSL_CTX* tls) {
         const int ca_port = std::stoi(stack_->ca_url().substr(stack_->ca_url().rfind(':') + 1));
         Flood::Options options;
         options.port = target.is_gateway ? stack_->gateway_port() : ca_port;
         options.connections = kConnections;
-        options.addresses = addresses;
+        options.first_address = origin.first_address;
+        options.addresses = origin.addresses;
         options.tls = target.has_tls ? tls : nullptr;
         // Who reads no answer before the next question costs the server more than themselves.
         options.at_once = 8;
@@ -157,7 +176,7 @@ protected:
 };
 
 TEST_P(FloodOf, HoldsUpNeitherARevocationNorARenewalNorALogin) {
-    const auto& [target, addresses] = GetParam();
+    const auto& [target, origin] = GetParam();
     ASSERT_EQ(bob_->login().exit_code, 0);
     Process query({"psql", "-X", "-h", "localhost", "-p", std::to_string(agent_->port()), "-U", "bob", "-d",
                    "orders", "-Atc", "select 'running'", "-c", "select pg_sleep(300)"},
@@ -169,7 +188,7 @@ TEST_P(FloodOf, HoldsUpNeitherARevocationNorARenewalNorALogin) {
     query.wait_for_out("running");
 
     const pki::SslCtxPtr tls = careless_client();
-    const auto flooding = flood(target, addresses, tls.get());
+    const auto flooding = flood(target, origin, tls.get());
     // All of them are there and, where anybody answers, have been answered.
     const bool is_answered = *target.method != '\0' && !target.is_gateway;
     ASSERT_TRUE(eventually(
@@ -188,13 +207,13 @@ TEST_P(FloodOf, HoldsUpNeitherARevocationNorARenewalNorALogin) {
                flooding->handshakes(), flooding->answers(), flooding->open());
 }
 
-std::string name_of(const testing::TestParamInfo<std::tuple<Target, int>>& tested) {
-    const auto& [target, addresses] = tested.param;
-    return fmt::format("{}From{}Address{}", target.name, addresses, addresses == 1 ? "" : "es");
+std::string name_of(const testing::TestParamInfo<std::tuple<Target, Origin>>& tested) {
+    const auto& [target, origin] = tested.param;
+    return fmt::format("{}{}", target.name, origin.name);
 }
 
 INSTANTIATE_TEST_SUITE_P(Strangers, FloodOf,
-                         testing::Combine(testing::ValuesIn(kTargets), testing::Values(1, 64)), name_of);
+                         testing::Combine(testing::ValuesIn(kTargets), testing::ValuesIn(kOrigins)), name_of);
 
 }  // namespace
 }  // namespace postern::test

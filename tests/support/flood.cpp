@@ -24,7 +24,6 @@ namespace postern::test {
 
 namespace {
 
-constexpr std::uint32_t kFirstAddress = 0x7f000101;
 /// New connections between two looks at those that stand.
 constexpr int kMostStarts = 64;
 constexpr int kMostEvents = 256;
@@ -97,7 +96,8 @@ bool Flood::start(Peer& peer, int number) {
     ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     sockaddr_in own{};
     own.sin_family = AF_INET;
-    own.sin_addr.s_addr = htonl(kFirstAddress + static_cast<std::uint32_t>(number % options_.addresses));
+    own.sin_addr.s_addr =
+        htonl(options_.first_address + static_cast<std::uint32_t>(number % options_.addresses));
     sockaddr_in other{};
     other.sin_family = AF_INET;
     other.sin_port = htons(static_cast<std::uint16_t>(options_.port));

@@ -13,12 +13,16 @@
 
 namespace postern::test {
 
+/// From where everybody on this machine asks a service of its own: 127.0.0.1.
+inline constexpr std::uint32_t kOwnAddress = 0x7f000001;
+
 class Flood {
 public:
     struct Options {
         int port = 0;
         int connections = 0;
-        /// 127.0.1.1 and those that follow.
+        /// From this address and those that follow: of strangers, unless it is kOwnAddress.
+        std::uint32_t first_address = 0x7f000101;
         int addresses = 1;
         /// With a context each connection shakes hands. It must outlive the flood.
         SSL_CTX* tls = nullptr;
