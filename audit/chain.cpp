@@ -34,6 +34,20 @@ bool is_hash(std::string_view text) {
            });
 }
 
+/// Whoever can write the file chooses these; what the log writes is fit for a terminal.
+bool is_time(std::string_view text) {
+    return text.find_first_not_of("0123456789-:.TZ") == text.npos;
+}
+
+constexpr std::size_t kLongestAction = 64;
+
+bool is_action(std::string_view text) {
+    return !text.empty() && text.size() <= kLongestAction && std::all_of(text.begin(), text.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+               c == '-';
+    });
+}
+
 bool take(std::string_view& rest, std::string_view expected) {
     if (!rest.starts_with(expected)) {
         return false;
@@ -92,6 +106,9 @@ Result<Link> parse_link(std::string_view line) {
         return foreign;
     }
     link.time = rest.substr(0, kTimeLength);
+    if (!is_time(link.time)) {
+        return malformed("its time is no time");
+    }
     rest.remove_prefix(kTimeLength);
     if (!take(rest, kSequenceKey)) {
         return foreign;
@@ -105,6 +122,9 @@ Result<Link> parse_link(std::string_view line) {
         return foreign;
     }
     link.action = rest.substr(0, rest.find('"'));
+    if (!is_action(link.action)) {
+        return malformed("its action is no word that a log writes");
+    }
     const std::size_t previous = rest.find(kPreviousKey);
     if (previous == std::string_view::npos || previous < link.action.size()) {
         return malformed("it does not name the record before it");

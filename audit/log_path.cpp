@@ -132,6 +132,7 @@ void LineReader::seek(std::uint64_t offset) noexcept {
     block_offset_ = offset;
     begin_ = 0;
     end_ = 0;
+    is_skipping_ = false;
 }
 
 bool LineReader::fill() {
@@ -151,8 +152,9 @@ bool LineReader::fill() {
 }
 
 LineReader::Item LineReader::next() {
-    line_offset_ = offset();
-    bool is_skipping = false;
+    if (!is_skipping_) {
+        line_offset_ = offset();
+    }
     std::size_t searched = 0;
     while (true) {
         const char* start = block_.data() + begin_;
@@ -161,10 +163,11 @@ LineReader::Item LineReader::next() {
         if (newline != nullptr) {
             line_ = std::string_view(start, static_cast<std::size_t>(newline - start));
             begin_ += line_.size() + 1;
-            return is_skipping || line_.size() > kLongestReadLine ? Item::oversized : Item::line;
+            const bool is_oversized = std::exchange(is_skipping_, false) || line_.size() > kLongestReadLine;
+            return is_oversized ? Item::oversized : Item::line;
         }
         if (end_ - begin_ > kLongestReadLine) {
-            is_skipping = true;
+            is_skipping_ = true;
             begin_ = end_;
         }
         searched = end_ - begin_;

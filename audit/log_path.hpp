@@ -38,7 +38,8 @@ public:
     enum class Item {
         /// line() is a line without its newline.
         line,
-        /// unfinished_bytes() stand behind the last newline; reading on may find that they have grown.
+        /// unfinished_bytes() stand behind the last newline; reading on may find that they have grown, or the
+        /// same again.
         unfinished,
         /// A line longer than kLongestReadLine was skipped.
         oversized,
@@ -71,6 +72,8 @@ private:
     std::size_t begin_ = 0;
     std::size_t end_ = 0;
     bool has_failed_ = false;
+    /// The front of the line was too long to be kept.
+    bool is_skipping_ = false;
     std::string_view line_;
     std::uint64_t line_offset_ = 0;
 };

@@ -64,8 +64,11 @@ constexpr std::array<std::string_view, 25> kActions{"admin.ca_created",
                                                     "request.refused",
                                                     "session.ended"};
 
+/// Of a log that somebody else may have written, no more is kept than a person reads.
+constexpr std::size_t kMostNoted = 64;
+
 void note(std::set<std::string, std::less<>>& actions, std::string_view action) {
-    if (actions.find(action) == actions.end()) {
+    if (actions.size() < kMostNoted && actions.find(action) == actions.end()) {
         actions.emplace(action);
     }
 }
@@ -144,7 +147,31 @@ Result<void> check_action(std::string_view asked, const std::set<std::string, st
                    fmt::format("'{}' is no action; there are {}", printable(asked), fmt::join(known, ", "))};
 }
 
+Result<void> check_reason(std::string_view asked, bool is_in_log) {
+    std::vector<std::string_view> known;
+    for (int code = 0; code <= static_cast<int>(Code::internal); ++code) {
+        known.push_back(name(static_cast<Code>(code)));
+    }
+    if (asked.empty() || is_in_log || std::find(known.begin(), known.end(), asked) != known.end()) {
+        return {};
+    }
+    std::sort(known.begin(), known.end());
+    return Failure{Code::malformed_request,
+                   fmt::format("'{}' is no reason; there are {}", printable(asked), fmt::join(known, ", "))};
+}
+
 namespace {
+
+/// Why nothing was found, where that is because there can be no such thing.
+Result<void> check_asked(const Filter& filter, const std::set<std::string, std::less<>>& actions,
+                         bool has_reason) {
+    auto checked = check_action(filter.action, actions);
+    return checked ? check_reason(filter.reason, has_reason) : checked;
+}
+
+bool mentions_reason(const Filter& filter, std::string_view line) {
+    return !filter.reason.empty() && line.find(filter.reason) != std::string_view::npos;
+}
 
 /// The records of one log, oldest first, through its rotated files.
 class LogSource {
@@ -181,6 +208,7 @@ public:
             }
             ++counts.read;
             note(counts.actions, link->action);
+            counts.has_reason = counts.has_reason || mentions_reason(filter, reader_->line());
             if (filter.wants(reader_->line(), record_)) {
                 time_ = link->time;
                 return true;
@@ -233,14 +261,14 @@ Result<void> query(const QueryOptions& options, RecordPrinter& printer, QueryCou
             return gone_on;
         }
     }
-    return counts.printed == 0 ? check_action(options.filter.action, counts.actions) : Result<void>();
+    return counts.printed == 0 ? check_asked(options.filter, counts.actions, counts.has_reason)
+                               : Result<void>();
 }
 
 namespace {
 
 /// The last wanted lines of the log, also from its rotated files; `live` is to be read on behind them.
-Result<std::deque<std::string>> last_lines(const TailOptions& options, LineReader& live,
-                                           std::set<std::string, std::less<>>& seen) {
+Result<std::deque<std::string>> last_lines(const TailOptions& options, LineReader& live, QueryCounts& seen) {
     std::deque<std::string> kept;
     std::vector<fs::path> files = family(options.file);
     // The very file that is followed, whatever is renamed meanwhile.
@@ -268,7 +296,10 @@ Result<std::deque<std::string>> last_lines(const TailOptions& options, LineReade
                 kept.emplace_front(reader->line());
             }
             if (const auto link = parse_link(reader->line())) {
-                note(seen, link->action);
+                note(seen.actions, link->action);
+            }
+            if (mentions_reason(options.filter, reader->line())) {
+                seen.has_reason = true;
             }
         }
     }
@@ -289,14 +320,15 @@ Result<void> tail(const TailOptions& options, RecordPrinter& printer, const std:
     if (!reader) {
         return reader.error();
     }
-    std::set<std::string, std::less<>> seen;
+    QueryCounts seen;
     const auto lines = last_lines(options, *reader, seen);
     if (!lines) {
         return lines.error();
     }
-    if (auto known = check_action(options.filter.action, seen);
-        lines->empty() && options.lines > 0 && !known) {
-        return known;
+    if (lines->empty() && options.lines > 0) {
+        if (auto checked = check_asked(options.filter, seen.actions, seen.has_reason); !checked) {
+            return checked;
+        }
     }
     for (const std::string& line : *lines) {
         printer.print(line, nlohmann::json::parse(line, nullptr, false));

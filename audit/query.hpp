@@ -54,18 +54,23 @@ struct QueryOptions {
 /// not among those that `seen` holds.
 Result<void> check_action(std::string_view asked, const std::set<std::string, std::less<>>& seen);
 
+/// The same for a reason.
+Result<void> check_reason(std::string_view asked, bool is_in_log);
+
 /// What a query went through.
 struct QueryCounts {
     std::uint64_t read = 0;
     std::uint64_t printed = 0;
     /// Lines that are no records.
     std::uint64_t skipped = 0;
-    /// Of the records that were read.
+    /// Of the records that were read, a bounded number.
     std::set<std::string, std::less<>> actions;
+    /// Whether one of them holds the reason that was asked for.
+    bool has_reason = false;
 };
 
 /// Prints what the filter wants, from rotated files too, and of several logs in the order of time. As
-/// check_action() where it finds nothing.
+/// check_action() and check_reason() where it finds nothing.
 Result<void> query(const QueryOptions& options, RecordPrinter& printer, QueryCounts& counts);
 
 struct TailOptions {
@@ -76,7 +81,7 @@ struct TailOptions {
 };
 
 /// Prints the last records, which are read from the end on, and, if asked, those to come, through rotations,
-/// until `is_over` says so. As check_action() where it finds nothing.
+/// until `is_over` says so. As query() where it finds nothing.
 Result<void> tail(const TailOptions& options, RecordPrinter& printer, const std::function<bool()>& is_over);
 
 }  // namespace postern::audit

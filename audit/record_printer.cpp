@@ -11,14 +11,17 @@ namespace postern::audit {
 
 namespace {
 
-/// The text at a path of names, with what a terminal could take for a command escaped; empty if there is
-/// none.
+/// The text or number at a path of names, with what a terminal could take for a command escaped; empty if there
+/// is none.
 std::string text_at(const nlohmann::json& record, const char* pointer) {
     const nlohmann::json::json_pointer place(pointer);
     if (!record.contains(place)) {
         return {};
     }
     const auto& value = record.at(place);
+    if (value.is_structured()) {
+        return {};
+    }
     std::string text = value.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
     return value.is_string() ? text.substr(1, text.size() - 2) : text;
 }

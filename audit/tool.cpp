@@ -35,7 +35,7 @@ std::string_view hint_for(const Failure& failure) {
         case Code::config_invalid:
             return "give the public key of the program that wrote the log: --key FILE.pub";
         case Code::malformed_request:
-            return "name an action, or its first words: connection, login, admin";
+            return "name one of these; of an action, its first words do: connection, login, admin";
         case Code::not_found:
             return "give the path of the log that the program's configuration names in [audit] file";
         default:
@@ -226,6 +226,11 @@ struct Moments {
     std::string until;
 };
 
+/// CLI11 takes -1 for the greatest number that there is.
+std::string check_count(const std::string& text) {
+    return text.starts_with('-') ? std::string("must be 0 or more") : std::string();
+}
+
 void add_filter_options(CLI::App& command, Filter& filter, Moments& moments, bool& is_json) {
     command.add_option("--user", filter.user,
                        "Of this user (also one that only a refused certificate claimed)");
@@ -321,8 +326,9 @@ int run_tool(int argc, const char* const* argv, std::FILE* out, std::FILE* err) 
     verify_command->add_flag("--alone", verify_options.is_alone, "Only the files that are named");
     verify_command->add_flag("--no-head", verify_options.is_headless,
                              "A copy of a log, without its .head file");
-    verify_command->add_option("--at-least", verify_options.at_least,
-                               "The log must reach this sequence number");
+    verify_command
+        ->add_option("--at-least", verify_options.at_least, "The log must reach this sequence number")
+        ->check(check_count);
     verify_command->add_flag("--json", is_json, "One JSON object a log");
 
     Moments moments;
@@ -332,12 +338,14 @@ int run_tool(int argc, const char* const* argv, std::FILE* out, std::FILE* err) 
     query_command->add_option("FILE", query_options.files, "Logs; several are shown in the order of time")
         ->required();
     add_filter_options(*query_command, query_options.filter, moments, is_json);
-    query_command->add_option("--limit", query_options.limit, "At most so many records");
+    query_command->add_option("--limit", query_options.limit, "At most so many records")
+        ->check(check_count);
 
     TailOptions tail_options;
     CLI::App* tail_command = app.add_subcommand("tail", "Shows the last records and, with -f, those to come");
     tail_command->add_option("FILE", tail_options.file, "Log")->required();
     tail_command->add_option("-n,--lines", tail_options.lines, "How many of the last records")
+        ->check(check_count)
         ->default_val(10);
     tail_command->add_flag("-f,--follow", tail_options.is_following, "Go on, also through rotations");
     add_filter_options(*tail_command, tail_options.filter, moments, is_json);

@@ -1,8 +1,12 @@
 #include "audit/verification.hpp"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <chrono>
 #include <map>
+#include <set>
+#include <string>
 #include <thread>
 #include <utility>
 
@@ -49,37 +53,45 @@ struct LogFiles {
     std::vector<fs::path> files;
 };
 
-bool is_same_file(const fs::path& a, const fs::path& b) {
-    std::error_code error;
-    return a == b || fs::equivalent(a, b, error);
-}
-
-void add_unless_there(std::vector<fs::path>& files, const fs::path& file) {
-    if (std::none_of(files.begin(), files.end(),
-                     [&](const fs::path& known) { return is_same_file(known, file); })) {
-        files.push_back(file);
+/// Files of one log, each once, whatever name it is called by.
+class FileSet {
+public:
+    void add(const fs::path& file) {
+        struct stat info {};
+        const std::string identity = ::stat(file.c_str(), &info) == 0
+                                         ? fmt::format("{}:{}", info.st_dev, info.st_ino)
+                                         : file.string();
+        if (known_.insert(identity).second) {
+            files_.push_back(file);
+        }
     }
-}
+    std::vector<fs::path>& files() noexcept { return files_; }
+
+private:
+    std::vector<fs::path> files_;
+    std::set<std::string> known_;
+};
 
 /// Rotated files and the live one belong together by name; files under any other name by the log's id in
 /// their first line.
 std::vector<LogFiles> group(const VerifyOptions& options, const std::vector<fs::path>& named) {
-    std::map<std::string, std::vector<fs::path>> groups;
+    std::map<std::string, FileSet> groups;
     for (const fs::path& file : named) {
         const fs::path live = live_path(file);
         const bool has_family =
             is_rotated(file) || !rotated_files(file).empty() || fs::exists(head_path(file));
         const std::string log_id = has_family ? std::string() : beginning_of(file).log_id;
-        auto& files = groups[log_id.empty() ? live.string() : log_id];
+        FileSet& found = groups[log_id.empty() ? live.string() : log_id];
         if (!options.is_alone && !is_rotated(file)) {
             for (const fs::path& elder : rotated_files(file)) {
-                add_unless_there(files, elder);
+                found.add(elder);
             }
         }
-        add_unless_there(files, file);
+        found.add(file);
     }
     std::vector<LogFiles> logs;
-    for (auto& [name, files] : groups) {
+    for (auto& [name, found] : groups) {
+        std::vector<fs::path>& files = found.files();
         std::stable_sort(files.begin(), files.end(), [](const fs::path& a, const fs::path& b) {
             if (is_rotated(a) != is_rotated(b)) {
                 return is_rotated(a);

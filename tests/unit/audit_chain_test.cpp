@@ -417,5 +417,20 @@ TEST(AuditLink, RefusesWhatIsNoRecord) {
     }
 }
 
+/// Whoever can write the file may make a line; it is shown on a terminal.
+TEST(AuditLink, RefusesATimeOrAnActionThatNoLogWrites) {
+    const auto line = [](const std::string& time, const std::string& action) {
+        return "{\"@timestamp\":\"" + time + "\",\"event\":{\"sequence\":1,\"action\":\"" + action +
+               "\"},\"postern\":{\"audit\":{\"previous\":\"" + std::string(kNoPredecessor) + "\"}}}";
+    };
+    const std::string time = "2026-11-22T12:34:56.000001Z";
+    EXPECT_TRUE(parse_link(line(time, "connection.accepted")));
+    EXPECT_TRUE(parse_link(line(time, std::string(64, 'x'))));
+    for (const std::string& action : {std::string(), std::string("\x1b[31m"), std::string("a b"), std::string(65, 'x')}) {
+        EXPECT_FALSE(parse_link(line(time, action))) << action;
+    }
+    EXPECT_FALSE(parse_link(line("\x1b[2J-11-22T12:34:56.000001Z", "connection.accepted")));
+}
+
 }  // namespace
 }  // namespace postern::audit
