@@ -17,6 +17,7 @@
 
 #include <gmock/gmock.h>
 
+#include "support/kept_log.hpp"
 #include "unit/gateway_fixture.hpp"
 
 namespace postern::gateway {
@@ -150,6 +151,7 @@ TEST_F(GatewayTrust, AListAndItsChangesOutliveARestartWithoutTheCa) {
 /// The CA's clock is wrong for a while: the list at hand stays, nobody is turned away, and a list of the
 /// right time is taken again.
 TEST_F(GatewayTrust, AListOfAnotherTimeReplacesNoGoodOne) {
+    const test::KeptLog log;
     crl_seconds_ = 3600;
     start(service("echo", echo_port()) + rule("echo"));
     const auto alice = mint("alice");
@@ -173,6 +175,12 @@ TEST_F(GatewayTrust, AListOfAnotherTimeReplacesNoGoodOne) {
         const Visitor::Answer answer = Visitor(port(), client(alice)).ask("CONNECT echo:7");
         return answer.status == 403 && answer.json().value("code", "") == "revoked";
     }));
+    server_.reset();
+    for (const std::string kind : {"reason=not_yet_valid detail=\"CRL", "reason=expired detail=\"CRL"}) {
+        const std::string told = log.told();
+        EXPECT_NE(told.find(kind), told.npos) << told;
+        EXPECT_EQ(told.find(kind), told.rfind(kind)) << "once, and not each time that the CA is asked: " << told;
+    }
 }
 
 /// Clients that connect and ask for a tunnel without a pause, each with a full handshake; and some that shook
