@@ -9,7 +9,7 @@ namespace {
 using std::chrono::hours;
 using std::chrono::seconds;
 
-const SystemTime kNow = SystemTime(std::chrono::seconds(1'800'000'000));
+const SystemTime kToday = SystemTime(std::chrono::seconds(1'800'000'000));
 
 store::User alice() {
     return store::User{.name = "alice", .password_hash = "hash"};
@@ -43,8 +43,8 @@ pki::LoginIdentity presented() {
     identity.name = "alice";
     identity.session_id = "s1";
     identity.serial = "01";
-    identity.not_before = kNow - hours(1);
-    identity.not_after = kNow + hours(1);
+    identity.not_before = kToday - hours(1);
+    identity.not_after = kToday + hours(1);
     return identity;
 }
 
@@ -52,11 +52,11 @@ class RenewalPolicy : public testing::Test {
 protected:
     pki::LoginIdentity presented_ = presented();
     std::optional<store::IssuedCertificate> certificate_{store::IssuedCertificate{
-        .serial = "01", .user = "alice", .session_id = "s1", .not_after = kNow + hours(1)}};
+        .serial = "01", .user = "alice", .session_id = "s1", .not_after = kToday + hours(1)}};
     std::optional<store::Session> session_{store::Session{
-        .id = "s1", .user = "alice", .created_at = kNow - hours(1), .expires_at = kNow + hours(11)}};
+        .id = "s1", .user = "alice", .created_at = kToday - hours(1), .expires_at = kToday + hours(11)}};
     std::optional<store::User> user_{alice()};
-    SystemTime now_ = kNow;
+    SystemTime now_ = kToday;
 
     Result<void> judge() const {
         return may_renew({.presented = presented_,
@@ -77,19 +77,19 @@ TEST_F(RenewalPolicy, RenewsWithinALiveSession) {
 }
 
 TEST_F(RenewalPolicy, RenewsAnExpiredCertificateWithinALiveSession) {
-    now_ = kNow + hours(5);
+    now_ = kToday + hours(5);
     EXPECT_TRUE(judge());
 }
 
 TEST_F(RenewalPolicy, TurnsAwayAfterTheSessionsEnd) {
-    now_ = kNow + hours(11) - seconds(1);
+    now_ = kToday + hours(11) - seconds(1);
     EXPECT_TRUE(judge());
-    now_ = kNow + hours(11);
+    now_ = kToday + hours(11);
     EXPECT_EQ(refusal(), Code::session_ended);
 }
 
 TEST_F(RenewalPolicy, TurnsAwayAnEndedSession) {
-    session_->ended_at = kNow - seconds(1);
+    session_->ended_at = kToday - seconds(1);
     EXPECT_EQ(refusal(), Code::session_ended);
 }
 
@@ -104,7 +104,7 @@ TEST_F(RenewalPolicy, TurnsAwayAUserWhoIsGone) {
 }
 
 TEST_F(RenewalPolicy, TurnsAwayARevokedCertificateWithItsReason) {
-    certificate_->revocation = store::Revocation{kNow, pki::RevocationReason::key_compromise};
+    certificate_->revocation = store::Revocation{kToday, pki::RevocationReason::key_compromise};
     EXPECT_EQ(refusal(), Code::revoked);
     certificate_->revocation->reason = pki::RevocationReason::cessation_of_operation;
     EXPECT_EQ(refusal(), Code::session_ended);
@@ -113,10 +113,10 @@ TEST_F(RenewalPolicy, TurnsAwayARevokedCertificateWithItsReason) {
 }
 
 TEST_F(RenewalPolicy, TurnsAwayWhatWasRevokedOrEndedBeforeTheClockWentBack) {
-    certificate_->revocation = store::Revocation{kNow + hours(2), pki::RevocationReason::key_compromise};
+    certificate_->revocation = store::Revocation{kToday + hours(2), pki::RevocationReason::key_compromise};
     EXPECT_EQ(refusal(), Code::revoked);
     certificate_->revocation.reset();
-    session_->ended_at = kNow + hours(2);
+    session_->ended_at = kToday + hours(2);
     EXPECT_EQ(refusal(), Code::session_ended);
 }
 
@@ -142,7 +142,7 @@ TEST_F(RenewalPolicy, TurnsAwayWhatTheStoreKnowsAsAnothers) {
 }
 
 TEST_F(RenewalPolicy, TurnsAwayACertificateOfTheFuture) {
-    presented_.not_before = kNow + hours(1);
+    presented_.not_before = kToday + hours(1);
     EXPECT_EQ(refusal(), Code::not_yet_valid);
 }
 
