@@ -196,6 +196,11 @@ TEST_F(WordOfAGateway, IsComparedWithTheCasByCheckConfig) {
     const Outcome same = run(command, good);
     EXPECT_EQ(same.exit_code, 0) << same.err;
     EXPECT_THAT(same.out, HasSubstr("The CA lists the same."));
+    ProcessOptions long_one = good;
+    long_one.input += std::string(1 << 20, ' ') + "and more";
+    const Outcome too_long = run(command, long_one);
+    EXPECT_EQ(too_long.exit_code, 1) << too_long.out;
+    EXPECT_THAT(too_long.err, HasSubstr("standard input is larger than 1048576 bytes"));
     ProcessOptions nonsense;
     nonsense.input = "{}";
     EXPECT_EQ(run(command, nonsense).exit_code, 3);

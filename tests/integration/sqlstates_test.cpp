@@ -1,5 +1,7 @@
 // What clients do with a refusal (docs/sqlstates.md): pg_isready, libpq and pgjdbc, each asked itself; and
 // what people are told of a gateway or a CA service that closes before TLS is up.
+#include <sys/resource.h>
+
 #include <chrono>
 #include <fstream>
 #include <memory>
@@ -228,6 +230,42 @@ TEST_F(Sqlstates, AnAgentWithoutDescriptorsTellsOfItself) {
     const auto first = log.find("accept.paused");
     EXPECT_EQ(log.find("accept.paused", first == log.npos ? first : first + 1), log.npos) << log;
     EXPECT_EQ(laptop.postern({"agent", "--stop"}).exit_code, 0);
+}
+
+/// How often the text holds it.
+std::size_t count_of(const std::string& text, std::string_view part) {
+    std::size_t count = 0;
+    for (auto at = text.find(part); at != text.npos; at = text.find(part, at + part.size())) {
+        ++count;
+    }
+    return count;
+}
+
+// The gateway sees to it that its bounds fit its descriptors; what takes them all the same is its own trouble.
+TEST_F(Sqlstates, AGatewayWithoutDescriptorsTellsOfItselfOnceAndServesWhenItHasThem) {
+    ASSERT_EQ(psql(orders_, "select 1").exit_code, 0);
+    const pid_t gateway = stack_->gateway().pid();
+    rlimit before{};
+    ASSERT_EQ(::prlimit(gateway, RLIMIT_NOFILE, nullptr, &before), 0);
+    const rlimit none{8, before.rlim_max};
+    ASSERT_EQ(::prlimit(gateway, RLIMIT_NOFILE, &none, nullptr), 0);
+    // On the agent's warm connections, which are let in without one more; then nobody reaches it.
+    std::string told;
+    ASSERT_TRUE(eventually([&] {
+        told += psql(orders_, "select 1").err;
+        return told.find("no file descriptors") != told.npos &&
+               stack_->gateway().err().find("event=accept.paused") != std::string::npos;
+    }));
+    EXPECT_THAT(told, HasSubstr("the gateway's machine has no file descriptors or memory left"));
+    const auto record = stack_->wait_for_record("connection.rejected", "out_of_resources");
+    EXPECT_EQ(record["postern"]["stage"], "limit");
+    // Whoever knocks meanwhile is not written down twenty times a second.
+    for (int i = 0; i < 5; ++i) {
+        psql(orders_, "select 1");
+    }
+    EXPECT_EQ(count_of(stack_->gateway().err(), "event=accept.paused"), 1U) << stack_->gateway().err();
+    ASSERT_EQ(::prlimit(gateway, RLIMIT_NOFILE, &before, nullptr), 0);
+    EXPECT_TRUE(eventually([&] { return psql(orders_, "select 1").exit_code == 0; }));
 }
 
 }  // namespace
