@@ -220,6 +220,17 @@ Refusal ca_refusal(const Failure& failure, std::string_view url) {
         {}};
 }
 
+Refusal ca_verdict(const Failure& failure, std::string_view url) {
+    const auto [why, hint] = verdict_on_us(failure.code);
+    if (why.empty()) {
+        return ca_refusal(failure, url);
+    }
+    return with_clock({failure.code,
+                       fmt::format("the CA service {} refused the login certificate: {}", url, why),
+                       std::string(hint),
+                       {}});
+}
+
 Refusal gateway_refusal(const Failure& failure, std::string_view gateway) {
     if (failure.code == Code::out_of_resources) {
         return exhausted(failure);

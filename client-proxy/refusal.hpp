@@ -40,6 +40,9 @@ Refusal refusal_of(const http::Problem& problem);
 /// The CA service did not answer, closed before TLS was up, or is not the one that is trusted: each in words
 /// of its own, and so for the two below.
 Refusal ca_refusal(const Failure& failure, std::string_view url);
+/// The CA service, which had proven who it is, ended the connection instead of answering: its verdict on the
+/// login certificate, as a TLS alert.
+Refusal ca_verdict(const Failure& failure, std::string_view url);
 /// The gateway could not be reached, or proved to be none.
 Refusal gateway_refusal(const Failure& failure, std::string_view gateway);
 /// The gateway ended the connection instead of answering: mostly its verdict on the login certificate, as a

@@ -10,7 +10,6 @@ find_package(tomlplusplus REQUIRED)
 find_package(PkgConfig REQUIRED)
 if(NOT POSTERN_FUZZ)
     find_package(CLI11 REQUIRED)
-    pkg_check_modules(httplib REQUIRED IMPORTED_TARGET cpp-httplib)
     pkg_check_modules(systemd REQUIRED IMPORTED_TARGET libsystemd)
     pkg_check_modules(argon2 REQUIRED IMPORTED_TARGET libargon2)
 

@@ -42,12 +42,14 @@ Advice advice_on(Code code) {
         case Code::timed_out:
         case Code::unavailable:
         case Code::tls_failed:
+        case Code::tls_version:
         case Code::end_of_stream:
             return {5, "see that the CA service runs and that its address is right"};
         case Code::expired:
         case Code::not_yet_valid:
             return {4, "check this machine's clock, then that of the CA machine"};
         case Code::malformed_request:
+        case Code::request_too_large:
             return {5, "something else answers there: see that the address is that of a CA service"};
         case Code::not_tls:
             return {5, "something else answers there, or a load balancer without a CA service behind it"};

@@ -136,8 +136,7 @@ void CrlWatch::fail(const Failure& failure) {
     if (failure.code == Code::cancelled) {
         return;
     }
-    const bool is_of_network = failure.code == Code::unreachable || failure.code == Code::timed_out;
-    if (is_anonymous_ || is_of_network) {
+    if (!client_->was_certificate_refused()) {
         tell(failure);
         return;
     }

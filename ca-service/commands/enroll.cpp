@@ -51,11 +51,13 @@ Ending not_reached(const std::string& url, const Failure& failure) {
         case Code::timed_out:
         case Code::unavailable:
         case Code::tls_failed:
+        case Code::tls_version:
         case Code::not_tls:
         case Code::end_of_stream:
             return {Exit::unreachable, fmt::format("cannot reach {}: {}", url, failure.detail),
                     "is the CA service running, and does a firewall let this machine through?"};
         case Code::malformed_request:
+        case Code::request_too_large:
             return {Exit::usage, fmt::format("{} is no CA service: {}", url, failure.detail),
                     "the CA's administrator knows its address"};
         case Code::wrong_server_identity:

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "ca_api/fingerprint.hpp"
+#include "ca_api/first_contact.hpp"
 #include "ca_api/trust_set.hpp"
 #include "client-proxy/control/agent_client.hpp"
 #include "client-proxy/control/runtime_folder.hpp"
@@ -137,7 +138,8 @@ namespace {
 Result<http::ClientAnswer> ask_as_stranger(const std::string& url, const CaRoute& route) {
     http::ClientOptions options;
     options.url = url;
-    options.detour = route.detour();
+    options.longest_answer = ca_api::kLongestTrust;
+    options.dial = route.dial();
     auto stranger = http::Client::make(std::move(options));
     return stranger ? stranger->get("/v1/trust") : Result<http::ClientAnswer>(stranger.error());
 }
@@ -154,12 +156,12 @@ void judge_claimed_clock(Checkup& checkup, const Result<http::ClientAnswer>& ans
 }  // namespace
 
 void check_claimed_clock(Checkup& checkup, const std::string& url) {
-    const CaRoute route;
+    const CaRoute route(url);
     judge_claimed_clock(checkup, ask_as_stranger(url, route), url);
 }
 
 void check_first_contact(Checkup& checkup, const std::string& url) {
-    const CaRoute route;
+    const CaRoute route(url);
     const auto answer = ask_as_stranger(url, route);
     if (!answer && answer.error().code == Code::config_invalid) {
         checkup.bad("ca.address", Refusal{Code::config_invalid,
@@ -169,7 +171,7 @@ void check_first_contact(Checkup& checkup, const std::string& url) {
         return;
     }
     if (!answer) {
-        auto on_the_way = route.refusal(url);
+        auto on_the_way = route.refusal();
         checkup.bad("ca.tls", on_the_way ? *on_the_way : ca_refusal(answer.error(), url));
         checkup.skip("ca.clock", "it cannot be asked");
         return;

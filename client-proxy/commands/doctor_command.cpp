@@ -152,12 +152,12 @@ void check_ca(Checkup& checkup, const ProfileFolder& folder, const Profile& prof
     options.url = profile.ca_url;
     options.server_ca = *std::move(server_ca);
     options.trust_domain = profile.trust_domain;
-    const CaRoute route;
-    options.detour = route.detour();
+    const CaRoute route(profile.ca_url);
+    options.dial = route.dial();
     auto client = http::Client::make(std::move(options));
     const auto answer = client ? client->get("/v1/trust") : Result<http::ClientAnswer>(client.error());
     if (!answer) {
-        const auto on_the_way = route.refusal(profile.ca_url);
+        const auto on_the_way = route.refusal();
         checkup.bad("ca.tls", on_the_way ? *on_the_way : ca_refusal(answer.error(), profile.ca_url));
         if (!on_the_way) {
             check_pin(checkup, profile);

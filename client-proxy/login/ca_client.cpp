@@ -6,8 +6,8 @@
 #include "base/file.hpp"
 #include "base/file_batch.hpp"
 #include "ca_api/trust_set.hpp"
-#include "pki/csr.hpp"
 #include "client-proxy/login/ca_clock.hpp"
+#include "pki/csr.hpp"
 #include "pki/identity.hpp"
 #include "pki/openssl.hpp"
 
@@ -94,9 +94,9 @@ Outcome<CaClient> CaClient::make(std::string url, pki::TrustBundle server_ca, st
     if (auto wrong = CaRoute::misconfigured()) {
         return *std::move(wrong);
     }
-    const CaRoute route;
+    const CaRoute route(url);
     http::ClientOptions options;
-    options.detour = route.detour();
+    options.dial = route.dial();
     options.url = url;
     options.server_ca = std::move(server_ca);
     options.trust_domain = std::move(trust_domain);
@@ -116,9 +116,9 @@ Outcome<ca_api::ClaimedTrust> claimed_trust(const std::string& url) {
     if (auto wrong = CaRoute::misconfigured()) {
         return *std::move(wrong);
     }
-    const CaRoute route;
+    const CaRoute route(url);
     http::ClientOptions options;
-    options.detour = route.detour();
+    options.dial = route.dial();
     options.url = url;
     auto claimed = ca_api::ask_for_trust(std::move(options));
     if (claimed) {
@@ -130,7 +130,7 @@ Outcome<ca_api::ClaimedTrust> claimed_trust(const std::string& url) {
                        "The address looks like https://ca.example.org:7444",
                        {}};
     }
-    auto on_the_way = route.refusal(url);
+    auto on_the_way = route.refusal();
     const bool is_own = claimed.error().code == Code::out_of_resources;
     return on_the_way && !is_own ? *std::move(on_the_way) : ca_refusal(claimed.error(), url);
 }
@@ -157,9 +157,13 @@ Outcome<CaClient> CaClient::make_pinned(const std::string& url, const ca_api::Fi
 
 Outcome<std::string> CaClient::body_of(Result<http::ClientAnswer> answer) const {
     if (!answer) {
-        auto on_the_way = route_.refusal(url_);
+        auto on_the_way = route_.refusal();
         const bool is_own = answer.error().code == Code::out_of_resources;
-        return on_the_way && !is_own ? *std::move(on_the_way) : ca_refusal(answer.error(), url_);
+        if (on_the_way && !is_own) {
+            return *std::move(on_the_way);
+        }
+        return client_.was_certificate_refused() ? ca_verdict(answer.error(), url_)
+                                                 : ca_refusal(answer.error(), url_);
     }
     if (answer->date) {
         ca_clock().learn(*answer->date);

@@ -1,12 +1,9 @@
 #include "client-proxy/proxy/proxied_dial.hpp"
 
-#include <poll.h>
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstdlib>
+#include <mutex>
 #include <utility>
 
 #include <fmt/format.h>
@@ -24,8 +21,7 @@ namespace {
 /// A laptop that has just woken up, or is on another network: its neighbours and names are known a moment
 /// later.
 constexpr std::chrono::milliseconds kNetworkPatience{2000};
-
-using SteadyTime = std::chrono::steady_clock::time_point;
+constexpr std::string_view kCaService = "the CA service";
 
 Result<ProxyRules> rules_of_process() {
     const auto preferences = Preferences::load();
@@ -122,67 +118,6 @@ asio::awaitable<Outcome<net::PlainStream>> dial_through(const HttpProxy& proxy, 
     co_return std::move(*stream);
 }
 
-// poll() until the socket is ready; false when the time is up.
-bool wait_for(int fd, short events, SteadyTime until) {
-    for (;;) {
-        const auto left =
-            std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
-        if (left.count() <= 0) {
-            return false;
-        }
-        pollfd waiting{fd, events, 0};
-        const int ready = ::poll(&waiting, 1, static_cast<int>(left.count()));
-        if (ready > 0) {
-            return true;
-        }
-        if (ready < 0 && errno != EINTR) {
-            return false;
-        }
-    }
-}
-
-Result<void> ask_way_blocking(int fd, const HttpProxy& proxy, const net::Address& where, ProxyAnswer& answer,
-                              SteadyTime until) {
-    const Secret request = connect_request(proxy, where);
-    std::string_view left = request.reveal();
-    const Failure late{Code::unreachable, proxy_away(proxy, Code::timed_out)};
-    const Failure closed{Code::unreachable, proxy_away(proxy, Code::end_of_stream)};
-    while (!left.empty()) {
-        if (!wait_for(fd, POLLOUT, until)) {
-            return late;
-        }
-        const auto sent = ::send(fd, left.data(), left.size(), MSG_NOSIGNAL);
-        if (sent < 0 && errno != EAGAIN && errno != EINTR) {
-            return closed;
-        }
-        left.remove_prefix(sent > 0 ? static_cast<std::size_t>(sent) : 0);
-    }
-    std::array<char, 4096> block{};
-    for (;;) {
-        if (!wait_for(fd, POLLIN, until)) {
-            return late;
-        }
-        const auto got = ::recv(fd, block.data(), block.size(), 0);
-        if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
-            continue;
-        }
-        if (got <= 0) {
-            return closed;
-        }
-        const auto is_open = answer.feed({block.data(), static_cast<std::size_t>(got)});
-        if (!is_open) {
-            return is_open.error();
-        }
-        if (*is_open) {
-            return {};
-        }
-    }
-}
-
-}  // namespace
-
-namespace {
-
 struct SharedRules {
     std::mutex mutex;
     std::shared_ptr<const Result<ProxyRules>> rules =
@@ -228,55 +163,50 @@ asio::awaitable<Outcome<net::PlainStream>> dial_gateway(net::Address where, std:
     co_return *std::move(dialled);
 }
 
-struct CaRoute::State {
-    std::optional<Failure> failure;
-    bool is_about_credentials = false;
-};
+namespace {
 
-CaRoute::CaRoute() : state_(std::make_shared<State>()) {}
+asio::awaitable<Result<net::PlainStream>> dial_ca(std::shared_ptr<std::optional<Refusal>> refusal,
+                                                  std::string url, net::Address where,
+                                                  std::chrono::milliseconds patience) {
+    refusal->reset();
+    const auto held = proxy_rules();
+    const Result<ProxyRules>& rules = *held;
+    if (!rules) {
+        *refusal = refused_on_the_way(kCaService, rules.error(), false);
+        co_return rules.error();
+    }
+    const HttpProxy* const proxy = rules->proxy_for(where.host);
+    if (proxy == nullptr) {
+        co_return co_await net::dial(std::move(where), patience);
+    }
+    std::string whom = fmt::format("{} {}", kCaService, url);
+    auto dialled = co_await dial_through(*proxy, std::move(where), std::move(whom), patience);
+    if (!dialled) {
+        *refusal = dialled.error();
+        co_return Failure{dialled.error().code, dialled.error().message};
+    }
+    co_return *std::move(dialled);
+}
 
-std::function<Result<std::optional<http::Detour>>(const net::Address&)> CaRoute::detour() const {
-    return [state = state_](const net::Address& where) -> Result<std::optional<http::Detour>> {
-        const auto held = proxy_rules();
-        const Result<ProxyRules>& rules = *held;
-        if (!rules) {
-            return rules.error();
-        }
-        const HttpProxy* const found = rules->proxy_for(where.host);
-        if (found == nullptr) {
-            return std::optional<http::Detour>();
-        }
-        http::Detour detour;
-        detour.address = found->address;
-        state->failure = Failure{Code::unreachable, proxy_away(*found, Code::unreachable)};
-        detour.open = [state, proxy = *found, where](int fd,
-                                                     std::chrono::milliseconds patience) -> Result<void> {
-            ProxyAnswer answer(proxy.text(), proxy.has_credentials());
-            auto opened =
-                ask_way_blocking(fd, proxy, where, answer, std::chrono::steady_clock::now() + patience);
-            state->failure.reset();
-            state->is_about_credentials = answer.is_about_credentials();
-            if (!opened) {
-                state->failure = opened.error();
-            }
-            return opened;
-        };
-        return std::optional<http::Detour>(std::move(detour));
+}  // namespace
+
+CaRoute::CaRoute(std::string url)
+    : url_(std::move(url)), refusal_(std::make_shared<std::optional<Refusal>>()) {}
+
+http::Dial CaRoute::dial() const {
+    return [refusal = refusal_, url = url_](net::Address where, std::chrono::milliseconds patience) {
+        return dial_ca(refusal, url, std::move(where), patience);
     };
 }
 
 std::optional<Refusal> CaRoute::misconfigured() {
     const auto held = proxy_rules();
     const Result<ProxyRules>& rules = *held;
-    return rules ? std::nullopt : std::optional(refused_on_the_way("the CA service", rules.error(), false));
+    return rules ? std::nullopt : std::optional(refused_on_the_way(kCaService, rules.error(), false));
 }
 
-std::optional<Refusal> CaRoute::refusal(std::string_view url) const {
-    if (!state_->failure) {
-        return std::nullopt;
-    }
-    return refused_on_the_way(fmt::format("the CA service {}", url), *state_->failure,
-                              state_->is_about_credentials);
+std::optional<Refusal> CaRoute::refusal() const {
+    return *refusal_;
 }
 
 }  // namespace postern::client

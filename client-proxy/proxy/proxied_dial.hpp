@@ -26,21 +26,22 @@ void use_proxy_rules(ProxyRules rules);
 boost::asio::awaitable<Outcome<net::PlainStream>> dial_gateway(net::Address where, std::string gateway,
                                                                std::chrono::milliseconds patience);
 
-/// How the CA service is reached, for http::Client, which blocks. What the proxy says against it is kept for
-/// refusal().
+/// How the CA service is reached, for http::Client. What stood in the way is kept for refusal().
 class CaRoute {
 public:
-    CaRoute();
-    /// For http::ClientOptions::detour.
-    std::function<Result<std::optional<http::Detour>>(const net::Address&)> detour() const;
+    /// `url`: what it is called in a refusal.
+    explicit CaRoute(std::string url);
+    /// For http::ClientOptions::dial. By the rules as they are at each connection.
+    http::Dial dial() const;
     /// Set when the settings are wrong, and nothing is to be dialled.
     static std::optional<Refusal> misconfigured();
-    /// Set when the last connection failed at the proxy: what `url`'s refusal is to say.
-    std::optional<Refusal> refusal(std::string_view url) const;
+    /// Set when the last connection failed at the proxy, or for want of good settings.
+    std::optional<Refusal> refusal() const;
 
 private:
-    struct State;
-    std::shared_ptr<State> state_;
+    std::string url_;
+    /// Shared with the clients that dial by it.
+    std::shared_ptr<std::optional<Refusal>> refusal_;
 };
 
 }  // namespace postern::client

@@ -1,5 +1,6 @@
 #include "ca_api/first_contact.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -47,6 +48,7 @@ Result<ClaimedTrust> claimed_trust_from_json(std::string_view text) {
 }
 
 Result<ClaimedTrust> ask_for_trust(http::ClientOptions options) {
+    options.longest_answer = std::min(options.longest_answer, kLongestTrust);
     auto stranger = http::Client::make(std::move(options));
     if (!stranger) {
         return stranger.error();

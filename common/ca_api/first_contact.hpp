@@ -1,6 +1,7 @@
 // GET /v1/trust, which everybody begins with: read once, and before anything is believed of it.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,9 +33,12 @@ struct ClaimedTrust {
 /// At most 64 certificates. Code::malformed_request.
 Result<ClaimedTrust> claimed_trust_from_json(std::string_view text);
 
+/// Of the answer: 64 certificates, twice, with room.
+constexpr std::size_t kLongestTrust = 1U << 20;
+
 /// Asks the server of `options`, which bear neither trust nor credentials. Code::config_invalid for an
 /// address that is none, transport failures (http::Client), Code::unavailable or Code::malformed_request for
-/// another answer. Blocking.
+/// another answer, Code::request_too_large for one that is longer. Blocking.
 Result<ClaimedTrust> ask_for_trust(http::ClientOptions options);
 
 /// The same options with the trust that the pin vouches for (trust_set()), for a client that verifies.

@@ -1,67 +1,135 @@
 #include "http/client.hpp"
 
-#include <sys/socket.h>
-
 #include <algorithm>
+#include <exception>
+#include <sstream>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/address.hpp>
-#include <httplib.h>
-#include <openssl/err.h>
-#include <openssl/x509_vfy.h>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/beast/http/field.hpp>
+#include <boost/beast/http/verb.hpp>
+#include <boost/beast/http/write.hpp>
+#include <boost/system/system_error.hpp>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 
 #include "base/exhaustion.hpp"
 #include "base/process.hpp"
+#include "base/secret.hpp"
+#include "http/answer_parser.hpp"
 #include "http/http_date.hpp"
 #include "http/https_url.hpp"
-#include "net/plain_stream.hpp"
-#include "net/resolver.hpp"
-#include "net/tls_engine.hpp"
+#include "net/deadline.hpp"
+#include "net/tls_stream.hpp"
 #include "pki/identity.hpp"
 #include "pki/validity.hpp"
 
 namespace postern::http {
 
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+
 namespace {
 
-using SteadyTime = std::chrono::steady_clock::time_point;
-
-std::pair<time_t, time_t> split(std::chrono::milliseconds all) {
-    return {all.count() / 1000, all.count() % 1000 * 1000};
-}
+using Steady = std::chrono::steady_clock;
 
 /// The server closes idle connections after a while; one that is about to is not used again.
 constexpr auto kReusableFor = std::chrono::seconds(10);
+constexpr std::size_t kPieceBytes = 16U << 10;
+
+struct Question {
+    beast::http::verb method;
+    const std::string& path;
+    const std::string& if_none_match;
+    const std::string& body;
+};
 
 bool is_ip_address(const std::string& text) {
     boost::system::error_code error;
-    boost::asio::ip::make_address(text, error);
+    asio::ip::make_address(text, error);
     return !error;
+}
+
+/// Whether the certificate, whose chain is good, is that of the CA service at `host`.
+Result<void> check_ca(const pki::Certificate& leaf, const std::string& host,
+                      const std::string& trust_domain) {
+    const pki::ErrorQueueScope errors;
+    const bool has_name = is_ip_address(host)
+                              ? X509_check_ip_asc(leaf.get(), host.c_str(), 0) == 1
+                              : X509_check_host(leaf.get(), host.data(), host.size(),
+                                                X509_CHECK_FLAG_NEVER_CHECK_SUBJECT, nullptr) == 1;
+    if (!has_name) {
+        return Failure{Code::wrong_server_identity, "the server's certificate is not for " + host};
+    }
+    return pki::check_server_identity(leaf, trust_domain, pki::ServerKind::ca, {});
+}
+
+Result<net::TlsContext> tls_for(const ClientOptions& options, const std::string& host) {
+    if (!options.server_ca) return net::TlsContext::unverified_first_contact();
+    net::ServerCheck check = [host, domain = options.trust_domain](const pki::Certificate& leaf) {
+        return check_ca(leaf, host, domain);
+    };
+    return net::TlsContext::client(options.credentials, *options.server_ca, std::move(check));
+}
+
+/// With the body, which may hold a password.
+Secret text_of(const Question& question, const net::Address& address) {
+    beast::http::request_header<> head;
+    head.version(11);
+    head.method(question.method);
+    head.target(question.path);
+    head.set(beast::http::field::host, address.text());
+    head.set(beast::http::field::user_agent, "postern/" + std::string(version()));
+    head.set(beast::http::field::accept, "application/json");
+    if (!question.if_none_match.empty()) head.set(beast::http::field::if_none_match, question.if_none_match);
+    if (question.method == beast::http::verb::post) {
+        head.set(beast::http::field::content_type, "application/json");
+        head.set(beast::http::field::content_length, std::to_string(question.body.size()));
+    }
+    std::ostringstream out;
+    out << head;
+    const std::string head_text = out.str();
+    std::string text;
+    // No growth on the way, which would leave a copy behind.
+    text.reserve(head_text.size() + question.body.size());
+    text += head_text;
+    text += question.body;
+    return Secret(std::move(text));
+}
+
+/// What a peer says against a certificate before it has shown its own is no judgement on anybody's trust.
+Failure before_tls(const Failure& failure, const net::TlsStream& tls, bool is_late) {
+    const bool is_ours = tls.peer().verify_result != X509_V_OK;
+    if (is_ours) return failure;
+    if (is_late || failure.code == Code::cancelled) return {Code::timed_out, "no TLS in time"};
+    if (is_certificate_verdict(failure.code) || failure.code == Code::policy_denied) {
+        return {Code::tls_failed, "the peer refused TLS: " + failure.detail};
+    }
+    return failure;
 }
 
 }  // namespace
 
 struct Client::State {
-    State(ClientOptions its_options, net::Address its_address, std::optional<Detour> its_detour)
-        : options(std::move(its_options)),
-          address(std::move(its_address)),
-          detour(std::move(its_detour)),
-          client(detour ? detour->address.host : address.host,
-                 std::stoi(detour ? detour->address.port : address.port)) {}
+    State(ClientOptions its_options, net::Address its_address, net::TlsContext its_tls)
+        : options(std::move(its_options)), address(std::move(its_address)), tls(std::move(its_tls)) {}
 
-    static int verify(X509_STORE_CTX* store, void* argument);
-    static void note_progress(const SSL* ssl, int where, int value);
-    void take_detour(SSL* ssl);
-    Result<void> judge(X509_STORE_CTX* store);
-    std::optional<SystemTime> date_in(const httplib::Response& response) const;
-    Result<void> prepare();
-    Result<ClientAnswer> ask(httplib::Request request);
-    Result<httplib::Error> send(httplib::Request& request, httplib::Response& response);
-    void set_connect_patience(std::chrono::milliseconds patience);
-    Failure explain(httplib::Error error) const;
-    /// For an answer of which so many bytes have come.
+    Result<ClientAnswer> ask(const Question& question);
+    Result<Answer> run(const Question& question);
+    void reset();
+    asio::awaitable<Result<Answer>> exchange(const Question& question);
+    asio::awaitable<Result<void>> connect();
+    asio::awaitable<Result<Answer>> converse(const Question& question);
+    asio::awaitable<Result<Answer>> read_answer(Steady::time_point began);
+    bool is_kept();
+    std::optional<SystemTime> date_in(const Answer& answer) const;
+    Failure lost(const Failure& failure);
+    /// For an answer of whose body so many bytes have come.
     std::chrono::milliseconds patience_for(std::size_t bytes) const {
         const std::size_t rate = options.least_bytes_per_second;
         return options.answer_patience + std::chrono::milliseconds(rate == 0 ? 0 : bytes * 1000 / rate);
@@ -69,264 +137,188 @@ struct Client::State {
 
     ClientOptions options;
     net::Address address;
-    std::optional<Detour> detour;
-    httplib::SSLClient client;
-    /// Why the server of the present call was refused.
-    std::optional<Failure> refusal;
-    std::optional<SteadyTime> last_use;
+    net::TlsContext tls;
+    std::optional<asio::io_context> loop;
+    /// Between calls: the connection that is kept.
+    std::optional<net::TlsStream> stream;
+    Steady::time_point last_use;
+    /// Of the answer that is being waited for.
+    bool has_heard = false;
+    bool was_certificate_refused = false;
     /// The validity of the server's certificate.
     SystemTime verified_from{};
     SystemTime verified_until{};
-    /// When the present call began to connect, and for how long it may.
-    SteadyTime began;
-    std::chrono::milliseconds connect_patience{};
 };
 
-/// Takes the place of OpenSSL's and the library's own verification (SSL_CTX_set_cert_verify_callback).
-int Client::State::verify(X509_STORE_CTX* store, void* argument) {
-    auto& state = *static_cast<State*>(argument);
-    if (!state.options.server_ca) return 1;
-    Result<void> judged = state.judge(store);
-    if (judged.has_value()) return 1;
-    // The alert that names the cause best, as far as X509_V_ERR_* has a word for it.
-    const Code code = judged.error().code;
-    const int error = code == Code::expired         ? X509_V_ERR_CERT_HAS_EXPIRED
-                      : code == Code::wrong_purpose ? X509_V_ERR_INVALID_PURPOSE
-                                                    : X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY;
-    X509_STORE_CTX_set_error(store, error);
-    state.refusal = judged.error();
-    return 0;
+asio::awaitable<Result<void>> Client::State::connect() {
+    net::Address where = address;
+    asio::awaitable<Result<net::PlainStream>> dialling =
+        options.dial ? options.dial(std::move(where), options.connect_patience)
+                     : net::dial(std::move(where), options.connect_patience);
+    Result<net::PlainStream> dialled = co_await std::move(dialling);
+    if (dialled.has_error()) co_return dialled.error();
+    net::TlsStream connecting(std::move(dialled.value()), tls, net::TlsStream::Role::client, address.host);
+    std::function<void()> cut = [&connecting] { connecting.cancel(); };
+    const net::Deadline deadline(connecting.executor(), options.connect_patience, std::move(cut));
+    const Result<void> done = co_await connecting.handshake();
+    if (done.has_error()) {
+        const Failure why = before_tls(done.error(), connecting, deadline.has_passed());
+        co_return with_context(address.text(), why);
+    }
+    if (const auto certificate = connecting.peer().certificate) {
+        verified_from = certificate->not_before();
+        verified_until = certificate->not_after();
+    }
+    stream.emplace(std::move(connecting));
+    co_return Result<void>();
 }
 
-/// The library has no place of its own between connect and TLS that would serve: its proxy support shows the
-/// proxy's credentials to the server behind it, and takes refusals for TLS.
-void Client::State::note_progress(const SSL* ssl, int where, int /*value*/) {
-    if (where == SSL_CB_HANDSHAKE_START) {
-        auto* const state = static_cast<State*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
-        state->take_detour(const_cast<SSL*>(ssl));
+/// Whether the connection of the last call can be used for the next one.
+bool Client::State::is_kept() {
+    if (!stream) return false;
+    // What the server has said since the last answer can only be its goodbye.
+    const bool is_good = Steady::now() - last_use <= kReusableFor && stream->socket().is_silent() &&
+                         SSL_has_pending(stream->native()) == 0;
+    if (!is_good) stream.reset();
+    return is_good;
+}
+
+asio::awaitable<Result<Answer>> Client::State::exchange(const Question& question) {
+    const bool was_kept = is_kept();
+    if (!was_kept) {
+        const Result<void> connected = co_await connect();
+        if (connected.has_error()) co_return connected.error();
+    }
+    Result<Answer> answer = co_await converse(question);
+    const bool was_lost = answer.has_error() && answer.error().code == Code::end_of_stream;
+    if (was_kept && was_lost && !has_heard && question.method == beast::http::verb::get) {
+        // The server closed the connection that was kept just now; asking again changes nothing there.
+        stream.reset();
+        const Result<void> connected = co_await connect();
+        if (connected.has_error()) co_return connected.error();
+        answer = co_await converse(question);
+    }
+    if (answer.has_error()) co_return lost(answer.error());
+    last_use = Steady::now();
+    co_return answer;
+}
+
+/// TLS was up.
+Failure Client::State::lost(const Failure& failure) {
+    stream.reset();
+    const Code code = failure.code;
+    const bool is_of_network = code == Code::end_of_stream || code == Code::io_failed;
+    const bool is_own_bound = code == Code::timed_out || code == Code::cancelled ||
+                              code == Code::request_too_large || code == Code::malformed_request ||
+                              code == Code::out_of_resources;
+    was_certificate_refused =
+        options.server_ca && options.credentials && !has_heard && !is_of_network && !is_own_bound;
+    return with_context(address.text(), is_of_network ? Failure{Code::unreachable, failure.detail} : failure);
+}
+
+asio::awaitable<Result<Answer>> Client::State::converse(const Question& question) {
+    has_heard = false;
+    const auto began = Steady::now();
+    const Secret secret = text_of(question, address);
+    const std::string_view text = secret.reveal();
+    const net::Bytes bytes(reinterpret_cast<const unsigned char*>(text.data()), text.size());
+    Result<void> written;
+    {
+        std::function<void()> cut = [this] { stream->cancel(); };
+        const net::Deadline deadline(stream->executor(), options.answer_patience, std::move(cut));
+        written = co_await stream->write_all(bytes);
+        if (deadline.has_passed()) {
+            co_return Failure{Code::timed_out, "the server did not take the request in time"};
+        }
+    }
+    // Also after a write that failed: what the server has against it may lie there, unread.
+    Result<Answer> answer = co_await read_answer(began);
+    const bool is_reading_to_blame =
+        written.has_value() || !answer.has_error() || answer.error().code != Code::end_of_stream;
+    if (!is_reading_to_blame) co_return written.error();
+    co_return answer;
+}
+
+asio::awaitable<Result<Answer>> Client::State::read_answer(Steady::time_point began) {
+    AnswerParser parser(options.longest_answer);
+    std::vector<unsigned char> block(kPieceBytes);
+    const net::Buffer into(block);
+    auto heard_at = began;
+    for (;;) {
+        const auto until =
+            std::min(began + patience_for(parser.body_bytes()), heard_at + options.answer_patience);
+        const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Steady::now());
+        const Failure late{Code::timed_out, "the answer took too long"};
+        if (left.count() <= 0) co_return late;
+        std::function<void()> cut = [this] { stream->cancel(); };
+        const net::Deadline deadline(stream->executor(), left, std::move(cut));
+        const Result<std::size_t> got = co_await stream->read_some(into);
+        if (deadline.has_passed()) co_return late;
+        if (got.has_error()) co_return got.error();
+        heard_at = Steady::now();
+        const std::string_view piece(reinterpret_cast<const char*>(block.data()), got.value());
+        const Result<bool> is_whole = piece.empty() ? parser.put_end() : parser.put(piece);
+        has_heard = has_heard || !piece.empty();
+        if (is_whole.has_error()) co_return is_whole.error();
+        if (parser.body_bytes() > 0 && options.is_wanted && !options.is_wanted()) {
+            co_return Failure{Code::cancelled, "the answer is not wanted any more"};
+        }
+        if (!is_whole.value()) continue;
+        if (piece.empty() || !parser.keeps_connection()) stream.reset();
+        co_return parser.take();
     }
 }
 
-void Client::State::take_detour(SSL* ssl) {
-    // The library has named the host that it connected to.
-    const char* const name = is_ip_address(address.host) ? nullptr : address.host.c_str();
-    SSL_set_tlsext_host_name(ssl, name);
-    const int fd = SSL_get_fd(ssl);
-    const Result<void> opened = detour->open(fd, options.connect_patience);
-    if (opened.has_error()) {
-        refusal = opened.error();
-        ::shutdown(fd, SHUT_RDWR);
-    }
+void Client::State::reset() {
+    stream.reset();
+    loop.reset();
 }
 
-Result<void> Client::State::judge(X509_STORE_CTX* store) {
-    X509* leaf = X509_STORE_CTX_get0_cert(store);
-    if (leaf == nullptr) return Failure{Code::no_certificate, "the server showed no certificate"};
-    const pki::Certificate certificate = pki::Certificate::from_x509(leaf);
-    std::vector<pki::Certificate> intermediates;
-    STACK_OF(X509)* const presented = X509_STORE_CTX_get0_untrusted(store);
-    for (int i = 0; i < sk_X509_num(presented); ++i) {
-        intermediates.push_back(pki::Certificate::from_x509(sk_X509_value(presented, i)));
+Result<Answer> Client::State::run(const Question& question) {
+    std::exception_ptr thrown;
+    Result<Answer> outcome = Failure{Code::internal, "no answer"};
+    try {
+        if (!loop) {
+            loop.emplace(1);
+            // What the loop needs of the system is taken here, not in the middle of something.
+            const asio::steady_timer first(*loop);
+        }
+        loop->restart();
+        asio::co_spawn(*loop, exchange(question), [&](std::exception_ptr exception, Result<Answer> answer) {
+            thrown = std::move(exception);
+            outcome = std::move(answer);
+        });
+        loop->run();
+        if (thrown) std::rethrow_exception(thrown);
+    } catch (const boost::system::system_error& error) {
+        reset();
+        auto own = exhaustion_of(error.code().value());
+        if (!own) throw;
+        return with_context(address.text(), *std::move(own));
+    } catch (...) {
+        reset();
+        throw;
     }
-    Result<void> verified =
-        options.server_ca->verify(certificate, intermediates, pki::Purpose::server_auth, system_clock()());
-    if (verified.has_error()) return with_context("the server's certificate", verified.error());
-    const bool has_name = is_ip_address(address.host)
-                              ? X509_check_ip_asc(leaf, address.host.c_str(), 0) == 1
-                              : X509_check_host(leaf, address.host.data(), address.host.size(),
-                                                X509_CHECK_FLAG_NEVER_CHECK_SUBJECT, nullptr) == 1;
-    if (!has_name) {
-        return Failure{Code::wrong_server_identity, "the server's certificate is not for " + address.host};
-    }
-    verified_from = certificate.not_before();
-    verified_until = certificate.not_after();
-    return pki::check_server_identity(certificate, options.trust_domain, pki::ServerKind::ca, {});
+    return outcome;
 }
 
-std::optional<SystemTime> Client::State::date_in(const httplib::Response& response) const {
-    const auto date = from_http_date(response.get_header_value("Date"));
+std::optional<SystemTime> Client::State::date_in(const Answer& answer) const {
+    const auto date = from_http_date(std::string_view(answer[beast::http::field::date]));
     const bool is_beyond = options.server_ca && date &&
                            (pki::is_too_early(verified_from, *date) || pki::is_over(verified_until, *date));
     return is_beyond ? std::nullopt : date;
 }
 
-Result<void> Client::State::prepare() {
-    ERR_clear_error();
-    const auto failed = [](const char* what) { return pki::openssl_failure(Code::config_invalid, what); };
-    SSL_CTX* context = client.ssl_context();
-    if (!client.is_valid() || context == nullptr ||
-        SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) != 1) {
-        return failed("making a TLS context");
-    }
-    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
-    SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
-    SSL_CTX_set_mode(context, SSL_MODE_NO_AUTO_CHAIN);
-    client.enable_server_certificate_verification(false);
-    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
-    SSL_CTX_set_cert_verify_callback(context, &State::verify, this);
-    if (detour) {
-        SSL_CTX_set_app_data(context, this);
-        SSL_CTX_set_info_callback(context, &State::note_progress);
-    }
-    if (options.credentials) {
-        const net::TlsCredentials& own = *options.credentials;
-        if (own.chain.empty()) return Failure{Code::config_invalid, "no certificate for TLS"};
-        if (SSL_CTX_use_certificate(context, own.chain.front().get()) != 1 ||
-            SSL_CTX_use_PrivateKey(context, own.key.get()) != 1 || SSL_CTX_check_private_key(context) != 1) {
-            return failed("using a certificate and its key");
-        }
-        for (std::size_t i = 1; i < own.chain.size(); ++i) {
-            if ((X509_get_extension_flags(own.chain[i].get()) & EXFLAG_SS) != 0) continue;
-            if (SSL_CTX_add1_chain_cert(context, own.chain[i].get()) != 1)
-                return failed("using a certificate chain");
-        }
-    }
-    set_connect_patience(options.connect_patience);
-    const auto answer = split(options.answer_patience);
-    client.set_read_timeout(answer.first, answer.second);
-    client.set_write_timeout(answer.first, answer.second);
-    client.set_keep_alive(true);
-    client.set_follow_location(false);
-    client.set_decompress(false);
-    client.set_tcp_nodelay(true);
-    return Result<void>();
-}
-
-void Client::State::set_connect_patience(std::chrono::milliseconds patience) {
-    connect_patience = std::max(patience, std::chrono::milliseconds(1));
-    const auto parts = split(connect_patience);
-    client.set_connection_timeout(parts.first, parts.second);
-}
-
-/// The library's own look-up would wait for as long as the C library likes, on this thread.
-Result<httplib::Error> Client::State::send(httplib::Request& request, httplib::Response& response) {
-    began = std::chrono::steady_clock::now();
-    httplib::Error error = httplib::Error::Success;
-    if (last_use) {
-        if (client.send(request, response, error)) return httplib::Error::Success;
-        return error;
-    }
-    const std::string& host = detour ? detour->address.host : address.host;
-    const auto until = began + options.connect_patience;
-    net::Resolver::Answer found = net::Resolver::shared().resolve_blocking(host, until);
-    if (found.failure) return with_context(address.text(), *std::move(found.failure));
-    for (std::size_t i = 0; i < found.addresses.size(); ++i) {
-        client.set_hostname_addr_map({{host, found.addresses[i].to_string()}});
-        began = std::chrono::steady_clock::now();
-        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - began);
-        set_connect_patience(left / static_cast<int>(found.addresses.size() - i));
-        if (client.send(request, response, error)) return httplib::Error::Success;
-        const bool is_nobody_there =
-            error == httplib::Error::Connection || error == httplib::Error::ConnectionTimeout;
-        if (!is_nobody_there) return error;
-    }
-    net::Resolver::shared().forget(host);
-    return error;
-}
-
-/// The library tells little; OpenSSL's error queue of this thread and the clock tell the rest.
-Failure Client::State::explain(httplib::Error error) const {
-    const std::string where = address.text();
-    if (refusal) return with_context(where, *refusal);
-    if (auto own = descriptors_exhausted()) return with_context(where, *std::move(own));
-    std::optional<Code> told;
-    /// More than that the connection ended.
-    std::string cause;
-    while (const unsigned long entry = ERR_get_error()) {
-        // The library says goodbye also where TLS was never up.
-        const bool is_end = ERR_GET_LIB(entry) == ERR_LIB_SSL &&
-                            (ERR_GET_REASON(entry) == SSL_R_UNEXPECTED_EOF_WHILE_READING ||
-                             ERR_GET_REASON(entry) == SSL_R_SHUTDOWN_WHILE_IN_INIT);
-        const char* const words = ERR_reason_error_string(entry);
-        if (cause.empty() && !is_end && ERR_GET_LIB(entry) != ERR_LIB_SYS && words != nullptr) cause = words;
-        if (!told && ERR_GET_LIB(entry) == ERR_LIB_ASN1) told = Code::malformed_certificate;
-        if (!told && ERR_GET_LIB(entry) == ERR_LIB_SSL) told = net::code_of_tls_reason(ERR_GET_REASON(entry));
-        if (ERR_GET_LIB(entry) == ERR_LIB_SSL && ERR_GET_REASON(entry) == SSL_R_SSLV3_ALERT_BAD_CERTIFICATE) {
-            told = Code::not_yet_valid;
-        }
-        if (ERR_GET_LIB(entry) == ERR_LIB_SSL && ERR_GET_REASON(entry) == SSL_R_WRONG_VERSION_NUMBER)
-            told = Code::not_tls;
-    }
-    if (told && *told != Code::end_of_stream)
-        return Failure{*told, where + ": TLS: " + std::string(name(*told))};
-    const auto took = std::chrono::steady_clock::now() - began;
-    const bool is_late = took >= connect_patience;
-    const std::string detail = where + ": " + httplib::to_string(error);
-    switch (error) {
-        case httplib::Error::Connection:
-            return Failure{is_late ? Code::timed_out : Code::unreachable, detail};
-        case httplib::Error::ConnectionTimeout:
-            return Failure{Code::timed_out, detail};
-        case httplib::Error::SSLConnection:
-            if (is_late) return Failure{Code::timed_out, where + ": no TLS in time"};
-            if (!cause.empty()) return Failure{Code::tls_failed, where + ": TLS: " + cause};
-            // No word of TLS about it: who closed said nothing about trust.
-            return Failure{Code::end_of_stream, where + ": the connection ended before TLS was up"};
-        case httplib::Error::SSLServerVerification:
-            return Failure{Code::unknown_issuer, detail};
-        case httplib::Error::Read:
-        case httplib::Error::Write:
-            return Failure{took >= options.answer_patience ? Code::timed_out : Code::unreachable, detail};
-        case httplib::Error::Canceled:
-            return Failure{Code::timed_out, where + ": the answer took too long"};
-        default:
-            return Failure{Code::unreachable, detail};
-    }
-}
-
-Result<ClientAnswer> Client::State::ask(httplib::Request request) {
-    const SteadyTime start = std::chrono::steady_clock::now();
-    const bool may_be_stale = last_use.has_value();
-    if (last_use && start - *last_use > kReusableFor) {
-        client.stop();
-        last_use.reset();
-    }
-    request.set_header("Host", address.text());
-    request.set_header("User-Agent", "postern/" + std::string(version()));
-    request.set_header("Accept", "application/json");
+Result<ClientAnswer> Client::State::ask(const Question& question) {
+    was_certificate_refused = false;
+    Result<Answer> got = run(question);
+    if (got.has_error()) return got.error();
+    Answer& whole = got.value();
     ClientAnswer answer;
-    bool is_too_large = false;
-    bool is_unwanted = false;
-    request.content_receiver = [&](const char* data, std::size_t size, std::uint64_t, std::uint64_t total) {
-        is_too_large = answer.body.size() + size > options.longest_answer || total > options.longest_answer;
-        is_unwanted = options.is_wanted && !options.is_wanted();
-        const auto took = std::chrono::steady_clock::now() - start;
-        if (is_too_large || is_unwanted || took > patience_for(answer.body.size())) return false;
-        // All at once: what grows by doubling takes up to three times as much.
-        if (answer.body.empty()) answer.body.reserve(total);
-        answer.body.append(data, size);
-        return true;
-    };
-    refusal.reset();
-    ERR_clear_error();
-    httplib::Response response;
-    Result<httplib::Error> sent = send(request, response);
-    const bool is_broken =
-        sent.has_value() && (sent.value() == httplib::Error::Read || sent.value() == httplib::Error::Write);
-    // Connecting again for want of the connection that was kept is asking who is there anew, too.
-    const bool is_nobody_there = sent.has_value() && (sent.value() == httplib::Error::Connection ||
-                                                      sent.value() == httplib::Error::ConnectionTimeout);
-    if (may_be_stale && ((is_broken && request.method == "GET") || is_nobody_there)) {
-        // The server had closed the connection that was kept; asking again changes nothing there.
-        client.stop();
-        last_use.reset();
-        answer.body.clear();
-        ERR_clear_error();
-        sent = send(request, response);
-    }
-    if (sent.has_error() || sent.value() != httplib::Error::Success) {
-        client.stop();
-        last_use.reset();
-        if (is_unwanted)
-            return Failure{Code::cancelled, address.text() + ": the answer is not wanted any more"};
-        if (is_too_large)
-            return Failure{Code::request_too_large, address.text() + ": the answer is too large"};
-        return sent.has_error() ? sent.error() : explain(sent.value());
-    }
-    last_use = std::chrono::steady_clock::now();
-    answer.status = static_cast<unsigned>(response.status);
-    answer.etag = response.get_header_value("ETag");
-    answer.date = date_in(response);
+    answer.status = whole.result_int();
+    answer.etag = std::string(whole[beast::http::field::etag]);
+    answer.date = date_in(whole);
+    answer.body = std::move(whole.body());
     if (answer.status >= 400) {
         Result<Problem> problem = problem_from_json(answer.body);
         if (problem.has_value()) answer.problem = std::move(problem.value());
@@ -346,33 +338,25 @@ Result<Client> Client::make(ClientOptions options) {
     if (options.server_ca && !pki::is_trust_domain(options.trust_domain)) {
         return Failure{Code::config_invalid, "a trust domain is needed to know the CA service by"};
     }
-    std::optional<Detour> detour;
-    if (options.detour) {
-        Result<std::optional<Detour>> found = options.detour(address);
-        if (found.has_error()) return found.error();
-        detour = std::move(found.value());
-    }
-    auto state = std::make_unique<State>(std::move(options), address, std::move(detour));
-    const Result<void> prepared = state->prepare();
-    if (prepared.has_error()) return prepared.error();
-    return Client(std::move(state));
+    Result<net::TlsContext> tls = tls_for(options, address.host);
+    if (tls.has_error()) return tls.error();
+    return Client(std::make_unique<State>(std::move(options), address, std::move(tls.value())));
 }
 
 Result<ClientAnswer> Client::get(const std::string& path, const std::string& if_none_match) {
-    httplib::Request request;
-    request.method = "GET";
-    request.path = path;
-    if (!if_none_match.empty()) request.set_header("If-None-Match", if_none_match);
-    return state_->ask(std::move(request));
+    const std::string no_body;
+    const Question question{beast::http::verb::get, path, if_none_match, no_body};
+    return state_->ask(question);
 }
 
 Result<ClientAnswer> Client::post_json(const std::string& path, const std::string& body) {
-    httplib::Request request;
-    request.method = "POST";
-    request.path = path;
-    request.body = body;
-    request.set_header("Content-Type", "application/json");
-    return state_->ask(std::move(request));
+    const std::string no_etag;
+    const Question question{beast::http::verb::post, path, no_etag, body};
+    return state_->ask(question);
+}
+
+bool Client::was_certificate_refused() const noexcept {
+    return state_->was_certificate_refused;
 }
 
 }  // namespace postern::http

@@ -1,6 +1,6 @@
-// The HTTPS client for the CA service: blocking, for a thread of its own (cpp-httplib underneath). JSON in,
-// JSON out.
-// SIGPIPE must be ignored (harden_process() does it): the library writes with write(2).
+// The HTTPS client for the CA service: blocking, for a thread of its own. JSON in, JSON out. Underneath it is
+// the streams and coroutines of net on an event loop of its own, and Beast's parser; what it reads of an
+// answer is bounded in size and in time, whoever gives it.
 #pragma once
 
 #include <chrono>
@@ -8,6 +8,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+
+#include <boost/asio/awaitable.hpp>
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
@@ -18,14 +20,9 @@
 
 namespace postern::http {
 
-/// Another place to connect to than the server itself, and what to do there before TLS with the server
-/// begins.
-struct Detour {
-    net::Address address;
-    /// On a connected, non-blocking socket; blocks for no longer than the patience. A failure is the call's
-    /// failure.
-    std::function<Result<void>(int fd, std::chrono::milliseconds patience)> open;
-};
+/// Connects to the server, straight or by another way, within the patience. Its failure is the call's.
+using Dial =
+    std::function<boost::asio::awaitable<Result<net::PlainStream>>(net::Address, std::chrono::milliseconds)>;
 
 struct ClientOptions {
     /// "https://ca.example.org:7444": what HttpsUrl::parse() takes.
@@ -35,14 +32,16 @@ struct ClientOptions {
     std::optional<pki::TrustBundle> server_ca;
     std::string trust_domain;
     std::optional<net::TlsCredentials> credentials;
-    /// Asked once, with the URL's host and port; nothing: straight to the server.
-    std::function<Result<std::optional<Detour>>(const net::Address&)> detour;
+    /// Nothing: net::dial(). Awaited on the client's loop.
+    Dial dial;
+    /// For the connection, the look-up of the name included; and for TLS.
     std::chrono::milliseconds connect_patience = std::chrono::seconds(5);
-    /// For the whole answer, and for each silence in it.
+    /// For the question and the whole answer, in whatever pieces it comes; and for each silence in it.
     std::chrono::milliseconds answer_patience = std::chrono::seconds(20);
-    /// Unless it is 0, the whole answer may take longer by as long as what has come may take at this rate.
+    /// Unless it is 0, the whole answer may take longer by as long as what has come of its body may take at
+    /// this rate.
     std::size_t least_bytes_per_second = 0;
-    /// Of a body.
+    /// Of a body. Heads have a bound of their own (AnswerParser).
     std::size_t longest_answer = 64U << 20;
     /// Asked with each piece of a body, if it is set: false ends the call (Code::cancelled).
     std::function<bool()> is_wanted;
@@ -67,12 +66,17 @@ public:
     Client& operator=(Client&&) noexcept;
     ~Client();
 
-    /// Failures of the network: unreachable, timed_out, end_of_stream (also before TLS was up), not_tls,
-    /// tls_failed; of trust: unknown_issuer, wrong_server_identity, expired and the like; this machine's own:
-    /// out_of_resources. request_too_large for a body that is too long. The server's
-    /// addresses are tried in turn, within the patience for connecting.
+    /// Failures of the network: unreachable (also where the connection was lost before the answer was whole),
+    /// timed_out; before TLS was up end_of_stream, not_tls, tls_version, tls_failed. Of trust, whatever the
+    /// server does after it was refused: unknown_issuer, wrong_server_identity, expired and the like. This
+    /// machine's own: out_of_resources. request_too_large and malformed_request for an answer that is too
+    /// long or none. A GET is asked once more where the connection that was kept turns out to be lost.
     Result<ClientAnswer> get(const std::string& path, const std::string& if_none_match = {});
     Result<ClientAnswer> post_json(const std::string& path, const std::string& body);
+
+    /// Whether the last call failed on the word of a server that had proven who it is, against this client's
+    /// own certificate: the failure's code is then about that one.
+    bool was_certificate_refused() const noexcept;
 
 private:
     struct State;

@@ -166,8 +166,14 @@ asio::awaitable<Result<void>> write_response(net::ByteStream& stream, Response r
 
 asio::awaitable<Result<void>> write_connected(net::ByteStream& stream, std::string connection_id,
                                               std::chrono::milliseconds patience) {
-    std::string text = "HTTP/1.1 200 Connection Established\r\nServer: postern/" + std::string(version()) +
-                       "\r\nPostern-Connection: " + connection_id + "\r\n\r\n";
+    // Without a Content-Length, which the answer to a CONNECT must not have (RFC 9110, section 9.3.6).
+    Response response;
+    response.version(11);
+    response.result(200);
+    response.reason("Connection Established");
+    response.set(beast::http::field::server, "postern/" + std::string(version()));
+    response.set("Postern-Connection", connection_id);
+    std::string text = serialize(response);
     std::shared_ptr<const std::string> nothing;
     co_return co_await write_text(stream, std::move(text), std::move(nothing), patience);
 }

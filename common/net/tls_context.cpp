@@ -17,6 +17,8 @@ namespace {
 constexpr int kMaxDepth = 4;
 constexpr long kMaxCertificateBytes = 32 * 1024;
 constexpr unsigned char kAlpnHttp[] = "\x08http/1.1";
+constexpr const char* kHttp = "http/1.1";
+constexpr const char* kClientGroups = "X25519:P-256";
 constexpr const char* kTls13Suites =
     "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
 constexpr const char* kTls12Ciphers = "ECDHE+AESGCM:ECDHE+CHACHA20";
@@ -30,6 +32,8 @@ struct Settings {
     mutable VerifiedChains verified;
     /// Of the servers that may call a server.
     std::optional<pki::TrustBundle> servers;
+    ServerCheck check_server;
+    bool takes_any_server = false;
 };
 
 int verdict_index() {
@@ -112,6 +116,19 @@ int refuse_chain(X509_STORE_CTX* store, int error) {
     return 0;
 }
 
+/// For a chain that is good: whether the server is also the one that is meant.
+int accept_chain(const Settings& settings, X509_STORE_CTX* store, TlsVerdict& verdict) {
+    const Result<void> is_meant =
+        settings.check_server ? settings.check_server(*verdict.presented) : Result<void>();
+    if (is_meant.has_error()) {
+        verdict.other_server = is_meant.error();
+        verdict.error = X509_V_ERR_HOSTNAME_MISMATCH;
+        return refuse_chain(store, verdict.error);
+    }
+    X509_STORE_CTX_set_error(store, verdict.is_expired_leaf ? X509_V_ERR_CERT_HAS_EXPIRED : X509_V_OK);
+    return 1;
+}
+
 /// Replaces OpenSSL's own verification of the peer's chain (SSL_CTX_set_cert_verify_callback).
 int verify_chain(X509_STORE_CTX* store, void* argument) {
     const auto& settings = *static_cast<const Settings*>(argument);
@@ -126,20 +143,19 @@ int verify_chain(X509_STORE_CTX* store, void* argument) {
     if (const auto known = settings.verified.find(key, system_clock()())) {
         hold(store, *known);
         verdict->presented = known->front();
-        X509_STORE_CTX_set_error(store, X509_V_OK);
-        return 1;
+        return accept_chain(settings, store, *verdict);
     }
     VerifiedChains::Presented chain = read_with_keys(presented);
     if (chain.empty()) return refuse_chain(store, X509_V_ERR_OUT_OF_MEM);
     hold(store, chain);
     verdict->presented = chain.front();
+    if (settings.takes_any_server) return accept_chain(settings, store, *verdict);
     if (settings.lets_expired_leaf_pass) X509_STORE_CTX_set_verify_cb(store, &let_expired_leaf_pass);
     const bool is_verified = X509_verify_cert(store) == 1;
     if (is_verified && pki::check_leaf(chain.front(), settings.purpose)) {
         if (!verdict->is_expired_leaf)
             settings.verified.add(key, X509_STORE_CTX_get0_chain(store), std::move(chain));
-        X509_STORE_CTX_set_error(store, verdict->is_expired_leaf ? X509_V_ERR_CERT_HAS_EXPIRED : X509_V_OK);
-        return 1;
+        return accept_chain(settings, store, *verdict);
     }
     if (is_server_chain(settings, chain)) {
         verdict->is_server = true;
@@ -166,8 +182,8 @@ Failure failed(std::string_view what) {
     return pki::openssl_failure(Code::config_invalid, what);
 }
 
-/// What every context has in common.
-Result<std::shared_ptr<Settings>> make_settings(const SSL_METHOD* method, const pki::TrustBundle& trusted,
+/// What every context has in common. No roots: nobody chains to any.
+Result<std::shared_ptr<Settings>> make_settings(const SSL_METHOD* method, const pki::TrustBundle* trusted,
                                                 MinimumTls minimum, const char* groups) {
     ERR_clear_error();
     auto settings = std::make_shared<Settings>();
@@ -193,7 +209,7 @@ Result<std::shared_ptr<Settings>> make_settings(const SSL_METHOD* method, const 
     SSL_CTX_set_read_ahead(context, 1);
     SSL_CTX_set_verify_depth(context, kMaxDepth);
     SSL_CTX_set_max_cert_list(context, kMaxCertificateBytes);
-    if (SSL_CTX_set1_verify_cert_store(context, trusted.store()) != 1)
+    if (trusted != nullptr && SSL_CTX_set1_verify_cert_store(context, trusted->store()) != 1)
         return failed("setting the trust roots");
     SSL_CTX_set_cert_verify_callback(context, &verify_chain, settings.get());
     return settings;
@@ -227,35 +243,10 @@ Result<void> name_client_roots(SSL_CTX* context, const pki::TrustBundle& user_ca
     return Result<void>();
 }
 
-std::shared_ptr<SSL_CTX> share(std::shared_ptr<Settings> settings) {
-    SSL_CTX* context = settings->context.get();
-    return std::shared_ptr<SSL_CTX>(std::move(settings), context);
-}
-
-}  // namespace
-
-Result<TlsContext> TlsContext::server(const TlsCredentials& own, const pki::TrustBundle& user_ca,
-                                      ClientCertificate client, const pki::TrustBundle* server_ca) {
-    Result<std::shared_ptr<Settings>> made =
-        make_settings(TLS_server_method(), user_ca, MinimumTls::v1_3, "X25519:P-256:P-384");
-    if (made.has_error()) return made.error();
-    std::shared_ptr<Settings> settings = std::move(made.value());
-    SSL_CTX* context = settings->context.get();
-    Result<void> outcome = use_credentials(context, own);
-    if (outcome.has_value()) outcome = name_client_roots(context, user_ca);
-    if (outcome.has_error()) return outcome.error();
-    settings->purpose = pki::Purpose::client_auth;
-    if (server_ca != nullptr) settings->servers = *server_ca;
-    settings->lets_expired_leaf_pass = client == ClientCertificate::optional_and_maybe_expired;
-    const int required = client == ClientCertificate::required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0;
-    SSL_CTX_set_verify(context, SSL_VERIFY_PEER | required, nullptr);
-    SSL_CTX_set_alpn_select_cb(context, &select_alpn, nullptr);
-    return TlsContext(share(std::move(settings)));
-}
-
-Result<TlsContext> TlsContext::client(const std::optional<TlsCredentials>& own,
-                                      const pki::TrustBundle& server_ca, const std::string& alpn,
-                                      const char* groups, MinimumTls minimum) {
+Result<std::shared_ptr<Settings>> make_client_settings(const std::optional<TlsCredentials>& own,
+                                                       const pki::TrustBundle* server_ca,
+                                                       const std::string& alpn, const char* groups,
+                                                       MinimumTls minimum) {
     Result<std::shared_ptr<Settings>> made = make_settings(TLS_client_method(), server_ca, minimum, groups);
     if (made.has_error()) return made.error();
     std::shared_ptr<Settings> settings = std::move(made.value());
@@ -274,7 +265,58 @@ Result<TlsContext> TlsContext::client(const std::optional<TlsCredentials>& own,
             return failed("setting ALPN");
         }
     }
+    return settings;
+}
+
+std::shared_ptr<SSL_CTX> share(std::shared_ptr<Settings> settings) {
+    SSL_CTX* context = settings->context.get();
+    return std::shared_ptr<SSL_CTX>(std::move(settings), context);
+}
+
+}  // namespace
+
+Result<TlsContext> TlsContext::server(const TlsCredentials& own, const pki::TrustBundle& user_ca,
+                                      ClientCertificate client, const pki::TrustBundle* server_ca) {
+    Result<std::shared_ptr<Settings>> made =
+        make_settings(TLS_server_method(), &user_ca, MinimumTls::v1_3, "X25519:P-256:P-384");
+    if (made.has_error()) return made.error();
+    std::shared_ptr<Settings> settings = std::move(made.value());
+    SSL_CTX* context = settings->context.get();
+    Result<void> outcome = use_credentials(context, own);
+    if (outcome.has_value()) outcome = name_client_roots(context, user_ca);
+    if (outcome.has_error()) return outcome.error();
+    settings->purpose = pki::Purpose::client_auth;
+    if (server_ca != nullptr) settings->servers = *server_ca;
+    settings->lets_expired_leaf_pass = client == ClientCertificate::optional_and_maybe_expired;
+    const int required = client == ClientCertificate::required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0;
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER | required, nullptr);
+    SSL_CTX_set_alpn_select_cb(context, &select_alpn, nullptr);
     return TlsContext(share(std::move(settings)));
+}
+
+Result<TlsContext> TlsContext::client(const std::optional<TlsCredentials>& own,
+                                      const pki::TrustBundle& server_ca, const std::string& alpn,
+                                      const char* groups, MinimumTls minimum) {
+    Result<std::shared_ptr<Settings>> made = make_client_settings(own, &server_ca, alpn, groups, minimum);
+    if (made.has_error()) return made.error();
+    return TlsContext(share(std::move(made.value())));
+}
+
+Result<TlsContext> TlsContext::client(const std::optional<TlsCredentials>& own,
+                                      const pki::TrustBundle& server_ca, ServerCheck check) {
+    Result<std::shared_ptr<Settings>> made =
+        make_client_settings(own, &server_ca, kHttp, kClientGroups, MinimumTls::v1_3);
+    if (made.has_error()) return made.error();
+    made.value()->check_server = std::move(check);
+    return TlsContext(share(std::move(made.value())));
+}
+
+Result<TlsContext> TlsContext::unverified_first_contact() {
+    Result<std::shared_ptr<Settings>> made =
+        make_client_settings(std::nullopt, nullptr, kHttp, kClientGroups, MinimumTls::v1_3);
+    if (made.has_error()) return made.error();
+    made.value()->takes_any_server = true;
+    return TlsContext(share(std::move(made.value())));
 }
 
 void attach_verdict(SSL* ssl, TlsVerdict& verdict) {

@@ -1,7 +1,8 @@
 // The settings of TLS connections: TLS 1.3 only, no session resumption, mutual authentication. A context
-// without trust roots cannot be built.
+// without trust roots cannot be built, but by the one way that says so.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -28,6 +29,9 @@ enum class ClientCertificate {
     optional_and_maybe_expired,
 };
 
+/// Whether a server whose chain is good is the one that is meant: its names. On the connection's thread.
+using ServerCheck = std::function<Result<void>(const pki::Certificate& leaf)>;
+
 /// v1_2 only for PostgreSQL inside the tunnel, whose server may know no later one.
 enum class MinimumTls { v1_2, v1_3 };
 
@@ -46,6 +50,13 @@ public:
                                      const pki::TrustBundle& server_ca, const std::string& alpn,
                                      const char* groups = "X25519:P-256",
                                      MinimumTls minimum = MinimumTls::v1_3);
+    /// The same with ALPN http/1.1, for servers that `check` takes within the handshake, before they learn
+    /// who asks; its failure is that of the handshake.
+    static Result<TlsContext> client(const std::optional<TlsCredentials>& own,
+                                     const pki::TrustBundle& server_ca, ServerCheck check);
+    /// Takes any server whatever its certificate, and tells none who asks: for the first contact with a CA
+    /// service, whose answer is believed by a fingerprint, and for nothing else. ALPN http/1.1.
+    static Result<TlsContext> unverified_first_contact();
 
     SSL_CTX* get() const noexcept { return context_.get(); }
 
@@ -60,6 +71,8 @@ struct TlsVerdict {
     std::optional<pki::Certificate> presented;
     /// X509_V_ERR_* of a chain that was refused.
     int error = X509_V_OK;
+    /// Of the ServerCheck, on a chain that is good.
+    std::optional<Failure> other_server;
     bool is_expired_leaf = false;
     /// The peer of a server's context is a server itself.
     bool is_server = false;

@@ -266,6 +266,10 @@ Failure TlsEngine::fail(Failure failure) {
 }
 
 Failure TlsEngine::explain(int ssl_error) {
+    if (verdict_.other_server) {
+        ERR_clear_error();
+        return *verdict_.other_server;
+    }
     if (verdict_.error != X509_V_OK) {
         ERR_clear_error();
         return Failure{

@@ -17,6 +17,7 @@
     X(client_proxy_answer)      \
     X(control_request)          \
     X(gateway_tunnel_request)   \
+    X(http_answer)              \
     X(http_request)             \
     X(pki_certificate)          \
     X(pki_crl)                  \

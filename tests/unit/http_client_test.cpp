@@ -2,6 +2,7 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <poll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 
@@ -17,9 +18,11 @@
 
 #include <boost/asio/ip/tcp.hpp>
 #include <gtest/gtest.h>
+#include <openssl/ssl.h>
 
 #include "base/unique_fd.hpp"
 #include "http/client.hpp"
+#include "support/net_fixture.hpp"
 
 namespace {
 
@@ -54,7 +57,7 @@ using namespace std::chrono_literals;
 /// Accepts, does something with each connection, and closes it.
 class Peer {
 public:
-    enum class Does { close, reset, speak_http, say_nothing };
+    enum class Does { close, reset, speak_http, say_nothing, say_unknown_ca, say_expired };
     explicit Peer(Does does) : does_(does), fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
         std::signal(SIGPIPE, SIG_IGN);
         boost::asio::ip::tcp::endpoint endpoint(boost::asio::ip::address_v4::loopback(), 0);
@@ -89,6 +92,13 @@ private:
                 ::shutdown(peer.get(), SHUT_WR);
                 while (::recv(peer.get(), &byte, 1, 0) > 0) {
                 }
+            } else if (does_ == Does::say_unknown_ca || does_ == Does::say_expired) {
+                const char alert[] = {
+                    0x15, 3, 3, 0, 2, 2, static_cast<char>(does_ == Does::say_expired ? 45 : 48)};
+                (void)::send(peer.get(), alert, sizeof alert, MSG_NOSIGNAL);
+                ::shutdown(peer.get(), SHUT_WR);
+                while (::recv(peer.get(), &byte, 1, 0) > 0) {
+                }
             } else if (does_ == Does::reset) {
                 (void)::recv(peer.get(), &byte, 1, 0);
                 const linger now{1, 0};
@@ -112,6 +122,97 @@ Failure failure_of(const std::string& host, unsigned short port, std::chrono::mi
     options.connect_patience = patience;
     const auto got = Client::make(options).value().get("/v1/health");
     return got ? Failure{Code::internal, "it answered"} : got.error();
+}
+
+/// What a server of another authority does once it has shown its certificate.
+enum class Then { waits_silently, closes_on_the_alert, resets_on_the_alert, ends_before_the_alert };
+
+/// Shows a certificate that nobody trusts, and does not care what the client makes of it.
+class Impostor {
+public:
+    explicit Impostor(Then then) : then_(then), fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+        boost::asio::ip::tcp::endpoint endpoint(boost::asio::ip::address_v4::loopback(), 0);
+        EXPECT_EQ(::bind(fd_.get(), endpoint.data(), static_cast<socklen_t>(endpoint.size())), 0);
+        EXPECT_EQ(::listen(fd_.get(), 16), 0);
+        auto length = static_cast<socklen_t>(endpoint.capacity());
+        ::getsockname(fd_.get(), endpoint.data(), &length);
+        port_ = endpoint.port();
+        thread_ = std::thread([this] { serve(); });
+    }
+    ~Impostor() {
+        ::shutdown(fd_.get(), SHUT_RDWR);
+        thread_.join();
+    }
+    Impostor(const Impostor&) = delete;
+    Impostor& operator=(const Impostor&) = delete;
+    unsigned short port() const { return port_; }
+
+private:
+    void serve() {
+        const net::TlsCredentials own = pki_.server("spiffe://example.org/ca/localhost");
+        const pki::SslCtxPtr context(SSL_CTX_new(TLS_server_method()));
+        SSL_CTX_use_certificate(context.get(), own.chain.front().get());
+        SSL_CTX_use_PrivateKey(context.get(), own.key.get());
+        std::vector<UniqueFd> kept;
+        for (;;) {
+            UniqueFd peer(::accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+            if (!peer) return;
+            impose(context.get(), peer.get());
+            if (then_ == Then::waits_silently) kept.push_back(std::move(peer));
+        }
+    }
+    void impose(SSL_CTX* context, int fd) const {
+        const pki::SslPtr ssl(SSL_new(context));
+        // The ClientHello from the socket, the flight to memory: it is sent as a whole, and nothing after it.
+        BIO* const flight = BIO_new(BIO_s_mem());
+        SSL_set_bio(ssl.get(), BIO_new_socket(fd, BIO_NOCLOSE), flight);
+        const timeval soon{0, 200'000};
+        ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &soon, sizeof soon);
+        pollfd hello{fd, POLLIN, 0};
+        ::poll(&hello, 1, 5000);
+        (void)SSL_accept(ssl.get());
+        char* bytes = nullptr;
+        const long size = BIO_get_mem_data(flight, &bytes);
+        (void)::send(fd, bytes, static_cast<std::size_t>(size), MSG_NOSIGNAL);
+        if (then_ == Then::ends_before_the_alert) ::shutdown(fd, SHUT_WR);
+        if (then_ == Then::waits_silently) return;
+        pollfd alert{fd, POLLIN, 0};
+        ::poll(&alert, 1, 5000);
+        if (then_ == Then::resets_on_the_alert) {
+            const linger now{1, 0};
+            ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+        }
+    }
+
+    Then then_;
+    test::TestPki pki_;
+    UniqueFd fd_;
+    unsigned short port_ = 0;
+    std::thread thread_;
+};
+
+TEST(HttpsClient, TellsOfAnImpostorWhateverHeDoesOnceHeIsRefused) {
+    for (const Then then : {Then::waits_silently, Then::closes_on_the_alert, Then::resets_on_the_alert,
+                            Then::ends_before_the_alert}) {
+        const Impostor impostor(then);
+        ClientOptions options;
+        options.url = "https://localhost:" + std::to_string(impostor.port());
+        options.server_ca = test::make_authority("Test Server CA", test::test_now()).bundle;
+        options.trust_domain = "example.org";
+        const auto got = Client::make(std::move(options)).value().get("/v1/trust");
+        ASSERT_TRUE(got.has_error());
+        EXPECT_EQ(got.error().code, Code::unknown_issuer)
+            << static_cast<int>(then) << ": " << got.error().detail;
+    }
+}
+
+/// An alert in place of a ServerHello.
+TEST(HttpsClient, TakesNoAlertOfAPeerThatHasShownNothingForAVerdictOfItsOwn) {
+    for (const auto does : {Peer::Does::say_unknown_ca, Peer::Does::say_expired}) {
+        const Peer peer(does);
+        const Failure failure = failure_of("127.0.0.1", peer.port());
+        EXPECT_EQ(failure.code, Code::tls_failed) << failure.detail;
+    }
 }
 
 TEST(HttpsClient, TellsOfAPeerThatClosesBeforeTlsIsUpAndNotOfTrust) {

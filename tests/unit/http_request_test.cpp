@@ -67,6 +67,25 @@ TEST(RequestParser, LeavesWhatFollowsAConnectAlone) {
     EXPECT_EQ(request.target(), "orders:5432");
 }
 
+TEST(RequestParser, BoundsAHeadOfManySmallLinesThatComeInPieces) {
+    RequestParser parser(1024, 100);
+    std::string buffer = "GET / HTTP/1.1\r\nHost: a\r\n";
+    std::size_t put = 0;
+    std::optional<Code> refusal;
+    while (!refusal && put < 100'000) {
+        buffer += "A: b\r\n";
+        put += 6;
+        const auto taken = parser.put(buffer);
+        if (taken.has_error()) {
+            refusal = taken.error().code;
+        } else {
+            buffer.erase(0, taken.value());
+        }
+    }
+    EXPECT_EQ(refusal, Code::request_too_large) << put;
+    EXPECT_LT(put, 2048u);
+}
+
 TEST(RequestParser, RefusesWhatIsTooLarge) {
     EXPECT_EQ(refusal_of("GET / HTTP/1.1\r\nHost: a\r\nX: " + std::string(2000, 'a')),
               Code::request_too_large);

@@ -305,7 +305,7 @@ TEST(HttpsClient, GetsALongAnswerOverASlowLineAsLongAsItComes) {
     options.least_bytes_per_second = 64 << 10;
     // What has come is taken slowly.
     options.is_wanted = [] {
-        std::this_thread::sleep_for(1ms);
+        std::this_thread::sleep_for(3ms);
         return true;
     };
     const auto began = std::chrono::steady_clock::now();
@@ -329,7 +329,7 @@ TEST(HttpsService, WaitsForWhoTakesAnAnswerSlowlyAlsoWhereItsBodyIsItsOwn) {
     ClientOptions options = fixture.options();
     options.longest_answer = 16U << 20;
     options.is_wanted = [] {
-        std::this_thread::sleep_for(1ms);
+        std::this_thread::sleep_for(3ms);
         return true;
     };
     const auto began = std::chrono::steady_clock::now();

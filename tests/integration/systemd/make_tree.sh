@@ -5,7 +5,7 @@ set -euo pipefail
 
 cache=${POSTERN_TREE_CACHE:-/var/cache/postern-test}
 packages="systemd systemd-sysv dbus libnss-systemd procps iproute2 curl jq openssl libssl3 libstdc++6
-libsystemd0 libspdlog1.10 libfmt9 libargon2-1 libunistring2 libcpp-httplib0.11 libbrotli1 libtomlplusplus3 libsqlite3-0 libsoci-core4.0 libsoci-sqlite3-4.0
+libsystemd0 libspdlog1.10 libfmt9 libargon2-1 libunistring2 libtomlplusplus3 libsqlite3-0 libsoci-core4.0 libsoci-sqlite3-4.0
 postgresql-15 postgresql-client-15"
 packages=$(echo $packages | tr ' ' ,)
 
