@@ -14,6 +14,7 @@
 #include "audit/log_path.hpp"
 #include "audit/query.hpp"
 #include "audit/verification.hpp"
+#include "base/printed.hpp"
 #include "base/process.hpp"
 
 namespace postern::audit {
@@ -26,7 +27,7 @@ constexpr int kUsage = 2;
 constexpr int kTorn = 3;
 
 int complain(std::FILE* err, const Failure& failure, std::string_view hint) {
-    fmt::print(err, "postern-audit: error: {}\nhint: {}\n", failure.detail, hint);
+    say_to(err, "postern-audit: error: {}\nhint: {}\n", failure.detail, hint);
     return kUsage;
 }
 
@@ -57,18 +58,18 @@ std::string place_of(const Fault& fault) {
 
 void print_counts(std::FILE* out, const Verdict& verdict) {
     const auto& summary = verdict.summary;
-    fmt::print(out, "  {} records in {} file(s), sequence {} to {}, the last at {}\n", summary.records,
-               verdict.files.size(), summary.first_sequence, summary.last_sequence, summary.last_time);
+    say_to(out, "  {} records in {} file(s), sequence {} to {}, the last at {}\n", summary.records,
+           verdict.files.size(), summary.first_sequence, summary.last_sequence, summary.last_time);
     if (summary.first_sequence > 1) {
-        fmt::print(out, "  begins with record {}: older files are not here\n", summary.first_sequence);
+        say_to(out, "  begins with record {}: older files are not here\n", summary.first_sequence);
     }
-    fmt::print(out, "  {} signed checkpoint(s)", summary.checkpoints);
+    say_to(out, "  {} signed checkpoint(s)", summary.checkpoints);
     for (const std::string& key : summary.signed_by) {
-        fmt::print(out, ", key sha256:{}", key);
+        say_to(out, ", key sha256:{}", key);
     }
-    fmt::print(out, "\n");
-    fmt::print(out, "  {} record(s) after the last signed checkpoint{}\n", summary.unsigned_records,
-               summary.unsigned_records == 0 ? "" : ": these are protected by the chain alone");
+    say_to(out, "\n");
+    say_to(out, "  {} record(s) after the last signed checkpoint{}\n", summary.unsigned_records,
+           summary.unsigned_records == 0 ? "" : ": these are protected by the chain alone");
 }
 
 /// What a log cannot prove by itself, and how it is proven.
@@ -120,29 +121,29 @@ std::vector<Unproven> unproven_by(const Verdict& verdict) {
 void print_unproven(std::FILE* out, const Verdict& verdict) {
     const auto all = unproven_by(verdict);
     if (!all.empty()) {
-        fmt::print(out, "  not proven by this:\n");
+        say_to(out, "  not proven by this:\n");
     }
     for (const Unproven& unproven : all) {
-        fmt::print(out, "  - {}\n", unproven.text);
+        say_to(out, "  - {}\n", unproven.text);
     }
 }
 
 void print_human(std::FILE* out, const Verdict& verdict) {
     if (verdict.is_whole()) {
-        fmt::print(out, "{}: whole{}\n", verdict.log.string(),
-                   verdict.has_given_keys ? "" : ", as far as the key beside it can tell");
+        say_to(out, "{}: whole{}\n", verdict.log.string(),
+               verdict.has_given_keys ? "" : ", as far as the key beside it can tell");
         print_counts(out, verdict);
         print_unproven(out, verdict);
         return;
     }
     const Fault& fault = *verdict.fault;
-    fmt::print(out, "{}: {}\n", verdict.log.string(),
-               verdict.is_torn()             ? "torn last line, not tampering"
-               : verdict.is_of_another_key() ? "ANOTHER KEY"
-                                             : "TAMPERED WITH");
-    fmt::print(out, "  {}: {}: {}\n", place_of(fault), name(fault.kind), fault.message);
+    say_to(out, "{}: {}\n", verdict.log.string(),
+           verdict.is_torn()             ? "torn last line, not tampering"
+           : verdict.is_of_another_key() ? "ANOTHER KEY"
+                                         : "TAMPERED WITH");
+    say_to(out, "  {}: {}: {}\n", place_of(fault), name(fault.kind), fault.message);
     if (verdict.is_torn()) {
-        fmt::print(out, "  what stands before it is whole:\n");
+        say_to(out, "  what stands before it is whole:\n");
         print_counts(out, verdict);
         fmt::print(out,
                    "  the program that writes the log cuts it off and notes that when it starts again\n");
@@ -284,10 +285,10 @@ int run_query(QueryOptions options, const Moments& moments, bool is_json, std::F
         fmt::print(err, "postern-audit: none of the {} records fits\n", counts.read);
     }
     if (counts.skipped > 0) {
-        fmt::print(err,
-                   "postern-audit: warning: {} line(s) are no records of an audit log\nhint: run "
-                   "postern-audit verify\n",
-                   counts.skipped);
+        say_to(err,
+               "postern-audit: warning: {} line(s) are no records of an audit log\nhint: run "
+               "postern-audit verify\n",
+               counts.skipped);
     }
     return kWhole;
 }
@@ -358,7 +359,7 @@ int run_tool(int argc, const char* const* argv, std::FILE* out, std::FILE* err) 
     } catch (const CLI::Success& success) {
         return app.exit(success);
     } catch (const CLI::ParseError& error) {
-        fmt::print(err, "postern-audit: error: {}\nhint: see postern-audit --help\n", error.what());
+        say_to(err, "postern-audit: error: {}\nhint: see postern-audit --help\n", error.what());
         return kUsage;
     }
     if (verify_command->parsed()) {

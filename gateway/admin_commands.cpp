@@ -19,7 +19,10 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/printed.hpp"
 #include "base/result.hpp"
+#include "base/shell_word.hpp"
+#include "base/shown_text.hpp"
 #include "base/trusted_path.hpp"
 #include "base/unique_fd.hpp"
 #include "gateway/complain.hpp"
@@ -177,11 +180,29 @@ Answer<Json> ask(const std::filesystem::path& config, std::string_view request_l
     if (!problem) {
         return Trouble{kFailed, "the answer makes no sense", "is another program listening there?"};
     }
-    return Trouble{problem->code == Code::policy_denied ? kDenied : kFailed, problem->title, problem->hint};
+    return Trouble{problem->code == Code::policy_denied ? kDenied : kFailed, shown(problem->title),
+                   problem->hint};
+}
+
+// The gateway that answers may have been broken into: nothing is taken to be what it should be.
+const Json* member_of(const Json& session, const char* key) {
+    const auto found = session.is_object() ? session.find(key) : session.end();
+    return found == session.end() ? nullptr : &*found;
 }
 
 std::string text_of(const Json& session, const char* key) {
-    return session.value(key, std::string());
+    const Json* const found = member_of(session, key);
+    return found != nullptr && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+std::uint64_t number_of(const Json& session, const char* key) {
+    const Json* const found = member_of(session, key);
+    return found != nullptr && found->is_number_unsigned() ? found->get<std::uint64_t>() : 0;
+}
+
+Json list_of(const Json& answer, const char* key) {
+    const Json* const found = member_of(answer, key);
+    return found != nullptr && found->is_array() ? *found : Json::array();
 }
 
 /// "2026-11-22T12:30:00.000000Z" to "2026-11-22 12:30:00".
@@ -208,14 +229,13 @@ std::string size_text(std::uint64_t bytes) {
 }
 
 void print_table(const Json& sessions) {
-    fmt::print("{:<36}  {:<16} {:<16} {:<22} {:<19}  {:>10} {:>10}\n", "ID", "USER", "SERVICE", "FROM",
-               "SINCE (UTC)", "SENT", "RECEIVED");
+    say("{:<36}  {:<16} {:<16} {:<22} {:<19}  {:>10} {:>10}\n", "ID", "USER", "SERVICE", "FROM",
+        "SINCE (UTC)", "SENT", "RECEIVED");
     for (const Json& session : sessions) {
-        fmt::print("{:<36}  {:<16} {:<16} {:<22} {:<19}  {:>10} {:>10}\n", text_of(session, "id"),
-                   text_of(session, "user"), text_of(session, "service"), text_of(session, "source"),
-                   short_time(text_of(session, "opened_at")),
-                   size_text(session.value("bytes_from_client", std::uint64_t{0})),
-                   size_text(session.value("bytes_from_backend", std::uint64_t{0})));
+        say("{:<36}  {:<16} {:<16} {:<22} {:<19}  {:>10} {:>10}\n", text_of(session, "id"),
+            text_of(session, "user"), text_of(session, "service"), text_of(session, "source"),
+            short_time(text_of(session, "opened_at")), size_text(number_of(session, "bytes_from_client")),
+            size_text(number_of(session, "bytes_from_backend")));
     }
 }
 
@@ -227,7 +247,7 @@ int sessions_command(const std::filesystem::path& config, const SessionsQuery& q
         return give_up("cannot list the connections", answer.error());
     }
     Json chosen = Json::array();
-    for (const Json& session : answer->value("sessions", Json::array())) {
+    for (const Json& session : list_of(*answer, "sessions")) {
         const bool is_wanted = (query.user.empty() || text_of(session, "user") == query.user) &&
                                (query.service.empty() || text_of(session, "service") == query.service);
         if (is_wanted) {
@@ -235,10 +255,10 @@ int sessions_command(const std::filesystem::path& config, const SessionsQuery& q
         }
     }
     if (query.is_json) {
-        fmt::print("{}\n", chosen.dump(2));
+        say_json(chosen, 2);
     } else if (chosen.empty()) {
-        fmt::print("Nobody is connected{}.\n",
-                   query.user.empty() && query.service.empty() ? "" : " whom this asks for");
+        say("Nobody is connected{}.\n",
+            query.user.empty() && query.service.empty() ? "" : " whom this asks for");
     } else {
         print_table(chosen);
     }
@@ -259,14 +279,13 @@ int kill_command(const std::filesystem::path& config, const std::string& id, boo
     }
     const Json killed = answer->value("killed", Json::object());
     if (is_json) {
-        fmt::print("{}\n", killed.dump(2));
+        say_json(killed, 2);
         return 0;
     }
     const std::string user = text_of(killed, "user");
-    fmt::print(
-        "Ended the connection of {} to {} ({}). {} may connect again; to keep somebody out: postern-ca user "
+    say("Ended the connection of {} to {} ({}). {} may connect again; to keep somebody out: postern-ca user "
         "disable {}\n",
-        user, text_of(killed, "service"), id, user, user);
+        user, text_of(killed, "service"), id, user, shell_word(user));
     return 0;
 }
 
@@ -292,18 +311,18 @@ int kill_all_command(const std::filesystem::path& config, const SessionsQuery& q
     if (!answer) {
         return give_up(kWhat, answer.error());
     }
-    const Json killed = answer->value("killed", Json::array());
+    const Json killed = list_of(*answer, "killed");
     if (query.is_json) {
-        fmt::print("{}\n", killed.dump(2));
+        say_json(killed, 2);
         return 0;
     }
     if (killed.empty()) {
-        fmt::print("Nobody was connected whom this means.\n");
+        say("Nobody was connected whom this means.\n");
         return 0;
     }
     print_table(killed);
-    fmt::print("Ended {} connection{}. They may connect again; to keep somebody out: postern-ca user disable {}\n",
-               killed.size(), killed.size() == 1 ? "" : "s", query.user.empty() ? "NAME" : query.user);
+    say("Ended {} connection{}. They may connect again; to keep somebody out: postern-ca user disable {}\n",
+        killed.size(), killed.size() == 1 ? "" : "s", query.user.empty() ? "NAME" : shell_word(query.user));
     return 0;
 }
 

@@ -14,6 +14,7 @@
 #include "base/clock.hpp"
 #include "base/folder_owner.hpp"
 #include "base/log.hpp"
+#include "base/printed.hpp"
 #include "base/process.hpp"
 #include "base/shell_word.hpp"
 #include "ca_api/enrolment.hpp"
@@ -62,9 +63,9 @@ void print_places(const Policy& policy) {
         }
     }
     for (const auto& [backend, places] : by_backend) {
-        fmt::print("note: up to {} connections to {} ({}); with those of other gateways they must be fewer than its "
-                   "max_connections\n",
-                   places.connections, backend, places.services);
+        say("note: up to {} connections to {} ({}); with those of other gateways they must be fewer than its "
+            "max_connections\n",
+            places.connections, backend, places.services);
     }
 }
 
@@ -77,7 +78,7 @@ int compare_with_ca(const std::filesystem::path& list, const Snapshot& snapshot)
         return complain("cannot read what the CA lists", differences.error());
     }
     if (differences->empty()) {
-        fmt::print("The CA lists the same.\n");
+        say("The CA lists the same.\n");
         return 0;
     }
     for (const std::string& difference : *differences) {
@@ -92,14 +93,14 @@ int check_config(const Options& options) {
         return complain("the configuration is not good", snapshot.error());
     }
     for (const std::string& warning : (*snapshot)->warnings(system_clock()())) {
-        fmt::print(stderr, "postern-gateway: warning: {}\n", warning);
+        say_to(stderr, "postern-gateway: warning: {}\n", warning);
     }
     for (const std::string& note : notes_on_shared_backends((*snapshot)->settings.policy)) {
-        fmt::print("note: {}\n", note);
+        say("note: {}\n", note);
     }
     const std::size_t services = (*snapshot)->settings.policy.services().size();
-    fmt::print("{}: good: gateway {}, {} {}\n", options.config.string(), (*snapshot)->settings.name, services,
-               services == 1 ? "service" : "services");
+    say("{}: good: gateway {}, {} {}\n", options.config.string(), (*snapshot)->settings.name, services,
+        services == 1 ? "service" : "services");
     print_places((*snapshot)->settings.policy);
     return options.ca_list.empty() ? 0 : compare_with_ca(options.ca_list, **snapshot);
 }
@@ -133,8 +134,8 @@ int enroll_command(Options& options) {
     if (!enrolled) {
         return complain("cannot enroll", enrolled.error());
     }
-    fmt::print("enrolled; try the configuration with: postern-gateway check-config --config {}\n",
-               options.config.string());
+    say("enrolled; try the configuration with: postern-gateway check-config --config {}\n",
+        options.config.string());
     return 0;
 }
 
@@ -194,8 +195,8 @@ int run_command_line(int argc, char** argv) {
         if (error.get_exit_code() == 0) {
             return app.exit(error);
         }
-        fmt::print(stderr, "postern-gateway: error: cannot understand the command line: {}\n", error.what());
-        fmt::print(stderr, "hint: see postern-gateway --help\n");
+        say_to(stderr, "postern-gateway: error: cannot understand the command line: {}\n", error.what());
+        say_to(stderr, "hint: see postern-gateway --help\n");
         return kUsage;
     }
     // An empty one was given as well.

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/own_commands.hpp"
+#include "base/printed.hpp"
 #include "base/shown_text.hpp"
 
 namespace postern::gateway {
@@ -71,9 +72,9 @@ void set_own_options(std::string options) {
 }
 
 void print_error(std::string_view what, std::string_view why, std::string_view hint) {
-    fmt::print(stderr, "postern-gateway: error: {}: {}\n", what, shown_lines(why));
+    fmt::print(stderr, "postern-gateway: error: {}: {}\n", shown(what), shown_lines(why));
     if (!hint.empty()) {
-        fmt::print(stderr, "hint: {}\n", with_own_options(hint, "postern-gateway", g_own_options));
+        say_to(stderr, "hint: {}\n", with_own_options(hint, "postern-gateway", g_own_options));
     }
 }
 

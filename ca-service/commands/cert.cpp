@@ -8,6 +8,7 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "base/printed.hpp"
 #include "ca-service/commands/command.hpp"
 #include "ca-service/commands/reach.hpp"
 #include "ca-service/commands/table.hpp"
@@ -129,12 +130,11 @@ Outcome<void> list_servers(store::Database& database, const CertificateOptions& 
                               {"not_after", format_time(certificate.not_after)},
                               {"state", state(certificate)}});
         }
-        fmt::print("{}\n", nlohmann::json{{"server_certificates", std::move(listed)}}.dump(2));
+        say_json(nlohmann::json{{"server_certificates", std::move(listed)}}, 2);
         return {};
     }
     if (certificates->empty()) {
-        fmt::print(
-            "No server has a certificate yet. Begin with: postern-ca token create --gateway NAME --dns "
+        say("No server has a certificate yet. Begin with: postern-ca token create --gateway NAME --dns "
             "HOST\n");
         return {};
     }
@@ -172,12 +172,12 @@ Outcome<void> list_certificates(const CommandLine& line, const CertificateOption
         for (const store::IssuedCertificate& certificate : *certificates) {
             listed.push_back(to_json(certificate, now));
         }
-        fmt::print("{}\n", nlohmann::json{{"certificates", std::move(listed)}}.dump(2));
+        say_json(nlohmann::json{{"certificates", std::move(listed)}}, 2);
         return {};
     }
     if (certificates->empty()) {
-        fmt::print("No {}login certificates{}.\n", options.is_all ? "" : "valid ",
-                   options.user.empty() ? "" : " of " + options.user);
+        say("No {}login certificates{}.\n", options.is_all ? "" : "valid ",
+            options.user.empty() ? "" : " of " + options.user);
         return {};
     }
     std::vector<std::vector<std::string>> rows;
@@ -236,7 +236,7 @@ Outcome<void> revoke(const CommandLine& line, const CertificateOptions& options)
         revoked->sessions == 1 ? "" : "s");
     const bool has_told = tell_of_revocation(*administration, *revoked, std::move(telling));
     if (has_told && !options.user.empty()) {
-        fmt::print("{0} may log in again; to prevent that: postern-ca user disable {0}\n", options.user);
+        say("{0} may log in again; to prevent that: postern-ca user disable {0}\n", options.user);
     }
     return {};
 }

@@ -9,6 +9,7 @@
 #include "base/folder_owner.hpp"
 #include "base/log.hpp"
 #include "base/own_commands.hpp"
+#include "base/printed.hpp"
 #include "base/process.hpp"
 #include "base/shell_word.hpp"
 #include "base/shown_text.hpp"
@@ -32,7 +33,7 @@ constexpr const char* kDescription =
 int tell(const Ending& ending, std::string_view own_options = {}) {
     fmt::print(stderr, "postern-ca: error: {}\n", shown_lines(ending.error));
     if (!ending.hint.empty()) {
-        fmt::print(stderr, "hint: {}\n", with_own_options(ending.hint, "postern-ca", own_options));
+        say_to(stderr, "hint: {}\n", with_own_options(ending.hint, "postern-ca", own_options));
     }
     return static_cast<int>(ending.exit);
 }

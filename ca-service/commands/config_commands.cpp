@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/printed.hpp"
 #include "ca-service/authority.hpp"
 #include "ca-service/catalogue.hpp"
 #include "ca-service/commands/command.hpp"
@@ -45,8 +46,7 @@ nlohmann::json told_of(const std::vector<ListedService>& services) {
 
 void print_services(const std::vector<ListedService>& services) {
     if (services.empty()) {
-        fmt::print(
-            "It lists no service yet. Enrol one (postern-ca token create --service NAME), or write a "
+        say("It lists no service yet. Enrol one (postern-ca token create --service NAME), or write a "
             "[[service]].\n");
         return;
     }
@@ -60,7 +60,7 @@ void print_services(const std::vector<ListedService>& services) {
         rows.push_back({service.name, std::string(protocol_of(service)), std::string(mode_of(service)),
                         proof_of(service), because});
     }
-    fmt::print("These services it lists to desktops; others open with --passthrough only:\n");
+    say("These services it lists to desktops; others open with --passthrough only:\n");
     print_table({"SERVICE", "PROTOCOL", "MODE", "SERVER PROVES", "LISTED BY"}, rows);
 }
 
@@ -95,10 +95,10 @@ void add_check_config(CLI::App& app, CommandLine& line) {
             if (*is_json) {
                 const nlohmann::json told{
                     {"file", line.config().string()}, {"good", true}, {"services", told_of(*services)}};
-                fmt::print("{}\n", told.dump());
+                say_json(told);
                 return {};
             }
-            fmt::print("{} is good.\n", line.config().string());
+            say("{} is good.\n", line.config().string());
             print_services(*services);
             return {};
         };
@@ -119,7 +119,11 @@ void add_fingerprint(CLI::App& app, CommandLine& line) {
             if (!pin) {
                 return ending_of("cannot read the server root", pin.error());
             }
-            fmt::print("{}\n", *is_json ? nlohmann::json{{"fingerprint", *pin}}.dump() : *pin);
+            if (*is_json) {
+                say_json(nlohmann::json{{"fingerprint", *pin}});
+            } else {
+                say("{}\n", *pin);
+            }
             return {};
         };
     });

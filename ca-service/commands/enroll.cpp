@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file_batch.hpp"
+#include "base/printed.hpp"
 #include "ca-service/commands/command.hpp"
 #include "ca_api/enrolment.hpp"
 #include "ca_api/fingerprint.hpp"
@@ -215,17 +216,17 @@ Outcome<void> enroll(const EnrollOptions& options) {
                                        {"serial", leaf.serial()},
                                        {"names", leaf.dns_names()},
                                        {"not_after", format_time(leaf.not_after())}};
-        fmt::print("{}\n", told_json.dump());
+        say_json(told_json);
         return {};
     }
-    fmt::print("Enrolled as {}, valid until {}.\n  certificate  {}\n  key          {}\n", identity,
-               format_time(leaf.not_after()).substr(0, 19) + "Z", options.out_certificate.string(),
-               options.out_key.string());
+    say("Enrolled as {}, valid until {}.\n  certificate  {}\n  key          {}\n", identity,
+        format_time(leaf.not_after()).substr(0, 19) + "Z", options.out_certificate.string(),
+        options.out_key.string());
     if (!options.out_user_ca.empty()) {
-        fmt::print("  user CA      {}\n", options.out_user_ca.string());
+        say("  user CA      {}\n", options.out_user_ca.string());
     }
     if (!options.out_server_ca.empty()) {
-        fmt::print("  server CA    {}\n", options.out_server_ca.string());
+        say("  server CA    {}\n", options.out_server_ca.string());
     }
     return {};
 }

@@ -6,6 +6,7 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "base/printed.hpp"
 #include "ca-service/commands/command.hpp"
 #include "ca-service/commands/table.hpp"
 #include "ca-service/store/users.hpp"
@@ -24,7 +25,7 @@ struct GroupOptions {
 void tell_change(const GroupOptions& options, bool is_member, bool has_changed) {
     const nlohmann::json told{
         {"user", options.user}, {"group", options.group}, {"member", is_member}, {"changed", has_changed}};
-    fmt::print("{}\n", told.dump());
+    say_json(told);
 }
 
 /// In or out; says so too when there was nothing to do.
@@ -52,7 +53,7 @@ Outcome<void> change(const CommandLine& line, const GroupOptions& options, bool 
             tell_change(options, is_joining, false);
             return {};
         }
-        fmt::print("{} is {} {} already.\n", options.user, is_joining ? "in" : "not in", options.group);
+        say("{} is {} {} already.\n", options.user, is_joining ? "in" : "not in", options.group);
         return {};
     }
     audit::Record record = record_of(administration->actor,
@@ -74,10 +75,9 @@ Outcome<void> change(const CommandLine& line, const GroupOptions& options, bool 
     if (options.is_json) {
         tell_change(options, is_joining, true);
     } else if (is_joining) {
-        fmt::print("{} is now in {}; the next login or renewal says so.\n", options.user, options.group);
+        say("{} is now in {}; the next login or renewal says so.\n", options.user, options.group);
     } else {
-        fmt::print(
-            "{0} is no longer in {1}. Certificates that name it live on until they are renewed; to cut them "
+        say("{0} is no longer in {1}. Certificates that name it live on until they are renewed; to cut them "
             "now:\n"
             "  postern-ca cert revoke --user {0}\n",
             options.user, options.group);
@@ -99,12 +99,11 @@ Outcome<void> list_groups(const CommandLine& line, const GroupOptions& options) 
         for (const store::Group& group : *groups) {
             listed.push_back({{"name", group.name}, {"members", group.members}});
         }
-        fmt::print("{}\n", nlohmann::json{{"groups", std::move(listed)}}.dump(2));
+        say_json(nlohmann::json{{"groups", std::move(listed)}}, 2);
         return {};
     }
     if (groups->empty()) {
-        fmt::print(
-            "There are no groups yet. A group begins with its first member: postern-ca group add USER "
+        say("There are no groups yet. A group begins with its first member: postern-ca group add USER "
             "GROUP\n");
         return {};
     }

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file.hpp"
+#include "base/printed.hpp"
 #include "ca-service/authority.hpp"
 #include "ca-service/change_log.hpp"
 #include "ca-service/commands/command.hpp"
@@ -170,14 +171,13 @@ Outcome<void> init(const CommandLine& line, InitOptions options) {
                                   {"fingerprint", *pin},
                                   {"trust_domain", options.trust_domain},
                                   {"url", url}};
-        fmt::print("{}\n", told.dump());
+        say_json(told);
         return {};
     }
     const bool is_default = line.directory == kDefaultDirectory;
     const std::string program =
         is_default ? "postern-ca" : fmt::format("postern-ca --dir {}", line.directory.string());
-    fmt::print(
-        "A new CA in {}\n"
+    say("A new CA in {}\n"
         "  configuration {}\n"
         "  trust domain  {}\n"
         "  address       {}\n"

@@ -11,6 +11,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "base/printed.hpp"
+#include "base/shown_text.hpp"
 #include "ca-service/gateway_reports.hpp"
 #include "ca-service/store/gateway_lists.hpp"
 
@@ -108,12 +110,12 @@ std::string told_of(const Reach& reach) {
     std::vector<std::string> missing;
     for (const Reach::Gateway& gateway : reach.gateways) {
         if (gateway.after) {
-            held.push_back(fmt::format("{} after {}", gateway.name, seconds_of(*gateway.after)));
+            held.push_back(fmt::format("{} after {}", shown(gateway.name), seconds_of(*gateway.after)));
         } else if (gateway.heard_at) {
             missing.push_back(
-                fmt::format("{} (last heard of at {})", gateway.name, format_time(*gateway.heard_at)));
+                fmt::format("{} (last heard of at {})", shown(gateway.name), format_time(*gateway.heard_at)));
         } else {
-            missing.push_back(fmt::format("{} (never heard of)", gateway.name));
+            missing.push_back(fmt::format("{} (never heard of)", shown(gateway.name)));
         }
     }
     std::string text;
@@ -151,8 +153,7 @@ std::optional<Reach> reach_of(Administration& administration, const Revoked& rev
                              administration.clock);
     if (!reach) {
         // It is done all the same.
-        fmt::print(stderr, "postern-ca: warning: cannot see which gateways have it: {}\n",
-                   reach.error().detail);
+        say_to(stderr, "postern-ca: warning: cannot see which gateways have it: {}\n", reach.error().detail);
         return std::nullopt;
     }
     return reach->gateways.empty() ? std::nullopt : std::optional<Reach>(std::move(*reach));
@@ -176,7 +177,7 @@ bool tell_of_revocation(Administration& administration, const Revoked& revoked, 
         if (reach) {
             told.json.update(to_json(*reach));
         }
-        fmt::print("{}\n", told.json.dump());
+        say_json(told.json);
         return false;
     }
     if (reach) {

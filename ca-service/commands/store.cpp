@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "base/printed.hpp"
 #include "ca-service/commands/command.hpp"
 #include "ca-service/store_age.hpp"
 
@@ -18,13 +19,12 @@ struct RestoreOptions {
 
 void tell_names(std::string_view what, const std::vector<std::string>& names) {
     if (!names.empty()) {
-        fmt::print("{}: {}.\n", what, fmt::join(names, ", "));
+        say("{}: {}.\n", what, fmt::format("{}", fmt::join(names, ", ")));
     }
 }
 
 void tell(const CarriedOver& done) {
-    fmt::print(
-        "Carried over from the audit log: {} certificates, {} revocations, {} login sessions, {} changes of "
+    say("Carried over from the audit log: {} certificates, {} revocations, {} login sessions, {} changes of "
         "groups.\n",
         done.certificates, done.revocations, done.sessions, done.group_changes);
     tell_names("Disabled", done.disabled);
@@ -35,15 +35,13 @@ void tell(const CarriedOver& done) {
         "Added meanwhile, now disabled and without a password (user passwd NAME, then user enable NAME)",
         done.added);
     if (done.tokens > 0) {
-        fmt::print("{} enrolment tokens were withdrawn; make new ones where one was not used yet.\n",
-                   done.tokens);
+        say("{} enrolment tokens were withdrawn; make new ones where one was not used yet.\n", done.tokens);
     }
     if (!done.is_whole) {
-        fmt::print(
-            "The log did not go back far enough: what was revoked before its first record stays "
+        say("The log did not go back far enough: what was revoked before its first record stays "
             "forgotten.\n");
     }
-    fmt::print("A service that runs goes on by itself.\n");
+    say("A service that runs goes on by itself.\n");
 }
 
 Outcome<void> accept_restore(const CommandLine& line, const RestoreOptions& options) {
@@ -68,11 +66,11 @@ Outcome<void> accept_restore(const CommandLine& line, const RestoreOptions& opti
         if (*done) {
             told.update(to_json(**done));
         }
-        fmt::print("{}\n", told.dump());
+        say_json(told);
         return {};
     }
     if (!*done) {
-        fmt::print("The store is as far as the audit log: there is nothing to carry over.\n");
+        say("The store is as far as the audit log: there is nothing to carry over.\n");
         return {};
     }
     tell(**done);

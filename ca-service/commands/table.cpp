@@ -4,15 +4,9 @@
 
 #include <fmt/format.h>
 
-#include "base/shown_text.hpp"
+#include "base/printed.hpp"
 
 namespace postern::ca::commands {
-
-namespace {
-
-constexpr std::size_t kMostLine = 64 * 1024;
-
-}  // namespace
 
 void print_table(const std::vector<std::string>& head, const std::vector<std::vector<std::string>>& rows) {
     std::vector<std::size_t> widths;
@@ -30,7 +24,7 @@ void print_table(const std::vector<std::string>& head, const std::vector<std::ve
             text += fmt::format("{:<{}}  ", row[i], widths[i]);
         }
         text.resize(text.find_last_not_of(' ') + 1);
-        fmt::print("{}\n", shown(text, kMostLine));
+        say("{}\n", text);
     };
     print_row(head);
     for (const auto& row : rows) {

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/duration.hpp"
+#include "base/printed.hpp"
 #include "ca-service/authority.hpp"
 #include "ca-service/commands/command.hpp"
 #include "ca-service/commands/table.hpp"
@@ -148,22 +149,22 @@ void describe(audit::Record& record, const store::EnrolmentToken& token) {
 void tell(const store::EnrolmentToken& stored, const Secret& token, const std::string& trust_domain,
           const std::string& url, const std::string& pin) {
     const std::string kind(store::kind_name(stored.kind));
-    fmt::print("{}\n\n", token.reveal());
-    fmt::print("Good for one certificate of {}{} {} ({}), until {}. It is not shown again.\n", kind,
-               stored.more_services.empty() ? "" : "s", fmt::join(stored.names(), ", "),
-               fmt::join(stored.dns_names, ", "), format_time(stored.expires_at).substr(0, 19) + "Z");
+    say("{}\n\n", token.reveal());
+    say("Good for one certificate of {}{} {} ({}), until {}. It is not shown again.\n", kind,
+        stored.more_services.empty() ? "" : "s", fmt::format("{}", fmt::join(stored.names(), ", ")),
+        fmt::format("{}", fmt::join(stored.dns_names, ", ")),
+        format_time(stored.expires_at).substr(0, 19) + "Z");
     if (stored.kind == pki::ServerKind::gateway) {
-        fmt::print("On the gateway, which asks for it:\n  postern-gateway enroll --ca {} --fingerprint {}\n",
-                   url, pin);
+        say("On the gateway, which asks for it:\n  postern-gateway enroll --ca {} --fingerprint {}\n", url,
+            pin);
         return;
     }
-    fmt::print(
-        "On the PostgreSQL server, which asks for it:\n  postern-ca enroll --ca {} --fingerprint {} \\\n"
+    say("On the PostgreSQL server, which asks for it:\n  postern-ca enroll --ca {} --fingerprint {} \\\n"
         "    --out-cert server.pem --out-key server.key --out-user-ca user-ca.pem --owner postgres\n",
         url, pin);
     for (const std::string& service : stored.names()) {
         if (const std::string host = pki::service_host(trust_domain, service); !host.empty()) {
-            fmt::print("Programs with TLS of their own verify it as {}.\n", host);
+            say("Programs with TLS of their own verify it as {}.\n", host);
         }
     }
 }
@@ -220,7 +221,7 @@ Outcome<void> create(const CommandLine& line, const TokenOptions& options) {
     if (options.is_json) {
         nlohmann::json told = to_json(stored);
         told["token"] = std::string(token.reveal());
-        fmt::print("{}\n", told.dump());
+        say_json(told);
         return {};
     }
     const std::string url = https_url(config->names.front(), config->listen.port);
@@ -258,11 +259,11 @@ Outcome<void> list_tokens(const CommandLine& line, const TokenOptions& options) 
             told["used"] = token.used_at ? nlohmann::json(format_time(*token.used_at)) : nlohmann::json();
             listed.push_back(std::move(told));
         }
-        fmt::print("{}\n", nlohmann::json{{"tokens", std::move(listed)}}.dump(2));
+        say_json(nlohmann::json{{"tokens", std::move(listed)}}, 2);
         return {};
     }
     if (tokens->empty()) {
-        fmt::print("There are no tokens. Make one: postern-ca token create --gateway NAME --dns HOST\n");
+        say("There are no tokens. Make one: postern-ca token create --gateway NAME --dns HOST\n");
         return {};
     }
     std::vector<std::vector<std::string>> rows;
@@ -331,11 +332,11 @@ Outcome<void> withdraw(const CommandLine& line, const TokenOptions& options) {
                                   {"kind", store::kind_name(token->kind)},
                                   {"name", token->name},
                                   {"withdrawn", true}};
-        fmt::print("{}\n", told.dump());
+        say_json(told);
         return {};
     }
-    fmt::print("Withdrew the token {} for {} {}: nobody can redeem it any more.\n", id_of(*token),
-               store::kind_name(token->kind), token->name);
+    say("Withdrew the token {} for {} {}: nobody can redeem it any more.\n", id_of(*token),
+        store::kind_name(token->kind), token->name);
     return {};
 }
 

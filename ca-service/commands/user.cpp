@@ -6,6 +6,7 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "base/printed.hpp"
 #include "ca-service/commands/command.hpp"
 #include "ca-service/commands/password_prompt.hpp"
 #include "ca-service/commands/reach.hpp"
@@ -84,12 +85,12 @@ Outcome<void> add(const CommandLine& line, const UserOptions& options) {
         return applied;
     }
     if (options.is_json) {
-        fmt::print("{}\n", nlohmann::json{{"name", user.name}, {"groups", user.groups}}.dump());
+        say_json(nlohmann::json{{"name", user.name}, {"groups", user.groups}});
         return {};
     }
-    fmt::print("Added {}{}.\n", user.name,
-               user.groups.empty() ? std::string(" (in no group: the gateways' rules may need one)")
-                                   : fmt::format(" in {}", fmt::join(user.groups, ", ")));
+    say("Added {}{}.\n", user.name,
+        user.groups.empty() ? std::string(" (in no group: the gateways' rules may need one)")
+                            : fmt::format(" in {}", fmt::join(user.groups, ", ")));
     return {};
 }
 
@@ -121,11 +122,10 @@ Outcome<void> change_password(const CommandLine& line, const UserOptions& option
         return applied;
     }
     if (options.is_json) {
-        fmt::print("{}\n", nlohmann::json{{"name", options.name}}.dump());
+        say_json(nlohmann::json{{"name", options.name}});
         return {};
     }
-    fmt::print(
-        "Changed the password of {0}. Sessions that are open go on; to end them: postern-ca cert revoke "
+    say("Changed the password of {0}. Sessions that are open go on; to end them: postern-ca cert revoke "
         "--user {0}\n",
         options.name);
     return {};
@@ -142,11 +142,11 @@ Outcome<void> disable(const CommandLine& line, const UserOptions& options) {
         return ending_of("cannot disable the user", revoked.error());
     }
     RevocationTold telling{.is_json = options.is_json, .is_not_waiting = options.is_not_waiting};
-    telling.nothing = fmt::format("Disabled {}, who was not logged in.\n", options.name);
+    telling.nothing = fmt::format("Disabled {}, who was not logged in.\n", shown(options.name));
     telling.done = fmt::format(
         "Disabled {}: {} session{} ended, {} certificate{} revoked. Gateways cut live connections within "
         "seconds.\n",
-        options.name, revoked->sessions, revoked->sessions == 1 ? "" : "s", revoked->certificates,
+        shown(options.name), revoked->sessions, revoked->sessions == 1 ? "" : "s", revoked->certificates,
         revoked->certificates == 1 ? "" : "s");
     telling.json = {{"name", options.name}, {"disabled", true}};
     tell_of_revocation(*administration, *revoked, std::move(telling));
@@ -167,10 +167,10 @@ Outcome<void> enable(const CommandLine& line, const UserOptions& options) {
         return applied;
     }
     if (options.is_json) {
-        fmt::print("{}\n", nlohmann::json{{"name", options.name}, {"disabled", false}}.dump());
+        say_json(nlohmann::json{{"name", options.name}, {"disabled", false}});
         return {};
     }
-    fmt::print("Enabled {}: a new login works from now on.\n", options.name);
+    say("Enabled {}: a new login works from now on.\n", options.name);
     return {};
 }
 
@@ -192,11 +192,11 @@ Outcome<void> list_users(const CommandLine& line, const UserOptions& options) {
                               {"created", format_time(user.created_at)},
                               {"password_changed", format_time(user.password_changed_at)}});
         }
-        fmt::print("{}\n", nlohmann::json{{"users", std::move(listed)}}.dump(2));
+        say_json(nlohmann::json{{"users", std::move(listed)}}, 2);
         return {};
     }
     if (users->empty()) {
-        fmt::print("There are no users yet. Add one: postern-ca user add NAME --group GROUP\n");
+        say("There are no users yet. Add one: postern-ca user add NAME --group GROUP\n");
         return {};
     }
     std::vector<std::vector<std::string>> rows;

@@ -135,7 +135,7 @@ int show_events(const EventsOptions& options) {
         all ? chosen(*all, {options.service, options.connection, options.most}) : std::vector<json>();
     if (options.as_json) {
         for (const auto& event : list) {
-            std::puts(event.dump().c_str());
+            say_json(event);
         }
     } else {
         const auto now = system_clock()();

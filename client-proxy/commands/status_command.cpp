@@ -222,7 +222,7 @@ std::string login_text(const Profile& profile, const ShownLogin& login, const Pr
     text += fmt::format("certificate  {}\n", certificate);
     if (login.unkept) {
         text += fmt::format("             {}\n             hint: {}\n", postern::shown(login.unkept->message),
-                            login.unkept->hint);
+                            postern::shown(login.unkept->hint));
     }
     text += fmt::format("key          {}\n", place_of_key(folder));
     if (profile.session_expires) {

@@ -75,10 +75,6 @@ int fail(const Refusal& refusal) {
     return exit_code_of(refusal.code);
 }
 
-std::string json_text(const nlohmann::json& told, int indent) {
-    return told.dump(indent, ' ', true, nlohmann::json::error_handler_t::replace);
-}
-
 std::string word_in(const nlohmann::json& told, const char* key) {
     return shown(control::text_in(told, key));
 }

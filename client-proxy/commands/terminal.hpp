@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/clock.hpp"
+#include "base/printed.hpp"
 #include "base/result.hpp"
 #include "base/secret_line.hpp"
 #include "client-proxy/refusal.hpp"
@@ -17,8 +18,6 @@ namespace postern::client {
 /// "hint", "connection_id"}. For the process; set before anything can fail.
 void set_json_failures(bool is_wanted);
 
-/// For --json. In ASCII, so that what others wrote does nothing to a terminal either.
-std::string json_text(const nlohmann::json& told, int indent);
 /// The member as shown() has it; empty where there is none.
 std::string word_in(const nlohmann::json& told, const char* key);
 

@@ -9,7 +9,7 @@
 #include <cstring>
 #include <system_error>
 
-#include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 namespace postern {
 
@@ -24,10 +24,18 @@ bool is_reader_gone() {
            ::poll(&output, 1, 0) > 0 && (output.revents & (POLLERR | POLLHUP)) != 0;
 }
 
+// Of a write that failed some time ago, as the next one meets it.
+int error_of_output() {
+    errno = 0;
+    const bool is_over = ::write(STDOUT_FILENO, "\n", 1) == 1;
+    return is_over || errno == 0 ? EIO : errno;
+}
+
 int judge(std::string_view program, int when_lost, int code, int error) {
     if (error == EPIPE || code != 0 || is_reader_gone()) {
         return code;
     }
+    error = error != 0 ? error : error_of_output();
     const std::string text =
         fmt::format("{}: error: cannot write what was to be printed: {}\n", program, std::strerror(error));
     std::fputs(text.c_str(), stderr);
@@ -35,6 +43,14 @@ int judge(std::string_view program, int when_lost, int code, int error) {
 }
 
 }  // namespace
+
+std::string json_text(const nlohmann::json& told, int indent) {
+    return told.dump(indent, ' ', true, nlohmann::json::error_handler_t::replace);
+}
+
+void say_json(const nlohmann::json& told, int indent) {
+    fmt::print(stdout, "{}\n", json_text(told, indent));
+}
 
 int deliver(std::string_view program, int when_lost, const std::function<int()>& command) {
     int code = 0;
@@ -52,7 +68,7 @@ int deliver(std::string_view program, int when_lost, const std::function<int()>&
     if (std::fflush(stdout) == 0 && !had_failed) {
         return code;
     }
-    return judge(program, when_lost, code, errno != 0 ? errno : EIO);
+    return judge(program, when_lost, code, errno);
 }
 
 }  // namespace postern

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/secret_line.hpp"
+#include "base/shown_text.hpp"
 #include "ca_api/first_contact.hpp"
 #include "pki/csr.hpp"
 #include "pki/openssl.hpp"
@@ -20,7 +21,7 @@ namespace {
 
 Failure refused(const http::ClientAnswer& answer) {
     if (answer.problem) {
-        return {answer.problem->code, fmt::format("{} {}", answer.problem->title, answer.problem->hint)};
+        return {answer.problem->code, shown(fmt::format("{} {}", answer.problem->title, answer.problem->hint))};
     }
     return {Code::unavailable, fmt::format("the CA service answered with HTTP status {}", answer.status)};
 }

@@ -10,8 +10,11 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iterator>
 #include <string>
 #include <thread>
@@ -19,6 +22,7 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "base/clock.hpp"
 #include "base/connection_id.hpp"
@@ -370,6 +374,55 @@ TEST(Printed, IsDeliveredOrTheProgramFails) {
     }
     EXPECT_EQ(printed_to("/dev/full", 10, 3), 3) << "it failed before";
     EXPECT_EQ(printed_to("/dev/full", 0), 0) << "nothing is lost";
+}
+
+// The first write met the error, long before anybody asks for it, and what was behind it is gone with it.
+TEST(Deliver, TellsWhyWhicheverWriteMetIt) {
+    std::fflush(stdout);
+    std::array<int, 2> ends{};
+    ASSERT_EQ(::pipe(ends.data()), 0);
+    const pid_t child = ::fork();
+    if (child == 0) {
+        ::dup2(::open("/dev/full", O_WRONLY), STDOUT_FILENO);
+        ::dup2(ends[1], STDERR_FILENO);
+        ::_exit(deliver("program", 7, [] {
+            std::puts("a line");
+            std::fflush(stdout);
+            errno = 0;
+            return 0;
+        }));
+    }
+    ::close(ends[1]);
+    std::array<char, 200> told{};
+    const ssize_t size = ::read(ends[0], told.data(), told.size());
+    ::close(ends[0]);
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_EQ(WEXITSTATUS(status), 7);
+    EXPECT_EQ(std::string(told.data(), static_cast<std::size_t>(std::max<ssize_t>(size, 0))),
+              "program: error: cannot write what was to be printed: No space left on device\n");
+}
+
+std::string said(const std::function<void(std::FILE*)>& say_it) {
+    char* text = nullptr;
+    std::size_t size = 0;
+    std::FILE* const out = ::open_memstream(&text, &size);
+    say_it(out);
+    std::fclose(out);
+    std::string copy(text, size);
+    std::free(text);
+    return copy;
+}
+
+TEST(Say, LeavesLineBreaksToTheFormatAndShowsWhatIsInItsTexts) {
+    const std::string evil = "a\x1b[2J\nhint: b\u202e";
+    EXPECT_EQ(said([&](std::FILE* out) { say_to(out, "{}\n{:<4}{}\n", evil, "ü", 5); }),
+              "a\\x1b[2J\\nhint: b\\u202e\nü   5\n");
+}
+
+TEST(JsonText, IsAsciiWhateverIsInIt) {
+    const nlohmann::json told{{"evil", "\x1b\x7f\u009b\u202e\xff"}};
+    EXPECT_EQ(json_text(told, -1), R"({"evil":"\u001b\u007f\u009b\u202e\ufffd"})");
 }
 
 // As `postern … | true`, whose reader may be gone before the first line.
