@@ -138,6 +138,8 @@ private:
 
     // desk_watch.cpp
     void suspect(const Event& event);
+    /// Where a gateway refuses the login for what it is, the CA service is asked.
+    void doubt_login_for(Code code);
     bool must_ask_gateways() const;
     void ask_gateways_if_due();
     boost::asio::awaitable<void> refresh_in_background();

@@ -112,6 +112,9 @@ asio::awaitable<Outcome<void>> Desk::refresh(std::shared_ptr<LoginSource> logins
         }
     }
     if (!offered) {
+        if (logins == logins_) {
+            doubt_login_for(offered.error().code);
+        }
         co_return offered.error();
     }
     co_return Outcome<void>();

@@ -44,12 +44,17 @@ void Desk::suspect(const Event& event) {
     if (!is_ours) {
         return;
     }
-    if (is_about_login(event.told.code) || may_be_of_an_old_key(event.told.code, logins_->latest())) {
-        logins_->doubt();
-    } else if (may_be_gateway(event.told.code) && reason_of(event.told) != "ca_unreachable" &&
+    doubt_login_for(event.told.code);
+    if (may_be_gateway(event.told.code) && reason_of(event.told) != "ca_unreachable" &&
                !is_gateway_lost_) {
         is_gateway_doubted_ = true;
         refresh_pace_.worked();
+    }
+}
+
+void Desk::doubt_login_for(Code code) {
+    if (is_about_login(code) || may_be_of_an_old_key(code, logins_->latest())) {
+        logins_->doubt();
     }
 }
 

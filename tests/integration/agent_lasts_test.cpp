@@ -152,6 +152,16 @@ TEST_F(AgentLasts, AndSaysOfALoginThatIsOverTheSameEverywhere) {
     EXPECT_EQ(status(carol)["logged_in"], true);
 }
 
+TEST_F(AgentLasts, AndTakesTheRefusalOfTheListOfServicesForNews) {
+    const Laptop carol = laptop_of("carol", "-list");
+    EXPECT_EQ(carol.postern({"services"}).exit_code, 0);
+    stack_->ca_command({"user", "disable", "carol"});
+    EXPECT_EQ(carol.postern({"services"}).exit_code, 4);
+    EXPECT_TRUE(eventually([&] { return status(carol)["reason"] == "user_disabled"; }, kPatience));
+    EXPECT_EQ(carol.postern({"status"}).exit_code, 4);
+    stack_->ca_command({"user", "enable", "carol"});
+}
+
 TEST_F(AgentLasts, AndLetsAConnectionBeFollowedFromItsOwnLogToTheGatewaysAndTheCas) {
     const Laptop bob = laptop_of("bob", "-followed");
     const int port = open_in_background(bob);
