@@ -150,11 +150,7 @@ Outcome<void> Desk::remember_database(const std::string& service, const std::str
     json databases = changed.databases;
     databases[service] = database;
     if (auto taken = changed.take({{"databases", databases}}); !taken) {
-        return Refusal{
-            Code::config_invalid,
-            fmt::format("'{}' is no database's name here: it has control characters or more than 63 bytes", database),
-            "Leave --database out, and name it to the program that connects.",
-            {}};
+        return bad_database_name(database);
     }
     if (auto saved = changed.save(folder_); !saved) {
         return local_refusal(saved.error());

@@ -19,6 +19,7 @@
 #include "client-proxy/commands/foreground.hpp"
 #include "client-proxy/commands/lingering.hpp"
 #include "client-proxy/commands/terminal.hpp"
+#include "client-proxy/tunnel/service_list.hpp"
 #include "pki/identity.hpp"
 
 namespace postern::client {
@@ -124,6 +125,10 @@ int connect(const ConnectOptions& options) {
     }
     if (wanted->empty()) {
         return fail_usage("connect to which service?", "See what there is: postern services");
+    }
+    // On the way to the agent it would become another one.
+    if (!options.database.empty() && !is_database_name(options.database)) {
+        return fail(bad_database_name(options.database));
     }
     // In a container there is nobody else to bury what ends.
     const bool is_first_process = ::getpid() == 1;

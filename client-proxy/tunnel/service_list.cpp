@@ -1,6 +1,5 @@
 #include "client-proxy/tunnel/service_list.hpp"
 
-#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <optional>
@@ -11,8 +10,10 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/shown_text.hpp"
 #include "client-proxy/tunnel/gateway_connection.hpp"
 #include "net/await.hpp"
 #include "pki/identity.hpp"
@@ -22,8 +23,16 @@ namespace postern::client {
 namespace asio = boost::asio;
 
 bool is_database_name(std::string_view name) {
-    return !name.empty() && name.size() < 64 &&
-           std::none_of(name.begin(), name.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+    return !name.empty() && name.size() < 64 && shown(name) == name;
+}
+
+Refusal bad_database_name(std::string_view name) {
+    return {Code::config_invalid,
+            fmt::format("'{}' is no database's name here: it has control characters or others that are not seen, is no "
+                        "UTF-8 text, or has more than 63 bytes",
+                        shown(name)),
+            "Leave --database out, and name it to the program that connects.",
+            {}};
 }
 
 Result<std::vector<OfferedService>> offered_services_from_json(std::string_view text,

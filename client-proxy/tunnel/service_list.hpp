@@ -27,8 +27,10 @@ struct OfferedService {
 };
 
 /// What a database may be called (NAMEDATALEN in PostgreSQL's manual, "Identifiers and Key Words"), and what
-/// can stand in a service file and in lines that people paste.
+/// can stand in a service file and in lines that people paste: those look like what they are.
 bool is_database_name(std::string_view name);
+/// What is told of another one.
+Refusal bad_database_name(std::string_view name);
 
 /// Of one gateway's GET /v1/services. Code::malformed_request.
 Result<std::vector<OfferedService>> offered_services_from_json(std::string_view text,

@@ -165,13 +165,18 @@ TEST_F(PastedLines, TheServiceFileNamesItOrSaysThatItCannot) {
     }
 }
 
-TEST_F(PastedLines, ADatabaseWithALineBreakIsRefusedWithItsCause) {
+// A line break, a turn of the direction, and Latin-1, of which JSON would make another name.
+TEST_F(PastedLines, ADatabaseThatNoLineCanShowIsRefusedWithItsCause) {
     const Laptop alice = logged_in();
-    const Outcome outcome = alice.postern({"connect", "--background", "--database=two\nlines",
-                                           fmt::format("orders-db:{}", free_port())});
-    EXPECT_EQ(outcome.exit_code, 3) << outcome.err;
-    EXPECT_THAT(outcome.err, HasSubstr("control characters"));
-    EXPECT_THAT(outcome.err, HasSubstr("hint: "));
+    for (const auto& [name, shown] : {std::pair("two\nlines", "two\\nlines"),
+                                      std::pair("sredro\u202e", "sredro\\u202e"), std::pair("caf\xe9", "caf\\xe9")}) {
+        const Outcome outcome = alice.postern({"connect", "--background", std::string("--database=") + name,
+                                               fmt::format("orders-db:{}", free_port())});
+        EXPECT_EQ(outcome.exit_code, 3) << shown << outcome.err;
+        EXPECT_THAT(outcome.err, HasSubstr(fmt::format("'{}' is no database's name here", shown)));
+        EXPECT_THAT(outcome.err, HasSubstr("control characters"));
+        EXPECT_THAT(outcome.err, HasSubstr("hint: "));
+    }
 }
 
 TEST_F(PastedLines, PsqlOfPosternReachesItToo) {

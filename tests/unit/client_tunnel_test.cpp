@@ -100,11 +100,13 @@ TEST(OfferedServices, AreRead) {
     EXPECT_EQ((*services)[0].database, "");
     const auto named = offered_services_from_json(
         R"({"services":[{"name":"a","protocol":"postgres","mode":"end_to_end","database":"orders"},
-                        {"name":"b","protocol":"postgres","mode":"end_to_end","database":"x\ndbname=y"}]})",
+                        {"name":"b","protocol":"postgres","mode":"end_to_end","database":"x\ndbname=y"},
+                        {"name":"c","protocol":"postgres","mode":"end_to_end","database":"sredro\u202e"}]})",
         "gw1");
     ASSERT_TRUE(named.has_value());
     EXPECT_EQ((*named)[0].database, "orders");
     EXPECT_EQ((*named)[1].database, "") << "it goes into commands that people paste";
+    EXPECT_EQ((*named)[2].database, "") << "they look like what they are";
 }
 
 TEST(OfferedServices, AreAskedOfAllGatewaysAtOnce) {
