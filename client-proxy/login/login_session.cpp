@@ -217,10 +217,11 @@ Outcome<Profile> log_in(const ProfileFolder& folder, std::string_view method, co
     }
     const std::string user = user_in(fields);
     if (!user.empty() && !pki::is_login_name(user)) {
-        return Refusal{Code::config_invalid,
-                       fmt::format("'{}' is no login name", user),
-                       "A login name has 1 to 63 letters, digits, dots, underscores, hyphens and at signs.",
-                       {}};
+        return Refusal{
+            Code::config_invalid,
+            fmt::format("'{}' is no login name", user),
+            "A login name has 1 to 63 letters, digits and . _ - @ +, the first one a letter, a digit or _",
+            {}};
     }
     auto ca = reach_ca(folder, *known);
     if (!ca) {

@@ -206,6 +206,25 @@ TEST(Usage, OfServicesIsCompletedFromWhatIsKnownHere) {
     EXPECT_EQ(outcome.out, "orders-db\n");
 }
 
+TEST(Enrolment, WithoutATokenSaysWhereOneComesFrom) {
+    const std::string pin = "sha256:" + std::string(64, 'a');
+    for (const auto& command : std::vector<std::vector<std::string>>{
+             {"postern-gateway", "--config", "/nowhere/gateway.toml", "enroll", "--fingerprint", pin},
+             {"postern-ca", "enroll", "--ca", "https://localhost:1", "--fingerprint", pin, "--out-cert",
+              "/tmp/none.pem", "--out-key", "/tmp/none.key"}}) {
+        auto whole = command;
+        whole.front() = program(command.front());
+        for (const char* input : {"", "\n"}) {
+            ProcessOptions options;
+            options.input = input;
+            const Outcome told = run(whole, options);
+            EXPECT_EQ(told.exit_code, 2) << told.err;
+            EXPECT_THAT(told.err, testing::HasSubstr("error: there is no token: "));
+            EXPECT_THAT(told.err, testing::HasSubstr("hint: postern-ca token create"));
+        }
+    }
+}
+
 TEST(Output, ThatDoesNotArriveIsAnError) {
     for (const auto& [name, code] :
          {std::pair{"postern", 1}, {"postern-ca", 1}, {"postern-gateway", 1}, {"postern-audit", 2}}) {

@@ -252,6 +252,22 @@ TEST(PortBook, GivesNoTwoNamesTheSamePort) {
     PortBook book;
     book.remember("a", 5432);
     book.remember("b", 5433);
+TEST(LogIn, SaysWhatALoginNameMayHold) {
+    const Folder folder;
+    const auto opened = ProfileFolder::open(folder.path() / "state");
+    ASSERT_TRUE(opened.has_value());
+    Profile known = profile();
+    known.ca_url = "https://localhost:1";
+    ASSERT_TRUE(opened->save(known).has_value());
+    const auto refusal = [&](const char* user) {
+        return log_in(*opened, "password", {{"username", Secret(user)}, {"password", Secret("secret")}})
+            .error();
+    };
+    EXPECT_EQ(refusal("anna dba").message, "'anna dba' is no login name");
+    EXPECT_THAT(refusal("anna dba").hint, HasSubstr(". _ - @ +"));
+    EXPECT_EQ(refusal("anna+dba").code, Code::unreachable) << "it is one, and nobody is there";
+}
+
     EXPECT_EQ(book.next_free("c", PortBook::kFirst - 1), 5434);
     EXPECT_EQ(book.next_free("a", PortBook::kFirst - 1), 5432);
     EXPECT_EQ(book.next_free("c", 65535), 0);
