@@ -138,13 +138,14 @@ Result<void> ProfileFolder::save(const Profile& profile) const {
 
 Result<UniqueFd> ProfileFolder::open_lock(const char* name) const {
     UniqueFd fd(::open((path_ / name).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    const int why = errno;
     if (!fd) {
         // A disk that can only be read: the lock needs no more, once it is there.
         fd = UniqueFd(::open((path_ / name).c_str(), O_RDONLY | O_CLOEXEC));
     }
     if (!fd) {
         return Failure{Code::io_failed,
-                       fmt::format("cannot open {}: {}", (path_ / name).string(), std::strerror(errno))};
+                       fmt::format("cannot open {}: {}", (path_ / name).string(), std::strerror(why))};
     }
     return fd;
 }

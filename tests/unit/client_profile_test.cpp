@@ -1,4 +1,7 @@
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <string>
@@ -13,6 +16,7 @@
 #include "client-proxy/login/profile.hpp"
 #include "client-proxy/tunnel/catalogue.hpp"
 #include "unit/client_support.hpp"
+#include "unit/in_child.hpp"
 #include "unit/setting_rubbish.hpp"
 
 namespace postern::client {
@@ -114,6 +118,25 @@ TEST(ProfileFolder, IsRefusedWhenOthersMayLookIntoIt) {
     const auto opened = ProfileFolder::open(folder.path());
     ASSERT_FALSE(opened.has_value());
     EXPECT_THAT(opened.error().detail, HasSubstr("chmod 700"));
+}
+
+TEST(ProfileFolder, OnADiskThatCanOnlyBeReadSaysSo) {
+    if (::geteuid() != 0) {
+        GTEST_SKIP() << "only root may mount";
+    }
+    const Folder folder;
+    const int code = test::in_child([&] {
+        const bool is_mounted = ::unshare(CLONE_NEWNS) == 0 &&
+                                ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+                                ::mount("none", folder.path().c_str(), "tmpfs", MS_RDONLY, "mode=700") == 0;
+        const auto opened = ProfileFolder::open(folder.path());
+        if (!is_mounted || !opened) {
+            return 2;
+        }
+        const auto locked = opened->lock("ports.lock");
+        return !locked && locked.error().detail.find("Read-only file system") != std::string::npos ? 0 : 1;
+    });
+    EXPECT_EQ(code, 0);
 }
 
 TEST(ProfileFolder, HasNoProfileBeforeTheFirstLogin) {
@@ -229,6 +252,22 @@ TEST(AcceptCa, KnowsTheSameCaInAnotherSpellingAndAsksNobody) {
     EXPECT_EQ(accept_ca(*opened, "https://localhost:1/v1 ", pin).error().code, Code::config_invalid);
 }
 
+TEST(LogIn, SaysWhatALoginNameMayHold) {
+    const Folder folder;
+    const auto opened = ProfileFolder::open(folder.path() / "state");
+    ASSERT_TRUE(opened.has_value());
+    Profile known = profile();
+    known.ca_url = "https://localhost:1";
+    ASSERT_TRUE(opened->save(known).has_value());
+    const auto refusal = [&](const char* user) {
+        return log_in(*opened, "password", {{"username", Secret(user)}, {"password", Secret("secret")}})
+            .error();
+    };
+    EXPECT_EQ(refusal("anna dba").message, "'anna dba' is no login name");
+    EXPECT_THAT(refusal("anna dba").hint, HasSubstr(". _ - @ +"));
+    EXPECT_EQ(refusal("anna+dba").code, Code::unreachable) << "it is one, and nobody is there";
+}
+
 TEST(Preferences, RefuseUnknownKeys) {
     const Folder folder;
     const auto file = folder.path() / "config.toml";
@@ -252,22 +291,6 @@ TEST(PortBook, GivesNoTwoNamesTheSamePort) {
     PortBook book;
     book.remember("a", 5432);
     book.remember("b", 5433);
-TEST(LogIn, SaysWhatALoginNameMayHold) {
-    const Folder folder;
-    const auto opened = ProfileFolder::open(folder.path() / "state");
-    ASSERT_TRUE(opened.has_value());
-    Profile known = profile();
-    known.ca_url = "https://localhost:1";
-    ASSERT_TRUE(opened->save(known).has_value());
-    const auto refusal = [&](const char* user) {
-        return log_in(*opened, "password", {{"username", Secret(user)}, {"password", Secret("secret")}})
-            .error();
-    };
-    EXPECT_EQ(refusal("anna dba").message, "'anna dba' is no login name");
-    EXPECT_THAT(refusal("anna dba").hint, HasSubstr(". _ - @ +"));
-    EXPECT_EQ(refusal("anna+dba").code, Code::unreachable) << "it is one, and nobody is there";
-}
-
     EXPECT_EQ(book.next_free("c", PortBook::kFirst - 1), 5434);
     EXPECT_EQ(book.next_free("a", PortBook::kFirst - 1), 5432);
     EXPECT_EQ(book.next_free("c", 65535), 0);
