@@ -260,7 +260,9 @@ TEST(LogIn, SaysWhatALoginNameMayHold) {
     known.ca_url = "https://localhost:1";
     ASSERT_TRUE(opened->save(known).has_value());
     const auto refusal = [&](const char* user) {
-        return log_in(*opened, "password", {{"username", Secret(user)}, {"password", Secret("secret")}})
+        return log_in(*opened, "password",
+                      {{"username", Secret(std::string_view(user))},
+                       {"password", Secret(std::string_view("secret"))}})
             .error();
     };
     EXPECT_EQ(refusal("anna dba").message, "'anna dba' is no login name");
