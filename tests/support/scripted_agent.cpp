@@ -148,13 +148,15 @@ QJsonObject scripted_service(const QString& name, const QString& state, int port
                         {"allowed", true},        {"port", port > 0 ? QJsonValue(port) : QJsonValue()},
                         {"connections", 0},       {"bytes_in", 0},
                         {"bytes_out", 0}};
-    if (port > 0) {
+    // As the agent has them: of a port that is open.
+    if (port > 0 && state != "disconnected") {
         const QString number = QString::number(port);
         service["commands"] =
-            QJsonObject{{"psql", "psql -h localhost -p " + number + " -U alice"},
+            QJsonObject{{"psql", "psql -h localhost -p " + number + " -U alice -d orders"},
                         {"jdbc", "jdbc:postgresql://localhost:" + number + "/orders?user=alice"},
-                        {"dsn", "host=localhost port=" + number + " user=alice sslmode=disable"},
-                        {"env", "PGHOST=localhost\nPGPORT=" + number + "\nPGUSER=alice"}};
+                        {"dsn", "postgresql://alice@localhost:" + number + "/orders"},
+                        {"env", "PGHOST=localhost PGPORT=" + number + " PGUSER=alice PGDATABASE=orders"},
+                        {"socket", "psql -h /run/user/1000/postern -p " + number + " -U alice -d orders"}};
     }
     return service;
 }

@@ -19,7 +19,7 @@ TEST_F(WindowTest, TrayMenuConnectsDisconnectsAndCopies) {
     ASSERT_NE(orders, nullptr);
     EXPECT_NE(menu_action(orders->menu(), "Port 5432"), nullptr);
     menu_action(orders->menu(), "Copy psql command")->trigger();
-    EXPECT_EQ(QApplication::clipboard()->text(), "psql -h localhost -p 5432 -U alice");
+    EXPECT_EQ(QApplication::clipboard()->text(), "psql -h localhost -p 5432 -U alice -d orders");
     agent_.answer("disconnect", scripted_service("orders-db", "disconnected", 5432));
     menu_action(orders->menu(), "Disconnect")->trigger();
     ASSERT_TRUE(soon([&] { return menu_action(menu, "orders-db") != nullptr; }));

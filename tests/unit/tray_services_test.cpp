@@ -218,10 +218,10 @@ TEST_F(WindowTest, CopiesEachCommand) {
             copied.append(QApplication::clipboard()->text());
         }
     }
-    EXPECT_EQ(copied, (QStringList{"psql -h localhost -p 5432 -U alice",
+    EXPECT_EQ(copied, (QStringList{"psql -h localhost -p 5432 -U alice -d orders",
                                    "jdbc:postgresql://localhost:5432/orders?user=alice",
-                                   "host=localhost port=5432 user=alice sslmode=disable",
-                                   "PGHOST=localhost\nPGPORT=5432\nPGUSER=alice"}));
+                                   "postgresql://alice@localhost:5432/orders",
+                                   "PGHOST=localhost PGPORT=5432 PGUSER=alice PGDATABASE=orders"}));
 }
 
 TEST_F(WindowTest, AServiceThatIsNoLongerAllowedCannotBeConnected) {

@@ -40,7 +40,7 @@ TEST(TrayState, HoldsWhatTheAgentTold) {
     EXPECT_EQ(state.login()->groups, (QStringList{"analysts", "on-call"}));
     ASSERT_NE(state.service("orders-db"), nullptr);
     EXPECT_EQ(state.service("orders-db")->port, 5432);
-    EXPECT_EQ(state.service("orders-db")->commands["psql"], "psql -h localhost -p 5432 -U alice");
+    EXPECT_EQ(state.service("orders-db")->commands["psql"], "psql -h localhost -p 5432 -U alice -d orders");
     EXPECT_EQ(state.service("stock-db")->port, 0);
     EXPECT_EQ(state.connected_count(), 2);
 }
