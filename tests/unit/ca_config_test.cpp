@@ -126,9 +126,9 @@ TEST(ServerName, IsADnsNameOrAnAddress) {
     EXPECT_FALSE(is_server_name(std::string(64, 'a')));
 }
 
-const std::vector<test::Setting>& every_setting() {
-    using test::Takes;
-    static const std::vector<test::Setting> kSettings{
+const std::vector<postern::test::Setting>& every_setting() {
+    using postern::test::Takes;
+    static const std::vector<postern::test::Setting> kSettings{
         {"[ca]", "listen", Takes::listen, "\"127.0.0.1:7444\""},
         {"[ca]", "names", Takes::names, "[\"ca.example.org\"]"},
         {"[ca]", "trust_domain", Takes::name, "\"example.org\""},
@@ -169,7 +169,7 @@ const std::vector<test::Setting>& every_setting() {
 
 TEST(CaConfig, EachKeyRefusesRubbishWithFileAndLine) {
     ::unsetenv("CREDENTIALS_DIRECTORY");
-    const test::SettingRubbish rubbish("/etc/postern/ca.toml", every_setting(), [](const std::string& text) {
+    const postern::test::SettingRubbish rubbish("/etc/postern/ca.toml", every_setting(), [](const std::string& text) {
         const auto read = parse(text);
         return read ? std::string() : read.error().detail;
     });
