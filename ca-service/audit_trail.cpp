@@ -9,6 +9,20 @@
 
 namespace postern::ca {
 
+namespace {
+
+/// Which change of the store the record tells of.
+Result<void> number_by_change(store::Database& database, audit::Record& record) {
+    const auto number = store::change_counter(database);
+    if (!number) {
+        return number.error();
+    }
+    record.extra["postern"]["store"]["change"] = *number;
+    return {};
+}
+
+}  // namespace
+
 Actor Actor::local_administrator() {
     Actor actor;
     actor.claims["uid"] = invoking_user();
@@ -48,15 +62,6 @@ Result<void> begin_change(store::Database& database, std::span<audit::Record> re
             return numbered;
         }
     }
-    return {};
-}
-
-Result<void> number_by_change(store::Database& database, audit::Record& record) {
-    const auto number = store::change_counter(database);
-    if (!number) {
-        return number.error();
-    }
-    record.extra["postern"]["store"]["change"] = *number;
     return {};
 }
 

@@ -35,8 +35,6 @@ audit::Record refusal_of(const Actor& actor, std::string action, const Failure& 
 /// Numbers the change of the store of which the records tell, in its write transaction and before they are
 /// written (postern.store.change).
 Result<void> begin_change(store::Database& database, std::span<audit::Record> records);
-/// The same for one more record of a change that has begun.
-Result<void> number_by_change(store::Database& database, audit::Record& record);
 
 /// Adds what a login certificate says of itself.
 void describe(audit::Record& record, const store::IssuedCertificate& certificate);

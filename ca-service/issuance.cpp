@@ -43,7 +43,7 @@ Result<void> may_issue(const Ca& ca, store::Database& database, const std::strin
 Result<LoginGrant> issue_login_certificate(Ca& ca, store::Database& database, const Actor& actor,
                                            std::string action, const pki::PublicKey& key,
                                            const store::User& user, const store::Session& session,
-                                           SystemTime now) {
+                                           SystemTime now, std::vector<audit::Record> records) {
     const auto config = ca.settings.get();
     const SystemTime end =
         std::min(bounded_end(now, config->certificate_lifetime, ca.authority.users()), session.expires_at);
@@ -80,15 +80,16 @@ Result<LoginGrant> issue_login_certificate(Ca& ca, store::Database& database, co
     record.certificate_subject = leaf->subject();
     record.certificate_issuer = leaf->issuer();
     record.certificate_sha256 = leaf->fingerprint();
-    if (auto numbered = number_by_change(database, record); !numbered) {
-        return numbered.error();
-    }
-    if (auto written = ca.audit.append(record); !written) {
-        return written.error();
-    }
     auto services = listed_services(database, *config, now);
     if (!services) {
         return services.error();
+    }
+    records.push_back(std::move(record));
+    if (auto begun = begin_change(database, records); !begun) {
+        return begun.error();
+    }
+    if (auto written = ca.audit.append(records); !written) {
+        return written.error();
     }
     return LoginGrant{*leaf, now + (issued.not_after - now) * 2 / 3, user, session, *std::move(services)};
 }

@@ -38,13 +38,15 @@ struct LoginGrant {
 Result<void> may_issue(const Ca& ca, store::Database& database, const std::string& user,
                        const std::string& session_id, SystemTime now);
 
-/// Signs, stores, and records under `action` ("certificate.issued" or "certificate.renewed"). Call inside a
-/// write transaction: the certificate must not leave before its commit. Code::session_ended when less than a
-/// second is left; Code::internal where what the store holds fits no certificate.
+/// Signs, stores, and records as one change, under `action` ("certificate.issued" or "certificate.renewed"),
+/// behind `records`. Nothing is recorded before all else is done: what the log tells of and the store lacks
+/// would be finished as an interrupted change. Call inside a write transaction, and commit it next: the
+/// certificate must not leave before. Code::session_ended when less than a second is left; Code::internal
+/// where what the store holds fits no certificate.
 Result<LoginGrant> issue_login_certificate(Ca& ca, store::Database& database, const Actor& actor,
                                            std::string action, const pki::PublicKey& key,
                                            const store::User& user, const store::Session& session,
-                                           SystemTime now);
+                                           SystemTime now, std::vector<audit::Record> records = {});
 
 inline constexpr std::string_view kServiceCommonName = "Postern CA service";
 

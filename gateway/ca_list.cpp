@@ -89,7 +89,7 @@ Result<std::string> read_ca_list(const std::filesystem::path& file) {
         }
         text.append(block.data(), static_cast<std::size_t>(got));
         if (text.size() > kMostList) {
-            return Failure{Code::request_too_large,
+            return Failure{Code::config_invalid,
                            fmt::format("{} is larger than {} bytes", name.string(), kMostList)};
         }
     }

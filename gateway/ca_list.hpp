@@ -18,7 +18,7 @@ namespace postern::gateway {
 Result<std::vector<std::string>> differences_from_ca(std::string_view text,
                                                      std::span<const Service> services);
 
-/// The text of a file or a pipe, or of standard input for "-". Code::request_too_large for what is longer than
+/// The text of a file or a pipe, or of standard input for "-". Code::config_invalid for what is longer than
 /// any CA's list: none of it counts then.
 Result<std::string> read_ca_list(const std::filesystem::path& file);
 

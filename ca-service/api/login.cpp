@@ -92,14 +92,8 @@ Result<LoginGrant> open_session(Ca& ca, store::Database& database, const Actor& 
     record.user = session.user;
     record.groups = (*user)->groups;
     record.session_id = session.id;
-    if (auto begun = begin_change(database, {&record, 1}); !begun) {
-        return begun.error();
-    }
-    if (auto written = ca.audit.append(record); !written) {
-        return written.error();
-    }
-    auto grant =
-        issue_login_certificate(ca, database, actor, "certificate.issued", key, **user, session, now);
+    auto grant = issue_login_certificate(ca, database, actor, "certificate.issued", key, **user, session, now,
+                                         {std::move(record)});
     if (!grant) {
         return grant;
     }

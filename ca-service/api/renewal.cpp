@@ -78,9 +78,6 @@ Result<LoginGrant> renew(Ca& ca, store::Database& database, const Actor& actor,
     if (auto judged = may_issue(ca, database, identity->name, identity->session_id, now); !judged) {
         return judged.error();
     }
-    if (auto begun = begin_change(database, {}); !begun) {
-        return begun.error();
-    }
     auto grant = issue_login_certificate(ca, database, actor, "certificate.renewed", *key, *bearer->user,
                                          *bearer->session, now);
     if (!grant) {

@@ -199,7 +199,7 @@ TEST_F(WordOfAGateway, IsComparedWithTheCasByCheckConfig) {
     ProcessOptions long_one = good;
     long_one.input += std::string(1 << 20, ' ') + "and more";
     const Outcome too_long = run(command, long_one);
-    EXPECT_EQ(too_long.exit_code, 1) << too_long.out;
+    EXPECT_EQ(too_long.exit_code, 3) << too_long.out;
     EXPECT_THAT(too_long.err, HasSubstr("standard input is larger than 1048576 bytes"));
     ProcessOptions nonsense;
     nonsense.input = "{}";
