@@ -7,6 +7,7 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <spdlog/spdlog.h>
 
 #include "base/log.hpp"
@@ -42,6 +43,8 @@ EventLoops::EventLoops(std::size_t count) {
         // stays safe.
         loops_.push_back(std::make_unique<asio::io_context>(BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO));
         work_.push_back(asio::make_work_guard(*loops_.back()));
+        // What a loop needs of the system is taken here, and not with its first connection, for which there may be nothing left.
+        const asio::steady_timer first(*loops_.back());
     }
 }
 
