@@ -4,12 +4,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/bounded_read.hpp"
 #include "base/file.hpp"
 #include "base/unique_fd.hpp"
 
@@ -74,25 +73,11 @@ Result<std::string> read_ca_list(const std::filesystem::path& file) {
     if (!fd) {
         return io_failure("cannot open", name);
     }
-    std::string text;
-    std::array<char, 16384> block{};
-    while (true) {
-        const ssize_t got = ::read(fd.get(), block.data(), block.size());
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
-        if (got < 0) {
-            return io_failure("cannot read", name);
-        }
-        if (got == 0) {
-            return text;
-        }
-        text.append(block.data(), static_cast<std::size_t>(got));
-        if (text.size() > kMostList) {
-            return Failure{Code::config_invalid,
-                           fmt::format("{} is larger than {} bytes", name.string(), kMostList)};
-        }
+    auto text = read_to_end(fd.get(), name, kMostList);
+    if (!text && text.error().code == Code::request_too_large) {
+        return Failure{Code::config_invalid, text.error().detail};
     }
+    return text;
 }
 
 }  // namespace postern::gateway

@@ -14,8 +14,8 @@
 #include "base/shell_word.hpp"
 #include "base/shown_text.hpp"
 #include "base/trusted_path.hpp"
-#include "ca-service/commands/init_marker.hpp"
 #include "ca-service/change_log.hpp"
+#include "ca-service/commands/init_marker.hpp"
 #include "ca-service/store_age.hpp"
 
 namespace postern::ca::commands {

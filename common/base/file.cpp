@@ -4,12 +4,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <cstring>
 
 #include <fmt/format.h>
 
+#include "base/bounded_read.hpp"
 #include "base/exhaustion.hpp"
 #include "base/file_batch.hpp"
 #include "base/trusted_path.hpp"
@@ -38,25 +38,7 @@ Result<std::string> read_file(const std::filesystem::path& path, std::size_t lim
     if (!S_ISREG(info.st_mode)) {
         return Failure{Code::io_failed, fmt::format("{} is not a regular file", path.string())};
     }
-    std::string content;
-    std::array<char, 16384> block{};
-    while (true) {
-        const ssize_t got = ::read(fd.get(), block.data(), block.size());
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
-        if (got < 0) {
-            return io_failure("cannot read", path);
-        }
-        if (got == 0) {
-            return content;
-        }
-        content.append(block.data(), static_cast<std::size_t>(got));
-        if (content.size() > limit_bytes) {
-            return Failure{Code::request_too_large,
-                           fmt::format("{} is larger than {} bytes", path.string(), limit_bytes)};
-        }
-    }
+    return read_to_end(fd.get(), path, limit_bytes);
 }
 
 Result<void> write_file(const std::filesystem::path& path, std::string_view content, mode_t mode) {
