@@ -30,6 +30,8 @@ namespace postern::client {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::AllOf;
+using testing::Field;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -151,6 +153,18 @@ protected:
         loop.run();
         return outcome.get();
     }
+    /// Whoever asks is told that, thirty times on end, and the CA is asked no more often than the pauses allow.
+    void expect_told_with_pauses(LoginSource& source, const testing::Matcher<const Refusal&>& told) const {
+        const auto began = std::chrono::steady_clock::now();
+        for (int i = 0; i < 30; ++i) {
+            const auto outcome = current(source);
+            ASSERT_FALSE(outcome.has_value());
+            EXPECT_THAT(outcome.error(), told) << outcome.error().message;
+        }
+        // No pause is shorter than half a second.
+        const auto most = 2 + (std::chrono::steady_clock::now() - began) / 500ms;
+        EXPECT_LE(static_cast<std::int64_t>(ca_.renewals()), most);
+    }
     static bool soon(const std::function<bool()>& claim) {
         for (int i = 0; i < 6000 && !claim(); ++i) {
             std::this_thread::sleep_for(10ms);
@@ -194,17 +208,9 @@ TEST_F(RenewalAtACa, ThatDoesNotHelpIsPausedAndSaidToBeOfNoUse) {
     ca_.lifetime_ = -60;
     const auto login = people_.login(now() - 1s);
     RenewedLogin source(keep(login), login, login_clock(), {});
-    const auto began = std::chrono::steady_clock::now();
-    for (int i = 0; i < 30; ++i) {
-        const auto outcome = current(source);
-        ASSERT_FALSE(outcome.has_value());
-        EXPECT_EQ(outcome.error().code, Code::expired);
-        EXPECT_THAT(outcome.error().message, HasSubstr("over already"));
-        EXPECT_THAT(outcome.error().hint, HasSubstr("clock"));
-    }
-    // No pause is shorter than half a second.
-    const auto most = 2 + (std::chrono::steady_clock::now() - began) / 500ms;
-    EXPECT_LE(static_cast<std::int64_t>(ca_.renewals()), most);
+    expect_told_with_pauses(source, AllOf(Field(&Refusal::code, Code::expired),
+                                          Field(&Refusal::message, HasSubstr("over already")),
+                                          Field(&Refusal::hint, HasSubstr("clock"))));
 }
 
 TEST_F(RenewalAtACa, AtTheEndOfTheSessionIsPausedAndSaidToBeItsEnd) {
@@ -212,16 +218,9 @@ TEST_F(RenewalAtACa, AtTheEndOfTheSessionIsPausedAndSaidToBeItsEnd) {
     const auto login = people_.login(now() - 1s);
     const Clock ahead = [] { return now() + 10s; };
     RenewedLogin source(keep(login), login, ahead, {});
-    const auto began = std::chrono::steady_clock::now();
-    for (int i = 0; i < 30; ++i) {
-        const auto outcome = current(source);
-        ASSERT_FALSE(outcome.has_value());
-        EXPECT_EQ(outcome.error().code, Code::session_ended) << outcome.error().message;
-        EXPECT_THAT(outcome.error().message, Not(HasSubstr("clock")));
-        EXPECT_THAT(outcome.error().hint, HasSubstr("postern login"));
-    }
-    const auto most = 2 + (std::chrono::steady_clock::now() - began) / 500ms;
-    EXPECT_LE(static_cast<std::int64_t>(ca_.renewals()), most);
+    expect_told_with_pauses(source, AllOf(Field(&Refusal::code, Code::session_ended),
+                                          Field(&Refusal::message, Not(HasSubstr("clock"))),
+                                          Field(&Refusal::hint, HasSubstr("postern login"))));
 }
 
 TEST_F(RenewalAtACa, ThatDoesNotHelpIsTheClocksAlsoWhereCertificatesLiveForSeconds) {
@@ -229,15 +228,8 @@ TEST_F(RenewalAtACa, ThatDoesNotHelpIsTheClocksAlsoWhereCertificatesLiveForSecon
     const auto login = people_.login(now() - 1s);
     const Clock ahead = [] { return now() + 10s; };
     RenewedLogin source(keep(login), login, ahead, {});
-    const auto began = std::chrono::steady_clock::now();
-    for (int i = 0; i < 30; ++i) {
-        const auto outcome = current(source);
-        ASSERT_FALSE(outcome.has_value());
-        EXPECT_EQ(outcome.error().code, Code::expired) << outcome.error().message;
-        EXPECT_THAT(outcome.error().hint, HasSubstr("clock"));
-    }
-    const auto most = 2 + (std::chrono::steady_clock::now() - began) / 500ms;
-    EXPECT_LE(static_cast<std::int64_t>(ca_.renewals()), most);
+    expect_told_with_pauses(
+        source, AllOf(Field(&Refusal::code, Code::expired), Field(&Refusal::hint, HasSubstr("clock"))));
 }
 
 TEST_F(RenewalAtACa, IsUsedFromMemoryWhileTheDiskTakesNothingAndWrittenOnceItDoes) {

@@ -16,12 +16,12 @@
 #include <thread>
 #include <vector>
 
-#include <boost/asio/ip/tcp.hpp>
 #include <gtest/gtest.h>
 #include <openssl/ssl.h>
 
 #include "base/unique_fd.hpp"
 #include "http/client.hpp"
+#include "support/loopback_listener.hpp"
 #include "support/net_fixture.hpp"
 
 namespace {
@@ -58,30 +58,24 @@ using namespace std::chrono_literals;
 class Peer {
 public:
     enum class Does { close, reset, speak_http, say_nothing, say_unknown_ca, say_expired };
-    explicit Peer(Does does) : does_(does), fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    explicit Peer(Does does) : does_(does) {
         std::signal(SIGPIPE, SIG_IGN);
-        boost::asio::ip::tcp::endpoint endpoint(boost::asio::ip::address_v4::loopback(), 0);
-        EXPECT_EQ(::bind(fd_.get(), endpoint.data(), static_cast<socklen_t>(endpoint.size())), 0);
-        EXPECT_EQ(::listen(fd_.get(), 16), 0);
-        auto length = static_cast<socklen_t>(endpoint.capacity());
-        ::getsockname(fd_.get(), endpoint.data(), &length);
-        port_ = endpoint.port();
         thread_ = std::thread([this] { serve(); });
     }
     ~Peer() {
-        ::shutdown(fd_.get(), SHUT_RDWR);
+        listener_.end();
         thread_.join();
     }
     Peer(const Peer&) = delete;
     Peer& operator=(const Peer&) = delete;
-    unsigned short port() const { return port_; }
+    unsigned short port() const { return listener_.port(); }
     int accepted() const { return accepted_; }
 
 private:
     void serve() {
         std::vector<UniqueFd> kept;
         for (;;) {
-            UniqueFd peer(::accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+            UniqueFd peer = listener_.accept();
             if (!peer) return;
             ++accepted_;
             char byte = 0;
@@ -110,8 +104,7 @@ private:
     }
 
     Does does_;
-    UniqueFd fd_;
-    unsigned short port_ = 0;
+    test::LoopbackListener listener_;
     std::atomic<int> accepted_ = 0;
     std::thread thread_;
 };
@@ -130,22 +123,16 @@ enum class Then { waits_silently, closes_on_the_alert, resets_on_the_alert, ends
 /// Shows a certificate that nobody trusts, and does not care what the client makes of it.
 class Impostor {
 public:
-    explicit Impostor(Then then) : then_(then), fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-        boost::asio::ip::tcp::endpoint endpoint(boost::asio::ip::address_v4::loopback(), 0);
-        EXPECT_EQ(::bind(fd_.get(), endpoint.data(), static_cast<socklen_t>(endpoint.size())), 0);
-        EXPECT_EQ(::listen(fd_.get(), 16), 0);
-        auto length = static_cast<socklen_t>(endpoint.capacity());
-        ::getsockname(fd_.get(), endpoint.data(), &length);
-        port_ = endpoint.port();
+    explicit Impostor(Then then) : then_(then) {
         thread_ = std::thread([this] { serve(); });
     }
     ~Impostor() {
-        ::shutdown(fd_.get(), SHUT_RDWR);
+        listener_.end();
         thread_.join();
     }
     Impostor(const Impostor&) = delete;
     Impostor& operator=(const Impostor&) = delete;
-    unsigned short port() const { return port_; }
+    unsigned short port() const { return listener_.port(); }
 
 private:
     void serve() {
@@ -155,7 +142,7 @@ private:
         SSL_CTX_use_PrivateKey(context.get(), own.key.get());
         std::vector<UniqueFd> kept;
         for (;;) {
-            UniqueFd peer(::accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+            UniqueFd peer = listener_.accept();
             if (!peer) return;
             impose(context.get(), peer.get());
             if (then_ == Then::waits_silently) kept.push_back(std::move(peer));
@@ -186,8 +173,7 @@ private:
 
     Then then_;
     test::TestPki pki_;
-    UniqueFd fd_;
-    unsigned short port_ = 0;
+    test::LoopbackListener listener_;
     std::thread thread_;
 };
 

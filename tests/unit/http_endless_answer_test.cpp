@@ -9,12 +9,12 @@
 #include <thread>
 #include <utility>
 
-#include <boost/asio/ip/tcp.hpp>
 #include <gtest/gtest.h>
 #include <openssl/ssl.h>
 
 #include "base/unique_fd.hpp"
 #include "http/client.hpp"
+#include "support/loopback_listener.hpp"
 #include "support/net_fixture.hpp"
 
 namespace postern::http {
@@ -42,25 +42,18 @@ struct Shape {
 /// A TLS server that gives every visitor the same endless answer.
 class EndlessServer {
 public:
-    explicit EndlessServer(Shape shape)
-        : shape_(std::move(shape)), fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    explicit EndlessServer(Shape shape) : shape_(std::move(shape)) {
         std::signal(SIGPIPE, SIG_IGN);
-        boost::asio::ip::tcp::endpoint endpoint(boost::asio::ip::address_v4::loopback(), 0);
-        EXPECT_EQ(::bind(fd_.get(), endpoint.data(), static_cast<socklen_t>(endpoint.size())), 0);
-        EXPECT_EQ(::listen(fd_.get(), 16), 0);
-        auto length = static_cast<socklen_t>(endpoint.capacity());
-        ::getsockname(fd_.get(), endpoint.data(), &length);
-        port_ = endpoint.port();
         thread_ = std::thread([this] { serve(); });
     }
     ~EndlessServer() {
         is_stopping_ = true;
-        ::shutdown(fd_.get(), SHUT_RDWR);
+        listener_.end();
         thread_.join();
     }
     EndlessServer(const EndlessServer&) = delete;
     EndlessServer& operator=(const EndlessServer&) = delete;
-    unsigned short port() const { return port_; }
+    unsigned short port() const { return listener_.port(); }
     std::size_t sent() const { return sent_; }
 
 private:
@@ -73,7 +66,7 @@ private:
             SSL_CTX_add1_chain_cert(context.get(), own.chain[i].get());
         }
         for (;;) {
-            const UniqueFd peer(::accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+            const UniqueFd peer = listener_.accept();
             if (!peer) return;
             const timeval patience{1, 0};
             ::setsockopt(peer.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
@@ -111,8 +104,7 @@ private:
 
     Shape shape_;
     TestPki pki_;
-    UniqueFd fd_;
-    unsigned short port_ = 0;
+    test::LoopbackListener listener_;
     std::atomic<bool> is_stopping_ = false;
     std::atomic<std::size_t> sent_ = 0;
     std::thread thread_;

@@ -1,0 +1,36 @@
+// A port of the loopback that a test's own server accepts on.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <boost/asio/ip/tcp.hpp>
+#include <gtest/gtest.h>
+
+#include "base/unique_fd.hpp"
+
+namespace postern::test {
+
+/// Of 127.0.0.1, any free port.
+class LoopbackListener {
+public:
+    LoopbackListener() : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+        boost::asio::ip::tcp::endpoint endpoint(boost::asio::ip::address_v4::loopback(), 0);
+        EXPECT_EQ(::bind(fd_.get(), endpoint.data(), static_cast<socklen_t>(endpoint.size())), 0);
+        EXPECT_EQ(::listen(fd_.get(), 16), 0);
+        auto length = static_cast<socklen_t>(endpoint.capacity());
+        ::getsockname(fd_.get(), endpoint.data(), &length);
+        port_ = endpoint.port();
+    }
+
+    unsigned short port() const { return port_; }
+    /// The next connection; none once it is ended.
+    UniqueFd accept() const { return UniqueFd(::accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC)); }
+    /// Any thread.
+    void end() const { ::shutdown(fd_.get(), SHUT_RDWR); }
+
+private:
+    UniqueFd fd_;
+    unsigned short port_ = 0;
+};
+
+}  // namespace postern::test
