@@ -126,6 +126,7 @@ TEST_F(CaService, TakesACertificateThatItCannotMakeForItsOwnFault) {
         EXPECT_EQ(code_of(answer), Code::internal);
         EXPECT_THAT(answer.body, HasSubstr("Tell your administrator"));
     }
+    EXPECT_THAT(records(), testing::Not(testing::Contains("login.succeeded")));
 }
 
 TEST_F(CaService, GivesAWrongPasswordAndAnUnknownUserTheSameAnswer) {
