@@ -16,15 +16,15 @@ namespace postern::ca {
 namespace {
 
 /// Long before the bound of those who fetch it.
-constexpr std::size_t kWarnBytes = pki::kLongestCrl / 4;
+constexpr std::size_t kWarnOfSizeFrom = pki::kLongestCrl / 4;
 
-constexpr std::chrono::hours kWarnEvery{1};
+constexpr std::chrono::hours kWarnOfSizeEvery{1};
 
 }  // namespace
 
 void CrlPublisher::warn_of_size(const PublishedCrl& list) {
     const auto now = std::chrono::steady_clock::now();
-    if (list.der.size() < kWarnBytes || (warned_at_ && now - *warned_at_ < kWarnEvery)) {
+    if (list.der.size() < kWarnOfSizeFrom || (warned_at_ && now - *warned_at_ < kWarnOfSizeEvery)) {
         return;
     }
     warned_at_ = now;

@@ -35,8 +35,8 @@ namespace {
 using std::chrono::hours;
 using std::chrono::minutes;
 
-constexpr hours kWarnBefore{24 * 30};
-constexpr hours kWarnEvery{24};
+constexpr hours kWarnOfEndBefore{24 * 30};
+constexpr hours kWarnOfEndEvery{24};
 /// A stranger's enrolment is one look-up, and a good one a rare thing.
 constexpr std::size_t kEnrolmentWorkers = 1;
 
@@ -82,7 +82,7 @@ std::size_t cores() {
 
 void warn_of_old_authority(const pki::Issuer& issuer, std::string_view kind, SystemTime now) {
     const SystemTime end = issuer.chain().front().not_after();
-    if (end - now < kWarnBefore) {
+    if (end - now < kWarnOfEndBefore) {
         spdlog::warn("event=ca.issuing_certificate_ends kind={} not_after={}", kind, format_time(end));
     }
 }
@@ -197,7 +197,7 @@ struct Service::State {
 
     void warn_daily(SystemTime now) {
         // Also when the clock went back.
-        if (warned_at && now >= *warned_at && now < *warned_at + kWarnEvery) {
+        if (warned_at && now >= *warned_at && now < *warned_at + kWarnOfEndEvery) {
             return;
         }
         warned_at = now;

@@ -21,7 +21,7 @@ constexpr auto kReachPatience = std::chrono::seconds(2);
 constexpr Pace::Bounds kReachPace{std::chrono::milliseconds(200), std::chrono::seconds(1)};
 
 // The network or the service may come back at any moment, and an attempt takes its time by itself.
-bool is_about_reaching(Code code) {
+bool may_be_reached_again(Code code) {
     return code == Code::unreachable || code == Code::timed_out;
 }
 
@@ -32,7 +32,7 @@ bool RenewedLogin::is_due(SystemTime now) const {
 }
 
 bool RenewedLogin::must_pause() const {
-    return failure_ && !is_about_reaching(failure_->code) && !pace_.is_due(std::chrono::steady_clock::now());
+    return failure_ && !may_be_reached_again(failure_->code) && !pace_.is_due(std::chrono::steady_clock::now());
 }
 
 void RenewedLogin::run() {

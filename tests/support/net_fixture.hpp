@@ -155,4 +155,10 @@ struct TestPki {
     }
 };
 
+/// One for all cases of a program; keys are slow.
+inline TestPki& shared_pki() {
+    static TestPki pki;
+    return pki;
+}
+
 }  // namespace postern::test

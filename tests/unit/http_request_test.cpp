@@ -222,7 +222,7 @@ TEST(RequestReader, ReadsPipelinedRequestsAndKeepsTheRest) {
     EXPECT_EQ(rest, "early bytes");
 }
 
-boost::asio::awaitable<void> answer(net::PlainStream& stream, Response response) {
+boost::asio::awaitable<void> write_answer(net::PlainStream& stream, Response response) {
     co_await write_response(stream, std::move(response));
     const std::string id = "0193";
     co_await write_connected(stream, id);
@@ -237,7 +237,7 @@ TEST(Response, SaysItsLengthAndNoMoreThanItShould) {
     boost::asio::io_context loop;
     test::Pair pair = test::connected_pair(loop);
     std::string text;
-    test::run_both(loop, answer(pair.a, json_response(200, "{}")), collect(pair.b, text));
+    test::run_both(loop, write_answer(pair.a, json_response(200, "{}")), collect(pair.b, text));
     EXPECT_NE(text.find("HTTP/1.1 200 OK\r\n"), std::string::npos);
     EXPECT_NE(text.find("Content-Length: 2\r\n"), std::string::npos);
     // The tunnel's answer is not from here: what comes behind it is.
@@ -255,7 +255,7 @@ TEST(Response, SendsASharedBodyBehindItsHead) {
     std::string text;
     Response response = json_response(200, "");
     response.shared_body = std::make_shared<const std::string>(100'000, 'x');
-    test::run_both(loop, answer(pair.a, std::move(response)), collect(pair.b, text));
+    test::run_both(loop, write_answer(pair.a, std::move(response)), collect(pair.b, text));
     EXPECT_NE(text.find("Content-Length: 100000\r\n"), std::string::npos);
     EXPECT_NE(text.find("\r\n\r\n" + std::string(100'000, 'x') + "HTTP/1.1 200 "), std::string::npos);
 }
@@ -266,7 +266,7 @@ TEST(Response, SendsNoSharedBodyWhereThereIsNone) {
     std::string text;
     Response response = json_response(304, "");
     response.shared_body = std::make_shared<const std::string>("x");
-    test::run_both(loop, answer(pair.a, std::move(response)), collect(pair.b, text));
+    test::run_both(loop, write_answer(pair.a, std::move(response)), collect(pair.b, text));
     EXPECT_NE(text.find("\r\n\r\nHTTP/1.1 200 "), std::string::npos);
 }
 
@@ -289,7 +289,7 @@ TEST(Response, CopiesNoSharedBody) {
     response.shared_body = std::make_shared<const std::string>(64U << 20, 'x');
     const std::size_t before = allocated();
     std::size_t used = 0;
-    test::run_both(loop, answer(pair.a, std::move(response)), look(pair.b, used));
+    test::run_both(loop, write_answer(pair.a, std::move(response)), look(pair.b, used));
     EXPECT_LT(used, before + (8U << 20));
 }
 

@@ -22,7 +22,7 @@ using testing::ElementsAre;
 
 using Order = std::vector<std::string>;
 
-awaitable<void> take_turns(FairTurns& turns, std::string key, int steps, Order& order) {
+awaitable<void> take_steps(FairTurns& turns, std::string key, int steps, Order& order) {
     FairTurns::Member member(turns, key);
     for (int i = 0; i < steps; ++i) {
         co_await member.next();
@@ -36,7 +36,7 @@ TEST(FairTurns, GivesTheAddressesTheirTurnsOneAfterAnother) {
     Order order;
     std::vector<awaitable<void>> all;
     for (const char* key : {"a", "a", "a", "a", "b", "c", "b"}) {
-        all.push_back(take_turns(turns, key, 1, order));
+        all.push_back(take_steps(turns, key, 1, order));
     }
     test::run_all(loop, std::move(all));
     EXPECT_THAT(order, ElementsAre("a", "a", "b", "c", "a", "b", "a"));
@@ -48,9 +48,9 @@ TEST(FairTurns, KeepsNobodyWaitingBehindAThousandOfAnotherAddress) {
     Order order;
     std::vector<awaitable<void>> all;
     for (int i = 0; i < 1000; ++i) {
-        all.push_back(take_turns(turns, "flood", 3, order));
+        all.push_back(take_steps(turns, "flood", 3, order));
     }
-    all.push_back(take_turns(turns, "good", 3, order));
+    all.push_back(take_steps(turns, "good", 3, order));
     test::run_all(loop, std::move(all));
     ASSERT_EQ(order.size(), 3003U);
     std::size_t last = 0;
@@ -73,7 +73,7 @@ TEST(FairTurns, HearsEverybodyElseBetweenTwoSteps) {
     Order order;
     std::vector<awaitable<void>> all;
     for (int i = 0; i < 10; ++i) {
-        all.push_back(take_turns(turns, "flood", 1, order));
+        all.push_back(take_steps(turns, "flood", 1, order));
     }
     all.push_back(note_a_post(order));
     test::run_all(loop, std::move(all));
@@ -98,7 +98,7 @@ TEST(FairTurns, LetsAConnectionThatWasCutGoAtOnce) {
     Order order;
     std::vector<awaitable<void>> all;
     for (int i = 0; i < 3; ++i) {
-        all.push_back(take_turns(turns, "flood", 100, order));
+        all.push_back(take_steps(turns, "flood", 100, order));
     }
     FairTurns::Member member(turns, "flood");
     bool is_over = false;
@@ -115,7 +115,7 @@ TEST(FairTurns, MayGoBeforeWhatItPosted) {
     boost::asio::io_context loop;
     auto turns = std::make_unique<FairTurns>(loop);
     Order order;
-    test::run(loop, take_turns(*turns, "a", 1, order));
+    test::run(loop, take_steps(*turns, "a", 1, order));
     turns.reset();
     loop.restart();
     loop.poll();

@@ -10,13 +10,6 @@
 namespace postern::net {
 namespace {
 
-using test::TestPki;
-
-TestPki& shared_pki() {
-    static TestPki pki;
-    return pki;
-}
-
 /// agent: TLS client; gateway: TLS server relaying to a plain backend.
 awaitable<void> gateway(PlainStream socket, TlsContext context, PlainStream& backend, RelayEnd& end) {
     TlsStream tls(std::move(socket), context, TlsStream::Role::server);
@@ -50,11 +43,11 @@ awaitable<void> send_with_key_updates(TlsStream& tls, SSL* ssl, std::string byte
 }
 
 TlsContext gateway_tls() {
-    return TlsContext::server(shared_pki().server(), shared_pki().user_ca.bundle, ClientCertificate::required)
+    return TlsContext::server(test::shared_pki().server(), test::shared_pki().user_ca.bundle, ClientCertificate::required)
         .value();
 }
 TlsContext agent_tls() {
-    return TlsContext::client(shared_pki().login(), shared_pki().server_ca.bundle, "http/1.1").value();
+    return TlsContext::client(test::shared_pki().login(), test::shared_pki().server_ca.bundle, "http/1.1").value();
 }
 
 void carry_over_tls(bool with_key_updates) {
@@ -184,7 +177,7 @@ void nest(MinimumTls minimum, int server_version, bool takes_hello) {
     std::string got_down;
     const TlsContext outer_context = agent_tls();
     const TlsContext inner_context =
-        TlsContext::client(shared_pki().login(), shared_pki().server_ca.bundle, "", "P-256:X25519", minimum)
+        TlsContext::client(test::shared_pki().login(), test::shared_pki().server_ca.bundle, "", "P-256:X25519", minimum)
             .value();
     const TlsContext database = gateway_tls();
     SSL_CTX_set_min_proto_version(database.get(), server_version);

@@ -20,11 +20,6 @@ namespace {
 using namespace std::chrono_literals;
 using test::TestPki;
 
-TestPki& shared_pki() {
-    static TestPki pki;
-    return pki;
-}
-
 struct Outcome {
     std::optional<Code> server;
     /// The client's failure, in the handshake or in the first read after it.
@@ -81,15 +76,15 @@ Outcome meet(const TlsContext& server, const TlsContext& client) {
 }
 
 TlsContext gateway(ClientCertificate rule = ClientCertificate::required) {
-    return TlsContext::server(shared_pki().server(), shared_pki().user_ca.bundle, rule).value();
+    return TlsContext::server(test::shared_pki().server(), test::shared_pki().user_ca.bundle, rule).value();
 }
 
 TlsContext agent(const std::optional<TlsCredentials>& own) {
-    return TlsContext::client(own, shared_pki().server_ca.bundle, "http/1.1").value();
+    return TlsContext::client(own, test::shared_pki().server_ca.bundle, "http/1.1").value();
 }
 
 TEST(Handshake, LetsInALoginCertificateAndLeavesTheRootOut) {
-    const Outcome outcome = meet(gateway(), agent(shared_pki().login()));
+    const Outcome outcome = meet(gateway(), agent(test::shared_pki().login()));
     EXPECT_EQ(outcome.server, std::nullopt);
     EXPECT_EQ(outcome.client, std::nullopt);
     ASSERT_TRUE(outcome.seen_by_server.certificate);
@@ -119,34 +114,34 @@ TEST(Handshake, TurnsAwayAnotherAuthorityOfTheSameName) {
 
 TEST(Handshake, TurnsAwayTheServerAuthority) {
     const auto leaf =
-        test::mint(test::login_profile("alice", test::test_now()), shared_pki().server_ca.issuing).value();
-    expect_refused(TestPki::credentials(leaf, shared_pki().server_ca), Code::unknown_issuer,
+        test::mint(test::login_profile("alice", test::test_now()), test::shared_pki().server_ca.issuing).value();
+    expect_refused(TestPki::credentials(leaf, test::shared_pki().server_ca), Code::unknown_issuer,
                    Code::unknown_issuer);
 }
 
 TEST(Handshake, TurnsAwayAnExpiredCertificate) {
     auto profile = test::login_profile("alice", test::test_now() - 2h);
     profile.not_after = test::test_now() - 1min;
-    expect_refused(shared_pki().login(profile), Code::expired, Code::expired);
+    expect_refused(test::shared_pki().login(profile), Code::expired, Code::expired);
 }
 
 TEST(Handshake, TurnsAwayACertificateThatIsNotYetValid) {
     auto profile = test::login_profile("alice", test::test_now());
     profile.not_before = test::test_now() + 1h;
     profile.not_after = test::test_now() + 2h;
-    expect_refused(shared_pki().login(profile), Code::not_yet_valid, Code::not_yet_valid);
+    expect_refused(test::shared_pki().login(profile), Code::not_yet_valid, Code::not_yet_valid);
 }
 
 TEST(Handshake, TurnsAwayAServerCertificateOfTheUserAuthority) {
     auto profile = test::login_profile("alice", test::test_now());
     profile.usage = test::Usage::server_auth;
-    expect_refused(shared_pki().login(profile), Code::wrong_purpose, Code::wrong_purpose);
+    expect_refused(test::shared_pki().login(profile), Code::wrong_purpose, Code::wrong_purpose);
 }
 
 TEST(Handshake, TurnsAwayACertificateWithoutExtendedKeyUsage) {
     auto profile = test::login_profile("alice", test::test_now());
     profile.usage = test::Usage::none;
-    expect_refused(shared_pki().login(profile), Code::wrong_purpose, Code::wrong_purpose);
+    expect_refused(test::shared_pki().login(profile), Code::wrong_purpose, Code::wrong_purpose);
 }
 
 TEST(Handshake, TurnsAwayASelfSignedCertificate) {
@@ -162,16 +157,16 @@ TEST(Handshake, LetsNoCertificateAndAnExpiredOnePassOnlyWhereAsked) {
 
     auto profile = test::login_profile("alice", test::test_now() - 2h);
     profile.not_after = test::test_now() - 1min;
-    const Outcome expired = meet(ca, agent(shared_pki().login(profile)));
+    const Outcome expired = meet(ca, agent(test::shared_pki().login(profile)));
     EXPECT_EQ(expired.server, std::nullopt);
     ASSERT_TRUE(expired.seen_by_server.certificate);
     EXPECT_EQ(expired.seen_by_server.verify_result, X509_V_ERR_CERT_HAS_EXPIRED);
 
-    const Outcome fresh = meet(ca, agent(shared_pki().login()));
+    const Outcome fresh = meet(ca, agent(test::shared_pki().login()));
     EXPECT_EQ(fresh.seen_by_server.verify_result, X509_V_OK);
 
     profile.usage = test::Usage::none;
-    EXPECT_EQ(meet(ca, agent(shared_pki().login(profile))).server, Code::wrong_purpose);
+    EXPECT_EQ(meet(ca, agent(test::shared_pki().login(profile))).server, Code::wrong_purpose);
     const test::Authority other = test::make_authority("Test User CA", test::test_now());
     profile.usage = test::Usage::client_auth;
     const auto leaf = test::mint(profile, other.issuing).value();
@@ -180,7 +175,7 @@ TEST(Handshake, LetsNoCertificateAndAnExpiredOnePassOnlyWhereAsked) {
 
 /// As the CA service does it: gateways say who they are when they fetch.
 TEST(Handshake, AServerThatCallsIsKnownWhereAskedAndNeverTakenForAPerson) {
-    const auto& pki = shared_pki();
+    const auto& pki = test::shared_pki();
     const TlsContext ca =
         TlsContext::server(pki.server("spiffe://example.org/ca/ca1"), pki.user_ca.bundle,
                            ClientCertificate::optional_and_maybe_expired, &pki.server_ca.bundle)
@@ -214,7 +209,7 @@ TEST(Handshake, AServerThatCallsIsKnownWhereAskedAndNeverTakenForAPerson) {
 
 TEST(Handshake, ClientTurnsAwayAServerOfAnotherAuthority) {
     const test::Authority other = test::make_authority("Test Server CA", test::test_now());
-    const TlsContext client = TlsContext::client(shared_pki().login(), other.bundle, "http/1.1").value();
+    const TlsContext client = TlsContext::client(test::shared_pki().login(), other.bundle, "http/1.1").value();
     const Outcome outcome = meet(gateway(), client);
     EXPECT_EQ(outcome.client, Code::unknown_issuer);
     EXPECT_EQ(outcome.server, Code::tls_failed);
@@ -222,15 +217,15 @@ TEST(Handshake, ClientTurnsAwayAServerOfAnotherAuthority) {
 
 TEST(Handshake, ClientTurnsAwayALoginCertificateAsServer) {
     const TlsContext posing =
-        TlsContext::server(shared_pki().login(), shared_pki().user_ca.bundle, ClientCertificate::required)
+        TlsContext::server(test::shared_pki().login(), test::shared_pki().user_ca.bundle, ClientCertificate::required)
             .value();
     const TlsContext client =
-        TlsContext::client(shared_pki().login(), shared_pki().user_ca.bundle, "http/1.1").value();
+        TlsContext::client(test::shared_pki().login(), test::shared_pki().user_ca.bundle, "http/1.1").value();
     EXPECT_EQ(meet(posing, client).client, Code::wrong_purpose);
 }
 
 TEST(Handshake, TurnsAwayTls12) {
-    const TlsContext client = agent(shared_pki().login());
+    const TlsContext client = agent(test::shared_pki().login());
     SSL_CTX_set_min_proto_version(client.get(), TLS1_2_VERSION);
     SSL_CTX_set_max_proto_version(client.get(), TLS1_2_VERSION);
     const Outcome outcome = meet(gateway(), client);
@@ -240,7 +235,7 @@ TEST(Handshake, TurnsAwayTls12) {
 
 TEST(Handshake, JudgesEachChainByItselfAlsoWhenAnotherIsKnown) {
     const TlsContext server = gateway();
-    const TlsCredentials alice = shared_pki().login();
+    const TlsCredentials alice = test::shared_pki().login();
     for (int i = 0; i < 3; ++i) {
         const Outcome outcome = meet(server, agent(alice));
         EXPECT_EQ(outcome.server, std::nullopt);
@@ -248,11 +243,11 @@ TEST(Handshake, JudgesEachChainByItselfAlsoWhenAnotherIsKnown) {
     }
     auto profile = test::login_profile("alice", test::test_now());
     profile.usage = test::Usage::none;
-    EXPECT_EQ(meet(server, agent(shared_pki().login(profile))).server, Code::wrong_purpose);
+    EXPECT_EQ(meet(server, agent(test::shared_pki().login(profile))).server, Code::wrong_purpose);
     // Known to one context is not known to another.
     const test::Authority other = test::make_authority("Test User CA", test::test_now());
     const TlsContext stranger =
-        TlsContext::server(shared_pki().server(), other.bundle, ClientCertificate::required).value();
+        TlsContext::server(test::shared_pki().server(), other.bundle, ClientCertificate::required).value();
     EXPECT_EQ(meet(stranger, agent(alice)).server, Code::unknown_issuer);
 }
 
@@ -277,7 +272,7 @@ boost::asio::awaitable<void> visit_again(PlainStream socket, TlsContext context,
 
 TEST(Handshake, NeverResumesASession) {
     const TlsContext server = gateway();
-    const TlsContext client = agent(shared_pki().login());
+    const TlsContext client = agent(test::shared_pki().login());
     SSL_CTX_clear_options(client.get(), SSL_OP_NO_TICKET);
     SSL_CTX_set_session_cache_mode(client.get(), SSL_SESS_CACHE_CLIENT);
     SessionPtr session;
@@ -309,10 +304,10 @@ StackPtr stack_of(const std::vector<pki::Certificate>& certificates) {
 
 TEST(Handshake, ConnectionsWithTheSameChainHoldItOnce) {
     const TlsContext server = gateway();
-    const TlsContext client = agent(shared_pki().login("alice"));
+    const TlsContext client = agent(test::shared_pki().login("alice"));
     const Outcome first = meet(server, client);
     const Outcome second = meet(server, client);
-    const Outcome other = meet(server, agent(shared_pki().login("bob")));
+    const Outcome other = meet(server, agent(test::shared_pki().login("bob")));
     ASSERT_EQ(first.seen_by_server.chain.size(), 2u);
     ASSERT_EQ(second.seen_by_server.chain.size(), 2u);
     EXPECT_EQ(first.seen_by_server.chain[0].get(), second.seen_by_server.chain[0].get());
@@ -322,7 +317,7 @@ TEST(Handshake, ConnectionsWithTheSameChainHoldItOnce) {
 }
 
 TEST(VerifiedChains, KnowsAChainOnlyWhileAllOfItIsValid) {
-    const TlsCredentials alice = shared_pki().login();
+    const TlsCredentials alice = test::shared_pki().login();
     const pki::Certificate& leaf = alice.chain[0];
     const StackPtr whole = stack_of(alice.chain);
     const StackPtr others = stack_of({alice.chain[1]});
@@ -369,8 +364,8 @@ TEST(TlsAlgorithms, ReadTheKeysThatCertificatesMayHaveAndNoOthers) {
 }
 
 TEST(VerifiedChains, TellsChainsApart) {
-    const TlsCredentials alice = shared_pki().login("alice");
-    const TlsCredentials bob = shared_pki().login("bob");
+    const TlsCredentials alice = test::shared_pki().login("alice");
+    const TlsCredentials bob = test::shared_pki().login("bob");
     const StackPtr none = stack_of({});
     const StackPtr issuing = stack_of({alice.chain[1]});
     VerifiedChains::Key one{};

@@ -12,6 +12,7 @@
 #include "pki/certificate_builder.hpp"
 #include "pki/identity.hpp"
 #include "support/odd_certificates.hpp"
+#include "unit/pki_fixture.hpp"
 
 namespace postern::pki {
 namespace {
@@ -20,9 +21,7 @@ using namespace std::chrono_literals;
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-const SystemTime kNow = parse_time("2026-11-22T12:00:00Z").value();
-
-Certificate minted(const test::OddProfile& profile) {
+Certificate self_signed(const test::OddProfile& profile) {
     return test::mint_self_signed(profile).value().certificate;
 }
 
@@ -30,7 +29,7 @@ TEST(Certificate, TellsItsFields) {
     test::OddProfile profile = test::login_profile("alice", kNow);
     profile.groups = {"on-call", "analysts"};
     profile.names = {"alice.example.org", "192.0.2.7"};
-    const Certificate certificate = minted(profile);
+    const Certificate certificate = self_signed(profile);
     EXPECT_EQ(certificate.subject(), "CN=alice,O=analysts,O=on-call");
     EXPECT_EQ(certificate.issuer(), certificate.subject());
     EXPECT_EQ(certificate.common_name(), "alice");
@@ -51,7 +50,7 @@ TEST(Certificate, WithoutAlternativeNamesOrSessionHasNone) {
     profile.uris.clear();
     profile.groups.clear();
     profile.session_id.clear();
-    const Certificate certificate = minted(profile);
+    const Certificate certificate = self_signed(profile);
     EXPECT_THAT(certificate.uris(), IsEmpty());
     EXPECT_THAT(certificate.dns_names(), IsEmpty());
     EXPECT_THAT(certificate.organizations(), IsEmpty());
@@ -82,19 +81,19 @@ TEST(Certificate, SubjectEscapesWhatWouldReadAsAnotherAttribute) {
     test::OddProfile profile = test::login_profile("alice", kNow);
     profile.groups = {};
     profile.common_name = "alice,O=admins";
-    EXPECT_EQ(minted(profile).subject(), "CN=alice\\,O=admins");
+    EXPECT_EQ(self_signed(profile).subject(), "CN=alice\\,O=admins");
     profile.common_name = "älice\n";
-    EXPECT_EQ(minted(profile).subject(), "CN=älice\\0A");
+    EXPECT_EQ(self_signed(profile).subject(), "CN=älice\\0A");
 }
 
 TEST(Certificate, SessionMustBeOneWellFormedText) {
     test::OddProfile profile = test::login_profile("alice", kNow);
     profile.session_id = "with space";
-    EXPECT_EQ(minted(profile).session_id(), std::nullopt);
+    EXPECT_EQ(self_signed(profile).session_id(), std::nullopt);
     profile.session_id = std::string(65, 'a');
-    EXPECT_EQ(minted(profile).session_id(), std::nullopt);
+    EXPECT_EQ(self_signed(profile).session_id(), std::nullopt);
     profile.session_id = std::string(64, 'a');
-    EXPECT_EQ(minted(profile).session_id(), profile.session_id);
+    EXPECT_EQ(self_signed(profile).session_id(), profile.session_id);
     const PrivateKey key = PrivateKey::generate_p256().value();
     CertificateBuilder twice;
     twice.subject(NID_commonName, "alice")
@@ -108,7 +107,7 @@ TEST(Certificate, SessionMustBeOneWellFormedText) {
 TEST(Certificate, LivesBeyondTheYear2049) {
     test::OddProfile profile = test::login_profile("alice", kNow);
     profile.not_after = parse_time("2061-01-02T03:04:05Z").value();
-    EXPECT_EQ(minted(profile).not_after(), profile.not_after);
+    EXPECT_EQ(self_signed(profile).not_after(), profile.not_after);
 }
 
 TEST(Certificate, SurvivesTheRoundTripThroughPem) {
@@ -133,7 +132,7 @@ TEST(Certificates, AreRefusedWhenNoneOrDamagedOrTooMany) {
         EXPECT_EQ(ERR_peek_error(), 0UL);
         return certificates ? Code::internal : certificates.error().code;
     };
-    const std::string pem = minted(test::login_profile("alice", kNow)).pem();
+    const std::string pem = self_signed(test::login_profile("alice", kNow)).pem();
     EXPECT_EQ(code(""), Code::malformed_certificate);
     EXPECT_EQ(code("hello"), Code::malformed_certificate);
     EXPECT_EQ(code(PrivateKey::generate_p256().value().public_pem().value()), Code::malformed_certificate);
@@ -152,7 +151,7 @@ TEST(Certificates, AreRefusedWhenNoneOrDamagedOrTooMany) {
 }
 
 TEST(LoginIdentity, IsReadFromALoginCertificate) {
-    const Certificate certificate = minted(test::login_profile("alice", kNow));
+    const Certificate certificate = self_signed(test::login_profile("alice", kNow));
     const LoginIdentity identity = login_identity(certificate).value();
     EXPECT_EQ(identity.name, "alice");
     EXPECT_EQ(identity.trust_domain, "test.internal");
@@ -167,7 +166,7 @@ TEST(LoginIdentity, IsRefusedWhenTheCertificateIsAnythingElse) {
     const auto refused = [](auto&& bend) {
         test::OddProfile profile = test::login_profile("alice", kNow);
         bend(profile);
-        const auto identity = login_identity(minted(profile));
+        const auto identity = login_identity(self_signed(profile));
         return !identity && identity.error().code == Code::malformed_certificate;
     };
     EXPECT_TRUE(refused([](auto& profile) { profile.uris = {"spiffe://test.internal/user/bob"}; }));
@@ -190,7 +189,7 @@ TEST(ServerIdentity, IsThatOfItsKindAndNameOnly) {
     profile.usage = test::Usage::server_auth;
     profile.uris = {server_uri("example.org", ServerKind::gateway, "gw1")};
     EXPECT_EQ(profile.uris.front(), "spiffe://example.org/gateway/gw1");
-    const Certificate gateway = minted(profile);
+    const Certificate gateway = self_signed(profile);
     EXPECT_TRUE(check_server_identity(gateway, "example.org", ServerKind::gateway, "gw1"));
     EXPECT_TRUE(check_server_identity(gateway, "example.org", ServerKind::gateway, ""));
     // A gateway cannot play the database, another gateway, or one of somebody else.
@@ -207,7 +206,7 @@ TEST(ServerIdentity, IsThatOfItsKindAndNameOnly) {
 TEST(ServerIdentity, OfAPostgresServerIsEachOfItsServices) {
     test::OddProfile profile = test::login_profile("db1", kNow);
     profile.uris = {"spiffe://example.org/service/orders-db", "spiffe://example.org/service/billing-db"};
-    const Certificate both = minted(profile);
+    const Certificate both = self_signed(profile);
     EXPECT_TRUE(check_server_identity(both, "example.org", ServerKind::service, "orders-db"));
     EXPECT_TRUE(check_server_identity(both, "example.org", ServerKind::service, "billing-db"));
     for (const auto* other : {"orders", "orders-db2", "billing-db/x", "gw1"}) {
@@ -218,7 +217,7 @@ TEST(ServerIdentity, OfAPostgresServerIsEachOfItsServices) {
     for (const auto* odd : {"spiffe://example.org/user/alice", "spiffe://example.com/service/billing-db",
                             "spiffe://example.org/service/", "spiffe://example.org/service/a/b", "x"}) {
         profile.uris = {"spiffe://example.org/service/orders-db", odd};
-        EXPECT_FALSE(check_server_identity(minted(profile), "example.org", ServerKind::service, "orders-db"))
+        EXPECT_FALSE(check_server_identity(self_signed(profile), "example.org", ServerKind::service, "orders-db"))
             << odd;
     }
 }
@@ -227,9 +226,9 @@ TEST(ServerIdentity, OfAGatewayOrACaServiceIsOneAlone) {
     test::OddProfile profile = test::login_profile("gw1", kNow);
     for (const auto kind : {ServerKind::gateway, ServerKind::ca}) {
         profile.uris = {server_uri("example.org", kind, "one")};
-        EXPECT_TRUE(check_server_identity(minted(profile), "example.org", kind, "one"));
+        EXPECT_TRUE(check_server_identity(self_signed(profile), "example.org", kind, "one"));
         profile.uris.push_back(server_uri("example.org", kind, "two"));
-        EXPECT_FALSE(check_server_identity(minted(profile), "example.org", kind, "one"));
+        EXPECT_FALSE(check_server_identity(self_signed(profile), "example.org", kind, "one"));
     }
 }
 
@@ -269,13 +268,13 @@ TEST(ServiceHost, IsKnownInEveryCase) {
 TEST(ServerIdentity, IsRefusedWhenThereAreSeveralKinds) {
     test::OddProfile profile = test::login_profile("gw1", kNow);
     profile.uris = {"spiffe://example.org/gateway/gw1", "spiffe://example.org/service/orders-db"};
-    const Certificate both = minted(profile);
+    const Certificate both = self_signed(profile);
     EXPECT_FALSE(check_server_identity(both, "example.org", ServerKind::gateway, "gw1"));
     EXPECT_FALSE(check_server_identity(both, "example.org", ServerKind::service, "orders-db"));
     profile.uris = {"spiffe://example.org/ca/a/b"};
-    EXPECT_FALSE(check_server_identity(minted(profile), "example.org", ServerKind::ca, ""));
+    EXPECT_FALSE(check_server_identity(self_signed(profile), "example.org", ServerKind::ca, ""));
     profile.uris = {};
-    EXPECT_FALSE(check_server_identity(minted(profile), "example.org", ServerKind::ca, ""));
+    EXPECT_FALSE(check_server_identity(self_signed(profile), "example.org", ServerKind::ca, ""));
 }
 
 TEST(Names, AreWhatPostgresCanTake) {

@@ -7,11 +7,10 @@
 
 #include "pki/chain.hpp"
 #include "support/odd_certificates.hpp"
+#include "unit/pki_fixture.hpp"
 
 namespace postern::pki {
 namespace {
-
-const SystemTime kNow = parse_time("2026-11-22T12:00:00Z").value();
 
 struct Chain {
     test::Authority authority = test::make_authority("Server CA", kNow);

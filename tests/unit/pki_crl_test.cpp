@@ -13,23 +13,14 @@
 #include "pki/digest.hpp"
 #include "pki/issuer.hpp"
 #include "support/odd_certificates.hpp"
+#include "unit/pki_fixture.hpp"
 
 namespace postern::pki {
 namespace {
 
 using namespace std::chrono_literals;
 
-const SystemTime kNow = parse_time("2026-11-22T12:00:00Z").value();
 constexpr const char* kSerial = "00a1b2c3d4e5f60718293a4b5c6d7e8f";
-
-const test::Authority& ours() {
-    static const test::Authority made = test::make_authority("Postern User CA", kNow);
-    return made;
-}
-const test::Authority& theirs() {
-    static const test::Authority made = test::make_authority("Postern User CA", kNow);
-    return made;
-}
 
 std::string encoded(X509_CRL* crl) {
     unsigned char* bytes = nullptr;

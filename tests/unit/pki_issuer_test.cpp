@@ -13,6 +13,7 @@
 #include "pki/identity.hpp"
 #include "pki/issuer.hpp"
 #include "support/odd_certificates.hpp"
+#include "unit/pki_fixture.hpp"
 
 namespace postern::pki {
 namespace {
@@ -20,13 +21,6 @@ namespace {
 using namespace std::chrono_literals;
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-const SystemTime kNow = parse_time("2026-11-22T12:00:00Z").value();
-
-const test::Authority& authority() {
-    static const test::Authority made = test::make_authority("Postern User CA", kNow);
-    return made;
-}
 
 PublicKey new_public_key() {
     return PrivateKey::generate_p256().value().public_key().value();
@@ -45,9 +39,9 @@ LoginProfile alice() {
 }
 
 TEST(Issuer, GivesALoginCertificateThatItsBundleAccepts) {
-    const Certificate certificate = authority().issuer.issue_login(new_public_key(), alice()).value();
-    EXPECT_TRUE(authority().bundle.verify(certificate, {}, Purpose::client_auth, kNow));
-    EXPECT_FALSE(authority().bundle.verify(certificate, {}, Purpose::server_auth, kNow));
+    const Certificate certificate = ours().issuer.issue_login(new_public_key(), alice()).value();
+    EXPECT_TRUE(ours().bundle.verify(certificate, {}, Purpose::client_auth, kNow));
+    EXPECT_FALSE(ours().bundle.verify(certificate, {}, Purpose::server_auth, kNow));
     const LoginIdentity identity = login_identity(certificate).value();
     EXPECT_EQ(identity.name, "alice");
     EXPECT_THAT(identity.groups, ElementsAre("analysts", "on-call"));
@@ -71,14 +65,14 @@ std::string extension(const Certificate& certificate, int nid) {
 
 /// The code of a refusal to issue `profile`; nothing when it is issued.
 std::optional<Code> refusal(const LoginProfile& profile) {
-    const auto certificate = authority().issuer.issue_login(new_public_key(), profile);
+    const auto certificate = ours().issuer.issue_login(new_public_key(), profile);
     if (certificate) return std::nullopt;
     return certificate.error().code;
 }
 
 TEST(Issuer, KeepsToTheProfileOfALoginCertificate) {
     const PublicKey key = new_public_key();
-    const Certificate certificate = authority().issuer.issue_login(key, alice()).value();
+    const Certificate certificate = ours().issuer.issue_login(key, alice()).value();
     EXPECT_EQ(certificate.subject(), "CN=alice,O=on-call,O=analysts");
     EXPECT_EQ(extension(certificate, NID_basic_constraints), "critical CA:FALSE");
     EXPECT_EQ(extension(certificate, NID_key_usage), "critical Digital Signature");
@@ -87,7 +81,7 @@ TEST(Issuer, KeepsToTheProfileOfALoginCertificate) {
     EXPECT_THAT(extension(certificate, NID_crl_distribution_points),
                 HasSubstr("URI:http://ca.example.internal/v1/crl"));
     EXPECT_EQ(extension(certificate, NID_authority_key_identifier),
-              extension(authority().issuing.certificate, NID_subject_key_identifier));
+              extension(ours().issuing.certificate, NID_subject_key_identifier));
     EXPECT_FALSE(extension(certificate, NID_subject_key_identifier).empty());
     EXPECT_EQ(X509_get_version(certificate.get()), X509_VERSION_3);
     const X509_NAME* subject = X509_get_subject_name(certificate.get());
@@ -104,7 +98,7 @@ TEST(Issuer, KeepsToTheProfileOfALoginCertificate) {
 TEST(Issuer, GivesEverySerialOnce) {
     std::set<std::string> seen;
     for (int i = 0; i < 200; ++i) {
-        const std::string serial = authority().issuer.issue_login(new_public_key(), alice()).value().serial();
+        const std::string serial = ours().issuer.issue_login(new_public_key(), alice()).value().serial();
         EXPECT_TRUE(seen.insert(serial).second);
         EXPECT_FALSE(serial.starts_with('-'));
         EXPECT_GE(serial.size(), 28U);
@@ -118,9 +112,9 @@ TEST(Issuer, GivesAServerCertificateThatItsBundleAccepts) {
     profile.names = {"gw1.example.internal", "192.0.2.1", "2001:db8::1"};
     profile.not_before = kNow - 60s;
     profile.not_after = kNow + 24h;
-    const Certificate certificate = authority().issuer.issue_server(new_public_key(), profile).value();
-    EXPECT_TRUE(authority().bundle.verify(certificate, {}, Purpose::server_auth, kNow));
-    EXPECT_FALSE(authority().bundle.verify(certificate, {}, Purpose::client_auth, kNow));
+    const Certificate certificate = ours().issuer.issue_server(new_public_key(), profile).value();
+    EXPECT_TRUE(ours().bundle.verify(certificate, {}, Purpose::server_auth, kNow));
+    EXPECT_FALSE(ours().bundle.verify(certificate, {}, Purpose::client_auth, kNow));
     EXPECT_TRUE(check_server_identity(certificate, "example.internal", ServerKind::gateway, "gw1"));
     EXPECT_EQ(X509_check_host(certificate.get(), "gw1.example.internal", 0, 0, nullptr), 1);
     EXPECT_EQ(X509_check_host(certificate.get(), "gw2.example.internal", 0, 0, nullptr), 0);
@@ -135,19 +129,19 @@ TEST(Issuer, RefusesServerNamesThatAreNone) {
     profile.uris = {server_uri("example.internal", ServerKind::gateway, "gw1")};
     profile.not_before = kNow;
     profile.not_after = kNow + 1h;
-    EXPECT_TRUE(authority().issuer.issue_server(new_public_key(), profile));
+    EXPECT_TRUE(ours().issuer.issue_server(new_public_key(), profile));
     for (const auto* name :
          {"", "*.example.org", "a b", "a,DNS:b", ".a", "a..b", "a/b", "-a", "[::1]", "::zz"}) {
         profile.names = {name};
-        EXPECT_FALSE(authority().issuer.issue_server(new_public_key(), profile)) << name;
+        EXPECT_FALSE(ours().issuer.issue_server(new_public_key(), profile)) << name;
     }
     profile.names.clear();
     profile.uris = {"spiffe://x/ y"};
-    EXPECT_FALSE(authority().issuer.issue_server(new_public_key(), profile));
+    EXPECT_FALSE(ours().issuer.issue_server(new_public_key(), profile));
     profile.uris.clear();
-    EXPECT_FALSE(authority().issuer.issue_server(new_public_key(), profile));
+    EXPECT_FALSE(ours().issuer.issue_server(new_public_key(), profile));
     profile.uris.assign(kMostServices + 1, server_uri("example.internal", ServerKind::service, "a"));
-    EXPECT_FALSE(authority().issuer.issue_server(new_public_key(), profile));
+    EXPECT_FALSE(ours().issuer.issue_server(new_public_key(), profile));
 }
 
 TEST(Issuer, RefusesAProfileThatWouldNotReadBack) {
@@ -174,33 +168,33 @@ TEST(Issuer, RefusesAProfileThatWouldNotReadBack) {
 TEST(Issuer, LetsNoCertificateOutliveItsAuthority) {
     LoginProfile profile = alice();
     profile.not_after = kNow + 24h * 10000;
-    const Certificate certificate = authority().issuer.issue_login(new_public_key(), profile).value();
-    EXPECT_EQ(certificate.not_after(), authority().issuing.certificate.not_after());
-    profile.not_before = authority().issuing.certificate.not_after() + 1s;
+    const Certificate certificate = ours().issuer.issue_login(new_public_key(), profile).value();
+    EXPECT_EQ(certificate.not_after(), ours().issuing.certificate.not_after());
+    profile.not_before = ours().issuing.certificate.not_after() + 1s;
     EXPECT_EQ(refusal(profile), Code::config_invalid);
 }
 
 TEST(Issuer, MayMakeNoAuthorityBelowItself) {
     const auto below =
-        make_intermediate(authority().issuing, {"Below", "", std::chrono::hours(1)}, kNow).value();
+        make_intermediate(ours().issuing, {"Below", "", std::chrono::hours(1)}, kNow).value();
     const auto leaf = test::mint(test::login_profile("mallory", kNow), below).value();
     const auto verified =
-        authority().bundle.verify(leaf.certificate, {below.certificate}, Purpose::client_auth, kNow);
+        ours().bundle.verify(leaf.certificate, {below.certificate}, Purpose::client_auth, kNow);
     ASSERT_FALSE(verified);
     EXPECT_EQ(verified.error().code, Code::unknown_issuer);
 }
 
 TEST(Issuer, IsMadeOnlyOfAKeyAndChainThatFit) {
-    const Certificate& root = authority().root.certificate;
-    const Certificate& issuing = authority().issuing.certificate;
-    EXPECT_TRUE(Issuer::make(authority().issuing.key, {issuing, root}));
-    EXPECT_TRUE(Issuer::make(authority().root.key, {root}));
-    EXPECT_FALSE(Issuer::make(authority().issuing.key, {}));
-    EXPECT_FALSE(Issuer::make(authority().root.key, {issuing, root}));
-    EXPECT_FALSE(Issuer::make(authority().issuing.key, {issuing}));
-    EXPECT_FALSE(Issuer::make(authority().issuing.key, {issuing, issuing}));
+    const Certificate& root = ours().root.certificate;
+    const Certificate& issuing = ours().issuing.certificate;
+    EXPECT_TRUE(Issuer::make(ours().issuing.key, {issuing, root}));
+    EXPECT_TRUE(Issuer::make(ours().root.key, {root}));
+    EXPECT_FALSE(Issuer::make(ours().issuing.key, {}));
+    EXPECT_FALSE(Issuer::make(ours().root.key, {issuing, root}));
+    EXPECT_FALSE(Issuer::make(ours().issuing.key, {issuing}));
+    EXPECT_FALSE(Issuer::make(ours().issuing.key, {issuing, issuing}));
     const auto other = test::make_authority("Postern User CA", kNow);
-    const auto wrong = Issuer::make(authority().issuing.key, {issuing, other.root.certificate});
+    const auto wrong = Issuer::make(ours().issuing.key, {issuing, other.root.certificate});
     ASSERT_FALSE(wrong);
     EXPECT_EQ(wrong.error().code, Code::config_invalid);
     const auto leaf = test::mint_self_signed(test::login_profile("alice", kNow)).value();
@@ -214,9 +208,9 @@ TEST(Issuer, SignsFromSeveralThreadsAtOnce) {
         threads.emplace_back([&accepted] {
             const PublicKey key = new_public_key();
             for (int j = 0; j < 25; ++j) {
-                const auto certificate = authority().issuer.issue_login(key, alice());
+                const auto certificate = ours().issuer.issue_login(key, alice());
                 accepted += certificate && certificate->session_id() &&
-                            authority().bundle.verify(*certificate, {}, Purpose::client_auth, kNow);
+                            ours().bundle.verify(*certificate, {}, Purpose::client_auth, kNow);
             }
         });
     }
@@ -227,9 +221,9 @@ TEST(Issuer, SignsFromSeveralThreadsAtOnce) {
 }
 
 TEST(Issuer, RefusesACrlThatCannotBe) {
-    EXPECT_FALSE(authority().issuer.issue_crl(1, kNow, kNow, {}));
+    EXPECT_FALSE(ours().issuer.issue_crl(1, kNow, kNow, {}));
     for (const auto* serial : {"", "xyz", "abc", "-01", "112233445566778899001122334455667788990011"}) {
-        EXPECT_FALSE(authority().issuer.issue_crl(1, kNow, kNow + 1h, {{serial, kNow}})) << serial;
+        EXPECT_FALSE(ours().issuer.issue_crl(1, kNow, kNow + 1h, {{serial, kNow}})) << serial;
     }
 }
 

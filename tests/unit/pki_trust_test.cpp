@@ -8,6 +8,7 @@
 
 #include "pki/trust_bundle.hpp"
 #include "support/odd_certificates.hpp"
+#include "unit/pki_fixture.hpp"
 
 namespace postern::pki {
 namespace {
@@ -16,18 +17,6 @@ using namespace std::chrono_literals;
 using test::Authority;
 using test::OddProfile;
 using test::Usage;
-
-const SystemTime kNow = parse_time("2026-11-22T12:00:00Z").value();
-
-/// Two authorities that bear the same names; made once, keys are slow.
-const Authority& ours() {
-    static const Authority authority = test::make_authority("Postern User CA", kNow);
-    return authority;
-}
-const Authority& theirs() {
-    static const Authority authority = test::make_authority("Postern User CA", kNow);
-    return authority;
-}
 
 Certificate minted(const OddProfile& profile, const Authority& authority = ours()) {
     return test::mint(profile, authority.issuing).value().certificate;
