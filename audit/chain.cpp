@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "audit/record.hpp"
+#include "base/json.hpp"
 #include "pki/digest.hpp"
 
 namespace postern::audit {
@@ -214,7 +215,7 @@ Result<std::string> format_checkpoint(const Position& position, std::string_view
 }
 
 Result<Checkpoint> parse_checkpoint(std::string_view line, const Link& link) {
-    const auto json = nlohmann::json::parse(line, nullptr, false);
+    const auto json = parse_json(line, kAnyDepth);
     const nlohmann::json::json_pointer place("/postern/audit");
     if (!json.is_object() || !json.contains(place) || !json.at(place).is_object()) {
         return malformed("the checkpoint is not JSON");
@@ -265,11 +266,11 @@ Result<std::string> format_head(const Head& head, const Signer& signer) {
     json["time"] = head.time;
     json["key"] = signer.fingerprint;
     json["signature"] = *signature;
-    return json.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace) + "\n";
+    return ascii_json_text(json) + "\n";
 }
 
 Result<Head> parse_head(std::string_view text) {
-    const auto json = nlohmann::json::parse(text, nullptr, false);
+    const auto json = parse_json(text);
     if (!json.is_object() || !json.contains("sequence") || !json["sequence"].is_number_unsigned()) {
         return malformed("it is not a head of an audit log");
     }

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/hex.hpp"
+#include "base/json.hpp"
 
 namespace postern::audit {
 
@@ -33,7 +34,7 @@ std::string records(std::uint64_t first, std::uint64_t last) {
 
 /// The log's id in the first record of a file, as the log wrote it there.
 std::string log_id_of(std::string_view line) {
-    const auto json = nlohmann::json::parse(line, nullptr, false);
+    const auto json = parse_json(line, kAnyDepth);
     const nlohmann::json::json_pointer place("/postern/audit/log_id");
     return json.is_object() && json.contains(place) && json.at(place).is_string()
                ? json.at(place).get<std::string>()

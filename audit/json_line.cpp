@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/json.hpp"
+
 namespace postern::audit {
 
 namespace {
@@ -19,7 +21,7 @@ bool is_plain(unsigned char c) {
 /// ASCII alone: what a peer wrote cannot play tricks on a terminal (bidirectional text, C1 controls) or a log
 /// shipper.
 std::string dump(const Json& json) {
-    std::string text = json.dump(-1, ' ', true, Json::error_handler_t::replace);
+    std::string text = ascii_json_text(json);
     std::replace(text.begin(), text.end(), '\x7f', '?');
     return text;
 }

@@ -18,6 +18,7 @@
 #include "audit/log_path.hpp"
 #include "audit/reverse_reader.hpp"
 #include "base/duration.hpp"
+#include "base/json.hpp"
 
 namespace postern::audit {
 
@@ -98,7 +99,7 @@ bool Filter::wants(std::string_view line, nlohmann::json& record) const {
             return false;
         }
     }
-    record = nlohmann::json::parse(line, nullptr, false);
+    record = parse_json(line, kAnyDepth);
     if (!record.is_object()) {
         return false;
     }
@@ -331,7 +332,7 @@ Result<void> tail(const TailOptions& options, RecordPrinter& printer, const std:
         }
     }
     for (const std::string& line : *lines) {
-        printer.print(line, nlohmann::json::parse(line, nullptr, false));
+        printer.print(line, parse_json(line, kAnyDepth));
     }
     printer.flush();
     while (options.is_following && !is_over() && !printer.has_failed()) {

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/duration.hpp"
+#include "base/json.hpp"
 
 namespace postern::audit {
 
@@ -22,7 +23,7 @@ std::string text_at(const nlohmann::json& record, const char* pointer) {
     if (value.is_structured()) {
         return {};
     }
-    std::string text = value.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
+    std::string text = ascii_json_text(value);
     return value.is_string() ? text.substr(1, text.size() - 2) : text;
 }
 

@@ -14,6 +14,7 @@
 #include "audit/log_path.hpp"
 #include "audit/query.hpp"
 #include "audit/verification.hpp"
+#include "base/json.hpp"
 #include "base/printed.hpp"
 #include "base/process.hpp"
 
@@ -207,7 +208,7 @@ int run_verify(const VerifyOptions& options, bool is_json, std::FILE* out, std::
     for (const Verdict& verdict : *verdicts) {
         if (is_json) {
             fmt::print(out, "{}\n",
-                       json_of(verdict).dump(-1, ' ', true, nlohmann::json::error_handler_t::replace));
+                       ascii_json_text(json_of(verdict)));
         } else {
             print_human(out, verdict);
         }

@@ -17,6 +17,7 @@
 #include "audit/chain_reading.hpp"
 #include "audit/log_path.hpp"
 #include "base/file.hpp"
+#include "base/json.hpp"
 
 namespace postern::audit {
 
@@ -39,7 +40,7 @@ Beginning beginning_of(const fs::path& file) {
     if (const auto link = parse_link(reader->line())) {
         beginning.sequence = link->sequence;
     }
-    const auto json = nlohmann::json::parse(reader->line(), nullptr, false);
+    const auto json = parse_json(reader->line(), kAnyDepth);
     const nlohmann::json::json_pointer place("/postern/audit/log_id");
     if (json.is_object() && json.contains(place) && json.at(place).is_string()) {
         beginning.log_id = json.at(place).get<std::string>();

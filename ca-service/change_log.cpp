@@ -9,6 +9,7 @@
 
 #include "audit/log_path.hpp"
 #include "audit/reverse_reader.hpp"
+#include "base/json.hpp"
 
 namespace postern::ca {
 
@@ -57,7 +58,7 @@ std::optional<LoggedChange> read_change(std::string_view line) {
     if (line.find(kMark) == std::string_view::npos) {
         return std::nullopt;
     }
-    const Json record = Json::parse(line, nullptr, false);
+    const Json record = parse_json(line, kAnyDepth);
     const Json::json_pointer number("/postern/store/change");
     if (!record.is_object() || !record.contains(number) || !record.at(number).is_number_unsigned()) {
         return std::nullopt;

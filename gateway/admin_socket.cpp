@@ -21,6 +21,7 @@
 #include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>
 
+#include "base/json.hpp"
 #include "base/log.hpp"
 #include "base/trusted_path.hpp"
 #include "base/unique_fd.hpp"
@@ -82,7 +83,7 @@ http::Response list(const Shared& shared, const std::string& gateway) {
         sessions.push_back(session_of(open));
     }
     const nlohmann::json document{{"gateway", gateway}, {"sessions", std::move(sessions)}};
-    return http::json_response(200, document.dump());
+    return http::json_response(200, json_text(document));
 }
 
 /// Who asks, as the record tells it: what the kernel says, and of whom sudo says that it was.
@@ -130,7 +131,7 @@ boost::asio::awaitable<http::Response> kill(Shared& shared, const AdminSocket::K
     const Selection selection{id, {}, {}};
     cut(selection);
     const nlohmann::json document{{"killed", session_of(*open)}};
-    co_return http::json_response(200, document.dump());
+    co_return http::json_response(200, json_text(document));
 }
 
 /// "user=NAME&service=NAME", in any order, or one of the two; the names need no escapes. Nothing for anything
@@ -180,7 +181,7 @@ boost::asio::awaitable<http::Response> kill_all(Shared& shared, const AdminSocke
                  selection.service.empty() ? "-" : selection.service, killed.size(), peer.uid);
     cut(selection);
     const nlohmann::json document{{"killed", std::move(killed)}};
-    co_return http::json_response(200, document.dump());
+    co_return http::json_response(200, json_text(document));
 }
 
 boost::asio::awaitable<http::Response> answer(Shared& shared, const std::string& gateway,

@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/json.hpp"
+
 namespace postern::gateway {
 
 namespace {
@@ -176,7 +178,7 @@ http::Response services_answer(const Policy& policy, const Identity& identity) {
         {"services", std::move(services)},
         {"identity",
          {{"name", login.name}, {"groups", login.groups}, {"not_after", format_time(login.not_after)}}}};
-    return http::json_response(200, document.dump());
+    return http::json_response(200, json_text(document));
 }
 
 http::Response connection_answer(std::string_view id, const ConnectionEntry& entry) {
@@ -185,7 +187,7 @@ http::Response connection_answer(std::string_view id, const ConnectionEntry& ent
         document["reason"] = name(*entry.reason);
         document["message"] = cut_message(*entry.reason, entry.user, entry.service);
     }
-    return http::json_response(200, document.dump());
+    return http::json_response(200, json_text(document));
 }
 
 }  // namespace postern::gateway

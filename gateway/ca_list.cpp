@@ -10,6 +10,7 @@
 
 #include "base/bounded_read.hpp"
 #include "base/file.hpp"
+#include "base/json.hpp"
 #include "base/unique_fd.hpp"
 
 namespace postern::gateway {
@@ -42,7 +43,7 @@ std::string not_listed(const Service& service) {
 
 Result<std::vector<std::string>> differences_from_ca(std::string_view text,
                                                      std::span<const Service> services) {
-    const json told = json::parse(text, nullptr, false);
+    const json told = parse_json(text);
     if (!told.is_object() || !told.contains("services") || !told["services"].is_array()) {
         return Failure{Code::config_invalid, "this is not what postern-ca check-config --json prints"};
     }

@@ -12,6 +12,7 @@
 #include <spdlog/spdlog.h>
 
 #include "base/connection_id.hpp"
+#include "base/json.hpp"
 #include "base/log.hpp"
 #include "base/outage.hpp"
 #include "ca-service/api/bodies.hpp"
@@ -330,7 +331,7 @@ asio::awaitable<Api::Outcome> Api::health(Call) {
     }
     // The time is for desktops whose clocks are wrong.
     const nlohmann::json body = {{"status", "ok"}, {"time", format_time(ca_.clock())}};
-    co_return answer(body.dump());
+    co_return answer(json_text(body));
 }
 
 asio::awaitable<Api::Outcome> Api::login_methods(Call) {

@@ -5,16 +5,13 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/json.hpp"
+
 namespace postern::ca::api {
 
 namespace {
 
 using Json = nlohmann::json;
-
-/// Discarded, and so no object, when it is not JSON.
-Json parse_json(std::string_view body) {
-    return Json::parse(body, nullptr, false);
-}
 
 /// The member's text, moved out of the object.
 Result<std::string> take_text(Json& object, const char* member) {
@@ -112,7 +109,7 @@ std::string login_answer(const Ca& ca, const LoginGrant& grant) {
         {"catalogue",
          {{"gateways", std::move(gateways)}, {"services", std::move(services)}, {"complete", true}}},
     };
-    return answer.dump();
+    return json_text(answer);
 }
 
 std::string enrolment_answer(const Ca& ca, const pki::Certificate& certificate) {
@@ -122,7 +119,7 @@ std::string enrolment_answer(const Ca& ca, const pki::Certificate& certificate) 
         {"user_ca", ca.authority.user_bundle().pem()},
         {"server_ca", ca.authority.server_bundle().pem()},
     };
-    return answer.dump();
+    return json_text(answer);
 }
 
 std::string trust_answer(const Ca& ca) {
@@ -131,7 +128,7 @@ std::string trust_answer(const Ca& ca) {
         {"user_ca", ca.authority.user_bundle().pem()},
         {"server_ca", ca.authority.server_bundle().pem()},
     };
-    return answer.dump();
+    return json_text(answer);
 }
 
 }  // namespace postern::ca::api

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <soci/soci.h>
 
+#include "base/json.hpp"
 #include "pki/validity.hpp"
 
 namespace postern::ca::store {
@@ -230,8 +231,8 @@ std::vector<std::string> ServerCertificate::names() const {
 
 Result<void> add_server_certificate(Database& database, const ServerCertificate& certificate) {
     return guarded("cannot store the certificate", [&]() -> Result<void> {
-        const std::string names = nlohmann::json(certificate.dns_names).dump();
-        const std::string more = nlohmann::json(certificate.more_services).dump();
+        const std::string names = json_text(nlohmann::json(certificate.dns_names));
+        const std::string more = json_text(nlohmann::json(certificate.more_services));
         const long long not_after = to_stored(certificate.not_after);
         const long long issued_at = to_stored(certificate.issued_at);
         database.session()
@@ -259,8 +260,8 @@ Result<std::vector<ServerCertificate>> list_server_certificates(Database& databa
              soci::into(more), soci::into(names), soci::into(not_after), soci::into(issued_at));
         rows.execute();
         while (rows.fetch()) {
-            certificate.more_services = nlohmann::json::parse(more).get<std::vector<std::string>>();
-            certificate.dns_names = nlohmann::json::parse(names).get<std::vector<std::string>>();
+            certificate.more_services = parse_json(more).get<std::vector<std::string>>();
+            certificate.dns_names = parse_json(names).get<std::vector<std::string>>();
             certificate.not_after = from_stored(not_after);
             certificate.issued_at = from_stored(issued_at);
             found.push_back(certificate);
@@ -282,7 +283,7 @@ Result<std::vector<CertifiedService>> certified_services(Database& database, Sys
         std::map<std::string, SystemTime> last;
         rows.execute();
         while (rows.fetch()) {
-            certificate.more_services = nlohmann::json::parse(more).get<std::vector<std::string>>();
+            certificate.more_services = parse_json(more).get<std::vector<std::string>>();
             for (const std::string& name : certificate.names()) {
                 last[name] = std::max(last[name], from_stored(until));
             }

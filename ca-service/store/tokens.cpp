@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <soci/soci.h>
 
+#include "base/json.hpp"
 #include "pki/digest.hpp"
 
 namespace postern::ca::store {
@@ -21,8 +22,8 @@ struct TokenRow {
     EnrolmentToken take() const {
         EnrolmentToken out = token;
         out.kind = kind == "service" ? pki::ServerKind::service : pki::ServerKind::gateway;
-        out.more_services = nlohmann::json::parse(more).get<std::vector<std::string>>();
-        out.dns_names = nlohmann::json::parse(names).get<std::vector<std::string>>();
+        out.more_services = parse_json(more).get<std::vector<std::string>>();
+        out.dns_names = parse_json(names).get<std::vector<std::string>>();
         out.created_at = from_stored(created_at);
         out.expires_at = from_stored(expires_at);
         if (used_at != 0) {
@@ -70,8 +71,8 @@ std::string token_hash(const Secret& token) {
 Result<void> add_token(Database& database, const EnrolmentToken& token) {
     return guarded("cannot store the token", [&]() -> Result<void> {
         const std::string kind(kind_name(token.kind));
-        const std::string more = nlohmann::json(token.more_services).dump();
-        const std::string names = nlohmann::json(token.dns_names).dump();
+        const std::string more = json_text(nlohmann::json(token.more_services));
+        const std::string names = json_text(nlohmann::json(token.dns_names));
         const long long created_at = to_stored(token.created_at);
         const long long expires_at = to_stored(token.expires_at);
         database.session()

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/file.hpp"
+#include "base/json.hpp"
 #include "client-proxy/tunnel/service_list.hpp"
 #include "pki/identity.hpp"
 
@@ -65,7 +66,7 @@ std::string AgentSettings::database(std::string_view service) const {
 AgentSettings AgentSettings::load(const ProfileFolder& folder) {
     AgentSettings settings;
     if (const auto text = read_file(file_in(folder))) {
-        const auto read = nlohmann::json::parse(*text, nullptr, false);
+        const auto read = parse_json(*text);
         if (!read.is_object() || !settings.take(read)) {
             return {};
         }
@@ -74,7 +75,7 @@ AgentSettings AgentSettings::load(const ProfileFolder& folder) {
 }
 
 Result<void> AgentSettings::save(const ProfileFolder& folder) const {
-    return write_file(file_in(folder), to_json().dump(2) + "\n", 0600);
+    return write_file(file_in(folder), json_file_text(to_json()), 0600);
 }
 
 nlohmann::json AgentSettings::to_json() const {

@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include "base/file.hpp"
+#include "base/json.hpp"
 #include "client-proxy/control/json_rpc.hpp"
 
 namespace postern::client {
@@ -30,7 +31,7 @@ void read_into(const fs::path& file, std::vector<nlohmann::json>& events) {
     }
     for (std::string_view left = *text; !left.empty();) {
         const auto end = std::min(left.find('\n'), left.size());
-        auto event = nlohmann::json::parse(left.substr(0, end), nullptr, false);
+        auto event = parse_json(left.substr(0, end));
         if (event.is_object()) {
             events.push_back(std::move(event));
         }
@@ -75,7 +76,7 @@ Result<void> EventFile::add(const nlohmann::json& event) {
     if (!pace_.is_due(now)) {
         return {};
     }
-    const std::string line = event.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+    const std::string line = json_text(event) + "\n";
     auto done = make_room(line.size());
     if (done && ::write(fd_.get(), line.data(), line.size()) != static_cast<ssize_t>(line.size())) {
         done = io_failure("cannot write", file_);

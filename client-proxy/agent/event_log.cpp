@@ -1,5 +1,7 @@
 #include "client-proxy/agent/event_log.hpp"
 
+#include "base/json.hpp"
+
 namespace postern::client {
 
 nlohmann::json to_json(const Event& event, SystemTime time) {
@@ -28,7 +30,7 @@ nlohmann::json to_json(const Event& event, SystemTime time) {
 
 void EventLog::add(const nlohmann::json& event) {
     events_.push_front(Kept{event.value("service", std::string()),
-                            event.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)});
+                            json_text(event)});
     if (events_.size() > kMost) {
         events_.pop_back();
     }
@@ -41,7 +43,7 @@ nlohmann::json EventLog::latest(std::string_view service, std::size_t limit) con
             break;
         }
         if (service.empty() || event.service == service) {
-            list.push_back(nlohmann::json::parse(event.text));
+            list.push_back(parse_json(event.text));
         }
     }
     return list;

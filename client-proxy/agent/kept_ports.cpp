@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file.hpp"
+#include "base/json.hpp"
 #include "pki/identity.hpp"
 
 namespace postern::client {
@@ -25,12 +26,12 @@ std::string to_json_text(const std::vector<KeptPort>& ports, std::string_view bo
                         {"wanted_so", port.is_wanted_so}});
     }
     const nlohmann::json kept = {{"boot", boot}, {"ports", std::move(list)}};
-    return kept.dump(2) + "\n";
+    return json_file_text(kept);
 }
 
 std::vector<KeptPort> kept_ports_from_json(std::string_view text, std::string_view boot) {
     std::vector<KeptPort> ports;
-    const auto kept = nlohmann::json::parse(text, nullptr, false);
+    const auto kept = parse_json(text);
     const bool is_ours = kept.is_object() && kept.contains("boot") && kept["boot"] == std::string(boot);
     if (!is_ours || !kept.contains("ports") || !kept["ports"].is_array()) {
         return ports;

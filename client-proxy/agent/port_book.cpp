@@ -5,12 +5,13 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file.hpp"
+#include "base/json.hpp"
 
 namespace postern::client {
 
 PortBook PortBook::from_json(std::string_view text) {
     PortBook book;
-    const auto read = nlohmann::json::parse(text, nullptr, false);
+    const auto read = parse_json(text);
     if (!read.is_object()) {
         return book;
     }
@@ -29,7 +30,7 @@ PortBook PortBook::load(const ProfileFolder& folder) {
 }
 
 std::string PortBook::to_json_text() const {
-    return nlohmann::json(ports_).dump(2) + "\n";
+    return json_file_text(nlohmann::json(ports_));
 }
 
 Result<void> PortBook::save(const ProfileFolder& folder) const {

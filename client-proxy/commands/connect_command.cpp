@@ -13,6 +13,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "base/pace.hpp"
+#include "base/json.hpp"
 #include "base/process.hpp"
 #include "base/unique_fd.hpp"
 #include "client-proxy/commands/agent_session.hpp"
@@ -224,7 +225,7 @@ int disconnect(const std::string& service, bool as_json) {
     const bool was_open = state->value("closed", 1) > 0;
     const std::string text =
         was_open ? fmt::format("{} is closed.", service) : fmt::format("No port of {} was open.", service);
-    std::puts(as_json ? json_text(*state, 2).c_str() : text.c_str());
+    std::puts(as_json ? ascii_json_text(*state, 2).c_str() : text.c_str());
     return 0;
 }
 

@@ -20,21 +20,12 @@ namespace {
 using control::text_in;
 using nlohmann::json;
 
-std::optional<Refusal> refusal_in(const json& object, const char* key) {
-    const auto found = object.find(key);
-    if (found == object.end() || !found->is_object()) {
-        return std::nullopt;
-    }
-    return Refusal{
-        code_named(text_in(*found, "reason")), text_in(*found, "message"), text_in(*found, "hint"), {}};
-}
-
 // An environment that changed after the agent's start is the one thing that it cannot notice.
 void check_uses(Checkup& checkup, const json& uses) {
     if (!uses.is_object()) {
         return;
     }
-    if (const auto problem = refusal_in(uses, "error")) {
+    if (const auto problem = control::refusal_in(uses, "error")) {
         checkup.bad("agent.settings", *problem);
         return;
     }
@@ -90,10 +81,10 @@ std::optional<Refusal> check_agent(Checkup& checkup) {
     if (!login.is_object()) {
         return std::nullopt;
     }
-    if (const auto unkept = refusal_in(login, "unkept")) {
+    if (const auto unkept = control::refusal_in(login, "unkept")) {
         checkup.bad("agent.disk", *unkept);
     }
-    return refusal_in(login, "error");
+    return control::refusal_in(login, "error");
 }
 
 void judge_clock(Checkup& checkup, std::chrono::seconds ahead, const std::string& whose) {

@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "base/json.hpp"
 #include "client-proxy/commands/agent_session.hpp"
 #include "client-proxy/commands/checkup.hpp"
 #include "client-proxy/commands/doctor_agent.hpp"
@@ -108,7 +109,7 @@ bool check_direct(Checkup& checkup, const std::string& what, const net::Address&
 
 void check_clock(Checkup& checkup, http::Client& client) {
     const auto answer = client.get("/v1/health");
-    const auto body = answer ? nlohmann::json::parse(answer->body, nullptr, false) : nlohmann::json();
+    const auto body = answer ? parse_json(answer->body) : nlohmann::json();
     const auto theirs = body.is_object() && body.contains("time") && body["time"].is_string()
                             ? parse_time(body["time"].get<std::string>())
                             : Result<SystemTime>(Failure{});
@@ -348,7 +349,7 @@ int run_doctor(const DoctorOptions& options) {
         check_all(checkup, options);
     }
     if (options.as_json) {
-        std::puts(json_text(checkup.to_json(), 2).c_str());
+        std::puts(ascii_json_text(checkup.to_json(), 2).c_str());
     } else {
         const std::string text = to_text(checkup.findings(), has_color(STDOUT_FILENO), has_unicode());
         std::fputs(text.c_str(), stdout);

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include "base/shown_text.hpp"
+#include "base/json.hpp"
 #include "client-proxy/commands/agent_session.hpp"
 #include "client-proxy/commands/terminal.hpp"
 
@@ -21,7 +22,7 @@ int log_in(const LoginOptions& options, bool as_json) {
         return is_usage ? fail_usage(refusal.message, refusal.hint) : fail(refusal);
     }
     if (as_json) {
-        std::puts(json_text(*login, 2).c_str());
+        std::puts(ascii_json_text(*login, 2).c_str());
         return 0;
     }
     const auto state = agent->call("state");
@@ -50,7 +51,7 @@ int log_out(bool as_json) {
         return fail(ended.error());
     }
     if (as_json) {
-        std::puts(json_text(*ended, 2).c_str());
+        std::puts(ascii_json_text(*ended, 2).c_str());
         return 0;
     }
     std::puts(ended->value("was_logged_in", false)

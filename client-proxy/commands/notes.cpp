@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "base/json.hpp"
 #include "base/shown_text.hpp"
 #include "client-proxy/commands/terminal.hpp"
 
@@ -80,7 +81,7 @@ void Notes::status(const ShownStatus& status) {
 
 void Notes::write(const json& event, const std::string& line, bool is_output) {
     const bool is_json = style_ == Style::json;
-    const std::string text = (is_json ? json_text(event, -1) : line) + "\n";
+    const std::string text = (is_json ? ascii_json_text(event) : line) + "\n";
     std::FILE* const to = is_json || is_output ? stdout : stderr;
     const bool was_drawn = !drawn_.empty();
     clear_status();

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/shown_text.hpp"
+#include "base/json.hpp"
 #include "client-proxy/agent/port_book.hpp"
 #include "client-proxy/commands/commands.hpp"
 #include "client-proxy/commands/terminal.hpp"
@@ -48,7 +49,7 @@ int show_services(bool as_json) {
         }
     }
     if (as_json) {
-        std::puts(json_text(list, 2).c_str());
+        std::puts(ascii_json_text(list, 2).c_str());
     } else if (list.empty()) {
         std::puts("There is no service that you may use.");
     } else {

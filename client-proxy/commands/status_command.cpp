@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/shown_text.hpp"
+#include "base/json.hpp"
 #include "client-proxy/commands/commands.hpp"
 #include "client-proxy/commands/terminal.hpp"
 #include "client-proxy/control/agent_client.hpp"
@@ -117,15 +118,6 @@ struct ShownLogin {
     std::optional<Refusal> unkept;
 };
 
-std::optional<Refusal> refusal_in(const json& login, const char* key) {
-    const auto found = login.find(key);
-    if (found == login.end() || !found->is_object()) {
-        return std::nullopt;
-    }
-    return Refusal{code_named(control::text_in(*found, "reason")), control::text_in(*found, "message"),
-                   control::text_in(*found, "hint"), control::text_in(*found, "connection_id")};
-}
-
 ShownLogin shown_by_agent(const json& login) {
     const auto time = [&](const char* key) {
         const auto read = parse_time(control::text_in(login, key));
@@ -137,8 +129,8 @@ ShownLogin shown_by_agent(const json& login) {
     shown.renew_after = time("renew_after");
     shown.is_certificate_over = login.value("remaining_seconds", std::int64_t{1}) == 0;
     shown.state = control::text_in(login, "state");
-    shown.over = refusal_in(login, "error");
-    shown.unkept = refusal_in(login, "unkept");
+    shown.over = control::refusal_in(login, "error");
+    shown.unkept = control::refusal_in(login, "unkept");
     return shown;
 }
 
@@ -197,7 +189,7 @@ int tell_json(const Profile& profile, const std::optional<ShownLogin>& login, co
         told["session"] = {{"id", profile.session_id},
                            {"expires", profile.session_expires ? format_time(*profile.session_expires) : ""}};
     }
-    std::puts(json_text(told, 2).c_str());
+    std::puts(ascii_json_text(told, 2).c_str());
     return trouble ? exit_code_of(trouble->code) : is_usable ? 0 : 4;
 }
 

@@ -14,6 +14,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/json.hpp"
 #include "base/shown_text.hpp"
 #include "base/unique_fd.hpp"
 #include "client-proxy/control/json_rpc.hpp"
@@ -40,7 +41,7 @@ void tell_as_json(std::string_view code, std::string_view message, std::string_v
     }
     const nlohmann::json event = {
         {"event", "error"}, {"code", code}, {"message", message}, {"hint", hint}, {"connection_id", id}};
-    std::fputs((json_text(event, -1) + "\n").c_str(), stdout);
+    std::fputs((ascii_json_text(event) + "\n").c_str(), stdout);
     std::fflush(stdout);
 }
 

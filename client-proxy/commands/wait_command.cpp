@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/duration.hpp"
+#include "base/json.hpp"
 #include "client-proxy/commands/agent_session.hpp"
 #include "client-proxy/commands/checkup.hpp"
 #include "client-proxy/commands/database_probe.hpp"
@@ -79,7 +80,7 @@ int wait_for_service(const WaitOptions& options) {
         if (ready) {
             if (options.as_json) {
                 const nlohmann::json told = {{"service", options.service}, {"is_ready", true}};
-                std::puts(json_text(told, -1).c_str());
+                std::puts(ascii_json_text(told, -1).c_str());
             }
             return 0;
         }

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/json.hpp"
+
 namespace postern::client::control {
 
 namespace {
@@ -12,25 +14,11 @@ constexpr std::size_t kMostIdBytes = 128;
 constexpr std::size_t kMostMethodBytes = 64;
 
 std::string line_of(const json& message) {
-    return message.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+    return json_text(message) + "\n";
 }
 
 // Deeper than any message is. The parser itself does not recurse, but what works on its result does.
 constexpr int kMostDepth = 16;
-
-json parse(std::string_view line) {
-    const auto not_too_deep = [](int depth, json::parse_event_t, json&) {
-        if (depth > kMostDepth) {
-            throw json::other_error::create(501, "too deep", nullptr);
-        }
-        return true;
-    };
-    try {
-        return json::parse(line, not_too_deep, false);
-    } catch (const json::exception&) {
-        return json(json::value_t::discarded);
-    }
-}
 
 bool is_id(const json& id) {
     return id.is_null() || id.is_number_integer() ||
@@ -107,8 +95,17 @@ Refusal refusal_of(const Error& error) {
             text_in(error.data, "connection_id")};
 }
 
+std::optional<Refusal> refusal_in(const json& object, const char* key) {
+    const auto found = object.find(key);
+    if (found == object.end() || !found->is_object()) {
+        return std::nullopt;
+    }
+    return Refusal{code_of(text_in(*found, "reason")), text_in(*found, "message"), text_in(*found, "hint"),
+                   text_in(*found, "connection_id")};
+}
+
 std::variant<std::monostate, Request, BadRequest> read_request(std::string_view line) {
-    json message = parse(line);
+    json message = parse_json(line, kMostDepth);
     if (message.is_discarded()) {
         return BadRequest{nullptr, {ErrorCode::parse, "this is no JSON", nullptr}};
     }
@@ -164,7 +161,7 @@ std::string notification_line(std::string_view method, const json& params) {
 }
 
 std::variant<std::monostate, Answer, Notification> read_message(std::string_view line) {
-    json message = parse(line);
+    json message = parse_json(line, kMostDepth);
     if (!message.is_object() || text_in(message, "jsonrpc") != "2.0") {
         return std::monostate();
     }

@@ -58,6 +58,8 @@ struct Error {
 Error error_of(const Refusal& refusal);
 /// The same on the other side; a reason that is not known there becomes Code::internal.
 Refusal refusal_of(const Error& error);
+/// A refusal that a result tells of under that key (reason, message, hint, connection_id); nothing where it has none.
+std::optional<Refusal> refusal_in(const nlohmann::json& object, const char* key);
 /// The reason's word of an error; empty when it has none.
 std::string reason_of(const Error& error);
 

@@ -5,6 +5,7 @@
 
 #include "base/file.hpp"
 #include "base/file_batch.hpp"
+#include "base/json.hpp"
 #include "ca_api/trust_set.hpp"
 #include "client-proxy/login/ca_clock.hpp"
 #include "pki/csr.hpp"
@@ -25,7 +26,7 @@ constexpr std::size_t kMostFields = 16;
 }  // namespace
 
 Result<std::vector<LoginMethod>> login_methods_from_json(std::string_view text) {
-    const auto json = nlohmann::json::parse(text, nullptr, false);
+    const auto json = parse_json(text);
     try {
         std::vector<LoginMethod> methods;
         for (const auto& item : json.at("methods")) {
@@ -52,7 +53,7 @@ Result<std::vector<LoginMethod>> login_methods_from_json(std::string_view text) 
 }
 
 Result<LoginAnswer> login_answer_from_json(std::string_view text) {
-    const auto json = nlohmann::json::parse(text, nullptr, false);
+    const auto json = parse_json(text);
     if (!json.is_object()) {
         return senseless("no JSON object");
     }
@@ -220,7 +221,7 @@ Outcome<LoginAnswer> CaClient::login(std::string_view method,
     for (const auto& [field, entered] : fields) {
         request[field] = entered.reveal();
     }
-    std::string text = request.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    std::string text = json_text(request);
     const std::string path =
         method == "password" ? std::string("/v1/login") : fmt::format("/v1/login/{}", method);
     auto answer = client_.post_json(path, text);
@@ -242,7 +243,7 @@ Outcome<LoginAnswer> CaClient::renew() {
         return local_refusal(csr.error());
     }
     const nlohmann::json request = {{"csr", *csr}};
-    return login_answer(client_.post_json("/v1/renew", request.dump()), *key_);
+    return login_answer(client_.post_json("/v1/renew", json_text(request)), *key_);
 }
 
 Outcome<void> CaClient::logout() {

@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file.hpp"
+#include "base/json.hpp"
 #include "http/https_url.hpp"
 
 namespace postern::client {
@@ -27,7 +28,7 @@ std::string_view from_environment(const char* variable) {
 }  // namespace
 
 Result<Profile> profile_from_json(std::string_view text) {
-    const auto json = nlohmann::json::parse(text, nullptr, false);
+    const auto json = parse_json(text);
     const Failure broken{Code::config_invalid,
                          "the profile is damaged; run: postern login --ca URL --fingerprint sha256:HEX"};
     if (!json.is_object()) {
@@ -82,7 +83,7 @@ std::string to_json_text(const Profile& profile) {
         {"renew_after", text_of(profile.renew_after)},
         {"catalogue", to_json(profile.catalogue)},
     };
-    return json.dump(2) + "\n";
+    return json_file_text(json);
 }
 
 Result<std::filesystem::path> ProfileFolder::default_path() {

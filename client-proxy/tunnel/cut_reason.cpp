@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/json.hpp"
 #include "client-proxy/control/json_rpc.hpp"
 #include "client-proxy/tunnel/gateway_connection.hpp"
 #include "net/await.hpp"
@@ -71,7 +72,7 @@ asio::awaitable<Refusal> ask_why_cut(std::shared_ptr<LoginSource> logins, Gatewa
             refusal.hint = next_step(refusal.code);
             co_return std::move(refusal);
         }
-        told = nlohmann::json::parse(*answer, nullptr, false);
+        told = parse_json(*answer);
         // One of its threads has cut the tunnel, another one does not know it yet.
         if (control::text_in(told, "state") != "open" || question == kQuestions) {
             break;

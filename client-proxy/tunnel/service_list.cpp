@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/json.hpp"
 #include "base/shown_text.hpp"
 #include "client-proxy/tunnel/gateway_connection.hpp"
 #include "net/await.hpp"
@@ -38,7 +39,7 @@ Refusal bad_database_name(std::string_view name) {
 Result<std::vector<OfferedService>> offered_services_from_json(std::string_view text,
                                                                const std::string& gateway) {
     const Failure malformed{Code::malformed_request, "not a list of services"};
-    const auto json = nlohmann::json::parse(text, nullptr, false);
+    const auto json = parse_json(text);
     if (!json.is_object() || !json.contains("services") || !json["services"].is_array()) {
         return malformed;
     }

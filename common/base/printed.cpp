@@ -9,7 +9,9 @@
 #include <cstring>
 #include <system_error>
 
-#include <nlohmann/json.hpp>
+#include <fmt/format.h>
+
+#include "base/json.hpp"
 
 namespace postern {
 
@@ -44,12 +46,8 @@ int judge(std::string_view program, int when_lost, int code, int error) {
 
 }  // namespace
 
-std::string json_text(const nlohmann::json& told, int indent) {
-    return told.dump(indent, ' ', true, nlohmann::json::error_handler_t::replace);
-}
-
 void say_json(const nlohmann::json& told, int indent) {
-    fmt::print(stdout, "{}\n", json_text(told, indent));
+    fmt::print(stdout, "{}\n", ascii_json_text(told, indent));
 }
 
 int deliver(std::string_view program, int when_lost, const std::function<int()>& command) {

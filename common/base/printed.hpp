@@ -45,10 +45,8 @@ void say(fmt::format_string<decltype(as_shown(std::declval<const Arguments&>()))
     fmt::print(stdout, format, as_shown(arguments)...);
 }
 
-/// For --json. In ASCII, so that what others wrote does nothing to a terminal either; what is no UTF-8 is
-/// U+FFFD.
-std::string json_text(const nlohmann::json& told, int indent);
-/// Prints it on a line of its own; indented with `indent`, on one line without.
+/// For --json. Prints it on a line of its own; indented with `indent`, on one line without. In ASCII, so that what others wrote does
+/// nothing to a terminal either.
 void say_json(const nlohmann::json& told, int indent = -1);
 
 /// Runs `command`, and returns its exit code once what it printed on standard output is written. Where that

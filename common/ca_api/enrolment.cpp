@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/json.hpp"
 #include "base/secret_line.hpp"
 #include "base/shown_text.hpp"
 #include "ca_api/first_contact.hpp"
@@ -28,7 +29,7 @@ Failure refused(const http::ClientAnswer& answer) {
 
 Result<http::ClientAnswer> post(http::Client& client, const Secret& token, const std::string& csr) {
     nlohmann::json request{{"token", std::string(token.reveal())}, {"csr", csr}};
-    std::string text = request.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    std::string text = json_text(request);
     auto answer = client.post_json("/v1/enroll", text);
     explicit_bzero(text.data(), text.size());
     auto& copy = request["token"].get_ref<std::string&>();
@@ -41,7 +42,7 @@ Result<Enrolled> read(const std::string& body, const pki::PrivateKey& key) {
     if (!trust) {
         return trust.error();
     }
-    const auto json = nlohmann::json::parse(body, nullptr, false);
+    const auto json = parse_json(body);
     const auto found = json.find("certificate");
     auto chain = found != json.end() && found->is_string()
                      ? pki::certificates_from_pem(found->get<std::string>())

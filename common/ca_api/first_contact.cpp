@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/json.hpp"
 #include "ca_api/trust_set.hpp"
 #include "pki/identity.hpp"
 
@@ -27,7 +28,7 @@ std::string member(const nlohmann::json& object, const char* name) {
 }  // namespace
 
 Result<Trust> trust_from_json(std::string_view text) {
-    const auto json = nlohmann::json::parse(text, nullptr, false);
+    const auto json = parse_json(text);
     auto user_ca = pki::TrustBundle::from_pem(member(json, "user_ca"));
     auto server_ca = pki::TrustBundle::from_pem(member(json, "server_ca"));
     std::string trust_domain = member(json, "trust_domain");
@@ -38,7 +39,7 @@ Result<Trust> trust_from_json(std::string_view text) {
 }
 
 Result<ClaimedTrust> claimed_trust_from_json(std::string_view text) {
-    const auto json = nlohmann::json::parse(text, nullptr, false);
+    const auto json = parse_json(text);
     auto server_ca = pki::certificates_from_pem(member(json, "server_ca"));
     std::string trust_domain = member(json, "trust_domain");
     if (!server_ca || !pki::is_trust_domain(trust_domain)) {

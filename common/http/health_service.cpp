@@ -9,6 +9,7 @@
 #include <boost/beast/http/verb.hpp>
 #include <nlohmann/json.hpp>
 
+#include "base/json.hpp"
 #include "http/server.hpp"
 #include "net/connection_slots.hpp"
 #include "net/linger.hpp"
@@ -44,7 +45,7 @@ Response readiness(const std::vector<HealthCheck>& checks) {
     const bool is_ready =
         std::all_of(checks.begin(), checks.end(), [](const HealthCheck& check) { return check.fault.empty(); });
     const nlohmann::json body{{"status", is_ready ? "ready" : "not_ready"}, {"checks", std::move(told)}};
-    return json_response(is_ready ? 200 : 503, body.dump());
+    return json_response(is_ready ? 200 : 503, json_text(body));
 }
 
 }  // namespace

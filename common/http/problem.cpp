@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/json.hpp"
+
 namespace postern::http {
 
 using Json = nlohmann::json;
@@ -89,11 +91,11 @@ std::string to_json(const Problem& problem) {
                  {"code", code}};
     if (!problem.hint.empty()) body["detail"] = problem.hint;
     if (!problem.connection_id.empty()) body["connection_id"] = problem.connection_id;
-    return body.dump(-1, ' ', false, Json::error_handler_t::replace);
+    return json_text(body);
 }
 
 Result<Problem> problem_from_json(std::string_view body) {
-    const Json parsed = Json::parse(body, nullptr, false);
+    const Json parsed = parse_json(body);
     if (!parsed.is_object()) return Failure{Code::malformed_request, "not a problem body"};
     Problem problem;
     problem.title = text_member(parsed, "title");

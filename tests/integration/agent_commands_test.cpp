@@ -16,6 +16,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "base/json.hpp"
 #include "base/unique_fd.hpp"
 #include "support/control_client.hpp"
 #include "support/shared_stack.hpp"
@@ -48,7 +49,7 @@ TEST_F(AgentCommands, PortsOfABackgroundConnectOutliveTheCommandAndOthersDoNot) 
     }
     EXPECT_TRUE(eventually([&] { return psql(held, "select 1", "bob").exit_code == 2; }));
     EXPECT_EQ(psql(kept, "select 'let in'", "bob").out, "let in\n");
-    const json status = json::parse(bob.postern({"status", "--json"}).out);
+    const json status = parse_json(bob.postern({"status", "--json"}).out);
     EXPECT_EQ(status["services"][0]["ports"].size(), 1U);
     EXPECT_EQ(bob.postern({"disconnect", "orders-db"}).exit_code, 0);
     EXPECT_EQ(psql(kept, "select 1", "bob").exit_code, 2);
@@ -83,7 +84,7 @@ TEST_F(AgentCommands, ClosingAPortEndsWhatGoesThroughItWhetherOrNotItIsRead) {
                                 "--pdeathsig KILL sleep 60",
                                 port)});
     const auto bytes = [&] {
-        const json status = json::parse(bob.postern({"status", "--json"}).out);
+        const json status = parse_json(bob.postern({"status", "--json"}).out);
         return status["services"][0]["bytes_in"].get<std::uint64_t>();
     };
     ASSERT_TRUE(eventually([&] { return bytes() > 0; }));
@@ -168,7 +169,7 @@ TEST_F(AgentCommands, LetsInOnlyTheProgramsThatAreAllowed) {
         const Outcome refused = psql(agent.port(), "select 1", "carol");
         EXPECT_NE(refused.exit_code, 0);
         const json events = ControlClient(carol).call("events", {{"limit", 1}})["result"]["events"];
-        EXPECT_THAT(events.dump(), HasSubstr("allow_programs"));
+        EXPECT_THAT(json_text(events), HasSubstr("allow_programs"));
         const std::string dump = fmt::format(
             "PGPASSWORD=carol-password exec pg_dump -h localhost -p {} -U carol -s -t nothing* orders",
             agent.port());

@@ -13,6 +13,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "base/json.hpp"
 #include "support/shared_stack.hpp"
 
 namespace postern::test {
@@ -33,7 +34,7 @@ protected:
         EXPECT_EQ(made.login().exit_code, 0);
         return made;
     }
-    static json status(const Laptop& laptop) { return json::parse(laptop.postern({"status", "--json"}).out); }
+    static json status(const Laptop& laptop) { return parse_json(laptop.postern({"status", "--json"}).out); }
     static int open_in_background(const Laptop& laptop) {
         const int port = free_port();
         const Outcome opened =
@@ -42,7 +43,7 @@ protected:
         return port;
     }
     static json step(const Outcome& doctor, const std::string& name) {
-        const json told = json::parse(doctor.out);
+        const json told = parse_json(doctor.out);
         for (const json& one : told["steps"]) {
             if (one["step"] == name) {
                 return one;
@@ -170,7 +171,7 @@ TEST_F(AgentLasts, AndLetsAConnectionBeFollowedFromItsOwnLogToTheGatewaysAndTheC
         std::vector<json> list;
         std::istringstream lines(bob.postern({"events", "orders-db", "--json"}).out);
         for (std::string line; std::getline(lines, line);) {
-            list.push_back(json::parse(line));
+            list.push_back(parse_json(line));
         }
         return list;
     };

@@ -12,6 +12,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "base/json.hpp"
 #include "support/control_client.hpp"
 #include "support/stack.hpp"
 
@@ -80,12 +81,12 @@ TEST_F(AgentTest, TakesAPersonFromNothingToAnOpenDatabase) {
     client.wait_for("login", [](const json& told) { return told.is_object() && told["user"] == "alice"; });
 
     const json services = client.call("services.refresh")["result"]["services"];
-    ASSERT_EQ(services.size(), 1U) << services.dump();
+    ASSERT_EQ(services.size(), 1U) << json_text(services);
     EXPECT_EQ(services[0]["name"], "orders-db");
     EXPECT_EQ(services[0]["state"], "disconnected");
     const int port = free_port();
     const json service = client.call("connect", {{"service", "orders-db"}, {"port", port}})["result"];
-    EXPECT_EQ(service["state"], "connected") << service.dump();
+    EXPECT_EQ(service["state"], "connected") << json_text(service);
     EXPECT_EQ(service["port"], port);
     EXPECT_THAT(service["commands"]["psql"].get<std::string>(), HasSubstr(std::to_string(port)));
     EXPECT_EQ(psql(port, "select 'let in'").out, "let in\n");

@@ -13,6 +13,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "base/json.hpp"
 #include "support/echo_server.hpp"
 #include "support/stack.hpp"
 
@@ -62,7 +63,7 @@ protected:
         Laptop laptop;
     };
     static std::string ports_of(const Laptop& laptop, const std::string& service) {
-        const auto told = nlohmann::json::parse(laptop.postern({"status", "--json"}).out);
+        const auto told = parse_json(laptop.postern({"status", "--json"}).out);
         for (const auto& one : told.at("services")) {
             if (one.at("name") == service) {
                 return one.at("ports").dump();
@@ -171,7 +172,7 @@ TEST_F(WordOfAGateway, IsShownWithoutWhatTurnsALineRound) {
     EXPECT_THAT(desk.laptop.postern({"services"}).out, HasSubstr("a\\u202eb"));
     const std::string told = desk.laptop.postern({"services", "--json"}).out;
     EXPECT_THAT(told, Not(HasSubstr("\u202e")));
-    EXPECT_THAT(nlohmann::json::parse(told).dump(), HasSubstr("\u202e")) << "the value is as it was";
+    EXPECT_THAT(parse_json(told).dump(), HasSubstr("\u202e")) << "the value is as it was";
 }
 
 TEST_F(WordOfAGateway, IsComparedWithTheCasByCheckConfig) {
@@ -207,7 +208,7 @@ TEST_F(WordOfAGateway, IsComparedWithTheCasByCheckConfig) {
 }
 
 TEST_F(WordOfAGateway, IsNothingThatCheckConfigOfTheCaTakesOver) {
-    const auto told = nlohmann::json::parse(stack_->ca_command({"check-config", "--json"}));
+    const auto told = parse_json(stack_->ca_command({"check-config", "--json"}));
     std::map<std::string, nlohmann::json> listed;
     for (const auto& service : told.at("services")) {
         listed[service.at("name")] = service;

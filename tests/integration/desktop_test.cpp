@@ -1,5 +1,6 @@
 // The tray application as people meet it: the real program on a desktop, against a real agent, CA service,
 // gateway and PostgreSQL. What it says is read from the icon, its menu, the notifications and the screen.
+#include "base/json.hpp"
 #include "support/desktop.hpp"
 
 #include <sys/prctl.h>
@@ -71,7 +72,7 @@ public:
         int port = 0;
         eventually(
             [&] {
-                const json told = json::parse(laptop_.postern({"status", "--json"}).out, nullptr, false);
+                const json told = parse_json(laptop_.postern({"status", "--json"}).out);
                 for (const auto& service : told.is_object() ? told.at("services") : json::array()) {
                     if (service.at("name") == "orders-db" && !service.at("ports").empty()) {
                         port = service.at("port");
@@ -265,7 +266,7 @@ TEST_F(DesktopTest, TakesANewcomerFromTheCasAddressToTheDatabase) {
 TEST_F(DesktopTest, AKilledAgentIsStartedAgainWithThePortsThatWereOpen) {
     const auto alice = at_work("alice", "-agent");
     const int port = connect(*alice);
-    const json status = json::parse(alice->laptop().postern({"status", "--json"}).out);
+    const json status = parse_json(alice->laptop().postern({"status", "--json"}).out);
     const pid_t first = status.at("agent").at("pid");
     ASSERT_EQ(::kill(first, SIGKILL), 0);
     EXPECT_TRUE(desktop_->notifies("Connections lost")) << desktop_->notifications();

@@ -11,6 +11,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/json.hpp"
 #include "support/shared_stack.hpp"
 
 namespace postern::test {
@@ -46,13 +47,13 @@ protected:
         options.environment["PGPASSWORD"] = password;
         const Outcome outcome =
             laptop.postern({"doctor", "orders-db", "--database", "orders", "--json"}, options);
-        const auto told = json::parse(outcome.out, nullptr, false);
+        const auto told = parse_json(outcome.out);
         EXPECT_TRUE(told.is_object()) << outcome.out << outcome.err;
         Report report{outcome.exit_code, told["steps"]};
         EXPECT_EQ(told["is_well"].get<bool>(), outcome.exit_code == 0) << told.dump(2);
         for (const auto& step : report.steps) {
             if (step["state"] == "bad") {
-                EXPECT_NE(step["remedy"], "") << step.dump();
+                EXPECT_NE(step["remedy"], "") << json_text(step);
             }
         }
         return report;
@@ -61,7 +62,7 @@ protected:
     /// As if it had logged in there.
     static void send_to_ca(const Laptop& laptop, const std::string& url) {
         EXPECT_EQ(laptop.postern({"agent", "--stop"}).exit_code, 0);
-        auto profile = json::parse(content_of(laptop.state() / "profile.json"));
+        auto profile = parse_json(content_of(laptop.state() / "profile.json"));
         profile["ca_url"] = url;
         std::ofstream(laptop.state() / "profile.json") << profile;
     }

@@ -9,6 +9,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/json.hpp"
 #include "client-proxy/commands/status_line.hpp"
 #include "support/at_terminal.hpp"
 #include "support/shared_stack.hpp"
@@ -142,7 +143,7 @@ TEST_F(FirstUse, FailuresAreJsonWhereEverythingIs) {
         EXPECT_NE(outcome.exit_code, 0);
         EXPECT_THAT(outcome.err, testing::StartsWith("postern: error: "));
         const auto line = outcome.out.substr(outcome.out.rfind('\n', outcome.out.size() - 2) + 1);
-        const auto event = nlohmann::json::parse(line, nullptr, false);
+        const auto event = parse_json(line);
         EXPECT_TRUE(event.is_object()) << outcome.out;
         return event.is_object() ? event : nlohmann::json::object();
     };
@@ -188,7 +189,7 @@ TEST_F(FirstUse, TheDatabaseIsTheOneThatTheGatewayNames) {
     EXPECT_EQ(alice.postern(psql, options).out, "orders\n");
     options.environment["PGDATABASE"] = "postgres";
     EXPECT_EQ(alice.postern(psql, options).out, "postgres\n");
-    const auto services = nlohmann::json::parse(alice.postern({"services", "--json"}).out);
+    const auto services = parse_json(alice.postern({"services", "--json"}).out);
     EXPECT_EQ(services[0]["description"], "Orders");
 }
 
@@ -241,17 +242,17 @@ TEST_F(FirstUse, CtrlCEndsAConnectThatStillWaitsForItsGateway) {
         {program("postern"), "connect", wanted, "--cert", alice.certificate(), "--key", alice.key()},
         alice.options());
     EXPECT_TRUE(eventually([&] {
-        const auto services = nlohmann::json::parse(alice.postern({"status", "--json"}).out)["services"];
+        const auto services = parse_json(alice.postern({"status", "--json"}).out)["services"];
         return !services.empty() && services[0]["state"] == "connecting";
     }));
     connect.signal(SIGINT);
     EXPECT_EQ(connect.wait(1s), 130) << connect.err();
     // And leaves no port behind, whatever the gateway says later.
     EXPECT_TRUE(eventually([&] {
-        const auto services = nlohmann::json::parse(alice.postern({"status", "--json"}).out)["services"];
+        const auto services = parse_json(alice.postern({"status", "--json"}).out)["services"];
         return services[0]["state"] != "connecting";
     }));
-    const auto services = nlohmann::json::parse(alice.postern({"status", "--json"}).out)["services"];
+    const auto services = parse_json(alice.postern({"status", "--json"}).out)["services"];
     EXPECT_TRUE(services[0]["ports"].empty()) << services.dump(2);
 }
 

@@ -10,6 +10,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/json.hpp"
 #include "support/shared_stack.hpp"
 
 namespace postern::test {
@@ -71,10 +72,10 @@ TEST_F(LocalAccess, IsForNobodyWhoHasClosedTheConnectionByTheTimeItIsSeen) {
     const Laptop alice = logged_in();
     const Agent agent(alice);
     const auto troubles = [&] {
-        const auto status = nlohmann::json::parse(alice.postern({"status", "--json"}).out);
+        const auto status = parse_json(alice.postern({"status", "--json"}).out);
         const auto& all = status.at("trouble");
         return std::count_if(all.begin(), all.end(), [](const auto& trouble) {
-            return trouble.dump().find("cannot be told which user") != std::string::npos;
+            return json_text(trouble).find("cannot be told which user") != std::string::npos;
         });
     };
     const auto connections = [] {
@@ -220,7 +221,7 @@ TEST_F(LocalAccess, StatusTellsOfTheLastTroubleEvenWhenItIsOver) {
     EXPECT_THAT(status.out, HasSubstr("last trouble"));
     EXPECT_THAT(status.out, HasSubstr("orders-db was refused: the gateway gw1 cannot be reached"));
     EXPECT_THAT(status.out, HasSubstr("hint: Check the network"));
-    const auto told = nlohmann::json::parse(alice.postern({"status", "--json"}).out);
+    const auto told = parse_json(alice.postern({"status", "--json"}).out);
     EXPECT_EQ(told["trouble"][0]["reason"], "unreachable");
 }
 

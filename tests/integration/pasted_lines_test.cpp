@@ -9,6 +9,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/json.hpp"
 #include "support/shared_stack.hpp"
 
 namespace postern::test {
@@ -62,7 +63,7 @@ protected:
         words.push_back(mode == std::string("passthrough") ? "--passthrough=" + place : place);
         const Outcome outcome = laptop.postern(words);
         EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
-        const auto told = json::parse(outcome.out.substr(0, outcome.out.find('\n')), nullptr, false);
+        const auto told = parse_json(outcome.out.substr(0, outcome.out.find('\n')));
         return told.is_object() ? told["commands"] : json::object();
     }
 

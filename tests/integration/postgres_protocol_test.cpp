@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/json.hpp"
 #include "support/stack.hpp"
 
 namespace postern::test {
@@ -70,7 +71,7 @@ TEST_F(PostgresProtocol, AKeyOf256BytesCancelsTheSessionThatItWasGivenFor) {
         stack_->ca_command({"token", "create", "--service", "next-db", "--dns", "localhost", "--json"});
     const auto file = [](const std::string& name) { return (stack_->folder() / ("next-" + name)).string(); };
     stack_->ca_command({"enroll", "--ca", stack_->ca_url(), "--fingerprint", stack_->fingerprint(), "--token",
-                        nlohmann::json::parse(token).at("token"), "--out-cert", file("cert.pem"), "--out-key",
+                        parse_json(token).at("token"), "--out-cert", file("cert.pem"), "--out-key",
                         file("key.pem"), "--out-user-ca", file("user-ca.pem")});
     Process server({"/usr/bin/python3", kProtocol32, "server", std::to_string(next_port_), file("cert.pem"),
                     file("key.pem")});

@@ -13,6 +13,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/json.hpp"
 #include "support/stack.hpp"
 
 namespace postern::test {
@@ -86,7 +87,7 @@ public:
         const Outcome enrolled =
             run({program("postern-gateway"), "enroll", "--config", folder_ / "gateway.toml", "--ca",
                  stack.ca_url(), "--fingerprint", stack.fingerprint(), "--token",
-                 nlohmann::json::parse(token).at("token")});
+                 parse_json(token).at("token")});
         EXPECT_EQ(enrolled.exit_code, 0) << enrolled.err;
         process_ = std::make_unique<Process>(std::vector<std::string>{program("postern-gateway"), "serve",
                                                                       "--config", folder_ / "gateway.toml"});

@@ -12,6 +12,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "base/json.hpp"
 #include "support/stack.hpp"
 
 namespace postern::test {
@@ -33,7 +34,7 @@ protected:
         stack_->ca_command(
             {"enroll", "--ca", stack_->ca_url(), "--fingerprint", stack_->fingerprint(), "--out-cert",
              files / "server.pem", "--out-key", files / "server.key", "--out-user-ca", files / "user-ca.pem"},
-            nlohmann::json::parse(token).at("token"));
+            parse_json(token).at("token"));
         second_ = std::make_unique<PostgresServer>(
             stack_->folder() / "second-postgres",
             PostgresFiles{files / "server.pem", files / "server.key", files / "user-ca.pem"});
@@ -106,7 +107,7 @@ TEST_F(Services, APassedThroughLineProvesItsOwnServiceAndNoOther) {
     std::string line;
     std::istringstream told(connect.out());
     for (std::string text; std::getline(told, text);) {
-        const auto event = nlohmann::json::parse(text, nullptr, false);
+        const auto event = parse_json(text);
         if (event.is_object() && event.value("event", "") == "listening") {
             line = event["commands"]["psql"];
         }

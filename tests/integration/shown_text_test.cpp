@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "base/json.hpp"
 #include "support/at_terminal.hpp"
 #include "support/stack.hpp"
 
@@ -71,7 +72,7 @@ protected:
              {"service", "program", "gateway", "message", "hint", "connection_id", "reason"}) {
             event[key] = evil;
         }
-        std::ofstream(profile / "events.jsonl") << event.dump() << "\n";
+        std::ofstream(profile / "events.jsonl") << json_text(event) << "\n";
         fs::permissions(profile / "events.jsonl", fs::perms::owner_read | fs::perms::owner_write);
     }
 
@@ -129,9 +130,9 @@ TEST_F(HostileAgent, IsSaidInAsciiWhereAProgramReadsIt) {
                                                                      {"events", "--json"}}) {
         const Outcome outcome = postern(command);
         expect_harmless_json(outcome, command.front());
-        const auto told = nlohmann::json::parse(outcome.out, nullptr, false);
+        const auto told = parse_json(outcome.out);
         ASSERT_FALSE(told.is_discarded()) << outcome.out << outcome.err;
-        EXPECT_THAT(told.dump(), HasSubstr("\u202e")) << "as it was: " << command.front();
+        EXPECT_THAT(json_text(told), HasSubstr("\u202e")) << "as it was: " << command.front();
     }
 }
 
@@ -217,7 +218,7 @@ TEST(HostileLog, DoesNothingToTheTerminalOfWhoReadsIt) {
                           {"service", {{"name", evil}}},
                           {"source", {{"ip", evil}}},
                           {"postern", {{"sequence", 1}, {"session", {{"id", evil}}}}}};
-    std::ofstream(log) << record.dump() << "\n"
+    std::ofstream(log) << json_text(record) << "\n"
                        << "no record \x1b[2J\u202e\n";
     for (const auto& command : std::vector<std::vector<std::string>>{{"query", log},
                                                                      {"query", log, "--json"},

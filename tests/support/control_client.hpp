@@ -12,6 +12,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "base/json.hpp"
 #include "support/stack.hpp"
 
 namespace postern::test {
@@ -74,7 +75,7 @@ private:
         while (::recv(fd_, &byte, 1, 0) == 1 && byte != '\n') {
             line += byte;
         }
-        return line.empty() ? nlohmann::json() : nlohmann::json::parse(line);
+        return line.empty() ? nlohmann::json() : parse_json(line);
     }
 
     int fd_;

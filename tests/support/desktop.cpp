@@ -1,3 +1,4 @@
+#include "base/json.hpp"
 #include "support/desktop.hpp"
 
 #include <algorithm>
@@ -234,7 +235,7 @@ bool Desktop::click_first_of_first_submenu() const {
 
 nlohmann::json Desktop::icon() const {
     const Outcome outcome = act({"item"});
-    return outcome.exit_code == 0 ? nlohmann::json::parse(outcome.out) : nlohmann::json();
+    return outcome.exit_code == 0 ? parse_json(outcome.out) : nlohmann::json();
 }
 
 bool Desktop::offers(std::string_view label) const {

@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/clock.hpp"
+#include "base/json.hpp"
 #include "http/https_service.hpp"
 #include "net/event_loops.hpp"
 #include "net/listener.hpp"
@@ -81,12 +82,12 @@ private:
         ++self->secrets_;
         nlohmann::json body = self->trust_;
         body["certificate"] = self->certificate_for(request.body());
-        http::Response response = http::json_response(200, body.dump());
+        http::Response response = http::json_response(200, json_text(body));
         co_return response;
     }
     /// He enrolls whoever sends him a token, for the key that was made for it.
     std::string certificate_for(const std::string& body) const {
-        const auto json = nlohmann::json::parse(body, nullptr, false);
+        const auto json = parse_json(body);
         const auto key = pki::public_key_from_csr(json.value("csr", std::string()));
         if (!key) {
             return {};

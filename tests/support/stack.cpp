@@ -1,3 +1,4 @@
+#include "base/json.hpp"
 #include "support/stack.hpp"
 
 #include <csignal>
@@ -108,7 +109,7 @@ Agent::Agent(const Laptop& laptop, std::vector<std::string> arguments, std::stri
 pid_t agent_pid_in(const Process& connect) {
     std::istringstream out(connect.out());
     for (std::string line; std::getline(out, line);) {
-        const auto told = nlohmann::json::parse(line, nullptr, false);
+        const auto told = parse_json(line);
         if (told.is_object() && told.contains("agent_pid")) {
             return told["agent_pid"];
         }
@@ -151,7 +152,7 @@ Stack::Stack(const StackOptions& options) : ca_port_(free_port()), gateway_port_
         ca_command(
             {"enroll", "--ca", ca_url(), "--fingerprint", fingerprint_, "--out-cert", postgres / "server.pem",
              "--out-key", postgres / "server.key", "--out-user-ca", postgres / "user-ca.pem"},
-            nlohmann::json::parse(token).at("token"));
+            parse_json(token).at("token"));
         postgres_ = std::make_unique<PostgresServer>(
             folder() / "postgres",
             PostgresFiles{postgres / "server.pem", postgres / "server.key", postgres / "user-ca.pem"});
@@ -162,7 +163,7 @@ Stack::Stack(const StackOptions& options) : ca_port_(free_port()), gateway_port_
     const std::string token = ca_command(
         {"token", "create", "--gateway", "gw1", "--dns", "localhost", "--dns", "127.0.0.1", "--json"});
     ProcessOptions with_token;
-    with_token.input = nlohmann::json::parse(token).at("token");
+    with_token.input = parse_json(token).at("token");
     const Outcome enrolled = run({program("postern-gateway"), "enroll", "--config", gateway_config(), "--ca",
                                   ca_url(), "--fingerprint", fingerprint_},
                                  with_token);
@@ -268,7 +269,7 @@ std::vector<nlohmann::json> Stack::records() const {
     std::vector<nlohmann::json> found;
     std::ifstream file(audit_file());
     for (std::string line; std::getline(file, line);) {
-        auto record = nlohmann::json::parse(line, nullptr, false);
+        auto record = parse_json(line);
         if (!record.is_discarded()) {
             found.push_back(std::move(record));
         }
@@ -294,7 +295,7 @@ nlohmann::json Stack::wait_for_record(std::string_view action, std::string_view 
     if (!has_come) {
         std::string all;
         for (const auto& record : records()) {
-            all += record.dump() + "\n";
+            all += json_text(record) + "\n";
         }
         throw std::runtime_error(fmt::format("no audit record {} {} among:\n{}", action, reason, all));
     }

@@ -15,6 +15,7 @@
 #include "audit/chain.hpp"
 #include "audit/query.hpp"
 #include "base/file.hpp"
+#include "base/json.hpp"
 #include "unit/audit_tool_fixture.hpp"
 
 namespace postern::audit {
@@ -269,7 +270,7 @@ TEST_F(AuditTool, ShowsSeveralLogsInTheOrderOfTimeAndWhoAskedForWhat) {
     int changes = 0;
     std::istringstream lines(outcome.out);
     for (std::string line; std::getline(lines, line);) {
-        const auto record = nlohmann::json::parse(line);
+        const auto record = parse_json(line);
         times.push_back(record["@timestamp"]);
         const std::string action = record["event"]["action"].get<std::string>().substr(0, 5);
         changes += action != last_action ? 1 : 0;

@@ -7,6 +7,7 @@
 
 #include "audit/chain.hpp"
 #include "audit/record.hpp"
+#include "base/json.hpp"
 
 namespace postern::audit {
 namespace {
@@ -18,7 +19,7 @@ std::string line_of(const Record& record, std::uint64_t sequence = 7) {
 }
 
 nlohmann::json json_of(const Record& record) {
-    return nlohmann::json::parse(line_of(record));
+    return parse_json(line_of(record));
 }
 
 Record rejected() {
@@ -145,7 +146,7 @@ TEST(AuditRecord, KeepsTheHeadOfTheLineAgainstExtraFields) {
     ASSERT_TRUE(link.has_value());
     EXPECT_EQ(link->sequence, 7U);
     EXPECT_EQ(link->previous, kNoPredecessor);
-    const auto json = nlohmann::json::parse(line);
+    const auto json = parse_json(line);
     EXPECT_EQ(json["postern"]["admin"]["user"], "bob");
     EXPECT_EQ(json["postern"]["claimed"]["user"], "mallory");
 }

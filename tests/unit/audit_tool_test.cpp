@@ -8,6 +8,7 @@
 
 #include "audit/chain.hpp"
 #include "base/file.hpp"
+#include "base/json.hpp"
 #include "unit/audit_tool_fixture.hpp"
 
 namespace postern::audit {
@@ -29,7 +30,7 @@ TEST_F(AuditTool, NamesFileAndLineOfAnEdit) {
     const Outcome outcome = run({"verify", log});
     EXPECT_EQ(outcome.exit_code, 1);
     EXPECT_THAT(outcome.out, HasSubstr("audit.jsonl:10: changed"));
-    const auto json = nlohmann::json::parse(run({"verify", "--json", log}).out);
+    const auto json = parse_json(run({"verify", "--json", log}).out);
     EXPECT_EQ(json["verdict"], "tampered");
     EXPECT_EQ(json["fault"]["line"], 10);
 }
@@ -82,7 +83,7 @@ TEST_F(AuditTool, TurnsAwayAKeyThatDidNotSign) {
     EXPECT_THAT(refused.out,
                 HasSubstr("and not with the one that was given (sha256:" + other->fingerprint + ")"));
     EXPECT_THAT(refused.out, Not(HasSubstr("TAMPERED")));
-    EXPECT_EQ(nlohmann::json::parse(run({"verify", "--json", "--key", key, log}).out)["verdict"],
+    EXPECT_EQ(parse_json(run({"verify", "--json", "--key", key, log}).out)["verdict"],
               "another_key");
     EXPECT_EQ(run({"verify", "--key", (folder / "audit.key.pub").string(), log}).exit_code, 0);
     // One that lies beside the log and did not sign it is no mistake of a person's.
@@ -93,7 +94,7 @@ TEST_F(AuditTool, TurnsAwayAKeyThatDidNotSign) {
 TEST_F(AuditTool, SaysWhatItCannotProveAndHowThatIsProven) {
     const auto unproven = [&](std::vector<std::string> arguments) {
         arguments.insert(arguments.begin(), {"verify", "--json", log});
-        return nlohmann::json::parse(run(std::move(arguments)).out)["not_proven"];
+        return parse_json(run(std::move(arguments)).out)["not_proven"];
     };
     const std::string key = (folder / "audit.key.pub").string();
     EXPECT_EQ(unproven({}), (nlohmann::json{"origin", "newest_state"}));
@@ -117,7 +118,7 @@ TEST_F(AuditTool, AnOlderLogWithItsOlderHeadIsFoundByWhatWasNotedAlone) {
         fs::copy(file, yesterday / file.filename());
     write(5);
     const auto now =
-        nlohmann::json::parse(run({"verify", "--json", log}).out)["last_sequence"].get<std::uint64_t>();
+        parse_json(run({"verify", "--json", log}).out)["last_sequence"].get<std::uint64_t>();
     for (const fs::path& file : {fs::path(log), head_path(log)}) {
         fs::copy_file(yesterday / file.filename(), file, fs::copy_options::overwrite_existing);
     }

@@ -31,6 +31,7 @@
 #include "base/file.hpp"
 #include "base/file_batch.hpp"
 #include "base/hex.hpp"
+#include "base/json.hpp"
 #include "base/log.hpp"
 #include "base/memory.hpp"
 #include "base/outage.hpp"
@@ -422,7 +423,7 @@ TEST(Say, LeavesLineBreaksToTheFormatAndShowsWhatIsInItsTexts) {
 
 TEST(JsonText, IsAsciiWhateverIsInIt) {
     const nlohmann::json told{{"evil", "\x1b\x7f\u009b\u202e\xff"}};
-    EXPECT_EQ(json_text(told, -1), R"({"evil":"\u001b\u007f\u009b\u202e\ufffd"})");
+    EXPECT_EQ(ascii_json_text(told), R"({"evil":"\u001b\u007f\u009b\u202e\ufffd"})");
 }
 
 // As `postern … | true`, whose reader may be gone before the first line.

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "base/json.hpp"
 #include "ca_api/enrolment.hpp"
 #include "ca_api/first_contact.hpp"
 #include "pki/certificate_builder.hpp"
@@ -25,16 +26,16 @@ TEST(TrustAnswer, IsReadWhole) {
     const json good{{"trust_domain", "example.org"},
                     {"user_ca", users.bundle.pem()},
                     {"server_ca", servers.bundle.pem()}};
-    const auto trust = trust_from_json(good.dump());
+    const auto trust = trust_from_json(json_text(good));
     ASSERT_TRUE(trust);
     EXPECT_EQ(trust->trust_domain, "example.org");
     EXPECT_EQ(trust->user_ca.certificates().size(), 2U);
-    EXPECT_EQ(claimed_trust_from_json(good.dump())->server_ca.size(), 2U);
+    EXPECT_EQ(claimed_trust_from_json(json_text(good))->server_ca.size(), 2U);
     for (const char* member : {"trust_domain", "user_ca", "server_ca"}) {
         for (const json& odd : {json(), json(7), json("x y"), json::array()}) {
             json bad = good;
             bad[member] = odd;
-            EXPECT_EQ(trust_from_json(bad.dump()).error().code, Code::malformed_request) << bad[member];
+            EXPECT_EQ(trust_from_json(json_text(bad)).error().code, Code::malformed_request) << bad[member];
         }
     }
     for (const char* text : {"", "null", "[]", "7", "\"x\"", "{", "{}"}) {
@@ -50,7 +51,7 @@ TEST(TrustAnswer, IsRefusedWithTwoHundredCertificates) {
         many += servers.root.certificate.pem();
     }
     const json sent{{"trust_domain", "example.org"}, {"server_ca", many}};
-    EXPECT_EQ(claimed_trust_from_json(sent.dump()).error().code, Code::malformed_request);
+    EXPECT_EQ(claimed_trust_from_json(json_text(sent)).error().code, Code::malformed_request);
 }
 
 class FirstContact : public testing::Test {

@@ -14,6 +14,7 @@
 #include <nlohmann/json.hpp>
 
 #include "audit/log_path.hpp"
+#include "base/json.hpp"
 #include "ca-service/authority.hpp"
 #include "ca-service/service.hpp"
 #include "ca-service/store/tokens.hpp"
@@ -56,7 +57,7 @@ TEST_F(CaService, PutsAPersonIntoAsManyGroupsAsACertificateHoldsAndNoMore) {
 
 TEST_F(CaService, EnrollsFromTheCommandLineOnlyWithTheRightPin) {
     const std::string url = "https://localhost:" + std::to_string(service_->port());
-    const json made = json::parse(
+    const json made = parse_json(
         run({"--dir", ca_, "token", "create", "--service", "orders-db", "--dns", "localhost", "--json"}).out);
     const std::string token = made.at("token");
     const auto enroll = [&](const std::string& pin) {
@@ -81,7 +82,7 @@ TEST_F(CaService, EnrollsFromTheCommandLineOnlyWithTheRightPin) {
 }
 
 TEST_F(CaService, EnrollsWithTheTokenThatIsNamedAndNotThatOfTheEnvironment) {
-    const json made = json::parse(
+    const json made = parse_json(
         run({"--dir", ca_, "token", "create", "--service", "orders-db", "--dns", "localhost", "--json"}).out);
     test::write(directory_.path() / "token", made.at("token").get<std::string>() + "\n");
     const auto enroll = [&](const std::vector<std::string>& more) {
@@ -128,7 +129,7 @@ TEST_F(CaService, EnrollsWithAFingerprintInWhateverForm) {
     const std::string url = "https://localhost:" + std::to_string(service_->port());
     std::string pin = server_root_pin(ca_).value();
     const auto enroll = [&](const std::string& text) {
-        const json made = json::parse(
+        const json made = parse_json(
             run({"--dir", ca_, "token", "create", "--service", "a", "--dns", "localhost", "--json"}).out);
         return run({"enroll", "--ca", url, "--fingerprint", text, "--token", made.at("token"), "--out-cert",
                     directory_.path() / "server.pem", "--out-key", directory_.path() / "server.key"});
@@ -157,9 +158,9 @@ protected:
     pki::Certificate enrolled(const std::vector<std::string>& options) const {
         const Ran made = create(options);
         EXPECT_EQ(made.exit_code, 0) << made.err;
-        const auto answer = redeem(json::parse(made.out).at("token"));
+        const auto answer = redeem(parse_json(made.out).at("token"));
         EXPECT_EQ(answer.status, 200U) << answer.body;
-        const std::string pem = json::parse(answer.body).at("certificate");
+        const std::string pem = parse_json(answer.body).at("certificate");
         return pki::certificates_from_pem(pem).value().front();
     }
 };
@@ -213,7 +214,7 @@ TEST_F(Enrolments, GiveOnePostgresServerACertificateForSeveralServices) {
     EXPECT_FALSE(is(both, "hr-db"));
     EXPECT_THAT(both.dns_names(), ElementsAre("orders-db.service.example.org",
                                               "billing-db.service.example.org", "db1.example.org"));
-    const json listed = json::parse(run({"--dir", ca_, "cert", "list", "--servers", "--json"}).out);
+    const json listed = parse_json(run({"--dir", ca_, "cert", "list", "--servers", "--json"}).out);
     EXPECT_EQ(listed["server_certificates"][0]["names"], json({"orders-db", "billing-db"}));
     EXPECT_THAT(run({"--dir", ca_, "token", "list"}).out, HasSubstr("orders-db, billing-db"));
     std::vector<std::string> many{"--dns", "db1.example.org"};
@@ -261,7 +262,7 @@ void serve_under(const std::filesystem::path& ca, const std::string& name, const
     const Ran made = run(
         {"--dir", ca, "init", "--name", name, "--trust-domain", "example.org", "--listen", listen, "--json"});
     ASSERT_EQ(made.exit_code, 0) << made.err;
-    EXPECT_EQ(json::parse(made.out).at("url"), "https://" + url_host + ":27444");
+    EXPECT_EQ(parse_json(made.out).at("url"), "https://" + url_host + ":27444");
     const Ran token = run({"--dir", ca, "token", "create", "--gateway", "gw1", "--dns", "localhost"});
     EXPECT_THAT(token.out, HasSubstr("--ca https://" + url_host + ":27444 "));
     Config settings = Config::load(ca / "ca.toml", ca).value();
@@ -326,18 +327,18 @@ TEST_F(CaService, EveryCommandThatChangesSomethingTellsItInJson) {
         command.push_back("--json");
         const Ran ran = run(command);
         EXPECT_EQ(ran.exit_code, 0) << ran.err;
-        return json::parse(ran.out);
+        return parse_json(ran.out);
     };
     EXPECT_EQ(told({"group", "add", "alice", "dba"}),
-              json::parse(R"({"user":"alice","group":"dba","member":true,"changed":true})"));
+              parse_json(R"({"user":"alice","group":"dba","member":true,"changed":true})"));
     EXPECT_EQ(told({"group", "add", "alice", "dba"}),
-              json::parse(R"({"user":"alice","group":"dba","member":true,"changed":false})"));
+              parse_json(R"({"user":"alice","group":"dba","member":true,"changed":false})"));
     EXPECT_EQ(told({"group", "remove", "alice", "dba"}),
-              json::parse(R"({"user":"alice","group":"dba","member":false,"changed":true})"));
+              parse_json(R"({"user":"alice","group":"dba","member":false,"changed":true})"));
     credentials_of(login("alice", "correct horse"));
     EXPECT_EQ(told({"user", "disable", "alice"}),
-              json::parse(R"({"name":"alice","disabled":true,"sessions":1,"certificates":1})"));
-    EXPECT_EQ(told({"user", "enable", "alice"}), json::parse(R"({"name":"alice","disabled":false})"));
+              parse_json(R"({"name":"alice","disabled":true,"sessions":1,"certificates":1})"));
+    EXPECT_EQ(told({"user", "enable", "alice"}), parse_json(R"({"name":"alice","disabled":false})"));
     EXPECT_EQ(told({"check-config"}), (json{{"file", (ca_ / "ca.toml").string()}, {"good", true}, {"services", json::array()}}));
 }
 
@@ -393,7 +394,7 @@ TEST_F(CaService, APasswordThatWasStoredAsItWasTypedStillOpensAndIsStoredPrepare
 
 TEST_F(CaService, AWithdrawnTokenOpensNothingAndAUsedOneCannotBeWithdrawn) {
     const auto make = [&] {
-        return json::parse(
+        return parse_json(
             run({"--dir", ca_, "token", "create", "--service", "orders-db", "--dns", "localhost", "--json"})
                 .out);
     };
@@ -405,7 +406,7 @@ TEST_F(CaService, AWithdrawnTokenOpensNothingAndAUsedOneCannotBeWithdrawn) {
     };
     const json withdrawn = make();
     const std::string id = withdrawn.at("id");
-    const json told = json::parse(run({"--dir", ca_, "token", "withdraw", id, "--json"}).out);
+    const json told = parse_json(run({"--dir", ca_, "token", "withdraw", id, "--json"}).out);
     EXPECT_EQ(told, (json{{"id", id}, {"kind", "service"}, {"name", "orders-db"}, {"withdrawn", true}}));
     EXPECT_EQ(redeem(withdrawn), 401U);
     EXPECT_THAT(records(), testing::Contains("admin.token_withdrawn"));
@@ -421,7 +422,7 @@ TEST_F(CaService, AWithdrawnTokenOpensNothingAndAUsedOneCannotBeWithdrawn) {
 
 TEST_F(CaService, AServersCertificateThatANewerOneReplacesIsMarked) {
     const auto enroll = [&](const std::string& kind, const std::string& name, const std::string& dns) {
-        const json made = json::parse(
+        const json made = parse_json(
             run({"--dir", ca_, "token", "create", "--" + kind, name, "--dns", dns, "--json"}).out);
         ASSERT_EQ(client()
                       .post_json("/v1/enroll", json{{"token", made.at("token")}, {"csr", csr_}}.dump())
@@ -434,7 +435,7 @@ TEST_F(CaService, AServersCertificateThatANewerOneReplacesIsMarked) {
     enroll("service", "orders-db", "primary.example.org");
     enroll("service", "orders-db", "standby.example.org");
     std::map<std::string, std::string> states;
-    const json told = json::parse(run({"--dir", ca_, "cert", "list", "--servers", "--json"}).out);
+    const json told = parse_json(run({"--dir", ca_, "cert", "list", "--servers", "--json"}).out);
     for (const json& listed : told.at("server_certificates")) {
         if (!listed.at("dns").empty()) states[listed.at("dns").at(0)] = listed.at("state");
     }
@@ -447,7 +448,7 @@ TEST_F(CaService, AServersCertificateThatANewerOneReplacesIsMarked) {
 
 TEST_F(Enrolments, OfAServerOfSeveralServicesReplaceWhatItHadBefore) {
     const auto state_of = [&](const pki::Certificate& certificate) {
-        const json told = json::parse(ca({"cert", "list", "--servers", "--json"}).out);
+        const json told = parse_json(ca({"cert", "list", "--servers", "--json"}).out);
         for (const json& listed : told.at("server_certificates")) {
             if (listed.at("serial") == certificate.serial()) {
                 return listed.at("state").get<std::string>();

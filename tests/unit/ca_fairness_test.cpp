@@ -14,6 +14,7 @@
 #include <gtest/gtest.h>
 #include <soci/soci.h>
 
+#include "base/json.hpp"
 #include "base/unique_fd.hpp"
 #include "ca-service/fair_queue.hpp"
 #include "ca-service/login_throttle.hpp"
@@ -115,7 +116,7 @@ TEST_F(CaService, RefusesAnUnknownTokenWithoutTheWriteLockAndWithoutASignature) 
     const WriteLock lock(*database_);
     const json body{{"token", "made up"}, {"csr", "no csr"}};
     const auto began = std::chrono::steady_clock::now();
-    const auto answer = client().post_json("/v1/enroll", body.dump()).value();
+    const auto answer = client().post_json("/v1/enroll", json_text(body)).value();
     EXPECT_EQ(answer.status, 401U) << answer.body;
     EXPECT_LT(std::chrono::steady_clock::now() - began, 4s) << "the lock is waited for longer";
 }

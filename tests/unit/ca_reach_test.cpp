@@ -8,6 +8,7 @@
 
 #include <gmock/gmock.h>
 
+#include "base/json.hpp"
 #include "ca-service/gateway_reports.hpp"
 #include "ca-service/store/gateway_lists.hpp"
 #include "pki/crl.hpp"
@@ -26,8 +27,8 @@ protected:
     net::TlsCredentials enrol(const std::string& kind, const std::string& name) const {
         const Ran made = ca({"token", "create", kind, name, "--dns", "localhost", "--json"});
         EXPECT_EQ(made.exit_code, 0) << made.err;
-        const json body{{"token", json::parse(made.out).at("token")}, {"csr", csr_}};
-        return credentials_of(client().post_json("/v1/enroll", body.dump()).value());
+        const json body{{"token", parse_json(made.out).at("token")}, {"csr", csr_}};
+        return credentials_of(client().post_json("/v1/enroll", json_text(body)).value());
     }
     std::vector<std::string> heard_of() const {
         std::vector<std::string> names;
@@ -87,7 +88,7 @@ TEST_F(CaReach, TheCommandSaysWhichGatewaysHaveARevocationAndWhichNot) {
     credentials_of(login("alice", "correct horse"));
     const Ran disabled = ca({"user", "disable", "alice", "--json"});
     ASSERT_EQ(disabled.exit_code, 0) << disabled.err;
-    const json told = json::parse(disabled.out);
+    const json told = parse_json(disabled.out);
     EXPECT_EQ(told["certificates"], 1);
     EXPECT_TRUE(told["published_seconds"].is_number());
     ASSERT_EQ(told["gateways"].size(), 3U);

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "audit/writer_lock.hpp"
+#include "base/json.hpp"
 #include "ca-service/refusal_records.hpp"
 #include "net/event_loops.hpp"
 #include "unit/ca_support.hpp"
@@ -57,7 +58,7 @@ protected:
         std::pair<std::size_t, std::size_t> told;
         std::istringstream log(test::read(file_));
         for (std::string line; std::getline(log, line);) {
-            const auto record = nlohmann::json::parse(line);
+            const auto record = parse_json(line);
             told.first += record["event"]["action"] == "login.failed" ? 1 : 0;
             told.second += record["postern"].value("more", std::size_t{0});
         }

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "base/json.hpp"
 #include "ca-service/store/sessions.hpp"
 #include "ca-service/store/tokens.hpp"
 #include "pki/digest.hpp"
@@ -28,7 +29,7 @@ protected:
         std::size_t count = 0;
         std::istringstream log(test::read(ca_ / "audit.jsonl"));
         for (std::string line; std::getline(log, line);) {
-            const json record = json::parse(line);
+            const json record = parse_json(line);
             const std::size_t more = record["postern"].value("more", std::size_t{0});
             count += more > 0 ? more : (record["event"]["outcome"] == "failure" ? 1 : 0);
         }
@@ -104,7 +105,7 @@ TEST_F(CaRefusals, EachHasARecord) {
     refuses({alice, "POST /v1/logout", "", 403, "request.refused:revoked"});
     // They name whose certificate it is.
     const auto log = test::read(ca_ / "audit.jsonl");
-    const json last = json::parse(log.substr(log.rfind('\n', log.size() - 2) + 1));
+    const json last = parse_json(log.substr(log.rfind('\n', log.size() - 2) + 1));
     EXPECT_EQ(last["user"]["name"], "alice");
     EXPECT_EQ(last["tls"]["client"]["x509"]["serial_number"], credentials.chain.front().serial());
     EXPECT_EQ(ask(nobody, "GET /v1/crl", ""), 200U);
@@ -138,11 +139,7 @@ TEST_F(CaRefusals, SoDoGuessesThatMustWaitAndRequestsForWhichThereIsNoWorker) {
     settings.request_workers = 1;
     settings.request_queue = 1;
     start(settings);
-    std::size_t refused = 0;
-    for (int i = 0; i < 8; ++i) {
-        EXPECT_NE(login("alice", "guess").status, 200U);
-        ++refused;
-    }
+    std::size_t refused = guess_until_they_wait([&] { return login("alice", "guess").status; });
     EXPECT_TRUE(tells_of(refused)) << told();
     EXPECT_THAT(records(), Contains("login.failed:limit_reached"));
     {
@@ -161,7 +158,7 @@ TEST_F(CaRefusals, SoDoGuessesThatMustWaitAndRequestsForWhichThereIsNoWorker) {
         std::vector<std::thread> all;
         for (int i = 0; i < 6; ++i) {
             all.emplace_back(
-                [&] { busy += client().post_json("/v1/enroll", body.dump()).value().status == 503 ? 1 : 0; });
+                [&] { busy += client().post_json("/v1/enroll", json_text(body)).value().status == 503 ? 1 : 0; });
         }
         EXPECT_TRUE(eventually([&] { return busy >= 1; }));
         ASSERT_TRUE(lock.commit());

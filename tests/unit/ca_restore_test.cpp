@@ -15,6 +15,7 @@
 
 #include "audit/log.hpp"
 #include "audit/log_path.hpp"
+#include "base/json.hpp"
 #include "ca-service/audit_trail.hpp"
 #include "ca-service/change_log.hpp"
 #include "ca-service/store/changes.hpp"
@@ -123,7 +124,7 @@ TEST_F(RestoredStore, TakesNoPasswordThatWasChangedSince) {
     put_back();
     const Ran accepted = ca({"store", "accept-restore", "--json"});
     ASSERT_EQ(accepted.exit_code, 0) << accepted.err;
-    const auto told = nlohmann::json::parse(accepted.out);
+    const auto told = parse_json(accepted.out);
     EXPECT_EQ(told["without_password"], nlohmann::json({"alice"}));
     EXPECT_EQ(told["group_changes"], 2);
     start(config());
@@ -152,8 +153,8 @@ TEST_F(RestoredStore, ListsTheServicesThatWereEnrolledSince) {
     const Ran made = ca({"token", "create", "--service", "orders-db", "--service", "hr-db", "--dns",
                          "db1.example.org", "--dns", "10.0.0.5", "--json"});
     ASSERT_EQ(made.exit_code, 0) << made.err;
-    const nlohmann::json body{{"token", nlohmann::json::parse(made.out)["token"]}, {"csr", csr_}};
-    ASSERT_EQ(client().post_json("/v1/enroll", body.dump()).value().status, 200U);
+    const nlohmann::json body{{"token", parse_json(made.out)["token"]}, {"csr", csr_}};
+    ASSERT_EQ(client().post_json("/v1/enroll", json_text(body)).value().status, 200U);
     const std::string services = ca({"check-config", "--json"}).out;
     const std::string certificates = ca({"cert", "list", "--servers", "--json"}).out;
     EXPECT_THAT(services, HasSubstr("hr-db"));
@@ -162,7 +163,7 @@ TEST_F(RestoredStore, ListsTheServicesThatWereEnrolledSince) {
     good({"store", "accept-restore"});
     EXPECT_EQ(ca({"check-config", "--json"}).out, services);
     const auto listed = [](const std::string& text) {
-        auto list = nlohmann::json::parse(text)["server_certificates"];
+        auto list = parse_json(text)["server_certificates"];
         list[0].erase("issued");
         return list;
     };
@@ -177,10 +178,10 @@ TEST_F(RestoredStore, CountsNoTokenThatMayHaveBeenUsedSince) {
     good({"group", "add", "alice", "readers"});
     put_back();
     const Ran accepted = ca({"store", "accept-restore", "--json"});
-    EXPECT_EQ(nlohmann::json::parse(accepted.out)["tokens_withdrawn"], 1);
+    EXPECT_EQ(parse_json(accepted.out)["tokens_withdrawn"], 1);
     start(config());
-    const nlohmann::json body{{"token", nlohmann::json::parse(made.out)["token"]}, {"csr", csr_}};
-    EXPECT_EQ(client().post_json("/v1/enroll", body.dump()).value().status, 401U);
+    const nlohmann::json body{{"token", parse_json(made.out)["token"]}, {"csr", csr_}};
+    EXPECT_EQ(client().post_json("/v1/enroll", json_text(body)).value().status, 401U);
 }
 
 TEST_F(RestoredStore, IsNoneAfterAnOrdinaryStopNorWhereOneChangeWasInterrupted) {

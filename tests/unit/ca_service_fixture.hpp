@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <sstream>
@@ -16,6 +17,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "base/json.hpp"
 #include "ca-service/commands/command.hpp"
 #include "ca-service/password.hpp"
 #include "ca-service/service.hpp"
@@ -101,11 +103,23 @@ protected:
     }
     http::ClientAnswer login(const std::string& user, const std::string& password) const {
         const nlohmann::json body{{"username", user}, {"password", password}, {"csr", csr_}};
-        return client().post_json("/v1/login", body.dump()).value();
+        return client().post_json("/v1/login", json_text(body)).value();
+    }
+    /// Asks, with a guess, until none is judged any more: how many that took. Where a guess takes long, the wait for the next one
+    /// can be over before it is asked.
+    static std::size_t guess_until_they_wait(const std::function<unsigned()>& status_of_guess) {
+        constexpr std::size_t kMost = 100;
+        for (std::size_t guesses = 1; guesses <= kMost; ++guesses) {
+            const unsigned status = status_of_guess();
+            if (status == 429U) return guesses;
+            EXPECT_EQ(status, 401U);
+        }
+        ADD_FAILURE() << "each of " << kMost << " guesses was judged";
+        return kMost;
     }
     net::TlsCredentials credentials_of(const http::ClientAnswer& answer) const {
         EXPECT_EQ(answer.status, 200U) << answer.body;
-        const std::string pem = nlohmann::json::parse(answer.body).at("certificate");
+        const std::string pem = parse_json(answer.body).at("certificate");
         return {key_, pki::certificates_from_pem(pem).value()};
     }
     http::ClientAnswer renew(const net::TlsCredentials& credentials) const {
@@ -133,7 +147,7 @@ protected:
         std::vector<std::string> actions;
         std::istringstream log(test::read(ca_ / "audit.jsonl"));
         for (std::string line; std::getline(log, line);) {
-            const nlohmann::json record = nlohmann::json::parse(line);
+            const nlohmann::json record = parse_json(line);
             const nlohmann::json& event = record.at("event");
             actions.push_back(event.value("action", "") +
                               (event.contains("reason") ? ":" + event.value("reason", "") : ""));

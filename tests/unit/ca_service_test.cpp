@@ -13,6 +13,7 @@
 #include <soci/soci.h>
 
 #include "base/connection_id.hpp"
+#include "base/json.hpp"
 #include "base/unique_fd.hpp"
 #include "ca-service/api/refusal.hpp"
 #include "ca-service/authority.hpp"
@@ -41,9 +42,9 @@ TEST_F(CaService, TellsOfAFloodOfStrangersTogetherAndOfWhoLogsInByThemselves) {
     for (std::size_t i = 0; i < kEach; ++i) {
         EXPECT_EQ(code_of(client().post_json("/v1/login", "{}").value()), Code::malformed_request);
         const json enrolment{{"token", "made-up-" + std::to_string(i)}, {"csr", csr_}};
-        EXPECT_EQ(code_of(client().post_json("/v1/enroll", enrolment.dump()).value()), Code::unauthenticated);
+        EXPECT_EQ(code_of(client().post_json("/v1/enroll", json_text(enrolment)).value()), Code::unauthenticated);
         const json bad_request{{"username", "alice"}, {"password", "correct horse"}, {"csr", "none"}};
-        EXPECT_NE(client().post_json("/v1/login", bad_request.dump()).value().status, 200U);
+        EXPECT_NE(client().post_json("/v1/login", json_text(bad_request)).value().status, 200U);
     }
     service_->tick();
     EXPECT_EQ(login("bob", "guess").status, 401U);
@@ -53,7 +54,7 @@ TEST_F(CaService, TellsOfAFloodOfStrangersTogetherAndOfWhoLogsInByThemselves) {
     std::size_t judged = 0;
     std::istringstream log(test::read(ca_ / "audit.jsonl"));
     for (std::string line; std::getline(log, line);) {
-        const json record = json::parse(line);
+        const json record = parse_json(line);
         const std::string action = record["event"]["action"];
         const bool is_judged =
             record["event"].value("reason", "") == "unauthenticated" && action == "login.failed";
@@ -106,7 +107,7 @@ TEST_F(CaService, AnswersTheRightPasswordWithACertificateForThePerson) {
     EXPECT_EQ(identity.trust_domain, "example.org");
     const auto bundle = pki::TrustBundle::load(ca_ / "user-ca.pem").value();
     EXPECT_TRUE(bundle.verify(leaf, credentials.chain, pki::Purpose::client_auth, system_clock()()));
-    const json body = json::parse(answer.body);
+    const json body = parse_json(answer.body);
     EXPECT_EQ(body.at("session").at("id"), identity.session_id);
     EXPECT_EQ(parse_time(body.at("not_after").get<std::string>()).value(), leaf.not_after());
     EXPECT_LT(parse_time(body.at("renew_after").get<std::string>()).value(), leaf.not_after());
@@ -135,7 +136,7 @@ TEST_F(CaService, GivesAWrongPasswordAndAnUnknownUserTheSameAnswer) {
     const auto no_name = login("no name' --", "correct horse");
     EXPECT_EQ(wrong.status, 401U);
     const auto without_id = [](const http::ClientAnswer& answer) {
-        json body = json::parse(answer.body);
+        json body = parse_json(answer.body);
         body.erase("connection_id");
         return body;
     };
@@ -159,11 +160,7 @@ TEST_F(CaService, TurnsAwayADisabledUserAndRevokesWhatTheyHold) {
 }
 
 TEST_F(CaService, MakesGuessersWait) {
-    unsigned refused = 0;
-    for (int i = 0; i < 12 && refused == 0; ++i) {
-        refused = login("alice", "wrong horse").status == 429 ? 1 : 0;
-    }
-    EXPECT_EQ(refused, 1U);
+    guess_until_they_wait([&] { return login("alice", "wrong horse").status; });
     EXPECT_EQ(code_of(login("alice", "correct horse")), Code::limit_reached) << "also with the right one";
     EXPECT_THAT(records(), testing::Contains("login.failed:limit_reached"));
 }
@@ -172,7 +169,7 @@ TEST_F(CaService, CountsAttemptsThatItCannotReadAsGuesses) {
     const json body{{"username", "alice"}, {"password", "wrong horse"}, {"csr", "no csr"}};
     bool is_made_to_wait = false;
     for (int i = 0; i < 12 && !is_made_to_wait; ++i) {
-        is_made_to_wait = client().post_json("/v1/login", body.dump()).value().status == 429;
+        is_made_to_wait = client().post_json("/v1/login", json_text(body)).value().status == 429;
     }
     EXPECT_TRUE(is_made_to_wait);
 }
@@ -226,16 +223,16 @@ TEST_F(CaService, TradesATokenForAServersCertificateOnce) {
     const Ran made =
         run({"--dir", ca_, "token", "create", "--service", "orders-db", "--dns", "localhost", "--json"});
     ASSERT_EQ(made.exit_code, 0) << made.err;
-    const json body{{"token", json::parse(made.out).at("token")}, {"csr", csr_}};
-    const auto first = client().post_json("/v1/enroll", body.dump()).value();
+    const json body{{"token", parse_json(made.out).at("token")}, {"csr", csr_}};
+    const auto first = client().post_json("/v1/enroll", json_text(body)).value();
     ASSERT_EQ(first.status, 200U) << first.body;
     const auto chain =
-        pki::certificates_from_pem(json::parse(first.body).at("certificate").get<std::string>()).value();
+        pki::certificates_from_pem(parse_json(first.body).at("certificate").get<std::string>()).value();
     EXPECT_TRUE(
         pki::check_server_identity(chain.front(), "example.org", pki::ServerKind::service, "orders-db"));
     EXPECT_FALSE(pki::check_server_identity(chain.front(), "example.org", pki::ServerKind::gateway, ""));
     EXPECT_THAT(chain.front().dns_names(), ElementsAre("orders-db.service.example.org", "localhost"));
-    const auto second = client().post_json("/v1/enroll", body.dump()).value();
+    const auto second = client().post_json("/v1/enroll", json_text(body)).value();
     EXPECT_EQ(second.status, 401U);
 }
 
@@ -244,7 +241,7 @@ TEST_F(CaService, RefusesWhatItCannotRead) {
     EXPECT_EQ(client().post_json("/v1/login", "[]").value().status, 400U);
     EXPECT_EQ(client().post_json("/v1/login", R"({"username":"alice"})").value().status, 400U);
     const json no_csr{{"username", "alice"}, {"password", "correct horse"}, {"csr", "no csr"}};
-    EXPECT_EQ(client().post_json("/v1/login", no_csr.dump()).value().status, 400U);
+    EXPECT_EQ(client().post_json("/v1/login", json_text(no_csr)).value().status, 400U);
     EXPECT_EQ(client().get("/v1/nothing").value().status, 404U);
     EXPECT_EQ(client().get("/v1/login").value().status, 405U);
 }
@@ -267,7 +264,7 @@ TEST_F(CaService, RefusesWhenItCannotRecord) {
 
 TEST_F(CaService, ListsAServiceThatHoldsACertificateInForceByThatAlone) {
     const auto listed = [&] {
-        const json catalogue = json::parse(login("alice", "correct horse").body).at("catalogue");
+        const json catalogue = parse_json(login("alice", "correct horse").body).at("catalogue");
         EXPECT_EQ(catalogue.at("complete"), true);
         return catalogue.at("services");
     };
@@ -291,7 +288,7 @@ TEST_F(CaService, ListsAServiceThatHoldsACertificateInForceByThatAlone) {
     certificate.name = "gone-db";
     certificate.not_after = now_ - std::chrono::seconds(1);
     ASSERT_TRUE(store::add_server_certificate(*database_, certificate));
-    EXPECT_EQ(listed(), json::parse(R"([{"name":"orders-db","server_name":null,"user_map":false,)"
+    EXPECT_EQ(listed(), parse_json(R"([{"name":"orders-db","server_name":null,"user_map":false,)"
                                     R"("protocol":"postgres","mode":"end_to_end"}])"));
     // One certificate for several services.
     certificate.serial = "05";
@@ -312,7 +309,7 @@ TEST_F(CaService, ListsAServiceThatHoldsACertificateInForceByThatAlone) {
     EXPECT_EQ(both[1].at("protocol"), "tcp");
     EXPECT_EQ(both[1].at("mode"), "passthrough");
     const auto renewed = renew(credentials_of(login("alice", "correct horse")));
-    EXPECT_EQ(json::parse(renewed.body).at("catalogue").at("services"), both) << "a renewal says the same";
+    EXPECT_EQ(parse_json(renewed.body).at("catalogue").at("services"), both) << "a renewal says the same";
 }
 
 TEST_F(CaService, KeepsTheOldConfigurationWhenTheNewOneIsBad) {
@@ -321,11 +318,11 @@ TEST_F(CaService, KeepsTheOldConfigurationWhenTheNewOneIsBad) {
     const auto refused = service_->reload();
     ASSERT_FALSE(refused);
     EXPECT_THAT(refused.error().detail, HasSubstr("user_map"));
-    EXPECT_TRUE(json::parse(login("alice", "correct horse").body).at("catalogue").at("services").empty());
+    EXPECT_TRUE(parse_json(login("alice", "correct horse").body).at("catalogue").at("services").empty());
     test::write(ca_ / "ca.toml", good + "\n[[service]]\nname = \"orders-db\"\nuser_map = true\n");
     ASSERT_TRUE(service_->reload());
-    const json services = json::parse(login("alice", "correct horse").body).at("catalogue").at("services");
-    EXPECT_EQ(services, json::parse(R"([{"name":"orders-db","server_name":null,"user_map":true,)"
+    const json services = parse_json(login("alice", "correct horse").body).at("catalogue").at("services");
+    EXPECT_EQ(services, parse_json(R"([{"name":"orders-db","server_name":null,"user_map":true,)"
                                     R"("protocol":"postgres","mode":"end_to_end"}])"));
 }
 

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/json.hpp"
 #include "client-proxy/control/parameters.hpp"
 
 namespace postern::client::control {
@@ -24,7 +25,7 @@ std::string complaint_of(const std::function<void()>& read) {
 
 TEST(Parameters, TakeWholeNumbersInTheirRange) {
     for (const auto& [given, wanted] : {std::pair{"0", 0}, {"5432", 5432}, {"65535", 65535}}) {
-        const json object = {{"port", json::parse(given)}};
+        const json object = {{"port", parse_json(given)}};
         EXPECT_EQ(Parameters(object).number("port", 0, 65535), wanted);
         EXPECT_EQ(Parameters(object).optional_number("port", 0, 65535), wanted);
     }
@@ -36,7 +37,7 @@ TEST(Parameters, TakeWholeNumbersInTheirRange) {
 TEST(Parameters, RefuseWhatIsNearlyANumberAndSayWhatTheyTake) {
     for (const char* given : {"5432.7", "5432.0", "-1", "65536", "\"5432\"", "true", "[5432]", "{}", "1e3",
                               "18446744073709551615", "99999999999999999999999"}) {
-        const json object = {{"port", json::parse(given)}};
+        const json object = {{"port", parse_json(given)}};
         const std::string told = complaint_of([&] { Parameters(object).number("port", 0, 65535); });
         EXPECT_EQ(told, "port is a whole number from 0 to 65535") << given;
     }

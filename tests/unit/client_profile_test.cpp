@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "base/file.hpp"
+#include "base/json.hpp"
 #include "client-proxy/agent/port_book.hpp"
 #include "client-proxy/login/login_session.hpp"
 #include "client-proxy/login/preferences.hpp"
@@ -44,7 +45,7 @@ TEST(Catalogue, ReadsWhatTheCaSays) {
 }
 
 TEST(Catalogue, OfAnOlderCaIsNotAllThereIsAndSpeaksOfPostgres) {
-    const auto catalogue = catalogue_from_json(nlohmann::json::parse(
+    const auto catalogue = catalogue_from_json(parse_json(
         R"({"gateways":[],"services":[{"name":"orders-db","server_name":null,"user_map":false}]})"));
     ASSERT_TRUE(catalogue.has_value());
     EXPECT_FALSE(catalogue->is_complete);
@@ -53,7 +54,7 @@ TEST(Catalogue, OfAnOlderCaIsNotAllThereIsAndSpeaksOfPostgres) {
 }
 
 TEST(Catalogue, HasNothingEndToEndThatIsNotPostgres) {
-    const auto catalogue = catalogue_from_json(nlohmann::json::parse(
+    const auto catalogue = catalogue_from_json(parse_json(
         R"({"gateways":[],"services":[{"name":"a","protocol":"tcp","mode":"end_to_end"},
             {"name":"b","protocol":"mysql"}]})"));
     ASSERT_TRUE(catalogue.has_value());
@@ -80,7 +81,7 @@ TEST(Catalogue, RefusesWhatIsNoCatalogue) {
                              R"({"gateways":[],"services":[{"name":"a","protocol":1}]})",
                              R"({"gateways":[],"services":[{"name":"a","mode":false}]})",
                              R"({"gateways":[],"services":[],"complete":"yes"})"}) {
-        EXPECT_FALSE(catalogue_from_json(nlohmann::json::parse(text)).has_value()) << text;
+        EXPECT_FALSE(catalogue_from_json(parse_json(text)).has_value()) << text;
     }
 }
 

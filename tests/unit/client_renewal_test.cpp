@@ -17,6 +17,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file.hpp"
+#include "base/json.hpp"
 #include "client-proxy/login/ca_clock.hpp"
 #include "client-proxy/login/login_standing.hpp"
 #include "client-proxy/login/renewed_login.hpp"
@@ -92,14 +93,14 @@ private:
         const nlohmann::json told = {{"trust_domain", "example.org"},
                                      {"user_ca", people_.users.bundle.pem()},
                                      {"server_ca", people_.servers.bundle.pem()}};
-        return told.dump();
+        return json_text(told);
     }
     http::Response renew(const http::Request& request, const http::ClientInfo& client) {
         {
             const std::lock_guard lock(mutex_);
             renewed_.push_back(client.peer.certificate ? client.peer.certificate->serial() : "nobody");
         }
-        const auto asked = nlohmann::json::parse(request.body());
+        const auto asked = parse_json(request.body());
         const auto key = pki::public_key_from_csr(asked.at("csr").get<std::string>()).value();
         const auto session = std::chrono::seconds(session_);
         const auto lifetime = std::min(std::chrono::seconds(lifetime_), session);
@@ -117,7 +118,7 @@ private:
             {"session", {{"id", "s-1"}, {"expires", format_time(now() + session)}}},
             {"renew_after", format_time(now() + lifetime * 2 / 3)},
             {"catalogue", catalogue_json()}};
-        return http::json_response(200, told.dump());
+        return http::json_response(200, json_text(told));
     }
 
     const People& people_;

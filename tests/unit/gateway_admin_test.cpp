@@ -8,6 +8,7 @@
 
 #include <gmock/gmock.h>
 
+#include "base/json.hpp"
 #include "gateway/admin_commands.hpp"
 #include "gateway/admin_socket.hpp"
 #include "support/process.hpp"
@@ -51,7 +52,7 @@ protected:
         query.is_json = true;
         const Said said = sessions(std::move(query));
         EXPECT_EQ(said.code, 0) << said.err;
-        return nlohmann::json::parse(said.out);
+        return parse_json(said.out);
     }
     Said kill_all(SessionsQuery query) const {
         return listen([&] { return kill_all_command(folder_ / "gateway.toml", query); });
@@ -149,7 +150,7 @@ TEST_F(GatewayAdmin, AKillOfAUserOrAServiceEndsThoseAndNoOthers) {
     };
     const Said of_both = kill_all({"alice", "echo", true});
     EXPECT_EQ(of_both.code, 0) << of_both.err;
-    EXPECT_EQ(nlohmann::json::parse(of_both.out).size(), 2U) << of_both.out;
+    EXPECT_EQ(parse_json(of_both.out).size(), 2U) << of_both.out;
     EXPECT_TRUE(alice.is_closed());
     EXPECT_TRUE(again.is_closed());
     EXPECT_TRUE(stays(elsewhere) && stays(bob));

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "base/json.hpp"
 #include "gateway/answers.hpp"
 #include "gateway/records.hpp"
 
@@ -64,7 +65,7 @@ TEST(Answers, ServicesListsOnlyWhatTheIdentityMayUse) {
     Identity alice;
     alice.login.name = "alice";
     alice.login.groups = {"analysts"};
-    const auto document = nlohmann::json::parse(services_answer(policy, alice).body());
+    const auto document = parse_json(services_answer(policy, alice).body());
     ASSERT_EQ(document["services"].size(), 1U);
     EXPECT_EQ(document["services"][0]["name"], "orders-db");
     EXPECT_EQ(document["services"][0]["mode"], "end_to_end");
@@ -78,11 +79,11 @@ TEST(Answers, ServicesListsOnlyWhatTheIdentityMayUse) {
 
 TEST(Answers, AConnectionTellsWhyItWasCutAndNothingWhenItWasNot) {
     ConnectionEntry entry{"alice", "orders-db", "192.0.2.1", 5432, true, {}};
-    EXPECT_EQ(nlohmann::json::parse(connection_answer("the-id", entry).body()),
+    EXPECT_EQ(parse_json(connection_answer("the-id", entry).body()),
               nlohmann::json({{"id", "the-id"}, {"state", "open"}}));
     entry.is_open = false;
     entry.reason = Code::revoked;
-    const auto closed = nlohmann::json::parse(connection_answer("the-id", entry).body());
+    const auto closed = parse_json(connection_answer("the-id", entry).body());
     EXPECT_EQ(closed["state"], "closed");
     EXPECT_EQ(closed["reason"], "revoked");
     EXPECT_THAT(closed["message"].get<std::string>(), HasSubstr("revoked"));

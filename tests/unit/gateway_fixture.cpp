@@ -1,3 +1,4 @@
+#include "base/json.hpp"
 #include "unit/gateway_fixture.hpp"
 
 #include <stdlib.h>
@@ -192,7 +193,7 @@ std::vector<nlohmann::json> GatewayFixture::all_records() const {
     std::ifstream file(folder_ / "audit.jsonl");
     for (std::string line; std::getline(file, line);) {
         // Of a line that is being written a part may be seen.
-        auto record = nlohmann::json::parse(line, nullptr, false);
+        auto record = parse_json(line);
         if (!record.is_discarded()) {
             all.push_back(std::move(record));
         }

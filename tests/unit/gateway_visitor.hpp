@@ -12,6 +12,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/json.hpp"
 #include "base/unique_fd.hpp"
 #include "pki/certificate.hpp"
 #include "pki/openssl.hpp"
@@ -84,7 +85,7 @@ public:
         unsigned status = 0;
         std::string head;
         std::string body;
-        nlohmann::json json() const { return nlohmann::json::parse(body, nullptr, false); }
+        nlohmann::json json() const { return parse_json(body); }
         std::string field(const std::string& name) const;
     };
     Answer answer();
