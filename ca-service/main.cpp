@@ -1,6 +1,6 @@
 #include "base/printed.hpp"
 #include "base/process.hpp"
-#include "ca-service/commands/command.hpp"
+#include "ca-service/commands/run.hpp"
 
 int main(int argc, char** argv) {
     postern::harden_process();

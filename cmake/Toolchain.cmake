@@ -53,7 +53,7 @@ else()
     check_pie_supported(LANGUAGES CXX)
 endif()
 add_compile_definitions($<$<CONFIG:Debug>:_GLIBCXX_ASSERTIONS>)
-set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
+set(CMAKE_CXX_FLAGS_RELEASE "${POSTERN_OPTIMIZATION} -DNDEBUG")
 
 find_program(LLD_PROGRAM NAMES ld.lld)
 if(LLD_PROGRAM)

@@ -16,6 +16,7 @@
 #include "base/trusted_path.hpp"
 #include "ca-service/change_log.hpp"
 #include "ca-service/commands/init_marker.hpp"
+#include "ca-service/commands/run.hpp"
 #include "ca-service/store_age.hpp"
 
 namespace postern::ca::commands {

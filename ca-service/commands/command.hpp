@@ -98,7 +98,4 @@ void add_enroll(CLI::App& app, CommandLine& line);
 void add_cert(CLI::App& app, CommandLine& line);
 void add_store(CLI::App& app, CommandLine& line);
 
-/// Parses, runs, tells how it ended. The whole program.
-int run(int argc, char** argv);
-
 }  // namespace postern::ca::commands

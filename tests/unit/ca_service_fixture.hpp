@@ -18,7 +18,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json.hpp"
-#include "ca-service/commands/command.hpp"
+#include "ca-service/commands/run.hpp"
 #include "ca-service/password.hpp"
 #include "ca-service/service.hpp"
 #include "ca-service/store/users.hpp"

@@ -41,9 +41,9 @@ after_failure asan "$work/tree/scripts/test" --preset asan
 after_failure dev "$work/tree/scripts/screenshots"
 after_failure dev "$work/tree/.ci/run"
 after_failure release "$work/tree/scripts/bench" --quick
-after_failure release "$work/tree/scripts/demo"
+after_failure demo "$work/tree/scripts/demo"
 # A build folder that was made before Qt was there.
-: >"$work/tree/build/release/build.ninja"
+: >"$work/tree/build/demo/build.ninja"
 : >"$calls"
 ! "$work/tree/scripts/demo" >/dev/null 2>&1 || fail 'the demo does not need the build'
 ! grep -q -e --preset "$calls" || fail 'the demo configures what is configured'
