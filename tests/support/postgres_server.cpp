@@ -1,13 +1,18 @@
 #include "support/postgres_server.hpp"
 
+#include <fcntl.h>
 #include <pwd.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <csignal>
 #include <fstream>
 #include <stdexcept>
+#include <utility>
 
 #include <fmt/format.h>
+
+#include "base/unique_fd.hpp"
 
 namespace postern::test {
 
@@ -42,14 +47,41 @@ void must(std::vector<std::string> command) {
     }
 }
 
+/// What all servers begin with, made once in the build folder: a new cluster takes longer than most cases. Nobody runs on it.
+const fs::path kTemplate = fs::path(POSTERN_TEST_CACHE) / "postgres-cluster";
+
+/// Other test programs wait while it lives.
+UniqueFd lock_template() {
+    fs::create_directories(kTemplate.parent_path());
+    const std::string path = kTemplate.string() + ".lock";
+    UniqueFd lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    if (lock.get() < 0 || ::flock(lock.get(), LOCK_EX) != 0) {
+        throw std::runtime_error("cannot lock " + path);
+    }
+    return lock;
+}
+
+/// With its owner, who is another user where root runs the tests.
+void copy_cluster(const fs::path& from, const fs::path& to) {
+    const Outcome copied = run({"cp", "-a", from, to});
+    if (copied.exit_code != 0) {
+        throw std::runtime_error("cannot copy the cluster: " + copied.err);
+    }
+}
+
 }  // namespace
 
 PostgresServer::PostgresServer(const fs::path& folder, const PostgresFiles& files)
     : folder_(folder), port_(free_port()) {
     fs::create_directories(folder_);
     hand_to_postgres(folder_);
-    must({kPrograms / "initdb", "-D", folder_ / "data", "-A", "trust", "-U", "postgres", "-N", "-E", "UTF8",
-          "--locale=C"});
+    {
+        const UniqueFd lock = lock_template();
+        if (!fs::exists(kTemplate)) {
+            make_template();
+        }
+        copy_cluster(kTemplate, folder_ / "data");
+    }
     for (const auto& [from, name] :
          {std::pair{files.certificate, "server.pem"}, std::pair{files.key, "server.key"},
           std::pair{files.user_ca, "user-ca.pem"}}) {
@@ -81,10 +113,22 @@ ssl_ca_file = '{}/user-ca.pem'
            "hostssl all all all scram-sha-256 clientcert=verify-full\n"
            "hostssl replication all all scram-sha-256 clientcert=verify-full\n";
     start();
+}
+
+void PostgresServer::make_template() {
+    const fs::path made = folder_ / "new";
+    must({kPrograms / "initdb", "-D", made, "-A", "trust", "-U", "postgres", "-N", "-E", "UTF8", "--locale=C"});
+    start_on(made, {"-c", "listen_addresses=", "-c", "unix_socket_directories=" + folder_.string(), "-p", std::to_string(port_)});
     sql("create database orders", "postgres");
     sql("create role alice login password 'alice-password'; create role bob login password 'bob-password';"
         "create role carol login; create role mallory login password 'mallory-password';"
         "grant all on schema public to public; grant pg_monitor, pg_signal_backend to alice");
+    stop();
+    const fs::path whole = kTemplate.string() + ".new";
+    fs::remove_all(whole);
+    copy_cluster(made, whole);
+    fs::rename(whole, kTemplate);
+    fs::remove_all(made);
 }
 
 PostgresServer::~PostgresServer() {
@@ -94,8 +138,12 @@ PostgresServer::~PostgresServer() {
 }
 
 void PostgresServer::start() {
-    server_ = std::make_unique<Process>(
-        std::vector<std::string>{kPrograms / "postgres", "-D", folder_ / "data"}, as_postgres());
+    start_on(folder_ / "data", {});
+}
+
+void PostgresServer::start_on(const fs::path& data, std::vector<std::string> options) {
+    options.insert(options.begin(), {kPrograms / "postgres", "-D", data});
+    server_ = std::make_unique<Process>(std::move(options), as_postgres());
     const bool is_ready = eventually(
         [this] {
             return run({kPrograms / "pg_isready", "-q", "-h", folder_, "-p", std::to_string(port_)})

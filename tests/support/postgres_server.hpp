@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "support/process.hpp"
 
@@ -35,6 +36,9 @@ public:
     void start();
 
 private:
+    void make_template();
+    void start_on(const std::filesystem::path& data, std::vector<std::string> options);
+
     std::filesystem::path folder_;
     int port_ = 0;
     std::unique_ptr<Process> server_;
