@@ -1,6 +1,6 @@
 #include "base/printed.hpp"
 #include "base/process.hpp"
-#include "gateway/command_line.hpp"
+#include "gateway/commands/command_line.hpp"
 
 int main(int argc, char** argv) {
     postern::harden_process();

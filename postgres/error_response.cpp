@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/reason.hpp"
 #include "base/shown_text.hpp"
 
 namespace postern::postgres {
@@ -23,67 +24,6 @@ void append_field(std::string& body, char type, std::string_view text) {
 }
 
 }  // namespace
-
-std::string_view sqlstate_of(Code code) noexcept {
-    switch (code) {
-        // cannot_connect_now
-        case Code::no_certificate:
-        case Code::unknown_issuer:
-        case Code::self_signed:
-        case Code::expired:
-        case Code::not_yet_valid:
-        case Code::wrong_purpose:
-        case Code::malformed_certificate:
-        case Code::session_ended:
-        case Code::unauthenticated:
-        case Code::wrong_server_identity:
-        // 3D000 would have Entity Framework make the database.
-        case Code::unknown_service:
-        case Code::tls_failed:
-        case Code::tls_version:
-        case Code::not_tls:
-        case Code::end_of_stream:
-        case Code::timed_out:
-        case Code::cancelled:
-        case Code::unreachable:
-        case Code::backend_unreachable:
-        case Code::backend_timed_out:
-        case Code::backend_refused_tls:
-        case Code::shutting_down:
-        case Code::crl_stale:
-        case Code::audit_unavailable:
-        case Code::unavailable:
-        case Code::config_invalid:
-        case Code::io_failed:
-        case Code::out_of_resources:
-            return "57P03";
-        // insufficient_privilege: with 28000 pgjdbc would ask a second time, without TLS.
-        case Code::policy_denied:
-        case Code::revoked:
-        case Code::user_disabled:
-            return "42501";
-        // invalid_authorization_specification
-        case Code::login_name_mismatch:
-            return "28000";
-        // protocol_violation
-        case Code::malformed_request:
-            return "08P01";
-        // program_limit_exceeded
-        case Code::request_too_large:
-            return "54000";
-        // too_many_connections
-        case Code::limit_reached:
-            return "53300";
-        // admin_shutdown
-        case Code::killed:
-            return kCutSession;
-        case Code::not_found:
-        case Code::already_exists:
-        case Code::internal:
-            return "XX000";
-    }
-    return "XX000";
-}
 
 std::string fatal_error(const Refusal& refusal) {
     std::string body;

@@ -9,12 +9,6 @@
 
 namespace postern::postgres {
 
-/// Five characters, PostgreSQL's manual, appendix A. For a connection that is not let in, and chosen by what
-/// clients do with it (docs/sqlstates.md): 57P03 is what meets everybody at this port now, so that pg_isready
-/// says "rejecting connections" and libpq goes on to its next host; the others are about who asks, or what is
-/// asked for, and going on would not help.
-std::string_view sqlstate_of(Code code) noexcept;
-
 /// For a session that was open and is ended from outside: admin_shutdown.
 inline constexpr std::string_view kCutSession = "57P01";
 

@@ -1,4 +1,4 @@
-#include "ca-service/service.hpp"
+#include "ca-service/api/service.hpp"
 
 #include <sys/resource.h>
 

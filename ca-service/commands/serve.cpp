@@ -16,7 +16,7 @@
 #include "base/log.hpp"
 #include "base/process.hpp"
 #include "ca-service/commands/command.hpp"
-#include "ca-service/service.hpp"
+#include "ca-service/api/service.hpp"
 
 namespace postern::ca::commands {
 

@@ -16,9 +16,9 @@
 #include "base/memory.hpp"
 #include "base/pace.hpp"
 #include "client-proxy/agent/listen_plan.hpp"
-#include "client-proxy/agent/network_watch.hpp"
+#include "client-proxy/platform/network_watch.hpp"
 #include "client-proxy/session/end_to_end_session.hpp"
-#include "client-proxy/session/local_peer.hpp"
+#include "client-proxy/platform/local_peer.hpp"
 #include "client-proxy/session/passthrough_session.hpp"
 #include "client-proxy/session/turned_away.hpp"
 #include "net/await.hpp"
@@ -38,8 +38,7 @@ constexpr std::chrono::milliseconds kLongestShowPause = std::chrono::minutes(1);
 constexpr std::size_t kMostStrangers = 16;
 /// Where libpq looks when it is given a folder and no port.
 constexpr unsigned short kPostgresPort = 5432;
-// Descriptors that are looked at to name a local program: milliseconds, and as long as it takes.
-constexpr std::size_t kQuickSearch = 4096;
+// Descriptors that are looked at to name a local program whose name decides: as long as it takes.
 constexpr std::size_t kPatientSearch = 200'000;
 
 // Somebody looked whether the port is open: nothing was asked, and nobody is left to be told.
@@ -92,11 +91,12 @@ bool is_latest(const Login& login, const LoginSource& logins) {
 
 // A tunnel whose gateway does not hear of the new certificate is cut when the old one ends: again until it is
 // seen, for as long as the gateway has such tunnels and no newer login is shown.
-asio::awaitable<void> show_to_gateways(Agent& agent, std::shared_ptr<LoginSource> logins, LoginPtr login) {
+asio::awaitable<void> show_to_gateways(const LiveTunnels& tunnels, std::chrono::milliseconds first_pause,
+                                       std::shared_ptr<LoginSource> logins, LoginPtr login) {
     const auto executor = co_await asio::this_coro::executor;
     asio::steady_timer timer(executor);
-    Pace pace({agent.options().show_pause, kLongestShowPause});
-    std::vector<GatewayEntry> left = agent.tunnels().gateways(*logins);
+    Pace pace({first_pause, kLongestShowPause});
+    std::vector<GatewayEntry> left = tunnels.gateways(*logins);
     while (!left.empty()) {
         std::vector<GatewayEntry> failed;
         for (const auto& entry : left) {
@@ -114,7 +114,7 @@ asio::awaitable<void> show_to_gateways(Agent& agent, std::shared_ptr<LoginSource
         if (!is_latest(*login, *logins)) {
             co_return;
         }
-        left = agent.tunnels().gateways(*logins);
+        left = tunnels.gateways(*logins);
         std::erase_if(left, [&](const GatewayEntry& entry) {
             return std::none_of(failed.begin(), failed.end(),
                                 [&](const GatewayEntry& one) { return one.name == entry.name; });
@@ -141,6 +141,10 @@ Agent::Agent(EventSink& events, AgentOptions options)
         warm_.push_back(std::make_unique<WarmPool>(loops_.at(i), options_.rules.warm, open));
         pending_.push_back(std::make_unique<net::PendingConnections>(
             std::max<std::size_t>(1, options_.pending / loops_.size())));
+    }
+    for (std::size_t i = 0; i < loops_.size(); ++i) {
+        contexts_.push_back(SessionContext{events_, dialer_, cancels_, tunnels_, slots_, *pending_[i], *warm_[i], programs_[i],
+                                           options_.start_patience, options_.login_patience});
     }
 }
 
@@ -364,7 +368,7 @@ Outcome<LocalProgram> Agent::let_in(const LocalPort& port, std::size_t loop, int
     if (in_force->allow_programs.empty()) {
         return program;
     }
-    look_for(program, loop, kPatientSearch);
+    find_program(program, programs_[loop], kPatientSearch);
     if (!is_program_named(in_force->allow_programs, program.path)) {
         return Refusal{Code::policy_denied,
                        fmt::format("{} is not among the programs that may use this port", program.text()),
@@ -372,21 +376,6 @@ Outcome<LocalProgram> Agent::let_in(const LocalPort& port, std::size_t loop, int
                        {}};
     }
     return program;
-}
-
-void Agent::find_program(LocalProgram& program, std::size_t loop) {
-    if (program.path.empty()) {
-        look_for(program, loop, kQuickSearch);
-    }
-}
-
-void Agent::look_for(LocalProgram& program, std::size_t loop, std::size_t budget) {
-    if (program.pid == 0 && program.inode != 0) {
-        program.pid = programs_[loop].find(program.inode, program.uid, budget);
-    }
-    if (program.pid != 0) {
-        program.path = executable_of(program.pid);
-    }
 }
 
 void Agent::serve(const LocalPortPtr& port, asio::io_context& loop, std::size_t index,
@@ -413,16 +402,17 @@ void Agent::serve(const LocalPortPtr& port, asio::io_context& loop, std::size_t 
     }
     if (port->mode == Mode::end_to_end) {
         net::spawn(loop, "end_to_end",
-                   serve_end_to_end(*this, port, std::move(program), index, std::move(local)));
+                   serve_end_to_end(contexts_[index], port, std::move(program), std::move(local)));
     } else {
         net::spawn(loop, "passthrough",
-                   serve_passthrough(*this, port, std::move(program), index, std::move(local)));
+                   serve_passthrough(contexts_[index], port, std::move(program), std::move(local)));
     }
 }
 
 void Agent::show(std::shared_ptr<LoginSource> logins, LoginPtr login) {
     if (tunnels_.size() > 0) {
-        net::spawn(loops_.at(0), "show", show_to_gateways(*this, std::move(logins), std::move(login)));
+        net::spawn(loops_.at(0), "show",
+                   show_to_gateways(tunnels_, options_.show_pause, std::move(logins), std::move(login)));
     }
 }
 

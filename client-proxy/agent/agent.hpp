@@ -12,12 +12,13 @@
 #include <vector>
 
 #include "client-proxy/login/login_source.hpp"
-#include "client-proxy/session/cancel_map.hpp"
 #include "client-proxy/session/events.hpp"
 #include "client-proxy/session/live_tunnels.hpp"
-#include "client-proxy/session/local_port.hpp"
-#include "client-proxy/session/socket_owner.hpp"
+#include "client-proxy/session/session_context.hpp"
+#include "client-proxy/platform/socket_owner.hpp"
+#include "client-proxy/tunnel/cancel_map.hpp"
 #include "client-proxy/tunnel/dialer.hpp"
+#include "client-proxy/tunnel/local_port.hpp"
 #include "client-proxy/tunnel/warm_pool.hpp"
 #include "net/connection_slots.hpp"
 #include "net/event_loops.hpp"
@@ -102,22 +103,12 @@ public:
     void stop();
 
     Traffic traffic(const LocalPort& port) const { return tunnels_.traffic(port); }
-    /// Looks for the process, if it has not been found yet. To be asked for a client that has said what it
-    /// wants, and not before: it may cost thousands of system calls, and silent clients come by the hundred.
-    void find_program(LocalProgram& program, std::size_t loop);
     /// How many stand ready. From a thread that is no loop.
     std::size_t warm_connections();
 
-    // For sessions.
     const AgentOptions& options() const noexcept { return options_; }
-    EventSink& events() noexcept { return events_; }
+    /// For tests.
     Dialer& dialer() noexcept { return dialer_; }
-    CancelMap& cancels() noexcept { return cancels_; }
-    LiveTunnels& tunnels() noexcept { return tunnels_; }
-    net::ConnectionSlots& slots() noexcept { return slots_; }
-    net::PendingConnections& pending(std::size_t loop) noexcept { return *pending_[loop]; }
-    /// To be used on that loop alone.
-    WarmPool& warm(std::size_t loop) noexcept { return *warm_[loop]; }
 
 private:
     struct OpenPort {
@@ -144,7 +135,6 @@ private:
                net::PlainStream local);
     /// Who it is, when it may come in.
     Outcome<LocalProgram> let_in(const LocalPort& port, std::size_t loop, int fd);
-    void look_for(LocalProgram& program, std::size_t loop, std::size_t budget);
 
     EventSink& events_;
     const AgentOptions options_;
@@ -158,6 +148,8 @@ private:
     std::vector<ProgramFinder> programs_;
     std::vector<std::unique_ptr<net::PendingConnections>> pending_;
     std::vector<std::unique_ptr<net::PendingConnections>> strangers_;
+    /// One a loop, like those it is made of.
+    std::vector<SessionContext> contexts_;
     // After everything that sessions touch, before the doors through which they come.
     net::EventLoops loops_;
     // Their sockets must go before the loops do.

@@ -11,8 +11,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "client-proxy/login/profile.hpp"
-#include "client-proxy/refusal.hpp"
+#include "client-proxy/config/profile.hpp"
+#include "client-proxy/refusal/refusal.hpp"
 
 namespace postern::client {
 

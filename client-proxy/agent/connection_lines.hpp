@@ -5,7 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "client-proxy/session/local_port.hpp"
+#include "client-proxy/tunnel/local_port.hpp"
 
 namespace postern::client {
 

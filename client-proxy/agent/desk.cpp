@@ -16,7 +16,7 @@
 #include "base/process.hpp"
 #include "client-proxy/agent/kept_ports.hpp"
 #include "client-proxy/control/parameters.hpp"
-#include "client-proxy/login/ca_clock.hpp"
+#include "client-proxy/refusal/ca_clock.hpp"
 #include "net/await.hpp"
 
 namespace postern::client {

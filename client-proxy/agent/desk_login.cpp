@@ -5,13 +5,14 @@
 #include <boost/asio/post.hpp>
 
 #include "base/counted.hpp"
+#include "base/reason.hpp"
 #include "ca_api/fingerprint.hpp"
 #include "client-proxy/agent/desk.hpp"
 #include "client-proxy/agent/errand.hpp"
 #include "client-proxy/control/parameters.hpp"
-#include "client-proxy/login/ca_clock.hpp"
 #include "client-proxy/login/login_key.hpp"
 #include "client-proxy/login/login_session.hpp"
+#include "client-proxy/refusal/ca_clock.hpp"
 
 namespace postern::client {
 
@@ -378,7 +379,7 @@ json Desk::attention_json() const {
     }
     if (login["state"] == "expired") {
         const auto failure = logins_->failure();
-        if (failure && exit_code_of(failure->code) == 5) {
+        if (failure && postern::reason_of(failure->code).exit_code == 5) {
             return tell("ca_unreachable", failure->message, failure->hint);
         }
         return tell("login_expired", "The login has ended.", "Log in again: postern login", is_waited_for);

@@ -9,8 +9,8 @@
 #include "client-proxy/agent/connection_lines.hpp"
 #include "client-proxy/agent/desk.hpp"
 #include "client-proxy/agent/service_way.hpp"
-#include "pki/identity.hpp"
 #include "client-proxy/agent/squatter.hpp"
+#include "pki/identity.hpp"
 
 namespace postern::client {
 

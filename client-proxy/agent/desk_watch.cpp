@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "client-proxy/agent/desk.hpp"
-#include "client-proxy/login/ca_clock.hpp"
+#include "client-proxy/refusal/ca_clock.hpp"
 
 namespace postern::client {
 

@@ -13,7 +13,7 @@
 
 #include "base/pace.hpp"
 #include "base/unique_fd.hpp"
-#include "client-proxy/login/profile.hpp"
+#include "client-proxy/config/profile.hpp"
 
 namespace postern::client {
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/result.hpp"
-#include "client-proxy/session/local_port.hpp"
+#include "client-proxy/tunnel/local_port.hpp"
 
 namespace postern::client {
 

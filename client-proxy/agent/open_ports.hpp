@@ -12,8 +12,8 @@
 
 #include "client-proxy/agent/agent.hpp"
 #include "client-proxy/agent/port_book.hpp"
-#include "client-proxy/login/profile.hpp"
-#include "client-proxy/refusal.hpp"
+#include "client-proxy/config/profile.hpp"
+#include "client-proxy/refusal/refusal.hpp"
 
 namespace postern::client {
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/result.hpp"
-#include "client-proxy/login/profile.hpp"
+#include "client-proxy/config/profile.hpp"
 
 namespace postern::client {
 

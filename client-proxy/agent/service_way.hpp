@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
-#include "client-proxy/refusal.hpp"
-#include "client-proxy/tunnel/catalogue.hpp"
+#include "client-proxy/config/catalogue.hpp"
+#include "client-proxy/refusal/refusal.hpp"
 #include "client-proxy/tunnel/service_list.hpp"
 
 namespace postern::client {

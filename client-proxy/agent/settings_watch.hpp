@@ -8,7 +8,7 @@
 #include <filesystem>
 #include <optional>
 
-#include "client-proxy/login/preferences.hpp"
+#include "client-proxy/config/preferences.hpp"
 
 namespace postern::client {
 

@@ -5,8 +5,8 @@
 #include <optional>
 #include <string>
 
-#include "client-proxy/refusal.hpp"
-#include "client-proxy/session/socket_owner.hpp"
+#include "client-proxy/refusal/refusal.hpp"
+#include "client-proxy/platform/socket_owner.hpp"
 
 namespace postern::client {
 

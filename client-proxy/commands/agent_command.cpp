@@ -21,9 +21,9 @@
 #include "client-proxy/agent/desk.hpp"
 #include "client-proxy/commands/commands.hpp"
 #include "client-proxy/commands/terminal.hpp"
+#include "client-proxy/config/preferences.hpp"
 #include "client-proxy/control/agent_client.hpp"
 #include "client-proxy/control/runtime_folder.hpp"
-#include "client-proxy/login/preferences.hpp"
 
 namespace postern::client {
 

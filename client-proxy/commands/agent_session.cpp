@@ -14,9 +14,9 @@
 #include "base/shown_text.hpp"
 #include "ca_api/fingerprint.hpp"
 #include "client-proxy/commands/terminal.hpp"
+#include "client-proxy/config/preferences.hpp"
 #include "client-proxy/control/json_rpc.hpp"
 #include "client-proxy/login/ca_client.hpp"
-#include "client-proxy/login/preferences.hpp"
 #include "http/https_url.hpp"
 
 namespace postern::client {

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/reason.hpp"
 #include "base/shown_text.hpp"
 
 namespace postern::client {
@@ -36,7 +37,7 @@ void Checkup::good(std::string step, std::string detail) {
 void Checkup::bad(std::string step, const Refusal& refusal) {
     findings_.push_back({std::move(step), Finding::State::bad, refusal.message, refusal.hint});
     if (exit_code_ == 0) {
-        exit_code_ = exit_code_of(refusal.code);
+        exit_code_ = reason_of(refusal.code).exit_code;
     }
 }
 

@@ -1,6 +1,7 @@
 #include "client-proxy/commands/cli.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -129,6 +130,16 @@ int run_cli(int argument_count, char** arguments, const Inherited& inherited) {
         "hour.",
         "postern");
     app.set_version_flag("--version", "postern " + std::string(version()));
+    std::optional<int> explained;
+    app.add_option_function<std::string>(
+           "--explain",
+           [&](const std::string& reason) {
+               explained = explain(reason);
+               throw CLI::Success();
+           },
+           "What a reason means that a message or a log names, for example policy_denied; all: each of them")
+        ->type_name("REASON")
+        ->trigger_on_parse();
     app.require_subcommand(1);
     app.footer(
         "Begin with:  postern psql orders-db       asks for what it needs: CA service, login, password\n"
@@ -290,6 +301,9 @@ int run_cli(int argument_count, char** arguments, const Inherited& inherited) {
     try {
         app.parse(own, argv);
     } catch (const CLI::ParseError& error) {
+        if (explained) {
+            return *explained;
+        }
         // --help and --version come this way too.
         return error.get_exit_code() == 0 ? app.exit(error) : tell_wrong_use(app, error, argc, argv);
     }

@@ -110,4 +110,7 @@ struct AgentCommandOptions {
 };
 int run_agent(const AgentCommandOptions& options);
 
+/// postern --explain: what a reason means that a message, a log or --json names; "all" of them.
+int explain(const std::string& word);
+
 }  // namespace postern::client

@@ -12,13 +12,14 @@
 #include <fmt/format.h>
 #include <systemd/sd-daemon.h>
 
-#include "base/pace.hpp"
 #include "base/json.hpp"
+#include "base/pace.hpp"
 #include "base/process.hpp"
+#include "base/reason.hpp"
 #include "base/unique_fd.hpp"
 #include "client-proxy/commands/agent_session.hpp"
 #include "client-proxy/commands/foreground.hpp"
-#include "client-proxy/commands/lingering.hpp"
+#include "client-proxy/platform/lingering.hpp"
 #include "client-proxy/commands/terminal.hpp"
 #include "client-proxy/tunnel/service_list.hpp"
 #include "pki/identity.hpp"
@@ -153,7 +154,7 @@ int connect(const ConnectOptions& options) {
         if (signals.wait(std::chrono::milliseconds(0))) {
             return kInterrupted;
         }
-        if (!options.is_patient || exit_code_of(ready.error().code) != 5) {
+        if (!options.is_patient || reason_of(ready.error().code).exit_code != 5) {
             return fail(ready.error());
         }
         if (signals.wait(pace.failed(std::chrono::steady_clock::now()))) {
@@ -186,7 +187,9 @@ int connect(const ConnectOptions& options) {
                 if (!options.as_json) {
                     std::fprintf(stderr, "It stays open in the background. Close it: postern disconnect %s\n",
                                  wanted->front().service.c_str());
-                    if (const std::string note = lingering_note(); !note.empty()) {
+                    const auto runtime = control::RuntimeFolder::open();
+                    const std::string note = runtime ? lingering_note(runtime->path()) : std::string();
+                    if (!note.empty()) {
                         notes.remark(note);
                     }
                 }

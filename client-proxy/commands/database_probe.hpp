@@ -7,7 +7,7 @@
 #include <optional>
 #include <string>
 
-#include "client-proxy/refusal.hpp"
+#include "client-proxy/refusal/refusal.hpp"
 #include "postgres/error_response.hpp"
 
 namespace postern::client {

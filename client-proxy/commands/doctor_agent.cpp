@@ -9,8 +9,8 @@
 #include "ca_api/trust_set.hpp"
 #include "client-proxy/control/agent_client.hpp"
 #include "client-proxy/control/runtime_folder.hpp"
-#include "client-proxy/login/ca_clock.hpp"
 #include "client-proxy/proxy/proxied_dial.hpp"
+#include "client-proxy/refusal/ca_clock.hpp"
 #include "http/client.hpp"
 
 namespace postern::client {

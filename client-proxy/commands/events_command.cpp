@@ -8,9 +8,9 @@
 #include <nlohmann/json.hpp>
 
 #include "base/connection_id.hpp"
+#include "base/shown_text.hpp"
 #include "client-proxy/agent/event_file.hpp"
 #include "client-proxy/commands/commands.hpp"
-#include "base/shown_text.hpp"
 #include "client-proxy/commands/terminal.hpp"
 #include "client-proxy/control/json_rpc.hpp"
 #include "client-proxy/login/login_source.hpp"

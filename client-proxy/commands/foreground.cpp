@@ -8,10 +8,11 @@
 
 #include <fmt/format.h>
 
+#include "base/reason.hpp"
 #include "client-proxy/commands/agent_session.hpp"
 #include "client-proxy/commands/service_file.hpp"
 #include "client-proxy/commands/terminal.hpp"
-#include "client-proxy/login/ca_clock.hpp"
+#include "client-proxy/refusal/ca_clock.hpp"
 
 namespace postern::client {
 
@@ -227,7 +228,7 @@ void Foreground::log_in_again(control::AgentClient& agent) {
     notes_.remark(fmt::format("the login has ended, and a new one failed: {}", done.error().message));
     // A password that was refused is not tried again: it would only lock the account. A person may know a
     // better one.
-    needs_login_ = asks_person || exit_code_of(done.error().code) == 5;
+    needs_login_ = asks_person || reason_of(done.error().code).exit_code == 5;
     if (!needs_login_) {
         asks_login_ = false;
         say_hello(agent, false);

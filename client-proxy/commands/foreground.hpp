@@ -16,7 +16,7 @@
 #include "client-proxy/commands/commands.hpp"
 #include "client-proxy/commands/notes.hpp"
 #include "client-proxy/control/agent_client.hpp"
-#include "client-proxy/refusal.hpp"
+#include "client-proxy/refusal/refusal.hpp"
 
 namespace postern::client {
 

@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "base/shown_text.hpp"
 #include "base/json.hpp"
+#include "base/shown_text.hpp"
 #include "client-proxy/commands/agent_session.hpp"
 #include "client-proxy/commands/terminal.hpp"
 

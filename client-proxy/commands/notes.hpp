@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "client-proxy/commands/status_line.hpp"
-#include "client-proxy/refusal.hpp"
+#include "client-proxy/refusal/refusal.hpp"
 
 namespace postern::client {
 

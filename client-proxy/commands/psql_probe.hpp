@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "client-proxy/refusal.hpp"
+#include "client-proxy/refusal/refusal.hpp"
 
 namespace postern::client {
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "client-proxy/refusal.hpp"
+#include "client-proxy/refusal/refusal.hpp"
 
 namespace postern::client {
 

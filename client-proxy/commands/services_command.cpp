@@ -5,13 +5,13 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "base/shown_text.hpp"
 #include "base/json.hpp"
+#include "base/shown_text.hpp"
 #include "client-proxy/agent/port_book.hpp"
 #include "client-proxy/commands/commands.hpp"
 #include "client-proxy/commands/terminal.hpp"
+#include "client-proxy/config/profile.hpp"
 #include "client-proxy/control/agent_client.hpp"
-#include "client-proxy/login/profile.hpp"
 
 namespace postern::client {
 

@@ -6,17 +6,18 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
-#include "base/shown_text.hpp"
 #include "base/json.hpp"
+#include "base/reason.hpp"
+#include "base/shown_text.hpp"
 #include "client-proxy/commands/commands.hpp"
 #include "client-proxy/commands/terminal.hpp"
+#include "client-proxy/config/preferences.hpp"
+#include "client-proxy/config/profile.hpp"
 #include "client-proxy/control/agent_client.hpp"
-#include "client-proxy/login/ca_clock.hpp"
 #include "client-proxy/login/login.hpp"
 #include "client-proxy/login/login_key.hpp"
 #include "client-proxy/login/login_standing.hpp"
-#include "client-proxy/login/preferences.hpp"
-#include "client-proxy/login/profile.hpp"
+#include "client-proxy/refusal/ca_clock.hpp"
 #include "pki/validity.hpp"
 
 namespace postern::client {
@@ -190,7 +191,7 @@ int tell_json(const Profile& profile, const std::optional<ShownLogin>& login, co
                            {"expires", profile.session_expires ? format_time(*profile.session_expires) : ""}};
     }
     std::puts(ascii_json_text(told, 2).c_str());
-    return trouble ? exit_code_of(trouble->code) : is_usable ? 0 : 4;
+    return trouble ? reason_of(trouble->code).exit_code : is_usable ? 0 : 4;
 }
 
 std::string login_text(const Profile& profile, const ShownLogin& login, const ProfileFolder& folder,
@@ -283,7 +284,7 @@ int show_status(bool as_json) {
     if (seen->over) {
         fail(*seen->over);
     }
-    return trouble ? exit_code_of(trouble->code) : seen->over ? exit_code_of(seen->over->code) : 0;
+    return trouble ? reason_of(trouble->code).exit_code : seen->over ? reason_of(seen->over->code).exit_code : 0;
 }
 
 }  // namespace postern::client

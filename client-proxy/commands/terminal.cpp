@@ -15,6 +15,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json.hpp"
+#include "base/reason.hpp"
 #include "base/shown_text.hpp"
 #include "base/unique_fd.hpp"
 #include "client-proxy/control/json_rpc.hpp"
@@ -73,7 +74,7 @@ int fail(const Refusal& refusal) {
         text += fmt::format("hint: {}\n", shown(refusal.hint));
     }
     std::fputs(text.c_str(), stderr);
-    return exit_code_of(refusal.code);
+    return reason_of(refusal.code).exit_code;
 }
 
 std::string word_in(const nlohmann::json& told, const char* key) {

@@ -10,7 +10,7 @@
 #include "base/printed.hpp"
 #include "base/result.hpp"
 #include "base/secret_line.hpp"
-#include "client-proxy/refusal.hpp"
+#include "client-proxy/refusal/refusal.hpp"
 
 namespace postern::client {
 

@@ -1,4 +1,4 @@
-#include "client-proxy/tunnel/catalogue.hpp"
+#include "client-proxy/config/catalogue.hpp"
 
 #include "net/plain_stream.hpp"
 #include "pki/identity.hpp"

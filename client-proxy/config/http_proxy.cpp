@@ -1,4 +1,4 @@
-#include "client-proxy/proxy/http_proxy.hpp"
+#include "client-proxy/config/http_proxy.hpp"
 
 #include <algorithm>
 #include <cctype>

@@ -1,4 +1,4 @@
-#include "client-proxy/login/preferences.hpp"
+#include "client-proxy/config/preferences.hpp"
 
 #include <cstdlib>
 #include <system_error>
@@ -8,7 +8,8 @@
 
 #include "base/file.hpp"
 #include "ca_api/fingerprint.hpp"
-#include "client-proxy/proxy/proxy_rules.hpp"
+#include "client-proxy/config/proxy_rules.hpp"
+#include "client-proxy/platform/user_folders.hpp"
 #include "config/document.hpp"
 #include "http/https_url.hpp"
 #include "pki/identity.hpp"
@@ -69,14 +70,8 @@ void read_network(config::Table table, Preferences& preferences) {
 }  // namespace
 
 std::filesystem::path Preferences::default_file() {
-    // The XDG base directory specification: a relative path is to be ignored.
-    for (const auto& [variable, below] : {std::pair{"XDG_CONFIG_HOME", ""}, std::pair{"HOME", ".config"}}) {
-        const char* const value = std::getenv(variable);
-        if (value != nullptr && std::filesystem::path(value).is_absolute()) {
-            return std::filesystem::path(value) / below / "postern" / "config.toml";
-        }
-    }
-    return {};
+    const auto folder = config_folder();
+    return folder.empty() ? folder : folder / "config.toml";
 }
 
 Result<Preferences> Preferences::load() {

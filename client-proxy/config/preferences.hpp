@@ -8,10 +8,19 @@
 
 #include "base/result.hpp"
 #include "base/secret.hpp"
-#include "client-proxy/login/login_key.hpp"
-#include "client-proxy/tunnel/warm_plan.hpp"
+#include "client-proxy/config/warm_options.hpp"
 
 namespace postern::client {
+
+/// [key] of config.toml: where the key of a login is made.
+struct KeyPreferences {
+    /// "file", "keyring", "tpm2" or "pkcs11".
+    std::string store = "file";
+    // pkcs11
+    std::string uri;
+    std::filesystem::path module;
+    std::filesystem::path pin_file;
+};
 
 struct Preferences {
     // [ca]

@@ -1,4 +1,4 @@
-#include "client-proxy/login/profile.hpp"
+#include "client-proxy/config/profile.hpp"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 
 #include <fmt/format.h>
@@ -14,18 +13,10 @@
 
 #include "base/file.hpp"
 #include "base/json.hpp"
+#include "client-proxy/platform/user_folders.hpp"
 #include "http/https_url.hpp"
 
 namespace postern::client {
-
-namespace {
-
-std::string_view from_environment(const char* variable) {
-    const char* value = std::getenv(variable);
-    return value != nullptr ? value : "";
-}
-
-}  // namespace
 
 Result<Profile> profile_from_json(std::string_view text) {
     const auto json = parse_json(text);
@@ -87,17 +78,8 @@ std::string to_json_text(const Profile& profile) {
 }
 
 Result<std::filesystem::path> ProfileFolder::default_path() {
-    // The XDG base directory specification: a relative path is to be ignored.
-    if (const std::filesystem::path state = from_environment("XDG_STATE_HOME"); state.is_absolute()) {
-        return state / "postern";
-    }
-    if (const std::filesystem::path home = from_environment("HOME"); home.is_absolute()) {
-        return home / ".local" / "state" / "postern";
-    }
-    // A system service has neither, and may have several folders, which systemd separates by colons.
-    const std::string_view states = from_environment("STATE_DIRECTORY");
-    if (const std::filesystem::path state = states.substr(0, states.find(':')); state.is_absolute()) {
-        return state / "postern";
+    if (auto folder = state_folder(); !folder.empty()) {
+        return folder;
     }
     return Failure{
         Code::config_invalid,

@@ -11,7 +11,7 @@
 #include "base/clock.hpp"
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
-#include "client-proxy/tunnel/catalogue.hpp"
+#include "client-proxy/config/catalogue.hpp"
 
 namespace postern::client {
 

@@ -1,4 +1,4 @@
-#include "client-proxy/proxy/proxy_rules.hpp"
+#include "client-proxy/config/proxy_rules.hpp"
 
 #include <arpa/inet.h>
 

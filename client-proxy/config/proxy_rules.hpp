@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "base/result.hpp"
-#include "client-proxy/proxy/http_proxy.hpp"
+#include "client-proxy/config/http_proxy.hpp"
 
 namespace postern::client {
 

@@ -18,7 +18,7 @@
 #include <fmt/format.h>
 
 #include "base/pace.hpp"
-#include "client-proxy/login/preferences.hpp"
+#include "client-proxy/config/preferences.hpp"
 
 namespace postern::client::control {
 

@@ -13,7 +13,7 @@
 #include "base/unique_fd.hpp"
 #include "client-proxy/control/json_rpc.hpp"
 #include "client-proxy/control/runtime_folder.hpp"
-#include "client-proxy/refusal.hpp"
+#include "client-proxy/refusal/refusal.hpp"
 
 namespace postern::client::control {
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/json.hpp"
+#include "base/reason.hpp"
 
 namespace postern::client::control {
 

@@ -10,7 +10,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "client-proxy/refusal.hpp"
+#include "client-proxy/refusal/refusal.hpp"
 
 namespace postern::client::control {
 

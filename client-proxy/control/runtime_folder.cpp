@@ -17,7 +17,8 @@
 #include <systemd/sd-daemon.h>
 
 #include "base/file.hpp"
-#include "client-proxy/login/profile.hpp"
+#include "client-proxy/config/profile.hpp"
+#include "client-proxy/platform/user_folders.hpp"
 
 namespace postern::client::control {
 
@@ -27,32 +28,6 @@ namespace fs = std::filesystem;
 
 /// The rank of the folder in the profile.
 constexpr std::size_t kLastResort = 100;
-
-fs::path absolute_in(const char* variable) {
-    const char* const value = std::getenv(variable);
-    const std::string_view text = value != nullptr ? value : "";
-    // systemd separates several folders by colons.
-    const fs::path path(text.substr(0, text.find(':')));
-    return path.is_absolute() ? path : fs::path();
-}
-
-// In which folders it may be made, the best first.
-std::vector<fs::path> places() {
-    std::vector<fs::path> all;
-    if (auto given = absolute_in("XDG_RUNTIME_DIR"); !given.empty()) {
-        all.push_back(std::move(given));
-    }
-    const fs::path usual = fmt::format("/run/user/{}", ::geteuid());
-    std::error_code ignored;
-    if (fs::is_directory(usual, ignored) && (all.empty() || all.front() != usual)) {
-        all.push_back(usual);
-    }
-    // Of a system service; the folder in it is for this user alone whatever RuntimeDirectoryMode= says.
-    if (auto service = absolute_in("RUNTIME_DIRECTORY"); !service.empty()) {
-        all.push_back(std::move(service));
-    }
-    return all;
-}
 
 Failure unusable(const fs::path& path, std::string_view why) {
     return {Code::config_invalid, fmt::format("{} cannot be used: {}", path.string(), why)};
@@ -103,7 +78,7 @@ Result<void> make_in(const fs::path& place, const fs::path& folder) {
 
 Result<RuntimeFolder> RuntimeFolder::open() {
     std::string passed_over;
-    const auto candidates = places();
+    const auto candidates = runtime_places();
     for (std::size_t rank = 0; rank < candidates.size(); ++rank) {
         const fs::path& place = candidates[rank];
         const auto made = make_in(place, place / "postern");

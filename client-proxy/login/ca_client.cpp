@@ -7,7 +7,7 @@
 #include "base/file_batch.hpp"
 #include "base/json.hpp"
 #include "ca_api/trust_set.hpp"
-#include "client-proxy/login/ca_clock.hpp"
+#include "client-proxy/refusal/ca_clock.hpp"
 #include "pki/csr.hpp"
 #include "pki/identity.hpp"
 #include "pki/openssl.hpp"

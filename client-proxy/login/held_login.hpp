@@ -7,10 +7,10 @@
 #include <optional>
 #include <string>
 
+#include "client-proxy/config/profile.hpp"
 #include "client-proxy/login/ca_client.hpp"
 #include "client-proxy/login/login.hpp"
-#include "client-proxy/login/profile.hpp"
-#include "client-proxy/refusal.hpp"
+#include "client-proxy/refusal/refusal.hpp"
 
 namespace postern::client {
 

@@ -8,8 +8,8 @@
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
-#include "client-proxy/login/profile.hpp"
-#include "client-proxy/tunnel/catalogue.hpp"
+#include "client-proxy/config/catalogue.hpp"
+#include "client-proxy/config/profile.hpp"
 #include "net/tls_context.hpp"
 #include "pki/identity.hpp"
 #include "pki/trust_bundle.hpp"

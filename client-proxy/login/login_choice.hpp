@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "client-proxy/config/profile.hpp"
 #include "client-proxy/login/login_source.hpp"
-#include "client-proxy/login/profile.hpp"
 
 namespace postern::client {
 

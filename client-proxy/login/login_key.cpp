@@ -7,7 +7,7 @@
 
 #include "base/file.hpp"
 #include "base/hex.hpp"
-#include "client-proxy/login/keyring.hpp"
+#include "client-proxy/platform/keyring.hpp"
 #include "pki/digest.hpp"
 #include "pki/token_key.hpp"
 #include "pki/tpm_key.hpp"

@@ -8,20 +8,11 @@
 
 #include "base/result.hpp"
 #include "base/secret.hpp"
-#include "client-proxy/login/profile.hpp"
+#include "client-proxy/config/preferences.hpp"
+#include "client-proxy/config/profile.hpp"
 #include "pki/key.hpp"
 
 namespace postern::client {
-
-/// [key] of config.toml.
-struct KeyPreferences {
-    /// "file", "keyring", "tpm2" or "pkcs11".
-    std::string store = "file";
-    // pkcs11
-    std::string uri;
-    std::filesystem::path module;
-    std::filesystem::path pin_file;
-};
 
 struct NewLoginKey {
     pki::PrivateKey key;

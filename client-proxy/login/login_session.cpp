@@ -7,11 +7,12 @@
 #include <fmt/format.h>
 
 #include "base/file.hpp"
+#include "base/reason.hpp"
 #include "ca_api/trust_set.hpp"
-#include "client-proxy/login/ca_clock.hpp"
+#include "client-proxy/config/preferences.hpp"
 #include "client-proxy/login/login.hpp"
 #include "client-proxy/login/login_key.hpp"
-#include "client-proxy/login/preferences.hpp"
+#include "client-proxy/refusal/ca_clock.hpp"
 #include "http/https_url.hpp"
 #include "pki/identity.hpp"
 #include "pki/key.hpp"
@@ -47,7 +48,7 @@ Outcome<CaClient> reach_ca(const ProfileFolder& folder, const Profile& profile) 
             return ca;
         }
         const auto trust = ca->trust();
-        if (trust || exit_code_of(trust.error().code) == 5) {
+        if (trust || reason_of(trust.error().code).exit_code == 5) {
             return ca;
         }
     }
@@ -242,7 +243,7 @@ Outcome<Profile> log_in(const ProfileFolder& folder, std::string_view method, co
     auto answer = ask_for_login(folder, *known, *ca, method, fields, made->key);
     if (!answer) {
         Refusal refusal = answer.error();
-        if (exit_code_of(refusal.code) == 4) {
+        if (reason_of(refusal.code).exit_code == 4) {
             refusal.message = fmt::format("the login as {} was refused: {}", user, refusal.message);
         }
         return refusal;

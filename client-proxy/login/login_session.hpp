@@ -9,9 +9,9 @@
 
 #include "base/clock.hpp"
 #include "base/secret.hpp"
+#include "client-proxy/config/profile.hpp"
 #include "client-proxy/login/ca_client.hpp"
-#include "client-proxy/login/profile.hpp"
-#include "client-proxy/refusal.hpp"
+#include "client-proxy/refusal/refusal.hpp"
 
 namespace postern::client {
 

@@ -8,7 +8,7 @@
 #include <boost/asio/awaitable.hpp>
 
 #include "client-proxy/login/login.hpp"
-#include "client-proxy/refusal.hpp"
+#include "client-proxy/refusal/refusal.hpp"
 
 namespace postern::client {
 

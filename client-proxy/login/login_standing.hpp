@@ -7,7 +7,7 @@
 
 #include "base/clock.hpp"
 #include "client-proxy/login/login.hpp"
-#include "client-proxy/refusal.hpp"
+#include "client-proxy/refusal/refusal.hpp"
 
 namespace postern::client {
 

@@ -8,7 +8,7 @@
 #include <fmt/format.h>
 
 #include "client-proxy/login/ca_client.hpp"
-#include "client-proxy/login/ca_clock.hpp"
+#include "client-proxy/refusal/ca_clock.hpp"
 #include "pki/validity.hpp"
 
 namespace postern::client {

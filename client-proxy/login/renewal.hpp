@@ -3,10 +3,10 @@
 
 #include "base/clock.hpp"
 #include "base/pace.hpp"
+#include "client-proxy/config/profile.hpp"
 #include "client-proxy/login/held_login.hpp"
 #include "client-proxy/login/login.hpp"
-#include "client-proxy/login/profile.hpp"
-#include "client-proxy/refusal.hpp"
+#include "client-proxy/refusal/refusal.hpp"
 
 namespace postern::client {
 

@@ -1,4 +1,4 @@
-#include "client-proxy/login/keyring.hpp"
+#include "client-proxy/platform/keyring.hpp"
 
 #include <chrono>
 #include <cstring>

@@ -1,4 +1,4 @@
-#include "client-proxy/commands/lingering.hpp"
+#include "client-proxy/platform/lingering.hpp"
 
 #include <pwd.h>
 #include <unistd.h>
@@ -7,8 +7,6 @@
 #include <system_error>
 
 #include <fmt/format.h>
-
-#include "client-proxy/control/runtime_folder.hpp"
 
 namespace postern::client {
 
@@ -27,16 +25,12 @@ std::string lingering_note(const LoginPlaces& places, const std::string& user) {
         user, places.usual.string());
 }
 
-std::string lingering_note() {
-    const auto runtime = control::RuntimeFolder::open();
-    if (!runtime) {
-        return {};
-    }
+std::string lingering_note(const fs::path& runtime) {
     std::array<char, 4096> space{};
     passwd entry{};
     passwd* found = nullptr;
     ::getpwuid_r(::geteuid(), &entry, space.data(), space.size(), &found);
-    const LoginPlaces places{runtime->path(), fmt::format("/run/user/{}", ::geteuid()),
+    const LoginPlaces places{runtime, fmt::format("/run/user/{}", ::geteuid()),
                              "/var/lib/systemd/linger", "/run/systemd/users"};
     return lingering_note(places, found != nullptr ? entry.pw_name : "");
 }

@@ -18,7 +18,7 @@ struct LoginPlaces {
 };
 /// What to say of it; empty when there is nothing to say.
 std::string lingering_note(const LoginPlaces& places, const std::string& user);
-/// Of this user, on this machine.
-std::string lingering_note();
+/// Of this user, on this machine, where the agent is found in `runtime`.
+std::string lingering_note(const std::filesystem::path& runtime);
 
 }  // namespace postern::client

@@ -1,4 +1,4 @@
-#include "client-proxy/session/local_peer.hpp"
+#include "client-proxy/platform/local_peer.hpp"
 
 #include <arpa/inet.h>
 #include <linux/inet_diag.h>

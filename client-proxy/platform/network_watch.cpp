@@ -1,4 +1,4 @@
-#include "client-proxy/agent/network_watch.hpp"
+#include "client-proxy/platform/network_watch.hpp"
 
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>

@@ -1,4 +1,4 @@
-#include "client-proxy/session/socket_owner.hpp"
+#include "client-proxy/platform/socket_owner.hpp"
 
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -30,6 +30,9 @@
 namespace postern::client {
 
 namespace {
+
+// Descriptors that are looked at to name a local program: milliseconds.
+constexpr std::size_t kQuickSearch = 4096;
 
 /// Descriptors around the last one found that are looked at before anything else.
 constexpr int kNextFew = 8;
@@ -184,6 +187,21 @@ pid_t ProgramFinder::find(std::uint64_t inode, uid_t uid, std::size_t budget) {
         }
     }
     return 0;
+}
+
+void find_program(LocalProgram& program, ProgramFinder& programs, std::size_t budget) {
+    if (program.pid == 0 && program.inode != 0) {
+        program.pid = programs.find(program.inode, program.uid, budget);
+    }
+    if (program.pid != 0) {
+        program.path = executable_of(program.pid);
+    }
+}
+
+void find_program(LocalProgram& program, ProgramFinder& programs) {
+    if (program.path.empty()) {
+        find_program(program, programs, kQuickSearch);
+    }
 }
 
 std::optional<LocalProgram> listener_on(unsigned short port) {

@@ -52,6 +52,12 @@ private:
     Found last_;
 };
 
+/// Looks for the process of a program of which only the socket is known. `budget`: descriptors that are looked at.
+void find_program(LocalProgram& program, ProgramFinder& programs, std::size_t budget);
+/// The same within milliseconds, where it has not been found yet. To be asked for a client that has said what it wants, and not before:
+/// it may cost thousands of system calls, and silent clients come by the hundred.
+void find_program(LocalProgram& program, ProgramFinder& programs);
+
 /// Who listens on the TCP port of the loopback (or of every address); nothing when nobody does.
 std::optional<LocalProgram> listener_on(unsigned short port);
 

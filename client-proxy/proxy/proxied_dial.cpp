@@ -8,9 +8,10 @@
 
 #include <fmt/format.h>
 
-#include "client-proxy/login/preferences.hpp"
+#include "client-proxy/config/preferences.hpp"
 #include "client-proxy/proxy/proxy_answer.hpp"
 #include "net/deadline.hpp"
+#include "net/dial.hpp"
 
 namespace postern::client {
 

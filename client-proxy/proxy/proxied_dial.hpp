@@ -9,8 +9,8 @@
 
 #include <boost/asio/awaitable.hpp>
 
-#include "client-proxy/proxy/proxy_rules.hpp"
-#include "client-proxy/refusal.hpp"
+#include "client-proxy/config/proxy_rules.hpp"
+#include "client-proxy/refusal/refusal.hpp"
 #include "http/client.hpp"
 #include "net/plain_stream.hpp"
 

@@ -1,4 +1,4 @@
-#include "client-proxy/login/ca_clock.hpp"
+#include "client-proxy/refusal/ca_clock.hpp"
 
 #include <ctime>
 #include <utility>

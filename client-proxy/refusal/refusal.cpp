@@ -1,4 +1,4 @@
-#include "client-proxy/refusal.hpp"
+#include "client-proxy/refusal/refusal.hpp"
 
 #include <stdexcept>
 #include <utility>
@@ -6,7 +6,8 @@
 #include <fmt/format.h>
 
 #include "base/clock.hpp"
-#include "client-proxy/login/ca_clock.hpp"
+#include "base/reason.hpp"
+#include "client-proxy/refusal/ca_clock.hpp"
 #include "postgres/error_response.hpp"
 #include "postgres/farewell.hpp"
 
@@ -154,15 +155,6 @@ std::string_view hint_without_tls(Code code) {
 void throw_exception_from_error(const Refusal& refusal, const boost::source_location& where) {
     throw std::logic_error(
         fmt::format("{}:{}: value of a refusal: {}", where.file_name(), where.line(), refusal.message));
-}
-
-Code code_named(std::string_view reason) {
-    for (int i = 0; i <= static_cast<int>(Code::internal); ++i) {
-        if (name(static_cast<Code>(i)) == reason) {
-            return static_cast<Code>(i);
-        }
-    }
-    return Code::internal;
 }
 
 std::string as_message(std::string_view sentence) {
@@ -362,41 +354,15 @@ Refusal settings_refusal(const Failure& failure) {
 }
 
 std::string to_error_response(const Refusal& refusal, std::string_view sqlstate) {
-    postgres::Refusal told{sqlstate.empty() ? postgres::sqlstate_of(refusal.code) : sqlstate, refusal.message,
+    postgres::Refusal told{sqlstate.empty() ? reason_of(refusal.code).sqlstate : sqlstate, refusal.message,
                            refusal.hint, refusal.connection_id};
     return postgres::fatal_error(told);
 }
 
 std::string to_farewell(const Refusal& refusal, postgres::Language language) {
-    const postgres::Refusal told{postgres::sqlstate_of(refusal.code), refusal.message, refusal.hint,
+    const postgres::Refusal told{reason_of(refusal.code).sqlstate, refusal.message, refusal.hint,
                                  refusal.connection_id};
     return postgres::farewell(language, told);
-}
-
-int exit_code_of(Code code) noexcept {
-    if (is_certificate_verdict(code)) {
-        return 4;
-    }
-    switch (code) {
-        case Code::config_invalid:
-            return 3;
-        case Code::unauthenticated:
-        case Code::policy_denied:
-        case Code::limit_reached:
-        case Code::login_name_mismatch:
-        case Code::wrong_server_identity:
-            return 4;
-        case Code::unreachable:
-        case Code::timed_out:
-        case Code::end_of_stream:
-        case Code::not_tls:
-        case Code::backend_unreachable:
-        case Code::backend_timed_out:
-        case Code::unavailable:
-            return 5;
-        default:
-            return 1;
-    }
 }
 
 }  // namespace postern::client

@@ -30,9 +30,6 @@ struct Refusal {
 template <class T>
 using Outcome = boost::system::result<T, Refusal>;
 
-/// The code of a reason's word, as problems and the audit log have it; Code::internal for one that is not
-/// known here.
-Code code_named(std::string_view reason);
 /// A sentence in the form of a message: "The gateway is full." becomes "the gateway is full".
 std::string as_message(std::string_view sentence);
 /// What a gateway or the CA service answered.
@@ -65,8 +62,5 @@ Refusal settings_refusal(const Failure& failure);
 std::string to_error_response(const Refusal& refusal, std::string_view sqlstate = {});
 /// The same to a peer that may speak something else.
 std::string to_farewell(const Refusal& refusal, postgres::Language language);
-
-/// The process's exit code for it: 3 configuration, 4 denied, 5 unreachable, 1 otherwise.
-int exit_code_of(Code code) noexcept;
 
 }  // namespace postern::client

@@ -2,12 +2,10 @@
 
 #include <utility>
 
-#include "client-proxy/agent/agent.hpp"
-
 namespace postern::client {
 
-boost::asio::awaitable<Outcome<Admission>> admit(Agent& agent, LocalPortPtr port) {
-    auto slot = agent.slots().take({});
+boost::asio::awaitable<Outcome<Admission>> admit(const SessionContext& context, LocalPortPtr port) {
+    auto slot = context.slots.take({});
     if (!slot) {
         Refusal full{Code::limit_reached,
                      "postern carries as many sessions as it may",
@@ -15,7 +13,7 @@ boost::asio::awaitable<Outcome<Admission>> admit(Agent& agent, LocalPortPtr port
                      {}};
         co_return std::move(full);
     }
-    auto login = co_await port->logins->current(agent.options().login_patience, WaitsFor::person);
+    auto login = co_await port->logins->current(context.login_timeout, WaitsFor::person);
     if (!login) {
         co_return login.error();
     }

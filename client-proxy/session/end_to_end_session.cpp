@@ -66,12 +66,10 @@ private:
 
 class EndToEndSession {
 public:
-    EndToEndSession(Agent& agent, LocalPortPtr port, LocalProgram program, std::size_t loop,
-                    net::PlainStream local)
-        : agent_(agent),
+    EndToEndSession(const SessionContext& context, LocalPortPtr port, LocalProgram program, net::PlainStream local)
+        : context_(context),
           port_(std::move(port)),
           program_(std::move(program)),
-          loop_(loop),
           local_(std::move(local)) {}
 
     asio::awaitable<void> run();
@@ -87,10 +85,9 @@ private:
     asio::awaitable<void> cancel(postgres::CancelRequest request);
     asio::awaitable<void> refuse(Refusal refusal);
 
-    Agent& agent_;
+    const SessionContext& context_;
     const LocalPortPtr port_;
     LocalProgram program_;
-    const std::size_t loop_;
     net::PlainStream local_;
     postgres::StartupReader reader_;
     /// What the client seems to speak.
@@ -113,7 +110,7 @@ asio::awaitable<void> EndToEndSession::run() {
 }
 
 asio::awaitable<EndToEndSession::Start> EndToEndSession::read_start() {
-    FirstWords words(agent_, loop_, local_);
+    FirstWords words(context_, local_);
     std::array<unsigned char, 4096> block{};
     const net::Buffer into(block);
     for (;;) {
@@ -151,7 +148,7 @@ asio::awaitable<EndToEndSession::Start> EndToEndSession::read_start() {
 }
 
 asio::awaitable<void> EndToEndSession::serve(postgres::StartupMessage startup) {
-    auto admitted = co_await admit(agent_, port_);
+    auto admitted = co_await admit(context_, port_);
     if (!admitted) {
         Refusal refusal = admitted.error();
         co_return co_await refuse(std::move(refusal));
@@ -169,12 +166,12 @@ asio::awaitable<void> EndToEndSession::serve(postgres::StartupMessage startup) {
                          {}};
         co_return co_await refuse(std::move(mismatch));
     }
-    agent_.find_program(program_, loop_);
-    Caller caller{agent_.warm(loop_), port_, std::move(admitted->login)};
+    find_program(program_, context_.programs);
+    Caller caller{context_.warm, port_, std::move(admitted->login)};
     is_probe_ = is_probe(startup.find("application_name").value_or(""));
     CallerClaims claims{program_.claims(), is_probe_};
     auto server =
-        co_await agent_.dialer().dial_server(std::move(caller), std::move(entry), std::move(claims));
+        co_await context_.dialer.dial_server(std::move(caller), std::move(entry), std::move(claims));
     if (!server) {
         Refusal refusal = server.error();
         co_return co_await refuse(std::move(refusal));
@@ -187,13 +184,13 @@ asio::awaitable<void> EndToEndSession::serve(postgres::StartupMessage startup) {
 asio::awaitable<void> EndToEndSession::carry(ServerTunnel server, std::string first_bytes) {
     auto* const outer = server.tunnel.stream.get();
     CancelTarget target{server.tunnel.gateway, server.tunnel.connection_id};
-    ServerToClient to_client(agent_.cancels(), port_->service, std::move(target));
+    ServerToClient to_client(context_.cancels, port_->service, std::move(target));
     LiveTunnels::Cut cut = [this, outer](const Refusal& why) {
         cut_ = why;
         outer->cancel();
     };
-    const auto live = agent_.tunnels().add(port_, server.tunnel, local_.executor(), std::move(cut));
-    tell_accepted(agent_, local_, port_->service, program_, server.tunnel, is_probe_);
+    const auto live = context_.tunnels.add(port_, server.tunnel, local_.executor(), std::move(cut));
+    tell_accepted(context_, local_, port_->service, program_, server.tunnel, is_probe_);
 
     net::RelayEnd end;
     const auto written = co_await server.tls->write_all(bytes_of(first_bytes));
@@ -216,7 +213,7 @@ asio::awaitable<void> EndToEndSession::carry(ServerTunnel server, std::string fi
 asio::awaitable<void> EndToEndSession::judge_end(const net::RelayEnd& end, const ServerToClient& to_client,
                                                  const Tunnel& tunnel) {
     if (!end.failure) {
-        agent_.events().closed(port_->service, tunnel.connection_id, tunnel.gateway.name);
+        context_.events.closed(port_->service, tunnel.connection_id, tunnel.gateway.name);
         co_return;
     }
     Refusal refusal;
@@ -228,7 +225,7 @@ asio::awaitable<void> EndToEndSession::judge_end(const net::RelayEnd& end, const
                    "PostgreSQL must offer SCRAM-SHA-256 without channel binding too.",
                    {}};
     } else if (end.ended_by == net::Side::a) {
-        agent_.events().closed(port_->service, tunnel.connection_id, tunnel.gateway.name);
+        context_.events.closed(port_->service, tunnel.connection_id, tunnel.gateway.name);
         co_return;
     } else if (!to_client.has_passed() && end.failure->code != Code::end_of_stream &&
                end.failure->code != Code::cancelled) {
@@ -240,9 +237,9 @@ asio::awaitable<void> EndToEndSession::judge_end(const net::RelayEnd& end, const
     }
     refusal.connection_id = tunnel.connection_id;
     if (cut_) {
-        agent_.events().broken_off(port_->service, refusal, tunnel.gateway.name);
+        context_.events.broken_off(port_->service, refusal, tunnel.gateway.name);
     } else {
-        agent_.events().cut(port_->service, refusal, tunnel.gateway.name);
+        context_.events.cut(port_->service, refusal, tunnel.gateway.name);
     }
     if (end.a_is_whole && to_client.is_at_boundary()) {
         const bool was_open = to_client.has_passed();
@@ -255,23 +252,23 @@ asio::awaitable<void> EndToEndSession::judge_end(const net::RelayEnd& end, const
 // PostgreSQL closes when it has acted. The client waits for the same, so that a query it sends next is not
 // the one that is hit.
 asio::awaitable<void> EndToEndSession::cancel(postgres::CancelRequest request) {
-    auto target = agent_.cancels().find(port_->service, request.key);
+    auto target = context_.cancels.find(port_->service, request.key);
     if (!target) {
-        agent_.events().remark(
+        context_.events.remark(
             port_->service,
             fmt::format("a cancel request for {} was dropped: no session here has its key", port_->service));
         co_return;
     }
-    auto admitted = co_await admit(agent_, port_);
+    auto admitted = co_await admit(context_, port_);
     if (!admitted) {
         co_return;
     }
     ServiceEntry entry = admitted->login->catalogue().service(port_->service);
-    Caller caller{agent_.warm(loop_), port_, std::move(admitted->login)};
+    Caller caller{context_.warm, port_, std::move(admitted->login)};
     auto server =
-        co_await agent_.dialer().dial_server_of(std::move(caller), std::move(entry), *std::move(target));
+        co_await context_.dialer.dial_server_of(std::move(caller), std::move(entry), *std::move(target));
     if (!server) {
-        agent_.events().refused(port_->service, server.error());
+        context_.events.refused(port_->service, server.error());
         co_return;
     }
     auto* const outer = server->tunnel.stream.get();
@@ -288,16 +285,16 @@ asio::awaitable<void> EndToEndSession::cancel(postgres::CancelRequest request) {
 }
 
 asio::awaitable<void> EndToEndSession::refuse(Refusal refusal) {
-    agent_.events().refused(port_->service, refusal);
+    context_.events.refused(port_->service, refusal);
     std::string last_words = to_farewell(refusal, language_);
     co_await take_leave(local_, std::move(last_words));
 }
 
 }  // namespace
 
-asio::awaitable<void> serve_end_to_end(Agent& agent, LocalPortPtr port, LocalProgram program,
-                                       std::size_t loop, net::PlainStream local) {
-    EndToEndSession session(agent, std::move(port), std::move(program), loop, std::move(local));
+asio::awaitable<void> serve_end_to_end(const SessionContext& context, LocalPortPtr port, LocalProgram program,
+                                       net::PlainStream local) {
+    EndToEndSession session(context, std::move(port), std::move(program), std::move(local));
     co_await session.run();
 }
 

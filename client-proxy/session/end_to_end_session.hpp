@@ -3,17 +3,16 @@
 // Nothing is dialled before a whole StartupMessage or CancelRequest has come.
 #pragma once
 
-#include <cstddef>
-
 #include <boost/asio/awaitable.hpp>
 
-#include "client-proxy/agent/agent.hpp"
+#include "client-proxy/session/session_context.hpp"
+#include "client-proxy/tunnel/local_port.hpp"
 #include "net/plain_stream.hpp"
 
 namespace postern::client {
 
-/// Runs until the session is over. `agent` outlives it.
-boost::asio::awaitable<void> serve_end_to_end(Agent& agent, LocalPortPtr port, LocalProgram program,
-                                              std::size_t loop, net::PlainStream local);
+/// Runs until the session is over. `context` outlives it.
+boost::asio::awaitable<void> serve_end_to_end(const SessionContext& context, LocalPortPtr port, LocalProgram program,
+                                              net::PlainStream local);
 
 }  // namespace postern::client

@@ -4,8 +4,8 @@
 #include <string>
 #include <string_view>
 
-#include "client-proxy/refusal.hpp"
-#include "client-proxy/session/socket_owner.hpp"
+#include "client-proxy/refusal/refusal.hpp"
+#include "client-proxy/platform/socket_owner.hpp"
 
 namespace postern::client {
 

@@ -12,10 +12,10 @@
 
 #include <boost/asio/any_io_executor.hpp>
 
-#include "client-proxy/refusal.hpp"
-#include "client-proxy/session/local_port.hpp"
-#include "client-proxy/tunnel/catalogue.hpp"
+#include "client-proxy/config/catalogue.hpp"
+#include "client-proxy/refusal/refusal.hpp"
 #include "client-proxy/tunnel/gateway_connection.hpp"
+#include "client-proxy/tunnel/local_port.hpp"
 #include "net/relay.hpp"
 
 namespace postern::client {

@@ -4,7 +4,6 @@
 
 #include <boost/asio/post.hpp>
 
-#include "client-proxy/agent/agent.hpp"
 #include "net/linger.hpp"
 
 namespace postern::client {
@@ -17,10 +16,10 @@ constexpr auto kLeavePatience = std::chrono::seconds(2);
 
 }  // namespace
 
-FirstWords::FirstWords(Agent& agent, std::size_t loop, net::PlainStream& local)
+FirstWords::FirstWords(const SessionContext& context, net::PlainStream& local)
     : local_(local),
-      place_(agent.pending(loop).enter([&local] { local.cancel(); })),
-      deadline_(local.executor(), agent.options().start_patience, [&local] { local.wake(); }) {}
+      place_(context.pending.enter([&local] { local.cancel(); })),
+      deadline_(local.executor(), context.start_timeout, [&local] { local.wake(); }) {}
 
 asio::awaitable<Result<std::size_t>> FirstWords::read(net::Buffer into) {
     const Failure late{Code::timed_out, "the client did not say what it wants"};
@@ -34,10 +33,10 @@ asio::awaitable<Result<std::size_t>> FirstWords::read(net::Buffer into) {
     co_return std::move(got);
 }
 
-void tell_accepted(Agent& agent, net::PlainStream& local, std::string service, LocalProgram program,
+void tell_accepted(const SessionContext& context, net::PlainStream& local, std::string service, LocalProgram program,
                    const Tunnel& tunnel, bool is_probe) {
     asio::post(local.executor(),
-               [&events = agent.events(), service = std::move(service), program = std::move(program),
+               [&events = context.events, service = std::move(service), program = std::move(program),
                 id = tunnel.connection_id, gateway = tunnel.gateway.name,
                 is_probe] { events.accepted(service, program, id, gateway, is_probe); });
 }

@@ -12,8 +12,8 @@
 
 #include <boost/asio/awaitable.hpp>
 
-#include "client-proxy/refusal.hpp"
-#include "client-proxy/session/socket_owner.hpp"
+#include "client-proxy/refusal/refusal.hpp"
+#include "client-proxy/session/session_context.hpp"
 #include "client-proxy/tunnel/gateway_connection.hpp"
 #include "net/deadline.hpp"
 #include "net/pending_connections.hpp"
@@ -22,13 +22,11 @@
 
 namespace postern::client {
 
-class Agent;
-
 /// A client that has not said yet what it wants: it holds one of the bounded places and has until the
 /// deadline. Both end with this object.
 class FirstWords {
 public:
-    FirstWords(Agent& agent, std::size_t loop, net::PlainStream& local);
+    FirstWords(const SessionContext& context, net::PlainStream& local);
 
     /// What came, or nothing when the client left or was cut for a newer one. Code::timed_out at the
     /// deadline; the client can still be written to.
@@ -41,7 +39,7 @@ private:
 };
 
 /// Tells of the client's tunnel, once the bytes that are there have gone on: nobody waits for the news.
-void tell_accepted(Agent& agent, net::PlainStream& local, std::string service, LocalProgram program,
+void tell_accepted(const SessionContext& context, net::PlainStream& local, std::string service, LocalProgram program,
                    const Tunnel& tunnel, bool is_probe = false);
 
 /// Writes the last words and closes, after the client had time to read them.

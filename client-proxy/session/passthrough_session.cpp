@@ -24,12 +24,10 @@ constexpr std::size_t kMostWithConnect = 16 * 1024;
 
 class PassthroughSession {
 public:
-    PassthroughSession(Agent& agent, LocalPortPtr port, LocalProgram program, std::size_t loop,
-                       net::PlainStream local)
-        : agent_(agent),
+    PassthroughSession(const SessionContext& context, LocalPortPtr port, LocalProgram program, net::PlainStream local)
+        : context_(context),
           port_(std::move(port)),
           program_(std::move(program)),
-          loop_(loop),
           local_(std::move(local)) {}
 
     asio::awaitable<void> run();
@@ -44,10 +42,9 @@ private:
     asio::awaitable<void> refuse(Refusal refusal);
     std::string last_words(const Refusal& refusal) const;
 
-    Agent& agent_;
+    const SessionContext& context_;
     const LocalPortPtr port_;
     LocalProgram program_;
-    const std::size_t loop_;
     net::PlainStream local_;
     FirstPacket kind_ = FirstPacket::incomplete;
     /// What has been read of the client and has not been sent for good.
@@ -80,7 +77,7 @@ asio::awaitable<std::optional<Tunnel>> PassthroughSession::open() {
         local_.close();
         co_return std::nullopt;
     }
-    auto admitted = co_await admit(agent_, port_);
+    auto admitted = co_await admit(context_, port_);
     if (!admitted) {
         Refusal refusal = admitted.error();
         co_await refuse(std::move(refusal));
@@ -90,7 +87,7 @@ asio::awaitable<std::optional<Tunnel>> PassthroughSession::open() {
     // whether an end was one.
     local_.let_close_say_cut_off(!port_->is_postgres);
     slot_ = std::move(admitted->slot);
-    agent_.find_program(program_, loop_);
+    find_program(program_, context_.programs);
     TunnelOrder order;
     order.claims.program = program_.claims();
     if (postgres::may_be_said_twice(kind_, postgres::as_bytes(first_bytes_))) {
@@ -99,8 +96,8 @@ asio::awaitable<std::optional<Tunnel>> PassthroughSession::open() {
     } else if (!port_->is_postgres) {
         order.once = [this] { return hear(); };
     }
-    Caller caller{agent_.warm(loop_), port_, std::move(admitted->login)};
-    auto tunnel = co_await agent_.dialer().dial(std::move(caller), std::move(order));
+    Caller caller{context_.warm, port_, std::move(admitted->login)};
+    auto tunnel = co_await context_.dialer.dial(std::move(caller), std::move(order));
     if (!tunnel) {
         Refusal refusal = tunnel.error();
         co_await refuse(std::move(refusal));
@@ -114,7 +111,7 @@ asio::awaitable<std::optional<Tunnel>> PassthroughSession::open() {
 // Whether there is one to pass on. A client that sends none, or something else, is not worth a backend's
 // slot.
 asio::awaitable<bool> PassthroughSession::read_first_packet() {
-    FirstWords words(agent_, loop_, local_);
+    FirstWords words(context_, local_);
     std::array<unsigned char, 4096> block{};
     const net::Buffer into(block);
     while (kind_ == FirstPacket::incomplete) {
@@ -130,7 +127,7 @@ asio::awaitable<bool> PassthroughSession::read_first_packet() {
                               "what came is not PostgreSQL's protocol",
                               "Check which program connects to this port.",
                               {}};
-        agent_.events().refused(port_->service, refusal);
+        context_.events.refused(port_->service, refusal);
         co_return false;
     }
     co_return true;
@@ -156,8 +153,8 @@ std::unique_ptr<LiveTunnels::Entry> PassthroughSession::register_open(Tunnel& tu
         cut_ = why;
         stream->cancel();
     };
-    auto live = agent_.tunnels().add(port_, tunnel, local_.executor(), std::move(cut));
-    tell_accepted(agent_, local_, port_->service, std::move(program_), tunnel);
+    auto live = context_.tunnels.add(port_, tunnel, local_.executor(), std::move(cut));
+    tell_accepted(context_, local_, port_->service, std::move(program_), tunnel);
     port_->ended_bytes_out += first_bytes_count_;
     return live;
 }
@@ -193,16 +190,16 @@ asio::awaitable<void> PassthroughSession::finish(Tunnel& tunnel, const net::Rela
         GatewayEntry gateway = tunnel.gateway;
         std::string id = tunnel.connection_id;
         const auto refusal = co_await ask_why_cut(port_->logins, std::move(gateway), std::move(id));
-        agent_.events().cut(port_->service, refusal, tunnel.gateway.name);
+        context_.events.cut(port_->service, refusal, tunnel.gateway.name);
         if (can_be_told) {
             std::string said = last_words(refusal);
             co_await take_leave(local_, std::move(said));
         }
     } else if (cut_) {
         cut_->connection_id = tunnel.connection_id;
-        agent_.events().broken_off(port_->service, *cut_, tunnel.gateway.name);
+        context_.events.broken_off(port_->service, *cut_, tunnel.gateway.name);
     } else {
-        agent_.events().closed(port_->service, tunnel.connection_id, tunnel.gateway.name);
+        context_.events.closed(port_->service, tunnel.connection_id, tunnel.gateway.name);
     }
     local_.close();
     if (port_->is_postgres) {
@@ -213,7 +210,7 @@ asio::awaitable<void> PassthroughSession::finish(Tunnel& tunnel, const net::Rela
 }
 
 asio::awaitable<void> PassthroughSession::refuse(Refusal refusal) {
-    agent_.events().refused(port_->service, refusal);
+    context_.events.refused(port_->service, refusal);
     std::string said = last_words(refusal);
     const bool is_mute = said.empty() && !port_->is_postgres;
     // Where nothing can be said: an orderly end would be an answer, in protocols that know no other.
@@ -241,9 +238,9 @@ std::string PassthroughSession::last_words(const Refusal& refusal) const {
 
 }  // namespace
 
-asio::awaitable<void> serve_passthrough(Agent& agent, LocalPortPtr port, LocalProgram program,
-                                        std::size_t loop, net::PlainStream local) {
-    PassthroughSession session(agent, std::move(port), std::move(program), loop, std::move(local));
+asio::awaitable<void> serve_passthrough(const SessionContext& context, LocalPortPtr port, LocalProgram program,
+                                        net::PlainStream local) {
+    PassthroughSession session(context, std::move(port), std::move(program), std::move(local));
     co_await session.run();
 }
 

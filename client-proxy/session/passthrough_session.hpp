@@ -2,18 +2,17 @@
 // certificate's files, or any other TCP protocol.
 #pragma once
 
-#include <cstddef>
-
 #include <boost/asio/awaitable.hpp>
 
-#include "client-proxy/agent/agent.hpp"
+#include "client-proxy/session/session_context.hpp"
+#include "client-proxy/tunnel/local_port.hpp"
 #include "net/plain_stream.hpp"
 
 namespace postern::client {
 
-/// Runs until the session is over. `agent` outlives it. For PostgreSQL nothing is dialled before
+/// Runs until the session is over. `context` outlives it. For PostgreSQL nothing is dialled before
 /// the client's first packet (or the first byte of its TLS) has come.
-boost::asio::awaitable<void> serve_passthrough(Agent& agent, LocalPortPtr port, LocalProgram program,
-                                               std::size_t loop, net::PlainStream local);
+boost::asio::awaitable<void> serve_passthrough(const SessionContext& context, LocalPortPtr port, LocalProgram program,
+                                               net::PlainStream local);
 
 }  // namespace postern::client

@@ -4,7 +4,7 @@
 
 #include <boost/asio/awaitable.hpp>
 
-#include "client-proxy/refusal.hpp"
+#include "client-proxy/refusal/refusal.hpp"
 #include "net/pending_connections.hpp"
 #include "net/plain_stream.hpp"
 

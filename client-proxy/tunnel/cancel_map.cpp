@@ -1,4 +1,4 @@
-#include "client-proxy/session/cancel_map.hpp"
+#include "client-proxy/tunnel/cancel_map.hpp"
 
 #include <utility>
 

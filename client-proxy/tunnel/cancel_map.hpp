@@ -10,7 +10,7 @@
 #include <string_view>
 #include <unordered_map>
 
-#include "client-proxy/tunnel/catalogue.hpp"
+#include "client-proxy/config/catalogue.hpp"
 
 namespace postern::client {
 

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json.hpp"
+#include "base/reason.hpp"
 #include "client-proxy/control/json_rpc.hpp"
 #include "client-proxy/tunnel/gateway_connection.hpp"
 #include "net/await.hpp"

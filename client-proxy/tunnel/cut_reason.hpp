@@ -7,7 +7,7 @@
 #include <boost/asio/awaitable.hpp>
 
 #include "client-proxy/login/login_source.hpp"
-#include "client-proxy/refusal.hpp"
+#include "client-proxy/refusal/refusal.hpp"
 
 namespace postern::client {
 

@@ -15,10 +15,10 @@
 #include <boost/asio/awaitable.hpp>
 
 #include "client-proxy/login/login.hpp"
-#include "client-proxy/session/cancel_map.hpp"
-#include "client-proxy/session/local_port.hpp"
+#include "client-proxy/tunnel/cancel_map.hpp"
 #include "client-proxy/tunnel/gateway_choice.hpp"
 #include "client-proxy/tunnel/gateway_connection.hpp"
+#include "client-proxy/tunnel/local_port.hpp"
 #include "client-proxy/tunnel/warm_pool.hpp"
 #include "net/nested_tls_stream.hpp"
 #include "net/turnstile.hpp"

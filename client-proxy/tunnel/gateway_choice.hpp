@@ -10,8 +10,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "client-proxy/refusal.hpp"
-#include "client-proxy/tunnel/catalogue.hpp"
+#include "client-proxy/config/catalogue.hpp"
+#include "client-proxy/refusal/refusal.hpp"
 
 namespace postern::client {
 

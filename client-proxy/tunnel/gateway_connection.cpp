@@ -14,8 +14,8 @@
 
 #include "base/connection_id.hpp"
 #include "base/process.hpp"
-#include "client-proxy/login/ca_clock.hpp"
 #include "client-proxy/proxy/proxied_dial.hpp"
+#include "client-proxy/refusal/ca_clock.hpp"
 #include "net/deadline.hpp"
 #include "pki/identity.hpp"
 #include "pki/validity.hpp"

@@ -13,9 +13,9 @@
 
 #include <boost/asio/awaitable.hpp>
 
+#include "client-proxy/config/catalogue.hpp"
 #include "client-proxy/login/login.hpp"
-#include "client-proxy/refusal.hpp"
-#include "client-proxy/tunnel/catalogue.hpp"
+#include "client-proxy/refusal/refusal.hpp"
 #include "net/answer_watch.hpp"
 #include "net/byte_stream.hpp"
 #include "net/tls_stream.hpp"

@@ -9,7 +9,7 @@
 
 #include "base/result.hpp"
 #include "client-proxy/login/login.hpp"
-#include "client-proxy/refusal.hpp"
+#include "client-proxy/refusal/refusal.hpp"
 
 namespace postern::client {
 

@@ -6,20 +6,9 @@
 #include <cstddef>
 
 #include "base/pace.hpp"
+#include "client-proxy/config/warm_options.hpp"
 
 namespace postern::client {
-
-/// What the preferences say.
-struct WarmOptions {
-    /// Kept for each gateway on each event loop; 0: none, ever.
-    std::size_t few = 2;
-    /// After bursts.
-    std::size_t most = 16;
-    /// Without anybody asking for so long, none are kept.
-    std::chrono::milliseconds rest = std::chrono::minutes(5);
-    /// One that was not needed for so long is replaced; less than gateways wait.
-    std::chrono::milliseconds lifetime = std::chrono::minutes(4);
-};
 
 class WarmPlan {
 public:

@@ -7,7 +7,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "base/clock.hpp"
-#include "client-proxy/login/ca_clock.hpp"
+#include "client-proxy/refusal/ca_clock.hpp"
 #include "net/await.hpp"
 #include "net/event_loops.hpp"
 

@@ -13,11 +13,11 @@
 #include <boost/asio/io_context.hpp>
 
 #include "base/clock.hpp"
+#include "client-proxy/config/catalogue.hpp"
 #include "client-proxy/login/login.hpp"
-#include "client-proxy/refusal.hpp"
-#include "client-proxy/session/local_port.hpp"
-#include "client-proxy/tunnel/catalogue.hpp"
+#include "client-proxy/refusal/refusal.hpp"
 #include "client-proxy/tunnel/gateway_connection.hpp"
+#include "client-proxy/tunnel/local_port.hpp"
 #include "client-proxy/tunnel/warm_plan.hpp"
 
 namespace postern::client {

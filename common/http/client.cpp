@@ -25,6 +25,7 @@
 #include "http/http_date.hpp"
 #include "http/https_url.hpp"
 #include "net/deadline.hpp"
+#include "net/dial.hpp"
 #include "net/tls_stream.hpp"
 #include "pki/identity.hpp"
 #include "pki/validity.hpp"

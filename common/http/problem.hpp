@@ -8,9 +8,6 @@
 
 namespace postern::http {
 
-/// The HTTP status that tells this failure: 400, 401, 403, 404, 408, 409, 413, 429, 500, 502, 503 or 504.
-unsigned status_of(Code code) noexcept;
-
 struct Problem {
     Code code = Code::internal;
     /// One sentence for the person: what happened and why.

@@ -13,6 +13,7 @@
 
 #include "base/clock.hpp"
 #include "base/process.hpp"
+#include "base/reason.hpp"
 #include "http/http_date.hpp"
 #include "net/buffer_pool.hpp"
 #include "net/deadline.hpp"
@@ -189,7 +190,7 @@ Response json_response(unsigned status, std::string body) {
 }
 
 Response problem_response(const Problem& problem) {
-    Response response = json_response(status_of(problem.code), to_json(problem));
+    Response response = json_response(reason_of(problem.code).http_status, to_json(problem));
     response.set(beast::http::field::content_type, "application/problem+json");
     if (!problem.connection_id.empty()) response.set("Postern-Connection", problem.connection_id);
     return response;

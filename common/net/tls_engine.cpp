@@ -136,7 +136,7 @@ long TlsEngine::bio_control(BIO* bio, int command, long, void*) {
     }
 }
 
-TlsEngine::TlsEngine(TlsContext context, TlsStream::Role role, const std::string& server_name, Wire& wire)
+TlsEngine::TlsEngine(TlsContext context, TlsRole role, const std::string& server_name, Wire& wire)
     : context_(std::move(context)), role_(role), wire_(wire), ssl_(SSL_new(context_.get())) {
     pki::BioPtr bio(BIO_new(wire_method()));
     if (ssl_ == nullptr || bio == nullptr) throw std::runtime_error("SSL_new failed");
@@ -146,7 +146,7 @@ TlsEngine::TlsEngine(TlsContext context, TlsStream::Role role, const std::string
     SSL_set_bio(ssl_.get(), bio.get(), bio.get());
     static_cast<void>(bio.release());
     attach_verdict(ssl_.get(), verdict_);
-    if (role_ == TlsStream::Role::server) {
+    if (role_ == TlsRole::server) {
         SSL_set_accept_state(ssl_.get());
         return;
     }
@@ -312,7 +312,7 @@ Code TlsEngine::code_of_queue() const {
         if (ERR_GET_LIB(error) != ERR_LIB_SSL) continue;
         // A client that refuses a server says nothing about itself.
         const bool is_alert = ERR_GET_REASON(error) >= SSL_AD_REASON_OFFSET;
-        if (is_alert && role_ == TlsStream::Role::server) continue;
+        if (is_alert && role_ == TlsRole::server) continue;
         if (ERR_GET_REASON(error) == SSL_R_SSLV3_ALERT_BAD_CERTIFICATE)
             return code_of_bad_certificate_alert();
         if (const auto code = code_of_tls_reason(ERR_GET_REASON(error))) return *code;
@@ -330,7 +330,7 @@ TlsPeer TlsEngine::peer() const {
     (verdict_.is_server ? result.server_certificate : result.certificate) = std::move(certificate);
     // A server's list leaves the client's leaf out, a client's list begins with the server's leaf.
     STACK_OF(X509)* const presented = SSL_get_peer_cert_chain(ssl_.get());
-    const int first = role_ == TlsStream::Role::server ? 0 : 1;
+    const int first = role_ == TlsRole::server ? 0 : 1;
     for (int i = first; i < sk_X509_num(presented); ++i) {
         result.chain.push_back(pki::Certificate::from_x509(sk_X509_value(presented, i)));
     }

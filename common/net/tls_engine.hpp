@@ -7,7 +7,7 @@
 
 #include "net/byte_stream.hpp"
 #include "net/tls_context.hpp"
-#include "net/tls_stream.hpp"
+#include "net/tls_peer.hpp"
 #include "pki/openssl.hpp"
 
 namespace postern::net {
@@ -36,7 +36,7 @@ public:
     };
 
     /// `wire` must outlive the engine.
-    TlsEngine(TlsContext context, TlsStream::Role role, const std::string& server_name, Wire& wire);
+    TlsEngine(TlsContext context, TlsRole role, const std::string& server_name, Wire& wire);
     TlsEngine(const TlsEngine&) = delete;
     TlsEngine& operator=(const TlsEngine&) = delete;
 
@@ -71,7 +71,7 @@ private:
     Failure fail(Failure failure);
 
     TlsContext context_;
-    TlsStream::Role role_;
+    TlsRole role_;
     Wire& wire_;
     TlsVerdict verdict_;
     pki::SslPtr ssl_;

@@ -5,30 +5,19 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "net/byte_stream.hpp"
 #include "net/fair_turns.hpp"
 #include "net/plain_stream.hpp"
 #include "net/tls_context.hpp"
+#include "net/tls_peer.hpp"
 #include "pki/certificate.hpp"
 
 namespace postern::net {
 
-/// What the peer proved in the handshake.
-struct TlsPeer {
-    std::optional<pki::Certificate> certificate;
-    /// In place of it, where a server's context knows its peer as a server (TlsContext::server).
-    std::optional<pki::Certificate> server_certificate;
-    /// As presented, leaf first.
-    std::vector<pki::Certificate> chain;
-    /// X509_V_OK, or X509_V_ERR_CERT_HAS_EXPIRED where the context lets that pass.
-    long verify_result = 0;
-};
-
 class TlsStream final : public ByteStream {
 public:
-    enum class Role { client, server };
+    using Role = TlsRole;
 
     /// `server_name` is the SNI of a client (none is sent when it is empty or an IP address).
     TlsStream(PlainStream socket, const TlsContext& context, Role role, const std::string& server_name = {});

@@ -7,7 +7,6 @@
 #include <openssl/objects.h>
 
 #include "base/hex.hpp"
-#include "pki/issuer.hpp"
 
 namespace postern::pki {
 

@@ -37,7 +37,10 @@ std::string name_text(const X509_NAME* name);
 /// empty.
 std::vector<std::string> name_values(const X509_NAME* name, int nid);
 
-/// kSessionOid, made once for the process.
+/// Postern's own non-critical extension: the login session as a UTF8String. 2.25.<UUID> needs no registration
+/// (ITU-T X.667).
+inline constexpr const char* kSessionOid = "2.25.156277466420437934911946389227416826103";
+/// The same, made once for the process.
 const ASN1_OBJECT* session_oid();
 /// A session id: 1 to 64 letters, digits, dots, dashes and underscores.
 bool is_session_id(std::string_view text) noexcept;

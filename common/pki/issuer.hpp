@@ -15,10 +15,6 @@
 
 namespace postern::pki {
 
-/// Postern's own non-critical extension: the login session as a UTF8String. 2.25.<UUID> needs no registration
-/// (ITU-T X.667).
-inline constexpr const char* kSessionOid = "2.25.156277466420437934911946389227416826103";
-
 /// What a certificate holds at most: groups of a person; names of a server beside those of the services that
 /// it is.
 inline constexpr std::size_t kMostGroups = 256;

@@ -1,4 +1,4 @@
-#include "gateway/admin_socket.hpp"
+#include "gateway/admin/admin_socket.hpp"
 
 #include <sys/socket.h>
 #include <sys/stat.h>

@@ -15,8 +15,8 @@
 #include <utility>
 
 #include "base/result.hpp"
-#include "gateway/live_connections.hpp"
-#include "gateway/worker.hpp"
+#include "gateway/tunnel/live_connections.hpp"
+#include "gateway/tunnel/worker.hpp"
 #include "net/event_loops.hpp"
 #include "net/listener.hpp"
 

@@ -1,4 +1,4 @@
-#include "gateway/admin_commands.hpp"
+#include "gateway/commands/admin_commands.hpp"
 
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -25,8 +25,8 @@
 #include "base/shown_text.hpp"
 #include "base/trusted_path.hpp"
 #include "base/unique_fd.hpp"
-#include "gateway/complain.hpp"
-#include "gateway/settings.hpp"
+#include "gateway/commands/complain.hpp"
+#include "gateway/policy/settings.hpp"
 #include "http/problem.hpp"
 #include "pki/identity.hpp"
 

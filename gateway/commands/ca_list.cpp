@@ -1,4 +1,4 @@
-#include "gateway/ca_list.hpp"
+#include "gateway/commands/ca_list.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>

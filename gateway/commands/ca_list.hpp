@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/result.hpp"
-#include "gateway/policy.hpp"
+#include "gateway/policy/policy.hpp"
 
 namespace postern::gateway {
 

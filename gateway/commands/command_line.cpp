@@ -1,4 +1,4 @@
-#include "gateway/command_line.hpp"
+#include "gateway/commands/command_line.hpp"
 
 #include <cstdio>
 #include <filesystem>
@@ -19,13 +19,13 @@
 #include "base/shell_word.hpp"
 #include "ca_api/enrolment.hpp"
 #include "ca_api/fingerprint.hpp"
-#include "gateway/admin_commands.hpp"
-#include "gateway/ca_list.hpp"
-#include "gateway/complain.hpp"
-#include "gateway/enroll_command.hpp"
-#include "gateway/serve_command.hpp"
-#include "gateway/shared_backends.hpp"
-#include "gateway/snapshot.hpp"
+#include "gateway/commands/admin_commands.hpp"
+#include "gateway/commands/ca_list.hpp"
+#include "gateway/commands/complain.hpp"
+#include "gateway/commands/enroll_command.hpp"
+#include "gateway/commands/serve_command.hpp"
+#include "gateway/commands/shared_backends.hpp"
+#include "gateway/policy/snapshot.hpp"
 #include "http/https_url.hpp"
 
 namespace postern::gateway {

@@ -1,4 +1,4 @@
-#include "gateway/complain.hpp"
+#include "gateway/commands/complain.hpp"
 
 #include <cstdio>
 #include <utility>

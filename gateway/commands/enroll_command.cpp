@@ -1,4 +1,4 @@
-#include "gateway/enroll_command.hpp"
+#include "gateway/commands/enroll_command.hpp"
 
 #include <string>
 #include <utility>
@@ -10,7 +10,7 @@
 #include "base/file_batch.hpp"
 #include "ca_api/enrolment.hpp"
 #include "ca_api/first_contact.hpp"
-#include "gateway/settings.hpp"
+#include "gateway/policy/settings.hpp"
 #include "pki/certificate.hpp"
 #include "pki/identity.hpp"
 #include "pki/key.hpp"

@@ -1,4 +1,4 @@
-#include "gateway/serve_command.hpp"
+#include "gateway/commands/serve_command.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -20,8 +20,8 @@
 
 #include "base/log.hpp"
 #include "base/process.hpp"
-#include "gateway/complain.hpp"
-#include "gateway/server.hpp"
+#include "gateway/commands/complain.hpp"
+#include "gateway/server/server.hpp"
 
 namespace postern::gateway {
 

@@ -1,4 +1,4 @@
-#include "gateway/shared_backends.hpp"
+#include "gateway/commands/shared_backends.hpp"
 
 #include <map>
 

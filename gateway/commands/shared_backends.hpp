@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "gateway/policy.hpp"
+#include "gateway/policy/policy.hpp"
 
 namespace postern::gateway {
 

@@ -1,4 +1,4 @@
-#include "gateway/authorize.hpp"
+#include "gateway/policy/authorize.hpp"
 
 #include <fmt/format.h>
 

@@ -8,9 +8,9 @@
 #include "base/clock.hpp"
 #include "base/even_clock.hpp"
 #include "base/result.hpp"
-#include "gateway/identity.hpp"
-#include "gateway/policy.hpp"
-#include "gateway/revocations.hpp"
+#include "gateway/policy/identity.hpp"
+#include "gateway/policy/policy.hpp"
+#include "gateway/policy/revocations.hpp"
 
 namespace postern::gateway {
 

@@ -1,4 +1,4 @@
-#include "gateway/current_crl.hpp"
+#include "gateway/policy/current_crl.hpp"
 
 #include <algorithm>
 #include <utility>

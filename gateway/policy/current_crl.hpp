@@ -7,8 +7,8 @@
 #include <string_view>
 
 #include "base/result.hpp"
-#include "gateway/authorize.hpp"
-#include "gateway/revocations.hpp"
+#include "gateway/policy/authorize.hpp"
+#include "gateway/policy/revocations.hpp"
 #include "pki/certificate.hpp"
 #include "pki/trust_bundle.hpp"
 

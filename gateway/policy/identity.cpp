@@ -1,4 +1,4 @@
-#include "gateway/identity.hpp"
+#include "gateway/policy/identity.hpp"
 
 #include <algorithm>
 

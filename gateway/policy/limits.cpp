@@ -1,4 +1,4 @@
-#include "gateway/limits.hpp"
+#include "gateway/policy/limits.hpp"
 
 #include <algorithm>
 #include <utility>

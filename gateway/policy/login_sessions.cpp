@@ -1,4 +1,4 @@
-#include "gateway/login_sessions.hpp"
+#include "gateway/policy/login_sessions.hpp"
 
 namespace postern::gateway {
 

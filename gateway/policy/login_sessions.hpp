@@ -8,7 +8,7 @@
 #include <unordered_map>
 
 #include "base/clock.hpp"
-#include "gateway/identity.hpp"
+#include "gateway/policy/identity.hpp"
 
 namespace postern::gateway {
 

@@ -1,4 +1,4 @@
-#include "gateway/policy.hpp"
+#include "gateway/policy/policy.hpp"
 
 #include <fmt/format.h>
 

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "base/result.hpp"
-#include "gateway/service_slots.hpp"
+#include "gateway/policy/service_slots.hpp"
 #include "net/plain_stream.hpp"
 
 namespace postern::gateway {

@@ -1,4 +1,4 @@
-#include "gateway/service_slots.hpp"
+#include "gateway/policy/service_slots.hpp"
 
 #include <algorithm>
 #include <mutex>

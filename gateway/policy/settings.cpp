@@ -1,4 +1,4 @@
-#include "gateway/settings.hpp"
+#include "gateway/policy/settings.hpp"
 
 #include <algorithm>
 #include <unordered_set>

@@ -14,7 +14,7 @@
 #include "audit/log.hpp"
 #include "base/record_budget.hpp"
 #include "base/result.hpp"
-#include "gateway/policy.hpp"
+#include "gateway/policy/policy.hpp"
 #include "http/https_url.hpp"
 #include "net/address.hpp"
 

@@ -1,4 +1,4 @@
-#include "gateway/snapshot.hpp"
+#include "gateway/policy/snapshot.hpp"
 
 #include <utility>
 

@@ -9,8 +9,8 @@
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
-#include "gateway/authorize.hpp"
-#include "gateway/settings.hpp"
+#include "gateway/policy/authorize.hpp"
+#include "gateway/policy/settings.hpp"
 #include "net/tls_context.hpp"
 #include "pki/certificate.hpp"
 #include "pki/key.hpp"

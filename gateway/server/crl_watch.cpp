@@ -1,4 +1,4 @@
-#include "gateway/crl_watch.hpp"
+#include "gateway/server/crl_watch.hpp"
 
 #include <cctype>
 #include <utility>

@@ -13,8 +13,8 @@
 
 #include "base/clock.hpp"
 #include "base/even_clock.hpp"
-#include "gateway/current_crl.hpp"
-#include "gateway/snapshot.hpp"
+#include "gateway/policy/current_crl.hpp"
+#include "gateway/policy/snapshot.hpp"
 #include "http/client.hpp"
 
 namespace postern::gateway {

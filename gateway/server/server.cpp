@@ -1,4 +1,4 @@
-#include "gateway/server.hpp"
+#include "gateway/server/server.hpp"
 
 #include <sys/resource.h>
 
@@ -18,9 +18,9 @@
 #include "base/log.hpp"
 #include "base/memory.hpp"
 #include "base/process.hpp"
-#include "gateway/authorize.hpp"
-#include "gateway/connection.hpp"
-#include "gateway/records.hpp"
+#include "gateway/policy/authorize.hpp"
+#include "gateway/tunnel/connection.hpp"
+#include "gateway/tunnel/records.hpp"
 
 namespace postern::gateway {
 

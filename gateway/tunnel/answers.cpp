@@ -1,4 +1,4 @@
-#include "gateway/answers.hpp"
+#include "gateway/tunnel/answers.hpp"
 
 #include <utility>
 
@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json.hpp"
+#include "base/reason.hpp"
 
 namespace postern::gateway {
 
@@ -124,38 +125,10 @@ std::string cut_message(Code code, std::string_view user, std::string_view servi
     }
 }
 
-std::string_view proxy_error(Code code) noexcept {
-    switch (code) {
-        case Code::unknown_service:
-        case Code::not_found:
-            return "destination_not_found";
-        case Code::backend_unreachable:
-            return "destination_unavailable";
-        case Code::backend_timed_out:
-            return "connection_timeout";
-        case Code::backend_refused_tls:
-            return "tls_protocol_error";
-        case Code::limit_reached:
-            return "connection_limit_reached";
-        case Code::malformed_request:
-        case Code::request_too_large:
-        case Code::timed_out:
-            return "http_request_error";
-        case Code::audit_unavailable:
-        case Code::shutting_down:
-        case Code::crl_stale:
-        case Code::out_of_resources:
-        case Code::internal:
-            return "proxy_internal_error";
-        default:
-            return "http_request_denied";
-    }
-}
-
 http::Response refusal(const http::Problem& problem, std::string_view gateway) {
     http::Response response = http::problem_response(problem);
     response.set("Proxy-Status", fmt::format("\"{}\"; error={}; details=\"{}\"", gateway,
-                                             proxy_error(problem.code), name(problem.code)));
+                                             reason_of(problem.code).proxy_error, name(problem.code)));
     if (!problem.connection_id.empty()) {
         response.set("Postern-Connection", problem.connection_id);
     }

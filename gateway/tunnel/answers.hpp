@@ -6,9 +6,9 @@
 #include <string>
 #include <string_view>
 
-#include "gateway/connection_directory.hpp"
-#include "gateway/identity.hpp"
-#include "gateway/policy.hpp"
+#include "gateway/tunnel/connection_directory.hpp"
+#include "gateway/policy/identity.hpp"
+#include "gateway/policy/policy.hpp"
 #include "http/problem.hpp"
 #include "http/server.hpp"
 
@@ -25,9 +25,6 @@ struct RefusalSubject {
 http::Problem problem_of(Code code, const RefusalSubject& subject);
 /// Why an open tunnel was cut, in one sentence.
 std::string cut_message(Code code, std::string_view user, std::string_view service);
-
-/// The RFC 9209 error type that says the same.
-std::string_view proxy_error(Code code) noexcept;
 /// The problem as a response of the gateway named `gateway`: with Proxy-Status and Postern-Connection.
 http::Response refusal(const http::Problem& problem, std::string_view gateway);
 

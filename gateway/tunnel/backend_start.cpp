@@ -1,4 +1,4 @@
-#include "gateway/backend_start.hpp"
+#include "gateway/tunnel/backend_start.hpp"
 
 #include <array>
 #include <functional>

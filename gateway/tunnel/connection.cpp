@@ -1,4 +1,4 @@
-#include "gateway/connection.hpp"
+#include "gateway/tunnel/connection.hpp"
 
 #include <functional>
 #include <memory>
@@ -12,12 +12,12 @@
 
 #include "base/connection_id.hpp"
 #include "base/log.hpp"
-#include "gateway/answers.hpp"
-#include "gateway/authorize.hpp"
-#include "gateway/records.hpp"
-#include "gateway/tunnel.hpp"
-#include "gateway/tunnel_request.hpp"
-#include "gateway/visit.hpp"
+#include "gateway/tunnel/answers.hpp"
+#include "gateway/policy/authorize.hpp"
+#include "gateway/tunnel/records.hpp"
+#include "gateway/tunnel/tunnel.hpp"
+#include "gateway/tunnel/tunnel_request.hpp"
+#include "gateway/tunnel/visit.hpp"
 #include "http/server.hpp"
 #include "net/deadline.hpp"
 #include "net/linger.hpp"

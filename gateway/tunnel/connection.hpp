@@ -4,7 +4,7 @@
 #include <boost/asio/awaitable.hpp>
 
 #include "base/counted.hpp"
-#include "gateway/worker.hpp"
+#include "gateway/tunnel/worker.hpp"
 #include "net/plain_stream.hpp"
 
 namespace postern::gateway {

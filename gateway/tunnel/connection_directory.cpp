@@ -1,4 +1,4 @@
-#include "gateway/connection_directory.hpp"
+#include "gateway/tunnel/connection_directory.hpp"
 
 #include <algorithm>
 #include <utility>

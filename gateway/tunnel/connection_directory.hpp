@@ -14,7 +14,7 @@
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
-#include "gateway/identity.hpp"
+#include "gateway/policy/identity.hpp"
 #include "net/relay.hpp"
 
 namespace postern::gateway {

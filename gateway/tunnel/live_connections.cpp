@@ -1,4 +1,4 @@
-#include "gateway/live_connections.hpp"
+#include "gateway/tunnel/live_connections.hpp"
 
 #include <algorithm>
 #include <initializer_list>

@@ -10,9 +10,9 @@
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
-#include "gateway/authorize.hpp"
-#include "gateway/identity.hpp"
-#include "gateway/login_sessions.hpp"
+#include "gateway/policy/authorize.hpp"
+#include "gateway/policy/identity.hpp"
+#include "gateway/policy/login_sessions.hpp"
 #include "net/byte_stream.hpp"
 #include "net/tls_stream.hpp"
 #include "pki/trust_bundle.hpp"

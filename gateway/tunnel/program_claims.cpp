@@ -1,4 +1,4 @@
-#include "gateway/program_claims.hpp"
+#include "gateway/tunnel/program_claims.hpp"
 
 #include <charconv>
 

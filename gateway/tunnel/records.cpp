@@ -1,4 +1,4 @@
-#include "gateway/records.hpp"
+#include "gateway/tunnel/records.hpp"
 
 #include <utility>
 

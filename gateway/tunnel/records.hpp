@@ -6,8 +6,8 @@
 #include <string>
 
 #include "audit/record.hpp"
-#include "gateway/identity.hpp"
-#include "gateway/program_claims.hpp"
+#include "gateway/policy/identity.hpp"
+#include "gateway/tunnel/program_claims.hpp"
 #include "net/plain_stream.hpp"
 #include "net/relay.hpp"
 #include "pki/certificate.hpp"

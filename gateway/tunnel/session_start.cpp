@@ -1,4 +1,4 @@
-#include "gateway/session_start.hpp"
+#include "gateway/tunnel/session_start.hpp"
 
 #include <algorithm>
 #include <array>

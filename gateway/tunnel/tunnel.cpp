@@ -1,4 +1,4 @@
-#include "gateway/tunnel.hpp"
+#include "gateway/tunnel/tunnel.hpp"
 
 #include <functional>
 #include <memory>
@@ -9,12 +9,13 @@
 
 #include "base/counted.hpp"
 #include "base/log.hpp"
-#include "gateway/authorize.hpp"
-#include "gateway/backend_start.hpp"
-#include "gateway/records.hpp"
-#include "gateway/session_start.hpp"
+#include "gateway/policy/authorize.hpp"
+#include "gateway/tunnel/backend_start.hpp"
+#include "gateway/tunnel/records.hpp"
+#include "gateway/tunnel/session_start.hpp"
 #include "http/server.hpp"
 #include "net/deadline.hpp"
+#include "net/dial.hpp"
 #include "net/linger.hpp"
 #include "net/relay.hpp"
 

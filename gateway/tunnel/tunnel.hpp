@@ -7,8 +7,8 @@
 
 #include <boost/asio/awaitable.hpp>
 
-#include "gateway/tunnel_request.hpp"
-#include "gateway/visit.hpp"
+#include "gateway/tunnel/tunnel_request.hpp"
+#include "gateway/tunnel/visit.hpp"
 
 namespace postern::gateway {
 

@@ -1,4 +1,4 @@
-#include "gateway/tunnel_request.hpp"
+#include "gateway/tunnel/tunnel_request.hpp"
 
 #include <charconv>
 

@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "base/result.hpp"
-#include "gateway/program_claims.hpp"
+#include "gateway/tunnel/program_claims.hpp"
 
 namespace postern::gateway {
 

@@ -1,4 +1,4 @@
-#include "gateway/visit.hpp"
+#include "gateway/tunnel/visit.hpp"
 
 #include <chrono>
 #include <utility>
@@ -9,8 +9,8 @@
 #include "base/counted.hpp"
 #include "base/log.hpp"
 #include "base/outage.hpp"
-#include "gateway/answers.hpp"
-#include "gateway/records.hpp"
+#include "gateway/tunnel/answers.hpp"
+#include "gateway/tunnel/records.hpp"
 #include "http/server.hpp"
 #include "net/linger.hpp"
 

@@ -9,9 +9,9 @@
 #include <boost/asio/awaitable.hpp>
 
 #include "base/result.hpp"
-#include "gateway/identity.hpp"
-#include "gateway/program_claims.hpp"
-#include "gateway/worker.hpp"
+#include "gateway/policy/identity.hpp"
+#include "gateway/tunnel/program_claims.hpp"
+#include "gateway/tunnel/worker.hpp"
 #include "http/server.hpp"
 #include "net/connection_slots.hpp"
 #include "net/pending_connections.hpp"

@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "gateway/tunnel_request.hpp"
+#include "gateway/tunnel/tunnel_request.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     std::string_view rest(reinterpret_cast<const char*>(data), size);

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/reason.hpp"
 #include "postgres/farewell.hpp"
 #include "postgres/first_packet.hpp"
 #include "postgres/startup.hpp"
@@ -51,7 +52,7 @@ std::string told(Bytes input, unsigned char pieces) {
         }
         if (const auto* refused = std::get_if<StartupRefusal>(&outcome)) {
             const std::string words = farewell(
-                refused->language, {sqlstate_of(refused->code), refused->message, refused->hint, {}});
+                refused->language, {reason_of(refused->code).sqlstate, refused->message, refused->hint, {}});
             check((refused->language == Language::unknown) == words.empty());
             return answers + "refused";
         }

@@ -16,7 +16,7 @@
 #include "audit/log_path.hpp"
 #include "base/json.hpp"
 #include "ca-service/authority.hpp"
-#include "ca-service/service.hpp"
+#include "ca-service/api/service.hpp"
 #include "ca-service/store/tokens.hpp"
 #include "ca-service/store/users.hpp"
 #include "http/client.hpp"

@@ -20,7 +20,7 @@
 #include "base/json.hpp"
 #include "ca-service/commands/run.hpp"
 #include "ca-service/password.hpp"
-#include "ca-service/service.hpp"
+#include "ca-service/api/service.hpp"
 #include "ca-service/store/users.hpp"
 #include "http/client.hpp"
 #include "pki/crl.hpp"

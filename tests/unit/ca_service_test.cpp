@@ -17,7 +17,7 @@
 #include "base/unique_fd.hpp"
 #include "ca-service/api/refusal.hpp"
 #include "ca-service/authority.hpp"
-#include "ca-service/service.hpp"
+#include "ca-service/api/service.hpp"
 #include "http/client.hpp"
 #include "pki/crl.hpp"
 #include "pki/identity.hpp"

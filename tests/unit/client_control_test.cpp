@@ -26,7 +26,7 @@
 #include "client-proxy/commands/service_file.hpp"
 #include "client-proxy/control/json_rpc.hpp"
 #include "client-proxy/control/server.hpp"
-#include "client-proxy/session/socket_owner.hpp"
+#include "client-proxy/platform/socket_owner.hpp"
 #include "unit/client_support.hpp"
 
 namespace postern::client::control {

@@ -12,7 +12,7 @@
 #include <boost/asio/io_context.hpp>
 #include <gtest/gtest.h>
 
-#include "client-proxy/agent/network_watch.hpp"
+#include "client-proxy/platform/network_watch.hpp"
 #include "net/event_loops.hpp"
 
 namespace postern::client {

@@ -5,10 +5,10 @@
 #include <gtest/gtest.h>
 
 #include "base/file.hpp"
-#include "client-proxy/login/preferences.hpp"
-#include "client-proxy/proxy/http_proxy.hpp"
+#include "client-proxy/config/http_proxy.hpp"
+#include "client-proxy/config/preferences.hpp"
+#include "client-proxy/config/proxy_rules.hpp"
 #include "client-proxy/proxy/proxy_answer.hpp"
-#include "client-proxy/proxy/proxy_rules.hpp"
 #include "client_support.hpp"
 
 namespace postern::client {

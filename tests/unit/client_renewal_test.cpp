@@ -18,9 +18,9 @@
 
 #include "base/file.hpp"
 #include "base/json.hpp"
-#include "client-proxy/login/ca_clock.hpp"
 #include "client-proxy/login/login_standing.hpp"
 #include "client-proxy/login/renewed_login.hpp"
+#include "client-proxy/refusal/ca_clock.hpp"
 #include "http/http_date.hpp"
 #include "http/https_service.hpp"
 #include "pki/csr.hpp"

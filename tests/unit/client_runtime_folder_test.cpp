@@ -10,8 +10,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/reason.hpp"
 #include "client-proxy/control/runtime_folder.hpp"
-#include "client-proxy/refusal.hpp"
+#include "client-proxy/refusal/refusal.hpp"
 #include "unit/client_support.hpp"
 
 namespace postern::client::control {
@@ -103,8 +104,8 @@ TEST_F(RuntimeFolderTest, ThatIsNowhereIsAConfigurationThatCannotWork) {
     const auto opened = RuntimeFolder::open();
     ASSERT_FALSE(opened.has_value());
     EXPECT_THAT(opened.error().detail, HasSubstr("/proc/nowhere"));
-    EXPECT_EQ(exit_code_of(folder_refusal(opened.error()).code), 3);
-    EXPECT_EQ(exit_code_of(folder_refusal({Code::io_failed, "x"}).code), 3);
+    EXPECT_EQ(reason_of(folder_refusal(opened.error()).code).exit_code, 3);
+    EXPECT_EQ(reason_of(folder_refusal({Code::io_failed, "x"}).code).exit_code, 3);
 }
 
 }  // namespace

@@ -8,8 +8,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "client-proxy/config/profile.hpp"
 #include "client-proxy/login/login.hpp"
-#include "client-proxy/login/profile.hpp"
 #include "support/odd_certificates.hpp"
 
 namespace postern::client {

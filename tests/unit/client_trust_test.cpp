@@ -6,9 +6,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/reason.hpp"
 #include "client-proxy/commands/doctor_agent.hpp"
 #include "client-proxy/login/ca_client.hpp"
-#include "client-proxy/refusal.hpp"
+#include "client-proxy/refusal/refusal.hpp"
 #include "client-proxy/tunnel/dialer.hpp"
 #include "postgres/error_response.hpp"
 #include "postgres/wire.hpp"
@@ -163,10 +164,10 @@ TEST(Refusal, SpeaksAsPostgresDoes) {
 }
 
 TEST(Refusal, HasAnExitCodeThatMeansSomething) {
-    EXPECT_EQ(exit_code_of(Code::unauthenticated), 4);
-    EXPECT_EQ(exit_code_of(Code::unreachable), 5);
-    EXPECT_EQ(exit_code_of(Code::config_invalid), 3);
-    EXPECT_EQ(exit_code_of(Code::internal), 1);
+    EXPECT_EQ(reason_of(Code::unauthenticated).exit_code, 4);
+    EXPECT_EQ(reason_of(Code::unreachable).exit_code, 5);
+    EXPECT_EQ(reason_of(Code::config_invalid).exit_code, 3);
+    EXPECT_EQ(reason_of(Code::internal).exit_code, 1);
 }
 
 /// The three who are told of in the same way.
@@ -187,7 +188,7 @@ TEST(Refusal, DoesNotBlameTrustForWhatHappensBeforeThereIsACertificate) {
     const auto closed = gateway_refusal({Code::end_of_stream, {}}, "gw1");
     EXPECT_EQ(closed.message, "TLS with the gateway gw1 did not come up: it closed the connection");
     EXPECT_THAT(closed.hint, HasSubstr("load balancer"));
-    EXPECT_EQ(exit_code_of(closed.code), 5);
+    EXPECT_EQ(reason_of(closed.code).exit_code, 5);
 }
 
 TEST(Refusal, BlamesTrustForACertificateThatIsWrong) {

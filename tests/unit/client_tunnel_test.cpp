@@ -7,7 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "client-proxy/session/cancel_map.hpp"
+#include "client-proxy/tunnel/cancel_map.hpp"
 #include "client-proxy/tunnel/gateway_choice.hpp"
 #include "client-proxy/tunnel/service_list.hpp"
 #include "support/silent_backend.hpp"

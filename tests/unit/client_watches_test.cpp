@@ -14,7 +14,7 @@
 #include "client-proxy/agent/event_file.hpp"
 #include "client-proxy/agent/settings_watch.hpp"
 #include "client-proxy/agent/squatter.hpp"
-#include "client-proxy/commands/lingering.hpp"
+#include "client-proxy/platform/lingering.hpp"
 #include "unit/client_support.hpp"
 #include "unit/file_size_limit.hpp"
 

@@ -9,8 +9,8 @@
 #include <gmock/gmock.h>
 
 #include "base/json.hpp"
-#include "gateway/admin_commands.hpp"
-#include "gateway/admin_socket.hpp"
+#include "gateway/commands/admin_commands.hpp"
+#include "gateway/admin/admin_socket.hpp"
 #include "support/process.hpp"
 #include "unit/file_size_limit.hpp"
 #include "unit/gateway_fixture.hpp"

@@ -7,8 +7,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json.hpp"
-#include "gateway/answers.hpp"
-#include "gateway/records.hpp"
+#include "gateway/tunnel/answers.hpp"
+#include "gateway/tunnel/records.hpp"
 
 namespace postern::gateway {
 namespace {

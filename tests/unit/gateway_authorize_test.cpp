@@ -5,8 +5,8 @@
 
 #include <gtest/gtest.h>
 
-#include "gateway/authorize.hpp"
-#include "gateway/current_crl.hpp"
+#include "gateway/policy/authorize.hpp"
+#include "gateway/policy/current_crl.hpp"
 #include "support/odd_certificates.hpp"
 
 namespace postern::gateway {

@@ -10,7 +10,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "gateway/enroll_command.hpp"
+#include "gateway/commands/enroll_command.hpp"
 #include "support/middleman.hpp"
 #include "unit/in_child.hpp"
 

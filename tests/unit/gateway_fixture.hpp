@@ -14,7 +14,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "gateway/server.hpp"
+#include "gateway/server/server.hpp"
 #include "http/https_service.hpp"
 #include "support/echo_server.hpp"
 #include "support/odd_certificates.hpp"

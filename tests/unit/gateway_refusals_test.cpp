@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "gateway/records.hpp"
+#include "gateway/tunnel/records.hpp"
 #include "support/kept_log.hpp"
 #include "unit/file_size_limit.hpp"
 #include "unit/gateway_fixture.hpp"

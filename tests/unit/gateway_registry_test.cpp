@@ -8,11 +8,11 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <gtest/gtest.h>
 
-#include "gateway/connection_directory.hpp"
-#include "gateway/current_crl.hpp"
-#include "gateway/limits.hpp"
-#include "gateway/live_connections.hpp"
-#include "gateway/login_sessions.hpp"
+#include "gateway/tunnel/connection_directory.hpp"
+#include "gateway/policy/current_crl.hpp"
+#include "gateway/policy/limits.hpp"
+#include "gateway/tunnel/live_connections.hpp"
+#include "gateway/policy/login_sessions.hpp"
 #include "support/odd_certificates.hpp"
 
 namespace postern::gateway {

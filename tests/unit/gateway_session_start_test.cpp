@@ -2,8 +2,8 @@
 #include <string>
 #include <vector>
 
-#include "gateway/limits.hpp"
-#include "gateway/session_start.hpp"
+#include "gateway/policy/limits.hpp"
+#include "gateway/tunnel/session_start.hpp"
 #include "unit/gateway_fixture.hpp"
 
 namespace postern::gateway {

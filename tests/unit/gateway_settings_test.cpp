@@ -6,8 +6,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "gateway/settings.hpp"
-#include "gateway/shared_backends.hpp"
+#include "gateway/policy/settings.hpp"
+#include "gateway/commands/shared_backends.hpp"
 #include "unit/setting_rubbish.hpp"
 
 namespace postern::gateway {

@@ -1,7 +1,7 @@
 // The CONNECT head.
 #include <gtest/gtest.h>
 
-#include "gateway/tunnel_request.hpp"
+#include "gateway/tunnel/tunnel_request.hpp"
 
 namespace postern::gateway {
 namespace {

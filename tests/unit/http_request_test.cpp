@@ -7,6 +7,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <gtest/gtest.h>
 
+#include "base/reason.hpp"
 #include "http/http_date.hpp"
 #include "http/problem.hpp"
 #include "http/request_parser.hpp"
@@ -302,7 +303,7 @@ TEST(Problem, ComesBackAsItWasTold) {
     EXPECT_EQ(read.value().title, problem.title);
     EXPECT_EQ(read.value().hint, problem.hint);
     EXPECT_EQ(read.value().connection_id, problem.connection_id);
-    EXPECT_EQ(status_of(Code::policy_denied), 403u);
+    EXPECT_EQ(reason_of(Code::policy_denied).http_status, 403u);
 }
 
 TEST(Problem, RefusesWhatIsNone) {

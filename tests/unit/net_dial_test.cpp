@@ -23,6 +23,7 @@
 #include <spdlog/spdlog.h>
 
 #include "base/unique_fd.hpp"
+#include "net/dial.hpp"
 #include "net/event_loops.hpp"
 #include "net/listener.hpp"
 #include "support/net_fixture.hpp"

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/reason.hpp"
 #include "postgres/error_response.hpp"
 #include "postgres/farewell.hpp"
 #include "support/postgres_bytes.hpp"
@@ -16,7 +17,7 @@ using namespace std::string_literals;
 using namespace test;
 
 TEST(FatalError, ReadsBackAsItWasMade) {
-    const auto bytes = fatal_error({sqlstate_of(Code::policy_denied), "alice may not use orders-db",
+    const auto bytes = fatal_error({reason_of(Code::policy_denied).sqlstate, "alice may not use orders-db",
                                     "Ask an administrator.", "0193-id"});
     const auto fields = parse_error_response(as_bytes(bytes));
     ASSERT_TRUE(fields.has_value());
@@ -47,7 +48,7 @@ TEST(FatalError, CannotBeForgedByItsTexts) {
 
 TEST(FatalError, HasAnSqlstateForEveryCode) {
     for (int code = 0; code <= static_cast<int>(Code::internal); ++code) {
-        EXPECT_EQ(sqlstate_of(static_cast<Code>(code)).size(), 5U);
+        EXPECT_EQ(reason_of(static_cast<Code>(code)).sqlstate.size(), 5U);
     }
 }
 
@@ -77,18 +78,18 @@ TEST(Sqlstate, IsCannotConnectNowWhereNobodyGetsThrough) {
                             Code::not_yet_valid,
                             Code::unknown_issuer,
                             Code::wrong_server_identity}) {
-        EXPECT_EQ(sqlstate_of(code), "57P03") << name(code);
+        EXPECT_EQ(reason_of(code).sqlstate, "57P03") << name(code);
     }
 }
 
 TEST(Sqlstate, IsAboutThePersonWhereTheyAreRefused) {
     for (const Code code : {Code::policy_denied, Code::revoked, Code::user_disabled}) {
-        EXPECT_EQ(sqlstate_of(code), "42501") << name(code);
+        EXPECT_EQ(reason_of(code).sqlstate, "42501") << name(code);
     }
-    EXPECT_EQ(sqlstate_of(Code::login_name_mismatch), "28000");
-    EXPECT_EQ(sqlstate_of(Code::limit_reached), "53300");
-    EXPECT_EQ(sqlstate_of(Code::malformed_request), "08P01");
-    EXPECT_EQ(sqlstate_of(Code::killed), "57P01");
+    EXPECT_EQ(reason_of(Code::login_name_mismatch).sqlstate, "28000");
+    EXPECT_EQ(reason_of(Code::limit_reached).sqlstate, "53300");
+    EXPECT_EQ(reason_of(Code::malformed_request).sqlstate, "08P01");
+    EXPECT_EQ(reason_of(Code::killed).sqlstate, "57P01");
 }
 
 TEST(Sqlstate, IsWhatTheTableInTheDocumentationSays) {
@@ -110,7 +111,7 @@ TEST(Sqlstate, IsWhatTheTableInTheDocumentationSays) {
     }
     for (int code = 0; code <= static_cast<int>(Code::internal); ++code) {
         const std::string reason(name(static_cast<Code>(code)));
-        EXPECT_EQ(told[reason], sqlstate_of(static_cast<Code>(code))) << reason;
+        EXPECT_EQ(told[reason], reason_of(static_cast<Code>(code)).sqlstate) << reason;
     }
 }
 
