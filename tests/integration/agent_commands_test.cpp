@@ -123,8 +123,9 @@ public:
         thread_ = std::thread([this, clients] {
             for (int i = 0; i < clients; ++i) {
                 const UniqueFd client(::accept(listening_.get(), nullptr, nullptr));
+                // Before the last one hears of the end, and comes again.
+                if (i + 1 == clients) listening_ = UniqueFd();
             }
-            listening_ = UniqueFd();
         });
     }
     /// Once all have come.

@@ -7,6 +7,7 @@
 #include <pwd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,6 +16,7 @@
 #include <atomic>
 #include <cerrno>
 #include <csignal>
+#include <cstddef>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
@@ -238,8 +240,24 @@ TemporaryFolder::~TemporaryFolder() {
     fs::remove_all(path_, ignored);
 }
 
+/// For this process, as long as it lives: a port that it has picked, and on which nothing listens yet, is picked by no other test
+/// program. An abstract name (unix(7)) leaves nothing behind.
+static bool is_reserved(int port) {
+    const int fd = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    const std::string name = fmt::format("postern-test-port-{}", port);
+    name.copy(address.sun_path + 1, sizeof address.sun_path - 1);
+    const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
+    if (::bind(fd, reinterpret_cast<const sockaddr*>(&address), size) != 0) {
+        ::close(fd);
+        return false;
+    }
+    return true;
+}
+
 int free_port() {
-    // Parallel test programs start at different places, so that they do not pick the same port.
+    // Parallel test programs start at different places.
     static std::atomic<int> next = 20000 + (::getpid() * 37) % 12000;
     while (true) {
         const int port = 20000 + (next++ - 20000) % 12000;
@@ -250,7 +268,7 @@ int free_port() {
         address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
         const bool is_free = ::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
         ::close(fd);
-        if (is_free) {
+        if (is_free && is_reserved(port)) {
             return port;
         }
     }
