@@ -314,7 +314,8 @@ TEST_F(Headless, TheFirstProcessOfAContainerEndsWhileItWaitsForTheCa) {
         std::string comm;
         return std::getline(name, comm) && comm == "postern";
     }));
-    // Into the waiting.
+    // It has asked for its signals before it starts an agent. Then into the waiting.
+    EXPECT_TRUE(eventually([&] { return std::filesystem::exists(carol.agent_socket()); }));
     EXPECT_FALSE(container.wait(1s).has_value());
     ::kill(std::stoi(child), SIGTERM);
     EXPECT_TRUE(container.wait(30s).has_value());
