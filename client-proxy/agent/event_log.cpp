@@ -43,7 +43,7 @@ nlohmann::json EventLog::latest(std::string_view service, std::size_t limit) con
             break;
         }
         if (service.empty() || event.service == service) {
-            list.push_back(parse_json(event.text));
+            list.push_back(parse_json(event.text, kAnyDepth));
         }
     }
     return list;

@@ -1,4 +1,5 @@
-// What the sessions of one event loop share and borrow: it outlives them all.
+// What the sessions of one event loop share and borrow. All of it outlives them but `warm`, which goes before the loops do, with the frames
+// of sessions that are still suspended: no destructor of theirs may touch it.
 #pragma once
 
 #include <chrono>

@@ -13,7 +13,8 @@ set -l no_command 'test (count (commandline -opc)) -eq 1'
 complete -c postern -f
 complete -c postern -l help -d 'Show help'
 complete -c postern -n $no_command -l version -d 'Show the version'
-complete -c postern -n $no_command -l explain -x -d 'What a reason means' -a "(postern --explain all 2>/dev/null | string match -v ' *')"
+complete -c postern -n $no_command -l explain -d 'What a reason means'
+complete -c postern -n 'test (commandline -opc)[-1] = --explain' -a "(postern --explain all 2>/dev/null | string match -v ' *')"
 for line in \
         'login	Log in at the CA service' \
         'logout	End the login session' \

@@ -5,12 +5,16 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
+#include <cstring>
 #include <fstream>
+#include <functional>
 #include <stdexcept>
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "base/unique_fd.hpp"
 
@@ -47,8 +51,18 @@ void must(std::vector<std::string> command) {
     }
 }
 
-/// What all servers begin with, made once in the build folder: a new cluster takes longer than most cases. Nobody runs on it.
-const fs::path kTemplate = fs::path(POSTERN_TEST_CACHE) / "postgres-cluster";
+const std::vector<std::string> kInitOptions{"-A", "trust", "-U", "postgres", "-N", "-E", "UTF8", "--locale=C"};
+constexpr const char* kRoles =
+    "create role alice login password 'alice-password'; create role bob login password 'bob-password';"
+    "create role carol login; create role mallory login password 'mallory-password';"
+    "grant all on schema public to public; grant pg_monitor, pg_signal_backend to alice";
+
+/// What all servers begin with, made once in the build folder: a new cluster takes longer than most cases. Nobody runs on it. Its name
+/// changes with what it is made of.
+const fs::path kTemplate =
+    fs::path(POSTERN_TEST_CACHE) /
+    fmt::format("postgres-cluster-{:x}",
+                std::hash<std::string>()(fmt::format("{} {} {}", kPrograms.string(), fmt::join(kInitOptions, " "), kRoles)));
 
 /// Other test programs wait while it lives.
 UniqueFd lock_template() {
@@ -56,7 +70,7 @@ UniqueFd lock_template() {
     const std::string path = kTemplate.string() + ".lock";
     UniqueFd lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
     if (lock.get() < 0 || ::flock(lock.get(), LOCK_EX) != 0) {
-        throw std::runtime_error("cannot lock " + path);
+        throw std::runtime_error("cannot lock " + path + ": " + std::strerror(errno));
     }
     return lock;
 }
@@ -117,12 +131,12 @@ ssl_ca_file = '{}/user-ca.pem'
 
 void PostgresServer::make_template() {
     const fs::path made = folder_ / "new";
-    must({kPrograms / "initdb", "-D", made, "-A", "trust", "-U", "postgres", "-N", "-E", "UTF8", "--locale=C"});
+    std::vector<std::string> initdb{kPrograms / "initdb", "-D", made};
+    initdb.insert(initdb.end(), kInitOptions.begin(), kInitOptions.end());
+    must(std::move(initdb));
     start_on(made, {"-c", "listen_addresses=", "-c", "unix_socket_directories=" + folder_.string(), "-p", std::to_string(port_)});
     sql("create database orders", "postgres");
-    sql("create role alice login password 'alice-password'; create role bob login password 'bob-password';"
-        "create role carol login; create role mallory login password 'mallory-password';"
-        "grant all on schema public to public; grant pg_monitor, pg_signal_backend to alice");
+    sql(kRoles, "orders");
     stop();
     const fs::path whole = kTemplate.string() + ".new";
     fs::remove_all(whole);

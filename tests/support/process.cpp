@@ -244,6 +244,9 @@ TemporaryFolder::~TemporaryFolder() {
 /// program. An abstract name (unix(7)) leaves nothing behind.
 static bool is_reserved(int port) {
     const int fd = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        throw std::runtime_error(std::string("cannot reserve a port: ") + std::strerror(errno));
+    }
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     const std::string name = fmt::format("postern-test-port-{}", port);

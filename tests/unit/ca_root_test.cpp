@@ -152,10 +152,12 @@ TEST_F(CaAsRoot, AFolderThatIsSwappedForALinkAllTheTimeLeadsNowhere) {
     fs::create_symlink(roots_, ca_ / "link");
     give_to_the_service();
     std::atomic<bool> is_over = false;
+    // The thread allocates nothing: a child that is forked meanwhile could find the allocator locked for ever.
+    const std::string folder = ca_ / "log";
+    const std::string link = ca_ / "link";
     std::thread swapping([&] {
         while (!is_over) {
-            ::syscall(SYS_renameat2, AT_FDCWD, (ca_ / "log").c_str(), AT_FDCWD, (ca_ / "link").c_str(),
-                      2 /*RENAME_EXCHANGE*/);
+            ::syscall(SYS_renameat2, AT_FDCWD, folder.c_str(), AT_FDCWD, link.c_str(), 2 /*RENAME_EXCHANGE*/);
         }
     });
     // A command that finds another folder than before waits for the log's lock, seconds each.

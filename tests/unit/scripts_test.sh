@@ -42,7 +42,7 @@ after_failure dev "$work/tree/scripts/screenshots"
 after_failure dev "$work/tree/.ci/run"
 after_failure release "$work/tree/scripts/bench" --quick
 after_failure demo "$work/tree/scripts/demo"
-# A build folder that was made before Qt was there.
+# A build folder that is configured already.
 : >"$work/tree/build/demo/build.ninja"
 : >"$calls"
 ! "$work/tree/scripts/demo" >/dev/null 2>&1 || fail 'the demo does not need the build'
