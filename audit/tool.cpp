@@ -207,8 +207,7 @@ int run_verify(const VerifyOptions& options, bool is_json, std::FILE* out, std::
     int exit_code = kWhole;
     for (const Verdict& verdict : *verdicts) {
         if (is_json) {
-            fmt::print(out, "{}\n",
-                       ascii_json_text(json_of(verdict)));
+            fmt::print(out, "{}\n", ascii_json_text(json_of(verdict)));
         } else {
             print_human(out, verdict);
         }

@@ -9,6 +9,7 @@
 #include <spdlog/spdlog.h>
 
 #include "base/log.hpp"
+#include "base/reason.hpp"
 #include "base/record_budget.hpp"
 #include "http/problem.hpp"
 
@@ -78,8 +79,14 @@ Words words_of(Asked asked, Code code) {
         case Code::audit_unavailable:
             return {"The CA service cannot write its audit log, so it refuses.",
                     "Tell your administrator: the log of postern-ca says why."};
-        default:
+        // The table speaks of this machine, which is not the reader's.
+        case Code::internal:
+        case Code::io_failed:
+        case Code::config_invalid:
+        case Code::out_of_resources:
             return {"The CA service failed.", "Tell your administrator: the log of postern-ca says why."};
+        default:
+            return {reason_of(code).title, reason_of(code).hint};
     }
 }
 

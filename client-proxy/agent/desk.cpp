@@ -280,7 +280,7 @@ bool Desk::is_of_this_login(const Event& event) const {
 void Desk::note_here(const Event& event) {
     json told = to_json(event, system_clock()());
     if (event.has_reason) {
-        told["reason"] = reason_of(event.told);
+        told["reason"] = reason_word(event.told);
     }
     if (is_of_this_login(event)) {
         told["session"] = profile_->session_id;

@@ -144,7 +144,7 @@ private:
     void ask_gateways_if_due();
     boost::asio::awaitable<void> refresh_in_background();
     void gateways_answered(const Outcome<void>& answer);
-    std::string reason_of(const Refusal& refusal) const;
+    std::string reason_word(const Refusal& refusal) const;
 
     /// What was seen of a service.
     struct Mark {

@@ -345,10 +345,10 @@ json Desk::login_json() const {
         told["session_ends"] = format_time(*profile_->session_expires);
     }
     if (stands.why) {
-        told["error"] = error_json(*stands.why, reason_of(*stands.why));
+        told["error"] = error_json(*stands.why, reason_word(*stands.why));
     }
     if (const auto unkept = logins_->unkept()) {
-        told["unkept"] = error_json(*unkept, reason_of(*unkept));
+        told["unkept"] = error_json(*unkept, reason_word(*unkept));
     }
     return told;
 }
@@ -379,7 +379,7 @@ json Desk::attention_json() const {
     }
     if (login["state"] == "expired") {
         const auto failure = logins_->failure();
-        if (failure && postern::reason_of(failure->code).exit_code == 5) {
+        if (failure && reason_of(failure->code).exit_code == 5) {
             return tell("ca_unreachable", failure->message, failure->hint);
         }
         return tell("login_expired", "The login has ended.", "Log in again: postern login", is_waited_for);

@@ -173,7 +173,7 @@ Outcome<LocalPortPtr> Desk::open_port(PortWish wish) {
     if (!opened) {
         if (!was_open) {
             const bool is_taken = opened.error().code == Code::already_exists;
-            mark = Mark{opened.error(), is_taken ? "port_in_use" : reason_of(opened.error())};
+            mark = Mark{opened.error(), is_taken ? "port_in_use" : reason_word(opened.error())};
         }
     } else {
         mark = Mark();

@@ -175,7 +175,7 @@ void Desk::mark(const Event& event) {
     } else if ((event.kind == EventKind::refused || event.kind == EventKind::cut) && event.has_reason &&
                is_about_service(event.told) && (!error || error->message != event.told.message)) {
         error = event.told;
-        reason = reason_of(event.told);
+        reason = reason_word(event.told);
         publish_service(event.service);
     }
 }
@@ -383,7 +383,7 @@ json Desk::services_json() const {
 json Desk::offers_json() const {
     json told = {{"services", services_json()}, {"services_known", has_offers_}, {"services_error", nullptr}};
     if (!has_offers_ && offers_failure_) {
-        told["services_error"] = error_json(*offers_failure_, reason_of(*offers_failure_));
+        told["services_error"] = error_json(*offers_failure_, reason_word(*offers_failure_));
     }
     return told;
 }

@@ -45,7 +45,7 @@ void Desk::suspect(const Event& event) {
         return;
     }
     doubt_login_for(event.told.code);
-    if (may_be_gateway(event.told.code) && reason_of(event.told) != "ca_unreachable" &&
+    if (may_be_gateway(event.told.code) && reason_word(event.told) != "ca_unreachable" &&
                !is_gateway_lost_) {
         is_gateway_doubted_ = true;
         refresh_pace_.worked();
@@ -59,7 +59,7 @@ void Desk::doubt_login_for(Code code) {
 }
 
 // A CA that does not answer has a word of its own: what helps is another thing than for a gateway.
-std::string Desk::reason_of(const Refusal& refusal) const {
+std::string Desk::reason_word(const Refusal& refusal) const {
     if (!refusal.reason.empty()) {
         return std::string(refusal.reason);
     }
@@ -108,7 +108,7 @@ void Desk::gateways_answered(const Outcome<void>& answer) {
         const bool was_gateway = mark.error && may_be_gateway(mark.error->code);
         const bool is_news = is_lost ? !is_gateway_lost_ : was_gateway;
         if (held.port->logins == logins_ && is_news) {
-            mark = is_lost ? Mark{answer.error(), reason_of(answer.error())} : Mark();
+            mark = is_lost ? Mark{answer.error(), reason_word(answer.error())} : Mark();
             publish_service(held.port->service);
         }
     }

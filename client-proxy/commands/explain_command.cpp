@@ -9,6 +9,7 @@
 #include "base/spelling.hpp"
 #include "client-proxy/commands/commands.hpp"
 #include "client-proxy/commands/terminal.hpp"
+#include "client-proxy/control/json_rpc.hpp"
 
 namespace postern::client {
 
@@ -38,10 +39,15 @@ int explain(const std::string& word) {
         }
         return 0;
     }
+    if (const auto code = control::code_of_finer_reason(word)) {
+        say("{}: the agent's word for a case of {}\n", word, name(*code));
+        tell(reason_of(*code));
+        return 0;
+    }
     const std::string near = nearest_word(word, names);
     return fail_usage(fmt::format("there is no reason called '{}'{}", word,
                                   near.empty() ? std::string() : fmt::format("; did you mean '{}'?", near)),
-                      "postern --explain all lists them");
+                      "See them all: postern --explain all");
 }
 
 }  // namespace postern::client

@@ -80,7 +80,7 @@ int wait_for_service(const WaitOptions& options) {
         if (ready) {
             if (options.as_json) {
                 const nlohmann::json told = {{"service", options.service}, {"is_ready", true}};
-                std::puts(ascii_json_text(told, -1).c_str());
+                std::puts(ascii_json_text(told).c_str());
             }
             return 0;
         }

@@ -1,5 +1,7 @@
 #include "client-proxy/control/json_rpc.hpp"
 
+#include <algorithm>
+#include <array>
 #include <utility>
 
 #include "base/json.hpp"
@@ -73,26 +75,31 @@ Error error_of(const Refusal& refusal) {
     return {ErrorCode::refused, refusal.message, std::move(data)};
 }
 
-std::string reason_of(const Error& error) {
+std::string reason_word(const Error& error) {
     return text_in(error.data, "reason");
 }
 
-// Reasons that are finer than a Code.
-static Code code_of(std::string_view reason) {
-    if (reason == "login_required" || reason == "bad_credentials" || reason == "trust_required") {
-        return Code::unauthenticated;
-    }
-    if (reason == "service_not_listed") {
-        return Code::policy_denied;
-    }
-    if (reason == "gateway_contradicts") {
-        return Code::wrong_server_identity;
-    }
-    return reason == "port_in_use" ? Code::already_exists : code_named(reason);
+std::optional<Code> code_of_finer_reason(std::string_view word) {
+    constexpr std::array<std::pair<std::string_view, Code>, 8> kFiner{{
+        {"login_required", Code::unauthenticated},
+        {"login_expired", Code::expired},
+        {"bad_credentials", Code::unauthenticated},
+        {"trust_required", Code::unauthenticated},
+        {"service_not_listed", Code::policy_denied},
+        {"gateway_contradicts", Code::wrong_server_identity},
+        {"port_in_use", Code::already_exists},
+        {"ca_unreachable", Code::unreachable},
+    }};
+    const auto found = std::ranges::find(kFiner, word, &std::pair<std::string_view, Code>::first);
+    return found != kFiner.end() ? std::optional(found->second) : std::nullopt;
+}
+
+static Code code_of(std::string_view word) {
+    return code_of_finer_reason(word).value_or(code_named(word));
 }
 
 Refusal refusal_of(const Error& error) {
-    return {code_of(reason_of(error)), error.message, text_in(error.data, "hint"),
+    return {code_of(reason_word(error)), error.message, text_in(error.data, "hint"),
             text_in(error.data, "connection_id")};
 }
 

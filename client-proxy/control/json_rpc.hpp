@@ -61,7 +61,9 @@ Refusal refusal_of(const Error& error);
 /// A refusal that a result tells of under that key (reason, message, hint, connection_id); nothing where it has none.
 std::optional<Refusal> refusal_in(const nlohmann::json& object, const char* key);
 /// The reason's word of an error; empty when it has none.
-std::string reason_of(const Error& error);
+std::string reason_word(const Error& error);
+/// The Code of a word that is finer than a Code's name: login_required, port_in_use and others; nothing for every other word.
+std::optional<Code> code_of_finer_reason(std::string_view word);
 
 struct Request {
     /// A string, a number, or null.

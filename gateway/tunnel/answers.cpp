@@ -79,8 +79,6 @@ Words words_of(Code code, std::string_view user, std::string_view service) {
                     "Its PostgreSQL must have ssl = on. Tell your platform team."};
         case Code::shutting_down:
             return {"The gateway is shutting down.", "Try again in a moment."};
-        case Code::killed:
-            return {"An administrator ended this connection.", "Ask your platform team why."};
         case Code::out_of_resources:
             return {"The gateway's machine has no file descriptors or memory left for this connection.",
                     "Try again in a moment, then tell your platform team: its log says which."};
@@ -97,8 +95,13 @@ Words words_of(Code code, std::string_view user, std::string_view service) {
         case Code::not_found:
             return {"There is no such thing here, or it is not yours.",
                     "Known are CONNECT <service>:<port>, GET /v1/services and GET /v1/connections/<id>."};
-        default:
+        // The table speaks of this machine, which is not the reader's.
+        case Code::internal:
+        case Code::io_failed:
+        case Code::config_invalid:
             return {"The gateway failed.", "Try again; if it happens again, tell your platform team."};
+        default:
+            return {std::string(reason_of(code).title), std::string(reason_of(code).hint)};
     }
 }
 

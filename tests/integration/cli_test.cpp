@@ -64,6 +64,20 @@ INSTANTIATE_TEST_SUITE_P(All, Programs,
                              return name;
                          });
 
+TEST(Explain, TellsOfAReasonWhatToDoAndOfAWordThatIsNoneWhatWasMeant) {
+    const Outcome known = run({program("postern"), "--explain", "policy_denied"});
+    EXPECT_EQ(known.exit_code, 0) << known.err;
+    EXPECT_THAT(known.out, HasSubstr("SQLSTATE       42501"));
+    const Outcome finer = run({program("postern"), "--explain", "port_in_use"});
+    EXPECT_EQ(finer.exit_code, 0) << finer.err;
+    EXPECT_THAT(finer.out, HasSubstr("already_exists"));
+    const Outcome all = run({program("postern"), "--explain", "all"});
+    EXPECT_EQ(all.exit_code, 0);
+    EXPECT_THAT(all.out, testing::AllOf(HasSubstr("no_certificate\n"), HasSubstr("internal\n")));
+    expect_told(run({program("postern"), "--explain", "polcy_denied"}), kUsage, "did you mean 'policy_denied'?");
+    EXPECT_EQ(run({program("postern"), "--explain"}).exit_code, kUsage);
+}
+
 class CommandLine : public testing::Test {
 protected:
     static void SetUpTestSuite() {

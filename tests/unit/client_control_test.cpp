@@ -114,6 +114,20 @@ TEST(Message, IsReadBackAsItWasWritten) {
     EXPECT_TRUE(std::get<Notification>(event).params.is_null());
 }
 
+TEST(Message, OfAFinerReasonIsReadAsTheCodeThatItMeans) {
+    for (const auto& [word, code] : {std::pair("login_required", Code::unauthenticated), std::pair("ca_unreachable", Code::unreachable),
+                                     std::pair("port_in_use", Code::already_exists), std::pair("revoked", Code::revoked),
+                                     std::pair("of-a-newer-agent", Code::internal)}) {
+        const json login = {{"error", {{"reason", word}, {"message", "m"}, {"hint", "h"}, {"connection_id", "id"}}}};
+        const auto told = refusal_in(login, "error");
+        ASSERT_TRUE(told) << word;
+        EXPECT_EQ(told->code, code) << word;
+        EXPECT_EQ(told->message + told->hint + told->connection_id, "mhid") << word;
+    }
+    EXPECT_FALSE(refusal_in({{"error", nullptr}}, "error"));
+    EXPECT_FALSE(refusal_in(json::object(), "error"));
+}
+
 TEST(Message, NeverHoldsANewlineOfItsOwn) {
     const std::string line = result_line("a\nb", {{"text", "c\nd\xff"}});
     EXPECT_EQ(line.find('\n'), line.size() - 1);
