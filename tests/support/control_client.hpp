@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cstddef>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -75,7 +76,9 @@ private:
         while (::recv(fd_, &byte, 1, 0) == 1 && byte != '\n') {
             line += byte;
         }
-        return line.empty() ? nlohmann::json() : parse_json(line);
+        auto told = line.empty() ? nlohmann::json() : parse_json(line);
+        if (told.is_discarded()) throw std::runtime_error("the agent's answer is no JSON: " + line);
+        return told;
     }
 
     int fd_;

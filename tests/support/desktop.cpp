@@ -235,7 +235,9 @@ bool Desktop::click_first_of_first_submenu() const {
 
 nlohmann::json Desktop::icon() const {
     const Outcome outcome = act({"item"});
-    return outcome.exit_code == 0 ? parse_json(outcome.out) : nlohmann::json();
+    auto told = outcome.exit_code == 0 ? parse_json(outcome.out) : nlohmann::json();
+    if (told.is_discarded()) throw std::runtime_error("the icon's answer is no JSON: " + outcome.out);
+    return told;
 }
 
 bool Desktop::offers(std::string_view label) const {
