@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <sstream>
+#include <stdexcept>
 
 #include <fmt/format.h>
 

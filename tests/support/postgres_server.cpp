@@ -137,7 +137,9 @@ void PostgresServer::make_template() {
     start_on(made, {"-c", "listen_addresses=", "-c", "unix_socket_directories=" + folder_.string(), "-p", std::to_string(port_)});
     sql("create database orders", "postgres");
     sql(kRoles, "orders");
-    stop();
+    if (!stop()) {
+        throw std::runtime_error("the cluster that all others are copies of was not shut down in order");
+    }
     const fs::path whole = kTemplate.string() + ".new";
     fs::remove_all(whole);
     copy_cluster(made, whole);
@@ -169,13 +171,15 @@ void PostgresServer::start_on(const fs::path& data, std::vector<std::string> opt
     }
 }
 
-void PostgresServer::stop() {
+bool PostgresServer::stop() {
     server_->signal(SIGINT);  // fast shutdown: sessions are ended, nothing is lost
-    if (!server_->wait(std::chrono::seconds(15))) {
+    const bool is_clean = server_->wait(std::chrono::seconds(15)) == 0;
+    if (!is_clean) {
         server_->signal(SIGQUIT);
         server_->wait(std::chrono::seconds(5));
     }
     server_.reset();
+    return is_clean;
 }
 
 std::string PostgresServer::sql(std::string_view statement, std::string_view database) const {

@@ -32,7 +32,8 @@ public:
     /// Runs SQL as the superuser over the Unix socket; rows as psql -At prints them. Throws on an error.
     std::string sql(std::string_view statement, std::string_view database = "orders") const;
     std::string log() const { return server_->err(); }
-    void stop();
+    /// Whether it was shut down in order.
+    bool stop();
     void start();
 
 private:
