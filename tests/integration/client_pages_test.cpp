@@ -18,7 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 using testing::HasSubstr;
 
-const fs::path kPages = POSTERN_CLIENT_PAGES;
+const fs::path kPages = POSTERN_SOURCE "/docs/clients";
 
 class ClientPages : public testing::TestWithParam<std::string> {
 protected:

@@ -1,8 +1,5 @@
 // The tray application as people meet it: the real program on a desktop, against a real agent, CA service,
 // gateway and PostgreSQL. What it says is read from the icon, its menu, the notifications and the screen.
-#include "base/json.hpp"
-#include "support/desktop.hpp"
-
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
@@ -18,6 +15,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/json.hpp"
+#include "support/desktop.hpp"
 #include "support/stack.hpp"
 
 namespace postern::test {
@@ -29,6 +28,7 @@ using testing::HasSubstr;
 using testing::Not;
 
 constexpr auto kPatience = 60s;
+const std::string kDesktopEntry = POSTERN_SOURCE "/desktop-tray/postern-tray.desktop";
 
 /// Somebody at a desktop, with postern-tray. Nothing of it is left at the end.
 class Person {
@@ -349,10 +349,10 @@ TEST_F(DesktopTest, ALinkOpensTheWindowThatIsThereAndAsks) {
     ProcessOptions options = alice->options();
     const std::filesystem::path data = stack_->folder() / "link-data";
     std::filesystem::create_directories(data / "applications");
-    std::filesystem::copy_file(POSTERN_DESKTOP_ENTRY, data / "applications" / "postern-tray.desktop");
+    std::filesystem::copy_file(kDesktopEntry, data / "applications" / "postern-tray.desktop");
     options.environment["XDG_DATA_HOME"] = data;
     options.environment["PATH"] = program("").string() + ":/usr/bin:/bin";
-    const Outcome valid = run({"desktop-file-validate", POSTERN_DESKTOP_ENTRY});
+    const Outcome valid = run({"desktop-file-validate", kDesktopEntry});
     EXPECT_EQ(valid.exit_code, 0) << valid.out;
     ASSERT_EQ(run({"update-desktop-database", data / "applications"}, options).exit_code, 0);
     EXPECT_EQ(run({"xdg-mime", "query", "default", "x-scheme-handler/postern"}, options).out,

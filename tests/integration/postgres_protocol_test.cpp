@@ -16,7 +16,7 @@ namespace {
 using testing::HasSubstr;
 
 const std::filesystem::path kPrograms = "/usr/lib/postgresql/15/bin";
-const std::string kProtocol32 = POSTERN_TEST_SUPPORT "/protocol_32.py";
+const std::string kProtocol32 = POSTERN_SOURCE "/tests/support/protocol_32.py";
 
 std::string line_of(const std::string& text, const std::string& beginning) {
     const auto at = text.find(beginning);

@@ -56,7 +56,7 @@ protected:
                                 {"HOME", folder_.path()},
                                 {"USER", "alice"}};
         agent_ = std::make_unique<Process>(
-            std::vector<std::string>{"/usr/bin/python3", POSTERN_TEST_SUPPORT "/hostile_agent.py",
+            std::vector<std::string>{"/usr/bin/python3", POSTERN_SOURCE "/tests/support/hostile_agent.py",
                                      folder_.path() / "run" / "postern" / "agent.sock"});
         agent_->wait_for_out("ready");
     }
@@ -151,7 +151,7 @@ protected:
     HostileStore() {
         run_ca({"init", "--name", "ca.example.org", "--listen", "127.0.0.1:7444"});
         const Outcome written =
-            run({"/usr/bin/python3", POSTERN_TEST_SUPPORT "/hostile_store.py", ca() / "state.db"});
+            run({"/usr/bin/python3", POSTERN_SOURCE "/tests/support/hostile_store.py", ca() / "state.db"});
         EXPECT_EQ(written.exit_code, 0) << written.err;
     }
 
@@ -248,7 +248,7 @@ protected:
                                   "[ca]\nurl = \"https://localhost:1\"\ntrust_domain = \"example.org\"\n"
                                   "server_ca = \"s.pem\"\n[audit]\nfile = \"a.jsonl\"\nkey = \"a.key\"\n";
         gateway_ = std::make_unique<Process>(
-            std::vector<std::string>{"/usr/bin/python3", POSTERN_TEST_SUPPORT "/hostile_gateway.py", socket});
+            std::vector<std::string>{"/usr/bin/python3", POSTERN_SOURCE "/tests/support/hostile_gateway.py", socket});
         gateway_->wait_for_out("ready");
     }
 

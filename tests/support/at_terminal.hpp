@@ -17,7 +17,7 @@ using Steps = std::vector<std::pair<std::string, std::string>>;
 
 inline Outcome at_terminal(const Steps& steps, std::vector<std::string> command, ProcessOptions options = {},
                            int columns = 100) {
-    std::vector<std::string> all{"/usr/bin/python3", POSTERN_TEST_SUPPORT "/at_terminal.py",
+    std::vector<std::string> all{"/usr/bin/python3", POSTERN_SOURCE "/tests/support/at_terminal.py",
                                  std::to_string(columns), nlohmann::json(steps).dump()};
     all.insert(all.end(), command.begin(), command.end());
     options.environment.emplace("TERM", "xterm");

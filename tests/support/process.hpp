@@ -56,8 +56,8 @@ public:
     int stop(std::chrono::milliseconds patience = std::chrono::seconds(15));
     /// Waits until its standard output (or error) holds the text; throws with all of its output when it does
     /// not.
-    void wait_for_out(std::string_view text, std::chrono::milliseconds patience = std::chrono::seconds(20));
-    void wait_for_err(std::string_view text, std::chrono::milliseconds patience = std::chrono::seconds(20));
+    void wait_for_out(std::string_view text, std::chrono::milliseconds patience = std::chrono::seconds(60));
+    void wait_for_err(std::string_view text, std::chrono::milliseconds patience = std::chrono::seconds(60));
 
 private:
     void wait_for(const std::filesystem::path& file, std::string_view text,
@@ -75,7 +75,7 @@ Outcome run(std::vector<std::string> command, ProcessOptions options = {},
 
 /// Polls `claim` every 20 ms until it holds; false at the end of the patience.
 template <class Claim>
-bool eventually(Claim claim, std::chrono::milliseconds patience = std::chrono::seconds(10));
+bool eventually(Claim claim, std::chrono::milliseconds patience = std::chrono::seconds(30));
 
 /// A process that stands still from here to the end of the scope. kill(2) returns before each thread has
 /// heard of it, so the constructor waits until they stand still; it throws when they do not.
