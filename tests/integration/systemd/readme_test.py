@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""The README's "Five minutes on three machines", and how servers' certificates are renewed, line by line, on three machines: each a
-Debian tree of its own, booted by systemd, on one network. What a person types at a prompt stands in ANSWERS; everything else is
-what the README says.
+"""The README's "Five minutes on three machines", and the steps of docs/renewal.md, line by line, on three machines: each a Debian
+tree of its own, booted by systemd, on one network. What a person types at a prompt stands in ANSWERS; everything else is what the
+pages say.
 
     readme_test.py BUILD_DIR
 
@@ -20,8 +20,8 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 SOURCE = HERE.parents[2]
-SETTING_UP = "## Five minutes on three machines"
-RENEWING = "## Renewing the certificates of servers"
+SETTING_UP = ("README.md", "## Five minutes on three machines")
+RENEWING = ("docs/renewal.md", "## Step by step")
 MACHINES = {"ca": ("ca.example.org", "10.213.0.1"), "gw": ("gw1.example.org", "10.213.0.2"), "laptop": ("laptop", "10.213.0.3")}
 LOGIN_PASSWORD, DATABASE_PASSWORD = "alice-login", "alice-database"
 AT_PSQL = [["Password", DATABASE_PASSWORD + "\n"], ["orders=>", "select 'let ' || 'in';\n"], ["let in", "\\q\n"]]
@@ -209,8 +209,8 @@ def main():
     return 0
 
 
-def section(title):
-    text = (SOURCE / "README.md").read_text()
+def section(page, title):
+    text = (SOURCE / page).read_text()
     text = text[text.index(title) + len(title):]
     return text[:text.index("\n## ")]
 
@@ -220,7 +220,7 @@ def follow(machines):
     # Who follows which of the step's blocks, by the number that the step has.
     people = {"1": (ca, "root"), "2": (gateway, "root"), "3": (laptop, "alice")}
     said = {"sha256:…": "sha256:…"}
-    for step in re.split(r"\n\*\*(?=\d\. )", section(SETTING_UP))[1:]:
+    for step in re.split(r"\n\*\*(?=\d\. )", section(*SETTING_UP))[1:]:
         machine, user = people[step[0]]
         for language, block in re.findall(r"```(sh|ini)\n(.*?)```", step, re.S):
             if language == "ini":
@@ -229,7 +229,7 @@ def follow(machines):
                 follow_block(machine, user, block, ca, said)
     # The database is the one that the example of gateway.toml names.
     laptop.type("postern psql orders-db", AT_PSQL, "alice")
-    for block in re.findall(r"```sh\n(.*?)```", section(RENEWING), re.S):
+    for block in re.findall(r"```sh\n(.*?)```", section(*RENEWING), re.S):
         follow_block(gateway, "root", block, ca, said)
     laptop.type("postern psql orders-db -- -d orders", AT_PSQL, "alice")
     gateway.type("postern-audit query /var/log/postern-gateway/audit.jsonl --service orders-db | grep 'accepted.*alice'")
