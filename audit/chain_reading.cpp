@@ -2,8 +2,8 @@
 
 namespace postern::audit {
 
-Result<ChainExtent> read_chain(LineReader& reader, ChainVerifier& verifier, const ChainReading& reading) {
-    using Item = LineReader::Item;
+Result<ChainExtent> read_chain(LogLineReader& reader, ChainVerifier& verifier, const ChainReading& reading) {
+    using Item = LogLineReader::Item;
     ChainExtent extent;
     bool is_going_on = true;
     while (is_going_on) {

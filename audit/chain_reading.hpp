@@ -14,7 +14,7 @@ namespace postern::audit {
 struct ChainReading {
     /// Looks once more at a last line without its end, which may be being written right now. None: it stays
     /// unfinished.
-    std::function<LineReader::Item(LineReader&)> look_again;
+    std::function<LogLineReader::Item(LogLineReader&)> look_again;
     /// Called after each line with how far the file has been read.
     std::function<void(std::uint64_t offset)> progress;
 };
@@ -28,6 +28,6 @@ struct ChainExtent {
 
 /// From where the reader stands to the end of the file, or to the line that fixes the verdict. The caller
 /// begins and ends the file for the verifier. Code::io_failed when it cannot be read.
-Result<ChainExtent> read_chain(LineReader& reader, ChainVerifier& verifier, const ChainReading& reading = {});
+Result<ChainExtent> read_chain(LogLineReader& reader, ChainVerifier& verifier, const ChainReading& reading = {});
 
 }  // namespace postern::audit

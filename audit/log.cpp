@@ -40,8 +40,8 @@ Result<std::unique_ptr<Log>> Log::open(LogOptions options, Clock clock) {
         return lock.error();
     }
     const bool is_shared = options.sharing == Sharing::shared;
-    const auto patience = is_shared ? std::chrono::milliseconds(kLockPatience) : std::chrono::milliseconds(0);
-    if (auto acquired = lock->acquire(patience, options.program); !acquired) {
+    const auto timeout = is_shared ? std::chrono::milliseconds(kLockTimeout) : std::chrono::milliseconds(0);
+    if (auto acquired = lock->acquire(timeout, options.program); !acquired) {
         return acquired.error();
     }
     auto file = LogFile::open(options, std::move(clock), std::move(*signer));

@@ -394,20 +394,20 @@ Result<void> LogFile::refresh() {
     if (static_cast<std::uint64_t>(at_path.st_size) == size_) {
         return {};
     }
-    auto reader = LineReader::open(options_.file, size_);
+    auto reader = LogLineReader::open(options_.file, size_);
     if (!reader) {
         return unavailable(reader.error().detail);
     }
     while (true) {
-        const LineReader::Item item = reader->next();
-        if (item == LineReader::Item::end) {
+        const LogLineReader::Item item = reader->next();
+        if (item == LogLineReader::Item::end) {
             return {};
         }
-        if (item == LineReader::Item::unfinished) {
+        if (item == LogLineReader::Item::unfinished) {
             const auto kept = keep_torn_aside(options_.file, file_->get(), reader->line_offset());
             return kept ? append_recovered(*kept) : Result<void>(kept.error());
         }
-        const auto link = item == LineReader::Item::line ? parse_link(reader->line()) : Failure{};
+        const auto link = item == LogLineReader::Item::line ? parse_link(reader->line()) : Failure{};
         if (!link || link->sequence != sequence_ + 1 || link->previous != hash_) {
             return unavailable(fmt::format("what follows record {} does not fit the chain", sequence_));
         }

@@ -110,7 +110,7 @@ std::vector<fs::path> rotated_files(const fs::path& log) {
     return files;
 }
 
-Result<LineReader> LineReader::open(const fs::path& path, std::uint64_t offset) {
+Result<LogLineReader> LogLineReader::open(const fs::path& path, std::uint64_t offset) {
     UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
     struct stat info {};
     if (!fd || ::fstat(fd.get(), &info) != 0) {
@@ -122,20 +122,20 @@ Result<LineReader> LineReader::open(const fs::path& path, std::uint64_t offset) 
         return Failure{Code::io_failed, fmt::format("{} is not a regular file", path.string())};
     }
     ::posix_fadvise(fd.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
-    return LineReader(std::move(fd), offset);
+    return LogLineReader(std::move(fd), offset);
 }
 
-LineReader::LineReader(UniqueFd fd, std::uint64_t offset)
+LogLineReader::LogLineReader(UniqueFd fd, std::uint64_t offset)
     : fd_(std::move(fd)), block_(kBlock), block_offset_(offset) {}
 
-void LineReader::seek(std::uint64_t offset) noexcept {
+void LogLineReader::seek(std::uint64_t offset) noexcept {
     block_offset_ = offset;
     begin_ = 0;
     end_ = 0;
     is_skipping_ = false;
 }
 
-bool LineReader::fill() {
+bool LogLineReader::fill() {
     // What is left of a line moves to the front; kBlock is far more than a line may have.
     std::memmove(block_.data(), block_.data() + begin_, end_ - begin_);
     block_offset_ += begin_;
@@ -151,7 +151,7 @@ bool LineReader::fill() {
     return got > 0;
 }
 
-LineReader::Item LineReader::next() {
+LogLineReader::Item LogLineReader::next() {
     if (!is_skipping_) {
         line_offset_ = offset();
     }
@@ -182,7 +182,7 @@ LineReader::Item LineReader::next() {
     return block_offset_ + end_ == line_offset_ ? Item::end : Item::unfinished;
 }
 
-std::uint64_t LineReader::size() const {
+std::uint64_t LogLineReader::size() const {
     struct stat info {};
     return ::fstat(fd_.get(), &info) == 0 ? static_cast<std::uint64_t>(info.st_size) : 0;
 }

@@ -33,7 +33,7 @@ std::filesystem::path live_path(const std::filesystem::path& file);
 std::vector<std::filesystem::path> rotated_files(const std::filesystem::path& log);
 
 /// Reads a file line by line in large blocks.
-class LineReader {
+class LogLineReader {
 public:
     enum class Item {
         /// line() is a line without its newline.
@@ -47,7 +47,7 @@ public:
         failed,
     };
 
-    static Result<LineReader> open(const std::filesystem::path& path, std::uint64_t offset = 0);
+    static Result<LogLineReader> open(const std::filesystem::path& path, std::uint64_t offset = 0);
 
     Item next();
     /// The next line is read from there on.
@@ -63,7 +63,7 @@ public:
     int fd() const noexcept { return fd_.get(); }
 
 private:
-    explicit LineReader(UniqueFd fd, std::uint64_t offset);
+    explicit LogLineReader(UniqueFd fd, std::uint64_t offset);
     bool fill();
 
     UniqueFd fd_;

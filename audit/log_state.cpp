@@ -76,8 +76,8 @@ Result<void> Log::State::append_exclusive(const Record& record) {
 }
 
 Result<void> Log::State::append_shared(std::span<const Record> records) {
-    const auto patience = is_failing ? kLockPatienceInVain : std::chrono::milliseconds(kLockPatience);
-    if (auto acquired = writer_lock.acquire(patience, options.program); !acquired) {
+    const auto timeout = is_failing ? kLockTimeoutInVain : std::chrono::milliseconds(kLockTimeout);
+    if (auto acquired = writer_lock.acquire(timeout, options.program); !acquired) {
         return acquired;
     }
     auto result = file.refresh();
@@ -104,7 +104,7 @@ Result<void> Log::State::rotate_shared() {
     if (broken) {
         return *broken;
     }
-    if (auto acquired = writer_lock.acquire(kLockPatience, options.program); !acquired) {
+    if (auto acquired = writer_lock.acquire(kLockTimeout, options.program); !acquired) {
         return acquired;
     }
     auto rotated = file.refresh();
@@ -123,7 +123,7 @@ Result<void> Log::State::rotate_on_thread(std::unique_lock<std::mutex>& guard) {
     rotation.reset();
     wants_rotation = true;
     wake.notify_one();
-    if (!has_rotated.wait_for(guard, kRotationPatience, [this] { return rotation.has_value(); })) {
+    if (!has_rotated.wait_for(guard, kRotationTimeout, [this] { return rotation.has_value(); })) {
         return Failure{Code::audit_unavailable, "the disk did not take the rotation in time"};
     }
     return *rotation;
@@ -251,7 +251,7 @@ void Log::State::sign_quiet(std::unique_lock<std::mutex>& guard) {
     Result<void> result;
     if (is_shared()) {
         // The log's lock is held meanwhile: who asks for a record is not to wait behind an attempt in vain.
-        result = writer_lock.acquire(is_failing ? kLockPatienceInVain : std::chrono::milliseconds(kLockPatience),
+        result = writer_lock.acquire(is_failing ? kLockTimeoutInVain : std::chrono::milliseconds(kLockTimeout),
                                      options.program);
         if (result) {
             result = file.refresh();

@@ -26,10 +26,10 @@ namespace postern::audit {
 
 /// How long a shared log waits for the other writers' appends; and how long while that has just been in vain,
 /// so that records behind each other do not each wait anew for one that holds the log for good.
-inline constexpr std::chrono::seconds kLockPatience{5};
-inline constexpr std::chrono::milliseconds kLockPatienceInVain{50};
+inline constexpr std::chrono::seconds kLockTimeout{5};
+inline constexpr std::chrono::milliseconds kLockTimeoutInVain{50};
 /// How long a rotation that was asked for may take: it waits for the disk.
-inline constexpr std::chrono::seconds kRotationPatience{30};
+inline constexpr std::chrono::seconds kRotationTimeout{30};
 
 using Done = std::function<void(Result<void>)>;
 

@@ -186,23 +186,23 @@ public:
                 if (at_ == files_.size()) {
                     return false;
                 }
-                auto opened = LineReader::open(files_[at_]);
+                auto opened = LogLineReader::open(files_[at_]);
                 if (!opened) {
                     return opened.error();
                 }
                 reader_.emplace(std::move(*opened));
             }
             const auto item = reader_->next();
-            if (item == LineReader::Item::failed) {
+            if (item == LogLineReader::Item::failed) {
                 return Failure{Code::io_failed, fmt::format("cannot read {}", files_[at_].string())};
             }
-            if (item == LineReader::Item::end || item == LineReader::Item::unfinished) {
+            if (item == LogLineReader::Item::end || item == LogLineReader::Item::unfinished) {
                 reader_.reset();
                 ++at_;
                 continue;
             }
             const auto link =
-                item == LineReader::Item::line ? parse_link(reader_->line()) : Result<Link>(Failure{});
+                item == LogLineReader::Item::line ? parse_link(reader_->line()) : Result<Link>(Failure{});
             if (!link) {
                 ++counts.skipped;
                 continue;
@@ -224,7 +224,7 @@ public:
 private:
     std::vector<fs::path> files_;
     std::size_t at_ = 0;
-    std::optional<LineReader> reader_;
+    std::optional<LogLineReader> reader_;
     nlohmann::json record_;
     std::string time_;
 };
@@ -269,7 +269,7 @@ Result<void> query(const QueryOptions& options, RecordPrinter& printer, QueryCou
 namespace {
 
 /// The last wanted lines of the log, also from its rotated files; `live` is to be read on behind them.
-Result<std::deque<std::string>> last_lines(const TailOptions& options, LineReader& live, QueryCounts& seen) {
+Result<std::deque<std::string>> last_lines(const TailOptions& options, LogLineReader& live, QueryCounts& seen) {
     std::deque<std::string> kept;
     std::vector<fs::path> files = family(options.file);
     // The very file that is followed, whatever is renamed meanwhile.
@@ -307,7 +307,7 @@ Result<std::deque<std::string>> last_lines(const TailOptions& options, LineReade
     return kept;
 }
 
-bool is_still_at(const LineReader& reader, const fs::path& path) {
+bool is_still_at(const LogLineReader& reader, const fs::path& path) {
     struct stat open_file {};
     struct stat at_path {};
     return ::fstat(reader.fd(), &open_file) == 0 && ::stat(path.c_str(), &at_path) == 0 &&
@@ -317,7 +317,7 @@ bool is_still_at(const LineReader& reader, const fs::path& path) {
 }  // namespace
 
 Result<void> tail(const TailOptions& options, RecordPrinter& printer, const std::function<bool()>& is_over) {
-    auto reader = LineReader::open(options.file);
+    auto reader = LogLineReader::open(options.file);
     if (!reader) {
         return reader.error();
     }
@@ -340,15 +340,15 @@ Result<void> tail(const TailOptions& options, RecordPrinter& printer, const std:
         // one.
         const bool is_current = is_still_at(*reader, options.file);
         auto item = reader->next();
-        for (; item == LineReader::Item::line || item == LineReader::Item::oversized; item = reader->next()) {
+        for (; item == LogLineReader::Item::line || item == LogLineReader::Item::oversized; item = reader->next()) {
             nlohmann::json record;
-            if (item == LineReader::Item::line && options.filter.wants(reader->line(), record)) {
+            if (item == LogLineReader::Item::line && options.filter.wants(reader->line(), record)) {
                 printer.print(reader->line(), record);
             }
         }
         printer.flush();
         if (!is_current) {
-            if (auto next = LineReader::open(options.file)) {
+            if (auto next = LogLineReader::open(options.file)) {
                 *reader = std::move(*next);
                 continue;
             }

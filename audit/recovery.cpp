@@ -39,7 +39,7 @@ Failure unavailable(const fs::path& file, std::string_view what) {
 }
 
 Result<ChainEnd> find_chain_end(const fs::path& file, const KeyRing& keys, const Head& head) {
-    auto reader = LineReader::open(file);
+    auto reader = LogLineReader::open(file);
     if (!reader) {
         return unavailable(file, reader.error().detail);
     }
@@ -71,7 +71,7 @@ Result<ChainEnd> find_chain_end(const fs::path& file, const KeyRing& keys, const
 }
 
 Result<ChainEnd> find_end_of_closed(const fs::path& file, const KeyRing& keys) {
-    auto reader = LineReader::open(file);
+    auto reader = LogLineReader::open(file);
     if (!reader) {
         return Failure{Code::audit_unavailable, reader.error().detail};
     }

@@ -27,7 +27,7 @@ constexpr int kTampered = 1;
 constexpr int kUsage = 2;
 constexpr int kTorn = 3;
 
-int complain(std::FILE* err, const Failure& failure, std::string_view hint) {
+int cli_error(std::FILE* err, const Failure& failure, std::string_view hint) {
     say_to(err, "postern-audit: error: {}\nhint: {}\n", failure.detail, hint);
     return kUsage;
 }
@@ -202,7 +202,7 @@ int run_verify(const VerifyOptions& options, bool is_json, std::FILE* out, std::
         fmt::print(err, "\r\x1b[K");
     }
     if (!verdicts) {
-        return complain(err, verdicts.error(), hint_for(verdicts.error()));
+        return cli_error(err, verdicts.error(), hint_for(verdicts.error()));
     }
     int exit_code = kWhole;
     for (const Verdict& verdict : *verdicts) {
@@ -271,14 +271,14 @@ bool wants_colour(std::FILE* out) {
 
 int run_query(QueryOptions options, const Moments& moments, bool is_json, std::FILE* out, std::FILE* err) {
     if (auto applied = apply(moments, options.filter); !applied) {
-        return complain(err, applied.error(), "see postern-audit query --help");
+        return cli_error(err, applied.error(), "see postern-audit query --help");
     }
     RecordPrinter printer(out, is_json, wants_colour(out));
     QueryCounts counts;
     const auto done = query(options, printer, counts);
     printer.flush();
     if (!done) {
-        return complain(err, done.error(), hint_for(done.error()));
+        return cli_error(err, done.error(), hint_for(done.error()));
     }
     if (counts.printed == 0) {
         // Nothing at all looks like a misspelt name: say that the log was read.
@@ -295,11 +295,11 @@ int run_query(QueryOptions options, const Moments& moments, bool is_json, std::F
 
 int run_tail(TailOptions options, const Moments& moments, bool is_json, std::FILE* out, std::FILE* err) {
     if (auto applied = apply(moments, options.filter); !applied) {
-        return complain(err, applied.error(), "see postern-audit tail --help");
+        return cli_error(err, applied.error(), "see postern-audit tail --help");
     }
     RecordPrinter printer(out, is_json, wants_colour(out));
     const auto done = tail(options, printer, [] { return false; });
-    return done ? kWhole : complain(err, done.error(), hint_for(done.error()));
+    return done ? kWhole : cli_error(err, done.error(), hint_for(done.error()));
 }
 
 }  // namespace

@@ -33,8 +33,8 @@ struct Beginning {
 
 Beginning beginning_of(const fs::path& file) {
     Beginning beginning;
-    auto reader = LineReader::open(file);
-    if (!reader || reader->next() != LineReader::Item::line) {
+    auto reader = LogLineReader::open(file);
+    if (!reader || reader->next() != LogLineReader::Item::line) {
         return beginning;
     }
     if (const auto link = parse_link(reader->line())) {
@@ -134,9 +134,9 @@ Result<KeyRing> load_keys(const VerifyOptions& options, const fs::path& log) {
 }
 
 /// A last line that is being written right now gets its end in a moment; one that was torn does not.
-LineReader::Item wait_for_end(LineReader& reader) {
-    LineReader::Item item = LineReader::Item::unfinished;
-    for (int i = 0; i < 10 && item == LineReader::Item::unfinished; ++i) {
+LogLineReader::Item wait_for_end(LogLineReader& reader) {
+    LogLineReader::Item item = LogLineReader::Item::unfinished;
+    for (int i = 0; i < 10 && item == LogLineReader::Item::unfinished; ++i) {
         std::this_thread::sleep_for(std::chrono::milliseconds(20));
         item = reader.next();
     }
@@ -151,7 +151,7 @@ struct Counter {
 
 Result<void> read(const fs::path& file, bool is_closed, ChainVerifier& verifier, const Progress& progress,
                   Counter& counter) {
-    auto reader = LineReader::open(file);
+    auto reader = LogLineReader::open(file);
     if (!reader) {
         return reader.error();
     }

@@ -30,8 +30,8 @@ Result<WriterLock> WriterLock::open(const fs::path& log) {
     return WriterLock(std::move(fd), log);
 }
 
-Result<void> WriterLock::acquire(std::chrono::milliseconds patience, std::string_view program) {
-    const auto deadline = std::chrono::steady_clock::now() + patience;
+Result<void> WriterLock::acquire(std::chrono::milliseconds timeout, std::string_view program) {
+    const auto deadline = std::chrono::steady_clock::now() + timeout;
     while (::flock(fd_.get(), LOCK_EX | LOCK_NB) != 0) {
         if (errno != EWOULDBLOCK && errno != EINTR) {
             return Failure{Code::audit_unavailable,
@@ -48,7 +48,7 @@ Result<void> WriterLock::acquire(std::chrono::milliseconds patience, std::string
         }
         std::this_thread::sleep_for(std::chrono::milliseconds(2));
     }
-    if (patience > std::chrono::milliseconds(0)) {
+    if (timeout > std::chrono::milliseconds(0)) {
         return {};
     }
     // Whoever holds it for good leaves its name, for the message above alone; nothing depends on it.

@@ -16,8 +16,8 @@ class WriterLock {
 public:
     static Result<WriterLock> open(const std::filesystem::path& log);
 
-    /// Code::audit_unavailable that names the holder, when it is not free within `patience`.
-    Result<void> acquire(std::chrono::milliseconds patience, std::string_view program);
+    /// Code::audit_unavailable that names the holder, when it is not free within `timeout`.
+    Result<void> acquire(std::chrono::milliseconds timeout, std::string_view program);
     void release() noexcept;
 
 private:

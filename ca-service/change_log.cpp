@@ -163,16 +163,16 @@ Result<std::uint64_t> ChangeLogTail::newest() {
 }
 
 Result<void> ChangeLogTail::read_on() {
-    auto reader = audit::LineReader::open(log_, offset_);
+    auto reader = audit::LogLineReader::open(log_, offset_);
     if (!reader) {
         return reader.error().code == Code::not_found ? Result<void>() : Result<void>(reader.error());
     }
     while (true) {
         const auto item = reader->next();
-        if (item == audit::LineReader::Item::failed) {
+        if (item == audit::LogLineReader::Item::failed) {
             return Failure{Code::io_failed, "cannot read " + log_.string()};
         }
-        if (item == audit::LineReader::Item::end || item == audit::LineReader::Item::unfinished) {
+        if (item == audit::LogLineReader::Item::end || item == audit::LogLineReader::Item::unfinished) {
             offset_ = reader->line_offset();
             return {};
         }

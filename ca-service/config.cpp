@@ -104,11 +104,11 @@ void read_limits(config::Table table, Config& out) {
     out.http.connections_per_address = count("connections_per_address", 3072, 1, 1'000'000);
     out.http.pending = count("pending", 1024, 1, 1'000'000);
     out.http.connections_per_bearer = count("connections_per_bearer", 64, 1, 1'000'000);
-    out.http.handshake_patience = table.duration("handshake_timeout", seconds(10), seconds(1), minutes(1));
+    out.http.handshake_timeout = table.duration("handshake_timeout", seconds(10), seconds(1), minutes(1));
     const auto request_timeout = table.duration("request_timeout", seconds(10), seconds(1), minutes(1));
-    out.http.request.head_patience = request_timeout;
-    out.http.request.body_patience = request_timeout;
-    out.http.answer_patience = request_timeout;
+    out.http.request.head_timeout = request_timeout;
+    out.http.request.body_timeout = request_timeout;
+    out.http.answer_timeout = request_timeout;
     out.certificates_per_session = count("certificates_per_session", 256, 1, 1'000'000);
     out.certificates_per_user = count("certificates_per_user", 5000, 1, 1'000'000);
     out.refusals_recorded = count("refusals_recorded", kRecordsOfStrangersPerMinute, 1, 10'000'000);

@@ -199,7 +199,7 @@ void AgentClient::on_lost() {
     answer_all(own_trouble(QStringLiteral("agent_gone"), tr("The agent does not answer."),
                            tr("Try again in a moment.")));
     if (was_known) {
-        // It may be restarting; give it the whole patience anew.
+        // It may be restarting; give it the whole timeout anew.
         trying_.start();
         launches_left_ = kMostLaunches;
         set_status(Status::connecting);
@@ -209,7 +209,7 @@ void AgentClient::on_lost() {
     }
     const bool can_start = !options_.launch.isEmpty();
     const bool is_hopeless = !can_start && !was_known;
-    if (status_ == Status::connecting && (is_hopeless || trying_.hasExpired(options_.patience.count()))) {
+    if (status_ == Status::connecting && (is_hopeless || trying_.hasExpired(options_.timeout.count()))) {
         set_status(
             Status::failed,
             {QStringLiteral("agent_unreachable"),

@@ -31,7 +31,7 @@ struct AgentClientOptions {
     std::chrono::milliseconds launch_pause{20000};
     std::chrono::milliseconds retry_every{250};
     /// From the first failed try to saying so.
-    std::chrono::milliseconds patience{8000};
+    std::chrono::milliseconds timeout{8000};
 
     /// From the environment; the agent's program is looked for beside this one, then on PATH.
     static AgentClientOptions from_environment();

@@ -9,7 +9,7 @@ namespace postern::tray {
 namespace {
 
 constexpr qsizetype kLongestWish = 512;
-constexpr int kPatienceMs = 3000;
+constexpr int kTimeoutMs = 3000;
 constexpr int kMostWaiting = 8;
 
 }  // namespace
@@ -27,7 +27,7 @@ SingleInstance::SingleInstance(const QString& folder, QObject* parent)
 
 bool SingleInstance::claim(const QString& wish) {
     if (!lock_->tryLock(0)) {
-        return !hand_over(wish) && lock_->tryLock(kPatienceMs);
+        return !hand_over(wish) && lock_->tryLock(kTimeoutMs);
     }
     QLocalServer::removeServer(socket_);
     server_.listen(socket_);
@@ -37,16 +37,16 @@ bool SingleInstance::claim(const QString& wish) {
 bool SingleInstance::hand_over(const QString& wish) const {
     QLocalSocket first;
     first.connectToServer(socket_);
-    if (!first.waitForConnected(kPatienceMs)) {
+    if (!first.waitForConnected(kTimeoutMs)) {
         return false;
     }
     first.write(wish.toUtf8().left(kLongestWish - 1) + '\n');
-    return first.waitForBytesWritten(kPatienceMs);
+    return first.waitForBytesWritten(kTimeoutMs);
 }
 
 void SingleInstance::on_connection() {
     while (QLocalSocket* const other = server_.nextPendingConnection()) {
-        QTimer::singleShot(kPatienceMs, other, &QLocalSocket::abort);
+        QTimer::singleShot(kTimeoutMs, other, &QLocalSocket::abort);
         connect(other, &QLocalSocket::disconnected, other, &QLocalSocket::deleteLater);
         const auto read = [this, other] {
             if (other->canReadLine() || other->bytesAvailable() >= kLongestWish) {

@@ -13,7 +13,7 @@ namespace postern::tray {
 namespace {
 
 // A program that starts with the desktop may come before the tray does.
-constexpr std::chrono::seconds kTrayPatience{10};
+constexpr std::chrono::seconds kTrayTimeout{10};
 
 }  // namespace
 
@@ -84,9 +84,9 @@ TrayProgram::TrayProgram(ProgramOptions options, QObject* parent)
         tray_.show_state();
         tell(notices_.on_state(client_.state(), options_.clock()));
     });
-    link_patience_.setSingleShot(true);
-    link_patience_.setInterval(options_.link_patience);
-    connect(&link_patience_, &QTimer::timeout, this, &TrayProgram::open_link);
+    link_timeout_.setSingleShot(true);
+    link_timeout_.setInterval(options_.link_timeout);
+    connect(&link_timeout_, &QTimer::timeout, this, &TrayProgram::open_link);
     connect(&tray_host_, &TrayHost::found, this, [this] {
         if (tray_.show()) {
             tray_host_.stop();
@@ -110,7 +110,7 @@ void TrayProgram::start() {
         tray_host_.look();
         minute_.start();
     });
-    QTimer::singleShot(kTrayPatience, this, [this] {
+    QTimer::singleShot(kTrayTimeout, this, [this] {
         if (!tray_.is_shown() && !window_.isVisible()) {
             window_.show();
         }
@@ -130,7 +130,7 @@ void TrayProgram::tell(const std::optional<Notice>& notice) {
 void TrayProgram::fulfil(const QString& wish) {
     if (const auto service = service_from_link(wish)) {
         link_ = *service;
-        link_patience_.start();
+        link_timeout_.start();
         window_.bring_up();
         open_link();
     } else if (wish != QLatin1String("stay")) {
@@ -146,7 +146,7 @@ void TrayProgram::open_link() {
     }
     const bool may_yet_come = state.login() && !state.are_services_known() && !state.services_trouble() &&
                               state.service(link_) == nullptr;
-    if (!may_yet_come || !link_patience_.isActive()) {
+    if (!may_yet_come || !link_timeout_.isActive()) {
         window_.ask_to_connect(std::exchange(link_, {}));
     }
 }

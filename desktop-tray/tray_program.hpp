@@ -20,7 +20,7 @@ struct ProgramOptions {
     /// No window at the start, if there is a tray.
     bool in_background = false;
     /// How long a link waits for a gateway to tell whether there is such a service.
-    std::chrono::milliseconds link_patience{15000};
+    std::chrono::milliseconds link_timeout{15000};
 };
 
 class TrayProgram : public QObject {
@@ -56,7 +56,7 @@ private:
     QTimer minute_;
     TrayHost tray_host_;
     QString link_;
-    QTimer link_patience_;
+    QTimer link_timeout_;
 };
 
 /// Style, colours, translations: once, before the first window.

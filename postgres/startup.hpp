@@ -48,7 +48,7 @@ struct AnswerNo {};
 /// What the peer seems to speak, and so can be told something in.
 enum class Language { postgres, tls, http, unknown };
 
-/// Not to be let in. Close, after a farewell() in the peer's language.
+/// Not to be let in. Close, after a rejection_message() in the peer's language.
 struct StartupRefusal {
     Code code = Code::malformed_request;
     /// As PostgreSQL writes its own: lower case, no full stop.

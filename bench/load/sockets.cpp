@@ -134,22 +134,22 @@ void Poller::remove(int fd) {
 }
 
 void Poller::poll(int milliseconds) {
-    const timespec patience{milliseconds / 1000, milliseconds % 1000 * 1'000'000L};
-    wait(milliseconds < 0 ? nullptr : &patience);
+    const timespec timeout{milliseconds / 1000, milliseconds % 1000 * 1'000'000L};
+    wait(milliseconds < 0 ? nullptr : &timeout);
 }
 
 void Poller::poll_until(Clock::time_point end) {
     const auto left = std::max(end - Clock::now(), Clock::duration::zero());
     const auto seconds = std::chrono::floor<std::chrono::seconds>(left);
     const std::chrono::nanoseconds rest = left - seconds;
-    const timespec patience{seconds.count(), rest.count()};
-    wait(&patience);
+    const timespec timeout{seconds.count(), rest.count()};
+    wait(&timeout);
 }
 
-void Poller::wait(const timespec* patience) {
+void Poller::wait(const timespec* timeout) {
     std::array<epoll_event, 256> events{};
     const int count =
-        ::epoll_pwait2(epoll_, events.data(), static_cast<int>(events.size()), patience, nullptr);
+        ::epoll_pwait2(epoll_, events.data(), static_cast<int>(events.size()), timeout, nullptr);
     if (count < 0 && errno != EINTR) die("epoll_pwait2");
     for (int i = 0; i < count; ++i) {
         const auto fd = static_cast<std::size_t>(events[static_cast<std::size_t>(i)].data.fd);

@@ -61,7 +61,7 @@ public:
     void poll_until(Clock::time_point end);
 
 private:
-    void wait(const timespec* patience);
+    void wait(const timespec* timeout);
 
     int epoll_;
     /// By descriptor. A handler may remove itself and add others.

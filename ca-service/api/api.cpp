@@ -160,7 +160,7 @@ asio::awaitable<http::Response> Api::handle(http::Request request, http::ClientI
 
 asio::awaitable<Api::Outcome> Api::login(Call call) {
     const Actor actor = call.actor;
-    Refusal refused{.asked = Asked::login};
+    Refusal refused{.asked = RequestKind::login};
     auto parsed = parse_login(std::move(call.request.body()));
     if (!parsed) {
         refused.failure = parsed.error();
@@ -199,7 +199,7 @@ asio::awaitable<Api::Outcome> Api::login(Call call) {
 
 asio::awaitable<Api::Outcome> Api::renewal(Call call) {
     const Actor actor = call.actor;
-    Refusal refused{.asked = Asked::renewal};
+    Refusal refused{.asked = RequestKind::renewal};
     if (!call.client.peer.certificate) {
         refused.failure = Failure{Code::no_certificate, "a renewal without a certificate"};
         co_return refused;
@@ -249,7 +249,7 @@ asio::awaitable<Api::Outcome> Api::logout(Call call) {
 
 asio::awaitable<Api::Outcome> Api::enrolment(Call call) {
     const Actor actor = call.actor;
-    Refusal refused{.asked = Asked::enrolment};
+    Refusal refused{.asked = RequestKind::enrolment};
     auto parsed = parse_enrolment(std::move(call.request.body()));
     if (!parsed) {
         refused.failure = parsed.error();

@@ -24,22 +24,22 @@ struct Words {
     std::string_view hint;
 };
 
-Words words_for_unauthenticated(Asked asked) {
+Words words_for_unauthenticated(RequestKind asked) {
     switch (asked) {
-        case Asked::login:
+        case RequestKind::login:
             return {"Wrong user name or password.",
                     "Try again. If you forgot your password, ask your administrator for a new one."};
-        case Asked::enrolment:
+        case RequestKind::enrolment:
             return {"This enrolment token is unknown, was used already, or has expired.",
                     "Make a new one on the CA machine: postern-ca token create."};
-        case Asked::renewal:
-        case Asked::other:
+        case RequestKind::renewal:
+        case RequestKind::other:
             break;
     }
     return {"The CA service does not know this certificate.", "Log in again: postern login."};
 }
 
-Words words_of(Asked asked, Code code) {
+Words words_of(RequestKind asked, Code code) {
     switch (code) {
         case Code::unauthenticated:
             return words_for_unauthenticated(asked);
@@ -57,7 +57,7 @@ Words words_of(Asked asked, Code code) {
             return {"This certificate is not valid at this time.",
                     "Check this machine's clock, then log in again: postern login."};
         case Code::policy_denied:
-            return asked == Asked::enrolment
+            return asked == RequestKind::enrolment
                        ? Words{"This token is for a name that belongs to a service alone.",
                                "Make another one on the CA machine: postern-ca token create."}
                        : Words{"A certificate is renewed for its own key only.",
@@ -119,14 +119,14 @@ void log(const Failure& failure, const std::string& connection_id) {
 
 namespace {
 
-std::string action_of(Asked asked) {
+std::string action_of(RequestKind asked) {
     switch (asked) {
-        case Asked::login:
+        case RequestKind::login:
             return "login.failed";
-        case Asked::renewal:
-        case Asked::enrolment:
+        case RequestKind::renewal:
+        case RequestKind::enrolment:
             return "certificate.refused";
-        case Asked::other:
+        case RequestKind::other:
             break;
     }
     return "request.refused";
@@ -204,7 +204,7 @@ boost::asio::awaitable<http::Response> refuse(RefusalRecords& records, Actor act
     co_return response;
 }
 
-http::Response refusal(Asked asked, const Failure& failure, const std::string& connection_id,
+http::Response refusal(RequestKind asked, const Failure& failure, const std::string& connection_id,
                        std::optional<std::chrono::milliseconds> retry_after) {
     log(failure, connection_id);
     const bool is_restored = failure.detail == kStoreIsRestored;

@@ -18,11 +18,11 @@
 namespace postern::ca::api {
 
 /// What was asked for, since the same Code reads differently.
-enum class Asked { login, renewal, enrolment, other };
+enum class RequestKind { login, renewal, enrolment, other };
 
 /// A request that is refused.
 struct Refusal {
-    Asked asked = Asked::other;
+    RequestKind asked = RequestKind::other;
     Failure failure{};
     /// Of a login: the name that was given, which need not be one.
     std::string claimed_user{};
@@ -51,7 +51,7 @@ inline constexpr std::string_view kStoreIsRestored = "the store was put back fro
 /// number of times a minute; the others for debugging alone, since strangers can cause them without end (the
 /// audit log has those that count). `retry_after` becomes the field of that name (RFC 9110,
 /// section 10.2.3).
-http::Response refusal(Asked asked, const Failure& failure, const std::string& connection_id,
+http::Response refusal(RequestKind asked, const Failure& failure, const std::string& connection_id,
                        std::optional<std::chrono::milliseconds> retry_after = std::nullopt);
 
 }  // namespace postern::ca::api

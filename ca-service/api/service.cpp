@@ -20,7 +20,7 @@
 #include "ca-service/store/familiar_places.hpp"
 #include "ca-service/store_age_watch.hpp"
 #include "ca-service/store_watch.hpp"
-#include "ca-service/tidying.hpp"
+#include "ca-service/store_cleanup.hpp"
 #include "http/health_service.hpp"
 #include "http/https_service.hpp"
 #include "net/connection_slots.hpp"
@@ -150,8 +150,8 @@ std::string_view needs_restart(const Config& before, const Config& after) {
         before.http.connections_per_address != after.http.connections_per_address ||
         before.http.pending != after.http.pending ||
         before.http.connections_per_bearer != after.http.connections_per_bearer ||
-        before.http.handshake_patience != after.http.handshake_patience ||
-        before.http.answer_patience != after.http.answer_patience ||
+        before.http.handshake_timeout != after.http.handshake_timeout ||
+        before.http.answer_timeout != after.http.answer_timeout ||
         before.login_workers != after.login_workers || before.login_queue != after.login_queue ||
         before.request_workers != after.request_workers || before.request_queue != after.request_queue) {
         return "limits";
@@ -210,7 +210,7 @@ struct Service::State {
     SystemTime own_not_before{};
     SystemTime renew_own_at{};
     std::vector<std::string> own_names;
-    Tidying tidying{ca.settled, even_clock()};
+    StoreCleanup store_cleanup{ca.settled, even_clock()};
     /// One for each loop: how many probes it has answered.
     std::vector<std::atomic<unsigned>> heartbeats = std::vector<std::atomic<unsigned>>(cores());
     unsigned probes = 0;
@@ -390,8 +390,8 @@ void Service::tick() {
             state_->renew_own_at = now + minutes(1);
         }
     }
-    if (auto job = state_->tidying.due()) {
-        state_->requests->post(Turn{"tidying"}, std::move(*job), {});
+    if (auto job = state_->store_cleanup.due()) {
+        state_->requests->post(Turn{"store_cleanup"}, std::move(*job), {});
     }
 }
 

@@ -103,10 +103,10 @@ bool is_replaced_by(const store::ServerCertificate& one, const store::ServerCert
     return has_one_in_common && (holds_all(newer.dns_names, one.dns_names) || holds_all(one.dns_names, newer.dns_names));
 }
 
-Outcome<void> list_servers(store::Database& database, const CertificateOptions& options) {
+CommandResult<void> list_servers(store::Database& database, const CertificateOptions& options) {
     const auto certificates = store::list_server_certificates(database);
     if (!certificates) {
-        return ending_of("cannot list the certificates", certificates.error());
+        return command_error("cannot list the certificates", certificates.error());
     }
     const SystemTime now = system_clock()();
     const auto state = [&](const store::ServerCertificate& certificate) {
@@ -149,7 +149,7 @@ Outcome<void> list_servers(store::Database& database, const CertificateOptions& 
     return {};
 }
 
-Outcome<void> list_certificates(const CommandLine& line, const CertificateOptions& options) {
+CommandResult<void> list_certificates(const CommandLine& line, const CertificateOptions& options) {
     auto database = open_store(line);
     if (!database) {
         return database.error();
@@ -165,7 +165,7 @@ Outcome<void> list_certificates(const CommandLine& line, const CertificateOption
     }
     const auto certificates = store::list_certificates(*database, filter);
     if (!certificates) {
-        return ending_of("cannot list the certificates", certificates.error());
+        return command_error("cannot list the certificates", certificates.error());
     }
     if (options.is_json) {
         nlohmann::json listed = nlohmann::json::array();
@@ -201,11 +201,11 @@ std::string normalized_serial(const std::string& text) {
     return serial;
 }
 
-Outcome<void> revoke(const CommandLine& line, const CertificateOptions& options) {
+CommandResult<void> revoke(const CommandLine& line, const CertificateOptions& options) {
     const int named =
         (options.serial.empty() ? 0 : 1) + (options.user.empty() ? 0 : 1) + (options.session.empty() ? 0 : 1);
     if (named != 1) {
-        return Ending{Exit::usage, "name one thing to revoke", "say SERIAL, --user NAME or --session ID"};
+        return CommandError{Exit::usage, "name one thing to revoke", "say SERIAL, --user NAME or --session ID"};
     }
     auto administration = administer(line);
     if (!administration) {
@@ -226,7 +226,7 @@ Outcome<void> revoke(const CommandLine& line, const CertificateOptions& options)
             : (!options.user.empty() ? revoke_by_user(database, audit, actor, options.user, revocation)
                                      : end_session(database, audit, actor, options.session, revocation));
     if (!revoked) {
-        return ending_of("cannot revoke", revoked.error());
+        return command_error("cannot revoke", revoked.error());
     }
     RevocationTold telling{.is_json = options.is_json, .is_not_waiting = options.is_not_waiting};
     telling.nothing = "There was nothing left to revoke: it has expired, or was revoked before.\n";

@@ -31,12 +31,12 @@ constexpr const char* kDescription =
     "  postern-ca user add alice --group analysts\n"
     "  postern-ca serve";
 
-int tell(const Ending& ending, std::string_view own_options = {}) {
-    fmt::print(stderr, "postern-ca: error: {}\n", shown_lines(ending.error));
-    if (!ending.hint.empty()) {
-        say_to(stderr, "hint: {}\n", with_own_options(ending.hint, "postern-ca", own_options));
+int tell(const CommandError& error, std::string_view own_options = {}) {
+    fmt::print(stderr, "postern-ca: error: {}\n", shown_lines(error.message));
+    if (!error.hint.empty()) {
+        say_to(stderr, "hint: {}\n", with_own_options(error.hint, "postern-ca", own_options));
     }
-    return static_cast<int>(ending.exit);
+    return static_cast<int>(error.exit);
 }
 
 std::string command_path(const CLI::App& app) {
@@ -49,54 +49,54 @@ std::string command_path(const CLI::App& app) {
 
 }  // namespace
 
-void throw_exception_from_error(const Ending& ending, const boost::source_location& where) {
+void throw_exception_from_error(const CommandError& error, const boost::source_location& where) {
     throw std::logic_error(
-        fmt::format("{}:{}: value of a failed outcome: {}", where.file_name(), where.line(), ending.error));
+        fmt::format("{}:{}: value of a failed outcome: {}", where.file_name(), where.line(), error.message));
 }
 
-Ending ending_of(std::string_view what, const Failure& failure) {
-    Ending ending;
-    ending.error = fmt::format("{}: {}", what, failure.detail.empty() ? name(failure.code) : failure.detail);
+CommandError command_error(std::string_view what, const Failure& failure) {
+    CommandError error;
+    error.message = fmt::format("{}: {}", what, failure.detail.empty() ? name(failure.code) : failure.detail);
     switch (failure.code) {
         case Code::config_invalid:
-            ending.exit = Exit::config_invalid;
-            ending.hint = "correct this and run the command again";
+            error.exit = Exit::config_invalid;
+            error.hint = "correct this and run the command again";
             break;
         case Code::unavailable:
-            ending.hint = "another process holds the store's lock; try again in a moment";
+            error.hint = "another process holds the store's lock; try again in a moment";
             break;
         case Code::audit_unavailable:
-            ending.hint =
+            error.hint =
                 "nothing was changed, since it could not be recorded; see to the audit log and run it again";
             break;
         case Code::not_found:
-            ending.hint = "postern-ca user list and postern-ca cert list say what there is";
+            error.hint = "postern-ca user list and postern-ca cert list say what there is";
             break;
         case Code::limit_reached:
-            ending.hint = "take the user out of another group first: postern-ca group remove USER GROUP";
+            error.hint = "take the user out of another group first: postern-ca group remove USER GROUP";
             break;
         case Code::out_of_resources:
-            ending.hint =
+            error.hint =
                 "close programs, or raise the limit: LimitNOFILE= in the unit, ulimit -n in a shell";
             break;
         case Code::unreachable:
         case Code::timed_out:
         case Code::end_of_stream:
         case Code::not_tls:
-            ending.hint = "see that the CA service runs and that its address is right";
+            error.hint = "see that the CA service runs and that its address is right";
             break;
         case Code::io_failed:
-            ending.hint =
+            error.hint =
                 "check the permissions and the free space of the CA's folder; the CA's user or root may use "
                 "it";
             break;
         default:
-            ending.hint = "see postern-ca --help";
+            error.hint = "see postern-ca --help";
     }
     if (const auto advice = store::advice_on(failure); !advice.empty()) {
-        ending.hint = advice;
+        error.hint = advice;
     }
-    return ending;
+    return error;
 }
 
 std::filesystem::path CommandLine::config() const {
@@ -108,77 +108,77 @@ std::filesystem::path CommandLine::config() const {
     return is_usual ? std::filesystem::path(kDefaultConfig) : directory / "ca.toml";
 }
 
-Outcome<void> become_owner_of_folder(const CommandLine& line) {
+CommandResult<void> become_owner_of_folder(const CommandLine& line) {
     auto became = become_owner_of(line.directory);
     if (became) {
         // In whose hands the folder is, decides for its configuration too; elsewhere it is to be root's.
         became = check_only_root_decides(line.config());
     }
     if (!became && became.error().code != Code::not_found) {
-        return Ending{
+        return CommandError{
             Exit::failed, became.error().detail,
             "nothing was done; run this as the user whose folder it is, or see that it is one user's alone"};
     }
     return {};
 }
 
-Outcome<void> check_initialized(const CommandLine& line) {
+CommandResult<void> check_initialized(const CommandLine& line) {
     std::error_code error;
     const bool has_store = std::filesystem::exists(line.store(), error);
     if (error && error.value() == EACCES) {
-        return Ending{Exit::failed,
+        return CommandError{Exit::failed,
                       fmt::format("cannot look into {}: {}", line.directory.string(), error.message()),
                       "run this as root or as the user of the CA service"};
     }
     if (is_init_unfinished(line.directory)) {
-        return Ending{
+        return CommandError{
             Exit::failed,
             fmt::format("the CA in {} was never finished: init was interrupted", line.directory.string()),
             "run postern-ca init again; it starts over"};
     }
     if (!has_store) {
-        return Ending{
+        return CommandError{
             Exit::failed, fmt::format("there is no CA in {}", line.directory.string()),
             "make one with postern-ca init --name ca.example.org, or say where it is with --dir DIR"};
     }
     return {};
 }
 
-Outcome<Config> load_config(const CommandLine& line) {
+CommandResult<Config> load_config(const CommandLine& line) {
     auto config = Config::load(line.config(), line.directory);
     if (config) {
         return std::move(*config);
     }
     if (config.error().code == Code::not_found) {
-        return Ending{Exit::config_invalid, config.error().detail,
+        return CommandError{Exit::config_invalid, config.error().detail,
                       "say where the file is with --config FILE"};
     }
-    return Ending{Exit::config_invalid, "the configuration is invalid:\n" + config.error().detail,
+    return CommandError{Exit::config_invalid, "the configuration is invalid:\n" + config.error().detail,
                   "correct the lines above; postern-ca check-config looks again"};
 }
 
-Outcome<store::Database> open_store(const CommandLine& line) {
+CommandResult<store::Database> open_store(const CommandLine& line) {
     if (auto initialized = check_initialized(line); !initialized) {
         return initialized.error();
     }
     auto database = store::Database::open_to_read(line.store());
     if (!database) {
-        return ending_of("the store", database.error());
+        return command_error("the store", database.error());
     }
     return std::move(*database);
 }
 
-Outcome<Administration> administer(const CommandLine& line) {
+CommandResult<Administration> administer(const CommandLine& line) {
     auto administration = administer_any_age(line);
     if (!administration) {
         return administration.error();
     }
     const auto age = compare_with_log(administration->database, administration->config.audit_file);
     if (!age) {
-        return ending_of("the store and the audit log", age.error());
+        return command_error("the store and the audit log", age.error());
     }
     if (age->is_restored()) {
-        return Ending{Exit::failed, told(*age),
+        return CommandError{Exit::failed, told(*age),
                       "carry over what the log knows with postern-ca store accept-restore, or put the newer "
                       "store back"};
     }
@@ -186,19 +186,19 @@ Outcome<Administration> administer(const CommandLine& line) {
         auto caught_up = catch_up(administration->database, *administration->audit, administration->config,
                                   administration->actor, administration->clock, false);
         if (!caught_up) {
-            return ending_of("cannot finish the change that was interrupted", caught_up.error());
+            return command_error("cannot finish the change that was interrupted", caught_up.error());
         }
     }
     return administration;
 }
 
-Outcome<Administration> administer_any_age(const CommandLine& line) {
+CommandResult<Administration> administer_any_age(const CommandLine& line) {
     if (auto initialized = check_initialized(line); !initialized) {
         return initialized.error();
     }
     auto database = store::Database::open(line.store());
     if (!database) {
-        return ending_of("the store", database.error());
+        return command_error("the store", database.error());
     }
     auto config = load_config(line);
     if (!config) {
@@ -206,7 +206,7 @@ Outcome<Administration> administer_any_age(const CommandLine& line) {
     }
     auto audit = audit::Log::open(config->audit_log(), system_clock());
     if (!audit) {
-        return ending_of("the audit log", audit.error());
+        return command_error("the audit log", audit.error());
     }
     const auto logged = std::make_shared<ChangeLogTail>(config->audit_file);
     database->set_newest_recorded([logged] { return logged->newest(); });
@@ -214,24 +214,24 @@ Outcome<Administration> administer_any_age(const CommandLine& line) {
                           Actor::local_administrator(), system_clock()};
 }
 
-Outcome<void> Administration::apply(std::string_view what, const audit::Record& record,
+CommandResult<void> Administration::apply(std::string_view what, const audit::Record& record,
                                     const std::function<Result<void>(store::Database&)>& change) {
     auto transaction = store::Transaction::write(database);
     if (!transaction) {
-        return ending_of(what, transaction.error());
+        return command_error(what, transaction.error());
     }
     if (auto changed = change(database); !changed) {
-        return ending_of(what, changed.error());
+        return command_error(what, changed.error());
     }
     audit::Record numbered = record;
     if (auto begun = begin_change(database, {&numbered, 1}); !begun) {
-        return ending_of(what, begun.error());
+        return command_error(what, begun.error());
     }
     if (auto written = audit->append(numbered); !written) {
-        return ending_of(what, written.error());
+        return command_error(what, written.error());
     }
     if (auto committed = transaction->commit(); !committed) {
-        return ending_of(what, committed.error());
+        return command_error(what, committed.error());
     }
     return {};
 }
@@ -285,7 +285,7 @@ int run(int argc, char** argv) {
     }
     // Until `serve` starts one of its own: what people and scripts read on standard output is the command's.
     if (auto started = start_log("postern-ca", "warn"); !started) {
-        return tell(ending_of("cannot start", started.error()), own_options);
+        return tell(command_error("cannot start", started.error()), own_options);
     }
     if (line.has_folder) {
         // From the root on: who the program becomes may not be allowed to pass the folder that it was started

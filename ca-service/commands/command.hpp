@@ -21,29 +21,29 @@ namespace postern::ca::commands {
 
 enum class Exit : int { ok = 0, failed = 1, usage = 2, config_invalid = 3, denied = 4, unreachable = 5 };
 
-/// How a command ends when it does not succeed: two lines for a person, and an exit code.
-struct Ending {
+/// Why a command failed: two lines for a person, and an exit code.
+struct CommandError {
     Exit exit = Exit::failed;
     /// What happened, and why.
-    std::string error;
+    std::string message;
     /// What to do next.
     std::string hint;
 };
 
-[[noreturn]] void throw_exception_from_error(const Ending& ending, const boost::source_location& where);
+[[noreturn]] void throw_exception_from_error(const CommandError& error, const boost::source_location& where);
 
 template <class T>
-using Outcome = boost::system::result<T, Ending>;
+using CommandResult = boost::system::result<T, CommandError>;
 
-/// The ending that fits the failure's code.
-Ending ending_of(std::string_view what, const Failure& failure);
+/// The error that fits the failure's code.
+CommandError command_error(std::string_view what, const Failure& failure);
 
 /// The options that stand before or behind any command, and what was chosen.
 struct CommandLine {
     std::filesystem::path directory;
     std::filesystem::path config_file;
     /// Set by the command that was named.
-    std::function<Outcome<void>()> run;
+    std::function<CommandResult<void>()> run;
     /// Whether that command works on a CA's folder.
     bool has_folder = true;
 
@@ -59,13 +59,13 @@ inline constexpr const char* kDefaultConfig = "/etc/postern/ca.toml";
 
 /// Root does nothing in a folder of the service's user but as that user (base/folder_owner): before anything
 /// of the CA is opened.
-Outcome<void> become_owner_of_folder(const CommandLine& line);
+CommandResult<void> become_owner_of_folder(const CommandLine& line);
 
 /// A CA that has been made and not only begun.
-Outcome<void> check_initialized(const CommandLine& line);
-Outcome<Config> load_config(const CommandLine& line);
+CommandResult<void> check_initialized(const CommandLine& line);
+CommandResult<Config> load_config(const CommandLine& line);
 /// For reading.
-Outcome<store::Database> open_store(const CommandLine& line);
+CommandResult<store::Database> open_store(const CommandLine& line);
 
 /// What a command that changes something works with. The audit log is shared with a service that runs.
 struct Administration {
@@ -76,13 +76,13 @@ struct Administration {
     Clock clock;
 
     /// Runs `change` in one transaction and writes `record` before it commits.
-    Outcome<void> apply(std::string_view what, const audit::Record& record,
+    CommandResult<void> apply(std::string_view what, const audit::Record& record,
                         const std::function<Result<void>(store::Database&)>& change);
 };
 /// Refuses a store that was put back from a backup (store_age.hpp).
-Outcome<Administration> administer(const CommandLine& line);
+CommandResult<Administration> administer(const CommandLine& line);
 /// The same for the command that accepts one.
-Outcome<Administration> administer_any_age(const CommandLine& line);
+CommandResult<Administration> administer_any_age(const CommandLine& line);
 
 /// A subcommand of `parent` that lets the global options pass.
 CLI::App* add_command(CLI::App& parent, const std::string& name, const std::string& description);

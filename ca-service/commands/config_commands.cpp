@@ -72,7 +72,7 @@ void add_check_config(CLI::App& app, CommandLine& line) {
     auto is_json = std::make_shared<bool>(false);
     command->add_flag("--json", *is_json, "Print JSON");
     command->callback([&line, is_json] {
-        line.run = [&line, is_json]() -> Outcome<void> {
+        line.run = [&line, is_json]() -> CommandResult<void> {
             const auto config = load_config(line);
             if (!config) {
                 return config.error();
@@ -82,7 +82,7 @@ void add_check_config(CLI::App& app, CommandLine& line) {
             }
             const auto authority = Authority::load(line.directory);
             if (!authority) {
-                return ending_of("the CA's keys", authority.error());
+                return command_error("the CA's keys", authority.error());
             }
             auto database = open_store(line);
             if (!database) {
@@ -90,7 +90,7 @@ void add_check_config(CLI::App& app, CommandLine& line) {
             }
             const auto services = listed_services(*database, *config, system_clock()());
             if (!services) {
-                return ending_of("the services", services.error());
+                return command_error("the services", services.error());
             }
             if (*is_json) {
                 const nlohmann::json told{
@@ -111,13 +111,13 @@ void add_fingerprint(CLI::App& app, CommandLine& line) {
     auto is_json = std::make_shared<bool>(false);
     command->add_flag("--json", *is_json, "Print JSON");
     command->callback([&line, is_json] {
-        line.run = [&line, is_json]() -> Outcome<void> {
+        line.run = [&line, is_json]() -> CommandResult<void> {
             if (auto initialized = check_initialized(line); !initialized) {
                 return initialized;
             }
             const auto pin = server_root_pin(line.directory);
             if (!pin) {
-                return ending_of("cannot read the server root", pin.error());
+                return command_error("cannot read the server root", pin.error());
             }
             if (*is_json) {
                 say_json(nlohmann::json{{"fingerprint", *pin}});

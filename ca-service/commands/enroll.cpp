@@ -44,7 +44,7 @@ struct EnrollOptions {
 };
 
 /// Why nobody could be asked: the network, the address, or somebody else who answers.
-Ending not_reached(const std::string& url, const Failure& failure) {
+CommandError not_reached(const std::string& url, const Failure& failure) {
     switch (failure.code) {
         case Code::out_of_resources:
             return {Exit::failed, failure.detail, "close programs, or raise the limit: ulimit -n"};
@@ -77,7 +77,7 @@ Ending not_reached(const std::string& url, const Failure& failure) {
 }
 
 /// The CA's own refusal has its words and what to do next in it; all else is about the way to it.
-Ending not_enrolled(const std::string& url, const Failure& failure) {
+CommandError not_enrolled(const std::string& url, const Failure& failure) {
     switch (failure.code) {
         case Code::unauthenticated:
         case Code::policy_denied:
@@ -98,7 +98,7 @@ Ending not_enrolled(const std::string& url, const Failure& failure) {
     }
 }
 
-Outcome<ca_api::Enrolled> redeem(const EnrollOptions& options, const ca_api::Fingerprint& pin,
+CommandResult<ca_api::Enrolled> redeem(const EnrollOptions& options, const ca_api::Fingerprint& pin,
                                  const Secret& token, const pki::PrivateKey& key) {
     http::ClientOptions stranger;
     stranger.url = options.url;
@@ -118,27 +118,27 @@ Outcome<ca_api::Enrolled> redeem(const EnrollOptions& options, const ca_api::Fin
     return *std::move(enrolled);
 }
 
-Outcome<std::optional<FileBatch::Owner>> find_owner(const EnrollOptions& options) {
+CommandResult<std::optional<FileBatch::Owner>> find_owner(const EnrollOptions& options) {
     if (options.owner.empty()) {
         return std::optional<FileBatch::Owner>();
     }
     const passwd* account = ::getpwnam(options.owner.c_str());
     if (account == nullptr) {
-        return Ending{Exit::usage, fmt::format("there is no account '{}' on this machine", options.owner),
+        return CommandError{Exit::usage, fmt::format("there is no account '{}' on this machine", options.owner),
                       "--owner takes the account that PostgreSQL runs as, usually postgres"};
     }
     return std::optional<FileBatch::Owner>(FileBatch::Owner{account->pw_uid, account->pw_gid});
 }
 
 /// Fails before the token is used up when the files could not be written.
-Outcome<void> check_files(const EnrollOptions& options) {
+CommandResult<void> check_files(const EnrollOptions& options) {
     for (const fs::path& file :
          {options.out_certificate, options.out_key, options.out_user_ca, options.out_server_ca}) {
         if (file.empty()) {
             continue;
         }
         if (const auto good = FileBatch::check(file); !good) {
-            return Ending{
+            return CommandError{
                 Exit::failed, good.error().detail,
                 "nothing was done and the token is still good; make the folder, or name another file"};
         }
@@ -146,20 +146,20 @@ Outcome<void> check_files(const EnrollOptions& options) {
     return {};
 }
 
-Ending not_written(const Failure& failure) {
-    Ending ending = ending_of("cannot keep what the CA gave", failure);
-    ending.hint = "the token is used up: make room (or run this as root for --owner), and make another one";
-    return ending;
+CommandError not_written(const Failure& failure) {
+    CommandError error = command_error("cannot keep what the CA gave", failure);
+    error.hint = "the token is used up: make room (or run this as root for --owner), and make another one";
+    return error;
 }
 
-Outcome<void> enroll(const EnrollOptions& options) {
+CommandResult<void> enroll(const EnrollOptions& options) {
     if (const auto url = http::HttpsUrl::parse(options.url); !url) {
-        return Ending{Exit::usage, fmt::format("--ca: {}", url.error().detail),
+        return CommandError{Exit::usage, fmt::format("--ca: {}", url.error().detail),
                       "the CA's administrator knows its address"};
     }
     const auto pin = ca_api::Fingerprint::parse(options.pin);
     if (!pin) {
-        return Ending{Exit::usage, fmt::format("--fingerprint: {}", pin.error().detail),
+        return CommandError{Exit::usage, fmt::format("--fingerprint: {}", pin.error().detail),
                       "postern-ca fingerprint, on the CA machine, prints it"};
     }
     const auto owner = find_owner(options);
@@ -172,16 +172,16 @@ Outcome<void> enroll(const EnrollOptions& options) {
     const auto given = options.is_token_given ? std::optional(options.token) : std::nullopt;
     const auto token = ca_api::read_token(given, options.token_file);
     if (!token) {
-        return Ending{Exit::usage, fmt::format("there is no token: {}", token.error().detail),
+        return CommandError{Exit::usage, fmt::format("there is no token: {}", token.error().detail),
                       ca_api::kTokenHint};
     }
     const auto key = pki::PrivateKey::generate_p256();
     if (!key) {
-        return ending_of("cannot make a key", key.error());
+        return command_error("cannot make a key", key.error());
     }
     const auto key_pem = key->to_pem();
     if (!key_pem) {
-        return ending_of("cannot write a key", key_pem.error());
+        return command_error("cannot write a key", key_pem.error());
     }
     const auto enrolled = redeem(options, *pin, *token, *key);
     if (!enrolled) {

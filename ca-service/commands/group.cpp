@@ -29,9 +29,9 @@ void tell_change(const GroupOptions& options, bool is_member, bool has_changed) 
 }
 
 /// In or out; says so too when there was nothing to do.
-Outcome<void> change(const CommandLine& line, const GroupOptions& options, bool is_joining) {
+CommandResult<void> change(const CommandLine& line, const GroupOptions& options, bool is_joining) {
     if (!pki::is_resource_name(options.group)) {
-        return Ending{Exit::usage, fmt::format("'{}' is no group name", options.group),
+        return CommandError{Exit::usage, fmt::format("'{}' is no group name", options.group),
                       "use 1 to 63 letters, digits and . _ -"};
     }
     auto administration = administer(line);
@@ -40,10 +40,10 @@ Outcome<void> change(const CommandLine& line, const GroupOptions& options, bool 
     }
     const auto known = store::find_user(administration->database, options.user);
     if (!known) {
-        return ending_of("cannot change the group", known.error());
+        return command_error("cannot change the group", known.error());
     }
     if (!known->has_value()) {
-        return ending_of("cannot change the group",
+        return command_error("cannot change the group",
                          Failure{Code::not_found, fmt::format("there is no user {}", options.user)});
     }
     const auto& groups = (*known)->groups;
@@ -85,14 +85,14 @@ Outcome<void> change(const CommandLine& line, const GroupOptions& options, bool 
     return {};
 }
 
-Outcome<void> list_groups(const CommandLine& line, const GroupOptions& options) {
+CommandResult<void> list_groups(const CommandLine& line, const GroupOptions& options) {
     auto database = open_store(line);
     if (!database) {
         return database.error();
     }
     const auto groups = store::list_groups(*database);
     if (!groups) {
-        return ending_of("cannot list the groups", groups.error());
+        return command_error("cannot list the groups", groups.error());
     }
     if (options.is_json) {
         nlohmann::json listed = nlohmann::json::array();

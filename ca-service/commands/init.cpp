@@ -45,20 +45,20 @@ std::string trust_domain_of(const std::vector<std::string>& names) {
     return "postern.internal";
 }
 
-Outcome<void> check(const InitOptions& options) {
+CommandResult<void> check(const InitOptions& options) {
     for (const std::string& name : options.names) {
         if (!is_server_name(name)) {
-            return Ending{Exit::usage, fmt::format("'{}' is neither a DNS name nor an IP address", name),
+            return CommandError{Exit::usage, fmt::format("'{}' is neither a DNS name nor an IP address", name),
                           "--name takes what people will write in https://NAME:7444"};
         }
     }
     if (!pki::is_trust_domain(options.trust_domain)) {
-        return Ending{Exit::usage, fmt::format("'{}' is no trust domain", options.trust_domain),
+        return CommandError{Exit::usage, fmt::format("'{}' is no trust domain", options.trust_domain),
                       "--trust-domain takes a name in lower-case DNS form, for example example.org"};
     }
     const auto address = net::parse_address(options.listen);
     if (!address || address->is_unix || !net::is_listenable(*address)) {
-        return Ending{Exit::usage, fmt::format("'{}' is no address to listen on", options.listen),
+        return CommandError{Exit::usage, fmt::format("'{}' is no address to listen on", options.listen),
                       "--listen takes an IP address and a port, for example 0.0.0.0:7444"};
     }
     return {};
@@ -122,7 +122,7 @@ Result<void> build(const std::filesystem::path& directory, const std::filesystem
     return write_config(config_file, config);
 }
 
-Outcome<void> init(const CommandLine& line, InitOptions options) {
+CommandResult<void> init(const CommandLine& line, InitOptions options) {
     if (options.trust_domain.empty()) {
         options.trust_domain = trust_domain_of(options.names);
     }
@@ -130,7 +130,7 @@ Outcome<void> init(const CommandLine& line, InitOptions options) {
         return checked;
     }
     if (auto made = create_directory(line.directory, 0700); !made) {
-        return ending_of("cannot make a CA", made.error());
+        return command_error("cannot make a CA", made.error());
     }
     if (auto became = become_owner_of_folder(line); !became) {
         return became;
@@ -140,28 +140,28 @@ Outcome<void> init(const CommandLine& line, InitOptions options) {
     const bool is_apart =
         config.parent_path() != line.directory && !std::filesystem::exists(line.store(), error);
     if (is_apart && std::filesystem::exists(config, error) && !is_init_unfinished(line.directory)) {
-        return Ending{
+        return CommandError{
             Exit::failed, fmt::format("{} is there already", config.string()),
             "nothing was changed; move it away, or say with --config FILE where the new one shall be"};
     }
     auto marker = InitMarker::begin(line.directory);
     if (!marker && marker.error().code == Code::already_exists) {
-        return Ending{
+        return CommandError{
             Exit::failed, marker.error().detail,
             "nothing was changed; name an empty folder with --dir DIR, or use the CA that is there"};
     }
     if (!marker) {
-        return ending_of("cannot make a CA", marker.error());
+        return command_error("cannot make a CA", marker.error());
     }
     if (auto built = build(line.directory, config, options); !built) {
-        return ending_of("cannot make the CA", built.error());
+        return command_error("cannot make the CA", built.error());
     }
     if (auto finished = marker->finish(); !finished) {
-        return ending_of("cannot make the CA", finished.error());
+        return command_error("cannot make the CA", finished.error());
     }
     const auto pin = server_root_pin(line.directory);
     if (!pin) {
-        return ending_of("cannot read the new CA", pin.error());
+        return command_error("cannot read the new CA", pin.error());
     }
     const auto address = net::parse_address(options.listen);
     const std::string url = https_url(options.names.front(), address->port);

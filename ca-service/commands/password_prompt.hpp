@@ -9,6 +9,6 @@ namespace postern::ca::commands {
 
 /// Asks twice on the terminal without echo, or reads the first line of standard input. Refuses one that is
 /// too short.
-Outcome<Secret> read_new_password(const std::string& user, bool is_from_stdin);
+CommandResult<Secret> read_new_password(const std::string& user, bool is_from_stdin);
 
 }  // namespace postern::ca::commands

@@ -24,9 +24,9 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr milliseconds kLookEvery{50};
-constexpr milliseconds kPatience{5'000};
+constexpr milliseconds kTimeout{5'000};
 /// For the service, where no gateway is waited for.
-constexpr milliseconds kPublishPatience{2'000};
+constexpr milliseconds kPublishTimeout{2'000};
 /// Who was heard of within this is there, and waited for.
 constexpr auto kLately = 3 * GatewayReports::kSignOfLife;
 
@@ -63,10 +63,10 @@ std::string seconds_of(milliseconds time) {
 }
 
 /// Follows what the running service writes down until every gateway that was heard of lately holds a list
-/// that answers to `revocations` (of the store's counter), for `patience` at the most. Of each gateway that
+/// that answers to `revocations` (of the store's counter), for `timeout` at the most. Of each gateway that
 /// ever said something, and of those of the catalogue.
 Result<Reach> watch_reach(store::Database& database, const Config& config, std::uint64_t revocations,
-                          milliseconds patience, const Clock& clock) {
+                          milliseconds timeout, const Clock& clock) {
     const auto began = steady_clock::now();
     Reach reach = of_catalogue(config);
     // The number of the first list that answers to the revocation.
@@ -94,8 +94,8 @@ Result<Reach> watch_reach(store::Database& database, const Config& config, std::
             }
             is_missing_one = is_missing_one || (!gateway.after && clock() - list.heard_at < kLately);
         }
-        const bool is_published = number || took >= kPublishPatience;
-        if (reach.gateways.empty() || (is_published && !is_missing_one) || took >= patience) {
+        const bool is_published = number || took >= kPublishTimeout;
+        if (reach.gateways.empty() || (is_published && !is_missing_one) || took >= timeout) {
             break;
         }
         std::this_thread::sleep_for(kLookEvery);
@@ -149,7 +149,7 @@ nlohmann::json to_json(const Reach& reach) {
 
 /// As long as a person waits. Nothing where there is no gateway to tell of.
 std::optional<Reach> reach_of(Administration& administration, const Revoked& revoked) {
-    auto reach = watch_reach(administration.database, administration.config, revoked.counter, kPatience,
+    auto reach = watch_reach(administration.database, administration.config, revoked.counter, kTimeout,
                              administration.clock);
     if (!reach) {
         // It is done all the same.

@@ -93,9 +93,9 @@ private:
 /// Until SIGTERM or SIGINT.
 void drive(Service& service, const sigset_t& signals) {
     const auto interval = heartbeat_interval();
-    const timespec patience{interval.count() / 1'000'000, interval.count() % 1'000'000 * 1000};
+    const timespec timeout{interval.count() / 1'000'000, interval.count() % 1'000'000 * 1000};
     while (true) {
-        const int signal = ::sigtimedwait(&signals, nullptr, &patience);
+        const int signal = ::sigtimedwait(&signals, nullptr, &timeout);
         if (signal == SIGTERM || signal == SIGINT) {
             return;
         }
@@ -111,9 +111,9 @@ void drive(Service& service, const sigset_t& signals) {
     }
 }
 
-Outcome<void> serve(const CommandLine& line, const std::string& level) {
+CommandResult<void> serve(const CommandLine& line, const std::string& level) {
     if (auto started = start_log("postern-ca", level); !started) {
-        return Ending{Exit::usage, started.error().detail, "see postern-ca serve --help"};
+        return CommandError{Exit::usage, started.error().detail, "see postern-ca serve --help"};
     }
     if (auto initialized = check_initialized(line); !initialized) {
         return initialized;
@@ -130,12 +130,12 @@ Outcome<void> serve(const CommandLine& line, const std::string& level) {
     const ServiceFiles files{line.directory, line.config(), line.store()};
     auto service = Service::start(files, std::move(*config));
     if (!service) {
-        Ending ending = ending_of("cannot start", service.error());
+        CommandError error = command_error("cannot start", service.error());
         if (service.error().code == Code::already_exists) {
-            ending.hint =
+            error.hint =
                 "another program has the port: stop it, or change listen in " + line.config().string();
         }
-        return ending;
+        return error;
     }
     spdlog::info("event=serve.listening address={}:{} version={}", host, (*service)->port(), version());
     if (const unsigned short port = (*service)->health_port(); port != 0) {

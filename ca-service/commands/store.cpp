@@ -44,7 +44,7 @@ void tell(const CarriedOver& done) {
     say("A service that runs goes on by itself.\n");
 }
 
-Outcome<void> accept_restore(const CommandLine& line, const RestoreOptions& options) {
+CommandResult<void> accept_restore(const CommandLine& line, const RestoreOptions& options) {
     auto administration = administer_any_age(line);
     if (!administration) {
         return administration.error();
@@ -53,13 +53,13 @@ Outcome<void> accept_restore(const CommandLine& line, const RestoreOptions& opti
         catch_up(administration->database, *administration->audit, administration->config,
                  administration->actor, administration->clock, options.is_incomplete_accepted);
     if (!done && done.error().code == Code::not_found) {
-        return Ending{
+        return CommandError{
             Exit::failed, done.error().detail,
             "put the older files of the log back beside it; or, if they are gone, say --incomplete: then "
             "disable by hand whom you must keep out"};
     }
     if (!done) {
-        return ending_of("cannot accept the store", done.error());
+        return command_error("cannot accept the store", done.error());
     }
     if (options.is_json) {
         nlohmann::json told{{"was_restored", done->has_value()}};

@@ -38,9 +38,9 @@ struct TokenOptions {
 };
 
 /// What somebody asks a certificate for: `names` of one gateway, or of the services of one PostgreSQL server.
-Outcome<ServerSubject> subject_of(const TokenOptions& options) {
+CommandResult<ServerSubject> subject_of(const TokenOptions& options) {
     if (options.gateway.empty() == options.services.empty()) {
-        return Ending{Exit::usage, "a token is for one gateway, or for the services of one PostgreSQL server",
+        return CommandError{Exit::usage, "a token is for one gateway, or for the services of one PostgreSQL server",
                       "say --gateway NAME or --service NAME"};
     }
     ServerSubject subject;
@@ -48,7 +48,7 @@ Outcome<ServerSubject> subject_of(const TokenOptions& options) {
     for (const std::string& name :
          options.gateway.empty() ? options.services : std::vector<std::string>{options.gateway}) {
         if (!pki::is_resource_name(name)) {
-            return Ending{Exit::usage, fmt::format("'{}' is no name for a gateway or a service", name),
+            return CommandError{Exit::usage, fmt::format("'{}' is no name for a gateway or a service", name),
                           "use 1 to 63 letters, digits and . _ -"};
         }
         if (std::find(subject.names.begin(), subject.names.end(), name) == subject.names.end()) {
@@ -56,7 +56,7 @@ Outcome<ServerSubject> subject_of(const TokenOptions& options) {
         }
     }
     if (subject.names.size() > pki::kMostServices) {
-        return Ending{Exit::usage,
+        return CommandError{Exit::usage,
                       fmt::format("a certificate is for {} services at most", pki::kMostServices),
                       fmt::format("{} were given; a PostgreSQL server with more needs two certificates, and "
                                   "so two clusters",
@@ -65,25 +65,25 @@ Outcome<ServerSubject> subject_of(const TokenOptions& options) {
     subject.dns_names = options.dns_names;
     for (const std::string& dns_name : subject.dns_names) {
         if (!is_server_name(dns_name)) {
-            return Ending{Exit::usage, fmt::format("'{}' is neither a DNS name nor an IP address", dns_name),
+            return CommandError{Exit::usage, fmt::format("'{}' is neither a DNS name nor an IP address", dns_name),
                           "--dns takes a name by which clients reach the server"};
         }
     }
     if (subject.dns_names.size() > pki::kMostServerNames) {
-        return Ending{Exit::usage, fmt::format("a certificate holds {} names at most", pki::kMostServerNames),
+        return CommandError{Exit::usage, fmt::format("a certificate holds {} names at most", pki::kMostServerNames),
                       fmt::format("{} were given; leave out some --dns", subject.dns_names.size())};
     }
     if (subject.dns_names.empty() && !options.is_renewal) {
-        return Ending{Exit::usage, "a certificate needs a name by which the server is reached",
+        return CommandError{Exit::usage, "a certificate needs a name by which the server is reached",
                       "say --dns HOST; or --renew, for what the certificate of that name has now"};
     }
     return subject;
 }
 
-Outcome<std::chrono::milliseconds> lifetime_of(const TokenOptions& options) {
+CommandResult<std::chrono::milliseconds> lifetime_of(const TokenOptions& options) {
     const auto lifetime = parse_duration(options.lifetime);
     if (!lifetime || *lifetime <= std::chrono::milliseconds(0) || *lifetime > kLongestLife) {
-        return Ending{Exit::usage, fmt::format("'{}' is no lifetime for a token", options.lifetime),
+        return CommandError{Exit::usage, fmt::format("'{}' is no lifetime for a token", options.lifetime),
                       "--ttl takes a time such as 30m, 1h or 2d, at most 7d"};
     }
     return *lifetime;
@@ -91,14 +91,14 @@ Outcome<std::chrono::milliseconds> lifetime_of(const TokenOptions& options) {
 
 /// Adds what the newest certificate of that gateway or service has: a server that is enrolled again must not
 /// cease to be its other services.
-Outcome<void> add_what_it_has(const CommandLine& line, ServerSubject& subject) {
+CommandResult<void> add_what_it_has(const CommandLine& line, ServerSubject& subject) {
     auto database = open_store(line);
     if (!database) {
         return database.error();
     }
     const auto certificates = store::list_server_certificates(*database);
     if (!certificates) {
-        return ending_of("cannot list the certificates", certificates.error());
+        return command_error("cannot list the certificates", certificates.error());
     }
     const std::string kind(store::kind_name(subject.kind));
     const auto add = [](std::vector<std::string>& to, const std::vector<std::string>& more) {
@@ -123,7 +123,7 @@ Outcome<void> add_what_it_has(const CommandLine& line, ServerSubject& subject) {
         }
     }
     if (renewed.names.empty()) {
-        return Ending{
+        return CommandError{
             Exit::failed, fmt::format("no {} {} has a certificate", kind, subject.names.front()),
             "postern-ca cert list --servers shows those that have; without --renew, say --dns HOST"};
     }
@@ -175,7 +175,7 @@ nlohmann::json to_json(const store::EnrolmentToken& token) {
             {"dns", token.dns_names}, {"expires", format_time(token.expires_at)}};
 }
 
-Outcome<void> create(const CommandLine& line, const TokenOptions& options) {
+CommandResult<void> create(const CommandLine& line, const TokenOptions& options) {
     auto subject = subject_of(options);
     if (!subject) {
         return subject.error();
@@ -194,7 +194,7 @@ Outcome<void> create(const CommandLine& line, const TokenOptions& options) {
         }
     }
     if (const auto allowed = may_bear(*subject, config->trust_domain); !allowed) {
-        return Ending{Exit::usage, allowed.error().detail,
+        return CommandError{Exit::usage, allowed.error().detail,
                       "the CA gives that name to the service by itself; leave it out"};
     }
     auto administration = administer(line);
@@ -227,7 +227,7 @@ Outcome<void> create(const CommandLine& line, const TokenOptions& options) {
     const std::string url = https_url(config->names.front(), config->listen.port);
     const auto pin = server_root_pin(line.directory);
     if (!pin) {
-        return ending_of("cannot read the server root", pin.error());
+        return command_error("cannot read the server root", pin.error());
     }
     tell(stored, token, config->trust_domain, url, *pin);
     return {};
@@ -240,14 +240,14 @@ std::string_view state_of(const store::EnrolmentToken& token, SystemTime now) {
     return token.expires_at <= now ? "expired" : "open";
 }
 
-Outcome<void> list_tokens(const CommandLine& line, const TokenOptions& options) {
+CommandResult<void> list_tokens(const CommandLine& line, const TokenOptions& options) {
     auto database = open_store(line);
     if (!database) {
         return database.error();
     }
     const auto tokens = store::list_tokens(*database);
     if (!tokens) {
-        return ending_of("cannot list the tokens", tokens.error());
+        return command_error("cannot list the tokens", tokens.error());
     }
     const SystemTime now = system_clock()();
     if (options.is_json) {
@@ -279,12 +279,12 @@ Outcome<void> list_tokens(const CommandLine& line, const TokenOptions& options) 
 }
 
 /// The one token whose id begins so.
-Outcome<store::EnrolmentToken> find_token(store::Database& database, const std::string& id) {
-    const Ending unknown{Exit::failed, fmt::format("there is no token {}", id),
+CommandResult<store::EnrolmentToken> find_token(store::Database& database, const std::string& id) {
+    const CommandError unknown{Exit::failed, fmt::format("there is no token {}", id),
                          "postern-ca token list shows the ids of those that there are"};
     const auto tokens = store::list_tokens(database);
     if (!tokens) {
-        return ending_of("cannot find the token", tokens.error());
+        return command_error("cannot find the token", tokens.error());
     }
     const store::EnrolmentToken* found = nullptr;
     for (const store::EnrolmentToken& token : *tokens) {
@@ -292,7 +292,7 @@ Outcome<store::EnrolmentToken> find_token(store::Database& database, const std::
             continue;
         }
         if (found != nullptr) {
-            return Ending{Exit::usage, fmt::format("more than one token begins with {}", id),
+            return CommandError{Exit::usage, fmt::format("more than one token begins with {}", id),
                           "give all of its id"};
         }
         found = &token;
@@ -301,7 +301,7 @@ Outcome<store::EnrolmentToken> find_token(store::Database& database, const std::
         return unknown;
     }
     if (found->used_at) {
-        return Ending{
+        return CommandError{
             Exit::failed,
             fmt::format("the token {} for {} {} was used at {}", id_of(*found), store::kind_name(found->kind),
                         found->name, format_time(*found->used_at).substr(0, 19) + "Z"),
@@ -310,7 +310,7 @@ Outcome<store::EnrolmentToken> find_token(store::Database& database, const std::
     return *found;
 }
 
-Outcome<void> withdraw(const CommandLine& line, const TokenOptions& options) {
+CommandResult<void> withdraw(const CommandLine& line, const TokenOptions& options) {
     auto administration = administer(line);
     if (!administration) {
         return administration.error();

@@ -29,19 +29,19 @@ struct UserOptions {
     bool is_not_waiting = false;
 };
 
-Outcome<void> add(const CommandLine& line, const UserOptions& options) {
+CommandResult<void> add(const CommandLine& line, const UserOptions& options) {
     if (!pki::is_login_name(options.name)) {
-        return Ending{Exit::usage, fmt::format("'{}' is no login name", options.name),
+        return CommandError{Exit::usage, fmt::format("'{}' is no login name", options.name),
                       "use 1 to 63 letters, digits and . _ - @ +, the first one a letter, a digit or _"};
     }
     for (const std::string& group : options.groups) {
         if (!pki::is_resource_name(group)) {
-            return Ending{Exit::usage, fmt::format("'{}' is no group name", group),
+            return CommandError{Exit::usage, fmt::format("'{}' is no group name", group),
                           "use 1 to 63 letters, digits and . _ -"};
         }
     }
     if (options.groups.size() > pki::kMostGroups) {
-        return Ending{Exit::usage, fmt::format("a certificate holds {} groups at most", pki::kMostGroups),
+        return CommandError{Exit::usage, fmt::format("a certificate holds {} groups at most", pki::kMostGroups),
                       fmt::format("{} were given; leave out some --group", options.groups.size())};
     }
     auto administration = administer(line);
@@ -51,9 +51,9 @@ Outcome<void> add(const CommandLine& line, const UserOptions& options) {
     // Before a person types a password in vain.
     const auto known = store::find_user(administration->database, options.name);
     if (!known) {
-        return ending_of("cannot add the user", known.error());
+        return command_error("cannot add the user", known.error());
     }
-    const Ending exists{Exit::failed, fmt::format("there is a user {} already", options.name),
+    const CommandError exists{Exit::failed, fmt::format("there is a user {} already", options.name),
                         fmt::format("to change the password: postern-ca user passwd {}", options.name)};
     if (known->has_value()) {
         return exists;
@@ -94,17 +94,17 @@ Outcome<void> add(const CommandLine& line, const UserOptions& options) {
     return {};
 }
 
-Outcome<void> change_password(const CommandLine& line, const UserOptions& options) {
+CommandResult<void> change_password(const CommandLine& line, const UserOptions& options) {
     auto administration = administer(line);
     if (!administration) {
         return administration.error();
     }
     const auto known = store::find_user(administration->database, options.name);
     if (!known) {
-        return ending_of("cannot change the password", known.error());
+        return command_error("cannot change the password", known.error());
     }
     if (!known->has_value()) {
-        return ending_of("cannot change the password",
+        return command_error("cannot change the password",
                          Failure{Code::not_found, fmt::format("there is no user {}", options.name)});
     }
     const auto password = read_new_password(options.name, options.is_password_from_stdin);
@@ -131,7 +131,7 @@ Outcome<void> change_password(const CommandLine& line, const UserOptions& option
     return {};
 }
 
-Outcome<void> disable(const CommandLine& line, const UserOptions& options) {
+CommandResult<void> disable(const CommandLine& line, const UserOptions& options) {
     auto administration = administer(line);
     if (!administration) {
         return administration.error();
@@ -139,7 +139,7 @@ Outcome<void> disable(const CommandLine& line, const UserOptions& options) {
     const auto revoked = disable_user(administration->database, *administration->audit, administration->actor,
                                       options.name, administration->clock());
     if (!revoked) {
-        return ending_of("cannot disable the user", revoked.error());
+        return command_error("cannot disable the user", revoked.error());
     }
     RevocationTold telling{.is_json = options.is_json, .is_not_waiting = options.is_not_waiting};
     telling.nothing = fmt::format("Disabled {}, who was not logged in.\n", shown(options.name));
@@ -153,7 +153,7 @@ Outcome<void> disable(const CommandLine& line, const UserOptions& options) {
     return {};
 }
 
-Outcome<void> enable(const CommandLine& line, const UserOptions& options) {
+CommandResult<void> enable(const CommandLine& line, const UserOptions& options) {
     auto administration = administer(line);
     if (!administration) {
         return administration.error();
@@ -174,14 +174,14 @@ Outcome<void> enable(const CommandLine& line, const UserOptions& options) {
     return {};
 }
 
-Outcome<void> list_users(const CommandLine& line, const UserOptions& options) {
+CommandResult<void> list_users(const CommandLine& line, const UserOptions& options) {
     auto database = open_store(line);
     if (!database) {
         return database.error();
     }
     const auto users = store::list_users(*database);
     if (!users) {
-        return ending_of("cannot list the users", users.error());
+        return command_error("cannot list the users", users.error());
     }
     if (options.is_json) {
         nlohmann::json listed = nlohmann::json::array();
@@ -216,7 +216,7 @@ void add_user(CLI::App& app, CommandLine& line) {
     user->require_subcommand(1);
     auto options = std::make_shared<UserOptions>();
     const auto bind = [&line, options](CLI::App* command,
-                                       Outcome<void> (*action)(const CommandLine&, const UserOptions&)) {
+                                       CommandResult<void> (*action)(const CommandLine&, const UserOptions&)) {
         command->add_flag("--json", options->is_json, "Print JSON");
         command->callback([&line, options, action] {
             line.run = [&line, options, action] { return action(line, *options); };

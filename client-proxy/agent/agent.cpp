@@ -20,7 +20,7 @@
 #include "client-proxy/session/end_to_end_session.hpp"
 #include "client-proxy/platform/local_peer.hpp"
 #include "client-proxy/session/passthrough_session.hpp"
-#include "client-proxy/session/turned_away.hpp"
+#include "client-proxy/session/rejected_client.hpp"
 #include "net/await.hpp"
 #include "net/resolver.hpp"
 
@@ -30,7 +30,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr auto kGatewayPatience = std::chrono::seconds(5);
+constexpr auto kGatewayTimeout = std::chrono::seconds(5);
 /// Between two looks at whether gateways still answer.
 constexpr auto kSilenceLook = std::chrono::seconds(5);
 constexpr std::chrono::milliseconds kLongestShowPause = std::chrono::minutes(1);
@@ -75,12 +75,12 @@ asio::awaitable<void> end_silent_tunnels(LiveTunnels& tunnels) {
 
 asio::awaitable<bool> show(GatewayEntry gateway, LoginPtr login) {
     auto connection =
-        co_await GatewayConnection::open(std::move(gateway), std::move(login), kGatewayPatience);
+        co_await GatewayConnection::open(std::move(gateway), std::move(login), kGatewayTimeout);
     if (!connection) {
         co_return false;
     }
     std::string path = "/v1/services";
-    const auto answer = co_await (*connection)->get(std::move(path), kGatewayPatience);
+    const auto answer = co_await (*connection)->get(std::move(path), kGatewayTimeout);
     co_return answer.has_value();
 }
 
@@ -144,7 +144,7 @@ Agent::Agent(EventSink& events, AgentOptions options)
     }
     for (std::size_t i = 0; i < loops_.size(); ++i) {
         contexts_.push_back(SessionContext{events_, dialer_, cancels_, tunnels_, slots_, *pending_[i], *warm_[i], programs_[i],
-                                           options_.start_patience, options_.login_patience});
+                                           options_.start_timeout, options_.login_timeout});
     }
 }
 
@@ -392,8 +392,8 @@ void Agent::serve(const LocalPortPtr& port, asio::io_context& loop, std::size_t 
             events_.refused(port->service, refusal);
             // A service that is not PostgreSQL speaks a language that is not known here.
             if (port->mode == Mode::end_to_end || port->is_postgres) {
-                net::spawn(loop, "turned_away",
-                           turn_away(*strangers_[index], std::move(refusal), std::move(local),
+                net::spawn(loop, "rejected_client",
+                           reject_client(*strangers_[index], std::move(refusal), std::move(local),
                                      port->mode == Mode::passthrough));
             }
             return;
@@ -426,7 +426,7 @@ void Agent::stop() {
     }
     const Refusal why{Code::shutting_down, "postern is shutting down", "Start it again: postern connect", {}};
     tunnels_.cut(nullptr, why);
-    const auto until = std::chrono::steady_clock::now() + options_.drain_patience;
+    const auto until = std::chrono::steady_clock::now() + options_.drain_timeout;
     while (slots_.size() > 0 && std::chrono::steady_clock::now() < until) {
         std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }

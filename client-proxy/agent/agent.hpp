@@ -57,11 +57,11 @@ struct AgentOptions {
     std::size_t pending = 1024;
     std::size_t sessions = 16384;
     /// For a local client's first packet.
-    std::chrono::milliseconds start_patience = std::chrono::seconds(10);
+    std::chrono::milliseconds start_timeout = std::chrono::seconds(10);
     /// For a renewal that a local client waits for.
-    std::chrono::milliseconds login_patience = std::chrono::seconds(20);
-    /// From the first cut tunnel to the last farewell at shutdown.
-    std::chrono::milliseconds drain_patience = std::chrono::seconds(2);
+    std::chrono::milliseconds login_timeout = std::chrono::seconds(20);
+    /// From the first cut tunnel to the last refusal at shutdown.
+    std::chrono::milliseconds drain_timeout = std::chrono::seconds(2);
     /// Before a new login is shown again to a gateway that has not seen it. Grows from time to time, up to a
     /// minute.
     std::chrono::milliseconds show_pause = std::chrono::seconds(2);
@@ -69,7 +69,7 @@ struct AgentOptions {
     /// .s.PGSQL.5432, while no service has that number.
     std::filesystem::path socket_folder;
     LocalRules rules;
-    DialPatience dial;
+    DialTimeouts dial;
 };
 
 class Agent {

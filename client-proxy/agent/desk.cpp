@@ -64,7 +64,7 @@ Desk::Desk(ProfileFolder folder, net::EventLoops& control, AgentOptions options,
 }
 
 Desk::~Desk() {
-    errands_.join();
+    blocking_pool_.join();
 }
 
 void Desk::start(control::Server& server) {
@@ -104,7 +104,7 @@ std::chrono::seconds Desk::idle_for() const {
 }
 
 bool Desk::is_busy() const {
-    return errands_under_way_ > 0 || logins_->is_busy();
+    return blocking_under_way_ > 0 || logins_->is_busy();
 }
 
 const std::map<std::string, Desk::Handler, std::less<>>& Desk::handlers() {

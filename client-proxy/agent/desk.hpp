@@ -196,9 +196,9 @@ private:
     std::set<control::ClientId> askers_;
     std::atomic<std::size_t> askers_count_ = 0;
     std::atomic<std::size_t> notes_under_way_ = 0;
-    std::atomic<std::size_t> errands_under_way_ = 0;
+    std::atomic<std::size_t> blocking_under_way_ = 0;
     std::atomic<std::chrono::steady_clock::rep> last_needed_;
-    boost::asio::thread_pool errands_{2};
+    boost::asio::thread_pool blocking_pool_{2};
 };
 
 }  // namespace postern::client

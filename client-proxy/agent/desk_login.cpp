@@ -8,7 +8,7 @@
 #include "base/reason.hpp"
 #include "ca_api/fingerprint.hpp"
 #include "client-proxy/agent/desk.hpp"
-#include "client-proxy/agent/errand.hpp"
+#include "client-proxy/agent/run_blocking.hpp"
 #include "client-proxy/control/parameters.hpp"
 #include "client-proxy/login/login_key.hpp"
 #include "client-proxy/login/login_session.hpp"
@@ -52,9 +52,9 @@ Outcome<LoginFields> fields_in(json& params) {
 
 Desk::Answering Desk::trust_inspect(control::ClientId, json params) {
     const std::string url = control::Parameters(params).text("ca");
-    const Counted counted(errands_under_way_);
+    const Counted counted(blocking_under_way_);
     std::function<Outcome<ClaimedRoot>()> work = [url] { return inspect_ca(url); };
-    auto running = run_errand<Outcome<ClaimedRoot>>(errands_, std::move(work));
+    auto running = run_blocking<Outcome<ClaimedRoot>>(blocking_pool_, std::move(work));
     const auto root = co_await std::move(running);
     if (!root) {
         control::Reply bad = control::refusal_reply(root.error());
@@ -92,11 +92,11 @@ Desk::Answering Desk::trust_accept(control::ClientId, json params) {
             control::Error{control::ErrorCode::invalid_parameters, pin.error().detail, nullptr};
         co_return std::move(bad);
     }
-    const Counted counted(errands_under_way_);
+    const Counted counted(blocking_under_way_);
     std::function<Outcome<Profile>()> work = [folder = folder_, url, wanted = *pin] {
         return accept_ca(folder, url, wanted);
     };
-    auto running = run_errand<Outcome<Profile>>(errands_, std::move(work));
+    auto running = run_blocking<Outcome<Profile>>(blocking_pool_, std::move(work));
     const auto profile = co_await std::move(running);
     if (!profile) {
         control::Reply bad = control::refusal_reply(profile.error());
@@ -114,11 +114,11 @@ Desk::Answering Desk::trust_accept(control::ClientId, json params) {
 }
 
 Desk::Answering Desk::login_methods(control::ClientId, json) {
-    const Counted counted(errands_under_way_);
+    const Counted counted(blocking_under_way_);
     std::function<Outcome<std::vector<LoginMethod>>()> work = [folder = folder_] {
         return ask_login_methods(folder);
     };
-    auto running = run_errand<Outcome<std::vector<LoginMethod>>>(errands_, std::move(work));
+    auto running = run_blocking<Outcome<std::vector<LoginMethod>>>(blocking_pool_, std::move(work));
     const auto methods = co_await std::move(running);
     if (!methods) {
         const bool is_unknown = methods.error().code == Code::unauthenticated;
@@ -147,11 +147,11 @@ Desk::Answering Desk::login(control::ClientId, json params) {
         control::Reply bad = control::refusal_reply(fields.error());
         co_return std::move(bad);
     }
-    const Counted counted(errands_under_way_);
+    const Counted counted(blocking_under_way_);
     std::function<Outcome<Profile>()> work = [folder = folder_, method, entered = *std::move(fields)] {
         return log_in(folder, method, entered);
     };
-    auto running = run_errand<Outcome<Profile>>(errands_, std::move(work));
+    auto running = run_blocking<Outcome<Profile>>(blocking_pool_, std::move(work));
     const auto profile = co_await std::move(running);
     if (!profile) {
         const bool is_wrong = profile.error().code == Code::unauthenticated;
@@ -173,9 +173,9 @@ Desk::Answering Desk::login(control::ClientId, json params) {
 }
 
 Desk::Answering Desk::logout(control::ClientId, json) {
-    const Counted counted(errands_under_way_);
+    const Counted counted(blocking_under_way_);
     std::function<Outcome<bool>()> work = [folder = folder_] { return log_out(folder); };
-    auto running = run_errand<Outcome<bool>>(errands_, std::move(work));
+    auto running = run_blocking<Outcome<bool>>(blocking_pool_, std::move(work));
     const auto ended = co_await std::move(running);
     logins_->adopt(nullptr);
     login_changed(nullptr);

@@ -27,7 +27,7 @@ using nlohmann::json;
 namespace {
 
 /// For the CA's word on a service that its last one does not list.
-constexpr auto kCataloguePatience = std::chrono::seconds(5);
+constexpr auto kCatalogueTimeout = std::chrono::seconds(5);
 constexpr std::int64_t kMostPort = 65535;
 constexpr std::int64_t kMostWarm = 256;
 
@@ -134,7 +134,7 @@ asio::awaitable<Outcome<PortWish>> Desk::judge_wish(PortWish wish) {
         !way && is_offered && (way.error().reason == kNotListed || way.error().reason == kContradicted);
     if (may_be_news && is_profiles) {
         // The catalogue is as old as the certificate.
-        auto asking = logins_->ask_catalogue(kCataloguePatience);
+        auto asking = logins_->ask_catalogue(kCatalogueTimeout);
         co_await std::move(asking);
         way = service_way(*catalogue_of(*wish.order.logins), service, wanted, offered);
     }

@@ -19,7 +19,7 @@ using nlohmann::json;
 
 namespace {
 
-constexpr auto kListPatience = std::chrono::seconds(3);
+constexpr auto kListTimeout = std::chrono::seconds(3);
 /// Between two looks at who has the ports of services that are not open.
 constexpr auto kSquatterLook = std::chrono::seconds(5);
 
@@ -56,12 +56,12 @@ const OfferedService* Desk::offer_of(std::string_view service) const {
 
 asio::awaitable<Outcome<std::vector<OfferedService>>> Desk::ask_gateways(
     std::shared_ptr<LoginSource> logins) const {
-    auto login = co_await logins->current(kListPatience, WaitsFor::renewal);
+    auto login = co_await logins->current(kListTimeout, WaitsFor::renewal);
     if (!login) {
         co_return login.error();
     }
     LoginPtr shown = *std::move(login);
-    co_return co_await fetch_services(std::move(shown), kListPatience);
+    co_return co_await fetch_services(std::move(shown), kListTimeout);
 }
 
 void Desk::take_offers(const Outcome<std::vector<OfferedService>>& offered) {

@@ -46,13 +46,13 @@ Outcome<LocalPortPtr> OpenPorts::open_somewhere(PortWish& wish, std::string& rem
     if (!held) {
         return local_refusal(held.error());
     }
-    PortBook& book = book_;
-    book = PortBook::load(folder_);
+    PortAssignments& book = assignments_;
+    book = PortAssignments::load(folder_);
     const std::string name = book_name(wish.order.service, wish.order.mode);
     const unsigned short remembered = book.find(name);
     unsigned short number = wish.number
                                 ? *wish.number
-                                : (remembered != 0 ? remembered : book.next_free(name, PortBook::kFirst - 1));
+                                : (remembered != 0 ? remembered : book.next_free(name, PortAssignments::kFirst - 1));
     for (;;) {
         auto opened = open_at(wish, number);
         if (opened) {
@@ -159,8 +159,8 @@ std::vector<LocalPortPtr> OpenPorts::release(std::uint64_t holder, const Refusal
 }
 
 Outcome<void> OpenPorts::check_not_kept(const std::string& service, Mode mode, unsigned short number) {
-    book_ = PortBook::load(folder_);
-    const std::string other = book_.owner(number);
+    assignments_ = PortAssignments::load(folder_);
+    const std::string other = assignments_.owner(number);
     if (other.empty() || other == book_name(service, mode)) {
         return {};
     }
@@ -178,8 +178,8 @@ Outcome<void> OpenPorts::remember(const std::string& service, Mode mode, unsigne
     if (auto checked = check_not_kept(service, mode, number); !checked) {
         return checked;
     }
-    book_.remember(book_name(service, mode), number);
-    if (auto saved = book_.save(folder_); !saved) {
+    assignments_.remember(book_name(service, mode), number);
+    if (auto saved = assignments_.save(folder_); !saved) {
         return local_refusal(saved.error());
     }
     return {};
@@ -197,12 +197,12 @@ const HeldPort* OpenPorts::of(std::string_view service) const {
 }
 
 unsigned short OpenPorts::remembered(std::string_view service, Mode mode) const {
-    return book_.find(book_name(service, mode));
+    return assignments_.find(book_name(service, mode));
 }
 
 std::vector<std::string> OpenPorts::remembered_services() const {
     std::vector<std::string> services;
-    for (const auto& name : book_.names()) {
+    for (const auto& name : assignments_.names()) {
         const std::string service = name.substr(0, name.find('/'));
         if (std::find(services.begin(), services.end(), service) == services.end()) {
             services.push_back(service);

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "client-proxy/agent/agent.hpp"
-#include "client-proxy/agent/port_book.hpp"
+#include "client-proxy/agent/port_assignments.hpp"
 #include "client-proxy/config/profile.hpp"
 #include "client-proxy/refusal/refusal.hpp"
 
@@ -40,7 +40,7 @@ struct HeldPort {
 class OpenPorts {
 public:
     OpenPorts(Agent& agent, ProfileFolder folder)
-        : agent_(agent), folder_(std::move(folder)), book_(PortBook::load(folder_)) {}
+        : agent_(agent), folder_(std::move(folder)), assignments_(PortAssignments::load(folder_)) {}
 
     /// The open port that fits the wish, or a new one. `remark` is set when it is not the remembered number.
     Outcome<LocalPortPtr> open(PortWish wish, std::string& remark);
@@ -68,7 +68,7 @@ private:
 
     Agent& agent_;
     const ProfileFolder folder_;
-    PortBook book_;
+    PortAssignments assignments_;
     std::vector<HeldPort> ports_;
 };
 

@@ -56,7 +56,7 @@ private:
 };
 
 /// Before an agent whose folder has gone with the person's last logout is taken for one that stays away.
-constexpr auto kReturnPatience = std::chrono::seconds(5);
+constexpr auto kReturnTimeout = std::chrono::seconds(5);
 constexpr Pace::Bounds kReturnPace{std::chrono::milliseconds(500), std::chrono::seconds(10)};
 
 // An agent that goes on without its folder takes it again within two seconds of its return: one that starts just
@@ -64,7 +64,7 @@ constexpr Pace::Bounds kReturnPace{std::chrono::milliseconds(500), std::chrono::
 // another container that shares the profile.
 Result<FolderLock> wait_for_homeless(const ProfileFolder& folder, const control::RuntimeFolder& place) {
     auto held = folder.try_lock("profile.lock");
-    const auto until = std::chrono::steady_clock::now() + kReturnPatience;
+    const auto until = std::chrono::steady_clock::now() + kReturnTimeout;
     while (!held && held.error().code == Code::already_exists && std::chrono::steady_clock::now() < until &&
            !control::AgentClient::answers_at(place)) {
         std::this_thread::sleep_for(std::chrono::milliseconds(50));

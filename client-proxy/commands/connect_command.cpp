@@ -101,9 +101,9 @@ public:
     }
     int fd() const noexcept { return fd_.get(); }
     /// Whether one came within that time.
-    bool wait(std::chrono::milliseconds patience) const {
+    bool wait(std::chrono::milliseconds timeout) const {
         pollfd waiting{fd_.get(), POLLIN, 0};
-        return ::poll(&waiting, 1, static_cast<int>(patience.count())) > 0;
+        return ::poll(&waiting, 1, static_cast<int>(timeout.count())) > 0;
     }
 
 private:

@@ -19,14 +19,14 @@ constexpr std::size_t kMostAnswer = 65536;
 
 /// The first message that comes back to a StartupMessage; empty when none does.
 std::string first_answer(unsigned short port, const std::string& user, const std::string& database,
-                         std::chrono::milliseconds patience) {
+                         std::chrono::milliseconds timeout) {
     const UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(port);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     // It comes in one piece.
-    const timeval most{patience.count() / 1000, patience.count() % 1000 * 1000};
+    const timeval most{timeout.count() / 1000, timeout.count() % 1000 * 1000};
     ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &most, sizeof most);
     if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
         return {};
@@ -59,8 +59,8 @@ std::string first_answer(unsigned short port, const std::string& user, const std
 }  // namespace
 
 Outcome<ProbeAnswer> probe_database(unsigned short port, const std::string& user, const std::string& database,
-                                    std::chrono::milliseconds patience) {
-    const std::string answer = first_answer(port, user, database, patience);
+                                    std::chrono::milliseconds timeout) {
+    const std::string answer = first_answer(port, user, database, timeout);
     if (answer.empty()) {
         return Refusal{Code::backend_timed_out,
                        "PostgreSQL does not answer",

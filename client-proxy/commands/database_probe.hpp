@@ -22,6 +22,6 @@ struct ProbeAnswer {
 
 /// Code::backend_timed_out when nothing comes back in that time, which is more than 0. Blocking.
 Outcome<ProbeAnswer> probe_database(unsigned short port, const std::string& user, const std::string& database,
-                                    std::chrono::milliseconds patience = std::chrono::seconds(30));
+                                    std::chrono::milliseconds timeout = std::chrono::seconds(30));
 
 }  // namespace postern::client

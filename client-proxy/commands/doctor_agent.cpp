@@ -21,12 +21,12 @@ using control::text_in;
 using nlohmann::json;
 
 // An environment that changed after the agent's start is the one thing that it cannot notice.
-void check_uses(Checkup& checkup, const json& uses) {
+void check_uses(DiagnosticReport& report, const json& uses) {
     if (!uses.is_object()) {
         return;
     }
     if (const auto problem = control::refusal_in(uses, "error")) {
-        checkup.bad("agent.settings", *problem);
+        report.bad("agent.settings", *problem);
         return;
     }
     const auto rules = proxy_rules();
@@ -36,7 +36,7 @@ void check_uses(Checkup& checkup, const json& uses) {
         return proxy.empty() ? "no proxy" : "the proxy " + proxy;
     };
     if (theirs != ours) {
-        checkup.bad(
+        report.bad(
             "agent.settings",
             Refusal{Code::config_invalid,
                     fmt::format("the agent that runs uses {}, and this terminal's settings say {}",
@@ -46,57 +46,57 @@ void check_uses(Checkup& checkup, const json& uses) {
                     {}});
         return;
     }
-    checkup.good("agent.settings", fmt::format("it goes by {} as it is now, and uses {}",
+    report.good("agent.settings", fmt::format("it goes by {} as it is now, and uses {}",
                                                text_in(uses, "config_file"), said(theirs)));
 }
 
 }  // namespace
 
-std::optional<Refusal> check_agent(Checkup& checkup) {
+std::optional<Refusal> check_agent(DiagnosticReport& report) {
     const auto place = control::RuntimeFolder::open();
     if (!place) {
-        checkup.bad("agent", folder_refusal(place.error()));
+        report.bad("agent", folder_refusal(place.error()));
         return std::nullopt;
     }
     auto agent = control::AgentClient::find();
     if (!agent && agent.error().code != Code::not_found) {
-        checkup.bad("agent", agent.error());
+        report.bad("agent", agent.error());
         return std::nullopt;
     }
     const std::string passed_over =
         place->passed_over().empty() ? std::string() : fmt::format(" ({})", place->passed_over());
     if (!agent) {
-        checkup.skip("agent", fmt::format("none runs at {}; commands start it{}", place->socket().string(),
+        report.skip("agent", fmt::format("none runs at {}; commands start it{}", place->socket().string(),
                                           passed_over));
         return std::nullopt;
     }
     const auto state = agent->call("state");
     if (!state) {
-        checkup.bad("agent", state.error());
+        report.bad("agent", state.error());
         return std::nullopt;
     }
-    checkup.good("agent", fmt::format("it answers at {}{}", place->socket().string(), passed_over));
-    check_uses(checkup, state->value("uses", json()));
+    report.good("agent", fmt::format("it answers at {}{}", place->socket().string(), passed_over));
+    check_uses(report, state->value("uses", json()));
     const json login = state->value("login", json());
     if (!login.is_object()) {
         return std::nullopt;
     }
     if (const auto unkept = control::refusal_in(login, "unkept")) {
-        checkup.bad("agent.disk", *unkept);
+        report.bad("agent.disk", *unkept);
     }
     return control::refusal_in(login, "error");
 }
 
-void judge_clock(Checkup& checkup, std::chrono::seconds ahead, const std::string& whose) {
+void judge_clock(DiagnosticReport& report, std::chrono::seconds ahead, const std::string& whose) {
     if (ahead > CaClock::kWorthTelling || ahead < -CaClock::kWorthTelling) {
-        checkup.bad("ca.clock",
+        report.bad("ca.clock",
                     Refusal{Code::not_yet_valid,
                             fmt::format("this machine's clock is {} {}", offset_text(ahead), whose),
                             kSetTheClock,
                             {}});
         return;
     }
-    checkup.good("ca.clock", fmt::format("the clocks differ by {} s", std::abs(ahead.count())));
+    report.good("ca.clock", fmt::format("the clocks differ by {} s", std::abs(ahead.count())));
 }
 
 bool shows_root(const std::vector<pki::Certificate>& shown, const std::string& pin, SystemTime now) {
@@ -108,13 +108,13 @@ bool shows_root(const std::vector<pki::Certificate>& shown, const std::string& p
     return vouched || vouched.error().code == Code::not_yet_valid || vouched.error().code == Code::expired;
 }
 
-void judge_root(Checkup& checkup, const std::vector<pki::Certificate>& shown, const std::string& pin,
+void judge_root(DiagnosticReport& report, const std::vector<pki::Certificate>& shown, const std::string& pin,
                 SystemTime now) {
     if (shows_root(shown, pin, now)) {
-        checkup.good("ca.pin", fmt::format("its root is {}", pin));
+        report.good("ca.pin", fmt::format("its root is {}", pin));
         return;
     }
-    checkup.bad(
+    report.bad(
         "ca.pin",
         Refusal{Code::unknown_issuer,
                 fmt::format("it shows another root than {}, which you compared at first contact", pin),
@@ -135,27 +135,27 @@ Result<http::ClientAnswer> ask_as_stranger(const std::string& url, const CaRoute
     return stranger ? stranger->get("/v1/trust") : Result<http::ClientAnswer>(stranger.error());
 }
 
-void judge_claimed_clock(Checkup& checkup, const Result<http::ClientAnswer>& answer, const std::string& url) {
+void judge_claimed_clock(DiagnosticReport& report, const Result<http::ClientAnswer>& answer, const std::string& url) {
     if (!answer || !answer->date) {
-        checkup.skip("ca.clock", "it does not tell the time");
+        report.skip("ca.clock", "it does not tell the time");
         return;
     }
-    judge_clock(checkup, std::chrono::round<std::chrono::seconds>(system_clock()() - *answer->date),
+    judge_clock(report, std::chrono::round<std::chrono::seconds>(system_clock()() - *answer->date),
                 "the clock of " + url);
 }
 
 }  // namespace
 
-void check_claimed_clock(Checkup& checkup, const std::string& url) {
+void check_claimed_clock(DiagnosticReport& report, const std::string& url) {
     const CaRoute route(url);
-    judge_claimed_clock(checkup, ask_as_stranger(url, route), url);
+    judge_claimed_clock(report, ask_as_stranger(url, route), url);
 }
 
-void check_first_contact(Checkup& checkup, const std::string& url) {
+void check_first_contact(DiagnosticReport& report, const std::string& url) {
     const CaRoute route(url);
     const auto answer = ask_as_stranger(url, route);
     if (!answer && answer.error().code == Code::config_invalid) {
-        checkup.bad("ca.address", Refusal{Code::config_invalid,
+        report.bad("ca.address", Refusal{Code::config_invalid,
                                           answer.error().detail,
                                           "The address looks like https://ca.example.org:7444",
                                           {}});
@@ -163,12 +163,12 @@ void check_first_contact(Checkup& checkup, const std::string& url) {
     }
     if (!answer) {
         auto on_the_way = route.refusal();
-        checkup.bad("ca.tls", on_the_way ? *on_the_way : ca_refusal(answer.error(), url));
-        checkup.skip("ca.clock", "it cannot be asked");
+        report.bad("ca.tls", on_the_way ? *on_the_way : ca_refusal(answer.error(), url));
+        report.skip("ca.clock", "it cannot be asked");
         return;
     }
-    checkup.good("ca.tls", fmt::format("{} answers; the first login compares its fingerprint", url));
-    judge_claimed_clock(checkup, answer, url);
+    report.good("ca.tls", fmt::format("{} answers; the first login compares its fingerprint", url));
+    judge_claimed_clock(report, answer, url);
 }
 
 }  // namespace postern::client

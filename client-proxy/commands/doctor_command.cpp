@@ -15,7 +15,7 @@
 
 #include "base/json.hpp"
 #include "client-proxy/commands/agent_session.hpp"
-#include "client-proxy/commands/checkup.hpp"
+#include "client-proxy/commands/diagnostic_report.hpp"
 #include "client-proxy/commands/doctor_agent.hpp"
 #include "client-proxy/commands/doctor_service.hpp"
 #include "client-proxy/commands/terminal.hpp"
@@ -37,7 +37,7 @@ namespace {
 
 namespace asio = boost::asio;
 
-constexpr auto kPatience = std::chrono::seconds(5);
+constexpr auto kTimeout = std::chrono::seconds(5);
 
 template <class T>
 T run_to_end(asio::awaitable<T> work) {
@@ -54,99 +54,99 @@ T run_to_end(asio::awaitable<T> work) {
 }
 
 asio::awaitable<Result<void>> try_dial(net::Address address) {
-    const auto dialled = co_await net::dial(std::move(address), kPatience);
+    const auto dialled = co_await net::dial(std::move(address), kTimeout);
     if (!dialled) {
         co_return dialled.error();
     }
     co_return Result<void>();
 }
 
-bool check_direct(Checkup& checkup, const std::string& what, const net::Address& address);
+bool check_direct(DiagnosticReport& report, const std::string& what, const net::Address& address);
 
 // Whether the steps behind it are worth taking. What goes through a proxy is looked up by the proxy.
-bool check_network(Checkup& checkup, const std::string& what, const net::Address& address) {
+bool check_network(DiagnosticReport& report, const std::string& what, const net::Address& address) {
     const auto held = proxy_rules();
     const Result<ProxyRules>& rules = *held;
     const HttpProxy* const proxy = rules ? rules->proxy_for(address.host) : nullptr;
     if (proxy == nullptr) {
-        return check_direct(checkup, what, address);
+        return check_direct(report, what, address);
     }
-    if (!check_direct(checkup, what + ".proxy", proxy->address)) {
+    if (!check_direct(report, what + ".proxy", proxy->address)) {
         return false;
     }
-    checkup.skip(what + ".dns", fmt::format("the proxy {} looks it up", proxy->text()));
+    report.skip(what + ".dns", fmt::format("the proxy {} looks it up", proxy->text()));
     return true;
 }
 
-bool check_direct(Checkup& checkup, const std::string& what, const net::Address& address) {
+bool check_direct(DiagnosticReport& report, const std::string& what, const net::Address& address) {
     const auto found =
-        net::Resolver::shared().resolve_blocking(address.host, std::chrono::steady_clock::now() + kPatience);
+        net::Resolver::shared().resolve_blocking(address.host, std::chrono::steady_clock::now() + kTimeout);
     if (found.failure) {
         const Failure& failure = *found.failure;
-        checkup.bad(what + ".dns",
+        report.bad(what + ".dns",
                     failure.code == Code::out_of_resources
                         ? local_refusal(failure)
                         : Refusal{failure.code,
                                   fmt::format("{} has no address: {}", address.host, failure.detail),
                                   "Check the name, the DNS server and the VPN.",
                                   {}});
-        checkup.skip(what + ".tcp", "there is no address");
+        report.skip(what + ".tcp", "there is no address");
         return false;
     }
-    checkup.good(what + ".dns", fmt::format("{} is {}", address.host, found.addresses.front().to_string()));
+    report.good(what + ".dns", fmt::format("{} is {}", address.host, found.addresses.front().to_string()));
     net::Address where = address;
     const auto dialled = run_to_end(try_dial(std::move(where)));
     if (!dialled) {
-        checkup.bad(what + ".tcp",
+        report.bad(what + ".tcp",
                     Refusal{dialled.error().code,
                             fmt::format("{} does not take connections", address.text()),
                             "Check that the service runs there, and firewalls and the VPN in between.",
                             {}});
         return false;
     }
-    checkup.good(what + ".tcp", fmt::format("{} takes connections", address.text()));
+    report.good(what + ".tcp", fmt::format("{} takes connections", address.text()));
     return true;
 }
 
-void check_clock(Checkup& checkup, http::Client& client) {
+void check_clock(DiagnosticReport& report, http::Client& client) {
     const auto answer = client.get("/v1/health");
     const auto body = answer ? parse_json(answer->body) : nlohmann::json();
     const auto theirs = body.is_object() && body.contains("time") && body["time"].is_string()
                             ? parse_time(body["time"].get<std::string>())
                             : Result<SystemTime>(Failure{});
     if (!theirs) {
-        checkup.skip("ca.clock", "the CA service does not tell the time");
+        report.skip("ca.clock", "the CA service does not tell the time");
         return;
     }
     ca_clock().learn(*theirs);
-    judge_clock(checkup, std::chrono::duration_cast<std::chrono::seconds>(system_clock()() - *theirs),
+    judge_clock(report, std::chrono::duration_cast<std::chrono::seconds>(system_clock()() - *theirs),
                 "the CA service's");
 }
 
 // Why a CA service is not trusted: another one, or the same one set up anew.
-void check_pin(Checkup& checkup, const Profile& profile) {
+void check_pin(DiagnosticReport& report, const Profile& profile) {
     const auto claimed = claimed_trust(profile.ca_url);
     if (!claimed) {
-        checkup.skip("ca.pin", "it does not show its root");
+        report.skip("ca.pin", "it does not show its root");
         return;
     }
-    judge_root(checkup, claimed->server_ca, profile.pin, system_clock()());
+    judge_root(report, claimed->server_ca, profile.pin, system_clock()());
 }
 
-void check_ca(Checkup& checkup, const ProfileFolder& folder, const Profile& profile) {
+void check_ca(DiagnosticReport& report, const ProfileFolder& folder, const Profile& profile) {
     const auto url = http::HttpsUrl::parse(profile.ca_url);
     if (!url) {
-        checkup.bad("ca.dns", local_refusal(url.error()));
+        report.bad("ca.dns", local_refusal(url.error()));
         return;
     }
-    if (!check_network(checkup, "ca", url->address())) {
-        checkup.skip("ca.tls", "it cannot be reached");
-        checkup.skip("ca.clock", "it cannot be reached");
+    if (!check_network(report, "ca", url->address())) {
+        report.skip("ca.tls", "it cannot be reached");
+        report.skip("ca.clock", "it cannot be reached");
         return;
     }
     auto server_ca = pki::TrustBundle::load(folder.server_ca());
     if (!server_ca) {
-        checkup.bad("ca.tls",
+        report.bad("ca.tls",
                     Refusal{server_ca.error().code, server_ca.error().detail, "Run: postern login", {}});
         return;
     }
@@ -160,104 +160,104 @@ void check_ca(Checkup& checkup, const ProfileFolder& folder, const Profile& prof
     const auto answer = client ? client->get("/v1/trust") : Result<http::ClientAnswer>(client.error());
     if (!answer) {
         const auto on_the_way = route.refusal();
-        checkup.bad("ca.tls", on_the_way ? *on_the_way : ca_refusal(answer.error(), profile.ca_url));
+        report.bad("ca.tls", on_the_way ? *on_the_way : ca_refusal(answer.error(), profile.ca_url));
         if (!on_the_way) {
-            check_pin(checkup, profile);
+            check_pin(report, profile);
         }
         const Code code = answer.error().code;
         if (code == Code::not_yet_valid || code == Code::expired) {
-            check_claimed_clock(checkup, profile.ca_url);
+            check_claimed_clock(report, profile.ca_url);
         } else {
-            checkup.skip("ca.clock", on_the_way ? "it cannot be reached" : "it is not trusted");
+            report.skip("ca.clock", on_the_way ? "it cannot be reached" : "it is not trusted");
         }
         return;
     }
-    checkup.good("ca.tls", fmt::format("it is the CA service of {}", profile.trust_domain));
+    report.good("ca.tls", fmt::format("it is the CA service of {}", profile.trust_domain));
     const auto trust = ca_api::trust_from_json(answer->body);
     const bool is_pinned =
         trust && shows_root(trust->server_ca.certificates(), profile.pin, system_clock()());
-    checkup.good("ca.pin",
+    report.good("ca.pin",
                  is_pinned ? fmt::format("its root is {}", profile.pin)
                            : "its root is a later one than the one you compared; that one vouched for it");
-    check_clock(checkup, *client);
+    check_clock(report, *client);
 }
 
-std::optional<LoginPtr> check_login(Checkup& checkup, const ProfileFolder& folder, const Profile& profile) {
+std::optional<LoginPtr> check_login(DiagnosticReport& report, const ProfileFolder& folder, const Profile& profile) {
     const auto now = ca_clock().now();
     auto login = good_login(folder, now);
     if (!login) {
-        checkup.bad("login", login.error());
+        report.bad("login", login.error());
         return std::nullopt;
     }
     const std::string session = profile.session_expires
                                     ? ", the session lasts until " + local_time(*profile.session_expires, now)
                                     : "";
-    checkup.good("login", (*login)->user() + session);
+    report.good("login", (*login)->user() + session);
     const auto& certificate = (*login)->certificate();
     const std::string until = local_time((*login)->not_after(), now);
     if (now < certificate.not_before()) {
-        checkup.bad("certificate", Refusal{Code::not_yet_valid,
+        report.bad("certificate", Refusal{Code::not_yet_valid,
                                            fmt::format("it is valid only from {} on",
                                                        local_time(certificate.not_before(), now)),
                                            kSetTheClock,
                                            {}});
     } else if (pki::is_over((*login)->not_after(), now)) {
-        checkup.bad("certificate", Refusal{Code::expired,
+        report.bad("certificate", Refusal{Code::expired,
                                            fmt::format("it expired at {}", until),
                                            "Run: postern login. If it is new, check this machine's clock.",
                                            {}});
     } else {
-        checkup.good("certificate", fmt::format("of {}, until {}, serial {}", certificate.common_name(),
+        report.good("certificate", fmt::format("of {}, until {}, serial {}", certificate.common_name(),
                                                 until, certificate.serial()));
     }
     return *std::move(login);
 }
 
 // The names of the services that it offers; nothing when it does not answer.
-std::optional<std::vector<std::string>> check_gateway(Checkup& checkup, const GatewayEntry& entry,
+std::optional<std::vector<std::string>> check_gateway(DiagnosticReport& report, const GatewayEntry& entry,
                                                       const LoginPtr& login) {
     const std::string what = "gateway." + entry.name;
     const auto address = net::parse_address(entry.address);
-    if (!address || !check_network(checkup, what, *address)) {
-        checkup.skip(what + ".tls", "it cannot be reached");
+    if (!address || !check_network(report, what, *address)) {
+        report.skip(what + ".tls", "it cannot be reached");
         return std::nullopt;
     }
     GatewayEntry gateway = entry;
     LoginPtr shown = login;
-    const auto offered = run_to_end(fetch_services_of(std::move(gateway), std::move(shown), kPatience));
+    const auto offered = run_to_end(fetch_services_of(std::move(gateway), std::move(shown), kTimeout));
     if (!offered) {
-        checkup.bad(what + ".tls", offered.error());
+        report.bad(what + ".tls", offered.error());
         return std::nullopt;
     }
     std::vector<std::string> names;
     for (const auto& service : *offered) {
         names.push_back(service.name);
     }
-    checkup.good(what + ".tls", fmt::format("it is the gateway {}, and takes the login", entry.name));
+    report.good(what + ".tls", fmt::format("it is the gateway {}, and takes the login", entry.name));
     if (names.empty()) {
-        checkup.bad(
+        report.bad(
             what + ".policy",
             Refusal{Code::policy_denied,
                     fmt::format("it offers {} nothing", login->user()),
                     "Ask the administrator for a rule in gateway.toml that names you, or one of your groups.",
                     {}});
     } else {
-        checkup.good(what + ".policy", fmt::format("it offers you {}", fmt::join(names, ", ")));
+        report.good(what + ".policy", fmt::format("it offers you {}", fmt::join(names, ", ")));
     }
     return names;
 }
 
 // What they offer together; nothing when none answers.
-std::optional<std::set<std::string>> check_gateways(Checkup& checkup, const LoginPtr& login) {
+std::optional<std::set<std::string>> check_gateways(DiagnosticReport& report, const LoginPtr& login) {
     std::optional<std::set<std::string>> offered;
     for (const auto& gateway : login->catalogue().gateways) {
-        if (const auto names = check_gateway(checkup, gateway, login)) {
+        if (const auto names = check_gateway(report, gateway, login)) {
             offered = offered ? offered : std::set<std::string>();
             offered->insert(names->begin(), names->end());
         }
     }
     if (login->catalogue().gateways.empty()) {
-        checkup.bad("gateway",
+        report.bad("gateway",
                     Refusal{Code::unreachable,
                             "the CA's catalogue names no gateway",
                             "The administrator adds a [[gateway]] to ca.toml; then run: postern login",
@@ -267,13 +267,13 @@ std::optional<std::set<std::string>> check_gateways(Checkup& checkup, const Logi
 }
 
 // Nothing that is reached through wrong settings says anything.
-bool check_settings(Checkup& checkup) {
+bool check_settings(DiagnosticReport& report) {
     if (const auto preferences = Preferences::load(); !preferences) {
-        checkup.bad("settings", settings_refusal(preferences.error()));
+        report.bad("settings", settings_refusal(preferences.error()));
     } else if (const auto rules = proxy_rules(); !*rules) {
-        checkup.bad("settings", settings_refusal(rules->error()));
+        report.bad("settings", settings_refusal(rules->error()));
     }
-    return checkup.exit_code() == 0;
+    return report.exit_code() == 0;
 }
 
 // The CA service to ask before anybody has logged in; empty when none is named.
@@ -283,11 +283,11 @@ std::string first_ca(const DoctorOptions& options) {
     return url.empty() || url.find("://") != url.npos ? url : "https://" + url;
 }
 
-void check_all(Checkup& checkup, const DoctorOptions& options) {
+void check_all(DiagnosticReport& report, const DoctorOptions& options) {
     const auto path = ProfileFolder::default_path();
     const auto folder = path ? ProfileFolder::open(*path) : Result<ProfileFolder>(path.error());
     if (!folder) {
-        checkup.bad("profile", folder_refusal(folder.error()));
+        report.bad("profile", folder_refusal(folder.error()));
         return;
     }
     const auto profile = folder->load();
@@ -297,65 +297,65 @@ void check_all(Checkup& checkup, const DoctorOptions& options) {
                              "nobody has logged in yet",
                              "Run: postern login --ca https://ca.example.org:7444 --fingerprint sha256:HEX",
                              {}};
-        checkup.bad("profile", is_new ? nobody : local_refusal(profile.error()));
+        report.bad("profile", is_new ? nobody : local_refusal(profile.error()));
         if (is_new && !first_ca(options).empty()) {
-            check_first_contact(checkup, first_ca(options));
+            check_first_contact(report, first_ca(options));
         }
         return;
     }
-    checkup.good("profile", folder->path().string());
-    const auto known = check_agent(checkup);
-    check_ca(checkup, *folder, *profile);
+    report.good("profile", folder->path().string());
+    const auto known = check_agent(report);
+    check_ca(report, *folder, *profile);
     if (known) {
-        checkup.bad("login", *known);
+        report.bad("login", *known);
         return;
     }
-    const auto login = check_login(checkup, *folder, *profile);
+    const auto login = check_login(report, *folder, *profile);
     if (!login) {
         return;
     }
-    const auto offered = check_gateways(checkup, *login);
+    const auto offered = check_gateways(report, *login);
     if (options.service.empty()) {
         return;
     }
     const std::string step = "service." + options.service;
     const Catalogue& catalogue = (*login)->catalogue();
     if (!offered) {
-        checkup.skip(step, "no gateway answers");
+        report.skip(step, "no gateway answers");
     } else if (offered->count(options.service) == 0 && catalogue.is_complete &&
                catalogue.find(options.service) == nullptr) {
-        checkup.bad(step + ".policy",
+        report.bad(step + ".policy",
                     Refusal{Code::policy_denied,
                             fmt::format("the CA lists no service {}, and no gateway offers it to {}",
                                         options.service, (*login)->user()),
                             "See what there is: postern services. A new one is set up by the administrator.",
                             {}});
     } else if (offered->count(options.service) == 0) {
-        checkup.bad(step + ".policy",
+        report.bad(step + ".policy",
                     Refusal{Code::policy_denied,
                             fmt::format("no gateway offers {} to {}", options.service, (*login)->user()),
                             "See what there is (postern services), or ask the administrator for a rule.",
                             {}});
     } else {
-        checkup.good(step + ".policy", fmt::format("{} may use it", (*login)->user()));
-        check_service(checkup, options.service, (*login)->user(), options.database);
+        report.good(step + ".policy", fmt::format("{} may use it", (*login)->user()));
+        check_service(report, options.service, (*login)->user(), options.database);
     }
 }
 
 }  // namespace
 
 int run_doctor(const DoctorOptions& options) {
-    Checkup checkup;
-    if (check_settings(checkup)) {
-        check_all(checkup, options);
+    DiagnosticReport report;
+    if (check_settings(report)) {
+        check_all(report, options);
     }
     if (options.as_json) {
-        std::puts(ascii_json_text(checkup.to_json(), 2).c_str());
+        std::puts(ascii_json_text(report.to_json(), 2).c_str());
     } else {
-        const std::string text = to_text(checkup.findings(), has_color(STDOUT_FILENO), has_unicode());
+        const std::string text = to_text(report.findings(), has_color(STDOUT_FILENO), has_unicode());
         std::fputs(text.c_str(), stdout);
     }
-    return checkup.exit_code();
+    return report.exit_code();
 }
 
 }  // namespace postern::client

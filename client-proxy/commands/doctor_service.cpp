@@ -29,18 +29,18 @@ bool has_port(control::AgentClient& agent, const std::string& service) {
 }
 
 // What PostgreSQL says only to who knows the password: that the certificate is of somebody else.
-void check_query(Checkup& checkup, const std::string& step, unsigned short port, const std::string& service,
+void check_query(DiagnosticReport& report, const std::string& step, unsigned short port, const std::string& service,
                  const std::string& user, const std::string& database) {
     const PsqlAnswer answer = ask_psql(port, user, database);
     switch (answer.kind) {
         case PsqlAnswer::Kind::answered:
-            checkup.good(step, fmt::format("a query ran as {} in the database {}", user, database));
+            report.good(step, fmt::format("a query ran as {} in the database {}", user, database));
             return;
         case PsqlAnswer::Kind::no_psql:
-            checkup.skip(step, "there is no psql here to run a query with");
+            report.skip(step, "there is no psql here to run a query with");
             return;
         case PsqlAnswer::Kind::no_password:
-            checkup.skip(
+            report.skip(
                 step, "your database password is not at hand: with PGPASSWORD or ~/.pgpass a query is tried");
             return;
         case PsqlAnswer::Kind::refused:
@@ -48,25 +48,25 @@ void check_query(Checkup& checkup, const std::string& step, unsigned short port,
     }
     postgres::ErrorFields error;
     error.message = answer.message;
-    checkup.bad(step, explain(error, service, user));
+    report.bad(step, explain(error, service, user));
 }
 
 }  // namespace
 
-void judge_authentication(Checkup& checkup, const std::string& step, std::uint32_t code,
+void judge_authentication(DiagnosticReport& report, const std::string& step, std::uint32_t code,
                           const std::string& user) {
     switch (code) {
         case 0:
-            return checkup.good(step, fmt::format("it lets {} in without a password", user));
+            return report.good(step, fmt::format("it lets {} in without a password", user));
         case 3:
-            return checkup.good(step, "it goes on to ask for the password (method password, inside TLS)");
+            return report.good(step, "it goes on to ask for the password (method password, inside TLS)");
         case 5:
-            return checkup.good(step,
+            return report.good(step,
                                 "it goes on to ask for the password (method md5; scram-sha-256 is safer)");
         case 10:
-            return checkup.good(step, "it goes on to ask for the password (method scram-sha-256)");
+            return report.good(step, "it goes on to ask for the password (method scram-sha-256)");
         default:
-            checkup.bad(step,
+            report.bad(step,
                         Refusal{Code::policy_denied,
                                 fmt::format("it asks for a kind of login that needs more than a password "
                                             "(code {}: Kerberos or SSPI)",
@@ -77,12 +77,12 @@ void judge_authentication(Checkup& checkup, const std::string& step, std::uint32
     }
 }
 
-void check_service(Checkup& checkup, const std::string& service, const std::string& user,
+void check_service(DiagnosticReport& report, const std::string& service, const std::string& user,
                    const std::string& database) {
     const std::string name = "service." + service;
     auto agent = control::AgentClient::find_or_start();
     if (!agent) {
-        checkup.bad("agent", agent.error());
+        report.bad("agent", agent.error());
         return;
     }
     json parameters = {{"service", service}, {"hold", true}};
@@ -91,35 +91,35 @@ void check_service(Checkup& checkup, const std::string& service, const std::stri
     }
     const auto opened = agent->call("connect", parameters);
     if (!opened) {
-        checkup.bad(name + ".port", opened.error());
+        report.bad(name + ".port", opened.error());
         return;
     }
     const json& place = (*opened)["opened"];
     const auto port = place["port"].get<unsigned short>();
-    checkup.good(name + ".port", fmt::format("localhost:{}", port));
+    report.good(name + ".port", fmt::format("localhost:{}", port));
     if (place.value("mode", std::string()) != "end_to_end") {
-        checkup.skip(name + ".backend", "it is not PostgreSQL: only its own program can tell");
+        report.skip(name + ".backend", "it is not PostgreSQL: only its own program can tell");
         return;
     }
     const std::string known = place.value("database", std::string());
     const std::string wanted = !database.empty() ? database : known.empty() ? "postgres" : known;
     const auto answer = probe_database(port, user, wanted);
     if (!answer) {
-        checkup.bad(name + ".backend", answer.error());
+        report.bad(name + ".backend", answer.error());
         return;
     }
     if (answer->error && is_told_by_postern(*answer->error)) {
-        checkup.bad(name + ".backend", explain(*answer->error, service, user));
-        checkup.skip(name + ".postgres", "it is not reached");
+        report.bad(name + ".backend", explain(*answer->error, service, user));
+        report.skip(name + ".postgres", "it is not reached");
         return;
     }
-    checkup.good(name + ".backend", fmt::format("the gateway reaches PostgreSQL, and that is {}", service));
+    report.good(name + ".backend", fmt::format("the gateway reaches PostgreSQL, and that is {}", service));
     if (answer->error) {
-        checkup.bad(name + ".postgres", explain(*answer->error, service, user));
+        report.bad(name + ".postgres", explain(*answer->error, service, user));
         return;
     }
-    judge_authentication(checkup, name + ".postgres", answer->authentication, user);
-    check_query(checkup, name + ".query", port, service, user, wanted);
+    judge_authentication(report, name + ".postgres", answer->authentication, user);
+    check_query(report, name + ".query", port, service, user, wanted);
 }
 
 }  // namespace postern::client

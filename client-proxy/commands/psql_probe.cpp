@@ -23,7 +23,7 @@ namespace postern::client {
 
 namespace {
 
-constexpr auto kQueryPatience = std::chrono::seconds(20);
+constexpr auto kQueryTimeout = std::chrono::seconds(20);
 constexpr std::size_t kMostComplaint = 8192;
 
 // This process's environment without what would lead psql elsewhere, and with where it is to go.
@@ -63,7 +63,7 @@ std::vector<char*> pointers_to(std::vector<std::string>& words) {
 
 /// Its standard error, until it is closed or the time is up.
 std::string read_complaint(int fd) {
-    const auto end = std::chrono::steady_clock::now() + kQueryPatience;
+    const auto end = std::chrono::steady_clock::now() + kQueryTimeout;
     std::string text;
     std::array<char, 1024> block{};
     for (;;) {

@@ -7,7 +7,7 @@
 
 #include "base/json.hpp"
 #include "base/shown_text.hpp"
-#include "client-proxy/agent/port_book.hpp"
+#include "client-proxy/agent/port_assignments.hpp"
 #include "client-proxy/commands/commands.hpp"
 #include "client-proxy/commands/terminal.hpp"
 #include "client-proxy/config/profile.hpp"
@@ -71,7 +71,7 @@ int name_services() {
         }
     } else if (const auto path = ProfileFolder::default_path()) {
         if (const auto folder = ProfileFolder::open(*path)) {
-            for (const auto& name : PortBook::load(*folder).names()) {
+            for (const auto& name : PortAssignments::load(*folder).names()) {
                 names.insert(name.substr(0, name.find('/')));
             }
         }

@@ -8,7 +8,7 @@
 #include "base/duration.hpp"
 #include "base/json.hpp"
 #include "client-proxy/commands/agent_session.hpp"
-#include "client-proxy/commands/checkup.hpp"
+#include "client-proxy/commands/diagnostic_report.hpp"
 #include "client-proxy/commands/database_probe.hpp"
 #include "client-proxy/commands/terminal.hpp"
 
@@ -23,7 +23,7 @@ constexpr auto kPause = std::chrono::milliseconds(500);
 
 // Whether the service's port is open and what is behind it answers.
 Outcome<void> is_ready(const std::string& service, const std::string& database, SteadyTime end) {
-    // Also with a timeout of nothing somebody wants to know how it is now.
+    // Also with a timeout of zero somebody wants to know how it is now.
     const auto left = [end] {
         const auto rest =
             std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
@@ -70,11 +70,11 @@ Outcome<void> is_ready(const std::string& service, const std::string& database, 
 }  // namespace
 
 int wait_for_service(const WaitOptions& options) {
-    const auto patience = parse_duration(options.timeout);
-    if (!patience) {
-        return fail_usage(patience.error().detail, "For example: --timeout 30s");
+    const auto timeout = parse_duration(options.timeout);
+    if (!timeout) {
+        return fail_usage(timeout.error().detail, "For example: --timeout 30s");
     }
-    const auto end = std::chrono::steady_clock::now() + *patience;
+    const auto end = std::chrono::steady_clock::now() + *timeout;
     for (;;) {
         const auto ready = is_ready(options.service, options.database, end);
         if (ready) {

@@ -26,7 +26,7 @@ namespace {
 
 using Moment = std::chrono::steady_clock::time_point;
 
-constexpr auto kStartPatience = std::chrono::seconds(10);
+constexpr auto kStartTimeouts = std::chrono::seconds(10);
 /// Between two attempts to start an agent that does not come up.
 constexpr Pace::Bounds kStartPace{std::chrono::milliseconds(200), std::chrono::seconds(2)};
 constexpr off_t kMostLogBytes = 1 << 20;
@@ -187,7 +187,7 @@ Outcome<AgentClient> AgentClient::find_or_start() {
     if (!folder) {
         return folder_refusal(folder.error());
     }
-    const Moment end = std::chrono::steady_clock::now() + kStartPatience;
+    const Moment end = std::chrono::steady_clock::now() + kStartTimeouts;
     Pace pace(kStartPace);
     for (;;) {
         auto fd = connect_to(*folder);
@@ -214,10 +214,10 @@ Outcome<AgentClient> AgentClient::find_or_start() {
     }
 }
 
-bool AgentClient::read_more(std::chrono::milliseconds patience) {
+bool AgentClient::read_more(std::chrono::milliseconds timeout) {
     // poll() leaves out a negative descriptor.
     std::array<pollfd, 2> waiting{pollfd{fd_.get(), POLLIN, 0}, pollfd{interruption_, POLLIN, 0}};
-    const int ready = ::poll(waiting.data(), waiting.size(), static_cast<int>(patience.count()));
+    const int ready = ::poll(waiting.data(), waiting.size(), static_cast<int>(timeout.count()));
     is_interrupted_ = ready > 0 && waiting[1].revents != 0;
     if (ready <= 0 || waiting[0].revents == 0) {
         return false;
@@ -235,7 +235,7 @@ bool AgentClient::read_more(std::chrono::milliseconds patience) {
 }
 
 Outcome<nlohmann::json> AgentClient::call(std::string_view method, const nlohmann::json& params,
-                                          std::chrono::milliseconds patience) {
+                                          std::chrono::milliseconds timeout) {
     pollfd interruption{interruption_, POLLIN, 0};
     if (interruption_ >= 0 && ::poll(&interruption, 1, 0) > 0) {
         return Refusal{Code::cancelled, "interrupted", {}, {}};
@@ -255,7 +255,7 @@ Outcome<nlohmann::json> AgentClient::call(std::string_view method, const nlohman
     }
     // A password may have been in it.
     explicit_bzero(line.data(), line.size());
-    const Moment end = std::chrono::steady_clock::now() + patience;
+    const Moment end = std::chrono::steady_clock::now() + timeout;
     for (;;) {
         while (auto received = lines_.next()) {
             auto message = read_message(*received);
@@ -319,7 +319,7 @@ bool AgentClient::wait_for_input(int fd) {
 }
 
 void AgentClient::wait_until_closed() {
-    const Moment end = std::chrono::steady_clock::now() + kStartPatience;
+    const Moment end = std::chrono::steady_clock::now() + kStartTimeouts;
     while (!is_closed_ && std::chrono::steady_clock::now() < end) {
         read_more(std::chrono::milliseconds(milliseconds_until(end)));
         while (lines_.next()) {

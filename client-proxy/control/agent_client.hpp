@@ -35,7 +35,7 @@ public:
     /// The result. Longer than any wait that the agent itself allows.
     Outcome<nlohmann::json> call(std::string_view method,
                                  const nlohmann::json& params = nlohmann::json::object(),
-                                 std::chrono::milliseconds patience = std::chrono::seconds(60));
+                                 std::chrono::milliseconds timeout = std::chrono::seconds(60));
     /// The next notification that has come; nothing when none has. Call when fd() is readable, until there is
     /// nothing more.
     std::optional<Notification> take();
@@ -53,7 +53,7 @@ public:
 
 private:
     explicit AgentClient(UniqueFd fd) : fd_(std::move(fd)) {}
-    bool read_more(std::chrono::milliseconds patience);
+    bool read_more(std::chrono::milliseconds timeout);
     void take_in();
 
     UniqueFd fd_;

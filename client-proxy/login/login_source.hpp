@@ -25,8 +25,8 @@ enum class WaitsFor {
 class LoginSource {
 public:
     virtual ~LoginSource() = default;
-    /// A login that is good now; waits for a renewal, at most `patience`, only when there is none.
-    virtual boost::asio::awaitable<Outcome<LoginPtr>> current(std::chrono::milliseconds patience,
+    /// A login that is good now; waits for a renewal, at most `timeout`, only when there is none.
+    virtual boost::asio::awaitable<Outcome<LoginPtr>> current(std::chrono::milliseconds timeout,
                                                               WaitsFor worth) = 0;
     /// The newest one, good or not; null when there is none.
     virtual LoginPtr latest() const = 0;
@@ -39,7 +39,7 @@ public:
 class FixedLogin final : public LoginSource {
 public:
     explicit FixedLogin(LoginPtr login) : login_(std::move(login)) {}
-    boost::asio::awaitable<Outcome<LoginPtr>> current(std::chrono::milliseconds patience,
+    boost::asio::awaitable<Outcome<LoginPtr>> current(std::chrono::milliseconds timeout,
                                                       WaitsFor worth) override;
     LoginPtr latest() const override { return login_; }
 

@@ -17,7 +17,7 @@ namespace {
 constexpr auto kTick = std::chrono::seconds(2);
 /// A CA service that cannot be reached is tried again for those who wait: the network, or the service, may
 /// have come back this very moment.
-constexpr auto kReachPatience = std::chrono::seconds(2);
+constexpr auto kReachTimeout = std::chrono::seconds(2);
 constexpr Pace::Bounds kReachPace{std::chrono::milliseconds(200), std::chrono::seconds(1)};
 
 // The network or the service may come back at any moment, and an attempt takes its time by itself.
@@ -60,7 +60,7 @@ bool RenewedLogin::may_try_again(std::chrono::steady_clock::time_point until,
 }
 
 Outcome<HeldLogin> RenewedLogin::ask_ca(const HeldLogin& held, SystemTime now, bool is_doubted) {
-    const auto until = std::chrono::steady_clock::now() + kReachPatience;
+    const auto until = std::chrono::steady_clock::now() + kReachTimeout;
     Pace pace(kReachPace);
     for (;;) {
         auto outcome = renew_login(folder_, now, is_doubted, held);

@@ -89,9 +89,9 @@ void RenewedLogin::doubt() {
     wake_.notify_all();
 }
 
-asio::awaitable<void> RenewedLogin::ask_catalogue(std::chrono::milliseconds patience) {
+asio::awaitable<void> RenewedLogin::ask_catalogue(std::chrono::milliseconds timeout) {
     const auto executor = co_await asio::this_coro::executor;
-    const auto timer = std::make_shared<asio::steady_timer>(executor, patience);
+    const auto timer = std::make_shared<asio::steady_timer>(executor, timeout);
     {
         const std::lock_guard lock(mutex_);
         const auto now = std::chrono::steady_clock::now();
@@ -141,9 +141,9 @@ void RenewedLogin::let_go(std::vector<Timer>& waiting) {
     }
 }
 
-asio::awaitable<Outcome<LoginPtr>> RenewedLogin::current(std::chrono::milliseconds patience, WaitsFor worth) {
+asio::awaitable<Outcome<LoginPtr>> RenewedLogin::current(std::chrono::milliseconds timeout, WaitsFor worth) {
     const auto executor = co_await asio::this_coro::executor;
-    const auto end = std::chrono::steady_clock::now() + patience;
+    const auto end = std::chrono::steady_clock::now() + timeout;
     // A certificate that is renewed in the last moments of a session is over before a gateway has seen it:
     // the round after its end says what is to be done.
     for (int round = 0; round < kMostRounds; ++round) {
@@ -172,7 +172,7 @@ asio::awaitable<Outcome<LoginPtr>> RenewedLogin::current(std::chrono::millisecon
             std::erase(waiting_, timer);
             asks_person = worth == WaitsFor::person && is_worth_asking();
             if (asks_person) {
-                timer->expires_after(kPersonPatience);
+                timer->expires_after(kPersonTimeout);
                 waiting_for_person_.push_back(timer);
             }
         }

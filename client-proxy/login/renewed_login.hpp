@@ -42,7 +42,7 @@ public:
         std::function<bool()> can_ask;
     };
     /// For how long a session waits for the person.
-    static constexpr std::chrono::milliseconds kPersonPatience = std::chrono::seconds(60);
+    static constexpr std::chrono::milliseconds kPersonTimeout = std::chrono::seconds(60);
 
     RenewedLogin(ProfileFolder folder, LoginPtr login, Clock clock, Hooks hooks);
     /// Stops and joins; waits at most for the answer that is under way.
@@ -50,7 +50,7 @@ public:
     RenewedLogin(const RenewedLogin&) = delete;
     RenewedLogin& operator=(const RenewedLogin&) = delete;
 
-    boost::asio::awaitable<Outcome<LoginPtr>> current(std::chrono::milliseconds patience,
+    boost::asio::awaitable<Outcome<LoginPtr>> current(std::chrono::milliseconds timeout,
                                                       WaitsFor worth) override;
     LoginPtr latest() const override;
     bool is_busy() const override;
@@ -66,7 +66,7 @@ public:
     /// Has the CA say anew which services there are, which it does with a renewal; not more often than every
     /// quarter of a minute, since a login session is given a bounded number of certificates. latest() has it
     /// then, or is as it was.
-    boost::asio::awaitable<void> ask_catalogue(std::chrono::milliseconds patience);
+    boost::asio::awaitable<void> ask_catalogue(std::chrono::milliseconds timeout);
     /// What somebody has just put into the profile (null: logged out), so that nobody waits for the next look
     /// at the files. The hooks are not called.
     void adopt(LoginPtr login);

@@ -21,8 +21,8 @@ constexpr const char* kPromptInterface = "org.freedesktop.Secret.Prompt";
 constexpr const char* kSchema = "org.postern.LoginKey";
 /// What stands for "no object".
 constexpr std::string_view kNothing = "/";
-constexpr std::uint64_t kCallPatience = 10'000'000;
-constexpr auto kPromptPatience = std::chrono::seconds(60);
+constexpr std::uint64_t kCallTimeout = 10'000'000;
+constexpr auto kPromptTimeout = std::chrono::seconds(60);
 
 using BusPtr = std::unique_ptr<sd_bus, sd_bus* (*)(sd_bus*)>;
 using MessagePtr = std::unique_ptr<sd_bus_message, sd_bus_message* (*)(sd_bus_message*)>;
@@ -44,7 +44,7 @@ public:
             return unavailable("there is no D-Bus of this session (DBUS_SESSION_BUS_ADDRESS)");
         }
         Conversation conversation(BusPtr(raw, ::sd_bus_flush_close_unref));
-        ::sd_bus_set_method_call_timeout(raw, kCallPatience);
+        ::sd_bus_set_method_call_timeout(raw, kCallTimeout);
         auto question = conversation.question(kServicePath, kServiceInterface, "OpenSession");
         if (::sd_bus_message_append(question.get(), "sv", "plain", "s", "") < 0) {
             return unavailable("no memory");
@@ -247,7 +247,7 @@ private:
         if (auto answer = ask(std::move(asked)); !answer) {
             return answer.error();
         }
-        const auto end = std::chrono::steady_clock::now() + kPromptPatience;
+        const auto end = std::chrono::steady_clock::now() + kPromptTimeout;
         while (!confirmation.is_done && std::chrono::steady_clock::now() < end) {
             const int processed = ::sd_bus_process(bus_.get(), nullptr);
             if (processed < 0 || (processed == 0 && ::sd_bus_wait(bus_.get(), 1'000'000) < 0)) {

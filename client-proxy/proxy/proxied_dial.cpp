@@ -21,7 +21,7 @@ namespace {
 
 /// A laptop that has just woken up, or is on another network: its neighbours and names are known a moment
 /// later.
-constexpr std::chrono::milliseconds kNetworkPatience{2000};
+constexpr std::chrono::milliseconds kNetworkTimeout{2000};
 constexpr std::string_view kCaService = "the CA service";
 
 Result<ProxyRules> rules_of_process() {
@@ -86,10 +86,10 @@ asio::awaitable<Result<void>> ask_way(net::PlainStream& stream, const HttpProxy&
 
 asio::awaitable<Outcome<net::PlainStream>> dial_through(const HttpProxy& proxy, net::Address where,
                                                         std::string whom,
-                                                        std::chrono::milliseconds patience) {
+                                                        std::chrono::milliseconds timeout) {
     const auto began = std::chrono::steady_clock::now();
     net::Address at = proxy.address;
-    auto dialled = co_await net::dial(std::move(at), patience, kNetworkPatience);
+    auto dialled = co_await net::dial(std::move(at), timeout, kNetworkTimeout);
     if (!dialled && dialled.error().code == Code::out_of_resources) {
         co_return local_refusal(dialled.error());
     }
@@ -99,7 +99,7 @@ asio::awaitable<Outcome<net::PlainStream>> dial_through(const HttpProxy& proxy, 
     }
     const auto spent =
         std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began);
-    const auto left = std::max(patience - spent, std::chrono::milliseconds(1));
+    const auto left = std::max(timeout - spent, std::chrono::milliseconds(1));
     auto stream = std::make_unique<net::PlainStream>(*std::move(dialled));
     ProxyAnswer answer(proxy.text(), proxy.has_credentials());
     Result<void> asked = Failure{Code::internal, {}};
@@ -146,7 +146,7 @@ void use_proxy_rules(ProxyRules rules) {
 }
 
 asio::awaitable<Outcome<net::PlainStream>> dial_gateway(net::Address where, std::string gateway,
-                                                        std::chrono::milliseconds patience) {
+                                                        std::chrono::milliseconds timeout) {
     const auto held = proxy_rules();
     const Result<ProxyRules>& rules = *held;
     if (!rules) {
@@ -155,9 +155,9 @@ asio::awaitable<Outcome<net::PlainStream>> dial_gateway(net::Address where, std:
     const HttpProxy* const proxy = rules->proxy_for(where.host);
     if (proxy != nullptr) {
         std::string whom = fmt::format("the gateway {}", gateway);
-        co_return co_await dial_through(*proxy, std::move(where), std::move(whom), patience);
+        co_return co_await dial_through(*proxy, std::move(where), std::move(whom), timeout);
     }
-    auto dialled = co_await net::dial(std::move(where), patience, kNetworkPatience);
+    auto dialled = co_await net::dial(std::move(where), timeout, kNetworkTimeout);
     if (!dialled) {
         co_return gateway_refusal(dialled.error(), gateway);
     }
@@ -168,7 +168,7 @@ namespace {
 
 asio::awaitable<Result<net::PlainStream>> dial_ca(std::shared_ptr<std::optional<Refusal>> refusal,
                                                   std::string url, net::Address where,
-                                                  std::chrono::milliseconds patience) {
+                                                  std::chrono::milliseconds timeout) {
     refusal->reset();
     const auto held = proxy_rules();
     const Result<ProxyRules>& rules = *held;
@@ -178,10 +178,10 @@ asio::awaitable<Result<net::PlainStream>> dial_ca(std::shared_ptr<std::optional<
     }
     const HttpProxy* const proxy = rules->proxy_for(where.host);
     if (proxy == nullptr) {
-        co_return co_await net::dial(std::move(where), patience);
+        co_return co_await net::dial(std::move(where), timeout);
     }
     std::string whom = fmt::format("{} {}", kCaService, url);
-    auto dialled = co_await dial_through(*proxy, std::move(where), std::move(whom), patience);
+    auto dialled = co_await dial_through(*proxy, std::move(where), std::move(whom), timeout);
     if (!dialled) {
         *refusal = dialled.error();
         co_return Failure{dialled.error().code, dialled.error().message};
@@ -195,8 +195,8 @@ CaRoute::CaRoute(std::string url)
     : url_(std::move(url)), refusal_(std::make_shared<std::optional<Refusal>>()) {}
 
 http::Dial CaRoute::dial() const {
-    return [refusal = refusal_, url = url_](net::Address where, std::chrono::milliseconds patience) {
-        return dial_ca(refusal, url, std::move(where), patience);
+    return [refusal = refusal_, url = url_](net::Address where, std::chrono::milliseconds timeout) {
+        return dial_ca(refusal, url, std::move(where), timeout);
     };
 }
 

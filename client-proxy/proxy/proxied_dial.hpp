@@ -22,9 +22,9 @@ std::shared_ptr<const Result<ProxyRules>> proxy_rules();
 /// In place of those, for connections from now on.
 void use_proxy_rules(ProxyRules rules);
 
-/// To the gateway called `gateway`, at `where`; `patience` covers the proxy's answer too.
+/// To the gateway called `gateway`, at `where`; `timeout` covers the proxy's answer too.
 boost::asio::awaitable<Outcome<net::PlainStream>> dial_gateway(net::Address where, std::string gateway,
-                                                               std::chrono::milliseconds patience);
+                                                               std::chrono::milliseconds timeout);
 
 /// How the CA service is reached, for http::Client. What stood in the way is kept for refusal().
 class CaRoute {

@@ -9,7 +9,7 @@
 #include "base/reason.hpp"
 #include "client-proxy/refusal/ca_clock.hpp"
 #include "postgres/error_response.hpp"
-#include "postgres/farewell.hpp"
+#include "postgres/rejection_message.hpp"
 
 namespace postern::client {
 
@@ -359,10 +359,10 @@ std::string to_error_response(const Refusal& refusal, std::string_view sqlstate)
     return postgres::fatal_error(told);
 }
 
-std::string to_farewell(const Refusal& refusal, postgres::Language language) {
+std::string to_rejection_message(const Refusal& refusal, postgres::Language language) {
     const postgres::Refusal told{reason_of(refusal.code).sqlstate, refusal.message, refusal.hint,
                                  refusal.connection_id};
-    return postgres::farewell(language, told);
+    return postgres::rejection_message(language, told);
 }
 
 }  // namespace postern::client

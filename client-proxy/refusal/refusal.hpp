@@ -61,6 +61,6 @@ Refusal settings_refusal(const Failure& failure);
 /// The whole as an ErrorResponse. `sqlstate` empty: that of the code.
 std::string to_error_response(const Refusal& refusal, std::string_view sqlstate = {});
 /// The same to a peer that may speak something else.
-std::string to_farewell(const Refusal& refusal, postgres::Language language);
+std::string to_rejection_message(const Refusal& refusal, postgres::Language language);
 
 }  // namespace postern::client

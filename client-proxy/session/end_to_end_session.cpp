@@ -22,7 +22,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr auto kCancelPatience = std::chrono::seconds(10);
+constexpr auto kCancelTimeout = std::chrono::seconds(10);
 
 net::Bytes bytes_of(const std::string& text) {
     return {reinterpret_cast<const unsigned char*>(text.data()), text.size()};
@@ -245,7 +245,7 @@ asio::awaitable<void> EndToEndSession::judge_end(const net::RelayEnd& end, const
         const bool was_open = to_client.has_passed();
         std::string last_words =
             to_error_response(refusal, was_open ? postgres::kCutSession : std::string_view());
-        co_await take_leave(local_, std::move(last_words));
+        co_await close_with(local_, std::move(last_words));
     }
 }
 
@@ -273,7 +273,7 @@ asio::awaitable<void> EndToEndSession::cancel(postgres::CancelRequest request) {
     }
     auto* const outer = server->tunnel.stream.get();
     std::function<void()> cut = [outer] { outer->cancel(); };
-    const net::Deadline deadline(local_.executor(), kCancelPatience, std::move(cut));
+    const net::Deadline deadline(local_.executor(), kCancelTimeout, std::move(cut));
     const auto written = co_await server->tls->write_all(bytes_of(request.raw));
     std::array<unsigned char, 256> block{};
     const net::Buffer into(block);
@@ -286,8 +286,8 @@ asio::awaitable<void> EndToEndSession::cancel(postgres::CancelRequest request) {
 
 asio::awaitable<void> EndToEndSession::refuse(Refusal refusal) {
     context_.events.refused(port_->service, refusal);
-    std::string last_words = to_farewell(refusal, language_);
-    co_await take_leave(local_, std::move(last_words));
+    std::string last_words = to_rejection_message(refusal, language_);
+    co_await close_with(local_, std::move(last_words));
 }
 
 }  // namespace

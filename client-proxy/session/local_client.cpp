@@ -4,7 +4,7 @@
 
 #include <boost/asio/post.hpp>
 
-#include "net/linger.hpp"
+#include "net/lingering_close.hpp"
 
 namespace postern::client {
 
@@ -12,7 +12,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr auto kLeavePatience = std::chrono::seconds(2);
+constexpr auto kLeaveTimeout = std::chrono::seconds(2);
 
 }  // namespace
 
@@ -41,17 +41,17 @@ void tell_accepted(const SessionContext& context, net::PlainStream& local, std::
                 is_probe] { events.accepted(service, program, id, gateway, is_probe); });
 }
 
-asio::awaitable<void> take_leave(net::PlainStream& local, std::string last_words) {
+asio::awaitable<void> close_with(net::PlainStream& local, std::string last_words) {
     const net::Bytes bytes(reinterpret_cast<const unsigned char*>(last_words.data()), last_words.size());
     bool is_written = true;
     if (!bytes.empty()) {
         std::function<void()> cut = [&local] { local.cancel(); };
-        const net::Deadline deadline(local.executor(), kLeavePatience, std::move(cut));
+        const net::Deadline deadline(local.executor(), kLeaveTimeout, std::move(cut));
         const auto written = co_await local.write_all(bytes);
         is_written = written.has_value();
     }
     if (is_written) {
-        co_await net::linger_and_close(local, kLeavePatience);
+        co_await net::lingering_close(local, kLeaveTimeout);
     } else {
         local.close();
     }
@@ -59,7 +59,7 @@ asio::awaitable<void> take_leave(net::PlainStream& local, std::string last_words
 
 asio::awaitable<void> leave_tunnel(net::ByteStream& tunnel, const net::RelayEnd& end) {
     if (end.failure && end.ended_by == net::Side::a && end.b_is_whole) {
-        co_await net::linger_and_close(tunnel, kLeavePatience);
+        co_await net::lingering_close(tunnel, kLeaveTimeout);
     } else {
         tunnel.close();
     }

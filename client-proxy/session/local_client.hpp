@@ -43,7 +43,7 @@ void tell_accepted(const SessionContext& context, net::PlainStream& local, std::
                    const Tunnel& tunnel, bool is_probe = false);
 
 /// Writes the last words and closes, after the client had time to read them.
-boost::asio::awaitable<void> take_leave(net::PlainStream& local, std::string last_words);
+boost::asio::awaitable<void> close_with(net::PlainStream& local, std::string last_words);
 
 /// Closes a tunnel whose relay has ended. Where the local program is gone, by a reset too, the gateway is
 /// told of an end in order: programs that have not read all there was leave no other way.

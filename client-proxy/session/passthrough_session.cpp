@@ -9,7 +9,7 @@
 #include "client-proxy/session/local_client.hpp"
 #include "client-proxy/tunnel/cut_reason.hpp"
 #include "net/relay.hpp"
-#include "postgres/farewell.hpp"
+#include "postgres/rejection_message.hpp"
 #include "postgres/first_packet.hpp"
 
 namespace postern::client {
@@ -85,7 +85,7 @@ asio::awaitable<std::optional<Tunnel>> PassthroughSession::open() {
     }
     // PostgreSQL's protocol itself says where a session ends. Of others nobody but who carries them knows
     // whether an end was one.
-    local_.let_close_say_cut_off(!port_->is_postgres);
+    local_.set_reset_on_close(!port_->is_postgres);
     slot_ = std::move(admitted->slot);
     find_program(program_, context_.programs);
     TunnelOrder order;
@@ -178,7 +178,7 @@ asio::awaitable<std::optional<net::RelayEnd>> PassthroughSession::send_first_byt
 
 asio::awaitable<void> PassthroughSession::finish(Tunnel& tunnel, const net::RelayEnd& end) {
     if (end.a_was_told_of_end) {
-        local_.let_close_say_cut_off(false);
+        local_.set_reset_on_close(false);
     }
     // Once the server has spoken, the stream is the client's own TLS, in which nothing can be said. The
     // terminal can be told.
@@ -193,7 +193,7 @@ asio::awaitable<void> PassthroughSession::finish(Tunnel& tunnel, const net::Rela
         context_.events.cut(port_->service, refusal, tunnel.gateway.name);
         if (can_be_told) {
             std::string said = last_words(refusal);
-            co_await take_leave(local_, std::move(said));
+            co_await close_with(local_, std::move(said));
         }
     } else if (cut_) {
         cut_->connection_id = tunnel.connection_id;
@@ -214,12 +214,12 @@ asio::awaitable<void> PassthroughSession::refuse(Refusal refusal) {
     std::string said = last_words(refusal);
     const bool is_mute = said.empty() && !port_->is_postgres;
     // Where nothing can be said: an orderly end would be an answer, in protocols that know no other.
-    local_.let_close_say_cut_off(is_mute);
+    local_.set_reset_on_close(is_mute);
     if (is_mute) {
         local_.close();
         co_return;
     }
-    co_await take_leave(local_, std::move(said));
+    co_await close_with(local_, std::move(said));
 }
 
 // In the language that the client has begun in; empty where that has no words for it.
@@ -230,7 +230,7 @@ std::string PassthroughSession::last_words(const Refusal& refusal) const {
         case FirstPacket::startup_message:
             return to_error_response(refusal);
         case FirstPacket::tls:
-            return postgres::tls_farewell();
+            return postgres::tls_rejection();
         default:
             return {};
     }

@@ -20,7 +20,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr auto kPatience = std::chrono::seconds(5);
+constexpr auto kTimeout = std::chrono::seconds(5);
 constexpr int kQuestions = 3;
 constexpr auto kBetweenQuestions = std::chrono::milliseconds(200);
 
@@ -56,13 +56,13 @@ asio::awaitable<Refusal> ask_why_cut(std::shared_ptr<LoginSource> logins, Gatewa
     for (int question = 1;; ++question) {
         GatewayEntry whom = gateway;
         LoginPtr shown = login;
-        auto connection = co_await GatewayConnection::open(std::move(whom), std::move(shown), kPatience);
+        auto connection = co_await GatewayConnection::open(std::move(whom), std::move(shown), kTimeout);
         if (!connection) {
             unknown.hint = "The gateway cannot be asked why; connect again when it is back.";
             co_return std::move(unknown);
         }
         std::string path = "/v1/connections/" + connection_id;
-        auto answer = co_await (*connection)->get(std::move(path), kPatience);
+        auto answer = co_await (*connection)->get(std::move(path), kTimeout);
         if (!answer) {
             Refusal refusal = answer.error();
             if (refusal.code == Code::not_found || refusal.code == Code::timed_out ||

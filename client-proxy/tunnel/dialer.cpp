@@ -71,19 +71,19 @@ Result<void> check_database_identity(const pki::Certificate& certificate, const 
     return {};
 }
 
-net::Turnstile& Dialer::handshakes(const std::string& gateway) {
+net::AsyncSemaphore& Dialer::handshakes(const std::string& gateway) {
     const std::lock_guard lock(mutex_);
     return handshakes_.try_emplace(gateway, kHandshakesAtOnce).first->second;
 }
 
 asio::awaitable<Outcome<std::unique_ptr<GatewayConnection>>> Dialer::open(GatewayEntry gateway,
                                                                           LoginPtr login) {
-    auto& turnstile = handshakes(gateway.name);
-    const auto pass = co_await turnstile.enter(patience_.turn);
-    if (!pass) {
-        co_return gateway_refusal(pass.error(), gateway.name);
+    auto& semaphore = handshakes(gateway.name);
+    const auto permit = co_await semaphore.acquire(timeout_.turn);
+    if (!permit) {
+        co_return gateway_refusal(permit.error(), gateway.name);
     }
-    co_return co_await GatewayConnection::open(std::move(gateway), std::move(login), patience_.gateway);
+    co_return co_await GatewayConnection::open(std::move(gateway), std::move(login), timeout_.gateway);
 }
 
 std::optional<GatewayEntry> Dialer::preferred(std::string_view service, const Catalogue& catalogue) const {
@@ -126,17 +126,17 @@ struct Dialer::Race {
 asio::awaitable<void> Dialer::run_in(std::shared_ptr<Race> race, GatewayEntry gateway, LoginPtr login) {
     const Race::Runner runner(race);
     GatewayEntry entry = gateway;
-    auto& turnstile = handshakes(entry.name);
-    const auto pass = co_await turnstile.enter(patience_.turn);
+    auto& semaphore = handshakes(entry.name);
+    const auto permit = co_await semaphore.acquire(timeout_.turn);
     if (race->is_over) {
         co_return;
     }
-    if (!pass) {
-        race->lost.push_back({entry.name, gateway_refusal(pass.error(), entry.name)});
+    if (!permit) {
+        race->lost.push_back({entry.name, gateway_refusal(permit.error(), entry.name)});
         co_return;
     }
     race->dialled[entry.name] = std::chrono::steady_clock::now();
-    auto opened = co_await GatewayConnection::open(std::move(gateway), std::move(login), patience_.gateway);
+    auto opened = co_await GatewayConnection::open(std::move(gateway), std::move(login), timeout_.gateway);
     if (race->is_over) {
         co_return;
     }
@@ -163,8 +163,8 @@ asio::awaitable<Outcome<Dialer::Reached>> Dialer::race(LoginPtr login, std::vect
             asio::co_spawn(executor, run_in(race, std::move(next), login), asio::detached);
         }
         while (race->lost.empty() && !race->is_over && race->running > 0) {
-            // Each of them ends by its own patience.
-            const auto pause = waiting.empty() ? patience_.turn + patience_.gateway : patience_.head_start;
+            // Each of them ends by its own timeout.
+            const auto pause = waiting.empty() ? timeout_.turn + timeout_.gateway : timeout_.head_start;
             race->bell.expires_after(pause);
             const auto [rung] = co_await race->bell.async_wait(net::kAwait);
             if (!rung && !waiting.empty()) {
@@ -181,7 +181,7 @@ asio::awaitable<Outcome<Dialer::Reached>> Dialer::race(LoginPtr login, std::vect
             // Who had the head start and has not answered is taken for silent.
             const auto now = std::chrono::steady_clock::now();
             for (const auto& [name, since] : race->dialled) {
-                if (now - since >= patience_.head_start) {
+                if (now - since >= timeout_.head_start) {
                     choice_.failed(name, now);
                 }
             }
@@ -239,23 +239,23 @@ asio::awaitable<Outcome<Made>> Dialer::ask_in_turn(Caller caller, std::vector<Ga
             refused = more_telling(std::move(refused), *std::move(reached->lost_beside));
         }
         auto asking = ask(*std::move(reached));
-        Asked<Made> asked = co_await std::move(asking);
-        if (asked.made) {
+        ConnectOutcome<Made> outcome = co_await std::move(asking);
+        if (outcome.made) {
             choice_.worked(caller.port->service, gateway.name);
             caller.warm.worked(caller.port, gateway);
-            co_return std::move(asked.made);
+            co_return std::move(outcome.made);
         }
-        const Code code = asked.made.error().code;
-        if (asked.was_dead) {
+        const Code code = outcome.made.error().code;
+        if (outcome.was_dead) {
             caller.warm.distrust(caller.port, gateway);
         }
-        if (asked.was_dead && !asked.is_final) {
+        if (outcome.was_dead && !outcome.is_final) {
             gateways.insert(gateways.begin(), gateway);
             may_be_warm = false;
             continue;
         }
-        refused = more_telling(std::move(refused), std::move(asked.made).error());
-        if (asked.is_final || !GatewayChoice::may_try_another(code)) {
+        refused = more_telling(std::move(refused), std::move(outcome.made).error());
+        if (outcome.is_final || !GatewayChoice::may_try_another(code)) {
             break;
         }
         if (code != Code::unknown_service) {
@@ -270,38 +270,38 @@ asio::awaitable<Outcome<Made>> Dialer::ask_in_turn(Caller caller, std::vector<Ga
 
 template <class Made>
 asio::awaitable<std::optional<Admittance>> Dialer::connect(Reached& reached, TunnelOrder order,
-                                                           Asked<Made>& asked) {
+                                                           ConnectOutcome<Made>& outcome) {
     auto& connection = *reached.connection;
-    if (reached.is_warm && connection.since_heard() >= patience_.just_now) {
+    if (reached.is_warm && connection.since_heard() >= timeout_.just_now) {
         order.once = nullptr;
     }
-    auto connected = co_await connection.connect(std::move(order), patience_.answer);
+    auto connected = co_await connection.connect(std::move(order), timeout_.answer);
     if (connected) {
-        asked.is_final = true;
+        outcome.is_final = true;
         co_return *std::move(connected);
     }
-    asked.made = connected.error();
+    outcome.made = connected.error();
     const bool has_timed_out = connected.error().code == Code::timed_out;
-    // An answer that says "timed out" is the end of the gateway's patience with a connection that asked
+    // An answer that says "timed out" is the end of the time that the gateway gives a connection that outcome
     // nothing. No answer in all that time is a gateway that hangs, and not a connection that had died.
     const bool had_died = connection.has_heard() ? has_timed_out : !has_timed_out;
-    asked.was_dead = reached.is_warm && had_died;
-    asked.is_final = connection.may_have_passed_on();
-    if (asked.is_final && !asked.was_dead) {
+    outcome.was_dead = reached.is_warm && had_died;
+    outcome.is_final = connection.may_have_passed_on();
+    if (outcome.is_final && !outcome.was_dead) {
         choice_.failed(reached.gateway.name, std::chrono::steady_clock::now());
     }
     co_return std::nullopt;
 }
 
-asio::awaitable<Dialer::Asked<Tunnel>> Dialer::ask(Reached reached, TunnelOrder order) {
-    Asked<Tunnel> asked;
-    auto admitted = co_await connect(reached, std::move(order), asked);
+asio::awaitable<Dialer::ConnectOutcome<Tunnel>> Dialer::ask(Reached reached, TunnelOrder order) {
+    ConnectOutcome<Tunnel> outcome;
+    auto admitted = co_await connect(reached, std::move(order), outcome);
     if (admitted) {
         Tunnel tunnel{std::move(reached.connection), std::move(admitted->connection_id),
                       std::move(reached.gateway), admitted->said_once};
-        asked.made = std::move(tunnel);
+        outcome.made = std::move(tunnel);
     }
-    co_return std::move(asked);
+    co_return std::move(outcome);
 }
 
 asio::awaitable<Outcome<Tunnel>> Dialer::dial(Caller caller, TunnelOrder order) {
@@ -313,24 +313,24 @@ asio::awaitable<Outcome<Tunnel>> Dialer::dial(Caller caller, TunnelOrder order) 
     co_return co_await ask_in_turn(std::move(caller), std::move(gateways), std::move(put));
 }
 
-asio::awaitable<Dialer::Asked<ServerTunnel>> Dialer::ask_server(Reached reached, LocalPortPtr port,
+asio::awaitable<Dialer::ConnectOutcome<ServerTunnel>> Dialer::ask_server(Reached reached, LocalPortPtr port,
                                                                 LoginPtr login, ServiceEntry service,
                                                                 TunnelOrder order) {
-    Asked<ServerTunnel> asked;
+    ConnectOutcome<ServerTunnel> outcome;
     auto& connection = *reached.connection;
     // To go before the connection does.
     auto tls = std::make_unique<net::NestedTlsStream>(connection, login->server_tls(), service.server_name);
     auto hello = tls->take_client_hello();
     if (!hello) {
-        asked.made = server_refusal(hello.error(), service.name);
+        outcome.made = server_refusal(hello.error(), service.name);
         // Nothing that another gateway could do better.
-        asked.is_final = true;
-        co_return std::move(asked);
+        outcome.is_final = true;
+        co_return std::move(outcome);
     }
     order.first_bytes = *std::move(hello);
-    auto admitted = co_await connect(reached, std::move(order), asked);
+    auto admitted = co_await connect(reached, std::move(order), outcome);
     if (!admitted) {
-        co_return std::move(asked);
+        co_return std::move(outcome);
     }
     ServerTunnel made;
     made.tunnel.stream = std::move(reached.connection);
@@ -338,7 +338,7 @@ asio::awaitable<Dialer::Asked<ServerTunnel>> Dialer::ask_server(Reached reached,
     made.tunnel.gateway = std::move(reached.gateway);
     made.tls = std::move(tls);
     std::function<void()> cut = [&connection] { connection.cancel(); };
-    const net::Deadline deadline(connection.executor(), patience_.server, std::move(cut));
+    const net::Deadline deadline(connection.executor(), timeout_.server, std::move(cut));
     const auto done = co_await made.tls->handshake();
     const auto peer = done ? made.tls->peer() : net::TlsPeer();
     Result<void> is_it = done;
@@ -358,11 +358,11 @@ asio::awaitable<Dialer::Asked<ServerTunnel>> Dialer::ask_server(Reached reached,
             }
         }
         refusal.connection_id = made.tunnel.connection_id;
-        asked.made = std::move(refusal);
-        co_return std::move(asked);
+        outcome.made = std::move(refusal);
+        co_return std::move(outcome);
     }
-    asked.made = std::move(made);
-    co_return std::move(asked);
+    outcome.made = std::move(made);
+    co_return std::move(outcome);
 }
 
 asio::awaitable<Outcome<ServerTunnel>> Dialer::dial_servers(Caller caller, ServiceEntry service,

@@ -21,7 +21,7 @@
 #include "client-proxy/tunnel/local_port.hpp"
 #include "client-proxy/tunnel/warm_pool.hpp"
 #include "net/nested_tls_stream.hpp"
-#include "net/turnstile.hpp"
+#include "net/async_semaphore.hpp"
 
 namespace postern::client {
 
@@ -32,7 +32,7 @@ struct ServerTunnel {
 };
 
 /// How long each part may take.
-struct DialPatience {
+struct DialTimeouts {
     /// For a turn, when many connect at once.
     std::chrono::milliseconds turn = std::chrono::seconds(30);
     /// TCP and TLS with a gateway.
@@ -41,7 +41,7 @@ struct DialPatience {
     std::chrono::milliseconds head_start = std::chrono::milliseconds(300);
     /// Since a warm connection's gateway was last heard of, for it to be taken for alive: what may be said
     /// only once goes with the CONNECT. Later it waits for the answer, so that another connection can be
-    /// asked. One that answers is heard of every 30 seconds (keepalive).
+    /// outcome. One that answers is heard of every 30 seconds (keepalive).
     std::chrono::milliseconds just_now = std::chrono::seconds(35);
     /// The answer to CONNECT. The gateway's own bounds on the backend lie below it.
     std::chrono::milliseconds answer = std::chrono::seconds(20);
@@ -59,7 +59,7 @@ struct Caller {
 /// Thread-safe.
 class Dialer {
 public:
-    explicit Dialer(DialPatience patience = {}) : patience_(patience) {}
+    explicit Dialer(DialTimeouts timeout = {}) : timeout_(timeout) {}
 
     /// A tunnel as it is, to the port's service. Of the order, the service is the port's.
     boost::asio::awaitable<Outcome<Tunnel>> dial(Caller caller, TunnelOrder order);
@@ -71,7 +71,7 @@ public:
     boost::asio::awaitable<Outcome<ServerTunnel>> dial_server_of(Caller caller, ServiceEntry service,
                                                                  CancelTarget target);
 
-    /// One of the gateways, over which nothing has been asked yet.
+    /// One of the gateways, over which nothing has been outcome yet.
     boost::asio::awaitable<Outcome<std::unique_ptr<GatewayConnection>>> open(GatewayEntry gateway,
                                                                              LoginPtr login);
     /// The one that a service's next connection goes to first; nothing when the catalogue names none.
@@ -81,7 +81,7 @@ public:
 
 private:
     struct Race;
-    /// A connection over which a tunnel may be asked for.
+    /// A connection over which a tunnel may be outcome for.
     struct Reached {
         std::unique_ptr<GatewayConnection> connection;
         GatewayEntry gateway;
@@ -98,15 +98,15 @@ private:
 
     /// What came of a CONNECT.
     template <class Made>
-    struct Asked {
+    struct ConnectOutcome {
         Outcome<Made> made = Refusal();
-        /// Another gateway could do no better, or may not be asked.
+        /// Another gateway could do no better, or may not be outcome.
         bool is_final = false;
-        /// A warm connection had ended, or ended as it was asked: a fresh one is asked, unless that is final.
+        /// A warm connection had ended, or ended as it was outcome: a fresh one is outcome, unless that is final.
         bool was_dead = false;
     };
     template <class Made>
-    using Ask = std::function<boost::asio::awaitable<Asked<Made>>(Reached)>;
+    using Ask = std::function<boost::asio::awaitable<ConnectOutcome<Made>>(Reached)>;
 
     /// Asks one of the gateways after the other until there is an answer that is none about the gateway
     /// itself.
@@ -115,24 +115,24 @@ private:
                                                       Ask<Made> ask);
     template <class Made>
     boost::asio::awaitable<std::optional<Admittance>> connect(Reached& reached, TunnelOrder order,
-                                                              Asked<Made>& asked);
-    boost::asio::awaitable<Asked<Tunnel>> ask(Reached reached, TunnelOrder order);
-    boost::asio::awaitable<Asked<ServerTunnel>> ask_server(Reached reached, LocalPortPtr port, LoginPtr login,
+                                                              ConnectOutcome<Made>& outcome);
+    boost::asio::awaitable<ConnectOutcome<Tunnel>> ask(Reached reached, TunnelOrder order);
+    boost::asio::awaitable<ConnectOutcome<ServerTunnel>> ask_server(Reached reached, LocalPortPtr port, LoginPtr login,
                                                            ServiceEntry service, TunnelOrder order);
     boost::asio::awaitable<Outcome<ServerTunnel>> dial_servers(Caller caller, ServiceEntry service,
                                                                std::vector<GatewayEntry> gateways,
                                                                TunnelOrder order);
 
-    /// A burst of local connections is not to drown its own handshakes. Each gateway has its own turnstile:
+    /// A burst of local connections is not to drown its own handshakes. Each gateway has its own semaphore:
     /// where one is silent, nobody waits for another behind those who wait for it.
     static constexpr std::size_t kHandshakesAtOnce = 64;
-    net::Turnstile& handshakes(const std::string& gateway);
+    net::AsyncSemaphore& handshakes(const std::string& gateway);
 
-    DialPatience patience_;
+    DialTimeouts timeout_;
     GatewayChoice choice_;
     std::mutex mutex_;
     /// By gateway. As many as catalogues name.
-    std::map<std::string, net::Turnstile> handshakes_;
+    std::map<std::string, net::AsyncSemaphore> handshakes_;
 };
 
 /// Whether the certificate, whose chain has been verified, is that of the service's PostgreSQL:

@@ -63,7 +63,7 @@ GatewayConnection::GatewayConnection(GatewayEntry gateway, LoginPtr login, net::
     : gateway_(std::move(gateway)), login_(std::move(login)), tls_(std::move(tls)) {}
 
 asio::awaitable<Outcome<std::unique_ptr<GatewayConnection>>> GatewayConnection::open(
-    GatewayEntry gateway, LoginPtr login, std::chrono::milliseconds patience) {
+    GatewayEntry gateway, LoginPtr login, std::chrono::milliseconds timeout) {
     const auto began = std::chrono::steady_clock::now();
     auto address = net::parse_address(gateway.address);
     if (!address) {
@@ -72,7 +72,7 @@ asio::awaitable<Outcome<std::unique_ptr<GatewayConnection>>> GatewayConnection::
     const std::string server_name = server_name_of(address->host);
     net::Address where = *std::move(address);
     std::string name = gateway.name;
-    auto dialled = co_await dial_gateway(std::move(where), std::move(name), patience);
+    auto dialled = co_await dial_gateway(std::move(where), std::move(name), timeout);
     if (!dialled) {
         co_return dialled.error();
     }
@@ -82,7 +82,7 @@ asio::awaitable<Outcome<std::unique_ptr<GatewayConnection>>> GatewayConnection::
         new GatewayConnection(std::move(gateway), std::move(login), std::move(tls)));
     const auto spent =
         std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began);
-    const auto left = std::max(patience - spent, std::chrono::milliseconds(1));
+    const auto left = std::max(timeout - spent, std::chrono::milliseconds(1));
     auto* const raw = connection.get();
     std::function<void()> cut = [raw] { raw->cancel(); };
     const net::Deadline deadline(raw->executor(), left, std::move(cut));
@@ -102,7 +102,7 @@ asio::awaitable<Outcome<std::unique_ptr<GatewayConnection>>> GatewayConnection::
 }
 
 asio::awaitable<Outcome<Admittance>> GatewayConnection::connect(TunnelOrder order,
-                                                                std::chrono::milliseconds patience) {
+                                                                std::chrono::milliseconds timeout) {
     std::string request =
         fmt::format("CONNECT {0}:5432 HTTP/1.1\r\nHost: {0}:5432\r\nUser-Agent: postern/{1}\r\n",
                     order.service, version());
@@ -125,7 +125,7 @@ asio::awaitable<Outcome<Admittance>> GatewayConnection::connect(TunnelOrder orde
         once = order.once();
         request += once;
     }
-    auto answer = co_await ask(std::move(request), true, patience);
+    auto answer = co_await ask(std::move(request), true, timeout);
     if (!answer) {
         may_have_passed_on_ =
             !once.empty() && !has_ended_in_order_ && !is_certificate_verdict(answer.error().code);
@@ -143,11 +143,11 @@ asio::awaitable<Outcome<Admittance>> GatewayConnection::connect(TunnelOrder orde
 }
 
 asio::awaitable<Outcome<std::string>> GatewayConnection::get(std::string path,
-                                                             std::chrono::milliseconds patience) {
+                                                             std::chrono::milliseconds timeout) {
     std::string request =
         fmt::format("GET {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: postern/{}\r\nConnection: close\r\n\r\n",
                     path, gateway_.name, version());
-    auto answer = co_await ask(std::move(request), false, patience);
+    auto answer = co_await ask(std::move(request), false, timeout);
     if (!answer) {
         co_return answer.error();
     }
@@ -158,12 +158,12 @@ asio::awaitable<Outcome<std::string>> GatewayConnection::get(std::string path,
 }
 
 asio::awaitable<Outcome<GatewayConnection::Answer>> GatewayConnection::ask(
-    std::string request, bool opens_tunnel, std::chrono::milliseconds patience) {
+    std::string request, bool opens_tunnel, std::chrono::milliseconds timeout) {
     if (is_warm_) {
         tls_.socket().expect_confirmation_within(kWarmConfirmation);
     }
     std::function<void()> cut = [this] { cancel(); };
-    const net::Deadline deadline(executor(), patience, std::move(cut));
+    const net::Deadline deadline(executor(), timeout, std::move(cut));
     const net::Bytes bytes(reinterpret_cast<const unsigned char*>(request.data()), request.size());
     const auto written = co_await tls_.write_all(bytes);
     // Also after a write that failed: what the gateway has against the certificate may lie there, unread.
@@ -244,7 +244,7 @@ asio::awaitable<Result<void>> GatewayConnection::read_more() {
 
 void GatewayConnection::end_if_silent(std::chrono::steady_clock::time_point now) noexcept {
     if (answers_.is_silent(tls_.socket().answers(), now, kUnconfirmed)) {
-        tls_.socket().give_up();
+        tls_.socket().abort();
     }
 }
 

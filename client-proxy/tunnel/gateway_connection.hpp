@@ -16,7 +16,7 @@
 #include "client-proxy/config/catalogue.hpp"
 #include "client-proxy/login/login.hpp"
 #include "client-proxy/refusal/refusal.hpp"
-#include "net/answer_watch.hpp"
+#include "net/ack_monitor.hpp"
 #include "net/byte_stream.hpp"
 #include "net/tls_stream.hpp"
 
@@ -56,15 +56,15 @@ struct Admittance {
 
 class GatewayConnection final : public net::ByteStream {
 public:
-    /// Dials, does the handshake and checks who answers. `patience` covers all of it.
+    /// Dials, does the handshake and checks who answers. `timeout` covers all of it.
     static boost::asio::awaitable<Outcome<std::unique_ptr<GatewayConnection>>> open(
-        GatewayEntry gateway, LoginPtr login, std::chrono::milliseconds patience);
+        GatewayEntry gateway, LoginPtr login, std::chrono::milliseconds timeout);
 
     /// Makes this stream the tunnel.
     boost::asio::awaitable<Outcome<Admittance>> connect(TunnelOrder order,
-                                                        std::chrono::milliseconds patience);
+                                                        std::chrono::milliseconds timeout);
     /// The body of a 200.
-    boost::asio::awaitable<Outcome<std::string>> get(std::string path, std::chrono::milliseconds patience);
+    boost::asio::awaitable<Outcome<std::string>> get(std::string path, std::chrono::milliseconds timeout);
 
     const std::string& gateway() const noexcept { return gateway_.name; }
     /// Whether nothing has come that nobody asked for: a connection that was kept warm and has ended, or was
@@ -110,7 +110,7 @@ private:
 
     GatewayConnection(GatewayEntry gateway, LoginPtr login, net::TlsStream tls);
     boost::asio::awaitable<Outcome<Answer>> ask(std::string request, bool opens_tunnel,
-                                                std::chrono::milliseconds patience);
+                                                std::chrono::milliseconds timeout);
     boost::asio::awaitable<Result<Answer>> read_answer(bool opens_tunnel);
     boost::asio::awaitable<Result<void>> read_more();
     Refusal verdict(Failure failure) const;
@@ -125,7 +125,7 @@ private:
     bool has_ended_in_order_ = false;
     bool may_have_passed_on_ = false;
     bool is_warm_ = false;
-    net::AnswerWatch answers_;
+    net::AckMonitor answers_;
 };
 
 /// A gateway that lets the tunnel in, and the tunnel.

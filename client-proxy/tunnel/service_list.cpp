@@ -71,14 +71,14 @@ Result<std::vector<OfferedService>> offered_services_from_json(std::string_view 
 }
 
 asio::awaitable<Outcome<std::vector<OfferedService>>> fetch_services_of(GatewayEntry gateway, LoginPtr login,
-                                                                        std::chrono::milliseconds patience) {
+                                                                        std::chrono::milliseconds timeout) {
     const std::string name = gateway.name;
-    auto connection = co_await GatewayConnection::open(std::move(gateway), std::move(login), patience);
+    auto connection = co_await GatewayConnection::open(std::move(gateway), std::move(login), timeout);
     if (!connection) {
         co_return connection.error();
     }
     std::string path = "/v1/services";
-    auto body = co_await (*connection)->get(std::move(path), patience);
+    auto body = co_await (*connection)->get(std::move(path), timeout);
     if (!body) {
         co_return body.error();
     }
@@ -104,39 +104,39 @@ struct Answers {
 };
 
 /// However a question ends.
-class Ending {
+class EndOfAnswers {
 public:
-    explicit Ending(std::shared_ptr<Answers> answers) : answers_(std::move(answers)) {}
-    ~Ending() {
+    explicit EndOfAnswers(std::shared_ptr<Answers> answers) : answers_(std::move(answers)) {}
+    ~EndOfAnswers() {
         if (--answers_->left == 0) {
             answers_->is_complete.cancel();
         }
     }
-    Ending(const Ending&) = delete;
-    Ending& operator=(const Ending&) = delete;
+    EndOfAnswers(const EndOfAnswers&) = delete;
+    EndOfAnswers& operator=(const EndOfAnswers&) = delete;
 
 private:
     std::shared_ptr<Answers> answers_;
 };
 
 asio::awaitable<void> ask_one(std::shared_ptr<Answers> answers, std::size_t place, GatewayEntry gateway,
-                              LoginPtr login, std::chrono::milliseconds patience) {
-    const Ending ending(answers);
-    auto offered = co_await fetch_services_of(std::move(gateway), std::move(login), patience);
+                              LoginPtr login, std::chrono::milliseconds timeout) {
+    const EndOfAnswers ending(answers);
+    auto offered = co_await fetch_services_of(std::move(gateway), std::move(login), timeout);
     answers->offered[place].emplace(std::move(offered));
 }
 
 }  // namespace
 
 asio::awaitable<Outcome<std::vector<OfferedService>>> fetch_services(LoginPtr login,
-                                                                     std::chrono::milliseconds patience) {
+                                                                     std::chrono::milliseconds timeout) {
     const auto executor = co_await asio::this_coro::executor;
     const auto& gateways = login->catalogue().gateways;
     const auto answers = std::make_shared<Answers>(executor, gateways.size());
     for (std::size_t place = 0; place < gateways.size(); ++place) {
         GatewayEntry gateway = gateways[place];
         LoginPtr with = login;
-        auto asking = ask_one(answers, place, std::move(gateway), std::move(with), patience);
+        auto asking = ask_one(answers, place, std::move(gateway), std::move(with), timeout);
         asio::co_spawn(executor, std::move(asking), asio::detached);
     }
     while (answers->left > 0) {

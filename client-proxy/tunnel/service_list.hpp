@@ -38,10 +38,10 @@ Result<std::vector<OfferedService>> offered_services_from_json(std::string_view 
 
 /// Asks one gateway.
 boost::asio::awaitable<Outcome<std::vector<OfferedService>>> fetch_services_of(
-    GatewayEntry gateway, LoginPtr login, std::chrono::milliseconds patience);
-/// Asks every gateway of the catalogue at once, so that those that do not answer take their `patience` once.
+    GatewayEntry gateway, LoginPtr login, std::chrono::milliseconds timeout);
+/// Asks every gateway of the catalogue at once, so that those that do not answer take their `timeout` once.
 /// Fails only when none of them answers. On a loop of one thread.
 boost::asio::awaitable<Outcome<std::vector<OfferedService>>> fetch_services(
-    LoginPtr login, std::chrono::milliseconds patience);
+    LoginPtr login, std::chrono::milliseconds timeout);
 
 }  // namespace postern::client

@@ -20,7 +20,7 @@ namespace {
 using namespace std::chrono_literals;
 using Time = WarmPlan::Time;
 
-/// Handshakes of one shelf at a time: those that somebody waits for go before.
+/// Handshakes of one pool at a time: those that somebody waits for go before.
 constexpr std::size_t kOpeningsAtOnce = 4;
 /// What was taken is replaced once the rush is over, or has lasted for so long.
 constexpr auto kBreath = 5ms;
@@ -33,14 +33,14 @@ Time now() {
 }  // namespace
 
 /// What is ready for one gateway and one login.
-struct WarmPool::Shelf {
+struct WarmPool::GatewayPool {
     struct Standing {
         std::unique_ptr<GatewayConnection> connection;
         Time since;
         WarmPlan::Span age() const { return std::chrono::duration_cast<WarmPlan::Span>(now() - since); }
     };
 
-    Shelf(asio::io_context& loop, WarmOptions options, GatewayEntry whose,
+    GatewayPool(asio::io_context& loop, WarmOptions options, GatewayEntry whose,
           std::shared_ptr<LoginSource> source)
         : few(options.few),
           gateway(std::move(whose)),
@@ -75,222 +75,222 @@ WarmPool::WarmPool(asio::io_context& loop, WarmOptions options, Open open, Sleep
       asleep_(sleep_clock_()) {}
 
 WarmPool::~WarmPool() {
-    for (const auto& shelf : shelves_) {
-        clear(*shelf);
+    for (const auto& pool : pools_) {
+        clear(*pool);
     }
 }
 
-void WarmPool::clear(Shelf& shelf) {
-    shelf.ready.clear();
-    ++shelf.generation;
+void WarmPool::clear(GatewayPool& pool) {
+    pool.ready.clear();
+    ++pool.generation;
 }
 
-WarmPool::ShelfPtr WarmPool::find(const LocalPort& port, const GatewayEntry& gateway) const {
-    const auto found = std::find_if(shelves_.begin(), shelves_.end(), [&](const ShelfPtr& shelf) {
-        return shelf->logins == port.logins && shelf->few == port.warm &&
-               shelf->gateway.address == gateway.address && shelf->gateway.name == gateway.name;
+WarmPool::GatewayPoolPtr WarmPool::find(const LocalPort& port, const GatewayEntry& gateway) const {
+    const auto found = std::find_if(pools_.begin(), pools_.end(), [&](const GatewayPoolPtr& pool) {
+        return pool->logins == port.logins && pool->few == port.warm &&
+               pool->gateway.address == gateway.address && pool->gateway.name == gateway.name;
     });
-    return found != shelves_.end() ? *found : nullptr;
+    return found != pools_.end() ? *found : nullptr;
 }
 
 /// Null when there is to be none.
-WarmPool::ShelfPtr WarmPool::shelf_of(const LocalPortPtr& port, const GatewayEntry& gateway,
+WarmPool::GatewayPoolPtr WarmPool::pool_of(const LocalPortPtr& port, const GatewayEntry& gateway,
                                       const LoginPtr& login) {
     if (port->warm == 0 || port->is_closed) {
         return nullptr;
     }
-    ShelfPtr shelf = find(*port, gateway);
-    if (!shelf) {
+    GatewayPoolPtr pool = find(*port, gateway);
+    if (!pool) {
         WarmOptions options = options_;
         options.few = port->warm;
         options.most = std::max(options.few, options.most);
-        shelf = std::make_shared<Shelf>(loop_, options, gateway, port->logins);
-        shelf->login = login;
-        shelves_.push_back(shelf);
+        pool = std::make_shared<GatewayPool>(loop_, options, gateway, port->logins);
+        pool->login = login;
+        pools_.push_back(pool);
     }
-    if (std::find(shelf->ports.begin(), shelf->ports.end(), port) == shelf->ports.end()) {
-        shelf->ports.push_back(port);
+    if (std::find(pool->ports.begin(), pool->ports.end(), port) == pool->ports.end()) {
+        pool->ports.push_back(port);
     }
-    if (shelf->login != login) {
+    if (pool->login != login) {
         // A session that began before the renewal has the older one.
-        if (login->not_after() < shelf->login->not_after()) {
+        if (login->not_after() < pool->login->not_after()) {
             return nullptr;
         }
-        clear(*shelf);
-        shelf->login = login;
+        clear(*pool);
+        pool->login = login;
     }
     if (!is_watching_) {
         is_watching_ = true;
         net::spawn(loop_, "warm", watch());
     }
-    return shelf;
+    return pool;
 }
 
 void WarmPool::expect(const LocalPortPtr& port, const GatewayEntry& gateway, const LoginPtr& login) {
-    if (const auto shelf = shelf_of(port, gateway, login)) {
-        shelf->plan.expect(now());
-        refill(shelf);
+    if (const auto pool = pool_of(port, gateway, login)) {
+        pool->plan.expect(now());
+        refill(pool);
     }
 }
 
 std::unique_ptr<GatewayConnection> WarmPool::take(const LocalPortPtr& port, const GatewayEntry& gateway,
                                                   const LoginPtr& login) {
-    const auto shelf = shelf_of(port, gateway, login);
-    if (!shelf) {
+    const auto pool = pool_of(port, gateway, login);
+    if (!pool) {
         return nullptr;
     }
     if (has_slept()) {
         start_over();
     }
     std::unique_ptr<GatewayConnection> taken;
-    while (!taken && !shelf->ready.empty()) {
-        Shelf::Standing oldest = std::move(shelf->ready.front());
-        shelf->ready.pop_front();
+    while (!taken && !pool->ready.empty()) {
+        GatewayPool::Standing oldest = std::move(pool->ready.front());
+        pool->ready.pop_front();
         if (oldest.connection->is_quiet()) {
             taken = std::move(oldest.connection);
         } else {
-            shelf->plan.ended_early(now(), oldest.age());
+            pool->plan.ended_early(now(), oldest.age());
         }
     }
-    shelf->plan.asked(now(), taken != nullptr, shelf->ready.size());
-    refill_soon(shelf);
+    pool->plan.asked(now(), taken != nullptr, pool->ready.size());
+    refill_soon(pool);
     return taken;
 }
 
 void WarmPool::worked(const LocalPortPtr& port, const GatewayEntry& gateway) {
-    if (const auto shelf = find(*port, gateway)) {
-        shelf->plan.worked();
+    if (const auto pool = find(*port, gateway)) {
+        pool->plan.worked();
     }
 }
 
 void WarmPool::distrust(const LocalPortPtr& port, const GatewayEntry& gateway) {
-    if (const auto shelf = find(*port, gateway)) {
-        clear(*shelf);
-        refill(shelf);
+    if (const auto pool = find(*port, gateway)) {
+        clear(*pool);
+        refill(pool);
     }
 }
 
 void WarmPool::close(const LocalPort& port) {
-    std::erase_if(shelves_, [&](const ShelfPtr& shelf) {
-        std::erase_if(shelf->ports, [&](const LocalPortPtr& one) { return one.get() == &port; });
-        if (shelf->ports.empty()) {
-            clear(*shelf);
-            shelf->timer.cancel();
+    std::erase_if(pools_, [&](const GatewayPoolPtr& pool) {
+        std::erase_if(pool->ports, [&](const LocalPortPtr& one) { return one.get() == &port; });
+        if (pool->ports.empty()) {
+            clear(*pool);
+            pool->timer.cancel();
         }
-        return shelf->ports.empty();
+        return pool->ports.empty();
     });
 }
 
 void WarmPool::start_over() {
-    for (const auto& shelf : shelves_) {
-        clear(*shelf);
-        shelf->plan.forget_failures();
-        refill(shelf);
+    for (const auto& pool : pools_) {
+        clear(*pool);
+        pool->plan.forget_failures();
+        refill(pool);
     }
 }
 
 std::size_t WarmPool::ready() const {
     std::size_t count = 0;
-    for (const auto& shelf : shelves_) {
-        count += shelf->ready.size();
+    for (const auto& pool : pools_) {
+        count += pool->ready.size();
     }
     return count;
 }
 
-void WarmPool::refill_soon(const ShelfPtr& shelf) {
-    shelf->last_taken = now();
-    if (!shelf->is_armed) {
-        shelf->is_armed = true;
-        shelf->rush_began = shelf->last_taken;
-        arm(shelf);
+void WarmPool::refill_soon(const GatewayPoolPtr& pool) {
+    pool->last_taken = now();
+    if (!pool->is_armed) {
+        pool->is_armed = true;
+        pool->rush_began = pool->last_taken;
+        arm(pool);
     }
 }
 
-void WarmPool::arm(const ShelfPtr& shelf) {
-    shelf->timer.expires_after(kBreath);
-    shelf->timer.async_wait([this, shelf](const boost::system::error_code& error) {
+void WarmPool::arm(const GatewayPoolPtr& pool) {
+    pool->timer.expires_after(kBreath);
+    pool->timer.async_wait([this, pool](const boost::system::error_code& error) {
         if (error) {
             return;
         }
         const Time at = now();
-        if (at - shelf->last_taken < kBreath && at - shelf->rush_began < kLongestRush) {
-            arm(shelf);
+        if (at - pool->last_taken < kBreath && at - pool->rush_began < kLongestRush) {
+            arm(pool);
             return;
         }
-        shelf->is_armed = false;
-        refill(shelf);
+        pool->is_armed = false;
+        refill(pool);
     });
 }
 
-void WarmPool::refill(const ShelfPtr& shelf) {
-    while (!shelf->ports.empty() && shelf->opening < kOpeningsAtOnce &&
-           shelf->ready.size() + shelf->opening < shelf->plan.wanted(now()) && shelf->plan.may_open(now()) &&
-           !shelf->login->is_used_up(ca_clock().now())) {
-        ++shelf->opening;
-        net::spawn(loop_, "warm", open_one(shelf));
+void WarmPool::refill(const GatewayPoolPtr& pool) {
+    while (!pool->ports.empty() && pool->opening < kOpeningsAtOnce &&
+           pool->ready.size() + pool->opening < pool->plan.wanted(now()) && pool->plan.may_open(now()) &&
+           !pool->login->is_used_up(ca_clock().now())) {
+        ++pool->opening;
+        net::spawn(loop_, "warm", open_one(pool));
     }
 }
 
-asio::awaitable<void> WarmPool::open_one(ShelfPtr shelf) {
-    const auto generation = shelf->generation;
-    GatewayEntry gateway = shelf->gateway;
-    LoginPtr login = shelf->login;
+asio::awaitable<void> WarmPool::open_one(GatewayPoolPtr pool) {
+    const auto generation = pool->generation;
+    GatewayEntry gateway = pool->gateway;
+    LoginPtr login = pool->login;
     Opened opened = co_await open_(std::move(gateway), std::move(login));
-    --shelf->opening;
-    if (generation != shelf->generation) {
+    --pool->opening;
+    if (generation != pool->generation) {
         // For another login, or before the network changed.
     } else if (!opened) {
-        shelf->plan.failed(now());
-    } else if (shelf->ready.size() < shelf->plan.wanted(now())) {
+        pool->plan.failed(now());
+    } else if (pool->ready.size() < pool->plan.wanted(now())) {
         (*opened)->note_warm();
-        Shelf::Standing standing{*std::move(opened), now()};
-        shelf->ready.push_back(std::move(standing));
+        GatewayPool::Standing standing{*std::move(opened), now()};
+        pool->ready.push_back(std::move(standing));
     }
-    refill(shelf);
+    refill(pool);
 }
 
-void WarmPool::look_at(const ShelfPtr& shelf) {
-    const LoginPtr login = shelf->logins->latest();
+void WarmPool::look_at(const GatewayPoolPtr& pool) {
+    const LoginPtr login = pool->logins->latest();
     if (!login || login->is_used_up(ca_clock().now())) {
-        clear(*shelf);
+        clear(*pool);
         return;
     }
-    if (login != shelf->login) {
-        clear(*shelf);
-        shelf->login = login;
+    if (login != pool->login) {
+        clear(*pool);
+        pool->login = login;
     }
-    std::erase_if(shelf->ready, [&](const Shelf::Standing& standing) {
+    std::erase_if(pool->ready, [&](const GatewayPool::Standing& standing) {
         const auto age = standing.age();
         if (!standing.connection->is_quiet()) {
-            shelf->plan.ended_early(now(), age);
+            pool->plan.ended_early(now(), age);
             return true;
         }
-        if (shelf->plan.is_old(age)) {
-            shelf->plan.replaced_in_time();
+        if (pool->plan.is_old(age)) {
+            pool->plan.replaced_in_time();
             return true;
         }
         return false;
     });
-    shelf->plan.look(now(), shelf->ready.size());
-    while (shelf->ready.size() > shelf->plan.wanted(now())) {
-        shelf->ready.pop_front();
+    pool->plan.look(now(), pool->ready.size());
+    while (pool->ready.size() > pool->plan.wanted(now())) {
+        pool->ready.pop_front();
     }
-    refill(shelf);
+    refill(pool);
 }
 
 asio::awaitable<void> WarmPool::watch() {
     asio::steady_timer timer(loop_);
-    while (!shelves_.empty()) {
+    while (!pools_.empty()) {
         timer.expires_after(1s);
         co_await timer.async_wait(net::kAwait);
         if (has_slept()) {
             start_over();
         }
-        for (const auto& shelf : shelves_) {
-            look_at(shelf);
+        for (const auto& pool : pools_) {
+            look_at(pool);
         }
-        std::erase_if(shelves_, [](const ShelfPtr& shelf) {
-            return shelf->opening == 0 && shelf->ready.empty() && shelf->plan.wanted(now()) == 0;
+        std::erase_if(pools_, [](const GatewayPoolPtr& pool) {
+            return pool->opening == 0 && pool->ready.empty() && pool->plan.wanted(now()) == 0;
         });
     }
     is_watching_ = false;

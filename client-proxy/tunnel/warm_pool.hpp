@@ -57,26 +57,26 @@ public:
     std::size_t ready() const;
 
 private:
-    struct Shelf;
-    using ShelfPtr = std::shared_ptr<Shelf>;
+    struct GatewayPool;
+    using GatewayPoolPtr = std::shared_ptr<GatewayPool>;
 
-    ShelfPtr find(const LocalPort& port, const GatewayEntry& gateway) const;
-    ShelfPtr shelf_of(const LocalPortPtr& port, const GatewayEntry& gateway, const LoginPtr& login);
-    void refill(const ShelfPtr& shelf);
-    void refill_soon(const ShelfPtr& shelf);
-    void arm(const ShelfPtr& shelf);
-    static void clear(Shelf& shelf);
-    boost::asio::awaitable<void> open_one(ShelfPtr shelf);
-    /// While there is a shelf, once a second.
+    GatewayPoolPtr find(const LocalPort& port, const GatewayEntry& gateway) const;
+    GatewayPoolPtr pool_of(const LocalPortPtr& port, const GatewayEntry& gateway, const LoginPtr& login);
+    void refill(const GatewayPoolPtr& pool);
+    void refill_soon(const GatewayPoolPtr& pool);
+    void arm(const GatewayPoolPtr& pool);
+    static void clear(GatewayPool& pool);
+    boost::asio::awaitable<void> open_one(GatewayPoolPtr pool);
+    /// While there is a pool, once a second.
     boost::asio::awaitable<void> watch();
-    void look_at(const ShelfPtr& shelf);
+    void look_at(const GatewayPoolPtr& pool);
     bool has_slept();
 
     boost::asio::io_context& loop_;
     WarmOptions options_;
     const Open open_;
     const SleepClock sleep_clock_;
-    std::vector<ShelfPtr> shelves_;
+    std::vector<GatewayPoolPtr> pools_;
     bool is_watching_ = false;
     std::chrono::nanoseconds asleep_;
 };

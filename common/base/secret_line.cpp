@@ -136,7 +136,7 @@ Result<Secret> ask_secret_line(std::string_view question, const WaitForInput& wa
 
 namespace {
 
-constexpr std::chrono::seconds kPipePatience{30};
+constexpr std::chrono::seconds kPipeTimeout{30};
 
 /// RFC 3629: no overlong forms, no surrogates, nothing beyond U+10FFFF.
 bool is_utf8(std::string_view text) {
@@ -206,7 +206,7 @@ Result<Secret> read_secret_file(const std::filesystem::path& file, SecretKind ki
         return Failure{Code::io_failed, fmt::format("{} is neither a file nor a pipe", file.string())};
     }
     bool is_in_time = true;
-    const auto until = std::chrono::steady_clock::now() + kPipePatience;
+    const auto until = std::chrono::steady_clock::now() + kPipeTimeout;
     const auto line = read_secret_line(fd.get(), [&](int descriptor) {
         const auto left =
             std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());

@@ -131,9 +131,9 @@ struct Client::State {
     std::optional<SystemTime> date_in(const Answer& answer) const;
     Failure lost(const Failure& failure);
     /// For an answer of whose body so many bytes have come.
-    std::chrono::milliseconds patience_for(std::size_t bytes) const {
+    std::chrono::milliseconds timeout_for(std::size_t bytes) const {
         const std::size_t rate = options.least_bytes_per_second;
-        return options.answer_patience + std::chrono::milliseconds(rate == 0 ? 0 : bytes * 1000 / rate);
+        return options.answer_timeout + std::chrono::milliseconds(rate == 0 ? 0 : bytes * 1000 / rate);
     }
 
     ClientOptions options;
@@ -154,13 +154,13 @@ struct Client::State {
 asio::awaitable<Result<void>> Client::State::connect() {
     net::Address where = address;
     asio::awaitable<Result<net::PlainStream>> dialling =
-        options.dial ? options.dial(std::move(where), options.connect_patience)
-                     : net::dial(std::move(where), options.connect_patience);
+        options.dial ? options.dial(std::move(where), options.connect_timeout)
+                     : net::dial(std::move(where), options.connect_timeout);
     Result<net::PlainStream> dialled = co_await std::move(dialling);
     if (dialled.has_error()) co_return dialled.error();
     net::TlsStream connecting(std::move(dialled.value()), tls, net::TlsStream::Role::client, address.host);
     std::function<void()> cut = [&connecting] { connecting.cancel(); };
-    const net::Deadline deadline(connecting.executor(), options.connect_patience, std::move(cut));
+    const net::Deadline deadline(connecting.executor(), options.connect_timeout, std::move(cut));
     const Result<void> done = co_await connecting.handshake();
     if (done.has_error()) {
         const Failure why = before_tls(done.error(), connecting, deadline.has_passed());
@@ -226,7 +226,7 @@ asio::awaitable<Result<Answer>> Client::State::converse(const Question& question
     Result<void> written;
     {
         std::function<void()> cut = [this] { stream->cancel(); };
-        const net::Deadline deadline(stream->executor(), options.answer_patience, std::move(cut));
+        const net::Deadline deadline(stream->executor(), options.answer_timeout, std::move(cut));
         written = co_await stream->write_all(bytes);
         if (deadline.has_passed()) {
             co_return Failure{Code::timed_out, "the server did not take the request in time"};
@@ -247,7 +247,7 @@ asio::awaitable<Result<Answer>> Client::State::read_answer(Steady::time_point be
     auto heard_at = began;
     for (;;) {
         const auto until =
-            std::min(began + patience_for(parser.body_bytes()), heard_at + options.answer_patience);
+            std::min(began + timeout_for(parser.body_bytes()), heard_at + options.answer_timeout);
         const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Steady::now());
         const Failure late{Code::timed_out, "the answer took too long"};
         if (left.count() <= 0) co_return late;

@@ -20,7 +20,7 @@
 
 namespace postern::http {
 
-/// Connects to the server, straight or by another way, within the patience. Its failure is the call's.
+/// Connects to the server, straight or by another way, within the timeout. Its failure is the call's.
 using Dial =
     std::function<boost::asio::awaitable<Result<net::PlainStream>>(net::Address, std::chrono::milliseconds)>;
 
@@ -35,9 +35,9 @@ struct ClientOptions {
     /// Nothing: net::dial(). Awaited on the client's loop.
     Dial dial;
     /// For the connection, the look-up of the name included; and for TLS.
-    std::chrono::milliseconds connect_patience = std::chrono::seconds(5);
+    std::chrono::milliseconds connect_timeout = std::chrono::seconds(5);
     /// For the question and the whole answer, in whatever pieces it comes; and for each silence in it.
-    std::chrono::milliseconds answer_patience = std::chrono::seconds(20);
+    std::chrono::milliseconds answer_timeout = std::chrono::seconds(20);
     /// Unless it is 0, the whole answer may take longer by as long as what has come of its body may take at
     /// this rate.
     std::size_t least_bytes_per_second = 0;

@@ -12,7 +12,7 @@
 #include "base/json.hpp"
 #include "http/server.hpp"
 #include "net/connection_slots.hpp"
-#include "net/linger.hpp"
+#include "net/lingering_close.hpp"
 #include "net/pending_connections.hpp"
 
 namespace postern::http {
@@ -25,7 +25,7 @@ namespace {
 
 /// Over all loops; the oldest of the address that has the most makes room.
 constexpr std::size_t kMostConnections = 32;
-constexpr auto kPatience = 5s;
+constexpr auto kTimeout = 5s;
 
 Response refused(Code code, unsigned status, std::string title, std::string hint) {
     Problem problem;
@@ -95,20 +95,20 @@ asio::awaitable<void> HealthService::State::serve(std::shared_ptr<State> state, 
         state->pending[loop]->enter([&stream] { stream.cancel(); }, std::move(address));
     RequestLimits limits;
     limits.body_bytes = 0;
-    limits.head_patience = kPatience;
-    limits.body_patience = kPatience;
+    limits.head_timeout = kTimeout;
+    limits.body_timeout = kTimeout;
     RequestReader reader(stream, limits);
     for (bool stays = true; stays;) {
-        Result<Request> request = co_await reader.next(kPatience);
+        Result<Request> request = co_await reader.next(kTimeout);
         // Whoever sends what is no request hears nothing: this port has nothing to explain.
         if (request.has_error()) co_return;
         Response response = state->answer(request.value(), loop);
         stays = request.value().keep_alive();
         response.keep_alive(stays);
-        const Result<void> written = co_await write_response(stream, std::move(response), kPatience);
+        const Result<void> written = co_await write_response(stream, std::move(response), kTimeout);
         if (written.has_error()) co_return;
     }
-    co_await net::linger_and_close(stream, 1s);
+    co_await net::lingering_close(stream, 1s);
 }
 
 HealthService::HealthService(net::EventLoops& loops, net::Listener listener, Checks checks)

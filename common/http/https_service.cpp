@@ -19,7 +19,7 @@
 #include "net/await.hpp"
 #include "net/connection_slots.hpp"
 #include "net/deadline.hpp"
-#include "net/linger.hpp"
+#include "net/lingering_close.hpp"
 #include "net/pending_connections.hpp"
 
 namespace postern::http {
@@ -29,10 +29,10 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr auto kFarewellPatience = 1s;
+constexpr auto kCloseTimeout = 1s;
 /// For who is refused in the middle of a request, to stop sending and read why: closing earlier would reset
 /// the connection, and the answer with it.
-constexpr auto kStillSendingPatience = 5s;
+constexpr auto kStillSendingTimeout = 5s;
 
 /// What a drain, and a newcomer who needs the place, must know of a connection.
 struct Session {
@@ -81,8 +81,8 @@ private:
 };
 
 /// Ends a connection on which nobody waits for an answer.
-asio::awaitable<void> say_farewell(net::TlsStream& stream) {
-    const net::Deadline deadline(stream.executor(), kFarewellPatience, [&stream] { stream.cancel(); });
+asio::awaitable<void> say_close_notify(net::TlsStream& stream) {
+    const net::Deadline deadline(stream.executor(), kCloseTimeout, [&stream] { stream.cancel(); });
     co_await stream.shutdown_send();
 }
 
@@ -129,9 +129,9 @@ struct HttpsService::State {
         --open;
         changed.notify_all();
     }
-    bool wait_until_empty(std::chrono::milliseconds patience) {
+    bool wait_until_empty(std::chrono::milliseconds timeout) {
         std::unique_lock lock(mutex);
-        return changed.wait_for(lock, patience, [this] { return open == 0; });
+        return changed.wait_for(lock, timeout, [this] { return open == 0; });
     }
 
     static void end_sessions(const std::shared_ptr<State>& state, bool busy_too);
@@ -194,7 +194,7 @@ asio::awaitable<void> HttpsService::State::reject(State& state, RejectedConnecti
 /// frame is never in the other loop's hands when both stop.
 asio::awaitable<void> HttpsService::State::cut_oldest(std::shared_ptr<State> state, std::size_t loop_index) {
     const auto executor = co_await asio::this_coro::executor;
-    const auto done = std::make_shared<asio::steady_timer>(executor, kFarewellPatience);
+    const auto done = std::make_shared<asio::steady_timer>(executor, kCloseTimeout);
     const std::weak_ptr<asio::steady_timer> waiting = done;
     asio::post(state->loops.at(loop_index), [state, loop_index, executor, waiting] {
         state->per_loop[loop_index]->pending.cut_oldest();
@@ -243,7 +243,7 @@ asio::awaitable<void> HttpsService::State::serve(std::shared_ptr<State> state, s
     const Registration registration(loop, session);
     net::PendingConnections::Ticket ticket = loop.pending.enter([&session] { session.cut(); }, address);
     {
-        const net::Deadline deadline(stream.executor(), state->limits.handshake_patience,
+        const net::Deadline deadline(stream.executor(), state->limits.handshake_timeout,
                                      [&stream] { stream.close(); });
         Result<void> done = co_await stream.handshake(&session.turns);
         if (done.has_error()) {
@@ -283,15 +283,15 @@ asio::awaitable<void> HttpsService::State::answer_requests(State& state, PerLoop
                                                            ClientInfo client,
                                                            net::PendingConnections::Ticket& ticket) {
     RequestReader reader(session.stream, state.limits.request);
-    std::chrono::milliseconds patience = state.limits.request.head_patience;
+    std::chrono::milliseconds timeout = state.limits.request.head_timeout;
     bool has_asked = false;
     for (;;) {
         session.phase = Session::Phase::idle;
         if (loop.is_draining) {
-            co_await say_farewell(session.stream);
+            co_await say_close_notify(session.stream);
             co_return;
         }
-        Result<Request> request = co_await reader.next(patience);
+        Result<Request> request = co_await reader.next(timeout);
         session.phase = Session::Phase::busy;
         if (request.has_error()) {
             Failure failure = request.error();
@@ -309,7 +309,7 @@ asio::awaitable<void> HttpsService::State::answer_requests(State& state, PerLoop
             if (reader.is_between_requests()) {
                 // Nobody waits for an answer: the peer has gone, was too slow to ask, or this side shuts
                 // down.
-                if (failure.code != Code::limit_reached) co_await say_farewell(session.stream);
+                if (failure.code != Code::limit_reached) co_await say_close_notify(session.stream);
                 co_return;
             }
             co_await refuse_request(state, session.stream, std::move(failure));
@@ -324,7 +324,7 @@ asio::awaitable<void> HttpsService::State::answer_requests(State& state, PerLoop
         }
         ticket.leave();
         has_asked = true;
-        patience = state.limits.request.idle_patience;
+        timeout = state.limits.request.idle_timeout;
         const bool wants_more = request.value().keep_alive();
         Request asked = std::move(request.value());
         ClientInfo asker = client;
@@ -344,11 +344,11 @@ asio::awaitable<void> HttpsService::State::answer_requests(State& state, PerLoop
         const bool stays = wants_more && !loop.is_draining;
         response.keep_alive(stays);
         const Result<void> written =
-            co_await write_response(session.stream, std::move(response), state.limits.answer_patience);
+            co_await write_response(session.stream, std::move(response), state.limits.answer_timeout);
         if (written.has_error()) co_return;
         if (!stays) break;
     }
-    co_await net::linger(session.stream, kFarewellPatience);
+    co_await net::drain_to_end(session.stream, kCloseTimeout);
 }
 
 /// Answers what can still be answered: a request that was malformed, too large or too slow.
@@ -373,12 +373,12 @@ asio::awaitable<void> HttpsService::State::refuse_request(State& state, net::Tls
         Response response = problem_response(problem);
         response.keep_alive(false);
         const Result<void> written =
-            co_await write_response(stream, std::move(response), state.limits.answer_patience);
+            co_await write_response(stream, std::move(response), state.limits.answer_timeout);
         if (written.has_error()) co_return;
     }
     if (failure.code == Code::limit_reached) co_return;
     const bool is_still_sending = failure.code == Code::request_too_large;
-    co_await net::linger(stream, is_still_sending ? kStillSendingPatience : kFarewellPatience);
+    co_await net::drain_to_end(stream, is_still_sending ? kStillSendingTimeout : kCloseTimeout);
 }
 
 asio::awaitable<Result<Response>> HttpsService::State::call_handler(State& state, Request request,
@@ -447,10 +447,10 @@ std::size_t HttpsService::take_most_connections() {
     return std::exchange(state_->most_open, state_->open);
 }
 
-bool HttpsService::drain(std::chrono::milliseconds patience) {
+bool HttpsService::drain(std::chrono::milliseconds timeout) {
     state_->listener.stop();
     State::end_sessions(state_, false);
-    if (state_->wait_until_empty(patience)) return true;
+    if (state_->wait_until_empty(timeout)) return true;
     State::end_sessions(state_, true);
     state_->wait_until_empty(1s);
     return false;

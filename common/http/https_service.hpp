@@ -51,8 +51,8 @@ struct HttpsLimits {
     std::size_t pending = 1024;
     /// Of one name in client certificates; those beyond are treated as strangers.
     std::size_t connections_per_bearer = 64;
-    std::chrono::milliseconds handshake_patience = std::chrono::seconds(10);
-    std::chrono::milliseconds answer_patience = std::chrono::seconds(10);
+    std::chrono::milliseconds handshake_timeout = std::chrono::seconds(10);
+    std::chrono::milliseconds answer_timeout = std::chrono::seconds(10);
 };
 
 class HttpsService {
@@ -83,8 +83,8 @@ public:
     std::size_t take_most_connections();
 
     /// Stops accepting, closes idle connections, lets running requests end, then cuts what is left after
-    /// `patience`. Blocks; call it from a thread that is not a loop. Whether nothing had to be cut.
-    bool drain(std::chrono::milliseconds patience);
+    /// `timeout`. Blocks; call it from a thread that is not a loop. Whether nothing had to be cut.
+    bool drain(std::chrono::milliseconds timeout);
 
 private:
     struct State;

@@ -45,16 +45,16 @@ std::string serialize(Response& response) {
     return text;
 }
 
-/// Whoever takes so much within the patience may take as long as the rest needs.
+/// Whoever takes so much within the timeout may take as long as the rest needs.
 constexpr std::size_t kProgressBytes = 64 * 1024;
 
 /// `rest` may be null.
 asio::awaitable<Result<void>> write_text(net::ByteStream& stream, std::string text,
                                          std::shared_ptr<const std::string> rest,
-                                         std::chrono::milliseconds patience) {
+                                         std::chrono::milliseconds timeout) {
     std::optional<net::Deadline> deadline;
     const auto cancel = [&stream] { stream.cancel(); };
-    deadline.emplace(stream.executor(), patience, cancel);
+    deadline.emplace(stream.executor(), timeout, cancel);
     std::array<net::Bytes, 2> parts;
     parts[0] = as_bytes(text);
     if (rest != nullptr) parts[1] = as_bytes(*rest);
@@ -64,17 +64,17 @@ asio::awaitable<Result<void>> write_text(net::ByteStream& stream, std::string te
             const std::size_t size = std::min(left.size(), kProgressBytes);
             written = co_await stream.write_all(left.first(size));
             left = left.subspan(size);
-            if (written && !deadline->has_passed()) deadline.emplace(stream.executor(), patience, cancel);
+            if (written && !deadline->has_passed()) deadline.emplace(stream.executor(), timeout, cancel);
         }
     }
     if (deadline->has_passed()) co_return Failure{Code::timed_out, "the peer did not take the answer"};
     co_return written;
 }
 
-asio::awaitable<Result<void>> tell_to_continue(net::ByteStream& stream, std::chrono::milliseconds patience) {
+asio::awaitable<Result<void>> tell_to_continue(net::ByteStream& stream, std::chrono::milliseconds timeout) {
     std::string text = "HTTP/1.1 100 Continue\r\n\r\n";
     std::shared_ptr<const std::string> nothing;
-    co_return co_await write_text(stream, std::move(text), std::move(nothing), patience);
+    co_return co_await write_text(stream, std::move(text), std::move(nothing), timeout);
 }
 
 }  // namespace
@@ -82,18 +82,18 @@ asio::awaitable<Result<void>> tell_to_continue(net::ByteStream& stream, std::chr
 RequestReader::RequestReader(net::ByteStream& stream, RequestLimits limits)
     : stream_(stream), limits_(limits) {}
 
-asio::awaitable<Result<Request>> RequestReader::next(std::chrono::milliseconds first_byte_patience) {
+asio::awaitable<Result<Request>> RequestReader::next(std::chrono::milliseconds first_byte_timeout) {
     RequestParser parser(limits_.head_bytes, limits_.body_bytes);
     // A wake leaves the stream good for the answer that tells of the timeout.
     const auto wake = [this] { stream_.wake(); };
     std::optional<net::Deadline> deadline;
-    deadline.emplace(stream_.executor(), first_byte_patience, wake);
+    deadline.emplace(stream_.executor(), first_byte_timeout, wake);
     is_between_requests_ = true;
     for (;;) {
         if (!buffer_.empty()) {
             if (is_between_requests_) {
                 is_between_requests_ = false;
-                deadline.emplace(stream_.executor(), limits_.head_patience, wake);
+                deadline.emplace(stream_.executor(), limits_.head_timeout, wake);
             }
             const bool was_head = parser.phase() == RequestParser::Phase::head;
             const Result<std::size_t> taken = parser.put(buffer_);
@@ -104,10 +104,10 @@ asio::awaitable<Result<Request>> RequestReader::next(std::chrono::milliseconds f
                 if (buffer_.empty() && parser.expects_continue()) {
                     // It must not be woken while it writes.
                     deadline.reset();
-                    Result<void> told = co_await tell_to_continue(stream_, limits_.body_patience);
+                    Result<void> told = co_await tell_to_continue(stream_, limits_.body_timeout);
                     if (told.has_error()) co_return told.error();
                 }
-                deadline.emplace(stream_.executor(), limits_.body_patience, wake);
+                deadline.emplace(stream_.executor(), limits_.body_timeout, wake);
             }
         }
         if (deadline->has_passed()) break;
@@ -141,7 +141,7 @@ std::string RequestReader::take_rest() {
 }
 
 asio::awaitable<Result<void>> write_response(net::ByteStream& stream, Response response,
-                                             std::chrono::milliseconds patience) {
+                                             std::chrono::milliseconds timeout) {
     response.version(11);
     response.set(beast::http::field::server, "postern/" + std::string(version()));
     // Desktops whose clock is wrong learn it from this (RFC 9110, section 6.6.1).
@@ -162,11 +162,11 @@ asio::awaitable<Result<void>> write_response(net::ByteStream& stream, Response r
         shared.reset();
     }
     std::string text = serialize(response);
-    co_return co_await write_text(stream, std::move(text), std::move(shared), patience);
+    co_return co_await write_text(stream, std::move(text), std::move(shared), timeout);
 }
 
 asio::awaitable<Result<void>> write_connected(net::ByteStream& stream, std::string connection_id,
-                                              std::chrono::milliseconds patience) {
+                                              std::chrono::milliseconds timeout) {
     // Without a Content-Length, which the answer to a CONNECT must not have (RFC 9110, section 9.3.6).
     Response response;
     response.version(11);
@@ -176,7 +176,7 @@ asio::awaitable<Result<void>> write_connected(net::ByteStream& stream, std::stri
     response.set("Postern-Connection", connection_id);
     std::string text = serialize(response);
     std::shared_ptr<const std::string> nothing;
-    co_return co_await write_text(stream, std::move(text), std::move(nothing), patience);
+    co_return co_await write_text(stream, std::move(text), std::move(nothing), timeout);
 }
 
 Response json_response(unsigned status, std::string body) {

@@ -61,7 +61,7 @@ public:
     virtual void wake() noexcept = 0;
     /// Makes pending and all later operations fail with Code::cancelled. The stream must be closed after.
     virtual void cancel() noexcept = 0;
-    /// Closes at once, without farewell. Pending operations fail with Code::cancelled.
+    /// Closes at once, without close_notify or shutdown. Pending operations fail with Code::cancelled.
     virtual void close() noexcept = 0;
     virtual boost::asio::any_io_executor executor() = 0;
 

@@ -33,13 +33,13 @@ namespace {
 constexpr std::chrono::milliseconds kLocalPause{5};
 
 asio::awaitable<Result<std::vector<asio::ip::tcp::endpoint>>> resolve(
-    Address address, std::chrono::milliseconds patience, std::chrono::milliseconds network_patience) {
+    Address address, std::chrono::milliseconds timeout, std::chrono::milliseconds network_timeout) {
     const asio::any_io_executor executor = co_await asio::this_coro::executor;
     const auto began = std::chrono::steady_clock::now();
-    const auto until = began + patience;
+    const auto until = began + timeout;
     std::string host = address.host;
     Resolver::Answer answer = co_await Resolver::shared().resolve(std::move(host), until);
-    while (answer.is_network_away && std::chrono::steady_clock::now() < began + network_patience) {
+    while (answer.is_network_away && std::chrono::steady_clock::now() < began + network_timeout) {
         asio::steady_timer pause(executor, kNetworkPause);
         co_await pause.async_wait(kAwait);
         std::string again = address.host;
@@ -66,12 +66,12 @@ Result<Socket> open_socket(const asio::any_io_executor& executor,
 }
 
 asio::awaitable<Result<PlainStream>> connect(asio::generic::stream_protocol::endpoint endpoint,
-                                             std::chrono::milliseconds patience) {
+                                             std::chrono::milliseconds timeout) {
     const asio::any_io_executor executor = co_await asio::this_coro::executor;
     Result<Socket> opened = open_socket(executor, endpoint.protocol());
     if (opened.has_error()) co_return opened.error();
     Socket& socket = opened.value();
-    const Deadline deadline(executor, patience, [&socket] {
+    const Deadline deadline(executor, timeout, [&socket] {
         boost::system::error_code ignored;
         socket.close(ignored);
     });
@@ -86,13 +86,13 @@ asio::awaitable<Result<PlainStream>> connect(asio::generic::stream_protocol::end
 /// A Unix socket whose queue is full says EAGAIN, and tells nobody when there is room; Asio would take it for
 /// a connection in progress, and then for one that stands.
 asio::awaitable<Result<PlainStream>> connect_local(asio::local::stream_protocol::endpoint endpoint,
-                                                   std::chrono::milliseconds patience) {
+                                                   std::chrono::milliseconds timeout) {
     const asio::any_io_executor executor = co_await asio::this_coro::executor;
     Result<Socket> opened = open_socket(executor, endpoint.protocol());
     if (opened.has_error()) co_return opened.error();
     PlainStream stream(std::move(opened.value()));
     asio::steady_timer pause(executor);
-    const auto until = std::chrono::steady_clock::now() + patience;
+    const auto until = std::chrono::steady_clock::now() + timeout;
     while (::connect(stream.fd(), endpoint.data(), static_cast<socklen_t>(endpoint.size())) != 0) {
         if (errno != EAGAIN && errno != EINTR) co_return Failure{Code::unreachable, std::strerror(errno)};
         if (std::chrono::steady_clock::now() >= until) {
@@ -106,22 +106,22 @@ asio::awaitable<Result<PlainStream>> connect_local(asio::local::stream_protocol:
 
 }  // namespace
 
-asio::awaitable<Result<PlainStream>> dial(Address address, std::chrono::milliseconds patience,
-                                          std::chrono::milliseconds network_patience) {
+asio::awaitable<Result<PlainStream>> dial(Address address, std::chrono::milliseconds timeout,
+                                          std::chrono::milliseconds network_timeout) {
     if (address.is_unix) {
         const asio::local::stream_protocol::endpoint local(address.host);
-        Result<PlainStream> connected = co_await connect_local(local, patience);
+        Result<PlainStream> connected = co_await connect_local(local, timeout);
         if (connected.has_error()) co_return with_context(address.text(), connected.error());
         co_return connected;
     }
     const auto start = std::chrono::steady_clock::now();
     Result<std::vector<asio::ip::tcp::endpoint>> found =
-        co_await resolve(address, patience, network_patience);
+        co_await resolve(address, timeout, network_timeout);
     if (found.has_error()) co_return found.error();
     const auto gone =
         std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start);
-    const auto left = std::max(patience - gone, std::chrono::milliseconds(1));
-    const auto network_left = std::max(network_patience - gone, std::chrono::milliseconds(0));
+    const auto left = std::max(timeout - gone, std::chrono::milliseconds(1));
+    const auto network_left = std::max(network_timeout - gone, std::chrono::milliseconds(0));
     Result<PlainStream> connected = Failure{Code::unreachable, "no address"};
     if (found.value().size() == 1 && network_left.count() == 0) {
         const asio::generic::stream_protocol::endpoint endpoint(found.value().front());

@@ -102,12 +102,12 @@ std::vector<TcpEndpoint> take_turns(std::vector<TcpEndpoint> endpoints) {
 }
 
 asio::awaitable<Result<PlainStream>> connect_to_any(std::vector<TcpEndpoint> endpoints,
-                                                    std::chrono::milliseconds patience,
-                                                    std::chrono::milliseconds network_patience) {
+                                                    std::chrono::milliseconds timeout,
+                                                    std::chrono::milliseconds network_timeout) {
     const auto executor = co_await asio::this_coro::executor;
     const auto race = std::make_shared<AddressRace>(executor);
-    const auto until = Steady::now() + patience;
-    const auto network_until = Steady::now() + network_patience;
+    const auto until = Steady::now() + timeout;
+    const auto network_until = Steady::now() + network_timeout;
     const std::vector<TcpEndpoint> turns = take_turns(std::move(endpoints));
     std::vector<TcpEndpoint> waiting(turns.rbegin(), turns.rend());
     for (;;) {

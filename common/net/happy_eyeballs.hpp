@@ -24,10 +24,10 @@ bool is_network_away(const boost::system::error_code& error);
 constexpr std::chrono::milliseconds kNetworkPause{200};
 
 /// The first that answers. The next one is tried when one has failed, and when none has answered for 250 ms
-/// (section 5). For `network_patience` from the start all are tried again while the network is away.
+/// (section 5). For `network_timeout` from the start all are tried again while the network is away.
 /// Code::unreachable, Code::timed_out, Code::out_of_resources.
 boost::asio::awaitable<Result<PlainStream>> connect_to_any(
-    std::vector<boost::asio::ip::tcp::endpoint> endpoints, std::chrono::milliseconds patience,
-    std::chrono::milliseconds network_patience = std::chrono::milliseconds(0));
+    std::vector<boost::asio::ip::tcp::endpoint> endpoints, std::chrono::milliseconds timeout,
+    std::chrono::milliseconds network_timeout = std::chrono::milliseconds(0));
 
 }  // namespace postern::net

@@ -216,7 +216,7 @@ void PlainStream::close() noexcept {
     tell_cancelled();
 }
 
-void PlainStream::let_close_say_cut_off(bool is_cut_off) noexcept {
+void PlainStream::set_reset_on_close(bool is_cut_off) noexcept {
     const ::linger at_once{is_cut_off ? 1 : 0, 0};
     ::setsockopt(socket_.native_handle(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
 }
@@ -236,9 +236,9 @@ void PlainStream::expect(const Liveness& liveness) noexcept {
     }
 }
 
-void PlainStream::expect_confirmation_within(std::chrono::milliseconds patience) noexcept {
-    const auto timeout = static_cast<unsigned>(patience.count());
-    ::setsockopt(fd(), IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof timeout);
+void PlainStream::expect_confirmation_within(std::chrono::milliseconds timeout) noexcept {
+    const auto milliseconds = static_cast<unsigned>(timeout.count());
+    ::setsockopt(fd(), IPPROTO_TCP, TCP_USER_TIMEOUT, &milliseconds, sizeof milliseconds);
 }
 
 PeerAnswers PlainStream::answers() noexcept {
@@ -262,7 +262,7 @@ std::chrono::milliseconds PlainStream::since_heard() noexcept {
     return std::chrono::milliseconds(std::min(info.tcpi_last_ack_recv, info.tcpi_last_data_recv));
 }
 
-void PlainStream::give_up() noexcept {
+void PlainStream::abort() noexcept {
     ::shutdown(fd(), SHUT_RDWR);
 }
 

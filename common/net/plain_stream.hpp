@@ -12,7 +12,7 @@
 #include <boost/asio/ip/tcp.hpp>
 
 #include "net/address.hpp"
-#include "net/answer_watch.hpp"
+#include "net/ack_monitor.hpp"
 #include "net/byte_stream.hpp"
 
 namespace postern::net {
@@ -64,15 +64,15 @@ public:
     };
     void expect(const Liveness& liveness) noexcept;
     /// `unconfirmed` alone.
-    void expect_confirmation_within(std::chrono::milliseconds patience) noexcept;
+    void expect_confirmation_within(std::chrono::milliseconds timeout) noexcept;
     PeerAnswers answers() noexcept;
     /// Since the peer last confirmed or said something (TCP_INFO); zero where it is not TCP.
     std::chrono::milliseconds since_heard() noexcept;
     /// What closing says from now on, also when it is the end of this process that closes: that the stream
     /// was cut off (a reset, where it is TCP), or that all was said.
-    void let_close_say_cut_off(bool is_cut_off) noexcept;
+    void set_reset_on_close(bool is_cut_off) noexcept;
     /// Ends the connection as if it had been lost: reading fails with end_of_stream on TLS, writing too.
-    void give_up() noexcept;
+    void abort() noexcept;
 
     /// Empty addresses once the connection is gone; of one that was accepted, the remote one stays.
     Endpoint local() const;

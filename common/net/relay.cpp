@@ -93,7 +93,7 @@ public:
     Run(ByteStream& a, ByteStream& b, const RelayOptions& options, std::unique_ptr<Finish> finish)
         : a_(*this, a, b, Side::a),
           b_(*this, b, a, Side::b),
-          patience_(options.half_close_patience),
+          timeout_(options.half_close_timeout),
           finish_(std::move(finish)) {
         a_.filter = options.a_to_b;
         b_.filter = options.b_to_a;
@@ -183,7 +183,7 @@ public:
     void watch_half_close(Side open) {
         if (timer_ == nullptr) timer_ = std::make_unique<asio::steady_timer>(a_.in().executor());
         const std::uint64_t seen = bytes();
-        timer_->expires_after(patience_);
+        timer_->expires_after(timeout_);
         timer_->async_wait([weak = weak_from_this(), open, seen](const boost::system::error_code& error) {
             const auto run = weak.lock();
             if (error || run == nullptr || run->finish_ == nullptr) return;
@@ -222,7 +222,7 @@ private:
 
     Direction a_;
     Direction b_;
-    std::chrono::milliseconds patience_;
+    std::chrono::milliseconds timeout_;
     /// Null once the end has been told.
     std::unique_ptr<Finish> finish_;
     std::unique_ptr<asio::steady_timer> timer_;

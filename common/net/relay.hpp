@@ -50,7 +50,7 @@ struct RelayCounters {
 
 struct RelayOptions {
     /// After one direction has ended, how long the other may still stay open without moving a byte.
-    std::chrono::milliseconds half_close_patience = std::chrono::minutes(5);
+    std::chrono::milliseconds half_close_timeout = std::chrono::minutes(5);
     /// Null: bytes pass as they are.
     RelayFilter* a_to_b = nullptr;
     RelayFilter* b_to_a = nullptr;

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "net/linger.hpp"
+#include "net/lingering_close.hpp"
 #include "net/tls_engine.hpp"
 
 namespace postern::net {
@@ -11,7 +11,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr auto kAlertPatience = std::chrono::seconds(1);
+constexpr auto kAlertTimeout = std::chrono::seconds(1);
 
 class SocketWire final : public Wire {
 public:
@@ -70,7 +70,7 @@ asio::awaitable<Result<void>> TlsStream::handshake(FairTurns::Member* turns) {
         if (step.has_error()) {
             const Code code = step.error().code;
             if (state_->role == Role::server && code != Code::cancelled && code != Code::end_of_stream) {
-                co_await linger(state_->socket, kAlertPatience);
+                co_await drain_to_end(state_->socket, kAlertTimeout);
             }
             co_return step.error();
         }

@@ -26,7 +26,7 @@
 #include "base/trusted_path.hpp"
 #include "base/unique_fd.hpp"
 #include "http/server.hpp"
-#include "net/linger.hpp"
+#include "net/lingering_close.hpp"
 #include "pki/identity.hpp"
 
 namespace postern::gateway {
@@ -43,7 +43,7 @@ struct AdminSocket::Desk {
 
 namespace {
 
-constexpr std::chrono::seconds kPatience{5};
+constexpr std::chrono::seconds kTimeout{5};
 /// Who may connect here may do worse; this only keeps a broken script from using up the gateway's files.
 constexpr int kMostVisitors = 16;
 constexpr std::string_view kSessions = "/v1/sessions";
@@ -240,15 +240,15 @@ boost::asio::awaitable<void> attend(std::shared_ptr<AdminSocket::Desk> desk, net
     }
     http::RequestLimits limits;
     limits.body_bytes = 0;
-    limits.head_patience = kPatience;
+    limits.head_timeout = kTimeout;
     http::RequestReader reader(stream, limits);
-    auto request = co_await reader.next(kPatience);
+    auto request = co_await reader.next(kTimeout);
     if (request) {
         http::Response response = co_await answer(desk->shared, desk->gateway, desk->kill, *request, peer);
         response.keep_alive(false);
-        const auto written = co_await http::write_response(stream, std::move(response), kPatience);
+        const auto written = co_await http::write_response(stream, std::move(response), kTimeout);
         if (written) {
-            co_await net::linger_and_close(stream, std::chrono::seconds(1));
+            co_await net::lingering_close(stream, std::chrono::seconds(1));
         }
     }
 }

@@ -25,7 +25,7 @@
 #include "base/shown_text.hpp"
 #include "base/trusted_path.hpp"
 #include "base/unique_fd.hpp"
-#include "gateway/commands/complain.hpp"
+#include "gateway/commands/cli_error.hpp"
 #include "gateway/policy/settings.hpp"
 #include "http/problem.hpp"
 #include "pki/identity.hpp"
@@ -117,9 +117,9 @@ Answer<UniqueFd> connect(const std::filesystem::path& path) {
     name.sun_family = AF_UNIX;
     fmt::format_to_n(name.sun_path, sizeof name.sun_path - 1, "/proc/self/fd/{}", found->get());
     UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    const timeval patience{10, 0};
-    ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    const timeval timeout{10, 0};
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
     if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) != 0) {
         return no_connection(path, errno);
     }

@@ -21,7 +21,7 @@
 #include "ca_api/fingerprint.hpp"
 #include "gateway/commands/admin_commands.hpp"
 #include "gateway/commands/ca_list.hpp"
-#include "gateway/commands/complain.hpp"
+#include "gateway/commands/cli_error.hpp"
 #include "gateway/commands/enroll_command.hpp"
 #include "gateway/commands/serve_command.hpp"
 #include "gateway/commands/shared_backends.hpp"
@@ -75,7 +75,7 @@ int compare_with_ca(const std::filesystem::path& list, const Snapshot& snapshot)
     const auto differences = text ? differences_from_ca(*text, snapshot.settings.policy.services())
                                   : Result<std::vector<std::string>>(text.error());
     if (!differences) {
-        return complain("cannot read what the CA lists", differences.error());
+        return cli_error("cannot read what the CA lists", differences.error());
     }
     if (differences->empty()) {
         say("The CA lists the same.\n");
@@ -90,7 +90,7 @@ int compare_with_ca(const std::filesystem::path& list, const Snapshot& snapshot)
 int check_config(const Options& options) {
     auto snapshot = Snapshot::load(options.config);
     if (!snapshot) {
-        return complain("the configuration is not good", snapshot.error());
+        return cli_error("the configuration is not good", snapshot.error());
     }
     for (const std::string& warning : (*snapshot)->warnings(system_clock()())) {
         say_to(stderr, "postern-gateway: warning: {}\n", warning);
@@ -132,7 +132,7 @@ int enroll_command(Options& options) {
     const auto enrolled =
         enroll(Enrolment{options.config, std::move(ca_url), *std::move(fingerprint), *std::move(token)});
     if (!enrolled) {
-        return complain("cannot enroll", enrolled.error());
+        return cli_error("cannot enroll", enrolled.error());
     }
     say("enrolled; try the configuration with: postern-gateway check-config --config {}\n",
         options.config.string());
@@ -210,7 +210,7 @@ int run_command_line(int argc, char** argv) {
         set_own_options("--config " + shell_word(options.config.string()));
     }
     if (auto started = start_log("postern-gateway", options.log_level); !started) {
-        complain("cannot start", started.error());
+        cli_error("cannot start", started.error());
         return kUsage;
     }
     options.config = std::filesystem::absolute(options.config);
@@ -218,7 +218,7 @@ int run_command_line(int argc, char** argv) {
     // that user.
     if (const auto became = become_owner_of(options.config);
         !became && became.error().code != Code::not_found) {
-        return complain("nothing was done", became.error());
+        return cli_error("nothing was done", became.error());
     }
     if (serve->parsed()) {
         return serve_command(options.config);

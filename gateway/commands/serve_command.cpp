@@ -20,7 +20,7 @@
 
 #include "base/log.hpp"
 #include "base/process.hpp"
-#include "gateway/commands/complain.hpp"
+#include "gateway/commands/cli_error.hpp"
 #include "gateway/server/server.hpp"
 
 namespace postern::gateway {
@@ -44,10 +44,10 @@ constexpr std::chrono::hours kWarnEvery{24};
 constexpr std::chrono::milliseconds kLeftovers{300};
 
 /// The server's life on the main thread: signals, watchdog, drain.
-class Steward {
+class ServerLifecycle {
 public:
     /// `hangups`: those of the loop that came earlier, and those to come.
-    Steward(Server& server, asio::io_context& loop, asio::signal_set& hangups)
+    ServerLifecycle(Server& server, asio::io_context& loop, asio::signal_set& hangups)
         : server_(server), loop_(loop), signals_(hangups) {
         signals_.add(SIGTERM);
         signals_.add(SIGINT);
@@ -92,12 +92,12 @@ private:
     }
 
     void begin_drain(int signal) {
-        const auto patience = server_.snapshot().settings.drain_timeout;
+        const auto timeout = server_.snapshot().settings.drain_timeout;
         spdlog::info("event=gateway.draining signal={} tunnels={} drain_timeout_ms={}", signal,
-                     server_.tunnels(), patience.count());
+                     server_.tunnels(), timeout.count());
         ::sd_notify(0, "STOPPING=1");
         server_.stop_accepting();
-        drain_until_ = steady_clock::now() + patience;
+        drain_until_ = steady_clock::now() + timeout;
         watch_drain();
     }
 
@@ -186,9 +186,9 @@ int serve_command(const std::filesystem::path& config) {
     asio::signal_set hangups(loop, SIGHUP, SIGUSR1);
     auto server = Server::start(config, system_clock());
     if (!server) {
-        return complain("cannot serve", server.error());
+        return cli_error("cannot serve", server.error());
     }
-    Steward steward(**server, loop, hangups);
+    ServerLifecycle lifecycle(**server, loop, hangups);
     for (const unsigned short port : (*server)->ports()) {
         spdlog::info("event=gateway.listening port={} version={}", port, version());
     }
@@ -196,10 +196,10 @@ int serve_command(const std::filesystem::path& config) {
         spdlog::info("event=gateway.health_listening port={}", port);
     }
     ::sd_notify(0, "READY=1");
-    steward.run();
+    lifecycle.run();
     (*server)->close();
-    spdlog::info("event=gateway.stopped cut={}", steward.had_to_cut());
-    const int exit_code = steward.had_to_cut() ? kExitCut : 0;
+    spdlog::info("event=gateway.stopped cut={}", lifecycle.had_to_cut());
+    const int exit_code = lifecycle.had_to_cut() ? kExitCut : 0;
     exit_soon(exit_code);
     server->reset();
     return exit_code;

@@ -6,14 +6,14 @@
 
 namespace postern::gateway {
 
-bool speaks_of(const Revocations& revocations, const Identity& identity) {
+bool covers_issuer(const Revocations& revocations, const Identity& identity) {
     const bool is_named = !revocations.issuer_key.empty() && !identity.issuer_key.empty();
     return revocations.issuer == identity.issuer &&
            (!is_named || revocations.issuer_key == identity.issuer_key);
 }
 
 Result<void> check_not_revoked(const Identity& identity, const Revocations* revocations) {
-    if (revocations == nullptr || !speaks_of(*revocations, identity)) {
+    if (revocations == nullptr || !covers_issuer(*revocations, identity)) {
         return {};
     }
     const auto reason = revocations->crl.find(identity.login.serial);
@@ -55,7 +55,7 @@ Result<void> authenticate(const Identity& identity, Moment now, const Revocation
     if (auto current = check_current(revocations, now, graces); !current) {
         return current;
     }
-    if (!speaks_of(*revocations, identity)) {
+    if (!covers_issuer(*revocations, identity)) {
         return Failure{
             Code::crl_stale,
             fmt::format("the CRL is of {} (key {}), the certificate of {} (key {})", revocations->issuer,

@@ -43,7 +43,7 @@ Result<const Service*> authorize(const Identity& identity, std::string_view serv
 /// Whether the CRL says anything of certificates of this issuer: of its name, and of its key where both say
 /// which that is. An authority that was made anew bears the name of the old one (RFC 5280, sections 4.2.1.1
 /// and 6.3.3).
-bool speaks_of(const Revocations& revocations, const Identity& identity);
+bool covers_issuer(const Revocations& revocations, const Identity& identity);
 
 /// The CRL's word alone: why the certificate is revoked. A missing CRL, or one of another authority's key,
 /// says nothing.

@@ -136,13 +136,13 @@ void read_limits(config::Table table, LimitSettings& limits, ServiceBounds& serv
     count("warm", limits.warm);
     count("warm_per_identity", limits.warm_per_identity);
     count("failed_handshakes_recorded", limits.failed_handshakes_recorded);
-    const auto patience = [&](std::string_view key, Milliseconds& value) {
+    const auto timeout = [&](std::string_view key, Milliseconds& value) {
         value = table.duration(key, value, Milliseconds(100), seconds(600));
     };
-    patience("handshake_timeout", limits.handshake_timeout);
-    patience("request_timeout", limits.request_timeout);
-    patience("backend_timeout", limits.backend_timeout);
-    patience("start_timeout", limits.start_timeout);
+    timeout("handshake_timeout", limits.handshake_timeout);
+    timeout("request_timeout", limits.request_timeout);
+    timeout("backend_timeout", limits.backend_timeout);
+    timeout("start_timeout", limits.start_timeout);
     limits.warm_timeout = table.duration("warm_timeout", limits.warm_timeout, Milliseconds(100), hours(24));
 }
 

@@ -15,8 +15,8 @@ namespace postern::gateway {
 namespace {
 
 // A CA that does not answer must not hold up the one that does again: ask anew soon.
-constexpr std::chrono::seconds kConnectPatience{2};
-constexpr std::chrono::seconds kAnswerPatience{5};
+constexpr std::chrono::seconds kConnectTimeout{2};
+constexpr std::chrono::seconds kAnswerTimeout{5};
 /// A long list over a slow line takes as long as it takes, as long as it comes.
 constexpr std::size_t kLeastBytesPerSecond = 8U << 10;
 /// Beyond so much of changes the whole list is fetched anew, without what has left it meanwhile.
@@ -116,8 +116,8 @@ bool CrlWatch::make_client() {
         // By it the CA knows which gateway holds which list.
         options.credentials = net::TlsCredentials{snapshot_->key, snapshot_->chain};
     }
-    options.connect_patience = kConnectPatience;
-    options.answer_patience = kAnswerPatience;
+    options.connect_timeout = kConnectTimeout;
+    options.answer_timeout = kAnswerTimeout;
     options.least_bytes_per_second = kLeastBytesPerSecond;
     options.longest_answer = pki::kLongestCrl;
     options.is_wanted = [this] { return !is_stopping(); };

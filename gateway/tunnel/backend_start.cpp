@@ -25,9 +25,9 @@ Failure backend_failure(const Failure& failure, bool has_timed_out) {
 }  // namespace
 
 boost::asio::awaitable<Result<void>> start_backend_tls(net::ByteStream& backend,
-                                                       std::chrono::milliseconds patience) {
+                                                       std::chrono::milliseconds timeout) {
     const std::function<void()> cut = [&backend] { backend.cancel(); };
-    const net::Deadline deadline(backend.executor(), patience, cut);
+    const net::Deadline deadline(backend.executor(), timeout, cut);
     const net::Bytes request(kSslRequest);
     auto written = co_await backend.write_all(request);
     if (!written) {

@@ -15,6 +15,6 @@ namespace postern::gateway {
 /// did not come through TLS), backend_timed_out, backend_unreachable when the server closes, cancelled when
 /// the stream is closed from outside.
 boost::asio::awaitable<Result<void>> start_backend_tls(net::ByteStream& backend,
-                                                       std::chrono::milliseconds patience);
+                                                       std::chrono::milliseconds timeout);
 
 }  // namespace postern::gateway

@@ -17,10 +17,10 @@
 #include "gateway/tunnel/records.hpp"
 #include "gateway/tunnel/tunnel.hpp"
 #include "gateway/tunnel/tunnel_request.hpp"
-#include "gateway/tunnel/visit.hpp"
+#include "gateway/tunnel/client_connection.hpp"
 #include "http/server.hpp"
 #include "net/deadline.hpp"
-#include "net/linger.hpp"
+#include "net/lingering_close.hpp"
 
 namespace postern::gateway {
 
@@ -77,83 +77,83 @@ RecordBudget& budget_of(Shared& shared, Code reason) {
 /// Records a handshake that failed. The alert is sent and read by then. Nothing was let in that a missing
 /// record should have stopped: beyond the budget, and while the audit log cannot be written, they are counted,
 /// and told of together.
-boost::asio::awaitable<void> reject_handshake(Visit& visit, Failure failure) {
+boost::asio::awaitable<void> reject_handshake(ClientConnection& connection, Failure failure) {
     const bool is_probe = failure.code == Code::end_of_stream || failure.code == Code::timed_out;
-    if (is_probe && !visit.client.has_heard()) {
-        visit.worker.shared.silent.note();
+    if (is_probe && !connection.client.has_heard()) {
+        connection.worker.shared.silent.note();
         co_return;
     }
-    RecordBudget& budget = budget_of(visit.worker.shared, failure.code);
+    RecordBudget& budget = budget_of(connection.worker.shared, failure.code);
     if (!budget.take(std::chrono::steady_clock::now())) {
         co_return;
     }
     const audit::Stage judged = stage_of(failure.code);
     const audit::Stage stage =
         judged == audit::Stage::certificate || judged == audit::Stage::limit ? judged : audit::Stage::tls;
-    spdlog::info("event=connection.rejected id={} source={} stage={} reason={} detail={}", visit.id,
-                 visit.source.text(), audit::name(stage), name(failure.code), quoted(failure.detail, 512));
+    spdlog::info("event=connection.rejected id={} source={} stage={} reason={} detail={}", connection.id,
+                 connection.source.text(), audit::name(stage), name(failure.code), quoted(failure.detail, 512));
     std::string message(message_of(failure.code));
-    audit::Record record = rejected_record(visit.id, visit.source, failure.code, stage, std::move(message));
-    if (const auto certificate = visit.client.rejected_certificate()) {
+    audit::Record record = rejected_record(connection.id, connection.source, failure.code, stage, std::move(message));
+    if (const auto certificate = connection.client.rejected_certificate()) {
         name_claim(record, *certificate);
     }
-    const auto appended = co_await append(visit.worker, std::move(record));
+    const auto appended = co_await append(connection.worker, std::move(record));
     if (!appended) {
         budget.leave_out();
     }
 }
 
 /// The handshake, and who it was with. False when the connection has ended. It is `undecided` until then.
-boost::asio::awaitable<bool> greet(Visit& visit, net::FairTurns::Member& turns,
+boost::asio::awaitable<bool> greet(ClientConnection& connection, net::FairTurns::Member& turns,
                                    [[maybe_unused]] Counted undecided) {
-    const SnapshotPtr snapshot = visit.worker.snapshot;
+    const SnapshotPtr snapshot = connection.worker.snapshot;
     std::optional<Failure> failure;
     {
-        const std::function<void()> cut = [&visit] { visit.client.cancel(); };
-        const net::Deadline deadline(visit.client.executor(), snapshot->settings.limits.handshake_timeout,
+        const std::function<void()> cut = [&connection] { connection.client.cancel(); };
+        const net::Deadline deadline(connection.client.executor(), snapshot->settings.limits.handshake_timeout,
                                      cut);
-        auto shaken = co_await visit.client.handshake(&turns);
+        auto shaken = co_await connection.client.handshake(&turns);
         if (!shaken) {
             failure = shaken.error();
             const bool was_cut = failure->code == Code::cancelled;
             if (was_cut && deadline.has_passed()) {
                 failure = Failure{Code::timed_out, "the handshake was not done in time"};
-            } else if (was_cut && visit.ticket.was_evicted()) {
+            } else if (was_cut && connection.ticket.was_evicted()) {
                 failure = Failure{Code::limit_reached, "cut to make room for a newer connection"};
-            } else if (was_cut && visit.worker.is_draining) {
+            } else if (was_cut && connection.worker.is_draining) {
                 failure = Failure{Code::shutting_down, "the gateway stopped accepting"};
             }
         }
     }
     if (failure) {
-        co_await reject_handshake(visit, std::move(*failure));
+        co_await reject_handshake(connection, std::move(*failure));
         co_return false;
     }
-    const net::TlsPeer peer = visit.client.peer();
+    const net::TlsPeer peer = connection.client.peer();
     if (peer.certificate) {
-        visit.identity = visit.worker.identities.of(*peer.certificate, snapshot->settings.trust_domain);
+        connection.identity = connection.worker.identities.of(*peer.certificate, snapshot->settings.trust_domain);
     }
     co_return true;
 }
 
 /// A GET that authenticate() let pass. Nothing when there is no such thing.
-std::optional<http::Response> answer_get(const Visit& visit, std::string_view target) {
-    const Identity& identity = **visit.identity;
-    const Snapshot& snapshot = *visit.worker.snapshot;
+std::optional<http::Response> answer_get(const ClientConnection& connection, std::string_view target) {
+    const Identity& identity = **connection.identity;
+    const Snapshot& snapshot = *connection.worker.snapshot;
     if (target == "/v1/services") {
         return services_answer(snapshot.settings.policy, identity);
     }
     if (target.starts_with(kConnections)) {
         const std::string id(target.substr(kConnections.size()));
-        if (const auto entry = visit.worker.shared.directory.find(id, identity.login.name)) {
+        if (const auto entry = connection.worker.shared.directory.find(id, identity.login.name)) {
             return connection_answer(id, *entry);
         }
     }
     return std::nullopt;
 }
 
-Failure request_failure(const Visit& visit, const Failure& failure) {
-    if (visit.ticket.was_evicted()) {
+Failure request_failure(const ClientConnection& connection, const Failure& failure) {
+    if (connection.ticket.was_evicted()) {
         return Failure{Code::limit_reached, "cut to make room for a newer connection"};
     }
     return failure;
@@ -177,111 +177,111 @@ Result<TunnelRequest> tunnel_request_of(const http::Request& request) {
 /// How long the first request may take to begin. Whoever has proven who they are, and may be talked to, may
 /// stay warm for long where there is a place for it, though not beyond their certificate; everybody else has
 /// as long as for a handshake.
-std::chrono::milliseconds wait_warm(Visit& visit) {
-    Worker& worker = visit.worker;
+std::chrono::milliseconds wait_warm(ClientConnection& connection) {
+    Worker& worker = connection.worker;
     const LimitSettings& limits = worker.snapshot->settings.limits;
     const Moment now = worker.shared.now();
-    if (!visit.identity || worker.is_draining ||
-        !authenticate(**visit.identity, now, worker.revocations.get(), worker.snapshot->graces())) {
+    if (!connection.identity || worker.is_draining ||
+        !authenticate(**connection.identity, now, worker.revocations.get(), worker.snapshot->graces())) {
         return limits.request_timeout;
     }
-    const pki::LoginIdentity& login = (*visit.identity)->login;
+    const pki::LoginIdentity& login = (*connection.identity)->login;
     auto place = worker.shared.limits.enter_warm(login.name);
     if (!place) {
         return limits.request_timeout;
     }
-    visit.warm_place.emplace(std::move(*place));
-    // It stays good for a farewell.
-    const std::function<void()> cut = [&visit] { visit.client.wake(); };
-    visit.ticket = worker.warm.enter(cut);
+    connection.warm_place.emplace(std::move(*place));
+    // It stays good for a last answer.
+    const std::function<void()> cut = [&connection] { connection.client.wake(); };
+    connection.ticket = worker.warm.enter(cut);
     const auto valid_for = std::chrono::duration_cast<std::chrono::milliseconds>(login.not_after - now.wall);
     return std::max(std::min(limits.warm_timeout, valid_for), limits.request_timeout);
 }
 
 /// Reads requests and answers those that are no CONNECT. Null when the connection has ended.
-boost::asio::awaitable<std::unique_ptr<Asked>> next_tunnel(Visit& visit) {
-    const std::chrono::milliseconds patience = visit.worker.snapshot->settings.limits.request_timeout;
+boost::asio::awaitable<std::unique_ptr<ConnectRequest>> next_tunnel(ClientConnection& connection) {
+    const std::chrono::milliseconds timeout = connection.worker.snapshot->settings.limits.request_timeout;
     http::RequestLimits limits;
     limits.body_bytes = 0;
-    limits.head_patience = patience;
-    limits.body_patience = patience;
-    limits.idle_patience = patience;
-    http::RequestReader reader(visit.client, limits);
+    limits.head_timeout = timeout;
+    limits.body_timeout = timeout;
+    limits.idle_timeout = timeout;
+    http::RequestReader reader(connection.client, limits);
     bool is_first = true;
-    std::chrono::milliseconds begins_within = wait_warm(visit);
+    std::chrono::milliseconds begins_within = wait_warm(connection);
     while (true) {
         std::string no_service;
         auto request = co_await reader.next(begins_within);
         if (!request) {
-            Failure failure = request_failure(visit, request.error());
+            Failure failure = request_failure(connection, request.error());
             // A warm connection that nobody needed, or one that is kept alive and has no more to ask, or
             // either when the gateway shuts down.
             const bool is_quiet_end = failure.code == Code::end_of_stream ||
                                       failure.code == Code::cancelled ||
                                       (failure.code == Code::timed_out &&
-                                       (!is_first || (visit.warm_place && reader.is_between_requests())));
+                                       (!is_first || (connection.warm_place && reader.is_between_requests())));
             if (is_quiet_end) {
-                spdlog::debug("event=connection.ended id={} reason={}", visit.id, name(failure.code));
+                spdlog::debug("event=connection.ended id={} reason={}", connection.id, name(failure.code));
                 // To a client whose CONNECT is on its way, an orderly end before any answer says that
                 // nothing was done with it.
-                co_await net::linger_and_close(visit.client, kFarewell);
+                co_await net::lingering_close(connection.client, kCloseTimeout);
             } else {
-                co_await refuse(visit, std::move(failure), std::move(no_service));
+                co_await refuse(connection, std::move(failure), std::move(no_service));
             }
             co_return nullptr;
         }
         is_first = false;
-        begins_within = patience;
-        if (!visit.identity) {
-            Failure failure = visit.identity.error();
-            co_await refuse(visit, std::move(failure), std::move(no_service));
+        begins_within = timeout;
+        if (!connection.identity) {
+            Failure failure = connection.identity.error();
+            co_await refuse(connection, std::move(failure), std::move(no_service));
             co_return nullptr;
         }
         if (request->method() == boost::beast::http::verb::connect && !is_head_too_old(*request)) {
             auto tunnel = tunnel_request_of(*request);
             if (!tunnel) {
                 Failure failure = tunnel.error();
-                co_await refuse(visit, std::move(failure), std::move(no_service));
+                co_await refuse(connection, std::move(failure), std::move(no_service));
                 co_return nullptr;
             }
-            visit.program = tunnel->program;
-            auto asked = std::make_unique<Asked>();
+            connection.program = tunnel->program;
+            auto asked = std::make_unique<ConnectRequest>();
             asked->request = std::move(*tunnel);
             asked->early = reader.take_rest();
             co_return std::move(asked);
         }
         if (request->method() != boost::beast::http::verb::get) {
             Failure failure{Code::malformed_request, "neither CONNECT nor GET"};
-            co_await refuse(visit, std::move(failure), std::move(no_service));
+            co_await refuse(connection, std::move(failure), std::move(no_service));
             co_return nullptr;
         }
-        auto known = check_still_trusted(visit);
+        auto known = check_still_trusted(connection);
         if (known) {
-            known = authenticate(**visit.identity, visit.worker.shared.now(), visit.worker.revocations.get(),
-                                 visit.worker.snapshot->graces());
+            known = authenticate(**connection.identity, connection.worker.shared.now(), connection.worker.revocations.get(),
+                                 connection.worker.snapshot->graces());
         }
         if (!known) {
             Failure failure = known.error();
-            co_await refuse(visit, std::move(failure), std::move(no_service));
+            co_await refuse(connection, std::move(failure), std::move(no_service));
             co_return nullptr;
         }
-        visit.identity = visit.worker.shared.sessions.note(*visit.identity);
+        connection.identity = connection.worker.shared.sessions.note(*connection.identity);
         const std::string_view target(request->target().data(), request->target().size());
-        std::optional<http::Response> found = answer_get(visit, target);
+        std::optional<http::Response> found = answer_get(connection, target);
         if (!found) {
             Failure failure{Code::not_found, fmt::format("GET {}", target)};
-            http::Response refused = co_await refuse_request(visit, std::move(failure));
+            http::Response refused = co_await refuse_request(connection, std::move(failure));
             found = std::move(refused);
         }
         http::Response response = std::move(*found);
-        const bool stays = request->keep_alive() && !visit.worker.is_draining;
+        const bool stays = request->keep_alive() && !connection.worker.is_draining;
         response.keep_alive(stays);
-        auto written = co_await http::write_response(visit.client, std::move(response), patience);
+        auto written = co_await http::write_response(connection.client, std::move(response), timeout);
         if (!written) {
             co_return nullptr;
         }
         if (!stays) {
-            co_await net::linger_and_close(visit.client, kFarewell);
+            co_await net::lingering_close(connection.client, kCloseTimeout);
             co_return nullptr;
         }
     }
@@ -292,30 +292,30 @@ boost::asio::awaitable<std::unique_ptr<Asked>> next_tunnel(Visit& visit) {
 boost::asio::awaitable<void> serve_connection(Worker& worker, net::PlainStream socket, Counted undecided) {
     net::Endpoint source = socket.remote();
     socket.expect(kLiveness);
-    Visit visit{worker,
+    ClientConnection connection{worker,
                 new_connection_id(),
                 std::move(source),
                 net::TlsStream(std::move(socket), worker.snapshot->tls, net::TlsStream::Role::server),
                 {}};
-    std::string address = net::address_key(visit.source.address);
+    std::string address = net::address_key(connection.source.address);
     // On the heap, as what a session needs only for a while is: its frame lives as long as the tunnel.
     auto turns = std::make_unique<net::FairTurns::Member>(worker.turns, address);
-    const std::function<void()> cut = [&visit, &turns] {
-        visit.client.cancel();
+    const std::function<void()> cut = [&connection, &turns] {
+        connection.client.cancel();
         if (turns) turns->leave();
     };
-    visit.ticket = worker.pending.enter(cut, std::move(address));
+    connection.ticket = worker.pending.enter(cut, std::move(address));
     if (worker.is_draining) {
         cut();
     }
-    const bool is_known = co_await greet(visit, *turns, std::move(undecided));
+    const bool is_known = co_await greet(connection, *turns, std::move(undecided));
     turns.reset();
     if (!is_known) {
         co_return;
     }
-    std::unique_ptr<Asked> asked = co_await next_tunnel(visit);
+    std::unique_ptr<ConnectRequest> asked = co_await next_tunnel(connection);
     if (asked) {
-        co_await serve_tunnel(visit, std::move(asked));
+        co_await serve_tunnel(connection, std::move(asked));
     }
 }
 

@@ -31,7 +31,7 @@ bool can_be_revoked(std::initializer_list<const Identity*> certificates, const R
     // Without a list, as in an outage of the CA, those who are in stay in.
     return revocations == nullptr ||
            std::any_of(certificates.begin(), certificates.end(),
-                       [&](const Identity* identity) { return speaks_of(*revocations, *identity); });
+                       [&](const Identity* identity) { return covers_issuer(*revocations, *identity); });
 }
 
 }  // namespace

@@ -36,16 +36,16 @@ void SessionProgress::server_said() {
     is_clients_turn_ = true;
 }
 
-SessionStart::SessionStart(const boost::asio::any_io_executor& executor, StartPatience patience, Hooks hooks)
-    : executor_(executor), patience_(patience), hooks_(std::move(hooks)) {
+SessionStart::SessionStart(const boost::asio::any_io_executor& executor, StartTimeouts timeout, Hooks hooks)
+    : executor_(executor), timeout_(timeout), hooks_(std::move(hooks)) {
     std::function<void()> give_up = [this] { hooks_.give_up(Code::timed_out); };
-    clients_.emplace(executor_, patience_.client, std::move(give_up));
+    clients_.emplace(executor_, timeout_.client, std::move(give_up));
 }
 
 void SessionStart::client_said(net::Bytes bytes) {
     if (!progress_.has_client_spoken() && !has_server_spoken_) {
         std::function<void()> give_up = [this] { hooks_.give_up(Code::backend_timed_out); };
-        servers_.emplace(executor_, patience_.server, std::move(give_up));
+        servers_.emplace(executor_, timeout_.server, std::move(give_up));
     }
     progress_.client_said(bytes);
 }

@@ -36,7 +36,7 @@ private:
     bool has_begun_ = false;
 };
 
-struct StartPatience {
+struct StartTimeouts {
     /// From now to the beginning.
     std::chrono::milliseconds client;
     /// From the client's first byte to the server's.
@@ -52,7 +52,7 @@ public:
         std::function<void()> on_begun;
     };
 
-    SessionStart(const boost::asio::any_io_executor& executor, StartPatience patience, Hooks hooks);
+    SessionStart(const boost::asio::any_io_executor& executor, StartTimeouts timeout, Hooks hooks);
 
     /// The client's bytes were forwarded (also by the relay's own filter).
     void client_said(net::Bytes bytes);
@@ -73,7 +73,7 @@ private:
     void server_said();
 
     boost::asio::any_io_executor executor_;
-    StartPatience patience_;
+    StartTimeouts timeout_;
     Hooks hooks_;
     SessionProgress progress_;
     std::optional<net::Deadline> clients_;

@@ -16,7 +16,7 @@
 #include "http/server.hpp"
 #include "net/deadline.hpp"
 #include "net/dial.hpp"
-#include "net/linger.hpp"
+#include "net/lingering_close.hpp"
 #include "net/relay.hpp"
 
 namespace postern::gateway {
@@ -26,7 +26,7 @@ namespace {
 using std::chrono::steady_clock;
 
 /// From a server's reset to the end that its client has already sent.
-constexpr auto kGoodbyePatience = std::chrono::milliseconds(250);
+constexpr auto kGoodbyeTimeout = std::chrono::milliseconds(250);
 /// A database host that has lost its power says nothing: no client is to wait for it for the kernel's two
 /// hours.
 constexpr net::PlainStream::Liveness kBackendLiveness{std::chrono::seconds(60), std::chrono::seconds(15), 4,
@@ -43,7 +43,7 @@ struct Admission {
 /// What a tunnel is made of. The order is the order of its making; the streams outlive the place in the live
 /// set that may close them.
 struct Tunnel {
-    Tunnel(Visit& visit, Admission admission, const std::string& service_name);
+    Tunnel(ClientConnection& connection, Admission admission, const std::string& service_name);
 
     const steady_clock::time_point started_at = steady_clock::now();
     /// From its judgement until its last record is written.
@@ -63,14 +63,14 @@ struct Tunnel {
 };
 using TunnelPtr = std::unique_ptr<Tunnel>;
 
-Tunnel::Tunnel(Visit& visit, Admission admission, const std::string& service_name)
-    : counted(visit.worker.tunnels),
+Tunnel::Tunnel(ClientConnection& connection, Admission admission, const std::string& service_name)
+    : counted(connection.worker.tunnels),
       permit(std::move(admission.permit)),
       place(std::move(admission.place)),
       protocol(admission.service->protocol),
       backend_timeout(admission.snapshot->settings.limits.backend_timeout),
       start_timeout(admission.snapshot->settings.limits.start_timeout),
-      live(visit.worker.live, *visit.identity, service_name, visit.id, &visit.client) {}
+      live(connection.worker.live, *connection.identity, service_name, connection.id, &connection.client) {}
 
 /// PostgreSQL's protocol itself says where a session ends. Of others nobody but who carries them knows
 /// whether an end was one, and says so in what lies below: a reset, and TLS without a goodbye.
@@ -85,11 +85,11 @@ Failure backend_failure(const Failure& failure) {
 }
 
 /// Where the tunnel goes: the service's address, or the very server of the session that is to be cancelled.
-Result<net::Address> destination(const Visit& visit, const TunnelRequest& request, const Service& service) {
+Result<net::Address> destination(const ClientConnection& connection, const TunnelRequest& request, const Service& service) {
     if (request.cancel_of.empty()) {
         return service.backend;
     }
-    const auto session = visit.worker.shared.directory.find(request.cancel_of, (*visit.identity)->login.name);
+    const auto session = connection.worker.shared.directory.find(request.cancel_of, (*connection.identity)->login.name);
     if (!session || !session->is_open || session->service != request.service) {
         return Failure{Code::not_found,
                        "Postern-Cancel-Of names no live connection of this user and service"};
@@ -112,7 +112,7 @@ boost::asio::awaitable<Result<void>> open_backend(Tunnel& tunnel, net::Address a
     if (tunnel.live.cut_reason()) {
         co_return Failure{*tunnel.live.cut_reason(), "cut while the gateway dialled"};
     }
-    tunnel.backend->let_close_say_cut_off(must_tell_ends(tunnel));
+    tunnel.backend->set_reset_on_close(must_tell_ends(tunnel));
     tunnel.live.owns_backend(*tunnel.backend);
     if (start == BackendStart::postgres_tls) {
         auto started = co_await start_backend_tls(*tunnel.backend, tunnel.backend_timeout);
@@ -127,19 +127,19 @@ boost::asio::awaitable<Result<void>> open_backend(Tunnel& tunnel, net::Address a
 }
 
 /// Writes connection.accepted and makes the tunnel known to its owner.
-boost::asio::awaitable<Result<void>> let_in(Visit& visit, Tunnel& tunnel, std::string destination_text) {
+boost::asio::awaitable<Result<void>> let_in(ClientConnection& connection, Tunnel& tunnel, std::string destination_text) {
     const net::Endpoint remote = tunnel.backend->remote();
-    audit::Record record = accepted_record(visit.id, visit.source);
+    audit::Record record = accepted_record(connection.id, connection.source);
     name_identity(record, tunnel.live.identity());
     record.service = tunnel.live.service();
     const pki::LoginIdentity& login = tunnel.live.identity().login;
-    record.rule = visit.worker.snapshot->settings.policy.allowed_as(record.service, login.name, login.groups);
-    name_program(record, visit.program);
+    record.rule = connection.worker.snapshot->settings.policy.allowed_as(record.service, login.name, login.groups);
+    name_program(record, connection.program);
     record.destination_address = std::move(destination_text);
     record.destination_ip = remote.address;
     record.destination_port = remote.port;
     record.backend_local_port = tunnel.backend->local().port;
-    auto appended = co_await append(visit.worker, std::move(record));
+    auto appended = co_await append(connection.worker, std::move(record));
     if (!appended) {
         co_return Failure{Code::audit_unavailable, appended.error().detail};
     }
@@ -148,17 +148,17 @@ boost::asio::awaitable<Result<void>> let_in(Visit& visit, Tunnel& tunnel, std::s
     entry.service = tunnel.live.service();
     entry.backend_ip = remote.address;
     entry.backend_port = remote.port;
-    entry.identity = *visit.identity;
-    entry.source = visit.source.text();
-    entry.opened_at = visit.worker.shared.clock();
+    entry.identity = *connection.identity;
+    entry.source = connection.source.text();
+    entry.opened_at = connection.worker.shared.clock();
     entry.counters = &tunnel.counters;
-    visit.worker.shared.directory.opened(visit.id, std::move(entry));
+    connection.worker.shared.directory.opened(connection.id, std::move(entry));
     co_return Result<void>();
 }
 
-void log_opened(const Visit& visit, const Tunnel& tunnel) {
-    spdlog::info("event=tunnel.opened id={} source={} user={} service={} backend={}", visit.id,
-                 visit.source.text(), tunnel.live.identity().login.name, tunnel.live.service(),
+void log_opened(const ClientConnection& connection, const Tunnel& tunnel) {
+    spdlog::info("event=tunnel.opened id={} source={} user={} service={} backend={}", connection.id,
+                 connection.source.text(), tunnel.live.identity().login.name, tunnel.live.service(),
                  tunnel.backend->remote().text());
 }
 
@@ -206,21 +206,21 @@ boost::asio::awaitable<Result<void>> forward_rest(Tunnel& tunnel, std::string ea
 }
 
 /// Writes connection.closed: once for each connection.accepted.
-boost::asio::awaitable<void> conclude(Visit& visit, Tunnel& tunnel, TunnelEnd end) {
-    visit.worker.shared.directory.closed(visit.id, end.closed_by == "gateway" ? end.reason : std::nullopt);
-    audit::Record record = closed_record(visit.id, visit.source, end);
+boost::asio::awaitable<void> conclude(ClientConnection& connection, Tunnel& tunnel, TunnelEnd end) {
+    connection.worker.shared.directory.closed(connection.id, end.closed_by == "gateway" ? end.reason : std::nullopt);
+    audit::Record record = closed_record(connection.id, connection.source, end);
     name_identity(record, tunnel.live.identity());
     record.service = tunnel.live.service();
     spdlog::info(
         "event=tunnel.closed id={} user={} service={} closed_by={} reason={} bytes_from_client={} "
         "bytes_from_backend={} duration_ms={}",
-        visit.id, tunnel.live.identity().login.name, tunnel.live.service(), end.closed_by,
+        connection.id, tunnel.live.identity().login.name, tunnel.live.service(), end.closed_by,
         end.reason ? name(*end.reason) : "none", end.bytes_from_client, end.bytes_from_backend,
         std::chrono::duration_cast<std::chrono::milliseconds>(end.duration).count());
     audit::Record kept = record;
-    const auto appended = co_await append(visit.worker, std::move(record));
+    const auto appended = co_await append(connection.worker, std::move(record));
     if (!appended) {
-        visit.worker.unwritten.push_back(std::move(kept));
+        connection.worker.unwritten.push_back(std::move(kept));
     }
 }
 
@@ -233,13 +233,13 @@ net::RelayEnd broken(net::Side side, const Failure& failure) {
 }
 
 /// Tells the client that it is let in, and the backend what the client has said. An end when that fails.
-boost::asio::awaitable<std::optional<net::RelayEnd>> start(Visit& visit, Tunnel& tunnel, std::string early) {
+boost::asio::awaitable<std::optional<net::RelayEnd>> start(ClientConnection& connection, Tunnel& tunnel, std::string early) {
     if (!tunnel.live.cut_reason()) {
         forward_at_once(tunnel, early);
     }
-    std::string id = visit.id;
-    auto answered = co_await http::write_connected(visit.client, std::move(id));
-    log_opened(visit, tunnel);
+    std::string id = connection.id;
+    auto answered = co_await http::write_connected(connection.client, std::move(id));
+    log_opened(connection, tunnel);
     if (!answered) {
         co_return broken(net::Side::a, answered.error());
     }
@@ -250,29 +250,29 @@ boost::asio::awaitable<std::optional<net::RelayEnd>> start(Visit& visit, Tunnel&
     co_return std::nullopt;
 }
 
-boost::asio::awaitable<net::RelayEnd> relay(Visit& visit, Tunnel& tunnel) {
+boost::asio::awaitable<net::RelayEnd> relay(ClientConnection& connection, Tunnel& tunnel) {
     net::RelayOptions options;
     options.counters = &tunnel.counters;
     if (tunnel.session_start) {
         options.a_to_b = tunnel.session_start->from_client();
         options.b_to_a = tunnel.session_start->from_backend();
     }
-    return net::relay(visit.client, *tunnel.backend, options);
+    return net::relay(connection.client, *tunnel.backend, options);
 }
 
 /// PostgreSQL reads no further than a client's Terminate; when TLS's goodbye lies behind that, unread, its
 /// socket answers with a reset. The client's own end, right behind, tells this from a server that was lost.
-boost::asio::awaitable<void> note_goodbye(Visit& visit, net::RelayEnd& end) {
+boost::asio::awaitable<void> note_goodbye(ClientConnection& connection, net::RelayEnd& end) {
     const bool may_be = end.failure && end.failure->code == Code::end_of_stream &&
                         end.ended_by == net::Side::b && end.a_is_whole;
     if (!may_be) {
         co_return;
     }
-    const std::function<void()> give_up = [&visit] { visit.client.wake(); };
-    const net::Deadline deadline(visit.client.executor(), kGoodbyePatience, give_up);
+    const std::function<void()> give_up = [&connection] { connection.client.wake(); };
+    const net::Deadline deadline(connection.client.executor(), kGoodbyeTimeout, give_up);
     unsigned char more = 0;
     const net::Buffer into(&more, 1);
-    const auto said = co_await visit.client.read_some(into);
+    const auto said = co_await connection.client.read_some(into);
     if (said && *said == 0) {
         end.ended_by = net::Side::a;
         end.failure.reset();
@@ -281,21 +281,21 @@ boost::asio::awaitable<void> note_goodbye(Visit& visit, net::RelayEnd& end) {
 
 /// Judges, at this moment and by what is in force at this moment, and takes the tunnel's places. Without a
 /// wait between the judgement and the place in the live set.
-Result<Admission> admit(Visit& visit, const std::string& service, bool is_cancel) {
-    Worker& worker = visit.worker;
+Result<Admission> admit(ClientConnection& connection, const std::string& service, bool is_cancel) {
+    Worker& worker = connection.worker;
     if (worker.is_draining) {
         return Failure{Code::shutting_down, {}};
     }
-    if (auto trusted = check_still_trusted(visit); !trusted) {
+    if (auto trusted = check_still_trusted(connection); !trusted) {
         return trusted.error();
     }
-    const Identity& identity = **visit.identity;
+    const Identity& identity = **connection.identity;
     auto allowed = authorize(identity, service, worker.shared.now(), worker.revocations.get(),
                              worker.snapshot->settings.policy, worker.snapshot->graces());
     if (!allowed) {
         return allowed.error();
     }
-    auto permit = worker.shared.limits.enter(visit.source.address, identity.login.name);
+    auto permit = worker.shared.limits.enter(connection.source.address, identity.login.name);
     if (!permit) {
         return permit.error();
     }
@@ -308,10 +308,10 @@ Result<Admission> admit(Visit& visit, const std::string& service, bool is_cancel
 
 /// Of other protocols than PostgreSQL's nothing is known: who speaks first, or when. What is said in a
 /// CancelRequest's place may be encrypted, so that its time is bounded, whatever is said.
-void watch_start(Visit& visit, Tunnel& tunnel) {
+void watch_start(ClientConnection& connection, Tunnel& tunnel) {
     if (tunnel.place.is_cancel()) {
         std::function<void()> give_up = [&live = tunnel.live] { live.cut(Code::timed_out); };
-        tunnel.end_of_cancel.emplace(visit.client.executor(), tunnel.start_timeout, std::move(give_up));
+        tunnel.end_of_cancel.emplace(connection.client.executor(), tunnel.start_timeout, std::move(give_up));
         return;
     }
     if (tunnel.protocol != Protocol::postgres) {
@@ -321,60 +321,60 @@ void watch_start(Visit& visit, Tunnel& tunnel) {
     SessionStart::Hooks hooks;
     hooks.give_up = [&live = tunnel.live](Code reason) { live.cut(reason); };
     hooks.on_begun = [&place = tunnel.place] { place.begun(); };
-    const StartPatience patience{tunnel.start_timeout, tunnel.backend_timeout};
-    tunnel.session_start.emplace(visit.client.executor(), patience, std::move(hooks));
+    const StartTimeouts timeout{tunnel.start_timeout, tunnel.backend_timeout};
+    tunnel.session_start.emplace(connection.client.executor(), timeout, std::move(hooks));
 }
 
 /// From the judgement to a backend that is ready and the record that says so. Null when the client was
 /// refused.
-boost::asio::awaitable<TunnelPtr> open_tunnel(Visit& visit, TunnelRequest request) {
-    auto admission = admit(visit, request.service, !request.cancel_of.empty());
+boost::asio::awaitable<TunnelPtr> open_tunnel(ClientConnection& connection, TunnelRequest request) {
+    auto admission = admit(connection, request.service, !request.cancel_of.empty());
     if (!admission) {
         Failure failure = admission.error();
-        co_await refuse(visit, std::move(failure), std::move(request.service));
+        co_await refuse(connection, std::move(failure), std::move(request.service));
         co_return nullptr;
     }
-    visit.ticket.leave();
-    visit.warm_place.reset();
-    visit.identity = visit.worker.shared.sessions.note(*visit.identity);
-    auto address = destination(visit, request, *admission->service);
+    connection.ticket.leave();
+    connection.warm_place.reset();
+    connection.identity = connection.worker.shared.sessions.note(*connection.identity);
+    auto address = destination(connection, request, *admission->service);
     if (!address) {
         Failure failure = address.error();
-        co_await refuse(visit, std::move(failure), std::move(request.service));
+        co_await refuse(connection, std::move(failure), std::move(request.service));
         co_return nullptr;
     }
-    auto tunnel = std::make_unique<Tunnel>(visit, std::move(*admission), request.service);
+    auto tunnel = std::make_unique<Tunnel>(connection, std::move(*admission), request.service);
     std::string destination_text = address->text();
     auto opened = co_await open_backend(*tunnel, std::move(*address), request.backend_start);
     if (opened) {
-        opened = co_await let_in(visit, *tunnel, std::move(destination_text));
+        opened = co_await let_in(connection, *tunnel, std::move(destination_text));
     }
     if (!opened) {
         if (tunnel->backend) {
             tunnel->backend->close();
         }
         Failure failure = opened.error();
-        co_await refuse(visit, std::move(failure), std::move(request.service));
+        co_await refuse(connection, std::move(failure), std::move(request.service));
         co_return nullptr;
     }
-    visit.program.reset();
-    tunnel->live.owns_client(visit.client);
+    connection.program.reset();
+    tunnel->live.owns_client(connection.client);
     if (tunnel->live.cut_reason()) {
-        visit.client.close();
+        connection.client.close();
     } else {
-        watch_start(visit, *tunnel);
+        watch_start(connection, *tunnel);
     }
     co_return std::move(tunnel);
 }
 
 /// Closes what is left of it, and records the end.
-boost::asio::awaitable<void> finish(Visit& visit, Tunnel& tunnel, net::RelayEnd relayed) {
+boost::asio::awaitable<void> finish(ClientConnection& connection, Tunnel& tunnel, net::RelayEnd relayed) {
     relayed.bytes_a_to_b = tunnel.counters.a_to_b;
-    co_await note_goodbye(visit, relayed);
+    co_await note_goodbye(connection, relayed);
     TunnelEnd end = tunnel_end(relayed, tunnel.live.cut_reason());
     end.duration = steady_clock::now() - tunnel.started_at;
     if (relayed.b_was_told_of_end) {
-        tunnel.backend->let_close_say_cut_off(false);
+        tunnel.backend->set_reset_on_close(false);
     }
     tunnel.backend->close();
     // Closing a socket with unread bytes in it resets the connection, and the client loses the server's last
@@ -382,30 +382,30 @@ boost::asio::awaitable<void> finish(Visit& visit, Tunnel& tunnel, net::RelayEnd 
     const bool is_complete = relayed.a_was_told_of_end && relayed.b_was_told_of_end;
     const bool has_last_words = !is_complete && relayed.a_is_whole && !tunnel.live.cut_reason();
     if (!has_last_words) {
-        visit.client.close();
+        connection.client.close();
     }
-    co_await conclude(visit, tunnel, std::move(end));
+    co_await conclude(connection, tunnel, std::move(end));
     if (has_last_words) {
         net::ByteStream& said_to =
-            must_tell_ends(tunnel) ? static_cast<net::ByteStream&>(visit.client.socket()) : visit.client;
-        co_await net::linger_and_close(said_to, kFarewell);
+            must_tell_ends(tunnel) ? static_cast<net::ByteStream&>(connection.client.socket()) : connection.client;
+        co_await net::lingering_close(said_to, kCloseTimeout);
     }
 }
 
 }  // namespace
 
 // Each step has a frame of its own, so that what it needs is gone when the tunnel idles.
-boost::asio::awaitable<void> serve_tunnel(Visit& visit, std::unique_ptr<Asked> asked) {
-    const TunnelPtr tunnel = co_await open_tunnel(visit, std::move(asked->request));
+boost::asio::awaitable<void> serve_tunnel(ClientConnection& connection, std::unique_ptr<ConnectRequest> asked) {
+    const TunnelPtr tunnel = co_await open_tunnel(connection, std::move(asked->request));
     if (!tunnel) {
         co_return;
     }
-    auto ended = co_await start(visit, *tunnel, std::move(asked->early));
+    auto ended = co_await start(connection, *tunnel, std::move(asked->early));
     asked.reset();
     if (!ended) {
-        ended = co_await relay(visit, *tunnel);
+        ended = co_await relay(connection, *tunnel);
     }
-    co_await finish(visit, *tunnel, std::move(*ended));
+    co_await finish(connection, *tunnel, std::move(*ended));
 }
 
 }  // namespace postern::gateway

@@ -8,18 +8,18 @@
 #include <boost/asio/awaitable.hpp>
 
 #include "gateway/tunnel/tunnel_request.hpp"
-#include "gateway/tunnel/visit.hpp"
+#include "gateway/tunnel/client_connection.hpp"
 
 namespace postern::gateway {
 
 /// A CONNECT, ready to be judged.
-struct Asked {
+struct ConnectRequest {
     TunnelRequest request;
     /// What the client sent behind it; forwarded after the tunnel was let in.
     std::string early;
 };
 
-/// Uses the visit up.
-boost::asio::awaitable<void> serve_tunnel(Visit& visit, std::unique_ptr<Asked> asked);
+/// Uses the connection up.
+boost::asio::awaitable<void> serve_tunnel(ClientConnection& connection, std::unique_ptr<ConnectRequest> asked);
 
 }  // namespace postern::gateway

@@ -29,7 +29,7 @@
 
 namespace postern::gateway {
 
-/// Shared by all loops; every member is thread-safe. Asked when a tunnel opens or ends, never while bytes
+/// Shared by all loops; every member is thread-safe. ConnectRequest when a tunnel opens or ends, never while bytes
 /// move.
 struct Shared {
     Clock clock;

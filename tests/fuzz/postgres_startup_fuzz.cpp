@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "base/reason.hpp"
-#include "postgres/farewell.hpp"
+#include "postgres/rejection_message.hpp"
 #include "postgres/first_packet.hpp"
 #include "postgres/startup.hpp"
 
@@ -51,7 +51,7 @@ std::string told(Bytes input, unsigned char pieces) {
             return answers + "cancel " + request->raw;
         }
         if (const auto* refused = std::get_if<StartupRefusal>(&outcome)) {
-            const std::string words = farewell(
+            const std::string words = rejection_message(
                 refused->language, {reason_of(refused->code).sqlstate, refused->message, refused->hint, {}});
             check((refused->language == Language::unknown) == words.empty());
             return answers + "refused";

@@ -58,7 +58,7 @@ protected:
     /// A new psql through agent and gateway, and a new login at the CA, each within two seconds.
     static void expect_good_service() {
         const auto began = std::chrono::steady_clock::now();
-        const Outcome query = psql(agent_->port(), "select 'let in'");
+        const ProcessResult query = psql(agent_->port(), "select 'let in'");
         EXPECT_EQ(query.out, "let in\n") << query.err;
         EXPECT_LT(std::chrono::steady_clock::now() - began, 2s) << "psql";
         const auto before_login = std::chrono::steady_clock::now();
@@ -207,7 +207,7 @@ TEST_F(Abuse, OfTheAgentsPortDialsNothing) {
 
 TEST_F(Abuse, LeavesTheAuditLogWholeAndThePortsOpen) {
     expect_good_service();
-    const Outcome verified = stack_->verify_audit();
+    const ProcessResult verified = stack_->verify_audit();
     EXPECT_EQ(verified.exit_code, 0) << verified.out << verified.err;
 }
 

@@ -36,7 +36,7 @@ TEST_F(AgentCommands, PortsOfABackgroundConnectOutliveTheCommandAndOthersDoNot) 
     const Laptop bob(*stack_, "bob");
     ASSERT_EQ(bob.login().exit_code, 0);
     const int kept = free_port();
-    const Outcome background =
+    const ProcessResult background =
         bob.postern({"connect", fmt::format("orders-db:{}", kept), "--background", "--json"});
     EXPECT_EQ(background.exit_code, 0) << background.err;
     EXPECT_EQ(psql(kept, "select 'let in'", "bob").out, "let in\n");
@@ -118,8 +118,8 @@ public:
             ::bind(listening_.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) == 0 &&
             ::listen(listening_.get(), 1) == 0;
         EXPECT_TRUE(is_there);
-        const timeval patience{10, 0};
-        ::setsockopt(listening_.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+        const timeval timeout{10, 0};
+        ::setsockopt(listening_.get(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
         thread_ = std::thread([this, clients] {
             for (int i = 0; i < clients; ++i) {
                 const UniqueFd client(::accept(listening_.get(), nullptr, nullptr));
@@ -153,7 +153,7 @@ TEST_F(AgentCommands, ACommandThatReachedADyingOneStartsAnother) {
     ASSERT_TRUE(eventually([&] { return !ControlClient(carol).is_connected(); }));
     // Not for ever.
     const DyingAgent dying(carol, 3);
-    const Outcome given_up = carol.postern({"connect", "orders-db", "--cert", files[1], "--key", files[3]});
+    const ProcessResult given_up = carol.postern({"connect", "orders-db", "--cert", files[1], "--key", files[3]});
     EXPECT_NE(given_up.exit_code, 0);
     EXPECT_THAT(given_up.err, HasSubstr("the agent has ended"));
 }
@@ -167,14 +167,14 @@ TEST_F(AgentCommands, LetsInOnlyTheProgramsThatAreAllowed) {
     std::ofstream(config) << "[agent]\nallow_programs = [\"pg_dump\"]\n";
     {
         const Agent agent(carol);
-        const Outcome refused = psql(agent.port(), "select 1", "carol");
+        const ProcessResult refused = psql(agent.port(), "select 1", "carol");
         EXPECT_NE(refused.exit_code, 0);
         const json events = ControlClient(carol).call("events", {{"limit", 1}})["result"]["events"];
         EXPECT_THAT(json_text(events), HasSubstr("allow_programs"));
         const std::string dump = fmt::format(
             "PGPASSWORD=carol-password exec pg_dump -h localhost -p {} -U carol -s -t nothing* orders",
             agent.port());
-        const Outcome let_in = run({"bash", "-c", dump});
+        const ProcessResult let_in = run({"bash", "-c", dump});
         EXPECT_THAT(let_in.err, testing::Not(HasSubstr("connection"))) << let_in.err;
         ControlClient(carol).call("shutdown");
     }
@@ -197,23 +197,23 @@ TEST_F(AgentCommands, RunsPsqlAsTheFirstCommandEver) {
         options.environment = {{"PGPASSWORD", "alice-password"}};
         return erin.postern(more, options);
     };
-    const Outcome nobody = psql({"--non-interactive"});
+    const ProcessResult nobody = psql({"--non-interactive"});
     EXPECT_EQ(nobody.exit_code, 4) << nobody.err;
     EXPECT_THAT(nobody.err, HasSubstr("postern login"));
-    const Outcome outcome = psql({"--non-interactive", "--password-file", password});
+    const ProcessResult outcome = psql({"--non-interactive", "--password-file", password});
     EXPECT_EQ(outcome.out, "let in\n") << outcome.err;
     // Not with somebody else's login.
-    const Outcome another = psql({"--non-interactive", "--user", "bob"});
+    const ProcessResult another = psql({"--non-interactive", "--user", "bob"});
     EXPECT_EQ(another.exit_code, 4) << another.out;
     EXPECT_THAT(another.err, HasSubstr("bob is not logged in"));
-    const Outcome ran = erin.postern({"run", "orders-db", "--", "sh", "-c", "echo $PGHOST $PGUSER"});
+    const ProcessResult ran = erin.postern({"run", "orders-db", "--", "sh", "-c", "echo $PGHOST $PGUSER"});
     EXPECT_EQ(ran.out, erin.agent_socket().parent_path().string() + " alice\n") << ran.err;
-    const Outcome by_tcp =
+    const ProcessResult by_tcp =
         erin.postern({"run", "--tcp", "orders-db", "--", "sh", "-c", "echo $PGHOST $PGHOSTADDR"});
     EXPECT_EQ(by_tcp.out, "localhost 127.0.0.1\n") << by_tcp.err;
-    const Outcome well = erin.postern({"doctor", "orders-db", "--database", "orders", "--json"});
+    const ProcessResult well = erin.postern({"doctor", "orders-db", "--database", "orders", "--json"});
     EXPECT_EQ(well.exit_code, 0) << well.out << well.err;
-    const Outcome waited = erin.postern({"wait", "orders-db", "--timeout", "1s"});
+    const ProcessResult waited = erin.postern({"wait", "orders-db", "--timeout", "1s"});
     EXPECT_EQ(waited.exit_code, 1) << waited.err;
     EXPECT_EQ(
         erin.postern({"connect", fmt::format("orders-db:{}", free_port()), "--background", "--service-file"})
@@ -227,7 +227,7 @@ TEST_F(AgentCommands, RunsPsqlAsTheFirstCommandEver) {
     EXPECT_EQ(
         run({"psql", "-X", "-Atc", "select 'let in'", "service=orders-db dbname=orders"}, by_service).out,
         "let in\n");
-    const Outcome ill = erin.postern({"doctor", "no-such-db"});
+    const ProcessResult ill = erin.postern({"doctor", "no-such-db"});
     EXPECT_EQ(ill.exit_code, 4) << ill.out;
     EXPECT_THAT(ill.out, HasSubstr("the CA lists no service no-such-db"));
 }
@@ -239,7 +239,7 @@ TEST_F(AgentCommands, WaitKeepsItsTimeoutWhileAGatewayIsSilent) {
     const Agent agent(alice, {"--cert", alice.certificate(), "--key", alice.key(), "--gateway",
                               fmt::format("gw1=127.0.0.1:{}", silent.port())});
     const auto began = std::chrono::steady_clock::now();
-    const Outcome waited = alice.postern({"wait", "orders-db", "--timeout", "1s"});
+    const ProcessResult waited = alice.postern({"wait", "orders-db", "--timeout", "1s"});
     EXPECT_NE(waited.exit_code, 0);
     EXPECT_THAT(waited.err, HasSubstr("not ready after 1s"));
     EXPECT_LT(std::chrono::steady_clock::now() - began, 9s) << "the gateway has ten";
@@ -288,7 +288,7 @@ TEST_F(AgentCommands, TellNothingToAnotherUsersProcessInTheAgentsPlace) {
     for (const auto& [command, input] : commands) {
         ProcessOptions options;
         options.input = input;
-        const Outcome told = carol.postern(command, options);
+        const ProcessResult told = carol.postern(command, options);
         EXPECT_NE(told.exit_code, 0) << command.front();
         EXPECT_THAT(told.out + told.err, HasSubstr("a process of another user")) << command.front();
     }

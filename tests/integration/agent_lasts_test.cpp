@@ -25,7 +25,7 @@ using nlohmann::json;
 using testing::HasSubstr;
 using testing::Not;
 
-constexpr auto kPatience = 60s;
+constexpr auto kTimeout = 60s;
 
 class AgentLasts : public SharedStack {
 protected:
@@ -37,12 +37,12 @@ protected:
     static json status(const Laptop& laptop) { return parse_json(laptop.postern({"status", "--json"}).out); }
     static int open_in_background(const Laptop& laptop) {
         const int port = free_port();
-        const Outcome opened =
+        const ProcessResult opened =
             laptop.postern({"connect", fmt::format("orders-db:{}", port), "--background", "--json"});
         EXPECT_EQ(opened.exit_code, 0) << opened.err;
         return port;
     }
-    static json step(const Outcome& doctor, const std::string& name) {
+    static json step(const ProcessResult& doctor, const std::string& name) {
         const json told = parse_json(doctor.out);
         for (const json& one : told["steps"]) {
             if (one["step"] == name) {
@@ -70,7 +70,7 @@ TEST_F(AgentLasts, WithoutItsFolderWhichGoesWithTheLastLogoutAndIsFoundThereAgai
     EXPECT_EQ(status(bob)["agent"]["pid"], agent);
     EXPECT_EQ(status(bob)["services"][0]["ports"][0]["port"], port);
     EXPECT_EQ(psql(port, "select 'let in'", "bob").out, "let in\n");
-    EXPECT_EQ(query.wait(kPatience), 0) << query.err();
+    EXPECT_EQ(query.wait(kTimeout), 0) << query.err();
     EXPECT_THAT(query.out(), HasSubstr("whole"));
     EXPECT_TRUE(fs::exists(bob.agent_socket().parent_path() / fmt::format(".s.PGSQL.{}", port)));
 }
@@ -79,7 +79,7 @@ TEST_F(AgentLasts, AndAnAgentThatEndedWithTheLastLogoutOpensItsPortsAnew) {
     const Laptop bob = laptop_of("bob", "-ended");
     const int port = open_in_background(bob);
     ASSERT_EQ(::kill(status(bob)["agent"]["pid"].get<pid_t>(), SIGTERM), 0);
-    EXPECT_TRUE(eventually([&] { return psql(port, "select 1", "bob").exit_code == 2; }, kPatience));
+    EXPECT_TRUE(eventually([&] { return psql(port, "select 1", "bob").exit_code == 2; }, kTimeout));
     fs::remove_all(bob.agent_socket().parent_path().parent_path());
     EXPECT_EQ(bob.postern({"services"}).exit_code, 0);
     EXPECT_EQ(psql(port, "select 'let in'", "bob").out, "let in\n");
@@ -91,21 +91,21 @@ TEST_F(AgentLasts, AndGoesByItsSettingsAsTheyAreNowWhichDoctorSays) {
     fs::create_directories(bob.config());
     const fs::path file = bob.config() / "config.toml";
     std::ofstream(file) << "[network]\nproxy = \"http://127.0.0.1:9\"\n";
-    const Outcome through_nothing = bob.login();
+    const ProcessResult through_nothing = bob.login();
     EXPECT_EQ(through_nothing.exit_code, 5) << through_nothing.out;
     EXPECT_THAT(through_nothing.err, HasSubstr("the proxy 127.0.0.1:9"));
     EXPECT_THAT(step(bob.postern({"doctor", "--json"}), "agent.settings")["detail"].get<std::string>(),
                 HasSubstr("uses the proxy 127.0.0.1:9"));
     fs::remove(file);
     EXPECT_EQ(bob.login().exit_code, 0);
-    const Outcome mended = bob.postern({"doctor", "--json"});
+    const ProcessResult mended = bob.postern({"doctor", "--json"});
     EXPECT_THAT(step(mended, "agent.settings")["detail"].get<std::string>(), HasSubstr("uses no proxy"));
     EXPECT_EQ(mended.exit_code, 0) << mended.out;
     EXPECT_EQ(status(bob)["agent"]["pid"], agent) << "it was not started anew";
     // An environment is not a file: it is told.
     ProcessOptions other = bob.options();
     other.environment["HTTPS_PROXY"] = "http://127.0.0.1:9";
-    const Outcome differs = run({program("postern"), "doctor", "--json"}, other);
+    const ProcessResult differs = run({program("postern"), "doctor", "--json"}, other);
     EXPECT_EQ(step(differs, "agent.settings")["state"], "bad") << differs.out;
     EXPECT_THAT(step(differs, "agent.settings")["remedy"].get<std::string>(), HasSubstr("agent --stop"));
 }
@@ -121,7 +121,7 @@ TEST_F(AgentLasts, AndKeepsTheSettingsThatWereGoodWhereNewOnesCannotBeRead) {
     EXPECT_THAT(psql(port, "select 1", "bob").err, HasSubstr("is not among the programs"));
     fs::remove(file);
     EXPECT_TRUE(
-        eventually([&] { return psql(port, "select 'let in'", "bob").out == "let in\n"; }, kPatience));
+        eventually([&] { return psql(port, "select 'let in'", "bob").out == "let in\n"; }, kTimeout));
 }
 
 TEST_F(AgentLasts, AndSaysOfALoginThatIsOverTheSameEverywhere) {
@@ -136,16 +136,16 @@ TEST_F(AgentLasts, AndSaysOfALoginThatIsOverTheSameEverywhere) {
             psql(port, "select 1", "carol");
             return status(carol)["logged_in"] == false;
         },
-        kPatience));
+        kTimeout));
     const json told = status(carol);
     EXPECT_EQ(told["login_state"], "revoked");
     EXPECT_EQ(told["reason"], "user_disabled");
-    const Outcome text = carol.postern({"status"});
+    const ProcessResult text = carol.postern({"status"});
     EXPECT_EQ(text.exit_code, 4) << text.out << text.err;
     EXPECT_THAT(text.out, Not(HasSubstr("valid until")));
     EXPECT_THAT(text.err, HasSubstr("disabled"));
     EXPECT_EQ(carol.postern({"status", "--json"}).exit_code, 4);
-    const Outcome doctor = carol.postern({"doctor", "--json"});
+    const ProcessResult doctor = carol.postern({"doctor", "--json"});
     EXPECT_EQ(doctor.exit_code, 4);
     EXPECT_EQ(step(doctor, "login")["state"], "bad") << doctor.out;
     stack_->ca_command({"user", "enable", "carol"});
@@ -158,7 +158,7 @@ TEST_F(AgentLasts, AndTakesTheRefusalOfTheListOfServicesForNews) {
     EXPECT_EQ(carol.postern({"services"}).exit_code, 0);
     stack_->ca_command({"user", "disable", "carol"});
     EXPECT_EQ(carol.postern({"services"}).exit_code, 4);
-    EXPECT_TRUE(eventually([&] { return status(carol)["reason"] == "user_disabled"; }, kPatience));
+    EXPECT_TRUE(eventually([&] { return status(carol)["reason"] == "user_disabled"; }, kTimeout));
     EXPECT_EQ(carol.postern({"status"}).exit_code, 4);
     stack_->ca_command({"user", "enable", "carol"});
 }
@@ -182,12 +182,12 @@ TEST_F(AgentLasts, AndLetsAConnectionBeFollowedFromItsOwnLogToTheGatewaysAndTheC
         }
         return found;
     };
-    ASSERT_TRUE(eventually([&] { return !last("closed").is_null(); }, kPatience));
+    ASSERT_TRUE(eventually([&] { return !last("closed").is_null(); }, kTimeout));
     const json accepted = last("accepted");
     EXPECT_EQ(accepted["gateway"], "gw1");
     EXPECT_FALSE(accepted.contains("purpose"));
     const std::string id = accepted["connection_id"];
-    const Outcome followed = bob.postern({"events", "--connection", id});
+    const ProcessResult followed = bob.postern({"events", "--connection", id});
     EXPECT_EQ(followed.exit_code, 0) << followed.err;
     EXPECT_THAT(followed.out, HasSubstr("postern-audit query"));
     EXPECT_THAT(followed.out, HasSubstr("--connection " + id));
@@ -195,21 +195,21 @@ TEST_F(AgentLasts, AndLetsAConnectionBeFollowedFromItsOwnLogToTheGatewaysAndTheC
     const json record = stack_->wait_for_record("connection.closed");
     EXPECT_EQ(record["postern"]["session"]["id"].is_null() ? json() : record["postern"]["session"]["id"],
               accepted["session"]);
-    const Outcome unknown = bob.postern({"events", "--connection", "01a22e24-14a3-7ee3-b742-b439b72b221e"});
+    const ProcessResult unknown = bob.postern({"events", "--connection", "01a22e24-14a3-7ee3-b742-b439b72b221e"});
     EXPECT_EQ(unknown.exit_code, 1) << unknown.out;
 
     // What doctor looks at is nobody's access, and what the agent breaks off is told.
     ProcessOptions own = bob.options();
     own.environment["PGPASSWORD"] = "bob-password";
     run({program("postern"), "doctor", "orders-db", "--database", "orders"}, own);
-    EXPECT_TRUE(eventually([&] { return last("accepted").value("purpose", "") == "probe"; }, kPatience));
+    EXPECT_TRUE(eventually([&] { return last("accepted").value("purpose", "") == "probe"; }, kTimeout));
     const auto claimed = [&] {
         const auto records = stack_->records();
         return std::any_of(records.begin(), records.end(), [](const json& one) {
             return one.value("/postern/claimed/purpose"_json_pointer, "") == "probe";
         });
     };
-    EXPECT_TRUE(eventually(claimed, kPatience));
+    EXPECT_TRUE(eventually(claimed, kTimeout));
     Process open(
         {"bash", "-c",
          fmt::format("PGPASSWORD=bob-password psql -X -h localhost -p {} -U bob -d orders -Atc \"select "
@@ -217,7 +217,7 @@ TEST_F(AgentLasts, AndLetsAConnectionBeFollowedFromItsOwnLogToTheGatewaysAndTheC
                      port)});
     open.wait_for_out("begun");
     EXPECT_EQ(bob.postern({"disconnect", "orders-db"}).exit_code, 0);
-    EXPECT_TRUE(eventually([&] { return last("closed").value("closed_by", "") == "agent"; }, kPatience));
+    EXPECT_TRUE(eventually([&] { return last("closed").value("closed_by", "") == "agent"; }, kTimeout));
 }
 
 /// Another user's process on that port.
@@ -248,15 +248,15 @@ TEST_F(AgentLasts, AndWarnsOfAnotherUserOnThePortOfAService) {
             return service["error"].is_object() && service["error"]["reason"] == "port_in_use" &&
                    service["commands"].is_null();
         },
-        kPatience))
+        kTimeout))
         << status(bob).dump(2);
     for (const char* command : {"status", "services"}) {
-        const Outcome told = bob.postern({command});
+        const ProcessResult told = bob.postern({command});
         EXPECT_THAT(told.out + told.err, HasSubstr("WARNING: another user of this machine")) << command;
     }
-    const Outcome connect = bob.postern({"connect", "orders-db", "--background"});
+    const ProcessResult connect = bob.postern({"connect", "orders-db", "--background"});
     EXPECT_THAT(connect.out + connect.err, HasSubstr("WARNING: another user of this machine"));
-    const Outcome forced = bob.postern({"connect", fmt::format("orders-db:{}", port), "--background"});
+    const ProcessResult forced = bob.postern({"connect", fmt::format("orders-db:{}", port), "--background"});
     EXPECT_THAT(forced.err, HasSubstr("WARNING: another user of this machine"));
 }
 
@@ -276,7 +276,7 @@ TEST_F(AgentLasts, AndOnThePortOfOneThatIsPassedThrough) {
             const json service = status(bob)["services"][0];
             return service["error"].is_object() && service["error"]["reason"] == "port_in_use";
         },
-        kPatience))
+        kTimeout))
         << status(bob).dump(2);
     EXPECT_THAT(bob.postern({"services"}).err, HasSubstr("WARNING: another user of this machine"));
 }

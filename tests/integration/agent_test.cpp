@@ -125,7 +125,7 @@ TEST_F(AgentTest, SaysWhyAServiceCannotBeReachedAndLogsOutWholly) {
     client.call("subscribe");
     const json opened = client.call("connect", {{"service", "orders-db"}, {"port", free_port()}})["result"];
     EXPECT_EQ(opened["allowed"], false);
-    const Outcome denied = psql(opened["port"].get<int>(), "select 1", "mallory");
+    const ProcessResult denied = psql(opened["port"].get<int>(), "select 1", "mallory");
     EXPECT_THAT(denied.err, HasSubstr("FATAL"));
     const json error = client.wait_for("service", [](const json& told) { return told["state"] == "error"; });
     EXPECT_EQ(error["error"]["reason"], "policy_denied");

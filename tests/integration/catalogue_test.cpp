@@ -83,13 +83,13 @@ TEST_F(WordOfAGateway, OpensNothingWhereItContradictsTheCa) {
                                                          {"psql", "ledger"},
                                                          {"run", "ledger", "--", "true"}};
     for (const auto& command : commands) {
-        const Outcome refused = desk.laptop.postern(command);
+        const ProcessResult refused = desk.laptop.postern(command);
         EXPECT_EQ(refused.exit_code, 4) << command.front();
         EXPECT_THAT(refused.err, HasSubstr(kContradiction)) << command.front();
         EXPECT_THAT(refused.err, HasSubstr("hint: Nothing was opened. Tell the administrator"))
             << command.front();
     }
-    const Outcome doctor = desk.laptop.postern({"doctor", "ledger"});
+    const ProcessResult doctor = desk.laptop.postern({"doctor", "ledger"});
     EXPECT_EQ(doctor.exit_code, 4) << doctor.out;
     EXPECT_THAT(doctor.out, HasSubstr(kContradiction));
     EXPECT_EQ(desk.laptop.postern({"wait", "ledger", "--timeout", "0s"}).exit_code, 1) << "no port is open";
@@ -100,13 +100,13 @@ TEST_F(WordOfAGateway, OpensNothingWhereItContradictsTheCa) {
 
 TEST_F(WordOfAGateway, OpensWhatThePersonHasPassedThroughAndWhatTheCaSays) {
     const Desk desk("w2");
-    const Outcome passed = desk.laptop.postern({"connect", "--background", "--passthrough", "ledger"});
+    const ProcessResult passed = desk.laptop.postern({"connect", "--background", "--passthrough", "ledger"});
     EXPECT_EQ(passed.exit_code, 0) << passed.err;
     EXPECT_THAT(ports_of(desk.laptop, "ledger"), HasSubstr("\"mode\":\"passthrough\""));
-    const Outcome files = desk.laptop.postern({"connect", "--background", "files"});
+    const ProcessResult files = desk.laptop.postern({"connect", "--background", "files"});
     EXPECT_EQ(files.exit_code, 0) << files.err;
     EXPECT_THAT(ports_of(desk.laptop, "files"), HasSubstr("\"mode\":\"passthrough\""));
-    const Outcome orders = desk.laptop.postern({"connect", "--background", "orders-db"});
+    const ProcessResult orders = desk.laptop.postern({"connect", "--background", "orders-db"});
     EXPECT_EQ(orders.exit_code, 0) << "listed by its certificate alone: " << orders.err;
     EXPECT_THAT(ports_of(desk.laptop, "orders-db"), HasSubstr("\"mode\":\"end_to_end\""));
     EXPECT_EQ(desk.laptop.postern({"wait", "files", "--timeout", "5s"}).exit_code, 0);
@@ -116,7 +116,7 @@ TEST_F(WordOfAGateway, DoesNotOpenWhatTheCaDoesNotList) {
     const Desk desk("w3");
     for (const auto& command : std::vector<std::vector<std::string>>{
              {"connect", "hidden", "--background"}, {"psql", "hidden"}, {"doctor", "hidden"}}) {
-        const Outcome refused = desk.laptop.postern(command);
+        const ProcessResult refused = desk.laptop.postern(command);
         EXPECT_EQ(refused.exit_code, 4) << command.front();
         EXPECT_THAT(refused.out + refused.err, HasSubstr("the CA lists no service hidden"))
             << command.front();
@@ -162,7 +162,7 @@ TEST_F(WordOfAGateway, IsAskedOfTheCaOnceMoreWhereTheServiceIsNew) {
         << "[[service]]\nname = \"later\"\nprotocol = \"tcp\"\n";
     stack_->ca().signal(SIGHUP);
     stack_->ca().wait_for_err("event=config.reloaded");
-    const Outcome opened = desk.laptop.postern({"connect", "--background", "later"});
+    const ProcessResult opened = desk.laptop.postern({"connect", "--background", "later"});
     EXPECT_EQ(opened.exit_code, 0) << opened.err;
     EXPECT_THAT(stack_->ca_command({"check-config"}), HasSubstr("later"));
 }
@@ -180,7 +180,7 @@ TEST_F(WordOfAGateway, IsComparedWithTheCasByCheckConfig) {
     listed.input = stack_->ca_command({"check-config", "--json"});
     const std::vector<std::string> command{program("postern-gateway"), "check-config", "--config",
                                            stack_->gateway_config(),   "--ca-list",    "-"};
-    const Outcome compared = run(command, listed);
+    const ProcessResult compared = run(command, listed);
     EXPECT_EQ(compared.exit_code, 3);
     EXPECT_THAT(compared.err,
                 HasSubstr("ledger is \"tcp\" here and \"postgres\" at the CA: desktops refuse it"));
@@ -194,12 +194,12 @@ TEST_F(WordOfAGateway, IsComparedWithTheCasByCheckConfig) {
         good.input += fmt::format(R"(,{{"name":"{}","protocol":"tcp","mode":"passthrough"}})", name);
     }
     good.input += "]}";
-    const Outcome same = run(command, good);
+    const ProcessResult same = run(command, good);
     EXPECT_EQ(same.exit_code, 0) << same.err;
     EXPECT_THAT(same.out, HasSubstr("The CA lists the same."));
     ProcessOptions long_one = good;
     long_one.input += std::string(1 << 20, ' ') + "and more";
-    const Outcome too_long = run(command, long_one);
+    const ProcessResult too_long = run(command, long_one);
     EXPECT_EQ(too_long.exit_code, 3) << too_long.out;
     EXPECT_THAT(too_long.err, HasSubstr("standard input is larger than 1048576 bytes"));
     ProcessOptions nonsense;

@@ -27,7 +27,7 @@ constexpr int kDenied = 4;
 constexpr int kUnreachable = 5;
 
 /// A person reads what happened and what to do next, on standard error alone.
-void expect_told(const Outcome& outcome, int exit_code, const std::string& words) {
+void expect_told(const ProcessResult& outcome, int exit_code, const std::string& words) {
     EXPECT_EQ(outcome.exit_code, exit_code) << outcome.out << outcome.err;
     EXPECT_EQ(outcome.out, "");
     EXPECT_THAT(outcome.err, HasSubstr("error:"));
@@ -38,18 +38,18 @@ void expect_told(const Outcome& outcome, int exit_code, const std::string& words
 class Programs : public testing::TestWithParam<const char*> {};
 
 TEST_P(Programs, TellTheirUsageAndTheirVersion) {
-    const Outcome help = run({program(GetParam()), "--help"});
+    const ProcessResult help = run({program(GetParam()), "--help"});
     EXPECT_EQ(help.exit_code, 0);
     EXPECT_THAT(help.out, HasSubstr("Usage: "));
     EXPECT_EQ(help.err, "");
-    const Outcome version = run({program(GetParam()), "--version"});
+    const ProcessResult version = run({program(GetParam()), "--version"});
     EXPECT_EQ(version.exit_code, 0);
     EXPECT_THAT(version.out, testing::ContainsRegex("[0-9]+\\.[0-9]+\\.[0-9]+"));
 }
 
 TEST_P(Programs, RefuseWhatTheyDoNotKnow) {
     for (const char* word : {"--frobnicate", "frobnicate"}) {
-        const Outcome outcome = run({program(GetParam()), word});
+        const ProcessResult outcome = run({program(GetParam()), word});
         EXPECT_EQ(outcome.exit_code, kUsage) << word;
         EXPECT_EQ(outcome.out, "") << word;
         EXPECT_NE(outcome.err, "") << word;
@@ -65,13 +65,13 @@ INSTANTIATE_TEST_SUITE_P(All, Programs,
                          });
 
 TEST(Explain, TellsOfAReasonWhatToDoAndOfAWordThatIsNoneWhatWasMeant) {
-    const Outcome known = run({program("postern"), "--explain", "policy_denied"});
+    const ProcessResult known = run({program("postern"), "--explain", "policy_denied"});
     EXPECT_EQ(known.exit_code, 0) << known.err;
     EXPECT_THAT(known.out, HasSubstr("SQLSTATE       42501"));
-    const Outcome finer = run({program("postern"), "--explain", "port_in_use"});
+    const ProcessResult finer = run({program("postern"), "--explain", "port_in_use"});
     EXPECT_EQ(finer.exit_code, 0) << finer.err;
     EXPECT_THAT(finer.out, HasSubstr("already_exists"));
-    const Outcome all = run({program("postern"), "--explain", "all"});
+    const ProcessResult all = run({program("postern"), "--explain", "all"});
     EXPECT_EQ(all.exit_code, 0);
     EXPECT_THAT(all.out, testing::AllOf(HasSubstr("no_certificate\n"), HasSubstr("internal\n")));
     expect_told(run({program("postern"), "--explain", "polcy_denied"}), kUsage, "did you mean 'policy_denied'?");
@@ -90,12 +90,12 @@ protected:
     /// Each case has a laptop of its own. Its folder's name is short: a socket's path has room for 107 bytes (unix(7)).
     static Laptop laptop() { return Laptop(*stack_, "alice", std::to_string(++laptops_)); }
     /// The same, where no file can grow beyond a KiB: a disk that is full.
-    static Outcome on_a_full_disk(const std::vector<std::string>& command, ProcessOptions options) {
+    static ProcessResult on_a_full_disk(const std::vector<std::string>& command, ProcessOptions options) {
         std::vector<std::string> all{"bash", "-c", "trap '' XFSZ; ulimit -f 1; exec \"$@\"", "bash"};
         all.insert(all.end(), command.begin(), command.end());
         return run(std::move(all), std::move(options));
     }
-    static Outcome gateway(const std::string& config) {
+    static ProcessResult gateway(const std::string& config) {
         return run({program("postern-gateway"), "--config", config, "check-config"});
     }
 
@@ -118,12 +118,12 @@ TEST(LoginWhereOthersGuess, WorksForWhoHasLoggedInBeforeAlsoAfterARestartOfTheCa
         // Where one takes long, the wait for the next can be over before it is asked.
         bool must_wait = false;
         for (int i = 0; i < 40 && !must_wait; ++i) {
-            const Outcome guess = stranger.login("a-guess");
+            const ProcessResult guess = stranger.login("a-guess");
             EXPECT_EQ(guess.exit_code, kDenied) << guess.err;
             must_wait = guess.err.find("too many failed logins") != std::string::npos;
         }
         EXPECT_TRUE(must_wait);
-        const Outcome again = alice.login();
+        const ProcessResult again = alice.login();
         EXPECT_EQ(again.exit_code, 0) << again.err;
         EXPECT_NE(content_of(alice.certificate()), old);
         stack.kill_ca();
@@ -146,11 +146,11 @@ TEST_F(CommandLine, LoginTellsADenialAndAnOutageApart) {
 TEST_F(CommandLine, AConfigurationWithAnErrorIsNamedByLine) {
     const fs::path broken = stack_->folder() / "broken.toml";
     std::ofstream(broken) << "[gateway]\nnmae = \"gw1\"\n";
-    const Outcome outcome = gateway(broken);
+    const ProcessResult outcome = gateway(broken);
     EXPECT_EQ(outcome.exit_code, kConfigInvalid);
     EXPECT_THAT(outcome.err, HasSubstr("broken.toml:2"));
     EXPECT_EQ(gateway(stack_->gateway_config()).exit_code, 0);
-    const Outcome ca =
+    const ProcessResult ca =
         run({program("postern-ca"), "--dir", stack_->ca_folder(), "--config", broken, "check-config"});
     EXPECT_EQ(ca.exit_code, kConfigInvalid);
     EXPECT_THAT(ca.err, HasSubstr("broken.toml"));
@@ -178,7 +178,7 @@ TEST_F(CommandLine, ConnectTellsThatItsPortIsTaken) {
     const Laptop alice = laptop();
     ASSERT_EQ(alice.login().exit_code, 0);
     const std::string port = std::to_string(stack_->gateway_port());
-    const Outcome outcome = alice.postern({"connect", "orders-db:" + port});
+    const ProcessResult outcome = alice.postern({"connect", "orders-db:" + port});
     EXPECT_EQ(outcome.exit_code, kFailed);
     EXPECT_THAT(outcome.err, HasSubstr("port " + port + " is taken"));
     EXPECT_THAT(outcome.err, HasSubstr("hint:"));
@@ -187,18 +187,18 @@ TEST_F(CommandLine, ConnectTellsThatItsPortIsTaken) {
 TEST_F(CommandLine, ADamagedLoginIsToldAndMendedByTheNext) {
     const Laptop alice = laptop();
     for (const char* name : {"profile.json", "login.pem", "login.key", "server-ca.pem"}) {
-        const Outcome before = alice.login();
+        const ProcessResult before = alice.login();
         ASSERT_EQ(before.exit_code, 0) << name << ": " << before.err;
         for (const char* damage : {"", "{\"ca_url\": 7", "\xff\xfe\x00garbage"}) {
             // An agent that runs has read them.
             ASSERT_EQ(alice.postern({"agent", "--stop"}).exit_code, 0);
             std::ofstream(alice.state() / name, std::ios::trunc) << damage;
-            const Outcome outcome = alice.postern({"services"});
+            const ProcessResult outcome = alice.postern({"services"});
             EXPECT_NE(outcome.exit_code, 0) << name;
             EXPECT_THAT(outcome.err, HasSubstr("error:")) << name;
             EXPECT_THAT(outcome.err, HasSubstr("postern login")) << name;
         }
-        const Outcome after = alice.login();
+        const ProcessResult after = alice.login();
         ASSERT_EQ(after.exit_code, 0) << name << ": " << after.err;
         EXPECT_EQ(alice.postern({"services"}).exit_code, 0) << name;
     }
@@ -215,11 +215,11 @@ TEST_F(CommandLine, AFullDiskLosesNoLogin) {
     ASSERT_EQ(alice.postern({"agent", "--stop"}).exit_code, 0);
     ProcessOptions options = alice.options();
     options.input = Stack::password_of("alice") + "\n";
-    const Outcome full =
+    const ProcessResult full =
         on_a_full_disk({program("postern"), "login", "--user", "alice", "--password-stdin"}, options);
     expect_told(full, kFailed, "cannot write");
     EXPECT_EQ(content_of(alice.certificate()), before);
-    const Outcome services = alice.postern({"services"});
+    const ProcessResult services = alice.postern({"services"});
     EXPECT_EQ(services.exit_code, 0) << services.err;
     for (const auto& entry : fs::directory_iterator(alice.state())) {
         EXPECT_EQ(entry.path().filename().string().find(".pem."), std::string::npos) << entry.path();
@@ -233,10 +233,10 @@ TEST_F(CommandLine, AFullDiskLosesNothingOfTheCa) {
     options.input = "erin-ca-password\n";
     expect_told(on_a_full_disk(add, options), kFailed, "");
     EXPECT_EQ(stack_->ca_command({"user", "list"}).find("erin"), std::string::npos);
-    const Outcome added = run(add, options);
+    const ProcessResult added = run(add, options);
     EXPECT_EQ(added.exit_code, 0) << added.err;
     EXPECT_THAT(stack_->ca_command({"user", "list"}), HasSubstr("erin"));
-    const Outcome verified = run({program("postern-audit"), "verify", stack_->ca_folder() / "audit.jsonl"});
+    const ProcessResult verified = run({program("postern-audit"), "verify", stack_->ca_folder() / "audit.jsonl"});
     EXPECT_EQ(verified.exit_code, 0) << verified.out << verified.err;
 }
 
@@ -271,7 +271,7 @@ TEST_F(CommandLine, NoProgramTakesAnAddressThatCanNeverWork) {
             all.emplace_back(url);
             ProcessOptions options = alice.options();
             options.input = "a-password\n";
-            const Outcome outcome = run(all, options);
+            const ProcessResult outcome = run(all, options);
             const std::string what = fmt::format("{} '{}'", fmt::join(command.words, " "), url);
             EXPECT_EQ(outcome.exit_code, command.exit_code) << what << outcome.err;
             EXPECT_THAT(outcome.err, HasSubstr("https://ca.example.org:7444")) << what;

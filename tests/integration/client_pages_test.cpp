@@ -27,7 +27,7 @@ protected:
         stack_->postgres().sql(
             "alter role alice replication; create table clients (name text); grant all on clients to alice");
         alice_ = std::make_unique<Laptop>(*stack_, "alice");
-        const Outcome login = alice_->login();
+        const ProcessResult login = alice_->login();
         ASSERT_EQ(login.exit_code, 0) << login.err;
         agent_ = std::make_unique<Agent>(*alice_);
     }
@@ -182,7 +182,7 @@ TEST(OtherProtocols, PassThroughAsThePageSays) {
     fs::create_symlink("/usr/bin/redis-check-rdb", home.path() / "redis-server");
     Process redis(
         {in_home("redis-server"), "--port", std::to_string(redis_port), "--save", "", "--bind", "127.0.0.1"});
-    const Outcome made =
+    const ProcessResult made =
         run({"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
              "-days", "2", "-subj", "/CN=wiki", "-addext", "subjectAltName=DNS:wiki.example.org", "-keyout",
              in_home("wiki.key"), "-out", in_home("wiki.pem")});
@@ -224,7 +224,7 @@ TEST(OtherProtocols, AreRefusedToWhoMayNot) {
     Process agent({program("postern"), "connect", "--passthrough", fmt::format("cache:{}", port)},
                   alice.options());
     agent.wait_for_out(std::to_string(port));
-    const Outcome outcome = run({"redis-cli", "-h", "localhost", "-p", std::to_string(port), "ping"});
+    const ProcessResult outcome = run({"redis-cli", "-h", "localhost", "-p", std::to_string(port), "ping"});
     EXPECT_THAT(outcome.out, testing::Not(HasSubstr("PONG")));
     EXPECT_THAT(agent.err(), HasSubstr("no gateway offers cache to you now"));
     for (const auto& record : stack.records()) {

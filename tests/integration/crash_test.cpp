@@ -27,7 +27,7 @@ public:
         for (int i = 0; i < count; ++i) {
             threads_.emplace_back([this, port] {
                 while (!is_over_) {
-                    const Outcome outcome =
+                    const ProcessResult outcome =
                         psql(port, "select count(*) from generate_series(1, 1000)", "alice", {}, 20s);
                     outcome.out == "1000\n" ? ++good_ : ++failed_;
                 }
@@ -65,7 +65,7 @@ TEST(Crash, OfTheGatewayLosesNoRecordAndNoLaterConnection) {
     for (int round = 0; round < 8; ++round) {
         std::this_thread::sleep_for(random_moment());
         stack.kill_gateway();
-        const Outcome torn = stack.verify_audit();
+        const ProcessResult torn = stack.verify_audit();
         EXPECT_TRUE(torn.exit_code == 0 || torn.exit_code == 3) << torn.out << torn.err;
         stack.start_gateway();
         const int before = workers.good();
@@ -73,7 +73,7 @@ TEST(Crash, OfTheGatewayLosesNoRecordAndNoLaterConnection) {
             << "nobody works after restart " << round;
     }
     workers.finish();
-    const Outcome whole = stack.verify_audit();
+    const ProcessResult whole = stack.verify_audit();
     EXPECT_EQ(whole.exit_code, 0) << whole.out << whole.err;
 }
 
@@ -100,7 +100,7 @@ TEST(Crash, OfTheCaServiceKeepsItsStateWhole) {
     const Agent agent(alice);
     EXPECT_EQ(psql(agent.port(), "select 'let in'").out, "let in\n");
     EXPECT_EQ(run({"sqlite3", stack.ca_folder() / "state.db", "pragma integrity_check"}).out, "ok\n");
-    const Outcome verified = run({program("postern-audit"), "verify", stack.ca_folder() / "audit.jsonl"});
+    const ProcessResult verified = run({program("postern-audit"), "verify", stack.ca_folder() / "audit.jsonl"});
     EXPECT_EQ(verified.exit_code, 0) << verified.out << verified.err;
 }
 
@@ -153,7 +153,7 @@ TEST(AuditLog, NamesTheFirstBadLineOfEachTampering) {
         return stack.verify_audit();
     };
     const auto expect_bad_line = [&](const std::vector<std::string>& changed, int line, const char* what) {
-        const Outcome outcome = verify(changed);
+        const ProcessResult outcome = verify(changed);
         EXPECT_EQ(outcome.exit_code, 1) << what << outcome.out << outcome.err;
         EXPECT_THAT(outcome.out + outcome.err,
                     testing::ContainsRegex("(line |:)" + std::to_string(line) + "([^0-9]|$)"))

@@ -54,8 +54,8 @@ sockaddr_in loopback(int port) {
 
 UniqueFd tcp_socket() {
     UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    const timeval patience{20, 0};
-    ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    const timeval timeout{20, 0};
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
     return fd;
 }
 
@@ -104,8 +104,8 @@ protected:
                   0);
         say(line.client.get(), "get");
         line.server = UniqueFd(::accept(listener_.get(), nullptr, nullptr));
-        const timeval patience{20, 0};
-        ::setsockopt(line.server.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+        const timeval timeout{20, 0};
+        ::setsockopt(line.server.get(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
         char asked[3] = {};
         EXPECT_EQ(::recv(line.server.get(), asked, sizeof asked, MSG_WAITALL), 3);
         return line;

@@ -27,7 +27,7 @@ using nlohmann::json;
 using testing::HasSubstr;
 using testing::Not;
 
-constexpr auto kPatience = 60s;
+constexpr auto kTimeout = 60s;
 const std::string kDesktopEntry = POSTERN_SOURCE "/desktop-tray/postern-tray.desktop";
 
 /// Somebody at a desktop, with postern-tray. Nothing of it is left at the end.
@@ -80,7 +80,7 @@ public:
                 }
                 return port != 0;
             },
-            kPatience);
+            kTimeout);
         return port;
     }
     bool gets_in(int port) const { return psql(port, "select 'let in'", laptop_.user()).out == "let in\n"; }
@@ -128,7 +128,7 @@ protected:
     static void wait_until_asleep(const Process& psql, const std::string& user) {
         const std::string asleep =
             "select count(*) from pg_stat_activity where state = 'active' and usename = '" + user + "'";
-        ASSERT_TRUE(eventually([&] { return stack_->postgres().sql(asleep) != "0"; }, kPatience))
+        ASSERT_TRUE(eventually([&] { return stack_->postgres().sql(asleep) != "0"; }, kTimeout))
             << psql.err();
     }
 
@@ -168,10 +168,10 @@ TEST_F(DesktopTest, OpensPsqlInATerminal) {
     };
     const auto closed_before = closed();
     ASSERT_TRUE(desktop_->press("Open psql in a terminal")) << desktop_->screen();
-    ASSERT_TRUE(eventually([&] { return desktop_->has_terminal(); }, kPatience));
+    ASSERT_TRUE(eventually([&] { return desktop_->has_terminal(); }, kTimeout));
     // Psql asks for the password once PostgreSQL has, in a connection that ends with that. It throws away
     // what was typed before.
-    ASSERT_TRUE(eventually([&] { return closed() > closed_before; }, kPatience));
+    ASSERT_TRUE(eventually([&] { return closed() > closed_before; }, kTimeout));
     const std::string at_its_prompt =
         "select count(*) from pg_stat_activity where state = 'idle' and usename = 'alice' and "
         "application_name = 'psql'";
@@ -180,10 +180,10 @@ TEST_F(DesktopTest, OpensPsqlInATerminal) {
             return desktop_->type_in_terminal("alice-password") &&
                    eventually([&] { return stack_->postgres().sql(at_its_prompt) == "1"; }, 2s);
         },
-        kPatience))
+        kTimeout))
         << desktop_->screen();
     ASSERT_TRUE(desktop_->type_in_terminal("\\q"));
-    EXPECT_TRUE(eventually([&] { return !desktop_->has_terminal(); }, kPatience));
+    EXPECT_TRUE(eventually([&] { return !desktop_->has_terminal(); }, kTimeout));
     EXPECT_TRUE(eventually([&] { return stack_->postgres().sql(at_its_prompt) == "0"; }));
 }
 
@@ -197,10 +197,10 @@ TEST_F(DesktopTest, ConnectsAtTheStartWhatItWasToldToAndRemembersFavourites) {
             return alice->laptop().postern({"status", "--json"}).out.find("\"connect_at_start\": true") !=
                    std::string::npos;
         },
-        kPatience))
+        kTimeout))
         << alice->laptop().postern({"status", "--json"}).out;
     ASSERT_TRUE(desktop_->choose({"Quit"}));
-    EXPECT_EQ(alice->tray().wait(kPatience), 0);
+    EXPECT_EQ(alice->tray().wait(kTimeout), 0);
     // As when the machine was switched off.
     EXPECT_EQ(alice->laptop().postern({"agent", "--stop"}).exit_code, 0);
     alice->start_tray();
@@ -224,7 +224,7 @@ TEST_F(DesktopTest, AKilledTrayLeavesTheTunnelAndTheNextOneShowsIt) {
     EXPECT_TRUE(desktop_->shows("1 open connection")) << desktop_->screen();
     // Its own way out leaves it, too.
     ASSERT_TRUE(desktop_->choose({"Quit"}));
-    EXPECT_EQ(alice->tray().wait(kPatience), 0);
+    EXPECT_EQ(alice->tray().wait(kTimeout), 0);
     EXPECT_TRUE(alice->gets_in(port));
     EXPECT_TRUE(working.is_running()) << working.err();
 }
@@ -270,7 +270,7 @@ TEST_F(DesktopTest, AKilledAgentIsStartedAgainWithThePortsThatWereOpen) {
     const pid_t first = status.at("agent").at("pid");
     ASSERT_EQ(::kill(first, SIGKILL), 0);
     EXPECT_TRUE(desktop_->notifies("Connections lost")) << desktop_->notifications();
-    EXPECT_TRUE(eventually([&] { return alice->gets_in(port); }, kPatience));
+    EXPECT_TRUE(eventually([&] { return alice->gets_in(port); }, kTimeout));
     EXPECT_TRUE(desktop_->shows(fmt::format("orders-db, Connected on localhost:{}", port)))
         << desktop_->screen();
 }
@@ -281,7 +281,7 @@ TEST_F(DesktopTest, SaysThatTheCertificateWasRevokedAndLetsThePersonSignInAgain)
     Process working = bob->sleeping_psql(port);
     wait_until_asleep(working, "bob");
     stack_->ca_command({"cert", "revoke", "--user", "bob"});
-    EXPECT_TRUE(working.wait(kPatience));
+    EXPECT_TRUE(working.wait(kTimeout));
     EXPECT_TRUE(desktop_->shows("Your certificate was revoked.")) << desktop_->screen();
     EXPECT_TRUE(desktop_->shows("Not signed in any more")) << desktop_->screen();
     EXPECT_TRUE(desktop_->notifies("revoked")) << desktop_->notifications();
@@ -290,7 +290,7 @@ TEST_F(DesktopTest, SaysThatTheCertificateWasRevokedAndLetsThePersonSignInAgain)
     ASSERT_TRUE(desktop_->press("Sign in again"));
     ASSERT_TRUE(desktop_->type("Password", Stack::password_of("bob")));
     ASSERT_TRUE(desktop_->press("Sign in"));
-    EXPECT_TRUE(eventually([&] { return bob->gets_in(port); }, kPatience));
+    EXPECT_TRUE(eventually([&] { return bob->gets_in(port); }, kTimeout));
     EXPECT_TRUE(desktop_->shows(fmt::format("orders-db, Connected on localhost:{}", port)))
         << desktop_->screen();
     EXPECT_TRUE(desktop_->hides("Your certificate was revoked."));
@@ -301,7 +301,7 @@ TEST_F(DesktopTest, TellsARefusalInPlainWordsWithTheIdOfTheConnection) {
     const int port = mallory.open_orders();
     mallory.start_tray();
     ASSERT_TRUE(desktop_->shows(fmt::format("localhost:{}", port))) << desktop_->screen();
-    const Outcome refused = psql(port, "select 1", "mallory");
+    const ProcessResult refused = psql(port, "select 1", "mallory");
     EXPECT_NE(refused.exit_code, 0);
     const json record = stack_->wait_for_record("connection.rejected", "policy_denied");
     EXPECT_TRUE(desktop_->notifies("orders-db: access refused")) << desktop_->notifications();
@@ -316,7 +316,7 @@ TEST_F(DesktopTest, TellsThatTheGatewayIsLostAndThatItIsBack) {
     Process working = alice->sleeping_psql(port);
     wait_until_asleep(working, "alice");
     stack_->kill_gateway();
-    EXPECT_TRUE(working.wait(kPatience));
+    EXPECT_TRUE(working.wait(kTimeout));
     EXPECT_TRUE(desktop_->shows("The gateway cannot be reached.")) << desktop_->screen();
     EXPECT_TRUE(desktop_->notifies("onnection lost")) << desktop_->notifications();
     stack_->start_gateway();
@@ -341,7 +341,7 @@ TEST_F(DesktopTest, FollowsTheDesktopIntoTheDark) {
     };
     EXPECT_FALSE(knows_dark());
     desktop.turn_dark();
-    EXPECT_TRUE(eventually(knows_dark, kPatience));
+    EXPECT_TRUE(eventually(knows_dark, kTimeout));
 }
 
 TEST_F(DesktopTest, ALinkOpensTheWindowThatIsThereAndAsks) {
@@ -352,7 +352,7 @@ TEST_F(DesktopTest, ALinkOpensTheWindowThatIsThereAndAsks) {
     std::filesystem::copy_file(kDesktopEntry, data / "applications" / "postern-tray.desktop");
     options.environment["XDG_DATA_HOME"] = data;
     options.environment["PATH"] = program("").string() + ":/usr/bin:/bin";
-    const Outcome valid = run({"desktop-file-validate", kDesktopEntry});
+    const ProcessResult valid = run({"desktop-file-validate", kDesktopEntry});
     EXPECT_EQ(valid.exit_code, 0) << valid.out;
     ASSERT_EQ(run({"update-desktop-database", data / "applications"}, options).exit_code, 0);
     EXPECT_EQ(run({"xdg-mime", "query", "default", "x-scheme-handler/postern"}, options).out,
@@ -363,7 +363,7 @@ TEST_F(DesktopTest, ALinkOpensTheWindowThatIsThereAndAsks) {
         << "nothing is opened before a person has said yes";
     ASSERT_TRUE(desktop_->press("Connect"));
     EXPECT_TRUE(alice->gets_in(alice->open_port()));
-    const Outcome wrong = run({program("postern-tray"), "postern://disconnect/orders-db"}, options);
+    const ProcessResult wrong = run({program("postern-tray"), "postern://disconnect/orders-db"}, options);
     EXPECT_EQ(wrong.exit_code, 2) << wrong.err;
 }
 
@@ -384,7 +384,7 @@ TEST(DesktopWithShortLives, SaysThatTheCaIsAwayOnceThatMatters) {
     EXPECT_TRUE(desktop.shows(fmt::format("Port {} is open, certificate not valid", port)))
         << desktop.screen();
     EXPECT_TRUE(desktop.notifies("The CA service cannot be reached.")) << desktop.notifications();
-    EXPECT_TRUE(eventually([&] { return !alice.gets_in(port); }, kPatience));
+    EXPECT_TRUE(eventually([&] { return !alice.gets_in(port); }, kTimeout));
     EXPECT_THAT(desktop.screen(), Not(HasSubstr("The gateway cannot be reached.")));
     stack.start_ca();
     EXPECT_TRUE(desktop.hides("The CA service cannot be reached.")) << desktop.screen();
@@ -413,7 +413,7 @@ TEST(DesktopWithShortLives, APsqlThatNeedsALoginWaitsWhileTheWindowAsksForIt) {
     EXPECT_TRUE(desktop.notifies("A program waits for you to sign in")) << desktop.notifications();
     ASSERT_TRUE(desktop.type("Password", Stack::password_of("alice")));
     ASSERT_TRUE(desktop.press("Sign in"));
-    EXPECT_EQ(waiting.wait(kPatience), 0) << waiting.err();
+    EXPECT_EQ(waiting.wait(kTimeout), 0) << waiting.err();
     EXPECT_EQ(waiting.out(), "let in\n");
 }
 
@@ -477,7 +477,7 @@ public:
                 }
                 return ended < 0 && errno == ECHILD;
             },
-            kPatience);
+            kTimeout);
         EXPECT_TRUE(has_none) << "processes are left: "
                               << run({"ps", "--ppid", std::to_string(::getpid()), "-f"}).out;
     }

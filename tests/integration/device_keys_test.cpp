@@ -36,7 +36,7 @@ protected:
             fs::path(laptop.options().environment.at("XDG_CONFIG_HOME")) / "postern" / "config.toml",
             "[key]\n" + key_table);
     }
-    static Outcome login(const Laptop& laptop, ProcessOptions options) {
+    static ProcessResult login(const Laptop& laptop, ProcessOptions options) {
         options.input = Stack::password_of(laptop.user()) + "\n";
         // The next agent is of this environment.
         EXPECT_EQ(laptop.postern({"agent", "--stop"}).exit_code, 0);
@@ -86,7 +86,7 @@ protected:
               "--keypairgen", "--key-type", "EC:prime256v1", "--label", "login", "--id", "01"});
     }
     void must(std::vector<std::string> command) const {
-        const Outcome outcome = run(std::move(command), with_token_);
+        const ProcessResult outcome = run(std::move(command), with_token_);
         ASSERT_EQ(outcome.exit_code, 0) << outcome.out << outcome.err;
     }
     std::string table(const std::string& object, const std::string& pin_file) const {
@@ -103,13 +103,13 @@ protected:
 TEST_F(TokenKeys, LogInAndConnect) {
     const Laptop alice(*stack_, "alice");
     configure(alice, table("login", "pin"));
-    const Outcome logged_in = login(alice, with_token_);
+    const ProcessResult logged_in = login(alice, with_token_);
     ASSERT_EQ(logged_in.exit_code, 0) << logged_in.err;
     EXPECT_THAT(content_of(alice.key()), HasSubstr("POSTERN TOKEN KEY"));
     EXPECT_THAT(content_of(alice.key()), Not(HasSubstr("PRIVATE KEY")));
     EXPECT_THAT(content_of(alice.key()), Not(HasSubstr("5678")));
     expect_tunnels(alice, with_token_);
-    const Outcome status = alice.postern({"status"}, with_token_);
+    const ProcessResult status = alice.postern({"status"}, with_token_);
     EXPECT_THAT(status.out, HasSubstr("key          on a token")) << status.err;
 
     // Without the token the profile opens nothing.
@@ -117,7 +117,7 @@ TEST_F(TokenKeys, LogInAndConnect) {
     write_private(folder_ / "empty.conf", fmt::format("directories.tokendir = {}\n", folder_.string()));
     ASSERT_EQ(alice.postern({"agent", "--stop"}).exit_code, 0);
     elsewhere.environment = {{"SOFTHSM2_CONF", folder_ / "empty.conf"}};
-    const Outcome refused = alice.postern({"services"}, elsewhere);
+    const ProcessResult refused = alice.postern({"services"}, elsewhere);
     EXPECT_NE(refused.exit_code, 0);
     EXPECT_THAT(refused.err, HasSubstr("the token gives no key"));
 }
@@ -126,7 +126,7 @@ TEST_F(TokenKeys, AreNotUsedWithAWrongPinOrName) {
     const Laptop bob(*stack_, "bob");
     write_private(folder_ / "wrong", "0000\n");
     configure(bob, table("login", "wrong"));
-    const Outcome wrong_pin = login(bob, with_token_);
+    const ProcessResult wrong_pin = login(bob, with_token_);
     EXPECT_EQ(wrong_pin.exit_code, 3) << wrong_pin.err;
     EXPECT_THAT(wrong_pin.err, HasSubstr("is the PIN right"));
     EXPECT_THAT(wrong_pin.err, HasSubstr("hint: Check [key] in config.toml"));
@@ -165,7 +165,7 @@ TEST_F(DeviceKeys, InATpmLogInAndConnectThereAndNowhereElse) {
     const Laptop carol(*stack_, "carol");
     configure(carol, "store = \"tpm2\"\n");
     const Tpm own(stack_->folder() / "tpm-own");
-    Outcome logged_in;
+    ProcessResult logged_in;
     // The first words of a TPM that is just starting may be lost.
     ASSERT_TRUE(eventually([&] {
         logged_in = login(carol, own.options());
@@ -177,7 +177,7 @@ TEST_F(DeviceKeys, InATpmLogInAndConnectThereAndNowhereElse) {
 
     const Tpm other(stack_->folder() / "tpm-other");
     ASSERT_EQ(carol.postern({"agent", "--stop"}).exit_code, 0);
-    const Outcome refused = carol.postern({"services"}, other.options());
+    const ProcessResult refused = carol.postern({"services"}, other.options());
     EXPECT_NE(refused.exit_code, 0);
     EXPECT_THAT(refused.out, Not(HasSubstr("orders-db")));
 }
@@ -187,7 +187,7 @@ TEST_F(DeviceKeys, AreNotMadeWithoutATpm) {
     configure(mallory, "store = \"tpm2\"\n");
     ProcessOptions options;
     options.environment = {{"TPM2OPENSSL_TCTI", "swtpm:host=127.0.0.1,port=1"}};
-    const Outcome outcome = login(mallory, options);
+    const ProcessResult outcome = login(mallory, options);
     EXPECT_EQ(outcome.exit_code, 3) << outcome.err;
     EXPECT_THAT(outcome.err, HasSubstr("TPM"));
     EXPECT_FALSE(fs::exists(mallory.key()));

@@ -45,7 +45,7 @@ protected:
         ProcessOptions options;
         options.environment = std::move(environment);
         options.environment["PGPASSWORD"] = password;
-        const Outcome outcome =
+        const ProcessResult outcome =
             laptop.postern({"doctor", "orders-db", "--database", "orders", "--json"}, options);
         const auto told = parse_json(outcome.out);
         EXPECT_TRUE(told.is_object()) << outcome.out << outcome.err;

@@ -23,7 +23,7 @@ using testing::Not;
 
 class FirstUse : public SharedStack {
 protected:
-    static Outcome psql_of(const Laptop& laptop, const Steps& steps) {
+    static ProcessResult psql_of(const Laptop& laptop, const Steps& steps) {
         ProcessOptions options = laptop.options();
         options.environment["PGPASSWORD"] = "alice-password";
         return at_terminal(steps,
@@ -35,7 +35,7 @@ protected:
 
 TEST_F(FirstUse, PsqlAsTheFirstCommandEverAsksForWhatItNeedsAndRuns) {
     const Laptop alice = laptop();
-    const Outcome outcome = psql_of(alice, {{"Address of the CA service", stack_->ca_url() + "\n"},
+    const ProcessResult outcome = psql_of(alice, {{"Address of the CA service", stack_->ca_url() + "\n"},
                                             {"Is it the same?", "yes\n"},
                                             {"[alice]", "\n"},
                                             {"Password of alice", Stack::password_of("alice") + "\n"}});
@@ -51,7 +51,7 @@ TEST_F(FirstUse, AFingerprintThatDiffersEndsItBeforeAnythingIsSent) {
     const std::string other = "sha256:" + std::string(64, 'a');
     for (const auto& answer : {other, std::string("no"), std::string()}) {
         const Laptop alice = laptop();
-        const Outcome outcome = psql_of(alice, {{"Address of the CA service", stack_->ca_url() + "\n"},
+        const ProcessResult outcome = psql_of(alice, {{"Address of the CA service", stack_->ca_url() + "\n"},
                                                 {"Is it the same?", answer + "\n"}});
         EXPECT_EQ(outcome.exit_code, 4) << outcome.out;
         EXPECT_THAT(outcome.out, HasSubstr("fingerprint"));
@@ -59,7 +59,7 @@ TEST_F(FirstUse, AFingerprintThatDiffersEndsItBeforeAnythingIsSent) {
         EXPECT_FALSE(std::filesystem::exists(alice.state() / "profile.json"));
     }
     const Laptop alice = laptop();
-    const Outcome pasted = psql_of(alice, {{"Address of the CA service", stack_->ca_url() + "\n"},
+    const ProcessResult pasted = psql_of(alice, {{"Address of the CA service", stack_->ca_url() + "\n"},
                                            {"Is it the same?", stack_->fingerprint() + "\n"},
                                            {"[alice]", "\n"},
                                            {"Password of alice", Stack::password_of("alice") + "\n"}});
@@ -68,9 +68,9 @@ TEST_F(FirstUse, AFingerprintThatDiffersEndsItBeforeAnythingIsSent) {
 
 TEST_F(FirstUse, NothingIsAskedWithoutATerminalOrWhenToldSo) {
     const Laptop alice = laptop();
-    const Outcome without = alice.postern({"psql", "orders-db"});
+    const ProcessResult without = alice.postern({"psql", "orders-db"});
     EXPECT_EQ(without.exit_code, 4) << without.err;
-    const Outcome told = at_terminal(
+    const ProcessResult told = at_terminal(
         {}, {program("postern"), "login", "--non-interactive", "--ca", stack_->ca_url()}, alice.options());
     EXPECT_EQ(told.exit_code, 2) << told.out;
     EXPECT_THAT(told.out, HasSubstr("--fingerprint"));
@@ -83,12 +83,12 @@ TEST_F(FirstUse, AMistypedPasswordIsAskedForAgainAndTheNameIsKept) {
                            alice.options());
     };
     const std::string right = Stack::password_of("alice") + "\n";
-    const Outcome second = login({{"[alice]", "\n"}, {"Password of alice", "wrong\n"}, {"Again, please (2 of 3)", ""},
+    const ProcessResult second = login({{"[alice]", "\n"}, {"Password of alice", "wrong\n"}, {"Again, please (2 of 3)", ""},
                                   {"Password of alice", right}});
     EXPECT_EQ(second.exit_code, 0) << second.out;
     EXPECT_THAT(second.out, HasSubstr("for Postern, not the database's"));
     EXPECT_THAT(second.out, HasSubstr("Logged in as alice"));
-    const Outcome never = login({{"[alice]", "\n"}, {"Password of alice", "wrong\n"}, {"(2 of 3)", ""},
+    const ProcessResult never = login({{"[alice]", "\n"}, {"Password of alice", "wrong\n"}, {"(2 of 3)", ""},
                                  {"Password of alice", "wrong\n"}, {"(3 of 3)", ""}, {"Password of alice", "wrong\n"}});
     EXPECT_EQ(never.exit_code, 4) << never.out;
     // An empty one is not sent.
@@ -102,7 +102,7 @@ TEST_F(FirstUse, AMistypedPasswordIsAskedForAgainAndTheNameIsKept) {
     };
     const auto before = refused();
     EXPECT_EQ(before, 4U);
-    const Outcome empty = login({{"[alice]", "\n"}, {"Password of alice", "\n"}, {"Password of alice", right}});
+    const ProcessResult empty = login({{"[alice]", "\n"}, {"Password of alice", "\n"}, {"Password of alice", right}});
     EXPECT_EQ(empty.exit_code, 0) << empty.out;
     EXPECT_EQ(refused(), before);
 }
@@ -118,28 +118,28 @@ TEST_F(FirstUse, WhatStandsBehindTheServiceIsPsqls) {
         {"psql", "orders-db", "--", "-X", "-d", "orders", "-Atc", "select 'let in'"},
         {"run", "orders-db", "psql", "-X", "-d", "orders", "-Atc", "select 'let in'"}};
     for (const auto& way : ways) {
-        const Outcome outcome = alice.postern(way, options);
+        const ProcessResult outcome = alice.postern(way, options);
         EXPECT_EQ(outcome.out, "let in\n") << outcome.err;
     }
     // An option with a value does not take the service as a second one.
-    const Outcome gateway = alice.postern({"psql", "--cert", alice.certificate(), "--key", alice.key(), "--gateway",
+    const ProcessResult gateway = alice.postern({"psql", "--cert", alice.certificate(), "--key", alice.key(), "--gateway",
                                            "gw1=" + stack_->gateway_address(), "orders-db", "-X", "-d", "orders", "-Atc",
                                            "select 'let in'"},
                                           options);
     EXPECT_EQ(gateway.out, "let in\n") << gateway.err;
-    const Outcome none = alice.postern({"psql", "orders-db", "-X", "-c", "select 1"}, options);
+    const ProcessResult none = alice.postern({"psql", "orders-db", "-X", "-c", "select 1"}, options);
     EXPECT_EQ(none.exit_code, 2);
     EXPECT_THAT(none.err, HasSubstr("database \"alice\" does not exist"));
     EXPECT_THAT(none.err, HasSubstr("hint: without -d"));
     EXPECT_THAT(none.err, HasSubstr("postern psql orders-db -d DATABASE"));
-    const Outcome named = alice.postern({"psql", "orders-db", "-X", "-d", "none", "-c", "select 1"}, options);
+    const ProcessResult named = alice.postern({"psql", "orders-db", "-X", "-d", "none", "-c", "select 1"}, options);
     EXPECT_THAT(named.err, Not(HasSubstr("hint: without -d")));
 }
 
 TEST_F(FirstUse, FailuresAreJsonWhereEverythingIs) {
     const Laptop alice = laptop();
     const auto told = [&](std::vector<std::string> words) {
-        const Outcome outcome = alice.postern(std::move(words));
+        const ProcessResult outcome = alice.postern(std::move(words));
         EXPECT_NE(outcome.exit_code, 0);
         EXPECT_THAT(outcome.err, testing::StartsWith("postern: error: "));
         const auto line = outcome.out.substr(outcome.out.rfind('\n', outcome.out.size() - 2) + 1);
@@ -166,7 +166,7 @@ TEST_F(FirstUse, HelpIsACommandToo) {
 
 TEST_F(FirstUse, CtrlCAtThePasswordEndsIt) {
     const Laptop alice = laptop();
-    const Outcome outcome = at_terminal({{"Password of alice", "\x03"}},
+    const ProcessResult outcome = at_terminal({{"Password of alice", "\x03"}},
                                         {program("postern"), "login", "--ca", stack_->ca_url(),
                                          "--fingerprint", stack_->fingerprint(), "--user", "alice"},
                                         alice.options());
@@ -198,7 +198,7 @@ TEST_F(FirstUse, ConnectShowsWhatToPasteAndALineThatFitsTheTerminal) {
     ASSERT_EQ(alice.login().exit_code, 0);
     const int port = free_port();
     for (const int columns : {100, 44}) {
-        const Outcome outcome = at_terminal(
+        const ProcessResult outcome = at_terminal(
             {{"certificate", "\x03"}},
             {program("postern"), "connect", fmt::format("orders-db:{}", port), "--database", "orders"},
             alice.options(), columns);
@@ -216,7 +216,7 @@ TEST_F(FirstUse, ConnectShowsWhatToPasteAndALineThatFitsTheTerminal) {
     ProcessOptions plain = alice.options();
     plain.environment["NO_COLOR"] = "1";
     plain.environment["LC_ALL"] = "C";
-    const Outcome outcome = at_terminal(
+    const ProcessResult outcome = at_terminal(
         {{"certificate", "\x03"}}, {program("postern"), "connect", fmt::format("orders-db:{}", port)}, plain);
     EXPECT_THAT(outcome.out, HasSubstr("* orders-db connected | 0 open"));
     EXPECT_THAT(outcome.out, Not(HasSubstr("\x1b[3")));
@@ -259,7 +259,7 @@ TEST_F(FirstUse, CtrlCEndsAConnectThatStillWaitsForItsGateway) {
 TEST_F(FirstUse, AWrongWordIsAnsweredWithTheRightOne) {
     const Laptop alice = laptop();
     const auto told = [&](std::vector<std::string> arguments) {
-        const Outcome outcome = alice.postern(std::move(arguments));
+        const ProcessResult outcome = alice.postern(std::move(arguments));
         EXPECT_EQ(outcome.exit_code, 2) << outcome.err;
         EXPECT_THAT(outcome.err, testing::StartsWith("postern: error: "));
         EXPECT_THAT(outcome.err, HasSubstr("\nhint: "));
@@ -275,7 +275,7 @@ TEST_F(FirstUse, AWrongWordIsAnsweredWithTheRightOne) {
         << "[netwrok]\nproxy = \"x\"\n\n[agent]\nalow_programs = []\n";
     const auto began = std::chrono::steady_clock::now();
     for (const char* command : {"doctor", "connect"}) {
-        const Outcome outcome = alice.postern({command, "orders-db"});
+        const ProcessResult outcome = alice.postern({command, "orders-db"});
         const std::string text = outcome.out + outcome.err;
         EXPECT_EQ(outcome.exit_code, 3) << text;
         EXPECT_THAT(text, HasSubstr("config.toml:1: unknown key 'netwrok'; did you mean 'network'?"));

@@ -144,7 +144,7 @@ protected:
     }
     static void expect_a_quick_login() {
         const auto began = Clock::now();
-        const Outcome login = alice_->login();
+        const ProcessResult login = alice_->login();
         const auto took = Clock::now() - began;
         EXPECT_EQ(login.exit_code, 0) << login.err;
         EXPECT_LT(took, 2s) << "login";

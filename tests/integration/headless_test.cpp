@@ -70,7 +70,7 @@ protected:
         return folder / name;
     }
     static std::size_t logins(const std::string& user) {
-        const Outcome outcome = run({program("postern-audit"), "query", stack_->ca_folder() / "audit.jsonl",
+        const ProcessResult outcome = run({program("postern-audit"), "query", stack_->ca_folder() / "audit.jsonl",
                                      "--action", "login.succeeded", "--user", user, "--json"});
         return static_cast<std::size_t>(std::count(outcome.out.begin(), outcome.out.end(), '\n'));
     }
@@ -116,7 +116,7 @@ TEST_F(Headless, LogsInAnewWhenTheSessionEndsAndClientsWaitForIt) {
     // Whoever comes, comes through: before, while and after the login is made anew.
     const auto end = std::chrono::steady_clock::now() + 40s;
     while (logins("alice") < before + 2 && std::chrono::steady_clock::now() < end) {
-        const Outcome outcome = psql(port, "select 'let in'");
+        const ProcessResult outcome = psql(port, "select 'let in'");
         EXPECT_EQ(outcome.out, "let in\n") << outcome.err << connect.out();
     }
     EXPECT_GE(logins("alice"), before + 2) << connect.out();
@@ -128,7 +128,7 @@ TEST_F(Headless, APersonAtATerminalIsAskedOnceAndConnectionsWaitForTheAnswer) {
     const Laptop carol = with_a_short_session("2");
     const std::size_t before = logins("carol");
     const int port = free_port();
-    Outcome shown;
+    ProcessResult shown;
     std::thread person([&] {
         shown =
             at_terminal({{"Password of carol", Stack::password_of("carol") + "\n"}},
@@ -137,7 +137,7 @@ TEST_F(Headless, APersonAtATerminalIsAskedOnceAndConnectionsWaitForTheAnswer) {
     EXPECT_TRUE(eventually([&] { return psql(port, "select 'let in'", "carol").out == "let in\n"; }, 40s));
     const auto end = std::chrono::steady_clock::now() + 40s;
     while (logins("carol") == before && std::chrono::steady_clock::now() < end) {
-        const Outcome outcome = psql(port, "select 'let in'", "carol");
+        const ProcessResult outcome = psql(port, "select 'let in'", "carol");
         EXPECT_EQ(outcome.out, "let in\n") << outcome.err;
     }
     EXPECT_EQ(psql(port, "select 'let in'", "carol").out, "let in\n");
@@ -157,7 +157,7 @@ TEST_F(Headless, CtrlCEndsTheQuestionForTheNextLoginAndNothingIsTried) {
             .out;
     };
     const auto before = failures();
-    const Outcome shown = at_terminal(
+    const ProcessResult shown = at_terminal(
         {{"Password of carol", "hal\x03"}},
         {program("postern"), "connect", fmt::format("orders-db:{}", free_port())}, carol.options());
     EXPECT_EQ(shown.exit_code, 0) << shown.out;
@@ -177,7 +177,7 @@ TEST_F(Headless, AJobInTheBackgroundHoldsNobodyUpForAQuestionThatItCannotAsk) {
         program("postern").string(), port, log.string(), log.string(), port);
     ProcessOptions options = carol.options();
     options.environment["PGPASSWORD"] = "carol-password";
-    const Outcome outcome = at_terminal({}, {"bash", "-c", script}, options);
+    const ProcessResult outcome = at_terminal({}, {"bash", "-c", script}, options);
     EXPECT_THAT(outcome.out, HasSubstr("FATAL"));
     EXPECT_THAT(outcome.out, HasSubstr("postern login"));
     EXPECT_THAT(outcome.out, HasSubstr("psql: 2"));
@@ -195,7 +195,7 @@ TEST_F(Headless, DoesNotTryARefusedPasswordAgain) {
     std::ofstream(file, std::ios::trunc) << "not his\n";
     connect.wait_for_out("a new one failed", 40s);
     const auto refused = [] {
-        const Outcome outcome = run({program("postern-audit"), "query", stack_->ca_folder() / "audit.jsonl",
+        const ProcessResult outcome = run({program("postern-audit"), "query", stack_->ca_folder() / "audit.jsonl",
                                      "--action", "login.failed", "--json"});
         return std::count(outcome.out.begin(), outcome.out.end(), '\n');
     };
@@ -209,7 +209,7 @@ TEST_F(Headless, DoesNotTryARefusedPasswordAgain) {
 
 TEST_F(Headless, NeedsNoHomeWhereASystemServiceHasItsFolders) {
     ProcessOptions options = bare();
-    const Outcome nowhere = run(connect_command(free_port(), "carol"), options);
+    const ProcessResult nowhere = run(connect_command(free_port(), "carol"), options);
     EXPECT_EQ(nowhere.exit_code, 3) << nowhere.err;
     EXPECT_THAT(nowhere.err, HasSubstr("hint: Set XDG_STATE_HOME and XDG_RUNTIME_DIR"));
     for (const char* name : {"STATE_DIRECTORY", "RUNTIME_DIRECTORY"}) {
@@ -262,7 +262,7 @@ TEST_F(Headless, IsASidecarAsTheFirstProcessOfAContainerThatCannotBeWritten) {
                    "select count(*) from pg_stat_activity where query like '%pg_sleep(60)%' and "
                    "usename = 'alice'") == "1";
     }));
-    const Outcome children = run({"pgrep", "-P", std::to_string(sidecar.pid())});
+    const ProcessResult children = run({"pgrep", "-P", std::to_string(sidecar.pid())});
     ASSERT_EQ(::kill(std::stoi(children.out), SIGTERM), 0);
     EXPECT_EQ(sidecar.wait(30s), 0) << sidecar.err();
     EXPECT_NE(held.wait(30s).value_or(0), 0);
@@ -276,7 +276,7 @@ TEST_F(Headless, ACaThatIsAwayIsNoticedOnlyWhenTheCertificateIsOver) {
     ASSERT_EQ(bob.postern({"connect", fmt::format("orders-db:{}", port), "--background"}).exit_code, 0);
     stack_->kill_ca();
     EXPECT_EQ(psql(port, "select 'let in'", "bob").out, "let in\n");
-    Outcome refused;
+    ProcessResult refused;
     EXPECT_TRUE(eventually(
         [&] {
             refused = psql(port, "select 1", "bob");
@@ -330,7 +330,7 @@ TEST_F(Headless, WaitsForACaThatComesLater) {
     const int port = free_port();
     auto impatient = connect_command(port, "carol");
     impatient.pop_back();
-    const Outcome at_once = run(impatient, options);
+    const ProcessResult at_once = run(impatient, options);
     EXPECT_EQ(at_once.exit_code, 5) << at_once.err;
     EXPECT_THAT(at_once.err, HasSubstr("cannot be reached"));
     Process patient(connect_command(port, "carol"), options);

@@ -47,7 +47,7 @@ protected:
 
     // A login as a laptop whose environment names this proxy. The environment's proxy is not for the
     // loopback, on which the stack is: there the laptop's config.toml names it.
-    static Outcome login(const Laptop& laptop, std::map<std::string, std::string> environment,
+    static ProcessResult login(const Laptop& laptop, std::map<std::string, std::string> environment,
                          const std::string& ca_url = stack_->ca_url()) {
         ProcessOptions options;
         options.environment = std::move(environment);
@@ -58,9 +58,9 @@ protected:
                                laptop.user(), "--password-stdin"},
                               options);
     }
-    static Outcome login_through(const Laptop& laptop, const std::string& proxy) {
+    static ProcessResult login_through(const Laptop& laptop, const std::string& proxy) {
         const auto file = write_config(laptop, fmt::format("[network]\nproxy = \"{}\"\n", proxy));
-        const Outcome outcome = login(laptop, {});
+        const ProcessResult outcome = login(laptop, {});
         fs::remove(file);
         return outcome;
     }
@@ -91,17 +91,17 @@ TEST_F(HttpProxy, CarriesLoginAndTunnels) {
     const auto file =
         write_config(alice, fmt::format("[network]\nproxy = \"{}\"\n", address("proxy-alice:hush-hush@")));
     // The file goes before the environment, which names a proxy that is not there.
-    const Outcome logged_in = login(alice, {{"HTTPS_PROXY", address("", 1)}});
+    const ProcessResult logged_in = login(alice, {{"HTTPS_PROXY", address("", 1)}});
     ASSERT_EQ(logged_in.exit_code, 0) << logged_in.err << proxy_log();
     Agent agent(alice);
-    const Outcome outcome = psql(agent.port(), "select 6 * 7");
+    const ProcessResult outcome = psql(agent.port(), "select 6 * 7");
     EXPECT_EQ(outcome.out, "42\n") << outcome.err;
     EXPECT_THAT(proxy_log(), HasSubstr(fmt::format("CONNECT {}", stack_->ca_url().substr(8))));
     EXPECT_THAT(proxy_log(), HasSubstr(fmt::format("CONNECT {}", stack_->gateway_address())));
     EXPECT_THAT(agent.process().out() + agent.process().err(), Not(HasSubstr("hush-hush")));
 
     // Once open, the tunnel ends when the proxy does, and that is told.
-    const Outcome services = alice.postern({"services"});
+    const ProcessResult services = alice.postern({"services"});
     EXPECT_THAT(services.out, HasSubstr("orders-db")) << services.err;
     fs::remove(file);
 }
@@ -110,20 +110,20 @@ TEST_F(HttpProxy, IsGoneRoundWhereNoProxySaysSo) {
     const Laptop bob(*stack_, "bob");
     const auto file = write_config(bob, fmt::format("[network]\nproxy = \"{}\"\n", address("", 1)));
     EXPECT_EQ(login(bob, {}).exit_code, 5);
-    const Outcome outcome = login(bob, {{"NO_PROXY", "example.org, localhost"}});
+    const ProcessResult outcome = login(bob, {{"NO_PROXY", "example.org, localhost"}});
     EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
     fs::remove(file);
 }
 
 TEST_F(HttpProxy, OfTheEnvironmentIsNotForTheLoopback) {
     const Laptop bob(*stack_, "bob");
-    const Outcome outcome = login(bob, {{"HTTPS_PROXY", address("", 1)}});
+    const ProcessResult outcome = login(bob, {{"HTTPS_PROXY", address("", 1)}});
     EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
 }
 
 TEST_F(HttpProxy, OfTheEnvironmentIsForEveryOtherCa) {
     const Laptop carol(*stack_, "carol");
-    const Outcome outcome = login(carol, {{"HTTPS_PROXY", address("")}}, "https://ca.example.org:7444");
+    const ProcessResult outcome = login(carol, {{"HTTPS_PROXY", address("")}}, "https://ca.example.org:7444");
     EXPECT_EQ(outcome.exit_code, 5);
     EXPECT_THAT(outcome.err,
                 HasSubstr(fmt::format("the proxy 127.0.0.1:{} wants a user name and a password", port_)));
@@ -131,7 +131,7 @@ TEST_F(HttpProxy, OfTheEnvironmentIsForEveryOtherCa) {
 
 TEST_F(HttpProxy, ThatWantsAPasswordIsNamed) {
     const Laptop carol(*stack_, "carol");
-    const Outcome outcome = login_through(carol, address(""));
+    const ProcessResult outcome = login_through(carol, address(""));
     EXPECT_EQ(outcome.exit_code, 5);
     EXPECT_THAT(outcome.err,
                 HasSubstr(fmt::format("the proxy 127.0.0.1:{} wants a user name and a password", port_)));
@@ -140,7 +140,7 @@ TEST_F(HttpProxy, ThatWantsAPasswordIsNamed) {
 
 TEST_F(HttpProxy, ThatTakesNoSuchPasswordIsNamedAndThePasswordIsNot) {
     const Laptop carol(*stack_, "carol");
-    const Outcome outcome = login_through(carol, address("proxy-alice:wrong-word@"));
+    const ProcessResult outcome = login_through(carol, address("proxy-alice:wrong-word@"));
     EXPECT_EQ(outcome.exit_code, 5);
     EXPECT_THAT(outcome.err, HasSubstr("does not take this user name and password"));
     EXPECT_THAT(outcome.err + outcome.out, Not(HasSubstr("wrong-word")));
@@ -148,7 +148,7 @@ TEST_F(HttpProxy, ThatTakesNoSuchPasswordIsNamedAndThePasswordIsNot) {
 
 TEST_F(HttpProxy, ThatIsNotThereIsNamed) {
     const Laptop carol(*stack_, "carol");
-    const Outcome outcome = login_through(carol, address("proxy-alice:hush-hush@", 1));
+    const ProcessResult outcome = login_through(carol, address("proxy-alice:hush-hush@", 1));
     EXPECT_EQ(outcome.exit_code, 5);
     EXPECT_THAT(outcome.err, HasSubstr("the proxy 127.0.0.1:1 cannot be reached"));
     EXPECT_THAT(outcome.err, Not(HasSubstr("hush-hush")));
@@ -156,11 +156,11 @@ TEST_F(HttpProxy, ThatIsNotThereIsNamed) {
 
 TEST_F(HttpProxy, ThatIsNoneIsNamed) {
     const Laptop carol(*stack_, "carol");
-    const Outcome wrong_kind = login(carol, {{"HTTPS_PROXY", "socks5://127.0.0.1:1080"}});
+    const ProcessResult wrong_kind = login(carol, {{"HTTPS_PROXY", "socks5://127.0.0.1:1080"}});
     EXPECT_EQ(wrong_kind.exit_code, 3);
     EXPECT_THAT(wrong_kind.err, HasSubstr("HTTPS_PROXY"));
     // A PostgreSQL, which answers to what is no start-up packet by closing.
-    const Outcome no_proxy = login_through(carol, address("", stack_->postgres().port()));
+    const ProcessResult no_proxy = login_through(carol, address("", stack_->postgres().port()));
     EXPECT_EQ(no_proxy.exit_code, 5);
     EXPECT_THAT(no_proxy.err, HasSubstr("proxy"));
 }
@@ -179,7 +179,7 @@ TEST_F(HttpProxy, ThatDoesNotAllowTheGatewayIsNamedInPsql) {
     const auto file = write_config(bob, fmt::format("[network]\nproxy = \"{}\"\n", address("", port)));
     ASSERT_EQ(bob.postern({"agent", "--stop"}).exit_code, 0);
     Agent agent(bob);
-    const Outcome outcome = psql(agent.port(), "select 1", "bob");
+    const ProcessResult outcome = psql(agent.port(), "select 1", "bob");
     EXPECT_EQ(outcome.exit_code, 2);
     EXPECT_THAT(outcome.err,
                 HasSubstr(fmt::format(

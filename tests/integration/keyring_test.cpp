@@ -49,7 +49,7 @@ public:
         return {{"DBUS_SESSION_BUS_ADDRESS", fmt::format("unix:path={}/bus", folder_.string())}};
     }
     /// What another program of the person finds there.
-    Outcome search() const {
+    ProcessResult search() const {
         ProcessOptions options = in(folder_);
         options.environment.merge(environment());
         return run({"secret-tool", "search", "--all", "xdg:schema", "org.postern.LoginKey"}, options);
@@ -84,7 +84,7 @@ protected:
         fs::create_directories(folder);
         return folder;
     }
-    static Outcome login(const Laptop& laptop, const Desktop& desktop, const std::string& password = {}) {
+    static ProcessResult login(const Laptop& laptop, const Desktop& desktop, const std::string& password = {}) {
         ProcessOptions options;
         options.environment = desktop.environment();
         options.input = (password.empty() ? Stack::password_of(laptop.user()) : password) + "\n";
@@ -92,7 +92,7 @@ protected:
                                "--user", laptop.user(), "--password-stdin"},
                               options);
     }
-    static Outcome postern(const Laptop& laptop, const Desktop& desktop, std::vector<std::string> arguments) {
+    static ProcessResult postern(const Laptop& laptop, const Desktop& desktop, std::vector<std::string> arguments) {
         ProcessOptions options;
         options.environment = desktop.environment();
         return laptop.postern(std::move(arguments), options);
@@ -102,14 +102,14 @@ protected:
 TEST_F(KeyringKeys, LogInConnectAndGoWithTheLogout) {
     const Desktop desktop(desktop_folder());
     const Laptop alice = laptop();
-    const Outcome logged_in = login(alice, desktop);
+    const ProcessResult logged_in = login(alice, desktop);
     ASSERT_EQ(logged_in.exit_code, 0) << logged_in.err;
     EXPECT_THAT(content_of(alice.key()), HasSubstr("POSTERN KEYRING KEY"));
     EXPECT_THAT(content_of(alice.key()), Not(HasSubstr("PRIVATE KEY")));
     EXPECT_THAT(desktop.search().out, HasSubstr("Postern login key of alice"));
     EXPECT_THAT(postern(alice, desktop, {"status"}).out, HasSubstr("key          in the desktop's keyring"));
     const int port = free_port();
-    const Outcome connected =
+    const ProcessResult connected =
         postern(alice, desktop, {"connect", fmt::format("orders-db:{}", port), "--background"});
     ASSERT_EQ(connected.exit_code, 0) << connected.err;
     EXPECT_EQ(psql(port, "select 'let in'").out, "let in\n");
@@ -142,14 +142,14 @@ TEST_F(KeyringKeys, AreNotToBeHadWithoutTheKeyring) {
     ASSERT_EQ(postern(carol, desktop, {"agent", "--stop"}).exit_code, 0);
     // A copied profile, at another desktop.
     const Desktop elsewhere(desktop_folder() / "elsewhere");
-    const Outcome copied = postern(carol, elsewhere, {"services"});
+    const ProcessResult copied = postern(carol, elsewhere, {"services"});
     EXPECT_NE(copied.exit_code, 0);
     EXPECT_THAT(copied.err, HasSubstr("keyring"));
     ASSERT_EQ(postern(carol, elsewhere, {"agent", "--stop"}).exit_code, 0);
     // No bus at all.
     ProcessOptions options;
     options.environment = {{"DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent"}};
-    const Outcome alone = carol.postern({"services"}, options);
+    const ProcessResult alone = carol.postern({"services"}, options);
     EXPECT_NE(alone.exit_code, 0);
     EXPECT_THAT(alone.err, HasSubstr("the desktop's keyring cannot be used"));
     EXPECT_THAT(alone.err, HasSubstr("hint:"));

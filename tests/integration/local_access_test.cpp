@@ -23,7 +23,7 @@ using testing::Not;
 
 class LocalAccess : public SharedStack {
 protected:
-    static Outcome psql_at(const std::string& host, int port, ProcessOptions options = {}) {
+    static ProcessResult psql_at(const std::string& host, int port, ProcessOptions options = {}) {
         options.environment["PGPASSWORD"] = "alice-password";
         std::vector<std::string> command{"psql",  "-X", "-h",     host,   "-U",
                                          "alice", "-d", "orders", "-Atc", "select 'let in'"};
@@ -52,14 +52,14 @@ TEST_F(LocalAccess, IsForTheOwnerAloneOverEitherProtocolAndOthersAreToldSo) {
     const auto before = rejections();
     for (const char* host : {"127.0.0.1", "::1", "localhost"}) {
         EXPECT_EQ(psql_at(host, agent.port()).out, "let in\n") << host;
-        const Outcome refused = psql_at(host, agent.port(), other);
+        const ProcessResult refused = psql_at(host, agent.port(), other);
         EXPECT_EQ(refused.exit_code, 2) << host;
         EXPECT_THAT(refused.err, HasSubstr("FATAL:  a process of another user of this machine")) << host;
         EXPECT_THAT(refused.err, HasSubstr("HINT:  Each user runs postern for themselves."));
     }
     ProcessOptions passing = other;
     passing.environment["PGSSLMODE"] = "require";
-    const Outcome passed = psql_at("localhost", agent.passthrough_port(), passing);
+    const ProcessResult passed = psql_at("localhost", agent.passthrough_port(), passing);
     // libpq shows nothing of what comes before TLS, but that it is an answer.
     EXPECT_THAT(passed.err, HasSubstr("server sent an error response"));
     // Nothing of it reaches the gateway.
@@ -89,7 +89,7 @@ TEST_F(LocalAccess, IsForNobodyWhoHasClosedTheConnectionByTheTimeItIsSeen) {
         const std::string script =
             fmt::format("exec 3<>/dev/tcp/127.0.0.1/{}; {} exec 3>&-", agent.passthrough_port(), sent);
         const Pause pause(agent.agent_pid());
-        const Outcome sender = run({"bash", "-c", script});
+        const ProcessResult sender = run({"bash", "-c", script});
         ASSERT_EQ(sender.exit_code, 0) << sender.err;
     }
     // Whoever only looked whether the port is open is no trouble.
@@ -103,7 +103,7 @@ TEST_F(LocalAccess, TellsAProgramThatIsNotAllowedWhy) {
     fs::create_directories(alice.config());
     std::ofstream(alice.config() / "config.toml") << "[agent]\nallow_programs = [\"pg_dump\"]\n";
     const Agent agent(alice);
-    const Outcome refused = psql_at("localhost", agent.port());
+    const ProcessResult refused = psql_at("localhost", agent.port());
     EXPECT_THAT(refused.err, HasSubstr("FATAL:  psql (pid "));
     EXPECT_THAT(refused.err, HasSubstr("allow_programs"));
 }
@@ -174,7 +174,7 @@ TEST_F(LocalAccess, IsAtPostgresOwnSocketNameWhateverThePort) {
     EXPECT_TRUE(eventually([&] { return psql_at(folder, 0).exit_code == 2; }));
     EXPECT_TRUE(eventually([&] { return !fs::exists(folder / ".s.PGSQL.5432"); }));
     // A port of a single program is nobody else's.
-    const Outcome listing = alice.postern({"run", "orders-db", "--", "ls", "-A", folder});
+    const ProcessResult listing = alice.postern({"run", "orders-db", "--", "ls", "-A", folder});
     EXPECT_THAT(listing.out, HasSubstr(".s.PGSQL."));
     EXPECT_THAT(listing.out, Not(HasSubstr(".s.PGSQL.5432\n")));
 }
@@ -201,7 +201,7 @@ TEST_F(LocalAccess, ThatIsKeptOutlivesAnAgentThatWasKilled) {
 
 TEST_F(LocalAccess, GivesASlipOfThePenNoPortForGood) {
     const Laptop alice = logged_in();
-    const Outcome slip = alice.postern({"connect", "order-db", "--background"});
+    const ProcessResult slip = alice.postern({"connect", "order-db", "--background"});
     EXPECT_EQ(slip.exit_code, 4) << slip.err;
     EXPECT_THAT(slip.err, HasSubstr("the CA lists no service order-db (did you mean orders-db?)"));
     EXPECT_EQ(alice.postern({"services", "--names"}).out, "orders-db\n");
@@ -217,7 +217,7 @@ TEST_F(LocalAccess, StatusTellsOfTheLastTroubleEvenWhenItIsOver) {
     stack_->start_gateway();
     EXPECT_EQ(psql(port, "select 'let in'").out, "let in\n");
     ASSERT_EQ(alice.postern({"disconnect", "orders-db"}).exit_code, 0);
-    const Outcome status = alice.postern({"status"});
+    const ProcessResult status = alice.postern({"status"});
     EXPECT_THAT(status.out, HasSubstr("last trouble"));
     EXPECT_THAT(status.out, HasSubstr("orders-db was refused: the gateway gw1 cannot be reached"));
     EXPECT_THAT(status.out, HasSubstr("hint: Check the network"));

@@ -54,18 +54,18 @@ public:
         words.insert(words.begin(), {"ip", "netns", "exec", name_});
         return words;
     }
-    Outcome psql(int port, std::chrono::milliseconds patience = 60s) const {
+    ProcessResult psql(int port, std::chrono::milliseconds timeout = 60s) const {
         ProcessOptions options;
         options.environment["PGPASSWORD"] = "alice-password";
         return run(command({"psql", "-X", "-At", "-h", "127.0.0.1", "-p", std::to_string(port), "-U", "alice",
                             "-d", "orders", "-c", "select 'let in'"}),
-                   options, patience);
+                   options, timeout);
     }
 
 private:
     static void ip(std::vector<std::string> words) {
         words.insert(words.begin(), "ip");
-        const Outcome outcome = run(words);
+        const ProcessResult outcome = run(words);
         ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
     }
     void inside(std::vector<std::string> words) const {
@@ -118,7 +118,7 @@ protected:
         ASSERT_EQ(alice_->postern({"agent", "--stop"}).exit_code, 0);
         away_ = std::make_unique<Away>();
         agent_ = std::make_unique<AgentAway>(*stack_, *alice_, *away_);
-        const Outcome first = away_->psql(agent_->port());
+        const ProcessResult first = away_->psql(agent_->port());
         ASSERT_EQ(first.out, "let in\n") << first.err;
     }
     void TearDown() override {
@@ -133,12 +133,12 @@ protected:
 
 TEST_F(OnANetworkOfItsOwn, ALineThatComesBackCarriesANewConnectionWithinTwoSeconds) {
     away_->cut();
-    const Outcome gone = away_->psql(agent_->port());
+    const ProcessResult gone = away_->psql(agent_->port());
     EXPECT_THAT(gone.err, HasSubstr("FATAL"));
     EXPECT_THAT(gone.err, HasSubstr("cannot be reached"));
     away_->restore();
     const auto began = std::chrono::steady_clock::now();
-    const Outcome back = away_->psql(agent_->port());
+    const ProcessResult back = away_->psql(agent_->port());
     EXPECT_EQ(back.out, "let in\n") << back.err;
     EXPECT_LT(since(began), 2s);
 }
@@ -161,7 +161,7 @@ TEST_F(OnANetworkOfItsOwn, WhoeverConnectsOnceTheLineIsBackGetsThroughWhileOther
         std::this_thread::sleep_for(2300ms + round * 300ms);
         away_->restore();
         const auto began = std::chrono::steady_clock::now();
-        const Outcome back = away_->psql(agent_->port());
+        const ProcessResult back = away_->psql(agent_->port());
         EXPECT_EQ(back.out, "let in\n") << back.err;
         EXPECT_LT(since(began), 2s);
     }
@@ -174,7 +174,7 @@ TEST_F(OnANetworkOfItsOwn, WhoeverConnectsOnceTheLineIsBackGetsThroughWhileOther
 TEST_F(OnANetworkOfItsOwn, AnotherAddressCarriesANewConnectionWithinTwoSeconds) {
     away_->move("169.254.213.2", "169.254.213.3");
     const auto began = std::chrono::steady_clock::now();
-    const Outcome back = away_->psql(agent_->port());
+    const ProcessResult back = away_->psql(agent_->port());
     EXPECT_EQ(back.out, "let in\n") << back.err;
     EXPECT_LT(since(began), 2s);
 }

@@ -61,7 +61,7 @@ protected:
         const std::string place = fmt::format("orders-db:{}", port);
         std::vector<std::string> words{"connect", "--background", "--json", "--database=" + database};
         words.push_back(mode == std::string("passthrough") ? "--passthrough=" + place : place);
-        const Outcome outcome = laptop.postern(words);
+        const ProcessResult outcome = laptop.postern(words);
         EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
         const auto told = parse_json(outcome.out.substr(0, outcome.out.find('\n')));
         return told.is_object() ? told["commands"] : json::object();
@@ -73,7 +73,7 @@ protected:
         ProcessOptions options = laptop.options();
         options.environment["PGPASSWORD"] = "alice-password";
         options.environment.insert(more.begin(), more.end());
-        const Outcome outcome = run({"bash", "-c", script}, options);
+        const ProcessResult outcome = run({"bash", "-c", script}, options);
         return outcome.out + outcome.err;
     }
 };
@@ -113,7 +113,7 @@ TEST_F(PastedLines, ReachTheDatabaseThatTheyName) {
         })java";
     ProcessOptions options = alice.options();
     options.folder = folder.path();
-    const Outcome compiled = run({"ecj", "-proc:none", "-11", "Ask.java"}, options);
+    const ProcessResult compiled = run({"ecj", "-proc:none", "-11", "Ask.java"}, options);
     ASSERT_EQ(compiled.exit_code, 0) << compiled.out << compiled.err;
     std::vector<std::string> java{"java", "-Dfile.encoding=UTF-8", "-Dstdout.encoding=UTF-8", "-cp",
                                   ".:/usr/share/java/postgresql.jar", "Ask"};
@@ -123,7 +123,7 @@ TEST_F(PastedLines, ReachTheDatabaseThatTheyName) {
     for (const auto& name : kNames) {
         wanted += name + "\n";
     }
-    const Outcome asked = run(java, options);
+    const ProcessResult asked = run(java, options);
     EXPECT_EQ(asked.out, wanted) << asked.err;
 }
 
@@ -148,7 +148,7 @@ TEST_F(PastedLines, TheServiceFileNamesItOrSaysThatItCannot) {
     for (const auto& name : kNames) {
         ProcessOptions options;
         options.environment.insert(file.begin(), file.end());
-        const Outcome outcome = alice.postern({"connect", "--background", "--service-file", "--database=" + name,
+        const ProcessResult outcome = alice.postern({"connect", "--background", "--service-file", "--database=" + name,
                                                fmt::format("orders-db:{}", port)},
                                               options);
         if (name.ends_with(' ')) {
@@ -171,7 +171,7 @@ TEST_F(PastedLines, ADatabaseThatNoLineCanShowIsRefusedWithItsCause) {
     const Laptop alice = logged_in();
     for (const auto& [name, shown] : {std::pair("two\nlines", "two\\nlines"),
                                       std::pair("sredro\u202e", "sredro\\u202e"), std::pair("caf\xe9", "caf\\xe9")}) {
-        const Outcome outcome = alice.postern({"connect", "--background", std::string("--database=") + name,
+        const ProcessResult outcome = alice.postern({"connect", "--background", std::string("--database=") + name,
                                                fmt::format("orders-db:{}", free_port())});
         EXPECT_EQ(outcome.exit_code, 3) << shown << outcome.err;
         EXPECT_THAT(outcome.err, HasSubstr(fmt::format("'{}' is no database's name here", shown)));

@@ -20,7 +20,7 @@ protected:
     static void SetUpTestSuite() {
         stack_ = std::make_unique<Stack>();
         alice_ = std::make_unique<Laptop>(*stack_, "alice");
-        const Outcome login = alice_->login();
+        const ProcessResult login = alice_->login();
         ASSERT_EQ(login.exit_code, 0) << login.err;
         agent_ = std::make_unique<Agent>(*alice_);
     }
@@ -40,7 +40,7 @@ protected:
     static std::vector<std::string> psql_command() {
         return {"psql", "-X", "-v", "ON_ERROR_STOP=1", "-At", dsn()};
     }
-    static Outcome psql(const std::string& statement) {
+    static ProcessResult psql(const std::string& statement) {
         auto command = psql_command();
         command.insert(command.end(), {"-c", statement});
         return run(command, {}, std::chrono::seconds(120));
@@ -50,7 +50,7 @@ protected:
         options.environment = {{"DSN", dsn()},
                                {"FOLDER", stack_->folder()},
                                {"PATH", "/usr/lib/postgresql/15/bin:/usr/bin:/bin"}};
-        const Outcome outcome =
+        const ProcessResult outcome =
             run({"bash", "-euo", "pipefail", "-c", script}, options, std::chrono::seconds(240));
         EXPECT_EQ(outcome.exit_code, expected_exit) << script << "\n" << outcome.out << outcome.err;
         return outcome.out;
@@ -66,7 +66,7 @@ std::unique_ptr<Laptop> PostgresClients::alice_;
 std::unique_ptr<Agent> PostgresClients::agent_;
 
 TEST_P(PostgresClients, PsqlRunsAQueryAndPostgresSawTheCertificateOverTls13) {
-    const Outcome outcome = psql("select version, client_dn from pg_stat_ssl where pid = pg_backend_pid()");
+    const ProcessResult outcome = psql("select version, client_dn from pg_stat_ssl where pid = pg_backend_pid()");
     EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
     EXPECT_NE(outcome.out.find("TLSv1.3|"), std::string::npos) << outcome.out;
     EXPECT_NE(outcome.out.find("CN=alice"), std::string::npos) << outcome.out;

@@ -39,11 +39,11 @@ protected:
 
     static Laptop logged_in(const std::string& user) {
         Laptop laptop(*stack_, user);
-        const Outcome login = laptop.login();
+        const ProcessResult login = laptop.login();
         EXPECT_EQ(login.exit_code, 0) << login.err;
         return laptop;
     }
-    static Outcome client(int port, const std::string& user) {
+    static ProcessResult client(int port, const std::string& user) {
         return run({"/usr/bin/python3", kProtocol32, "client", std::to_string(port), user});
     }
 
@@ -57,7 +57,7 @@ int PostgresProtocol::next_port_ = 0;
 TEST_F(PostgresProtocol, AClientOf32IsNegotiatedDownByPostgresItself) {
     const Laptop carol = logged_in("carol");
     Agent agent(carol);
-    const Outcome outcome = client(agent.port(), "carol");
+    const ProcessResult outcome = client(agent.port(), "carol");
     EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
     EXPECT_THAT(outcome.out, HasSubstr("encryption: N\nencryption: N\n"));
     EXPECT_THAT(outcome.out, HasSubstr("negotiated: 3.0, 1 unknown: _pq_.postern_test"));
@@ -79,7 +79,7 @@ TEST_F(PostgresProtocol, AKeyOf256BytesCancelsTheSessionThatItWasGivenFor) {
 
     const Laptop bob = logged_in("bob");
     Agent agent(bob, {}, "next-db");
-    const Outcome outcome = client(agent.port(), "bob");
+    const ProcessResult outcome = client(agent.port(), "bob");
     EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
     EXPECT_THAT(outcome.out, HasSubstr("negotiated: 3.2, 1 unknown: _pq_.postern_test"));
     EXPECT_THAT(outcome.out, HasSubstr("key: 256 bytes"));
@@ -128,7 +128,7 @@ TEST_F(Replication, AStandbyIsBuiltAndStreamsThroughTheTunnel) {
     const auto data = stack_->folder() / "postgres" / "standby";
     auto& primary = stack_->postgres();
     primary.sql("insert into log values (1)");
-    const Outcome backup = run(basebackup(agent, "alice", data), as_postgres("alice-password"));
+    const ProcessResult backup = run(basebackup(agent, "alice", data), as_postgres("alice-password"));
     ASSERT_EQ(backup.exit_code, 0) << backup.out << backup.err;
 
     const std::string port = std::to_string(free_port());
@@ -154,7 +154,7 @@ TEST_F(Replication, AStandbyIsBuiltAndStreamsThroughTheTunnel) {
 TEST_F(Replication, IsRefusedByPostgresToWhoMayNot) {
     const Laptop bob = logged_in("bob");
     Agent agent(bob, {"--unsafe-any-local-user"});
-    const Outcome backup =
+    const ProcessResult backup =
         run(basebackup(agent, "bob", stack_->folder() / "postgres" / "none"), as_postgres("bob-password"));
     EXPECT_NE(backup.exit_code, 0);
     EXPECT_THAT(backup.err, HasSubstr("replication role")) << backup.out;

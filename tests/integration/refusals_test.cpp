@@ -34,7 +34,7 @@ protected:
         stack_ = std::make_unique<Stack>(options);
         for (const auto* user : {"alice", "mallory"}) {
             Laptop laptop(*stack_, user);
-            const Outcome login = laptop.login();
+            const ProcessResult login = laptop.login();
             ASSERT_EQ(login.exit_code, 0) << login.err;
         }
     }
@@ -62,7 +62,7 @@ protected:
     }
 
     /// psql through the client with the given certificate; its whole standard error.
-    static Outcome attempt(const std::filesystem::path& certificate, const std::string& service = "orders-db",
+    static ProcessResult attempt(const std::filesystem::path& certificate, const std::string& service = "orders-db",
                            const std::string& user = "alice") {
         Laptop laptop(*stack_, user);
         std::filesystem::path key = certificate;
@@ -79,8 +79,8 @@ protected:
 
     /// The first attempt with the laptop's certificate that is refused, once the gateway knows that it must
     /// be.
-    static Outcome wait_for_refusal(const Laptop& laptop) {
-        Outcome outcome;
+    static ProcessResult wait_for_refusal(const Laptop& laptop) {
+        ProcessResult outcome;
         eventually([&] {
             outcome = attempt(laptop.certificate(), "orders-db", laptop.user());
             return outcome.exit_code != 0;
@@ -90,7 +90,7 @@ protected:
 
     /// The attempt is refused: FATAL with a hint in psql, and an audit record with the reason code (and
     /// stage).
-    static void expect_refused(const Outcome& outcome, const std::string& words, const std::string& reason,
+    static void expect_refused(const ProcessResult& outcome, const std::string& words, const std::string& reason,
                                const std::string& stage, std::size_t records_before) {
         EXPECT_NE(outcome.exit_code, 0);
         EXPECT_EQ(outcome.out.find("let in"), std::string::npos);
@@ -105,7 +105,7 @@ protected:
 
     static std::size_t records() { return stack_->records().size(); }
     /// openssl s_client or the like against the gateway's port, as a shell line.
-    static Outcome shell(const std::string& line) {
+    static ProcessResult shell(const std::string& line) {
         ProcessOptions options;
         options.environment = {{"GATEWAY", stack_->gateway_address()},
                                {"SERVER_CA", stack_->server_ca()},
@@ -129,7 +129,7 @@ TEST_F(Refusals, AreToldBeforeAnotherGatewayThatIsAway) {
     const std::string here = "gw1=" + stack_->gateway_address();
     const std::string away = fmt::format("gw2=127.0.0.1:{}", free_port());
     for (const auto& [first, second] : {std::pair{here, away}, std::pair{away, here}}) {
-        const Outcome denied =
+        const ProcessResult denied =
             bob.postern({"psql", "--cert", bob.certificate(), "--key", bob.key(), "--gateway", first, "--gateway", second,
                          "down-db", "-X", "-c", "select 1"});
         EXPECT_THAT(denied.err, HasSubstr("bob may not use down-db"));
@@ -140,13 +140,13 @@ TEST_F(Refusals, AreToldBeforeAnotherGatewayThatIsAway) {
 TEST_F(Refusals, LetsInTheSamePersonWithARightCertificate) {
     EXPECT_EQ(attempt({}).out, "let in\n");
     const auto minted = mint("right", with(issuing(), {"--eku", "client"}));
-    const Outcome outcome = attempt(minted);
+    const ProcessResult outcome = attempt(minted);
     EXPECT_EQ(outcome.out, "let in\n") << outcome.err;
 }
 
 TEST_F(Refusals, NoCertificate) {
     const auto before = records();
-    const Outcome outcome = shell(
+    const ProcessResult outcome = shell(
         "printf 'CONNECT orders-db:5432 HTTP/1.1\\r\\nHost: orders-db:5432\\r\\n\\r\\n' | timeout 5 openssl "
         "s_client "
         "-connect $GATEWAY -CAfile $SERVER_CA -quiet -ign_eof 2>&1");
@@ -251,7 +251,7 @@ TEST_F(Refusals, BackendThatNeverAnswersAClientsOwnTls) {
     const Laptop alice(*stack_, "alice");
     const Agent agent(alice, {}, "silent-db");
     const auto before = records();
-    const Outcome outcome = run(
+    const ProcessResult outcome = run(
         {"psql", fmt::format("host=localhost port={} sslmode=require user=alice", agent.passthrough_port())});
     EXPECT_EQ(outcome.exit_code, 2);
     EXPECT_THAT(outcome.err, HasSubstr("server sent an error response"));
@@ -262,7 +262,7 @@ TEST_F(Refusals, BackendThatNeverAnswersAClientsOwnTls) {
 // It was let in by then: its record is of an end.
 TEST_F(Refusals, BackendThatIsStuckInItsHandshake) {
     const auto before = records();
-    const Outcome outcome = attempt({}, "stuck-db");
+    const ProcessResult outcome = attempt({}, "stuck-db");
     EXPECT_EQ(outcome.exit_code, 2);
     EXPECT_THAT(outcome.err, HasSubstr("FATAL"));
     EXPECT_THAT(outcome.err, HasSubstr("did not answer in time"));
@@ -273,7 +273,7 @@ TEST_F(Refusals, BackendThatIsStuckInItsHandshake) {
 
 TEST_F(Refusals, Tls12) {
     const auto before = records();
-    const Outcome outcome = shell(
+    const ProcessResult outcome = shell(
         "timeout 5 openssl s_client -connect $GATEWAY -CAfile $SERVER_CA -cert $CERT -key $KEY -tls1_2 "
         "</dev/null 2>&1");
     EXPECT_THAT(outcome.out, HasSubstr("protocol version"));
@@ -296,7 +296,7 @@ TEST_F(Refusals, RandomBytesOnTheTlsPort) {
 TEST_F(Refusals, AnotherDatabaseUserIsToldBeforePostgresIsAsked) {
     Laptop alice(*stack_, "alice");
     const Agent agent(alice);
-    const Outcome outcome = psql(agent.port(), "select 'let in'", "mallory");
+    const ProcessResult outcome = psql(agent.port(), "select 'let in'", "mallory");
     EXPECT_THAT(outcome.err, HasSubstr("FATAL"));
     EXPECT_THAT(outcome.err, HasSubstr("alice"));
     EXPECT_THAT(outcome.err, HasSubstr("HINT"));
@@ -308,7 +308,7 @@ TEST_F(Refusals, TheWrongDatabasePasswordIsPostgresToTell) {
     const Agent agent(alice);
     ProcessOptions options;
     options.environment = {{"PGPASSWORD", "wrong"}};
-    const Outcome outcome = run({"psql", "-X", "-h", "localhost", "-p", std::to_string(agent.port()), "-U",
+    const ProcessResult outcome = run({"psql", "-X", "-h", "localhost", "-p", std::to_string(agent.port()), "-U",
                                  "alice", "-d", "orders", "-c", "select 1"},
                                 options);
     EXPECT_THAT(outcome.err, HasSubstr("password authentication failed for user \"alice\""));
@@ -335,7 +335,7 @@ TEST_F(Refusals, NoSessionCanBeKeptForLater) {
     const auto tls = stack_->folder() / "gateway";
     const Process server({"openssl", "s_server", "-accept", generous, "-cert", tls / "gateway.pem", "-key",
                           tls / "gateway.key", "-CAfile", stack_->user_ca(), "-Verify", "5", "-www"});
-    Outcome first;
+    ProcessResult first;
     ASSERT_TRUE(eventually([&] {
         first = shell(ask(generous, credentials + "-sess_out " + kept));
         return std::filesystem::exists(kept);
@@ -343,12 +343,12 @@ TEST_F(Refusals, NoSessionCanBeKeptForLater) {
     EXPECT_THAT(first.out, HasSubstr("New Session Ticket arrived"));
     EXPECT_THAT(shell(ask(generous, credentials + "-sess_in " + kept)).out, HasSubstr("Reused, TLSv1.3"));
 
-    const Outcome ours = shell(ask(stack_->gateway_address(), credentials + "-sess_out " + never));
+    const ProcessResult ours = shell(ask(stack_->gateway_address(), credentials + "-sess_out " + never));
     EXPECT_THAT(ours.out, HasSubstr("200 OK"));
     EXPECT_EQ(ours.out.find("Session Ticket arrived"), std::string::npos) << ours.out;
     EXPECT_FALSE(std::filesystem::exists(never)) << ours.out;
     // Whatever session somebody brings, the gateway begins anew.
-    const Outcome brought = shell(ask(stack_->gateway_address(), credentials + "-sess_in " + kept));
+    const ProcessResult brought = shell(ask(stack_->gateway_address(), credentials + "-sess_in " + kept));
     EXPECT_THAT(brought.out, HasSubstr("New, TLSv1.3"));
     EXPECT_EQ(brought.out.find("Reused,"), std::string::npos) << brought.out;
     EXPECT_THAT(brought.out, HasSubstr("200 OK"));
@@ -356,18 +356,18 @@ TEST_F(Refusals, NoSessionCanBeKeptForLater) {
     // So it helps nobody whose certificate has been revoked since.
     const auto before = records();
     stack_->ca_command({"cert", "revoke", "--user", "mallory", "--reason", "key_compromise"});
-    Outcome later;
+    ProcessResult later;
     EXPECT_TRUE(eventually([&] {
         later = shell(ask(stack_->gateway_address(), credentials + "-sess_in " + kept));
         return later.out.find("200 OK") == std::string::npos;
     })) << later.out;
     stack_->wait_for_record("connection.rejected", "revoked", before);
-    const Outcome bare = shell(ask(stack_->gateway_address(), "-sess_in " + kept));
+    const ProcessResult bare = shell(ask(stack_->gateway_address(), "-sess_in " + kept));
     EXPECT_THAT(bare.out, HasSubstr("certificate required"));
 }
 
 TEST_F(Refusals, TheRecordsOfAllOfThisMakeAWholeChain) {
-    const Outcome verified = stack_->verify_audit();
+    const ProcessResult verified = stack_->verify_audit();
     EXPECT_EQ(verified.exit_code, 0) << verified.out << verified.err;
 }
 

@@ -34,7 +34,7 @@ int at_once(int count, int port, const std::string& user = "alice") {
 }
 
 std::size_t renewals(const Stack& stack) {
-    const Outcome outcome = run({program("postern-audit"), "query", stack.ca_folder() / "audit.jsonl",
+    const ProcessResult outcome = run({program("postern-audit"), "query", stack.ca_folder() / "audit.jsonl",
                                  "--action", "certificate.renewed", "--json"});
     return static_cast<std::size_t>(std::count(outcome.out.begin(), outcome.out.end(), '\n'));
 }
@@ -84,7 +84,7 @@ public:
         std::ofstream(folder_ / "gateway.toml") << config;
         const std::string token = stack.ca_command(
             {"token", "create", "--gateway", "gw2", "--dns", "localhost", "--dns", "127.0.0.1", "--json"});
-        const Outcome enrolled =
+        const ProcessResult enrolled =
             run({program("postern-gateway"), "enroll", "--config", folder_ / "gateway.toml", "--ca",
                  stack.ca_url(), "--fingerprint", stack.fingerprint(), "--token",
                  parse_json(token).at("token")});
@@ -120,7 +120,7 @@ TEST(Gateways, OneThatDiesUnderLoadLeavesTheOther) {
         people.emplace_back([&] {
             while (!is_over) {
                 const bool began_after = is_dead;
-                const Outcome outcome = psql(agent.port(), "select count(*) from generate_series(1, 1000)");
+                const ProcessResult outcome = psql(agent.port(), "select count(*) from generate_series(1, 1000)");
                 if (began_after) {
                     outcome.out == "1000\n" ? ++good_after : ++failed_after;
                 }
@@ -145,7 +145,7 @@ TEST(Gateways, OneThatComesBackCarriesTheNextConnection) {
     const Agent agent(alice);
     ASSERT_EQ(psql(agent.port(), "select 'let in'").out, "let in\n");
     stack.kill_gateway();
-    const Outcome gone = psql(agent.port(), "select 1");
+    const ProcessResult gone = psql(agent.port(), "select 1");
     EXPECT_THAT(gone.err, HasSubstr("FATAL"));
     EXPECT_THAT(gone.err, HasSubstr("cannot be reached"));
     stack.start_gateway();

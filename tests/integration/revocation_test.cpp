@@ -35,7 +35,7 @@ StackOptions with_short_lives(const std::string& more = {}) {
 
 Laptop logged_in(const Stack& stack, const std::string& user) {
     Laptop laptop(stack, user);
-    if (const Outcome login = laptop.login(); login.exit_code != 0) {
+    if (const ProcessResult login = laptop.login(); login.exit_code != 0) {
         throw std::runtime_error(user + " cannot log in: " + login.err);
     }
     return laptop;
@@ -46,7 +46,7 @@ struct Connected {
     explicit Connected(const StackOptions& options = {})
         : stack(options), alice(logged_in(stack, "alice")), agent(alice) {}
 
-    Outcome select() const { return psql(agent.port(), "select 'let in'"); }
+    ProcessResult select() const { return psql(agent.port(), "select 'let in'"); }
 
     Stack stack;
     Laptop alice;
@@ -101,7 +101,7 @@ TEST(Revocation, EndsALivePsqlWithinTwoSecondsAndSaysWhy) {
                    "select count(*) from pg_stat_activity where usename = 'alice'") == "0";
     }));
     // The agent still holds the revoked certificate: the next psql reads why, too.
-    const Outcome next = connected.select();
+    const ProcessResult next = connected.select();
     EXPECT_NE(next.exit_code, 0);
     EXPECT_THAT(next.err, HasSubstr("revoked"));
 }
@@ -200,7 +200,7 @@ TEST(Logout, EndsTheSessionAndItsTunnels) {
     };
     EXPECT_TRUE(eventually([&] { return connect_with_copy().exit_code != 0; }));
     // That one may have been let in, and cut: the next one is turned away.
-    const Outcome refused = connect_with_copy();
+    const ProcessResult refused = connect_with_copy();
     EXPECT_NE(refused.exit_code, 0);
     EXPECT_THAT(refused.err, HasSubstr("your login session has ended"));
     connected.stack.wait_for_record("connection.rejected", "session_ended");
@@ -233,7 +233,7 @@ TEST(Expiry, AfterSleepTheFirstConnectionRenews) {
         const Pause pause(connected.agent.agent_pid());
         outlive(connected.alice.certificate());
     }
-    const Outcome outcome = connected.select();
+    const ProcessResult outcome = connected.select();
     EXPECT_EQ(outcome.out, "let in\n") << outcome.err;
 }
 
@@ -243,7 +243,7 @@ TEST(Session, EndsAndAPersonLogsInAgain) {
     outlive(connected.alice.certificate());
     EXPECT_EQ(connected.select().out, "let in\n") << "renewed";
     outlive(connected.alice.certificate());
-    const Outcome refused = connected.select();
+    const ProcessResult refused = connected.select();
     EXPECT_THAT(refused.err, HasSubstr("FATAL"));
     EXPECT_THAT(refused.err, HasSubstr("postern login"));
     ASSERT_EQ(connected.alice.login().exit_code, 0);
@@ -258,7 +258,7 @@ TEST(CaService, MayBeDownWhileACertificateIsValid) {
     EXPECT_EQ(connected.select().out, "let in\n");
 
     // When it is needed, the error is clear.
-    const Outcome login = connected.alice.login();
+    const ProcessResult login = connected.alice.login();
     EXPECT_EQ(login.exit_code, 5);
     EXPECT_THAT(login.err, HasSubstr("hint:"));
     connected.stack.start_ca();
@@ -272,7 +272,7 @@ TEST(CaService, BackInAMomentIsWaitedForByWhoNeedsIt) {
     auto selected = std::async(std::launch::async, [&] { return connected.select(); });
     std::this_thread::sleep_for(300ms);
     connected.stack.start_ca();
-    const Outcome outcome = selected.get();
+    const ProcessResult outcome = selected.get();
     EXPECT_EQ(outcome.out, "let in\n") << outcome.err;
 }
 
@@ -280,7 +280,7 @@ TEST(CaService, DownWhenItIsNeededIsToldInPsql) {
     Connected connected(with_short_lives());
     connected.stack.kill_ca();
     outlive(connected.alice.certificate());
-    const Outcome refused = connected.select();
+    const ProcessResult refused = connected.select();
     EXPECT_THAT(refused.err, HasSubstr("FATAL"));
     EXPECT_THAT(refused.err, HasSubstr("CA service"));
     EXPECT_THAT(refused.err, HasSubstr("HINT"));
@@ -293,7 +293,7 @@ TEST(StaleCrl, MeansRefusalAndLeavesOpenTunnelsOpen) {
     Sleeper sleeper(connected);
     ASSERT_EQ(connected.select().out, "let in\n");
     connected.stack.kill_ca();
-    Outcome refused;
+    ProcessResult refused;
     EXPECT_TRUE(eventually(
         [&] {
             refused = connected.select();
@@ -321,7 +321,7 @@ TEST(StaleCrl, IsAReasonToRenewACertificateThatIsNotNew) {
     connected.stack.kill_gateway();
     connected.stack.start_gateway();
     const auto renewals = [&] {
-        const Outcome outcome =
+        const ProcessResult outcome =
             run({program("postern-audit"), "query", connected.stack.ca_folder() / "audit.jsonl", "--action",
                  "certificate.renewed", "--json"});
         return std::count(outcome.out.begin(), outcome.out.end(), '\n');

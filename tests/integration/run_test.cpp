@@ -36,17 +36,17 @@ TEST_F(Run, GivesTheProgramItsWordsAsTheyAre) {
     for (const auto& word : words) {
         expected += "<" + word + ">";
     }
-    const Outcome printed = run(command_of(print), alice.options());
+    const ProcessResult printed = run(command_of(print), alice.options());
     EXPECT_EQ(printed.out, expected) << printed.err;
-    const Outcome tested = run(command_of({"sh", "-c", "[ \"$PGPORT\" -gt 0 ]"}), alice.options());
+    const ProcessResult tested = run(command_of({"sh", "-c", "[ \"$PGPORT\" -gt 0 ]"}), alice.options());
     EXPECT_EQ(tested.exit_code, 0) << tested.err;
     ProcessOptions password = alice.options();
     password.environment["PGPASSWORD"] = "alice-password";
-    const Outcome selected = run({program("postern"), "psql", "orders-db", "--", "-X", "-d", "orders", "-At",
+    const ProcessResult selected = run({program("postern"), "psql", "orders-db", "--", "-X", "-d", "orders", "-At",
                                   "-v", "list=[1,2]", "-f", "/dev/stdin"},
                                  password);
     EXPECT_EQ(selected.exit_code, 0) << selected.err;
-    const Outcome nothing = run(command_of({}), alice.options());
+    const ProcessResult nothing = run(command_of({}), alice.options());
     EXPECT_EQ(nothing.exit_code, 2);
     EXPECT_THAT(nothing.err, HasSubstr("run which program?"));
 }
@@ -123,7 +123,7 @@ TEST_F(Run, AJobInTheBackgroundLeavesTheTerminalAlone) {
         program("postern").string(), port, port);
     ProcessOptions options = alice.options();
     options.environment["PGPASSWORD"] = "alice-password";
-    const Outcome outcome = at_terminal({}, {"bash", "-c", script}, options);
+    const ProcessResult outcome = at_terminal({}, {"bash", "-c", script}, options);
     EXPECT_THAT(outcome.out, HasSubstr("all done"));
     EXPECT_THAT(outcome.out, HasSubstr("jdbc:"));
     EXPECT_THAT(outcome.out, testing::Not(HasSubstr("connected"))) << "the status line";
@@ -138,8 +138,8 @@ TEST_F(Run, GivesTheProgramTheLimitsThatItWasStartedWith) {
     const std::string print = "ulimit -Sn; ulimit -Hn; ulimit -Sc; ulimit -Hc; umask";
 #endif
     const std::string limited = "umask 027; ulimit -c unlimited; ulimit -Sn 777; ";
-    const Outcome plain = run({"bash", "-c", limited + print});
-    const Outcome behind = run({"bash", "-c",
+    const ProcessResult plain = run({"bash", "-c", limited + print});
+    const ProcessResult behind = run({"bash", "-c",
                                 fmt::format("{} exec {} run orders-db -- bash -c '{}'", limited,
                                             program("postern").string(), print)},
                                alice.options());
@@ -154,7 +154,7 @@ TEST_F(Run, LeavesNothingInTheEnvironmentThatIsAboutAnotherTls) {
     options.environment["PGSSLCERTMODE"] = "require";
     options.environment["PGSSLCERT"] = "/nowhere/client.pem";
     options.environment["PGSSLKEY"] = "/nowhere/client.key";
-    const Outcome outcome = run(command_of({"sh", "-c", "env | grep ^PGSSL"}), options);
+    const ProcessResult outcome = run(command_of({"sh", "-c", "env | grep ^PGSSL"}), options);
     EXPECT_EQ(outcome.out, "PGSSLMODE=disable\n") << outcome.err;
 }
 
@@ -163,7 +163,7 @@ TEST_F(Run, AnAgentThatStaysKeepsNothingOfWhoStartedIt) {
     ASSERT_EQ(alice.postern({"agent", "--stop"}).exit_code, 0);
     const auto lock = (alice.config() / "lock").string();
     std::filesystem::create_directories(alice.config());
-    const Outcome held = run({"bash", "-c",
+    const ProcessResult held = run({"bash", "-c",
                               fmt::format("exec 9>{}; flock 9; {} connect orders-db:{} --background", lock,
                                           program("postern").string(), free_port())},
                              alice.options());

@@ -42,7 +42,7 @@ constexpr std::uint64_t kListBytes = std::uint64_t{kRevoked} * 37;
 void store_command(const Stack& stack, const std::string& sql) {
     ProcessOptions options;
     options.input = ".timeout 5000\n" + sql;
-    const Outcome done = run({"sqlite3", "-bail", stack.ca_folder() / "state.db"}, options);
+    const ProcessResult done = run({"sqlite3", "-bail", stack.ca_folder() / "state.db"}, options);
     ASSERT_EQ(done.exit_code, 0) << done.err;
 }
 
@@ -73,7 +73,7 @@ void revoke_many(const Stack& stack) {
 
 /// What has come over the connections that the process has to that port (ss(8)).
 std::uint64_t bytes_received(pid_t pid, const std::string& port) {
-    const Outcome sockets =
+    const ProcessResult sockets =
         run({"ss", "--no-header", "--tcp", "--info", "--processes", "--numeric", "--oneline", "state",
              "established", "dport", "=", ":" + port});
     EXPECT_EQ(sockets.exit_code, 0) << sockets.err;
@@ -178,9 +178,9 @@ TEST_F(Scale, NobodyWaitsLongWhileANewListComesEverySecond) {
         address.sin_family = AF_INET;
         address.sin_port = htons(static_cast<std::uint16_t>(port));
         address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        const timeval patience{20, 0};
+        const timeval timeout{20, 0};
         const int on = 1;
-        ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+        ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
         ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         return ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0
                    ? std::move(fd)

@@ -51,7 +51,7 @@ protected:
         alice_ = std::make_unique<Laptop>(*stack_, "alice");
         ASSERT_EQ(alice_->login().exit_code, 0);
         ASSERT_TRUE(eventually([] {
-            const Outcome listed = alice_->postern({"services"});
+            const ProcessResult listed = alice_->postern({"services"});
             return listed.out.find("stock-db") != std::string::npos;
         }));
     }
@@ -60,7 +60,7 @@ protected:
         second_.reset();
         stack_.reset();
     }
-    static Outcome ask(const std::string& service) {
+    static ProcessResult ask(const std::string& service) {
         ProcessOptions options;
         options.environment = {{"PGPASSWORD", "alice-password"}};
         return alice_->postern({"psql", service, "--", "-X", "-d", "orders", "-Atc", "select current_user"},
@@ -78,21 +78,21 @@ std::unique_ptr<Laptop> Services::alice_;
 
 TEST_F(Services, OnePostgresServerIsReachedAsEachThatItsCertificateNames) {
     for (const char* service : {"billing-db", "hr-db", "orders-db"}) {
-        const Outcome outcome = ask(service);
+        const ProcessResult outcome = ask(service);
         EXPECT_EQ(outcome.exit_code, 0) << service << outcome.err;
         EXPECT_EQ(outcome.out, "alice\n") << service;
     }
 }
 
 TEST_F(Services, OneThatItsCertificateDoesNotNameIsRefusedAndToldWhatHelps) {
-    const Outcome refused = ask("stock-db");
+    const ProcessResult refused = ask("stock-db");
     EXPECT_NE(refused.exit_code, 0);
     EXPECT_THAT(refused.err, HasSubstr("PostgreSQL of stock-db cannot be trusted"));
     EXPECT_THAT(refused.err, HasSubstr("--service stock-db [--service OTHER --renew]"));
 }
 
 TEST_F(Services, CheckConfigSaysWhichAreOneServer) {
-    const Outcome outcome =
+    const ProcessResult outcome =
         run({program("postern-gateway"), "check-config", "--config", stack_->gateway_config()});
     EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
     EXPECT_THAT(outcome.out, HasSubstr("is billing-db, hr-db, stock-db: its certificate must name all"));
@@ -118,12 +118,12 @@ TEST_F(Services, APassedThroughLineProvesItsOwnServiceAndNoOther) {
         options.environment = {{"PGPASSWORD", "alice-password"}};
         return run({"/bin/sh", "-c", command + " -X -Atc 'select current_user'"}, options);
     };
-    const Outcome own = run_line(line);
+    const ProcessResult own = run_line(line);
     EXPECT_EQ(own.out, "alice\n") << own.err;
     for (const char* other : {"orders-db", "stock-db"}) {
         std::string wrong = line;
         wrong.replace(wrong.find("billing-db"), std::string("billing-db").size(), other);
-        const Outcome refused = run_line(wrong);
+        const ProcessResult refused = run_line(wrong);
         EXPECT_NE(refused.exit_code, 0) << other;
         EXPECT_THAT(refused.err, HasSubstr("does not match host name")) << other;
     }

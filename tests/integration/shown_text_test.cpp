@@ -29,7 +29,7 @@ void expect_harmless(const std::string& text, const std::string& what) {
 }
 
 /// Also where it was to be JSON; and that this is some.
-void expect_harmless_json(const Outcome& outcome, const std::string& what) {
+void expect_harmless_json(const ProcessResult& outcome, const std::string& what) {
     EXPECT_TRUE(std::all_of(outcome.out.begin(), outcome.out.end(), [](unsigned char c) {
         return (c >= 0x20 && c < 0x7f) || c == '\n';
     })) << what;
@@ -76,7 +76,7 @@ protected:
         fs::permissions(profile / "events.jsonl", fs::perms::owner_read | fs::perms::owner_write);
     }
 
-    Outcome postern(std::vector<std::string> arguments, const std::string& input = {}) {
+    ProcessResult postern(std::vector<std::string> arguments, const std::string& input = {}) {
         arguments.insert(arguments.begin(), program("postern"));
         ProcessOptions options = options_;
         options.input = input;
@@ -104,7 +104,7 @@ TEST_F(HostileAgent, DoesNothingToTheTerminalOfACommand) {
          "--password-stdin"}};
     int shown = 0;
     for (const auto& command : commands) {
-        const Outcome outcome = postern(command, "secret\n");
+        const ProcessResult outcome = postern(command, "secret\n");
         expect_harmless(outcome.out + outcome.err, command.front());
         shown += (outcome.out + outcome.err).find("\\u202e") != std::string::npos ? 1 : 0;
     }
@@ -128,7 +128,7 @@ TEST_F(HostileAgent, IsSaidInAsciiWhereAProgramReadsIt) {
                                                                      {"status", "--json"},
                                                                      {"disconnect", "orders-db", "--json"},
                                                                      {"events", "--json"}}) {
-        const Outcome outcome = postern(command);
+        const ProcessResult outcome = postern(command);
         expect_harmless_json(outcome, command.front());
         const auto told = parse_json(outcome.out);
         ASSERT_FALSE(told.is_discarded()) << outcome.out << outcome.err;
@@ -137,7 +137,7 @@ TEST_F(HostileAgent, IsSaidInAsciiWhereAProgramReadsIt) {
 }
 
 TEST_F(HostileAgent, DoesNothingToTheTerminalOnWhichItAsks) {
-    const Outcome asked = at_terminal({{"evil", "alice\n"}, {"Password of alice", "secret\n"}},
+    const ProcessResult asked = at_terminal({{"evil", "alice\n"}, {"Password of alice", "secret\n"}},
                                       {program("postern"), "login"}, options_);
     for (const char* evil : {"\x1b[2J", "\x07", "\u009b", "\u202e"}) {
         EXPECT_THAT(asked.out, Not(HasSubstr(evil)));
@@ -150,13 +150,13 @@ class HostileStore : public testing::Test {
 protected:
     HostileStore() {
         run_ca({"init", "--name", "ca.example.org", "--listen", "127.0.0.1:7444"});
-        const Outcome written =
+        const ProcessResult written =
             run({"/usr/bin/python3", POSTERN_SOURCE "/tests/support/hostile_store.py", ca() / "state.db"});
         EXPECT_EQ(written.exit_code, 0) << written.err;
     }
 
     fs::path ca() const { return folder_.path() / "ca"; }
-    Outcome run_ca(std::vector<std::string> arguments) {
+    ProcessResult run_ca(std::vector<std::string> arguments) {
         arguments.insert(arguments.begin(), {program("postern-ca"), "--dir", ca()});
         return run(std::move(arguments));
     }
@@ -181,7 +181,7 @@ TEST_F(HostileStore, DoesNothingToTheTerminalOfAnAdministrator) {
         {"token", "withdraw", "0123456789ab"},
         {"user", "disable", evil_}};
     for (const auto& command : commands) {
-        const Outcome outcome = run_ca(command);
+        const ProcessResult outcome = run_ca(command);
         expect_harmless(outcome.out + outcome.err, command[0] + " " + command.back());
         shown += (outcome.out + outcome.err).find("\\u202e") != std::string::npos ? 1 : 0;
     }
@@ -200,7 +200,7 @@ TEST_F(HostileStore, IsSaidInAsciiWhereAProgramReadsIt) {
                                                                      {"token", "withdraw", "0123456789ab"}}) {
         auto as_json = command;
         as_json.emplace_back("--json");
-        const Outcome outcome = run_ca(as_json);
+        const ProcessResult outcome = run_ca(as_json);
         EXPECT_EQ(outcome.exit_code, 0) << command[0] << outcome.err;
         expect_harmless_json(outcome, command[0] + " " + command.back());
     }
@@ -230,7 +230,7 @@ TEST(HostileLog, DoesNothingToTheTerminalOfWhoReadsIt) {
                                                                      {"query", log.string() + "x"}}) {
         auto whole = command;
         whole.insert(whole.begin(), program("postern-audit"));
-        const Outcome outcome = run(whole);
+        const ProcessResult outcome = run(whole);
         // tail shows the records of a log that is being written, and this is none.
         EXPECT_TRUE(command[0] == "tail" || !(outcome.out + outcome.err).empty()) << command[0];
         expect_harmless(outcome.out + outcome.err, command[0]);
@@ -252,7 +252,7 @@ protected:
         gateway_->wait_for_out("ready");
     }
 
-    Outcome postern_gateway(std::vector<std::string> arguments) {
+    ProcessResult postern_gateway(std::vector<std::string> arguments) {
         arguments.insert(arguments.begin(), {program("postern-gateway"), "--config", config_});
         return run(std::move(arguments));
     }
@@ -270,13 +270,13 @@ TEST_F(HostileGateway, DoesNothingToTheTerminalOfAnAdministrator) {
                                                          {"kill", "--service", "refused"},
                                                          {"kill", "--service", "numbers"}};
     for (const auto& command : commands) {
-        const Outcome outcome = postern_gateway(command);
+        const ProcessResult outcome = postern_gateway(command);
         EXPECT_LE(outcome.exit_code, 5) << command.back() << outcome.err;
         EXPECT_FALSE((outcome.out + outcome.err).empty()) << command.back();
         expect_harmless(outcome.out + outcome.err, command.back());
         auto as_json = command;
         as_json.emplace_back("--json");
-        const Outcome told = postern_gateway(as_json);
+        const ProcessResult told = postern_gateway(as_json);
         EXPECT_LE(told.exit_code, 5) << command.back() << told.err;
         if (told.exit_code == 0) {
             expect_harmless_json(told, command.back());

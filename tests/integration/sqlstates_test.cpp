@@ -68,7 +68,7 @@ protected:
             "[[rule]]\nservices = [\"denied-db\"]\nusers = [\"mallory\"]\n";
         stack_ = std::make_unique<Stack>(options);
         alice_ = std::make_unique<Laptop>(*stack_, "alice");
-        const Outcome login = alice_->login();
+        const ProcessResult login = alice_->login();
         ASSERT_EQ(login.exit_code, 0) << login.err;
         agent_ = std::make_unique<Process>(
             std::vector<std::string>{program("postern"), "connect", fmt::format("orders-db:{}", orders_),
@@ -80,11 +80,11 @@ protected:
         }
     }
 
-    static Outcome is_ready(int port) {
+    static ProcessResult is_ready(int port) {
         return run(
             {"pg_isready", "-h", "localhost", "-p", std::to_string(port), "-U", "alice", "-d", "orders"});
     }
-    static Outcome through_hosts(int first, int second) {
+    static ProcessResult through_hosts(int first, int second) {
         ProcessOptions options;
         options.environment = {{"PGPASSWORD", "alice-password"}};
         return run(
@@ -97,11 +97,11 @@ protected:
         if (!fs::exists(folder / "Dial.class")) {
             fs::create_directories(folder);
             std::ofstream(folder / "Dial.java") << kDial;
-            const Outcome compiled =
+            const ProcessResult compiled =
                 run({"ecj", "-11", "-proc:none", "-d", folder.string(), (folder / "Dial.java").string()});
             EXPECT_EQ(compiled.exit_code, 0) << compiled.err;
         }
-        const Outcome ran =
+        const ProcessResult ran =
             run({"java", "-cp", folder.string() + ":/usr/share/java/postgresql.jar", "Dial",
                  fmt::format("jdbc:postgresql://{}/orders?user=alice&password=alice-password", hosts)});
         return ran.out + ran.err;
@@ -140,9 +140,9 @@ TEST_F(Sqlstates, PgIsReadySaysWhatIsTrue) {
 }
 
 TEST_F(Sqlstates, LibpqGoesOnToItsNextHostAndStopsAtAVerdict) {
-    const Outcome next = through_hosts(down_, orders_);
+    const ProcessResult next = through_hosts(down_, orders_);
     EXPECT_EQ(next.out, "let in\n") << next.err;
-    const Outcome stopped = through_hosts(denied_, orders_);
+    const ProcessResult stopped = through_hosts(denied_, orders_);
     EXPECT_NE(stopped.exit_code, 0);
     EXPECT_THAT(stopped.err, HasSubstr("may not use denied-db"));
     EXPECT_EQ(stopped.out, "");
@@ -173,14 +173,14 @@ TEST_F(Sqlstates, AGatewayThatClosesBeforeTlsIsUpIsNotCalledUntrustworthy) {
     stack_->kill_gateway();
     {
         const Process closes = impostor(stack_->gateway_port(), "close");
-        const Outcome told = psql(orders_, "select 1");
+        const ProcessResult told = psql(orders_, "select 1");
         EXPECT_THAT(told.err, HasSubstr("FATAL"));
         EXPECT_THAT(told.err, Not(HasSubstr("trusted"))) << told.err;
         EXPECT_THAT(told.err, HasSubstr("closed the connection"));
         EXPECT_EQ(is_ready(orders_).exit_code, 1);
     }
     const Process speaks = impostor(stack_->gateway_port(), "http");
-    const Outcome told = psql(orders_, "select 1");
+    const ProcessResult told = psql(orders_, "select 1");
     EXPECT_THAT(told.err, Not(HasSubstr("trusted"))) << told.err;
     EXPECT_THAT(told.err, HasSubstr("does not speak TLS"));
 }
@@ -191,7 +191,7 @@ TEST_F(Sqlstates, ACaThatClosesBeforeTlsIsUpIsNotCalledUntrustworthy) {
     const int port = std::stoi(url.substr(url.rfind(':') + 1));
     for (const std::string does : {"close", "http"}) {
         const Process peer = impostor(port, does);
-        const Outcome told = alice_->login();
+        const ProcessResult told = alice_->login();
         EXPECT_EQ(told.exit_code, 5) << told.err;
         EXPECT_THAT(told.err, Not(HasSubstr("trusted")));
         EXPECT_THAT(told.err, HasSubstr(does == "close" ? "closed the connection" : "does not speak TLS"));
@@ -204,10 +204,10 @@ TEST_F(Sqlstates, AnAgentWithoutDescriptorsTellsOfItself) {
     Process agent({"sh", "-c", fmt::format("ulimit -n 64; exec {} agent", program("postern").string())},
                   laptop.options());
     ASSERT_TRUE(eventually([&] { return fs::exists(laptop.agent_socket()); }, std::chrono::seconds(30)));
-    const Outcome login = laptop.login();
+    const ProcessResult login = laptop.login();
     ASSERT_EQ(login.exit_code, 0) << login.err;
     const int port = free_port();
-    const Outcome opened = laptop.postern({"connect", "--background", fmt::format("orders-db:{}", port)});
+    const ProcessResult opened = laptop.postern({"connect", "--background", fmt::format("orders-db:{}", port)});
     ASSERT_EQ(opened.exit_code, 0) << opened.err;
     ProcessOptions options;
     options.environment = {{"PGPASSWORD", "alice-password"}};

@@ -34,7 +34,7 @@ Words found_in(const std::string& text, const std::regex& pattern) {
 std::string help_of(std::vector<std::string> command) {
     command.front() = program(command.front());
     command.push_back("--help");
-    const Outcome outcome = run(command);
+    const ProcessResult outcome = run(command);
     EXPECT_EQ(outcome.exit_code, 0);
     return outcome.out;
 }
@@ -86,13 +86,13 @@ Words bash_offers(const std::vector<std::string>& words) {
         "printf '%s\\n' \"${{COMPREPLY[@]}}\"",
         POSTERN_SOURCE, words.front(), fmt::join(words, " "), words.size() - 1,
         "_" + std::regex_replace(words.front(), std::regex("-"), "_"));
-    const Outcome outcome = run({"bash", "-c", script});
+    const ProcessResult outcome = run({"bash", "-c", script});
     EXPECT_EQ(outcome.err, "");
     return lines_of(outcome.out);
 }
 
 Words fish_offers(const std::string& line) {
-    const Outcome outcome = run({"fish", "--no-config", "-c",
+    const ProcessResult outcome = run({"fish", "--no-config", "-c",
                                  fmt::format("source {}/packaging/completions/postern.fish; complete -C '{}'",
                                              POSTERN_SOURCE, line)});
     return lines_of(outcome.out);
@@ -196,7 +196,7 @@ TEST(Usage, OfServicesIsCompletedFromWhatIsKnownHere) {
     fs::permissions(stand_in, fs::perms::owner_all);
     ProcessOptions options;
     options.environment = {{"PATH", folder.path().string() + ":/usr/bin:/bin"}};
-    const Outcome outcome =
+    const ProcessResult outcome =
         run({"bash", "-c",
              fmt::format(
                  "source {}/packaging/completions/postern; COMP_WORDS=(postern connect or); COMP_CWORD=2; "
@@ -217,7 +217,7 @@ TEST(Enrolment, WithoutATokenSaysWhereOneComesFrom) {
         for (const char* input : {"", "\n"}) {
             ProcessOptions options;
             options.input = input;
-            const Outcome told = run(whole, options);
+            const ProcessResult told = run(whole, options);
             EXPECT_EQ(told.exit_code, 2) << told.err;
             EXPECT_THAT(told.err, testing::HasSubstr("error: there is no token: "));
             EXPECT_THAT(told.err, testing::HasSubstr("hint: postern-ca token create"));
@@ -228,13 +228,13 @@ TEST(Enrolment, WithoutATokenSaysWhereOneComesFrom) {
 TEST(Output, ThatDoesNotArriveIsAnError) {
     for (const auto& [name, code] :
          {std::pair{"postern", 1}, {"postern-ca", 1}, {"postern-gateway", 1}, {"postern-audit", 2}}) {
-        const Outcome full = run({"sh", "-c", fmt::format("{} --help >/dev/full", program(name).string())});
+        const ProcessResult full = run({"sh", "-c", fmt::format("{} --help >/dev/full", program(name).string())});
         EXPECT_EQ(full.exit_code, code) << name;
         EXPECT_EQ(
             full.err,
             fmt::format("{}: error: cannot write what was to be printed: No space left on device\n", name));
         // Who has seen enough has lost nothing.
-        const Outcome seen = run(
+        const ProcessResult seen = run(
             {"bash", "-c", fmt::format("{} --help | true; exit ${{PIPESTATUS[0]}}", program(name).string())});
         EXPECT_THAT(seen.exit_code, testing::AnyOf(0, 128 + SIGPIPE)) << name << seen.err;
     }

@@ -81,7 +81,7 @@ void PageRun::run_shell(const PageBlock& block) {
     ProcessOptions options = options_;
     options.folder = folder_;
     options.environment["HOME"] = folder_;
-    const Outcome outcome =
+    const ProcessResult outcome =
         test::run({"bash", "-euo", "pipefail", "-c", script}, options, std::chrono::seconds(240));
     said_ = outcome.out + outcome.err;
     if ((outcome.exit_code != 0) != (block.argument == "fails") || outcome.has_timed_out) {

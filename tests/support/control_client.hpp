@@ -25,8 +25,8 @@ public:
         name.sun_family = AF_UNIX;
         laptop.agent_socket().string().copy(name.sun_path, sizeof name.sun_path - 1);
         is_connected_ = ::connect(fd_, reinterpret_cast<const sockaddr*>(&name), sizeof name) == 0;
-        const timeval patience{30, 0};
-        ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+        const timeval timeout{30, 0};
+        ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
     }
     ~ControlClient() { ::close(fd_); }
     ControlClient(const ControlClient&) = delete;

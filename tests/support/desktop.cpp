@@ -14,7 +14,7 @@ namespace postern::test {
 namespace {
 
 /// For a busy machine; what is claimed has mostly come within a second.
-constexpr std::chrono::seconds kPatience{60};
+constexpr std::chrono::seconds kTimeout{60};
 constexpr int kPanelHeight = 24;
 
 std::string first_line(const std::string& text) {
@@ -26,7 +26,7 @@ std::string first_line(const std::string& text) {
 Desktop::Desktop(Tray tray) {
     x_server_ = std::make_unique<Process>(std::vector<std::string>{
         "Xvfb", "-displayfd", "1", "-screen", "0", "1600x1000x24", "-nolisten", "tcp", "-noreset"});
-    x_server_->wait_for_out("\n", kPatience);
+    x_server_->wait_for_out("\n", kTimeout);
     display_ = ":" + first_line(x_server_->out());
     ProcessOptions options;
     options.environment = {
@@ -35,7 +35,7 @@ Desktop::Desktop(Tray tray) {
         std::vector<std::string>{"dbus-daemon", "--session", "--nofork", "--nopidfile", "--print-address=1",
                                  "--address=unix:path=" + (folder_.path() / "bus").string()},
         options);
-    bus_daemon_->wait_for_out("\n", kPatience);
+    bus_daemon_->wait_for_out("\n", kTimeout);
     bus_ = first_line(bus_daemon_->out());
     ProcessOptions mine;
     mine.environment = environment();
@@ -57,7 +57,7 @@ std::unique_ptr<Process> Desktop::start_host(const std::string& what) const {
     options.environment = environment();
     auto host = std::make_unique<Process>(
         std::vector<std::string>{"/usr/bin/python3", POSTERN_TEST_DESKTOP, what}, options);
-    host->wait_for_out("hosting", kPatience);
+    host->wait_for_out("hosting", kTimeout);
     return host;
 }
 
@@ -87,16 +87,16 @@ std::map<std::string, std::string> Desktop::environment() const {
             {"LANGUAGE", "en"}};
 }
 
-Outcome Desktop::act(std::vector<std::string> arguments, std::string input) const {
+ProcessResult Desktop::act(std::vector<std::string> arguments, std::string input) const {
     ProcessOptions options;
     options.environment = environment();
     options.input = std::move(input);
     arguments.insert(arguments.begin(), {"/usr/bin/python3", POSTERN_TEST_DESKTOP});
-    return run(std::move(arguments), options, kPatience);
+    return run(std::move(arguments), options, kTimeout);
 }
 
 bool Desktop::done(const std::vector<std::string>& arguments, const std::string& input) const {
-    return eventually([&] { return act(arguments, input).exit_code == 0; }, kPatience);
+    return eventually([&] { return act(arguments, input).exit_code == 0; }, kTimeout);
 }
 
 std::string Desktop::screen() const {
@@ -104,16 +104,16 @@ std::string Desktop::screen() const {
 }
 
 bool Desktop::shows(std::string_view text) const {
-    return eventually([&] { return screen().find(text) != std::string::npos; }, kPatience);
+    return eventually([&] { return screen().find(text) != std::string::npos; }, kTimeout);
 }
 
 bool Desktop::hides(std::string_view text) const {
     return eventually(
         [&] {
-            const Outcome seen = act({"screen"});
+            const ProcessResult seen = act({"screen"});
             return seen.exit_code == 0 && seen.out.find(text) == std::string::npos;
         },
-        kPatience);
+        kTimeout);
 }
 
 bool Desktop::press(const std::string& button) const {
@@ -133,15 +133,15 @@ bool Desktop::choose(const std::vector<std::string>& labels) const {
 bool Desktop::has_terminal() const {
     ProcessOptions options;
     options.environment = environment();
-    return run({"xdotool", "search", "--onlyvisible", "--class", "xterm"}, options, kPatience).exit_code == 0;
+    return run({"xdotool", "search", "--onlyvisible", "--class", "xterm"}, options, kTimeout).exit_code == 0;
 }
 
 bool Desktop::type_in_terminal(const std::string& line) const {
     ProcessOptions options;
     options.environment = environment();
-    const Outcome typed = run({"xdotool", "search", "--onlyvisible", "--class", "xterm", "windowfocus",
+    const ProcessResult typed = run({"xdotool", "search", "--onlyvisible", "--class", "xterm", "windowfocus",
                                "--sync", "type", "--delay", "10", line + "\n"},
-                              options, kPatience);
+                              options, kTimeout);
     return typed.exit_code == 0;
 }
 
@@ -152,17 +152,17 @@ bool Desktop::point(int x, int y, int button) const {
     }
     ProcessOptions options;
     options.environment = environment();
-    return run(std::move(command), options, kPatience).exit_code == 0;
+    return run(std::move(command), options, kTimeout).exit_code == 0;
 }
 
 // Menus are the program's windows that no window manager manages, but for the icon itself.
 std::vector<Desktop::Area> Desktop::open_menus() const {
     ProcessOptions options;
     options.environment = environment();
-    const Outcome told = run({"sh", "-c",
+    const ProcessResult told = run({"sh", "-c",
                               "for window in $(xdotool search --onlyvisible --class postern-tray); do "
                               "xwininfo -id $window; done"},
-                             options, kPatience);
+                             options, kTimeout);
     std::vector<Area> menus;
     Area area;
     std::istringstream lines(told.out);
@@ -187,9 +187,9 @@ std::optional<Desktop::Area> Desktop::icon_area() const {
     ProcessOptions options;
     options.environment = environment();
     std::map<std::string, int> shape;
-    const Outcome panel =
+    const ProcessResult panel =
         run({"xdotool", "search", "--onlyvisible", "--class", "trayer", "getwindowgeometry", "--shell"},
-            options, kPatience);
+            options, kTimeout);
     std::istringstream lines(panel.out);
     for (std::string line; std::getline(lines, line);) {
         shape[line.substr(0, line.find('='))] = std::atoi(line.c_str() + line.find('=') + 1);
@@ -202,7 +202,7 @@ std::optional<Desktop::Area> Desktop::icon_area() const {
 
 bool Desktop::click_icon() const {
     std::optional<Area> icon;
-    return eventually([&] { return (icon = icon_area()).has_value(); }, kPatience) &&
+    return eventually([&] { return (icon = icon_area()).has_value(); }, kTimeout) &&
            point(icon->x + icon->width / 2, icon->y + icon->height / 2, 1);
 }
 
@@ -231,11 +231,11 @@ bool Desktop::click_first_of_first_submenu() const {
             point(icon->x - 700, icon->y, 1);
             return false;
         },
-        kPatience);
+        kTimeout);
 }
 
 nlohmann::json Desktop::icon() const {
-    const Outcome outcome = act({"item"});
+    const ProcessResult outcome = act({"item"});
     auto told = outcome.exit_code == 0 ? parse_json(outcome.out) : nlohmann::json();
     if (told.is_discarded()) throw std::runtime_error("the icon's answer is no JSON: " + outcome.out);
     return told;
@@ -250,7 +250,7 @@ bool Desktop::offers(std::string_view label) const {
                 return (entry.is_array() ? entry.at(0) : entry).get<std::string>().rfind(label, 0) == 0;
             });
         },
-        kPatience);
+        kTimeout);
 }
 
 void Desktop::turn_dark() const {
@@ -262,7 +262,7 @@ std::string Desktop::notifications() const {
 }
 
 bool Desktop::notifies(std::string_view text) const {
-    return eventually([&] { return notifications().find(text) != std::string::npos; }, kPatience);
+    return eventually([&] { return notifications().find(text) != std::string::npos; }, kTimeout);
 }
 
 }  // namespace postern::test

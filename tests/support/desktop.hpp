@@ -68,7 +68,7 @@ public:
 
 private:
     std::unique_ptr<Process> start_host(const std::string& what) const;
-    Outcome act(std::vector<std::string> arguments, std::string input = {}) const;
+    ProcessResult act(std::vector<std::string> arguments, std::string input = {}) const;
     bool done(const std::vector<std::string>& arguments, const std::string& input = {}) const;
     struct Area {
         int x = 0;

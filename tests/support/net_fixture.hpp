@@ -25,7 +25,7 @@ namespace postern::test {
 /// Runs coroutines on one loop until all have ended; rethrows what one of them threw. Throws when they take
 /// too long.
 inline void run_all(boost::asio::io_context& loop, std::vector<boost::asio::awaitable<void>> sessions,
-                    std::chrono::seconds patience = std::chrono::seconds(60)) {
+                    std::chrono::seconds timeout = std::chrono::seconds(60)) {
     std::size_t running = sessions.size();
     std::exception_ptr thrown;
     for (auto& session : sessions) {
@@ -34,7 +34,7 @@ inline void run_all(boost::asio::io_context& loop, std::vector<boost::asio::awai
             --running;
         });
     }
-    const auto end = std::chrono::steady_clock::now() + patience;
+    const auto end = std::chrono::steady_clock::now() + timeout;
     loop.restart();
     while (running > 0 && std::chrono::steady_clock::now() < end) {
         loop.run_one_until(end);

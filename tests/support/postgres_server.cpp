@@ -45,7 +45,7 @@ void hand_to_postgres(const fs::path& path) {
 }
 
 void must(std::vector<std::string> command) {
-    const Outcome outcome = run(std::move(command), as_postgres());
+    const ProcessResult outcome = run(std::move(command), as_postgres());
     if (outcome.exit_code != 0) {
         throw std::runtime_error("PostgreSQL set-up failed: " + outcome.out + outcome.err);
     }
@@ -77,7 +77,7 @@ UniqueFd lock_template() {
 
 /// With its owner, who is another user where root runs the tests.
 void copy_cluster(const fs::path& from, const fs::path& to) {
-    const Outcome copied = run({"cp", "-a", from, to});
+    const ProcessResult copied = run({"cp", "-a", from, to});
     if (copied.exit_code != 0) {
         throw std::runtime_error("cannot copy the cluster: " + copied.err);
     }
@@ -183,7 +183,7 @@ bool PostgresServer::stop() {
 }
 
 std::string PostgresServer::sql(std::string_view statement, std::string_view database) const {
-    const Outcome outcome =
+    const ProcessResult outcome =
         run({kPrograms / "psql", "-X", "-h", folder_, "-p", std::to_string(port_), "-U", "postgres", "-d",
              std::string(database), "-v", "ON_ERROR_STOP=1", "-Atc", std::string(statement)});
     if (outcome.exit_code != 0) {

@@ -166,8 +166,8 @@ void Process::signal(int number) const {
     }
 }
 
-std::optional<int> Process::wait(std::chrono::milliseconds patience) {
-    eventually([this] { return !is_running(); }, patience);
+std::optional<int> Process::wait(std::chrono::milliseconds timeout) {
+    eventually([this] { return !is_running(); }, timeout);
     return exit_code_;
 }
 
@@ -191,36 +191,36 @@ std::string Process::err() const {
     return content_of(folder_ / "err");
 }
 
-int Process::stop(std::chrono::milliseconds patience) {
+int Process::stop(std::chrono::milliseconds timeout) {
     signal(SIGTERM);
-    if (!wait(patience)) {
+    if (!wait(timeout)) {
         signal(SIGKILL);
         wait(std::chrono::seconds(10));
     }
     return exit_code_.value_or(-1);
 }
 
-void Process::wait_for_out(std::string_view text, std::chrono::milliseconds patience) {
-    wait_for(folder_ / "out", text, patience);
+void Process::wait_for_out(std::string_view text, std::chrono::milliseconds timeout) {
+    wait_for(folder_ / "out", text, timeout);
 }
 
-void Process::wait_for_err(std::string_view text, std::chrono::milliseconds patience) {
-    wait_for(folder_ / "err", text, patience);
+void Process::wait_for_err(std::string_view text, std::chrono::milliseconds timeout) {
+    wait_for(folder_ / "err", text, timeout);
 }
 
-void Process::wait_for(const fs::path& file, std::string_view text, std::chrono::milliseconds patience) {
+void Process::wait_for(const fs::path& file, std::string_view text, std::chrono::milliseconds timeout) {
     const auto has_text = [&] { return content_of(file).find(text) != std::string::npos; };
-    eventually([&] { return has_text() || !is_running(); }, patience);
+    eventually([&] { return has_text() || !is_running(); }, timeout);
     if (!has_text()) {
         throw std::runtime_error(fmt::format("{} {} before it wrote '{}'\nstdout: {}\nstderr: {}", name_,
                                              is_running() ? "waited" : "ended", text, out(), err()));
     }
 }
 
-Outcome run(std::vector<std::string> command, ProcessOptions options, std::chrono::milliseconds patience) {
+ProcessResult run(std::vector<std::string> command, ProcessOptions options, std::chrono::milliseconds timeout) {
     Process process(std::move(command), std::move(options));
-    Outcome outcome;
-    auto code = process.wait(patience);
+    ProcessResult outcome;
+    auto code = process.wait(timeout);
     if (!code) {
         outcome.has_timed_out = true;
         code = process.stop(std::chrono::seconds(1));

@@ -27,7 +27,7 @@ struct ProcessOptions {
     std::string user;
 };
 
-struct Outcome {
+struct ProcessResult {
     /// The exit code, or 128 + signal.
     int exit_code = -1;
     std::string out;
@@ -46,22 +46,22 @@ public:
 
     pid_t pid() const noexcept { return pid_; }
     void signal(int number) const;
-    /// Nothing if it still runs after `patience`.
-    std::optional<int> wait(std::chrono::milliseconds patience);
+    /// Nothing if it still runs after `timeout`.
+    std::optional<int> wait(std::chrono::milliseconds timeout);
     bool is_running();
     /// What it has written so far.
     std::string out() const;
     std::string err() const;
-    /// SIGTERM, then SIGKILL after the patience; the exit code.
-    int stop(std::chrono::milliseconds patience = std::chrono::seconds(15));
+    /// SIGTERM, then SIGKILL after the timeout; the exit code.
+    int stop(std::chrono::milliseconds timeout = std::chrono::seconds(15));
     /// Waits until its standard output (or error) holds the text; throws with all of its output when it does
     /// not.
-    void wait_for_out(std::string_view text, std::chrono::milliseconds patience = std::chrono::seconds(60));
-    void wait_for_err(std::string_view text, std::chrono::milliseconds patience = std::chrono::seconds(60));
+    void wait_for_out(std::string_view text, std::chrono::milliseconds timeout = std::chrono::seconds(60));
+    void wait_for_err(std::string_view text, std::chrono::milliseconds timeout = std::chrono::seconds(60));
 
 private:
     void wait_for(const std::filesystem::path& file, std::string_view text,
-                  std::chrono::milliseconds patience);
+                  std::chrono::milliseconds timeout);
 
     pid_t pid_ = -1;
     std::optional<int> exit_code_;
@@ -69,13 +69,13 @@ private:
     std::string name_;
 };
 
-/// Runs to the end, or kills it at the patience.
-Outcome run(std::vector<std::string> command, ProcessOptions options = {},
-            std::chrono::milliseconds patience = std::chrono::seconds(60));
+/// Runs to the end, or kills it at the timeout.
+ProcessResult run(std::vector<std::string> command, ProcessOptions options = {},
+            std::chrono::milliseconds timeout = std::chrono::seconds(60));
 
-/// Polls `claim` every 20 ms until it holds; false at the end of the patience.
+/// Polls `claim` every 20 ms until it holds; false at the end of the timeout.
 template <class Claim>
-bool eventually(Claim claim, std::chrono::milliseconds patience = std::chrono::seconds(30));
+bool eventually(Claim claim, std::chrono::milliseconds timeout = std::chrono::seconds(30));
 
 /// A process that stands still from here to the end of the scope. kill(2) returns before each thread has
 /// heard of it, so the constructor waits until they stand still; it throws when they do not.
@@ -110,8 +110,8 @@ int free_port();
 void sleep_briefly();
 
 template <class Claim>
-bool eventually(Claim claim, std::chrono::milliseconds patience) {
-    const auto end = std::chrono::steady_clock::now() + patience;
+bool eventually(Claim claim, std::chrono::milliseconds timeout) {
+    const auto end = std::chrono::steady_clock::now() + timeout;
     while (!claim()) {
         if (std::chrono::steady_clock::now() >= end) {
             return false;

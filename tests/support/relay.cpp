@@ -95,7 +95,7 @@ void Relay::accept() {
         return;
     }
     ++accepted_;
-    if (turns_away_) {
+    if (rejects_) {
         ::close(client);
         return;
     }

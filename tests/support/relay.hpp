@@ -28,7 +28,7 @@ public:
     /// The same when their server next says something: what the client said before has arrived.
     void close_at_next_answer();
     /// Whether new connections are closed at once. Those that are open stay.
-    void turn_away(bool does) { turns_away_ = does; }
+    void reject(bool does) { rejects_ = does; }
 
 private:
     void serve();
@@ -44,7 +44,7 @@ private:
     std::atomic<int> open_ = 0;
     std::atomic<int> doomed_until_ = 0;
     std::atomic<int> answers_lost_until_ = 0;
-    std::atomic<bool> turns_away_ = false;
+    std::atomic<bool> rejects_ = false;
     struct End {
         int other = -1;
         bool is_client = false;

@@ -21,7 +21,7 @@ protected:
     }
     static Laptop logged_in(const std::string& user = "alice") {
         Laptop laptop = SharedStack::laptop(user);
-        const Outcome login = laptop.login();
+        const ProcessResult login = laptop.login();
         EXPECT_EQ(login.exit_code, 0) << login.err;
         return laptop;
     }

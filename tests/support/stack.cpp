@@ -74,7 +74,7 @@ ProcessOptions Laptop::options() const {
     return options;
 }
 
-Outcome Laptop::login(std::string_view password) const {
+ProcessResult Laptop::login(std::string_view password) const {
     ProcessOptions with_password = options();
     with_password.input = (password.empty() ? Stack::password_of(user_) : std::string(password)) + "\n";
     return run({program("postern"), "login", "--ca", stack_.ca_url(), "--fingerprint", stack_.fingerprint(),
@@ -82,13 +82,13 @@ Outcome Laptop::login(std::string_view password) const {
                with_password);
 }
 
-Outcome Laptop::postern(std::vector<std::string> arguments, ProcessOptions more,
-                        std::chrono::milliseconds patience) const {
+ProcessResult Laptop::postern(std::vector<std::string> arguments, ProcessOptions more,
+                        std::chrono::milliseconds timeout) const {
     ProcessOptions all = options();
     all.environment.merge(more.environment);
     all.input = more.input;
     arguments.insert(arguments.begin(), program("postern"));
-    return run(std::move(arguments), all, patience);
+    return run(std::move(arguments), all, timeout);
 }
 
 Agent::Agent(const Laptop& laptop, std::vector<std::string> arguments, std::string service)
@@ -164,7 +164,7 @@ Stack::Stack(const StackOptions& options) : ca_port_(free_port()), gateway_port_
         {"token", "create", "--gateway", "gw1", "--dns", "localhost", "--dns", "127.0.0.1", "--json"});
     ProcessOptions with_token;
     with_token.input = parse_json(token).at("token");
-    const Outcome enrolled = run({program("postern-gateway"), "enroll", "--config", gateway_config(), "--ca",
+    const ProcessResult enrolled = run({program("postern-gateway"), "enroll", "--config", gateway_config(), "--ca",
                                   ca_url(), "--fingerprint", fingerprint_},
                                  with_token);
     if (enrolled.exit_code != 0) {
@@ -227,7 +227,7 @@ void Stack::start_gateway() {
         std::vector<std::string>{program("postern-gateway"), "serve", "--config", gateway_config()});
     const bool is_up = eventually([&] {
         // Any TLS answer will do: it refuses this client, which has no certificate.
-        const Outcome outcome = run({"openssl", "s_client", "-connect", gateway_address(), "-brief"}, {},
+        const ProcessResult outcome = run({"openssl", "s_client", "-connect", gateway_address(), "-brief"}, {},
                                     std::chrono::seconds(5));
         return outcome.err.find("TLSv1.3") != std::string::npos || !gateway_->is_running();
     });
@@ -253,7 +253,7 @@ std::string Stack::ca_command(std::vector<std::string> arguments, std::string in
     command.insert(command.end(), arguments.begin(), arguments.end());
     ProcessOptions options;
     options.input = std::move(input);
-    const Outcome outcome = run(command, options);
+    const ProcessResult outcome = run(command, options);
     if (outcome.exit_code != 0) {
         throw std::runtime_error(fmt::format("{} failed ({}): {}{}", fmt::join(command, " "),
                                              outcome.exit_code, outcome.out, outcome.err));
@@ -302,7 +302,7 @@ nlohmann::json Stack::wait_for_record(std::string_view action, std::string_view 
     return newest;
 }
 
-Outcome Stack::verify_audit() const {
+ProcessResult Stack::verify_audit() const {
     return run({program("postern-audit"), "verify", audit_file()});
 }
 
@@ -313,22 +313,22 @@ fs::path Stack::mint(std::string_view name, std::vector<std::string> arguments) 
     std::vector<std::string> command{program("mint-certificate")};
     command.insert(command.end(), arguments.begin(), arguments.end());
     command.insert(command.end(), {"--out-cert", certificate, "--out-key", key});
-    const Outcome outcome = run(command);
+    const ProcessResult outcome = run(command);
     if (outcome.exit_code != 0) {
         throw std::runtime_error(fmt::format("{} failed: {}", fmt::join(command, " "), outcome.err));
     }
     return certificate;
 }
 
-Outcome psql(int port, std::string_view statement, std::string_view user, std::vector<std::string> more,
-             std::chrono::milliseconds patience) {
+ProcessResult psql(int port, std::string_view statement, std::string_view user, std::vector<std::string> more,
+             std::chrono::milliseconds timeout) {
     std::vector<std::string> command{
         "psql", "-X",     "-h", "localhost",       "-p",   std::to_string(port),  "-U", std::string(user),
         "-d",   "orders", "-v", "ON_ERROR_STOP=1", "-Atc", std::string(statement)};
     command.insert(command.end(), more.begin(), more.end());
     ProcessOptions options;
     options.environment = {{"PGPASSWORD", fmt::format("{}-password", user)}, {"PGSSLMODE", ""}};
-    return run(std::move(command), options, patience);
+    return run(std::move(command), options, timeout);
 }
 
 std::string passthrough_dsn(const Stack& stack, const Laptop& laptop, int port, std::string_view user) {

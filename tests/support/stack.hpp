@@ -44,9 +44,9 @@ public:
     Laptop(const Stack& stack, std::string user, std::string_view name = {});
 
     /// `postern login` with the user's password on standard input.
-    Outcome login(std::string_view password = {}) const;
-    Outcome postern(std::vector<std::string> arguments, ProcessOptions options = {},
-                    std::chrono::milliseconds patience = std::chrono::seconds(60)) const;
+    ProcessResult login(std::string_view password = {}) const;
+    ProcessResult postern(std::vector<std::string> arguments, ProcessOptions options = {},
+                    std::chrono::milliseconds timeout = std::chrono::seconds(60)) const;
     /// The environment that makes a `postern` of this laptop.
     ProcessOptions options() const;
     std::filesystem::path state() const { return folder_ / "state" / "postern"; }
@@ -123,7 +123,7 @@ public:
     nlohmann::json wait_for_record(std::string_view action, std::string_view reason = {},
                                    std::size_t after = 0) const;
     /// `postern-audit verify` of the gateway's log.
-    Outcome verify_audit() const;
+    ProcessResult verify_audit() const;
 
     /// A certificate minted with the user CA's issuing key, or another (tests/support/mint_certificate.cpp):
     /// arguments as that program takes them. Returns the certificate's path; the key lies beside it with the
@@ -143,9 +143,9 @@ private:
 };
 
 /// psql as a person runs it: no certificate flag, alice's database password. `statement` goes to -c.
-Outcome psql(int port, std::string_view statement, std::string_view user = "alice",
+ProcessResult psql(int port, std::string_view statement, std::string_view user = "alice",
              std::vector<std::string> more = {},
-             std::chrono::milliseconds patience = std::chrono::seconds(60));
+             std::chrono::milliseconds timeout = std::chrono::seconds(60));
 /// The environment and arguments of psql's own TLS through the passthrough port: sslmode=verify-full,
 /// sslcert, sslkey.
 std::string passthrough_dsn(const Stack& stack, const Laptop& laptop, int port,

@@ -143,8 +143,8 @@ void Swarm::live() {
     }
 }
 
-std::optional<std::chrono::milliseconds> Swarm::lasted(std::chrono::milliseconds patience) const {
-    if (!eventually([&] { return alive_ == 0; }, patience)) {
+std::optional<std::chrono::milliseconds> Swarm::lasted(std::chrono::milliseconds timeout) const {
+    if (!eventually([&] { return alive_ == 0; }, timeout)) {
         return std::nullopt;
     }
     return lasted_.load();

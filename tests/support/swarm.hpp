@@ -46,9 +46,9 @@ public:
 
     int alive() const { return alive_; }
     /// How long it took until the last of them was cut off, from when the last was connected. Waits so long;
-    /// nothing when some are alive at the end of the patience.
+    /// nothing when some are alive at the end of the timeout.
     std::optional<std::chrono::milliseconds> lasted(
-        std::chrono::milliseconds patience = std::chrono::seconds(20)) const;
+        std::chrono::milliseconds timeout = std::chrono::seconds(20)) const;
     /// The first few KiB that a peer was told. Only when nobody is alive any more.
     const std::string& heard(std::size_t peer) const { return peers_.at(peer).heard; }
 

@@ -43,7 +43,7 @@ public:
         ProgramOptions options;
         options.agent.socket = socket_;
         options.agent.launch = {};
-        options.agent.patience = std::chrono::milliseconds(50);
+        options.agent.timeout = std::chrono::milliseconds(50);
         options.agent.retry_every = std::chrono::milliseconds(20);
         options.clock = scripted_clock;
         program_ = std::make_unique<TrayProgram>(std::move(options));

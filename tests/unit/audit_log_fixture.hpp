@@ -93,13 +93,13 @@ protected:
         files.push_back(options.file);
         for (const auto& file : files) {
             verifier.begin_file(file.filename().string(), is_rotated(file));
-            auto reader = LineReader::open(file);
+            auto reader = LogLineReader::open(file);
             for (bool is_going_on = reader.has_value(); is_going_on;) {
                 switch (reader->next()) {
-                    case LineReader::Item::line:
+                    case LogLineReader::Item::line:
                         verifier.add(reader->line());
                         break;
-                    case LineReader::Item::unfinished:
+                    case LogLineReader::Item::unfinished:
                         verifier.add_unfinished(reader->unfinished_bytes());
                         is_going_on = false;
                         break;

@@ -29,8 +29,8 @@ protected:
     }
     std::string ask(const std::string& path) const {
         const UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-        const timeval patience{20, 0};
-        ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+        const timeval timeout{20, 0};
+        ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
         const boost::asio::ip::tcp::endpoint port(boost::asio::ip::address_v4::loopback(),
                                                   service_->health_port());
         EXPECT_EQ(::connect(fd.get(), port.data(), static_cast<socklen_t>(port.size())), 0);

@@ -114,7 +114,7 @@ TEST_F(CaRefusals, EachHasARecord) {
 
 TEST_F(CaRefusals, ALaterRequestOfAConnectionHasOneToo) {
     Config settings = config();
-    settings.http.request.head_patience = std::chrono::milliseconds(300);
+    settings.http.request.head_timeout = std::chrono::milliseconds(300);
     start(settings);
     const ClientContext nobody = stranger();
     std::size_t refused = 0;

@@ -86,7 +86,7 @@ TEST(Refusal, LogsWhatIsThisServicesOwnFaultButNotWithoutBound) {
     const test::KeptLog log;
     const Failure busy{Code::unavailable, "the worker queue is full"};
     for (int i = 0; i < 10'000; ++i) {
-        api::refusal(api::Asked::login, busy, "id-" + std::to_string(i));
+        api::refusal(api::RequestKind::login, busy, "id-" + std::to_string(i));
     }
     std::istringstream told(log.told());
     std::size_t lines = 0;

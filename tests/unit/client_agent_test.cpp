@@ -56,7 +56,7 @@ protected:
 
     static AgentOptions options() {
         AgentOptions made;
-        made.start_patience = 300ms;
+        made.start_timeout = 300ms;
         made.pending = 4;
         made.loops = 1;
         return made;

@@ -11,7 +11,7 @@
 #include "client-proxy/agent/connection_lines.hpp"
 #include "client-proxy/agent/kept_ports.hpp"
 #include "client-proxy/agent/quoting.hpp"
-#include "client-proxy/commands/checkup.hpp"
+#include "client-proxy/commands/diagnostic_report.hpp"
 #include "client-proxy/commands/doctor_service.hpp"
 #include "client-proxy/commands/psql_probe.hpp"
 #include "client-proxy/commands/service_file.hpp"
@@ -124,14 +124,14 @@ TEST(Doctor, TellsPosternsOwnRefusalsApartFromPostgres) {
 
 TEST(Doctor, KnowsTheMethodsOfPostgresAndWhichNeedMoreThanAPassword) {
     for (const std::uint32_t code : {0U, 3U, 5U, 10U}) {
-        Checkup checkup;
-        judge_authentication(checkup, "service.orders-db.postgres", code, "alice");
-        EXPECT_EQ(checkup.exit_code(), 0) << code;
+        DiagnosticReport report;
+        judge_authentication(report, "service.orders-db.postgres", code, "alice");
+        EXPECT_EQ(report.exit_code(), 0) << code;
     }
-    Checkup checkup;
-    judge_authentication(checkup, "service.orders-db.postgres", 7, "alice");
-    EXPECT_EQ(checkup.exit_code(), 4);
-    EXPECT_THAT(checkup.findings()[0].remedy, HasSubstr("pg_hba.conf"));
+    DiagnosticReport report;
+    judge_authentication(report, "service.orders-db.postgres", 7, "alice");
+    EXPECT_EQ(report.exit_code(), 4);
+    EXPECT_THAT(report.findings()[0].remedy, HasSubstr("pg_hba.conf"));
 }
 
 // Agent ----------------------------------------------------------------------------------------------

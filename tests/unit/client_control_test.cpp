@@ -22,7 +22,7 @@
 #include "base/unique_fd.hpp"
 #include "client-proxy/agent/connection_lines.hpp"
 #include "client-proxy/agent/event_log.hpp"
-#include "client-proxy/commands/checkup.hpp"
+#include "client-proxy/commands/diagnostic_report.hpp"
 #include "client-proxy/commands/service_file.hpp"
 #include "client-proxy/control/json_rpc.hpp"
 #include "client-proxy/control/server.hpp"
@@ -183,8 +183,8 @@ protected:
         name.sun_family = AF_UNIX;
         path().copy(name.sun_path, sizeof name.sun_path - 1);
         EXPECT_EQ(::connect(fd.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name), 0);
-        const timeval patience{10, 0};
-        ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+        const timeval timeout{10, 0};
+        ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
         return fd;
     }
     static void say(const UniqueFd& fd, const std::string& text) {
@@ -438,14 +438,14 @@ TEST(Doctor, NamesARemedyForWhatPostgresRefuses) {
 }
 
 TEST(Doctor, FailsWithTheFirstTroublesCode) {
-    Checkup checkup;
-    checkup.good("profile", "here");
-    EXPECT_EQ(checkup.exit_code(), 0);
-    checkup.bad("ca.tcp", Refusal{Code::unreachable, "no", "do", {}});
-    checkup.bad("login", Refusal{Code::expired, "no", "do", {}});
-    EXPECT_EQ(checkup.exit_code(), 5);
-    EXPECT_EQ(checkup.to_json()["steps"][1]["remedy"], "do");
-    EXPECT_EQ(checkup.to_json()["is_well"], false);
+    DiagnosticReport report;
+    report.good("profile", "here");
+    EXPECT_EQ(report.exit_code(), 0);
+    report.bad("ca.tcp", Refusal{Code::unreachable, "no", "do", {}});
+    report.bad("login", Refusal{Code::expired, "no", "do", {}});
+    EXPECT_EQ(report.exit_code(), 5);
+    EXPECT_EQ(report.to_json()["steps"][1]["remedy"], "do");
+    EXPECT_EQ(report.to_json()["is_well"], false);
 }
 
 TEST(LocalProgram, IsClaimedInAFormThatNoPathBreaks) {

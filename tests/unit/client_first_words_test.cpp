@@ -102,7 +102,7 @@ TEST_F(FirstWords, AreNotSaidAgainWhenTheConnectionDiesBeforeItsAnswerComes) {
 
 TEST_F(FirstWords, WaitForTheAnswerOfAConnectionThatHasLongBeenSilent) {
     run();
-    DialPatience dial;
+    DialTimeouts dial;
     dial.just_now = 0ms;
     agent_.reset();
     begin({}, dial);

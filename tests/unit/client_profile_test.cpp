@@ -11,7 +11,7 @@
 
 #include "base/file.hpp"
 #include "base/json.hpp"
-#include "client-proxy/agent/port_book.hpp"
+#include "client-proxy/agent/port_assignments.hpp"
 #include "client-proxy/config/catalogue.hpp"
 #include "client-proxy/config/preferences.hpp"
 #include "client-proxy/config/profile.hpp"
@@ -282,26 +282,26 @@ TEST(Preferences, RefuseUnknownKeys) {
 
 // Ports ----------------------------------------------------------------------------------------------
 
-TEST(PortBook, RemembersPorts) {
-    PortBook book;
+TEST(PortAssignments, RemembersPorts) {
+    PortAssignments book;
     EXPECT_EQ(book.find("orders-db"), 0);
     book.remember("orders-db", 5432);
-    const auto again = PortBook::from_json(book.to_json_text());
+    const auto again = PortAssignments::from_json(book.to_json_text());
     EXPECT_EQ(again.find("orders-db"), 5432);
 }
 
-TEST(PortBook, GivesNoTwoNamesTheSamePort) {
-    PortBook book;
+TEST(PortAssignments, GivesNoTwoNamesTheSamePort) {
+    PortAssignments book;
     book.remember("a", 5432);
     book.remember("b", 5433);
-    EXPECT_EQ(book.next_free("c", PortBook::kFirst - 1), 5434);
-    EXPECT_EQ(book.next_free("a", PortBook::kFirst - 1), 5432);
+    EXPECT_EQ(book.next_free("c", PortAssignments::kFirst - 1), 5434);
+    EXPECT_EQ(book.next_free("a", PortAssignments::kFirst - 1), 5432);
     EXPECT_EQ(book.next_free("c", 65535), 0);
 }
 
-TEST(PortBook, TakesADamagedFileForAnEmptyOne) {
+TEST(PortAssignments, TakesADamagedFileForAnEmptyOne) {
     for (const char* text : {"", "[]", R"({"a":0,"b":70000,"c":"5432","d":-1})"}) {
-        const auto book = PortBook::from_json(text);
+        const auto book = PortAssignments::from_json(text);
         for (const char* name : {"a", "b", "c", "d"}) {
             EXPECT_EQ(book.find(name), 0) << text;
         }

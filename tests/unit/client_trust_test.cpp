@@ -47,15 +47,15 @@ TEST(Doctor, TellsAnotherRootFromTheRightOneThatThisMachinesClockTakesForInvalid
     const std::string pin = "sha256:" + ours.root.certificate.fingerprint();
     const std::vector<pki::Certificate> shown{ours.root.certificate, ours.issuing.certificate};
     for (const auto off : {-48h, 0h, 24h * 365 * 50}) {
-        Checkup checkup;
-        judge_root(checkup, shown, pin, now() + off);
-        EXPECT_EQ(checkup.findings().at(0).state, Finding::State::good) << off.count();
-        EXPECT_THAT(checkup.findings().at(0).detail, HasSubstr(pin));
+        DiagnosticReport report;
+        judge_root(report, shown, pin, now() + off);
+        EXPECT_EQ(report.findings().at(0).state, Finding::State::good) << off.count();
+        EXPECT_THAT(report.findings().at(0).detail, HasSubstr(pin));
     }
-    Checkup checkup;
-    judge_root(checkup, {theirs.root.certificate, theirs.issuing.certificate}, pin, now());
-    EXPECT_EQ(checkup.findings().at(0).state, Finding::State::bad);
-    EXPECT_THAT(checkup.findings().at(0).remedy, HasSubstr("somebody may be in between"));
+    DiagnosticReport report;
+    judge_root(report, {theirs.root.certificate, theirs.issuing.certificate}, pin, now());
+    EXPECT_EQ(report.findings().at(0).state, Finding::State::bad);
+    EXPECT_THAT(report.findings().at(0).remedy, HasSubstr("somebody may be in between"));
 }
 
 TEST(FirstContact, IsRefusedWhenNoRootHasTheFingerprint) {

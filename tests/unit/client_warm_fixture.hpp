@@ -104,7 +104,7 @@ protected:
         logins_ = std::make_shared<ChangingLogin>(login(*alice_, {{"gw1", at(line_->port())}}));
         begin(warm);
     }
-    void begin(WarmOptions warm, DialPatience dial = {}) {
+    void begin(WarmOptions warm, DialTimeouts dial = {}) {
         AgentOptions options;
         options.loops = 1;
         options.rules.warm = warm;

@@ -214,7 +214,7 @@ TEST_F(WarmConnections, AGatewayThatDoesNotAnswerHoldsUpNobodyAtAnother) {
     for (const auto& one : burst) {
         EXPECT_EQ(say(one), "x");
     }
-    EXPECT_LT(std::chrono::steady_clock::now() - began, 5s) << "half of the patience with the silent one";
+    EXPECT_LT(std::chrono::steady_clock::now() - began, 5s) << "half of the timeout with the silent one";
     EXPECT_EQ(agent_->dialer().preferred("another", logins_->latest()->catalogue())->name, "gw1")
         << "no service's next connection begins with the silent one";
 }
@@ -225,10 +225,10 @@ TEST_F(WarmConnections, ARenewedLoginIsShownUntilTheGatewayHasSeenIt) {
     ASSERT_EQ(bob.ask("CONNECT echo:7").status, 200U);
     const UniqueFd local = connect_to(port_->number);
     ASSERT_EQ(say(local), "x");
-    line_->turn_away(true);
+    line_->reject(true);
     show_renewed();
     ASSERT_TRUE(eventually([&] { return line_->accepted() >= 1 + 7; }));
-    line_->turn_away(false);
+    line_->reject(false);
     const int in_vain = line_->accepted();
     ASSERT_TRUE(eventually([&] { return line_->accepted() > in_vain && line_->open() == 1; }));
     // Both old certificates end.
@@ -241,7 +241,7 @@ TEST_F(WarmConnections, ARenewedLoginIsShownToNobodyWhomItNoLongerConcerns) {
     run(WarmOptions{0, 16, 5min, 4min});
     auto local = std::make_optional(connect_to(port_->number));
     ASSERT_EQ(say(*local), "x");
-    line_->turn_away(true);
+    line_->reject(true);
     show_renewed();
     ASSERT_TRUE(eventually([&] { return line_->accepted() >= 1 + 2; }));
     // One that is newer, and is shown by itself.

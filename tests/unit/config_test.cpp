@@ -82,10 +82,10 @@ TEST(Document, TellsEveryProblemAtOnceInTheOrderOfLines) {
 }
 
 TEST(Document, RefusesNumbersOutOfRange) {
-    Document document = parsed("[limits]\nconnections = 0\npatience = \"2h\"\n");
+    Document document = parsed("[limits]\nconnections = 0\ntimeout = \"2h\"\n");
     Table limits = document.root().table("limits");
     EXPECT_EQ(limits.integer("connections", 5, 1, 10), 5);
-    EXPECT_EQ(limits.duration("patience", 5s, 1s, 1h), 5s);
+    EXPECT_EQ(limits.duration("timeout", 5s, 1s, 1h), 5s);
     const std::string text = problems(document);
     EXPECT_NE(text.find("must be between 1 and 10, not 0"), std::string::npos) << text;
     EXPECT_NE(text.find("must be between 1s and 1h, not 2h"), std::string::npos) << text;

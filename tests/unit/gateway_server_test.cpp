@@ -89,18 +89,18 @@ TEST_F(GatewayServer, RefusesWithStatusReasonAndRecord) {
                                   {"CONNECT nowhere:1", 404, "unknown_service", "policy"},
                                   {"CONNECT echo", 400, "malformed_request", "request"},
                                   {"POST /v1/services", 400, "malformed_request", "request"}};
-    for (const Case& turned_away : cases) {
+    for (const Case& rejected : cases) {
         Visitor alice(port(), client("alice"));
-        const auto answer = alice.ask(turned_away.request);
-        EXPECT_EQ(answer.status, turned_away.status) << turned_away.request;
+        const auto answer = alice.ask(rejected.request);
+        EXPECT_EQ(answer.status, rejected.status) << rejected.request;
         const std::string id = answer.field("Postern-Connection");
-        EXPECT_EQ(answer.json()["code"], turned_away.code);
+        EXPECT_EQ(answer.json()["code"], rejected.code);
         EXPECT_EQ(answer.json()["connection_id"], id);
         EXPECT_THAT(answer.field("Proxy-Status"), HasSubstr("error="));
         // The record stands before the answer does.
-        EXPECT_EQ(count("connection.rejected", turned_away.code, id), 1U);
-        EXPECT_EQ(wait_for("connection.rejected", turned_away.code, id)["postern"]["stage"],
-                  turned_away.stage);
+        EXPECT_EQ(count("connection.rejected", rejected.code, id), 1U);
+        EXPECT_EQ(wait_for("connection.rejected", rejected.code, id)["postern"]["stage"],
+                  rejected.stage);
         EXPECT_TRUE(alice.is_closed());
     }
     EXPECT_EQ(echo_.accepted(), 0);

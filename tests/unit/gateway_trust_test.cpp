@@ -202,13 +202,13 @@ public:
     ~Crowd() { stop(); }
 
     int let_in() const { return let_in_; }
-    int turned_away() const { return turned_away_; }
+    int rejected() const { return rejected_; }
     /// From now on the change may be in force, and one may be let in or not.
     void begins_to_change() { phase_ = Phase::changing; }
     /// From now on it is: nobody who comes, or asks, after this may be let in.
     void has_changed() { phase_ = Phase::changed; }
     /// Of those who came after has_changed().
-    int turned_away_since() const { return turned_away_since_; }
+    int rejected_since() const { return rejected_since_; }
     void stop() {
         is_over_ = true;
         for (std::thread& thread : threads_) {
@@ -240,8 +240,8 @@ private:
             const Phase began_in = phase_;
             const std::string told = verdict(Visitor(port_, context_).ask("CONNECT echo:7"));
             const bool is_in = told == "200";
-            ++(is_in ? let_in_ : turned_away_);
-            if (began_in == Phase::changed) ++(is_in ? let_in_since_ : turned_away_since_);
+            ++(is_in ? let_in_ : rejected_);
+            if (began_in == Phase::changed) ++(is_in ? let_in_since_ : rejected_since_);
             if (is_in) continue;
             const std::lock_guard lock(mutex_);
             reasons_.insert(told);
@@ -254,9 +254,9 @@ private:
     std::atomic<Phase> phase_ = Phase::before;
     std::atomic<bool> is_over_ = false;
     std::atomic<int> let_in_ = 0;
-    std::atomic<int> turned_away_ = 0;
+    std::atomic<int> rejected_ = 0;
     std::atomic<int> let_in_since_ = 0;
-    std::atomic<int> turned_away_since_ = 0;
+    std::atomic<int> rejected_since_ = 0;
     std::mutex mutex_;
     std::set<std::string> reasons_;
     std::array<std::thread, kThreads> threads_;
@@ -275,11 +275,11 @@ protected:
         ASSERT_TRUE(eventually([&] { return crowd.let_in() >= kMany; }));
         const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
         RecordProperty("connections_per_second", static_cast<int>(kMany / took.count()));
-        ASSERT_EQ(crowd.turned_away(), 0);
+        ASSERT_EQ(crowd.rejected(), 0);
         crowd.begins_to_change();
         change();
         crowd.has_changed();
-        EXPECT_TRUE(eventually([&] { return crowd.turned_away_since() >= kMany; }));
+        EXPECT_TRUE(eventually([&] { return crowd.rejected_since() >= kMany; }));
         crowd.stop();
         EXPECT_EQ(crowd.let_in_since(), 0);
         EXPECT_THAT(crowd.ask_warm(), testing::Each(reason));

@@ -23,8 +23,8 @@ sockaddr_in loopback(unsigned short port, const char* host = "127.0.0.1") {
 
 }  // namespace
 
-bool eventually(const std::function<bool()>& claim, std::chrono::milliseconds patience) {
-    const auto end = std::chrono::steady_clock::now() + patience;
+bool eventually(const std::function<bool()>& claim, std::chrono::milliseconds timeout) {
+    const auto end = std::chrono::steady_clock::now() + timeout;
     while (!claim()) {
         if (std::chrono::steady_clock::now() > end) {
             return false;
@@ -38,9 +38,9 @@ UniqueFd connect_to(unsigned short port, const char* from) {
     UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     const sockaddr_in own = loopback(0, from);
     const sockaddr_in address = loopback(port);
-    const timeval patience{20, 0};
+    const timeval timeout{20, 0};
     const int on = 1;
-    ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
     ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     EXPECT_EQ(::bind(fd.get(), reinterpret_cast<const sockaddr*>(&own), sizeof own), 0);
     EXPECT_EQ(::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
@@ -69,8 +69,8 @@ SmallBackend::~SmallBackend() {
 
 UniqueFd SmallBackend::accept_one() const {
     UniqueFd peer(::accept(listener_.get(), nullptr, nullptr));
-    const timeval patience{20, 0};
-    ::setsockopt(peer.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    const timeval timeout{20, 0};
+    ::setsockopt(peer.get(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
     return peer;
 }
 

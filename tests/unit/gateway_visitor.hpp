@@ -20,9 +20,9 @@
 
 namespace postern::gateway {
 
-/// Polls until the claim holds; false at the end of the patience.
+/// Polls until the claim holds; false at the end of the timeout.
 bool eventually(const std::function<bool()>& claim,
-                std::chrono::milliseconds patience = std::chrono::seconds(20));
+                std::chrono::milliseconds timeout = std::chrono::seconds(20));
 
 /// A socket connected to 127.0.0.1 from the address `from`. Reading gives up after 20 seconds.
 UniqueFd connect_to(unsigned short port, const char* from = "127.0.0.1");

@@ -82,11 +82,11 @@ TEST_F(GatewayWarm, BeyondItsPlacesAnIdentityWaitsNoLongerThanAStranger) {
     auto within = several(2, alice);
     auto beyond = several(3, alice);
     Visitor bob(port(), client("bob"));
-    int turned_away = 0;
+    int rejected = 0;
     for (auto& one : beyond) {
-        turned_away += one->answer().status == 408U ? 1 : 0;
+        rejected += one->answer().status == 408U ? 1 : 0;
     }
-    EXPECT_EQ(turned_away, 3);
+    EXPECT_EQ(rejected, 3);
     EXPECT_EQ(wait_for("connection.rejected", "timed_out")["user"]["name"], "alice");
     EXPECT_EQ(bob.ask("CONNECT echo:7").status, 200U);
     // A tunnel has left its place to the next.

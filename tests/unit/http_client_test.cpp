@@ -109,10 +109,10 @@ private:
     std::thread thread_;
 };
 
-Failure failure_of(const std::string& host, unsigned short port, std::chrono::milliseconds patience = 10s) {
+Failure failure_of(const std::string& host, unsigned short port, std::chrono::milliseconds timeout = 10s) {
     ClientOptions options;
     options.url = "https://" + host + ":" + std::to_string(port);
-    options.connect_patience = patience;
+    options.connect_timeout = timeout;
     const auto got = Client::make(options).value().get("/v1/health");
     return got ? Failure{Code::internal, "it answered"} : got.error();
 }
@@ -219,12 +219,12 @@ TEST(HttpsClient, TellsOfAServerThatSaysNothing) {
     EXPECT_EQ(failure_of("127.0.0.1", peer.port(), 300ms).code, Code::timed_out);
 }
 
-TEST(HttpsClient, IsNotHeldUpByANameThatHangsForLongerThanItsPatience) {
+TEST(HttpsClient, IsNotHeldUpByANameThatHangsForLongerThanItsTimeout) {
     const auto start = std::chrono::steady_clock::now();
     const Failure failure = failure_of("ca.hangs.test", 1, 100ms);
     EXPECT_EQ(failure.code, Code::timed_out);
     EXPECT_NE(failure.detail.find("looking up ca.hangs.test"), std::string::npos) << failure.detail;
-    // The C library's own patience would be far longer; here the name hangs for ever.
+    // The C library's own timeout would be far longer; here the name hangs for ever.
     EXPECT_LT(std::chrono::steady_clock::now() - start, 30s);
     const Peer peer(Peer::Does::close);
     EXPECT_EQ(failure_of("localhost", peer.port()).code, Code::end_of_stream)

@@ -68,8 +68,8 @@ private:
         for (;;) {
             const UniqueFd peer = listener_.accept();
             if (!peer) return;
-            const timeval patience{1, 0};
-            ::setsockopt(peer.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+            const timeval timeout{1, 0};
+            ::setsockopt(peer.get(), SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
             const pki::SslPtr ssl(SSL_new(context.get()));
             SSL_set_fd(ssl.get(), peer.get());
             if (SSL_accept(ssl.get()) == 1) answer(ssl.get(), peer.get());
@@ -116,7 +116,7 @@ TEST_P(EndlessAnswer, IsReadWithABoundInSizeAndInTime) {
     const EndlessServer server(GetParam());
     ClientOptions options;
     options.url = "https://localhost:" + std::to_string(server.port());
-    options.answer_patience = 2s;
+    options.answer_timeout = 2s;
     options.longest_answer = 1U << 20;
     Client client = Client::make(std::move(options)).value();
     const auto began = Steady::now();

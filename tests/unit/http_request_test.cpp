@@ -172,14 +172,14 @@ TEST(RequestReader, CutsAPeerThatSendsNothing) {
 
 TEST(RequestReader, CutsAHeadThatDripsAlthoughEachByteComesInTime) {
     RequestLimits limits;
-    limits.head_patience = 200ms;
+    limits.head_timeout = 200ms;
     const std::vector<std::string> pieces(20, "G");
     EXPECT_EQ(failure_of(pieces, 30ms, limits, 10s), Code::timed_out);
 }
 
 TEST(RequestReader, CutsABodyThatDrips) {
     RequestLimits limits;
-    limits.body_patience = 100ms;
+    limits.body_timeout = 100ms;
     std::vector<std::string> pieces = {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 50\r\n\r\n"};
     pieces.resize(10, "x");
     EXPECT_EQ(failure_of(pieces, 30ms, limits, 10s), Code::timed_out);

@@ -150,8 +150,8 @@ class RawClient {
 public:
     explicit RawClient(const Fixture& fixture)
         : fd_(fixture.silent_peer()), context_(SSL_CTX_new(TLS_client_method())) {
-        const timeval patience{20, 0};
-        ::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+        const timeval timeout{20, 0};
+        ::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
         ssl_.reset(SSL_new(context_.get()));
         SSL_set_fd(ssl_.get(), fd_.get());
         EXPECT_EQ(SSL_connect(ssl_.get()), 1);
@@ -295,13 +295,13 @@ TEST(HttpsClient, RefusesAServerOfAnotherAuthority) {
     EXPECT_EQ(refusal_by_client(options), Code::unknown_issuer);
 }
 
-/// Both sides: the whole takes several times the patience of either.
+/// Both sides: the whole takes several times the timeout of either.
 TEST(HttpsClient, GetsALongAnswerOverASlowLineAsLongAsItComes) {
     HttpsLimits limits;
-    limits.answer_patience = 1s;
+    limits.answer_timeout = 1s;
     Fixture fixture(limits);
     ClientOptions options = fixture.options();
-    options.answer_patience = 2s;
+    options.answer_timeout = 2s;
     options.least_bytes_per_second = 64 << 10;
     // What has come is taken slowly.
     options.is_wanted = [] {
@@ -324,7 +324,7 @@ TEST(HttpsClient, GetsALongAnswerOverASlowLineAsLongAsItComes) {
 
 TEST(HttpsService, WaitsForWhoTakesAnAnswerSlowlyAlsoWhereItsBodyIsItsOwn) {
     HttpsLimits limits;
-    limits.answer_patience = 500ms;
+    limits.answer_timeout = 500ms;
     Fixture fixture(limits);
     ClientOptions options = fixture.options();
     options.longest_answer = 16U << 20;
@@ -418,7 +418,7 @@ TEST(HttpsService, ServesAGoodClientAmongManySilentOnes) {
 
 TEST(HttpsService, CutsASilentPeerInTheHandshake) {
     HttpsLimits limits;
-    limits.handshake_patience = 50ms;
+    limits.handshake_timeout = 50ms;
     Fixture fixture(limits);
     const UniqueFd peer = fixture.silent_peer();
     char byte = 0;
@@ -428,7 +428,7 @@ TEST(HttpsService, CutsASilentPeerInTheHandshake) {
 
 TEST(HttpsService, TellsApartWhoSaidNothingAtAll) {
     HttpsLimits limits;
-    limits.handshake_patience = 200ms;
+    limits.handshake_timeout = 200ms;
     Fixture fixture(limits);
     { const UniqueFd closes_at_once = fixture.silent_peer(); }
     const UniqueFd says_nothing = fixture.silent_peer();

@@ -68,16 +68,16 @@ TEST(Address, RefusesTheRest) {
     EXPECT_TRUE(parse_address("unix:/" + std::string(200, 'x')).has_error());
 }
 
-awaitable<void> dial_and_keep(Address address, std::chrono::milliseconds patience,
+awaitable<void> dial_and_keep(Address address, std::chrono::milliseconds timeout,
                               std::optional<Result<PlainStream>>& out) {
-    Result<PlainStream> dialled = co_await dial(std::move(address), patience);
+    Result<PlainStream> dialled = co_await dial(std::move(address), timeout);
     out.emplace(std::move(dialled));
 }
 
-Code dial_failure(const std::string& address, std::chrono::milliseconds patience) {
+Code dial_failure(const std::string& address, std::chrono::milliseconds timeout) {
     boost::asio::io_context loop;
     std::optional<Result<PlainStream>> out;
-    test::run(loop, dial_and_keep(parse_address(address).value(), patience, out));
+    test::run(loop, dial_and_keep(parse_address(address).value(), timeout, out));
     return out->has_error() ? out->error().code : Code::internal;
 }
 

@@ -47,19 +47,19 @@ private:
     std::vector<UniqueFd> waiting_;
 };
 
-awaitable<void> connect_and_keep(std::vector<Tcp> endpoints, std::chrono::milliseconds patience,
-                                 std::chrono::milliseconds network_patience,
+awaitable<void> connect_and_keep(std::vector<Tcp> endpoints, std::chrono::milliseconds timeout,
+                                 std::chrono::milliseconds network_timeout,
                                  std::optional<Result<PlainStream>>& out) {
-    Result<PlainStream> connected = co_await connect_to_any(std::move(endpoints), patience, network_patience);
+    Result<PlainStream> connected = co_await connect_to_any(std::move(endpoints), timeout, network_timeout);
     out.emplace(std::move(connected));
 }
 
 /// The port that answered, 0 for none.
-unsigned short answering(std::vector<Tcp> endpoints, std::chrono::milliseconds patience, Code* why = nullptr,
-                         std::chrono::milliseconds network_patience = 0ms) {
+unsigned short answering(std::vector<Tcp> endpoints, std::chrono::milliseconds timeout, Code* why = nullptr,
+                         std::chrono::milliseconds network_timeout = 0ms) {
     boost::asio::io_context loop;
     std::optional<Result<PlainStream>> out;
-    test::run(loop, connect_and_keep(std::move(endpoints), patience, network_patience, out));
+    test::run(loop, connect_and_keep(std::move(endpoints), timeout, network_timeout, out));
     if (out->has_error()) {
         if (why != nullptr) *why = out->error().code;
         return 0;

@@ -11,7 +11,7 @@
 
 #include <gtest/gtest.h>
 
-#include "net/answer_watch.hpp"
+#include "net/ack_monitor.hpp"
 #include "support/net_fixture.hpp"
 
 namespace postern::net {
@@ -21,10 +21,10 @@ using namespace std::chrono_literals;
 using boost::asio::awaitable;
 
 /// Whether the connection was lost meanwhile; what was still on its way does not count.
-bool is_lost_within(PlainStream& stream, std::chrono::milliseconds patience) {
-    const auto end = std::chrono::steady_clock::now() + patience;
+bool is_lost_within(PlainStream& stream, std::chrono::milliseconds timeout) {
+    const auto end = std::chrono::steady_clock::now() + timeout;
     pollfd one{stream.fd(), 0, 0};
-    return ::poll(&one, 1, static_cast<int>(patience.count())) > 0 && std::chrono::steady_clock::now() < end;
+    return ::poll(&one, 1, static_cast<int>(timeout.count())) > 0 && std::chrono::steady_clock::now() < end;
 }
 
 void fill(PlainStream& stream, std::string& sent) {
@@ -76,12 +76,12 @@ TEST(PlainStream, TakesAPeerThatLeavesItsQuestionsUnansweredForGone) {
     EXPECT_EQ(pair.a.try_read(byte).error().code, Code::end_of_stream);
 }
 
-TEST(AnswerWatch, IsOfWhatIsOwedAllTheTimeAlone) {
+TEST(AckMonitor, IsOfWhatIsOwedAllTheTimeAlone) {
     const std::chrono::steady_clock::time_point begin{};
     const PeerAnswers nothing{false, 7};
     const PeerAnswers owed{true, 7};
     const PeerAnswers heard{true, 8};
-    AnswerWatch watch;
+    AckMonitor watch;
     EXPECT_FALSE(watch.is_silent(nothing, begin, 60s));
     EXPECT_FALSE(watch.is_silent(nothing, begin + 100s, 60s)) << "an idle peer owes nothing";
     EXPECT_FALSE(watch.is_silent(owed, begin + 105s, 60s));
@@ -93,11 +93,11 @@ TEST(AnswerWatch, IsOfWhatIsOwedAllTheTimeAlone) {
     EXPECT_FALSE(watch.is_silent(owed, begin + 300s, 60s));
 }
 
-bool falls_silent(PlainStream& stream, std::chrono::milliseconds patience, std::chrono::milliseconds end) {
-    AnswerWatch watch;
+bool falls_silent(PlainStream& stream, std::chrono::milliseconds timeout, std::chrono::milliseconds end) {
+    AckMonitor watch;
     for (const auto until = std::chrono::steady_clock::now() + end;
          std::chrono::steady_clock::now() < until;) {
-        if (watch.is_silent(stream.answers(), std::chrono::steady_clock::now(), patience)) {
+        if (watch.is_silent(stream.answers(), std::chrono::steady_clock::now(), timeout)) {
             return true;
         }
         std::this_thread::sleep_for(20ms);
@@ -116,7 +116,7 @@ TEST(PlainStream, KnowsAReaderThatPausesFromAPeerThatIsGone) {
     const sock_fprog program{1, &drop};
     ASSERT_EQ(::setsockopt(pair.b.fd(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program), 0);
     EXPECT_TRUE(falls_silent(pair.a, 1s, 30s));
-    pair.a.give_up();
+    pair.a.abort();
     std::array<unsigned char, 1> byte{};
     EXPECT_EQ(pair.a.try_read(byte).value(), 0U);
 }

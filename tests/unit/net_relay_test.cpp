@@ -58,7 +58,7 @@ TEST(Relay, PassesTheEndOnAndStillCarriesTheAnswer) {
 TEST(Relay, EndsAHalfClosedConnectionThatIsSilent) {
     Line line;
     RelayOptions options;
-    options.half_close_patience = 50ms;
+    options.half_close_timeout = 50ms;
     line.run(all(send_all(line.client, "question")), options);
     ASSERT_TRUE(line.end.failure);
     EXPECT_EQ(line.end.failure->code, Code::timed_out);
@@ -78,7 +78,7 @@ awaitable<void> drip_answer(PlainStream& backend) {
 TEST(Relay, KeepsAHalfClosedConnectionThatStillMoves) {
     Line line;
     RelayOptions options;
-    options.half_close_patience = 150ms;
+    options.half_close_timeout = 150ms;
     std::string answer;
     line.run(
         all(send_all(line.client, "question"), drip_answer(line.backend), receive_all(line.client, answer)),

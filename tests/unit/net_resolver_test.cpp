@@ -78,10 +78,10 @@ protected:
         return std::chrono::steady_clock::now() + time;
     }
     static Resolver::Answer resolve(Resolver& resolver, std::string host,
-                                    std::chrono::milliseconds patience) {
+                                    std::chrono::milliseconds timeout) {
         boost::asio::io_context loop;
         std::optional<Resolver::Answer> out;
-        test::run(loop, keep(resolver, std::move(host), in(patience), out));
+        test::run(loop, keep(resolver, std::move(host), in(timeout), out));
         return *out;
     }
     static awaitable<void> keep(Resolver& resolver, std::string host, Resolver::Deadline until,

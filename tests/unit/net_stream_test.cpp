@@ -23,7 +23,7 @@
 #include "net/buffer_pool.hpp"
 #include "net/connection_slots.hpp"
 #include "net/deadline.hpp"
-#include "net/linger.hpp"
+#include "net/lingering_close.hpp"
 #include "net/listener.hpp"
 #include "net/pending_connections.hpp"
 #include "support/net_fixture.hpp"
@@ -133,7 +133,7 @@ TEST(PlainStream, TellsAPeerThatVanishedFromOneThatEndedAlsoAfterAWriteThatFaile
                 pair.a.close();
             } else {
                 ASSERT_TRUE(pair.b.try_write(test::as_bytes(late)));
-                pair.a.let_close_say_cut_off(true);
+                pair.a.set_reset_on_close(true);
                 pair.a.close();
             }
             // The first is answered with a reset, of which the second hears, and the third no more.
@@ -315,9 +315,9 @@ TEST(PlainStream, TakesLittleMoreThanItsPeerHasRoomFor) {
     EXPECT_LE(unsent, 256 << 10) << "the bound, and a segment";
 }
 
-awaitable<void> read_until_cut(PlainStream& stream, std::chrono::milliseconds patience, bool& has_passed,
+awaitable<void> read_until_cut(PlainStream& stream, std::chrono::milliseconds timeout, bool& has_passed,
                                Code& code) {
-    const Deadline deadline(stream.executor(), patience, [&stream] { stream.close(); });
+    const Deadline deadline(stream.executor(), timeout, [&stream] { stream.close(); });
     std::vector<unsigned char> buffer(10);
     const auto got = co_await stream.read_some(buffer);
     has_passed = deadline.has_passed();
@@ -374,7 +374,7 @@ TEST(PlainStream, IsGoodAfterAWake) {
 awaitable<void> refuse(PlainStream& server) {
     const std::string answer = "HTTP/1.1 403 Forbidden\r\n\r\n";
     co_await server.write_all(test::as_bytes(answer));
-    co_await linger_and_close(server, 5s);
+    co_await lingering_close(server, 5s);
 }
 
 awaitable<void> talk_on(PlainStream& client, std::string& answer) {

@@ -7,7 +7,7 @@
 
 #include "base/reason.hpp"
 #include "postgres/error_response.hpp"
-#include "postgres/farewell.hpp"
+#include "postgres/rejection_message.hpp"
 #include "support/postgres_bytes.hpp"
 
 namespace postern::postgres {
@@ -124,12 +124,12 @@ TEST(ParseErrorResponse, RefusesWhatIsNone) {
 
 TEST(Farewell, IsToldInTheLanguageOfThePeer) {
     const Refusal refusal{"08P01", "the client began with TLS", "Set sslmode=prefer.", {}};
-    EXPECT_EQ(farewell(Language::postgres, refusal), fatal_error(refusal));
-    EXPECT_EQ(farewell(Language::tls, refusal), "\x15\x03\x03\0\x02\x02\x31"s);
-    EXPECT_EQ(farewell(Language::http, refusal),
+    EXPECT_EQ(rejection_message(Language::postgres, refusal), fatal_error(refusal));
+    EXPECT_EQ(rejection_message(Language::tls, refusal), "\x15\x03\x03\0\x02\x02\x31"s);
+    EXPECT_EQ(rejection_message(Language::http, refusal),
               "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 47\r\n"
               "Connection: close\r\n\r\nthe client began with TLS.\nSet sslmode=prefer.\n");
-    EXPECT_EQ(farewell(Language::unknown, refusal), "");
+    EXPECT_EQ(rejection_message(Language::unknown, refusal), "");
 }
 
 }  // namespace

@@ -41,7 +41,7 @@ TEST_F(AgentClientTest, KnowsTheStateOfAnAgentThatRunsAlready) {
 
 TEST_F(AgentClientTest, StartsTheAgentWhereNoneRuns) {
     AgentClientOptions options = options_with_launch();
-    options.patience = std::chrono::seconds(20);
+    options.timeout = std::chrono::seconds(20);
     AgentClient client(options);
     client.start();
     ASSERT_TRUE(soon([&] { return launches() > 0; }));
@@ -65,7 +65,7 @@ TEST_F(AgentClientTest, StartsAnAgentAgainThatDiedSoonAfterItWasStarted) {
 TEST_F(AgentClientTest, DoesNotStartForEverAnAgentThatNeverAnswers) {
     AgentClientOptions options = options_with_launch();
     options.launch_pause = std::chrono::milliseconds(20);
-    options.patience = std::chrono::milliseconds(50);
+    options.timeout = std::chrono::milliseconds(50);
     AgentClient client(options);
     client.start();
     ASSERT_TRUE(soon([&] { return launches() == 5; }));

@@ -162,7 +162,7 @@ TEST_F(WindowTest, ALinkWaitsUntilAGatewayHasToldWhatThereIs) {
 TEST_F(WindowTest, ALinkDoesNotWaitForEverAndDoesNotSayThatThereIsNoSuchService) {
     agent_.state["services"] = QJsonArray();
     agent_.state["services_known"] = false;
-    link_patience_ = std::chrono::milliseconds(50);
+    link_timeout_ = std::chrono::milliseconds(50);
     TrayProgram& program = open();
     program.fulfil("postern://connect/stock-db");
     ASSERT_TRUE(soon([&] { return find<QMessageBox>() != nullptr; }));

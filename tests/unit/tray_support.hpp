@@ -37,7 +37,7 @@ protected:
         tray::AgentClientOptions options;
         options.socket = socket_;
         options.retry_every = std::chrono::milliseconds(10);
-        options.patience = std::chrono::milliseconds(200);
+        options.timeout = std::chrono::milliseconds(200);
         return options;
     }
 
@@ -47,7 +47,7 @@ protected:
         tray::ProgramOptions options;
         options.agent = client_options();
         options.clock = [this] { return now_; };
-        options.link_patience = link_patience_;
+        options.link_timeout = link_timeout_;
         program_ = std::make_unique<tray::TrayProgram>(std::move(options));
         program_->start();
         EXPECT_TRUE(
@@ -66,7 +66,7 @@ protected:
     QString socket_ = home_.path() + "/agent.sock";
     ScriptedAgent agent_{socket_};
     QDateTime now_ = scripted_now();
-    std::chrono::milliseconds link_patience_{15000};
+    std::chrono::milliseconds link_timeout_{15000};
     std::unique_ptr<tray::TrayProgram> program_;
 };
 

@@ -17,11 +17,11 @@ struct PeerAnswers {
     std::uint64_t confirmed_bytes = 0;
 };
 
-class AnswerWatch {
+class AckMonitor {
 public:
-    /// To be told every few seconds; whether an answer has been owed for all of `patience`.
+    /// To be told every few seconds; whether an answer has been owed for all of `timeout`.
     bool is_silent(const PeerAnswers& answers, std::chrono::steady_clock::time_point now,
-                   std::chrono::steady_clock::duration patience) noexcept;
+                   std::chrono::steady_clock::duration timeout) noexcept;
 
 private:
     std::optional<std::chrono::steady_clock::time_point> since_;

@@ -1,4 +1,4 @@
-#include "ca-service/tidying.hpp"
+#include "ca-service/store_cleanup.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -21,7 +21,7 @@ constexpr std::chrono::hours kPlacesRemembered{24 * 60};
 
 }  // namespace
 
-std::optional<Tidying::Job> Tidying::due() {
+std::optional<StoreCleanup::Job> StoreCleanup::due() {
     // Asked also when nothing is due, so that it sees a jump when it happens.
     const SystemTime before = settled_.now() - kRemembered;
     const auto now = even_();

@@ -19,7 +19,7 @@ namespace postern::client {
 /// Not to be called from more coroutines than there may be jobs waiting: whoever calls has the bound. The
 /// work may outlive the coroutine.
 template <class T>
-boost::asio::awaitable<T> run_errand(boost::asio::thread_pool& pool, std::function<T()> work) {
+boost::asio::awaitable<T> run_blocking(boost::asio::thread_pool& pool, std::function<T()> work) {
     namespace asio = boost::asio;
     struct State {
         explicit State(const asio::any_io_executor& executor)

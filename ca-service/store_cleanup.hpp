@@ -12,12 +12,12 @@ namespace postern::ca {
 
 /// Not thread-safe. What is old is judged by the settled clock, so that one that jumps ahead takes no live
 /// certificate and no mark of a revocation with it.
-class Tidying {
+class StoreCleanup {
 public:
     using Job = std::function<void(store::Database&)>;
 
     /// `settled` must outlive this object.
-    Tidying(SettledClock& settled, EvenClock even) : settled_(settled), even_(std::move(even)) {}
+    StoreCleanup(SettledClock& settled, EvenClock even) : settled_(settled), even_(std::move(even)) {}
 
     /// The work, if it is due: at first, and then each ten minutes, whatever the wall clock does. To be asked
     /// every second or so.

@@ -1,4 +1,4 @@
-#include "client-proxy/agent/port_book.hpp"
+#include "client-proxy/agent/port_assignments.hpp"
 
 #include <algorithm>
 
@@ -9,8 +9,8 @@
 
 namespace postern::client {
 
-PortBook PortBook::from_json(std::string_view text) {
-    PortBook book;
+PortAssignments PortAssignments::from_json(std::string_view text) {
+    PortAssignments book;
     const auto read = parse_json(text);
     if (!read.is_object()) {
         return book;
@@ -24,25 +24,25 @@ PortBook PortBook::from_json(std::string_view text) {
     return book;
 }
 
-PortBook PortBook::load(const ProfileFolder& folder) {
+PortAssignments PortAssignments::load(const ProfileFolder& folder) {
     const auto text = read_file(folder.ports());
-    return text ? from_json(*text) : PortBook();
+    return text ? from_json(*text) : PortAssignments();
 }
 
-std::string PortBook::to_json_text() const {
+std::string PortAssignments::to_json_text() const {
     return json_file_text(nlohmann::json(ports_));
 }
 
-Result<void> PortBook::save(const ProfileFolder& folder) const {
+Result<void> PortAssignments::save(const ProfileFolder& folder) const {
     return write_file(folder.ports(), to_json_text(), 0600);
 }
 
-unsigned short PortBook::find(std::string_view name) const {
+unsigned short PortAssignments::find(std::string_view name) const {
     const auto found = ports_.find(name);
     return found != ports_.end() ? found->second : 0;
 }
 
-std::string PortBook::owner(unsigned short port) const {
+std::string PortAssignments::owner(unsigned short port) const {
     for (const auto& [name, number] : ports_) {
         if (number == port) {
             return name;
@@ -51,7 +51,7 @@ std::string PortBook::owner(unsigned short port) const {
     return {};
 }
 
-std::vector<std::string> PortBook::names() const {
+std::vector<std::string> PortAssignments::names() const {
     std::vector<std::string> names;
     for (const auto& [name, number] : ports_) {
         names.push_back(name);
@@ -59,11 +59,11 @@ std::vector<std::string> PortBook::names() const {
     return names;
 }
 
-void PortBook::remember(std::string_view name, unsigned short port) {
+void PortAssignments::remember(std::string_view name, unsigned short port) {
     ports_[std::string(name)] = port;
 }
 
-unsigned short PortBook::next_free(std::string_view name, unsigned short after) const {
+unsigned short PortAssignments::next_free(std::string_view name, unsigned short after) const {
     for (unsigned port = after + 1U; port <= 65535; ++port) {
         const bool is_taken = std::any_of(ports_.begin(), ports_.end(), [&](const auto& entry) {
             return entry.second == port && entry.first != name;

@@ -1,4 +1,4 @@
-#include "gateway/commands/complain.hpp"
+#include "gateway/commands/cli_error.hpp"
 
 #include <cstdio>
 #include <utility>
@@ -78,7 +78,7 @@ void print_error(std::string_view what, std::string_view why, std::string_view h
     }
 }
 
-int complain(std::string_view what, const Failure& failure) {
+int cli_error(std::string_view what, const Failure& failure) {
     const Advice advice = advice_on(failure.code);
     const std::string_view why =
         failure.detail.empty() ? name(failure.code) : std::string_view(failure.detail);

@@ -1,4 +1,4 @@
-#include "postgres/farewell.hpp"
+#include "postgres/rejection_message.hpp"
 
 #include <fmt/format.h>
 
@@ -6,7 +6,7 @@ namespace postern::postgres {
 
 namespace {
 
-std::string http_farewell(const Refusal& refusal) {
+std::string http_rejection(const Refusal& refusal) {
     std::string text = refusal.message + ".\n";
     if (!refusal.hint.empty()) {
         text += refusal.hint + "\n";
@@ -19,18 +19,18 @@ std::string http_farewell(const Refusal& refusal) {
 
 }  // namespace
 
-std::string tls_farewell() {
+std::string tls_rejection() {
     return std::string("\x15\x03\x03\x00\x02\x02\x31", 7);
 }
 
-std::string farewell(Language language, const Refusal& refusal) {
+std::string rejection_message(Language language, const Refusal& refusal) {
     switch (language) {
         case Language::postgres:
             return fatal_error(refusal);
         case Language::tls:
-            return tls_farewell();
+            return tls_rejection();
         case Language::http:
-            return http_farewell(refusal);
+            return http_rejection(refusal);
         case Language::unknown:
             return {};
     }

@@ -12,13 +12,13 @@
 
 namespace postern::client {
 
-class PortBook {
+class PortAssignments {
 public:
     static constexpr unsigned short kFirst = 5432;
 
     /// A damaged book is an empty one: ports are a convenience.
-    static PortBook from_json(std::string_view text);
-    static PortBook load(const ProfileFolder& folder);
+    static PortAssignments from_json(std::string_view text);
+    static PortAssignments load(const ProfileFolder& folder);
     Result<void> save(const ProfileFolder& folder) const;
     std::string to_json_text() const;
 

@@ -4,7 +4,7 @@
 #include "ca-service/store/certificates.hpp"
 #include "ca-service/store/sessions.hpp"
 #include "ca-service/store/users.hpp"
-#include "ca-service/tidying.hpp"
+#include "ca-service/store_cleanup.hpp"
 #include "unit/ca_support.hpp"
 
 namespace postern::ca {
@@ -15,14 +15,14 @@ using std::chrono::minutes;
 
 constexpr hours kMonths{24 * 60};
 
-class TidyingTest : public testing::Test {
+class StoreCleanupTest : public testing::Test {
 protected:
     test::TemporaryDirectory directory_;
     store::Database database_ = store::Database::open(directory_.path() / "state.db").value();
     test::ManualClock wall_{std::chrono::floor<std::chrono::seconds>(system_clock()())};
     test::ManualEvenClock even_;
     SettledClock settled_{wall_, even_};
-    Tidying tidying_{settled_, even_};
+    StoreCleanup cleanup_{settled_, even_};
 
     void SetUp() override {
         ASSERT_TRUE(store::add_user(database_, store::User{.name = "alice", .password_hash = "x"}));
@@ -42,7 +42,7 @@ protected:
         wall_.advance(time);
     }
     bool tidy() {
-        const auto job = tidying_.due();
+        const auto job = cleanup_.due();
         if (job) {
             (*job)(database_);
         }
@@ -51,7 +51,7 @@ protected:
     bool is_remembered() { return store::find_certificate(database_, "7faa").value().has_value(); }
 };
 
-TEST_F(TidyingTest, ForgetsWhatEndedLongAgo) {
+TEST_F(StoreCleanupTest, ForgetsWhatEndedLongAgo) {
     EXPECT_TRUE(tidy());
     pass(kMonths / 3);
     EXPECT_TRUE(tidy());
@@ -61,7 +61,7 @@ TEST_F(TidyingTest, ForgetsWhatEndedLongAgo) {
     EXPECT_FALSE(is_remembered());
 }
 
-TEST_F(TidyingTest, IsDueEachTenMinutes) {
+TEST_F(StoreCleanupTest, IsDueEachTenMinutes) {
     EXPECT_TRUE(tidy());
     EXPECT_FALSE(tidy());
     pass(minutes(9));
@@ -70,7 +70,7 @@ TEST_F(TidyingTest, IsDueEachTenMinutes) {
     EXPECT_TRUE(tidy());
 }
 
-TEST_F(TidyingTest, ForgetsNothingBecauseOfAJump) {
+TEST_F(StoreCleanupTest, ForgetsNothingBecauseOfAJump) {
     tidy();
     wall_.advance(kMonths);
     for (minutes passed{0}; passed < hours(23); passed += minutes(10)) {
@@ -84,7 +84,7 @@ TEST_F(TidyingTest, ForgetsNothingBecauseOfAJump) {
     EXPECT_TRUE(is_remembered()) << "the clock was set right in time";
 }
 
-TEST_F(TidyingTest, GoesOnAfterTheClockWasSetBack) {
+TEST_F(StoreCleanupTest, GoesOnAfterTheClockWasSetBack) {
     tidy();
     wall_.advance(-kMonths);
     pass(minutes(10));

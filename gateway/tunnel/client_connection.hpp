@@ -21,9 +21,9 @@
 namespace postern::gateway {
 
 /// For a client to read the last bytes that it was sent, and to close.
-inline constexpr std::chrono::seconds kFarewell{1};
+inline constexpr std::chrono::seconds kCloseTimeout{1};
 
-struct Visit {
+struct ClientConnection {
     Worker& worker;
     std::string id;
     net::Endpoint source;
@@ -40,16 +40,16 @@ struct Visit {
 
 /// Whether the trust bundle in force vouches for the client's chain, also when the handshake was done under
 /// another one: a connection may have been open for long before it asks for something.
-Result<void> check_still_trusted(Visit& visit);
+Result<void> check_still_trusted(ClientConnection& connection);
 
 /// Writes the record connection.rejected, or counts it where the bearer of the certificate has had their share
 /// of records, or the audit log takes none; then the refusal, and waits until the client has read it. The
 /// connection is good for nothing else after. With the audit log unavailable the refusal says that.
-boost::asio::awaitable<void> refuse(Visit& visit, Failure failure, std::string service);
+boost::asio::awaitable<void> refuse(ClientConnection& connection, Failure failure, std::string service);
 
 /// The same for a request that leaves the connection good for others: the record request.refused, or its count.
 /// The refusal, to be written.
-boost::asio::awaitable<http::Response> refuse_request(Visit& visit, Failure failure);
+boost::asio::awaitable<http::Response> refuse_request(ClientConnection& connection, Failure failure);
 
 /// Appends; a failure is logged, and returned.
 boost::asio::awaitable<Result<void>> append(Worker& worker, audit::Record record);

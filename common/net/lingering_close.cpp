@@ -1,4 +1,4 @@
-#include "net/linger.hpp"
+#include "net/lingering_close.hpp"
 
 #include <boost/asio/awaitable.hpp>
 
@@ -13,8 +13,8 @@ constexpr std::size_t kDiscardBytes = 64U << 20;
 
 }  // namespace
 
-boost::asio::awaitable<void> linger(ByteStream& stream, std::chrono::milliseconds patience) {
-    const Deadline deadline(stream.executor(), patience, [&stream] { stream.cancel(); });
+boost::asio::awaitable<void> drain_to_end(ByteStream& stream, std::chrono::milliseconds timeout) {
+    const Deadline deadline(stream.executor(), timeout, [&stream] { stream.cancel(); });
     Result<void> ended = co_await stream.shutdown_send();
     std::size_t discarded = 0;
     while (ended.has_value() && discarded < kDiscardBytes) {
@@ -29,8 +29,8 @@ boost::asio::awaitable<void> linger(ByteStream& stream, std::chrono::millisecond
     }
 }
 
-boost::asio::awaitable<void> linger_and_close(ByteStream& stream, std::chrono::milliseconds patience) {
-    co_await linger(stream, patience);
+boost::asio::awaitable<void> lingering_close(ByteStream& stream, std::chrono::milliseconds timeout) {
+    co_await drain_to_end(stream, timeout);
     stream.close();
 }
 

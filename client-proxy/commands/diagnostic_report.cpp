@@ -1,4 +1,4 @@
-#include "client-proxy/commands/checkup.hpp"
+#include "client-proxy/commands/diagnostic_report.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -30,22 +30,22 @@ std::string_view name(Finding::State state) {
 
 }  // namespace
 
-void Checkup::good(std::string step, std::string detail) {
+void DiagnosticReport::good(std::string step, std::string detail) {
     findings_.push_back({std::move(step), Finding::State::good, std::move(detail), {}});
 }
 
-void Checkup::bad(std::string step, const Refusal& refusal) {
+void DiagnosticReport::bad(std::string step, const Refusal& refusal) {
     findings_.push_back({std::move(step), Finding::State::bad, refusal.message, refusal.hint});
     if (exit_code_ == 0) {
         exit_code_ = reason_of(refusal.code).exit_code;
     }
 }
 
-void Checkup::skip(std::string step, std::string why) {
+void DiagnosticReport::skip(std::string step, std::string why) {
     findings_.push_back({std::move(step), Finding::State::skipped, std::move(why), {}});
 }
 
-nlohmann::json Checkup::to_json() const {
+nlohmann::json DiagnosticReport::to_json() const {
     auto steps = nlohmann::json::array();
     for (const auto& finding : findings_) {
         steps.push_back({{"step", finding.step},

@@ -17,6 +17,6 @@ void print_error(std::string_view what, std::string_view why, std::string_view h
 /// Prints both lines to standard error (`what` did not work, for example "cannot serve") and returns the exit
 /// code that the failure means: 3 configuration invalid, 4 not authenticated or denied, 5 unreachable, 1
 /// otherwise.
-int complain(std::string_view what, const Failure& failure);
+int cli_error(std::string_view what, const Failure& failure);
 
 }  // namespace postern::gateway

@@ -1,4 +1,4 @@
-#include "net/turnstile.hpp"
+#include "net/async_semaphore.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -13,51 +13,51 @@ namespace postern::net {
 
 namespace asio = boost::asio;
 
-struct Turnstile::Waiter {
+struct AsyncSemaphore::Waiter {
     explicit Waiter(const asio::any_io_executor& executor) : timer(executor) {}
     /// Touched on the waiter's own loop alone.
     asio::steady_timer timer;
-    /// Guarded by the turnstile's mutex: the place is handed over, not raced for.
+    /// Guarded by the semaphore's mutex: the place is handed over, not raced for.
     bool has_place = false;
 };
 
-Turnstile::Pass::Pass(Pass&& other) noexcept : turnstile_(std::exchange(other.turnstile_, nullptr)) {}
+AsyncSemaphore::Permit::Permit(Permit&& other) noexcept : semaphore_(std::exchange(other.semaphore_, nullptr)) {}
 
-Turnstile::Pass::~Pass() {
-    if (turnstile_ != nullptr) {
-        turnstile_->leave();
+AsyncSemaphore::Permit::~Permit() {
+    if (semaphore_ != nullptr) {
+        semaphore_->release();
     }
 }
 
 /// A waiter's place in the queue, in the frame of its coroutine: whatever ends the coroutine takes it out, so
 /// that nobody wakes a loop that is gone, and a place that was handed over but not taken goes on to the next.
-class Turnstile::Queued {
+class AsyncSemaphore::Queued {
 public:
-    Queued(Turnstile& turnstile, std::shared_ptr<Waiter> waiter) noexcept
-        : turnstile_(turnstile), waiter_(std::move(waiter)) {}
+    Queued(AsyncSemaphore& semaphore, std::shared_ptr<Waiter> waiter) noexcept
+        : semaphore_(semaphore), waiter_(std::move(waiter)) {}
     Queued(const Queued&) = delete;
     Queued& operator=(const Queued&) = delete;
     ~Queued() {
         if (take_place()) {
-            turnstile_.leave();
+            semaphore_.release();
         }
     }
     asio::steady_timer& timer() noexcept { return waiter_->timer; }
     /// Leaves the queue; whether a place had been handed over.
     bool take_place() noexcept {
-        const std::lock_guard lock(turnstile_.mutex_);
+        const std::lock_guard lock(semaphore_.mutex_);
         if (!waiter_->has_place) {
-            std::erase(turnstile_.waiting_, waiter_);
+            std::erase(semaphore_.waiting_, waiter_);
         }
         return std::exchange(waiter_->has_place, false);
     }
 
 private:
-    Turnstile& turnstile_;
+    AsyncSemaphore& semaphore_;
     std::shared_ptr<Waiter> waiter_;
 };
 
-asio::awaitable<Result<Turnstile::Pass>> Turnstile::enter(std::chrono::milliseconds patience) {
+asio::awaitable<Result<AsyncSemaphore::Permit>> AsyncSemaphore::acquire(std::chrono::milliseconds timeout) {
     const auto executor = co_await asio::this_coro::executor;
     std::shared_ptr<Waiter> waiter;
     {
@@ -66,7 +66,7 @@ asio::awaitable<Result<Turnstile::Pass>> Turnstile::enter(std::chrono::milliseco
             --free_;
         } else {
             waiter = std::make_shared<Waiter>(executor);
-            waiter->timer.expires_after(patience);
+            waiter->timer.expires_after(timeout);
             waiting_.push_back(waiter);
         }
     }
@@ -78,11 +78,11 @@ asio::awaitable<Result<Turnstile::Pass>> Turnstile::enter(std::chrono::milliseco
             co_return Failure{Code::timed_out, "too many handshakes were in progress"};
         }
     }
-    Pass pass(*this);
-    co_return std::move(pass);
+    Permit permit(*this);
+    co_return std::move(permit);
 }
 
-void Turnstile::leave() noexcept {
+void AsyncSemaphore::release() noexcept {
     std::shared_ptr<Waiter> next;
     {
         const std::lock_guard lock(mutex_);

@@ -9,9 +9,9 @@
 namespace postern::postgres {
 
 /// A fatal alert, access_denied (RFC 8446, section 6): all that can be told to TLS without a certificate.
-std::string tls_farewell();
+std::string tls_rejection();
 
-/// PostgreSQL: fatal_error(). TLS: tls_farewell(). HTTP: 400 with the refusal as its text. Else nothing.
-std::string farewell(Language language, const Refusal& refusal);
+/// PostgreSQL: fatal_error(). TLS: tls_rejection(). HTTP: 400 with the refusal as its text. Else nothing.
+std::string rejection_message(Language language, const Refusal& refusal);
 
 }  // namespace postern::postgres

@@ -1,4 +1,4 @@
-// What the turnstile promises: so many at a time, first come, first served, and no place is ever lost.
+// What the semaphore promises: so many at a time, first come, first served, and no place is ever lost.
 #include <atomic>
 #include <chrono>
 #include <memory>
@@ -13,7 +13,7 @@
 #include <gtest/gtest.h>
 
 #include "net/event_loops.hpp"
-#include "net/turnstile.hpp"
+#include "net/async_semaphore.hpp"
 #include "support/net_fixture.hpp"
 
 namespace postern::net {
@@ -35,9 +35,9 @@ awaitable<void> yield_to_others() {
     co_await boost::asio::post(executor, use_awaitable);
 }
 
-awaitable<void> visit(Turnstile& turnstile, Crowd& crowd, int number) {
-    const auto pass = co_await turnstile.enter(60s);
-    EXPECT_TRUE(pass.has_value());
+awaitable<void> visit(AsyncSemaphore& semaphore, Crowd& crowd, int number) {
+    const auto permit = co_await semaphore.acquire(60s);
+    EXPECT_TRUE(permit.has_value());
     crowd.order.push_back(number);
     crowd.most_inside = std::max(crowd.most_inside, ++crowd.inside);
     for (int i = 0; i < 3; ++i) {
@@ -46,14 +46,14 @@ awaitable<void> visit(Turnstile& turnstile, Crowd& crowd, int number) {
     --crowd.inside;
 }
 
-TEST(Turnstile, LetsSoManyThroughAtATimeInTheOrderOfTheirComing) {
+TEST(AsyncSemaphore, LetsSoManyThroughAtATimeInTheOrderOfTheirComing) {
     boost::asio::io_context loop;
-    Turnstile turnstile(2);
+    AsyncSemaphore semaphore(2);
     Crowd crowd;
     std::vector<awaitable<void>> visitors;
     std::vector<int> expected;
     for (int i = 0; i < 20; ++i) {
-        visitors.push_back(visit(turnstile, crowd, i));
+        visitors.push_back(visit(semaphore, crowd, i));
         expected.push_back(i);
     }
     test::run_all(loop, std::move(visitors));
@@ -61,65 +61,65 @@ TEST(Turnstile, LetsSoManyThroughAtATimeInTheOrderOfTheirComing) {
     EXPECT_EQ(crowd.most_inside, 2);
 }
 
-awaitable<void> enter(Turnstile& turnstile, std::chrono::milliseconds patience,
-                      std::optional<Result<Turnstile::Pass>>& result) {
-    auto pass = co_await turnstile.enter(patience);
-    result.emplace(std::move(pass));
+awaitable<void> acquire(AsyncSemaphore& semaphore, std::chrono::milliseconds timeout,
+                      std::optional<Result<AsyncSemaphore::Permit>>& result) {
+    auto permit = co_await semaphore.acquire(timeout);
+    result.emplace(std::move(permit));
 }
 
-TEST(Turnstile, TurnsAwayWhoWaitedTooLongAndKeepsThePlaceForTheNext) {
+TEST(AsyncSemaphore, TurnsAwayWhoWaitedTooLongAndKeepsThePlaceForTheNext) {
     boost::asio::io_context loop;
-    Turnstile turnstile(1);
-    std::optional<Result<Turnstile::Pass>> first;
-    std::optional<Result<Turnstile::Pass>> late;
-    std::optional<Result<Turnstile::Pass>> next;
-    test::run(loop, enter(turnstile, 60s, first));
+    AsyncSemaphore semaphore(1);
+    std::optional<Result<AsyncSemaphore::Permit>> first;
+    std::optional<Result<AsyncSemaphore::Permit>> late;
+    std::optional<Result<AsyncSemaphore::Permit>> next;
+    test::run(loop, acquire(semaphore, 60s, first));
     ASSERT_TRUE(first->has_value());
-    test::run(loop, enter(turnstile, 10ms, late));
+    test::run(loop, acquire(semaphore, 10ms, late));
     ASSERT_TRUE(late->has_error());
     EXPECT_EQ(late->error().code, Code::timed_out);
     first.reset();
-    // At once, with no patience at all: who gave up holds no place.
-    test::run(loop, enter(turnstile, 0ms, next));
+    // At once, with no timeout at all: who gave up holds no place.
+    test::run(loop, acquire(semaphore, 0ms, next));
     EXPECT_TRUE(next->has_value());
 }
 
 /// Starts it, until it waits for a place.
-void start_waiting(boost::asio::io_context& loop, Turnstile& turnstile,
-                   std::optional<Result<Turnstile::Pass>>& result) {
-    boost::asio::co_spawn(loop, enter(turnstile, 60s, result), [](std::exception_ptr) {});
+void start_waiting(boost::asio::io_context& loop, AsyncSemaphore& semaphore,
+                   std::optional<Result<AsyncSemaphore::Permit>>& result) {
+    boost::asio::co_spawn(loop, acquire(semaphore, 60s, result), [](std::exception_ptr) {});
     loop.poll();
     EXPECT_FALSE(result.has_value());
 }
 
-TEST(Turnstile, AWaiterWhoseLoopIsGoneIsPassedOver) {
+TEST(AsyncSemaphore, AWaiterWhoseLoopIsGoneIsPassedOver) {
     boost::asio::io_context loop;
-    Turnstile turnstile(1);
-    std::optional<Result<Turnstile::Pass>> first;
-    std::optional<Result<Turnstile::Pass>> lost;
-    std::optional<Result<Turnstile::Pass>> next;
-    test::run(loop, enter(turnstile, 60s, first));
+    AsyncSemaphore semaphore(1);
+    std::optional<Result<AsyncSemaphore::Permit>> first;
+    std::optional<Result<AsyncSemaphore::Permit>> lost;
+    std::optional<Result<AsyncSemaphore::Permit>> next;
+    test::run(loop, acquire(semaphore, 60s, first));
     {
         boost::asio::io_context short_lived;
-        start_waiting(short_lived, turnstile, lost);
+        start_waiting(short_lived, semaphore, lost);
     }
     first.reset();
-    test::run(loop, enter(turnstile, 0ms, next));
+    test::run(loop, acquire(semaphore, 0ms, next));
     EXPECT_TRUE(next->has_value());
     EXPECT_FALSE(lost.has_value());
 }
 
-TEST(Turnstile, APlaceThatWasHandedToALoopThatEndsGoesOnToTheNext) {
+TEST(AsyncSemaphore, APlaceThatWasHandedToALoopThatEndsGoesOnToTheNext) {
     boost::asio::io_context loop;
-    Turnstile turnstile(1);
-    std::optional<Result<Turnstile::Pass>> first;
-    std::optional<Result<Turnstile::Pass>> lost;
-    std::optional<Result<Turnstile::Pass>> next;
-    test::run(loop, enter(turnstile, 60s, first));
+    AsyncSemaphore semaphore(1);
+    std::optional<Result<AsyncSemaphore::Permit>> first;
+    std::optional<Result<AsyncSemaphore::Permit>> lost;
+    std::optional<Result<AsyncSemaphore::Permit>> next;
+    test::run(loop, acquire(semaphore, 60s, first));
     {
         boost::asio::io_context short_lived;
-        start_waiting(short_lived, turnstile, lost);
-        start_waiting(loop, turnstile, next);
+        start_waiting(short_lived, semaphore, lost);
+        start_waiting(loop, semaphore, next);
         // Handed over, and never taken: that loop runs no more.
         first.reset();
         loop.poll();
@@ -138,10 +138,10 @@ struct SharedCrowd {
     std::atomic<int> refused = 0;
 };
 
-awaitable<void> visit_shared(Turnstile& turnstile, SharedCrowd& crowd) {
+awaitable<void> visit_shared(AsyncSemaphore& semaphore, SharedCrowd& crowd) {
     for (int round = 0; round < 20; ++round) {
-        const auto pass = co_await turnstile.enter(60s);
-        if (!pass) {
+        const auto permit = co_await semaphore.acquire(60s);
+        if (!permit) {
             ++crowd.refused;
             continue;
         }
@@ -155,14 +155,14 @@ awaitable<void> visit_shared(Turnstile& turnstile, SharedCrowd& crowd) {
     ++crowd.done;
 }
 
-TEST(Turnstile, KeepsItsBoundBetweenLoopsAndLosesNobody) {
+TEST(AsyncSemaphore, KeepsItsBoundBetweenLoopsAndLosesNobody) {
     SharedCrowd crowd;
-    Turnstile turnstile(3);
+    AsyncSemaphore semaphore(3);
     constexpr int kVisitors = 40;
     {
         EventLoops loops(2);
         for (int i = 0; i < kVisitors; ++i) {
-            spawn(loops.at(static_cast<std::size_t>(i % 2)), "visitor", visit_shared(turnstile, crowd));
+            spawn(loops.at(static_cast<std::size_t>(i % 2)), "visitor", visit_shared(semaphore, crowd));
         }
         loops.start();
         const auto end = std::chrono::steady_clock::now() + 60s;

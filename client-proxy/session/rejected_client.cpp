@@ -1,4 +1,4 @@
-#include "client-proxy/session/turned_away.hpp"
+#include "client-proxy/session/rejected_client.hpp"
 
 #include <array>
 #include <functional>
@@ -17,7 +17,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr auto kStrangerPatience = std::chrono::seconds(5);
+constexpr auto kStrangerTimeout = std::chrono::seconds(5);
 
 // Which language the last words are to be in; nothing for a peer that needs none.
 asio::awaitable<std::optional<postgres::Language>> hear_out(net::PlainStream& local, bool brings_tls) {
@@ -52,18 +52,18 @@ asio::awaitable<std::optional<postgres::Language>> hear_out(net::PlainStream& lo
 
 }  // namespace
 
-asio::awaitable<void> turn_away(net::PendingConnections& strangers, Refusal refusal, net::PlainStream local,
+asio::awaitable<void> reject_client(net::PendingConnections& strangers, Refusal refusal, net::PlainStream local,
                                 bool brings_tls) {
     std::function<void()> cut = [&local] { local.cancel(); };
     const auto place = strangers.enter(cut);
     std::optional<postgres::Language> language;
     {
-        const net::Deadline deadline(local.executor(), kStrangerPatience, std::move(cut));
+        const net::Deadline deadline(local.executor(), kStrangerTimeout, std::move(cut));
         language = co_await hear_out(local, brings_tls);
     }
     if (language) {
-        std::string last_words = to_farewell(refusal, *language);
-        co_await take_leave(local, std::move(last_words));
+        std::string last_words = to_rejection_message(refusal, *language);
+        co_await close_with(local, std::move(last_words));
     }
     local.close();
 }

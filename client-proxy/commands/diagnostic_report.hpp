@@ -27,7 +27,7 @@ struct Finding {
     std::string remedy;
 };
 
-class Checkup {
+class DiagnosticReport {
 public:
     void good(std::string step, std::string detail);
     void bad(std::string step, const Refusal& refusal);
