@@ -28,6 +28,7 @@ struct ChainExtent {
 
 /// From where the reader stands to the end of the file, or to the line that fixes the verdict. The caller
 /// begins and ends the file for the verifier. Code::io_failed when it cannot be read.
-Result<ChainExtent> read_chain(LogLineReader& reader, ChainVerifier& verifier, const ChainReading& reading = {});
+Result<ChainExtent> read_chain(LogLineReader& reader, ChainVerifier& verifier,
+                               const ChainReading& reading = {});
 
 }  // namespace postern::audit

@@ -111,7 +111,9 @@ asio::awaitable<Result<void>> known(Result<void> result) {
 
 asio::awaitable<Result<void>> Log::async_append(Record record) {
     // Done by the time that somebody waits: the usual case needs no frame with a record in it.
-    if (!state_->is_shared() && state_->options.durability == Durability::write) return known(append(record));
+    if (!state_->is_shared() && state_->options.durability == Durability::write) {
+        return known(append(record));
+    }
     return append_elsewhere(std::move(record));
 }
 

@@ -251,8 +251,8 @@ void Log::State::sign_quiet(std::unique_lock<std::mutex>& guard) {
     Result<void> result;
     if (is_shared()) {
         // The log's lock is held meanwhile: who asks for a record is not to wait behind an attempt in vain.
-        result = writer_lock.acquire(is_failing ? kLockTimeoutInVain : std::chrono::milliseconds(kLockTimeout),
-                                     options.program);
+        result = writer_lock.acquire(
+            is_failing ? kLockTimeoutInVain : std::chrono::milliseconds(kLockTimeout), options.program);
         if (result) {
             result = file.refresh();
             if (result && (file.unsigned_records() > 0 || is_failing)) {

@@ -269,7 +269,8 @@ Result<void> query(const QueryOptions& options, RecordPrinter& printer, QueryCou
 namespace {
 
 /// The last wanted lines of the log, also from its rotated files; `live` is to be read on behind them.
-Result<std::deque<std::string>> last_lines(const TailOptions& options, LogLineReader& live, QueryCounts& seen) {
+Result<std::deque<std::string>> last_lines(const TailOptions& options, LogLineReader& live,
+                                           QueryCounts& seen) {
     std::deque<std::string> kept;
     std::vector<fs::path> files = family(options.file);
     // The very file that is followed, whatever is renamed meanwhile.
@@ -340,7 +341,8 @@ Result<void> tail(const TailOptions& options, RecordPrinter& printer, const std:
         // one.
         const bool is_current = is_still_at(*reader, options.file);
         auto item = reader->next();
-        for (; item == LogLineReader::Item::line || item == LogLineReader::Item::oversized; item = reader->next()) {
+        for (; item == LogLineReader::Item::line || item == LogLineReader::Item::oversized;
+             item = reader->next()) {
             nlohmann::json record;
             if (item == LogLineReader::Item::line && options.filter.wants(reader->line(), record)) {
                 printer.print(reader->line(), record);

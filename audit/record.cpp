@@ -104,17 +104,39 @@ Classes classes_of(std::string_view action) {
     constexpr std::string_view kNetwork = R"(["network"])";
     constexpr std::string_view kIam = R"(["iam"])";
     constexpr std::string_view kChange = R"(["change"])";
-    if (action == "connection.accepted") return {kNetwork, R"(["connection","start","allowed"])"};
-    if (action == "connection.rejected") return {kNetwork, R"(["connection","denied"])"};
-    if (action == "request.refused") return {kNetwork, R"(["denied"])"};
-    if (action == "connection.closed") return {kNetwork, R"(["connection","end"])"};
-    if (action.starts_with("login.")) return {R"(["authentication"])", R"(["start"])"};
-    if (action == "session.ended") return {R"(["authentication","session"])", R"(["end"])"};
-    if (action == "certificate.issued") return {kIam, R"(["creation"])"};
-    if (action == "certificate.revoked") return {kIam, R"(["deletion"])"};
-    if (action.starts_with("certificate.")) return {kIam, kChange};
-    if (action.starts_with("admin.")) return {kIam, R"(["admin","change"])"};
-    if (action.starts_with("config.")) return {R"(["configuration"])", kChange};
+    if (action == "connection.accepted") {
+        return {kNetwork, R"(["connection","start","allowed"])"};
+    }
+    if (action == "connection.rejected") {
+        return {kNetwork, R"(["connection","denied"])"};
+    }
+    if (action == "request.refused") {
+        return {kNetwork, R"(["denied"])"};
+    }
+    if (action == "connection.closed") {
+        return {kNetwork, R"(["connection","end"])"};
+    }
+    if (action.starts_with("login.")) {
+        return {R"(["authentication"])", R"(["start"])"};
+    }
+    if (action == "session.ended") {
+        return {R"(["authentication","session"])", R"(["end"])"};
+    }
+    if (action == "certificate.issued") {
+        return {kIam, R"(["creation"])"};
+    }
+    if (action == "certificate.revoked") {
+        return {kIam, R"(["deletion"])"};
+    }
+    if (action.starts_with("certificate.")) {
+        return {kIam, kChange};
+    }
+    if (action.starts_with("admin.")) {
+        return {kIam, R"(["admin","change"])"};
+    }
+    if (action.starts_with("config.")) {
+        return {R"(["configuration"])", kChange};
+    }
     return {{}, R"(["info"])"};
 }
 

@@ -33,8 +33,9 @@ public:
     void run() {
         std::printf("%u\n", port_of(listening_));
         std::fflush(stdout);
-        while (!is_over_)
+        while (!is_over_) {
             poller_.poll(-1);
+        }
     }
 
 private:
@@ -46,7 +47,9 @@ private:
     }
 
     void step(int fd, Served& served) {
-        if (served.kind == 0 && !read_order(fd, served)) return;
+        if (served.kind == 0 && !read_order(fd, served)) {
+            return;
+        }
         if (served.kind == kEcho) {
             echo(fd, served);
         } else if (served.kind == kUpload) {
@@ -62,30 +65,41 @@ private:
             const std::size_t wanted = served.head.empty() ? 1 : kOrderBytes - served.head.size();
             std::array<char, kOrderBytes> bytes{};
             const Moved moved = receive(fd, bytes.data(), wanted);
-            if (moved.would_block) return false;
+            if (moved.would_block) {
+                return false;
+            }
             if (moved.has_ended) {
                 poller_.remove(fd);
                 return false;
             }
             served.head.append(bytes.data(), moved.bytes);
         }
-        for (std::size_t i = 1; i < served.head.size(); ++i)
+        for (std::size_t i = 1; i < served.head.size(); ++i) {
             served.left |= static_cast<std::uint64_t>(static_cast<unsigned char>(served.head[i]))
                            << (8 * (i - 1));
+        }
         served.kind = served.head[0];
-        if (served.kind == kDownload) poller_.change(fd, EPOLLOUT);
+        if (served.kind == kDownload) {
+            poller_.change(fd, EPOLLOUT);
+        }
         return true;
     }
 
     void echo(int fd, Served& served) {
         if (served.unsent.empty()) {
             const Moved got = receive(fd, block_.get(), kBlock);
-            if (got.would_block) return;
-            if (got.has_ended) return poller_.remove(fd);
+            if (got.would_block) {
+                return;
+            }
+            if (got.has_ended) {
+                return poller_.remove(fd);
+            }
             served.unsent.assign(block_.get(), got.bytes);
         }
         const Moved sent = transmit(fd, served.unsent.data(), served.unsent.size());
-        if (sent.has_ended) return poller_.remove(fd);
+        if (sent.has_ended) {
+            return poller_.remove(fd);
+        }
         served.unsent.erase(0, sent.bytes);
         if (!served.unsent.empty()) {
             poller_.change(fd, EPOLLOUT);
@@ -98,8 +112,12 @@ private:
 
     void swallow(int fd, Served& served) {
         const Moved got = receive(fd, block_.get(), kBlock);
-        if (got.would_block) return;
-        if (got.has_ended) return poller_.remove(fd);
+        if (got.would_block) {
+            return;
+        }
+        if (got.has_ended) {
+            return poller_.remove(fd);
+        }
         served.left -= std::min<std::uint64_t>(served.left, got.bytes);
         if (served.left == 0 && !served.is_done) {
             served.is_done = true;
@@ -111,13 +129,19 @@ private:
         const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(served.left, kBlock));
         if (size > 0) {
             const Moved sent = transmit(fd, block_.get(), size);
-            if (sent.has_ended) return poller_.remove(fd);
+            if (sent.has_ended) {
+                return poller_.remove(fd);
+            }
             served.left -= sent.bytes;
-            if (served.left == 0) poller_.change(fd, EPOLLIN);
+            if (served.left == 0) {
+                poller_.change(fd, EPOLLIN);
+            }
             return;
         }
         const Moved got = receive(fd, block_.get(), kBlock);
-        if (got.has_ended) poller_.remove(fd);
+        if (got.has_ended) {
+            poller_.remove(fd);
+        }
     }
 
     Poller poller_;

@@ -26,8 +26,9 @@ public:
     }
 
     void run() {
-        while (open_ > 0)
+        while (open_ > 0) {
             poller_.poll(-1);
+        }
     }
 
 private:
@@ -39,25 +40,39 @@ private:
     void step(int fd, Flow& flow) {
         if (!flow.head.empty()) {
             const Moved sent = transmit(fd, flow.head.data(), flow.head.size());
-            if (sent.has_ended) die("a bulk connection was closed");
+            if (sent.has_ended) {
+                die("a bulk connection was closed");
+            }
             flow.head.erase(0, sent.bytes);
-            if (flow.head.empty() && !is_upload_) poller_.change(fd, EPOLLIN);
+            if (flow.head.empty() && !is_upload_) {
+                poller_.change(fd, EPOLLIN);
+            }
             return;
         }
         if (is_upload_ && flow.left > 0) {
             const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(flow.left, kBlock));
             const Moved sent = transmit(fd, block_.get(), size);
-            if (sent.has_ended) die("a bulk connection was closed");
+            if (sent.has_ended) {
+                die("a bulk connection was closed");
+            }
             flow.left -= sent.bytes;
             // The backend says when it has all.
-            if (flow.left == 0) poller_.change(fd, EPOLLIN);
+            if (flow.left == 0) {
+                poller_.change(fd, EPOLLIN);
+            }
             return;
         }
         const Moved got = receive(fd, block_.get(), kBlock);
-        if (got.would_block) return;
+        if (got.would_block) {
+            return;
+        }
         errno = 0;
-        if (got.has_ended) die("a bulk connection was closed");
-        if (!is_upload_) flow.left -= std::min<std::uint64_t>(flow.left, got.bytes);
+        if (got.has_ended) {
+            die("a bulk connection was closed");
+        }
+        if (!is_upload_) {
+            flow.left -= std::min<std::uint64_t>(flow.left, got.bytes);
+        }
         if (flow.left == 0) {
             poller_.remove(fd);
             --open_;
@@ -77,8 +92,9 @@ int measure_bulk(unsigned short port, std::size_t connections, std::uint64_t byt
     const std::uint64_t share = bytes / connections;
     Bulk bulk(is_upload, share);
     const auto start = Clock::now();
-    for (std::size_t i = 0; i < connections; ++i)
+    for (std::size_t i = 0; i < connections; ++i) {
         bulk.open(port);
+    }
     bulk.run();
     std::printf("{\"seconds\":%.6f,\"bytes\":%llu}\n", seconds_since(start),
                 static_cast<unsigned long long>(share * connections));

@@ -26,7 +26,9 @@ public:
         const int fd = begin_connect(port_);
         poller_.add(fd, EPOLLOUT, [this, fd, start](std::uint32_t) {
             constexpr std::array<char, 2> kBytes{kEcho, 'x'};
-            if (transmit(fd, kBytes.data(), kBytes.size()).has_ended) return lose(fd);
+            if (transmit(fd, kBytes.data(), kBytes.size()).has_ended) {
+                return lose(fd);
+            }
             poller_.change(fd, EPOLLIN);
             poller_.replace(fd, [this, fd, start](std::uint32_t) { hear(fd, start); });
         });
@@ -36,8 +38,12 @@ private:
     void hear(int fd, Clock::time_point start) {
         char byte = 0;
         const Moved got = receive(fd, &byte, 1);
-        if (got.would_block) return;
-        if (got.has_ended) return lose(fd);
+        if (got.would_block) {
+            return;
+        }
+        if (got.has_ended) {
+            return lose(fd);
+        }
         greeted_(fd, seconds_since(start));
     }
 
@@ -73,7 +79,9 @@ int measure_connects(unsigned short port, std::size_t count, std::size_t at_once
     while (latencies.size() + failed < count) {
         while (begun < count && open < at_once) {
             const auto due = start + std::chrono::microseconds(gap_microseconds * begun);
-            if (Clock::now() < due) break;
+            if (Clock::now() < due) {
+                break;
+            }
             greeter.begin();
             ++begun;
             ++open;
@@ -95,13 +103,16 @@ std::vector<int> open_all(Poller& poller, unsigned short port, std::size_t count
     std::vector<int> opened;
     std::size_t begun = 0;
     Greeter greeter(poller, port, [&](int fd, double) {
-        if (fd < 0) die("a connection was closed before its first byte");
+        if (fd < 0) {
+            die("a connection was closed before its first byte");
+        }
         poller.replace(fd, [](std::uint32_t) { die("an idle connection was closed"); });
         opened.push_back(fd);
     });
     while (opened.size() < count) {
-        for (; begun < count && begun - opened.size() < kAtOnce; ++begun)
+        for (; begun < count && begun - opened.size() < kAtOnce; ++begun) {
             greeter.begin();
+        }
         poller.poll(-1);
     }
     return opened;
@@ -120,24 +131,34 @@ int measure_round_trips(unsigned short port, std::size_t connections, std::uint6
         static_cast<std::size_t>(*std::max_element(busy.begin(), busy.end())) + 1);
     const auto ask = [&](int fd) {
         starts[static_cast<std::size_t>(fd)] = Clock::now();
-        if (transmit(fd, "x", 1).bytes != 1) die("a round trip could not begin");
+        if (transmit(fd, "x", 1).bytes != 1) {
+            die("a round trip could not begin");
+        }
         ++begun;
     };
     for (const int fd : busy) {
         poller.replace(fd, [&, fd](std::uint32_t) {
             char byte = 0;
             const Moved got = receive(fd, &byte, 1);
-            if (got.would_block) return;
-            if (got.has_ended) die("a connection was closed between round trips");
+            if (got.would_block) {
+                return;
+            }
+            if (got.has_ended) {
+                die("a connection was closed between round trips");
+            }
             latencies.push_back(seconds_since(starts[static_cast<std::size_t>(fd)]));
-            if (begun < count) ask(fd);
+            if (begun < count) {
+                ask(fd);
+            }
         });
     }
     const auto start = Clock::now();
-    for (const int fd : busy)
+    for (const int fd : busy) {
         ask(fd);
-    while (latencies.size() < begun)
+    }
+    while (latencies.size() < begun) {
         poller.poll(-1);
+    }
     const double seconds = seconds_since(start);
     std::printf("{\"seconds\":%.6f,\"round_trips\":%zu,\"p50_us\":%.2f,\"p99_us\":%.2f,\"most_us\":%.2f}\n",
                 seconds, latencies.size(), quantile(latencies, 0.5) * 1e6, quantile(latencies, 0.99) * 1e6,
@@ -152,8 +173,9 @@ int hold_idle(unsigned short port, std::size_t count) {
     std::fflush(stdout);
     bool is_over = false;
     poller.add(0, EPOLLIN, [&](std::uint32_t) { is_over = true; });
-    while (!is_over)
+    while (!is_over) {
         poller.poll(-1);
+    }
     return 0;
 }
 

@@ -64,10 +64,14 @@ private:
         auto next = never;
         for (const auto& line : lines_) {
             for (const Way* way : {&line->there, &line->back}) {
-                if (!way->parcels.empty()) next = std::min(next, way->parcels.front().due);
+                if (!way->parcels.empty()) {
+                    next = std::min(next, way->parcels.front().due);
+                }
             }
         }
-        if (next == never) return poller_.poll(-1);
+        if (next == never) {
+            return poller_.poll(-1);
+        }
         const auto now = Clock::now();
         poller_.poll_until(next > now ? next : now + std::chrono::milliseconds(1));
     }
@@ -86,13 +90,19 @@ private:
     }
 
     void take(Line& line, Way& way) {
-        if (line.is_gone || way.has_ended) return;
+        if (line.is_gone || way.has_ended) {
+            return;
+        }
         std::string bytes(65536, '\0');
         const Moved got = receive(way.from, bytes.data(), bytes.size());
-        if (got.would_block) return;
+        if (got.would_block) {
+            return;
+        }
         bytes.resize(got.bytes);
         way.has_ended = got.has_ended;
-        if (got.has_ended) poller_.change(way.from, 0);
+        if (got.has_ended) {
+            poller_.change(way.from, 0);
+        }
         const auto sent = std::max(Clock::now(), line.established);
         way.parcels.push_back({sent + delay_, std::move(bytes)});
     }
@@ -105,14 +115,19 @@ private:
                 ::shutdown(way.to, SHUT_WR);
                 way.parcels.pop_front();
                 if (line.there.has_ended && line.back.has_ended && line.there.parcels.empty() &&
-                    line.back.parcels.empty())
+                    line.back.parcels.empty()) {
                     close(line);
+                }
                 return;
             }
             const Moved sent = transmit(way.to, bytes.data(), bytes.size());
-            if (sent.has_ended) return close(line);
+            if (sent.has_ended) {
+                return close(line);
+            }
             bytes.erase(0, sent.bytes);
-            if (!bytes.empty()) return;
+            if (!bytes.empty()) {
+                return;
+            }
             way.parcels.pop_front();
         }
     }

@@ -15,15 +15,18 @@ namespace {
 
 std::string big_endian(std::size_t number) {
     std::string text;
-    for (int shift = 24; shift >= 0; shift -= 8)
+    for (int shift = 24; shift >= 0; shift -= 8) {
         text += static_cast<char>((number >> shift) & 0xff);
+    }
     return text;
 }
 
 void send_all(int fd, const std::string& bytes) {
     pollfd ready{fd, POLLOUT, 0};
     ::poll(&ready, 1, -1);
-    if (transmit(fd, bytes.data(), bytes.size()).bytes != bytes.size()) die("the server took no query");
+    if (transmit(fd, bytes.data(), bytes.size()).bytes != bytes.size()) {
+        die("the server took no query");
+    }
 }
 
 /// Reads messages until one of this type came whole.
@@ -31,19 +34,28 @@ void await_message(int fd, char type, std::string& pending) {
     for (;;) {
         while (pending.size() >= 5) {
             std::size_t length = 0;
-            for (std::size_t i = 1; i < 5; ++i)
+            for (std::size_t i = 1; i < 5; ++i) {
                 length = length << 8 | static_cast<unsigned char>(pending[i]);
-            if (pending.size() < length + 1) break;
+            }
+            if (pending.size() < length + 1) {
+                break;
+            }
             const char found = pending[0];
-            if (found == 'E') die("the server said: " + pending.substr(5, length));
+            if (found == 'E') {
+                die("the server said: " + pending.substr(5, length));
+            }
             pending.erase(0, length + 1);
-            if (found == type) return;
+            if (found == type) {
+                return;
+            }
         }
         pollfd ready{fd, POLLIN, 0};
         ::poll(&ready, 1, -1);
         char block[4096];
         const Moved got = receive(fd, block, sizeof block);
-        if (got.has_ended) die("the server closed the connection");
+        if (got.has_ended) {
+            die("the server closed the connection");
+        }
         pending.append(block, got.bytes);
     }
 }
@@ -65,8 +77,9 @@ double first_row(unsigned short port, const std::string& startup, const std::str
 
 int measure_first_rows(unsigned short port, std::size_t count, const char* user, const char* database) {
     std::string words = big_endian(3 << 16);
-    for (const char* word : {"user", user, "database", database})
+    for (const char* word : {"user", user, "database", database}) {
         words += std::string(word) + '\0';
+    }
     words += '\0';
     const std::string startup = big_endian(words.size() + 4) + words;
     const std::string text = std::string("select 1") + '\0';

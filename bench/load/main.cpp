@@ -42,13 +42,26 @@ int main(int argc, char** argv) {
     files.rlim_cur = files.rlim_max;
     ::setrlimit(RLIMIT_NOFILE, &files);
 
-    if (is("backend", 2)) return serve_backend(port(1));
-    if (is("bulk", 5)) return measure_bulk(port(1), number(2), number(3), words[4] == "up");
-    if (is("connects", 5)) return measure_connects(port(1), number(2), number(3), number(4));
-    if (is("round-trips", 5)) return measure_round_trips(port(1), number(2), number(3), number(4));
-    if (is("idle", 3)) return hold_idle(port(1), number(2));
-    if (is("first-rows", 5))
+    if (is("backend", 2)) {
+        return serve_backend(port(1));
+    }
+    if (is("bulk", 5)) {
+        return measure_bulk(port(1), number(2), number(3), words[4] == "up");
+    }
+    if (is("connects", 5)) {
+        return measure_connects(port(1), number(2), number(3), number(4));
+    }
+    if (is("round-trips", 5)) {
+        return measure_round_trips(port(1), number(2), number(3), number(4));
+    }
+    if (is("idle", 3)) {
+        return hold_idle(port(1), number(2));
+    }
+    if (is("first-rows", 5)) {
         return measure_first_rows(port(1), number(2), words[3].c_str(), words[4].c_str());
-    if (is("delay-line", 4)) return delay_line(port(1), port(2), static_cast<unsigned>(number(3)));
+    }
+    if (is("delay-line", 4)) {
+        return delay_line(port(1), port(2), static_cast<unsigned>(number(3)));
+    }
     return usage();
 }

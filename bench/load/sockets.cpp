@@ -28,7 +28,9 @@ sockaddr_in loopback(unsigned short port) {
 
 int new_socket() {
     const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) die("socket");
+    if (fd < 0) {
+        die("socket");
+    }
     return fd;
 }
 
@@ -63,22 +65,29 @@ int listen_on(unsigned short port) {
     ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     const sockaddr_in address = loopback(port);
     if (::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
-        ::listen(fd, 4096) != 0)
+        ::listen(fd, 4096) != 0) {
         die("listening on port " + std::to_string(port));
+    }
     return fd;
 }
 
 unsigned short port_of(int fd) {
     sockaddr_in address{};
     socklen_t size = sizeof address;
-    if (::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) die("getsockname");
+    if (::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
+        die("getsockname");
+    }
     return ntohs(address.sin_port);
 }
 
 int accept_from(int listening) {
     const int fd = ::accept4(listening, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd < 0 && (errno == EMFILE || errno == ENFILE)) die("accept");
-    if (fd >= 0) set_no_delay(fd);
+    if (fd < 0 && (errno == EMFILE || errno == ENFILE)) {
+        die("accept");
+    }
+    if (fd >= 0) {
+        set_no_delay(fd);
+    }
     return fd;
 }
 
@@ -87,8 +96,9 @@ int begin_connect(unsigned short port) {
     set_no_delay(fd);
     const sockaddr_in address = loopback(port);
     if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 &&
-        errno != EINPROGRESS)
+        errno != EINPROGRESS) {
         die("connecting to port " + std::to_string(port));
+    }
     return fd;
 }
 
@@ -101,7 +111,9 @@ Moved transmit(int fd, const void* bytes, std::size_t size) {
 }
 
 Poller::Poller() : epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
-    if (epoll_ < 0) die("epoll_create1");
+    if (epoll_ < 0) {
+        die("epoll_create1");
+    }
 }
 
 Poller::~Poller() {
@@ -109,19 +121,25 @@ Poller::~Poller() {
 }
 
 void Poller::add(int fd, std::uint32_t events, Handler handler) {
-    if (handlers_.size() <= static_cast<std::size_t>(fd)) handlers_.resize(static_cast<std::size_t>(fd) + 1);
+    if (handlers_.size() <= static_cast<std::size_t>(fd)) {
+        handlers_.resize(static_cast<std::size_t>(fd) + 1);
+    }
     handlers_[static_cast<std::size_t>(fd)] = std::move(handler);
     epoll_event event{};
     event.events = events;
     event.data.fd = fd;
-    if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) != 0) die("epoll_ctl");
+    if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) != 0) {
+        die("epoll_ctl");
+    }
 }
 
 void Poller::change(int fd, std::uint32_t events) {
     epoll_event event{};
     event.events = events;
     event.data.fd = fd;
-    if (::epoll_ctl(epoll_, EPOLL_CTL_MOD, fd, &event) != 0) die("epoll_ctl");
+    if (::epoll_ctl(epoll_, EPOLL_CTL_MOD, fd, &event) != 0) {
+        die("epoll_ctl");
+    }
 }
 
 void Poller::replace(int fd, Handler handler) {
@@ -150,17 +168,23 @@ void Poller::wait(const timespec* timeout) {
     std::array<epoll_event, 256> events{};
     const int count =
         ::epoll_pwait2(epoll_, events.data(), static_cast<int>(events.size()), timeout, nullptr);
-    if (count < 0 && errno != EINTR) die("epoll_pwait2");
+    if (count < 0 && errno != EINTR) {
+        die("epoll_pwait2");
+    }
     for (int i = 0; i < count; ++i) {
         const auto fd = static_cast<std::size_t>(events[static_cast<std::size_t>(i)].data.fd);
         // A copy: the handler may remove itself.
         const Handler handler = handlers_[fd];
-        if (handler) handler(events[static_cast<std::size_t>(i)].events);
+        if (handler) {
+            handler(events[static_cast<std::size_t>(i)].events);
+        }
     }
 }
 
 double quantile(std::vector<double>& values, double part) {
-    if (values.empty()) return 0;
+    if (values.empty()) {
+        return 0;
+    }
     std::sort(values.begin(), values.end());
     const auto at = static_cast<std::size_t>(part * static_cast<double>(values.size()));
     return values[std::min(at, values.size() - 1)];
@@ -172,9 +196,12 @@ double seconds_since(Clock::time_point start) {
 
 std::string order(char kind, std::uint64_t length) {
     std::string text(1, kind);
-    if (kind == kEcho) return text;
-    for (int i = 0; i < 8; ++i)
+    if (kind == kEcho) {
+        return text;
+    }
+    for (int i = 0; i < 8; ++i) {
         text += static_cast<char>((length >> (8 * i)) & 0xff);
+    }
     return text;
 }
 

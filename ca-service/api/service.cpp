@@ -19,8 +19,8 @@
 #include "ca-service/server_name.hpp"
 #include "ca-service/store/familiar_places.hpp"
 #include "ca-service/store_age_watch.hpp"
-#include "ca-service/store_watch.hpp"
 #include "ca-service/store_cleanup.hpp"
+#include "ca-service/store_watch.hpp"
 #include "http/health_service.hpp"
 #include "http/https_service.hpp"
 #include "net/connection_slots.hpp"
@@ -137,15 +137,27 @@ Result<void> remember_places(LoginThrottle& throttle, const std::filesystem::pat
 
 /// The first setting that differs and that only a restart can change; empty if none does.
 std::string_view needs_restart(const Config& before, const Config& after) {
-    if (before.listen.text() != after.listen.text()) return "ca.listen";
-    if (before.trust_domain != after.trust_domain) return "ca.trust_domain";
+    if (before.listen.text() != after.listen.text()) {
+        return "ca.listen";
+    }
+    if (before.trust_domain != after.trust_domain) {
+        return "ca.trust_domain";
+    }
     const auto text_of = [](const std::optional<net::Address>& address) {
         return address ? address->text() : std::string();
     };
-    if (text_of(before.health_listen) != text_of(after.health_listen)) return "health.listen";
-    if (before.audit_file != after.audit_file) return "audit.file";
-    if (before.audit_key != after.audit_key) return "audit.key";
-    if (before.audit_durability != after.audit_durability) return "audit.durability";
+    if (text_of(before.health_listen) != text_of(after.health_listen)) {
+        return "health.listen";
+    }
+    if (before.audit_file != after.audit_file) {
+        return "audit.file";
+    }
+    if (before.audit_key != after.audit_key) {
+        return "audit.key";
+    }
+    if (before.audit_durability != after.audit_durability) {
+        return "audit.durability";
+    }
     if (before.http.connections != after.http.connections ||
         before.http.connections_per_address != after.http.connections_per_address ||
         before.http.pending != after.http.pending ||

@@ -205,7 +205,8 @@ CommandResult<void> revoke(const CommandLine& line, const CertificateOptions& op
     const int named =
         (options.serial.empty() ? 0 : 1) + (options.user.empty() ? 0 : 1) + (options.session.empty() ? 0 : 1);
     if (named != 1) {
-        return CommandError{Exit::usage, "name one thing to revoke", "say SERIAL, --user NAME or --session ID"};
+        return CommandError{Exit::usage, "name one thing to revoke",
+                            "say SERIAL, --user NAME or --session ID"};
     }
     auto administration = administer(line);
     if (!administration) {

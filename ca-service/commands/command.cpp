@@ -76,8 +76,7 @@ CommandError command_error(std::string_view what, const Failure& failure) {
             error.hint = "take the user out of another group first: postern-ca group remove USER GROUP";
             break;
         case Code::out_of_resources:
-            error.hint =
-                "close programs, or raise the limit: LimitNOFILE= in the unit, ulimit -n in a shell";
+            error.hint = "close programs, or raise the limit: LimitNOFILE= in the unit, ulimit -n in a shell";
             break;
         case Code::unreachable:
         case Code::timed_out:
@@ -127,8 +126,8 @@ CommandResult<void> check_initialized(const CommandLine& line) {
     const bool has_store = std::filesystem::exists(line.store(), error);
     if (error && error.value() == EACCES) {
         return CommandError{Exit::failed,
-                      fmt::format("cannot look into {}: {}", line.directory.string(), error.message()),
-                      "run this as root or as the user of the CA service"};
+                            fmt::format("cannot look into {}: {}", line.directory.string(), error.message()),
+                            "run this as root or as the user of the CA service"};
     }
     if (is_init_unfinished(line.directory)) {
         return CommandError{
@@ -151,10 +150,10 @@ CommandResult<Config> load_config(const CommandLine& line) {
     }
     if (config.error().code == Code::not_found) {
         return CommandError{Exit::config_invalid, config.error().detail,
-                      "say where the file is with --config FILE"};
+                            "say where the file is with --config FILE"};
     }
     return CommandError{Exit::config_invalid, "the configuration is invalid:\n" + config.error().detail,
-                  "correct the lines above; postern-ca check-config looks again"};
+                        "correct the lines above; postern-ca check-config looks again"};
 }
 
 CommandResult<store::Database> open_store(const CommandLine& line) {
@@ -178,9 +177,10 @@ CommandResult<Administration> administer(const CommandLine& line) {
         return command_error("the store and the audit log", age.error());
     }
     if (age->is_restored()) {
-        return CommandError{Exit::failed, told(*age),
-                      "carry over what the log knows with postern-ca store accept-restore, or put the newer "
-                      "store back"};
+        return CommandError{
+            Exit::failed, told(*age),
+            "carry over what the log knows with postern-ca store accept-restore, or put the newer "
+            "store back"};
     }
     if (age->is_unfinished()) {
         auto caught_up = catch_up(administration->database, *administration->audit, administration->config,
@@ -215,7 +215,7 @@ CommandResult<Administration> administer_any_age(const CommandLine& line) {
 }
 
 CommandResult<void> Administration::apply(std::string_view what, const audit::Record& record,
-                                    const std::function<Result<void>(store::Database&)>& change) {
+                                          const std::function<Result<void>(store::Database&)>& change) {
     auto transaction = store::Transaction::write(database);
     if (!transaction) {
         return command_error(what, transaction.error());

@@ -77,7 +77,7 @@ struct Administration {
 
     /// Runs `change` in one transaction and writes `record` before it commits.
     CommandResult<void> apply(std::string_view what, const audit::Record& record,
-                        const std::function<Result<void>(store::Database&)>& change);
+                              const std::function<Result<void>(store::Database&)>& change);
 };
 /// Refuses a store that was put back from a backup (store_age.hpp).
 CommandResult<Administration> administer(const CommandLine& line);

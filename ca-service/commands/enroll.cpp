@@ -99,7 +99,7 @@ CommandError not_enrolled(const std::string& url, const Failure& failure) {
 }
 
 CommandResult<ca_api::Enrolled> redeem(const EnrollOptions& options, const ca_api::Fingerprint& pin,
-                                 const Secret& token, const pki::PrivateKey& key) {
+                                       const Secret& token, const pki::PrivateKey& key) {
     http::ClientOptions stranger;
     stranger.url = options.url;
     const auto claimed = ca_api::ask_for_trust(stranger);
@@ -124,8 +124,9 @@ CommandResult<std::optional<FileBatch::Owner>> find_owner(const EnrollOptions& o
     }
     const passwd* account = ::getpwnam(options.owner.c_str());
     if (account == nullptr) {
-        return CommandError{Exit::usage, fmt::format("there is no account '{}' on this machine", options.owner),
-                      "--owner takes the account that PostgreSQL runs as, usually postgres"};
+        return CommandError{Exit::usage,
+                            fmt::format("there is no account '{}' on this machine", options.owner),
+                            "--owner takes the account that PostgreSQL runs as, usually postgres"};
     }
     return std::optional<FileBatch::Owner>(FileBatch::Owner{account->pw_uid, account->pw_gid});
 }
@@ -155,12 +156,12 @@ CommandError not_written(const Failure& failure) {
 CommandResult<void> enroll(const EnrollOptions& options) {
     if (const auto url = http::HttpsUrl::parse(options.url); !url) {
         return CommandError{Exit::usage, fmt::format("--ca: {}", url.error().detail),
-                      "the CA's administrator knows its address"};
+                            "the CA's administrator knows its address"};
     }
     const auto pin = ca_api::Fingerprint::parse(options.pin);
     if (!pin) {
         return CommandError{Exit::usage, fmt::format("--fingerprint: {}", pin.error().detail),
-                      "postern-ca fingerprint, on the CA machine, prints it"};
+                            "postern-ca fingerprint, on the CA machine, prints it"};
     }
     const auto owner = find_owner(options);
     if (!owner) {
@@ -173,7 +174,7 @@ CommandResult<void> enroll(const EnrollOptions& options) {
     const auto token = ca_api::read_token(given, options.token_file);
     if (!token) {
         return CommandError{Exit::usage, fmt::format("there is no token: {}", token.error().detail),
-                      ca_api::kTokenHint};
+                            ca_api::kTokenHint};
     }
     const auto key = pki::PrivateKey::generate_p256();
     if (!key) {

@@ -32,7 +32,7 @@ void tell_change(const GroupOptions& options, bool is_member, bool has_changed) 
 CommandResult<void> change(const CommandLine& line, const GroupOptions& options, bool is_joining) {
     if (!pki::is_resource_name(options.group)) {
         return CommandError{Exit::usage, fmt::format("'{}' is no group name", options.group),
-                      "use 1 to 63 letters, digits and . _ -"};
+                            "use 1 to 63 letters, digits and . _ -"};
     }
     auto administration = administer(line);
     if (!administration) {
@@ -44,7 +44,7 @@ CommandResult<void> change(const CommandLine& line, const GroupOptions& options,
     }
     if (!known->has_value()) {
         return command_error("cannot change the group",
-                         Failure{Code::not_found, fmt::format("there is no user {}", options.user)});
+                             Failure{Code::not_found, fmt::format("there is no user {}", options.user)});
     }
     const auto& groups = (*known)->groups;
     const bool is_member = std::find(groups.begin(), groups.end(), options.group) != groups.end();

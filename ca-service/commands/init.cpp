@@ -48,18 +48,19 @@ std::string trust_domain_of(const std::vector<std::string>& names) {
 CommandResult<void> check(const InitOptions& options) {
     for (const std::string& name : options.names) {
         if (!is_server_name(name)) {
-            return CommandError{Exit::usage, fmt::format("'{}' is neither a DNS name nor an IP address", name),
-                          "--name takes what people will write in https://NAME:7444"};
+            return CommandError{Exit::usage,
+                                fmt::format("'{}' is neither a DNS name nor an IP address", name),
+                                "--name takes what people will write in https://NAME:7444"};
         }
     }
     if (!pki::is_trust_domain(options.trust_domain)) {
         return CommandError{Exit::usage, fmt::format("'{}' is no trust domain", options.trust_domain),
-                      "--trust-domain takes a name in lower-case DNS form, for example example.org"};
+                            "--trust-domain takes a name in lower-case DNS form, for example example.org"};
     }
     const auto address = net::parse_address(options.listen);
     if (!address || address->is_unix || !net::is_listenable(*address)) {
         return CommandError{Exit::usage, fmt::format("'{}' is no address to listen on", options.listen),
-                      "--listen takes an IP address and a port, for example 0.0.0.0:7444"};
+                            "--listen takes an IP address and a port, for example 0.0.0.0:7444"};
     }
     return {};
 }

@@ -15,7 +15,7 @@ CommandResult<Secret> read_new_password(const std::string& user, bool is_from_st
                               : ask_secret(fmt::format("New password for {}: ", user), SecretKind::password);
     if (!password) {
         return CommandError{Exit::failed, fmt::format("no password was given: {}", password.error().detail),
-                      "type one, or pipe it in with --password-stdin"};
+                            "type one, or pipe it in with --password-stdin"};
     }
     if (!is_from_stdin) {
         const auto again = ask_secret("The same again: ", SecretKind::password);

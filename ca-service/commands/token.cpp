@@ -40,8 +40,9 @@ struct TokenOptions {
 /// What somebody asks a certificate for: `names` of one gateway, or of the services of one PostgreSQL server.
 CommandResult<ServerSubject> subject_of(const TokenOptions& options) {
     if (options.gateway.empty() == options.services.empty()) {
-        return CommandError{Exit::usage, "a token is for one gateway, or for the services of one PostgreSQL server",
-                      "say --gateway NAME or --service NAME"};
+        return CommandError{Exit::usage,
+                            "a token is for one gateway, or for the services of one PostgreSQL server",
+                            "say --gateway NAME or --service NAME"};
     }
     ServerSubject subject;
     subject.kind = options.gateway.empty() ? pki::ServerKind::service : pki::ServerKind::gateway;
@@ -49,33 +50,35 @@ CommandResult<ServerSubject> subject_of(const TokenOptions& options) {
          options.gateway.empty() ? options.services : std::vector<std::string>{options.gateway}) {
         if (!pki::is_resource_name(name)) {
             return CommandError{Exit::usage, fmt::format("'{}' is no name for a gateway or a service", name),
-                          "use 1 to 63 letters, digits and . _ -"};
+                                "use 1 to 63 letters, digits and . _ -"};
         }
         if (std::find(subject.names.begin(), subject.names.end(), name) == subject.names.end()) {
             subject.names.push_back(name);
         }
     }
     if (subject.names.size() > pki::kMostServices) {
-        return CommandError{Exit::usage,
-                      fmt::format("a certificate is for {} services at most", pki::kMostServices),
-                      fmt::format("{} were given; a PostgreSQL server with more needs two certificates, and "
-                                  "so two clusters",
-                                  subject.names.size())};
+        return CommandError{
+            Exit::usage, fmt::format("a certificate is for {} services at most", pki::kMostServices),
+            fmt::format("{} were given; a PostgreSQL server with more needs two certificates, and "
+                        "so two clusters",
+                        subject.names.size())};
     }
     subject.dns_names = options.dns_names;
     for (const std::string& dns_name : subject.dns_names) {
         if (!is_server_name(dns_name)) {
-            return CommandError{Exit::usage, fmt::format("'{}' is neither a DNS name nor an IP address", dns_name),
-                          "--dns takes a name by which clients reach the server"};
+            return CommandError{Exit::usage,
+                                fmt::format("'{}' is neither a DNS name nor an IP address", dns_name),
+                                "--dns takes a name by which clients reach the server"};
         }
     }
     if (subject.dns_names.size() > pki::kMostServerNames) {
-        return CommandError{Exit::usage, fmt::format("a certificate holds {} names at most", pki::kMostServerNames),
-                      fmt::format("{} were given; leave out some --dns", subject.dns_names.size())};
+        return CommandError{Exit::usage,
+                            fmt::format("a certificate holds {} names at most", pki::kMostServerNames),
+                            fmt::format("{} were given; leave out some --dns", subject.dns_names.size())};
     }
     if (subject.dns_names.empty() && !options.is_renewal) {
         return CommandError{Exit::usage, "a certificate needs a name by which the server is reached",
-                      "say --dns HOST; or --renew, for what the certificate of that name has now"};
+                            "say --dns HOST; or --renew, for what the certificate of that name has now"};
     }
     return subject;
 }
@@ -84,7 +87,7 @@ CommandResult<std::chrono::milliseconds> lifetime_of(const TokenOptions& options
     const auto lifetime = parse_duration(options.lifetime);
     if (!lifetime || *lifetime <= std::chrono::milliseconds(0) || *lifetime > kLongestLife) {
         return CommandError{Exit::usage, fmt::format("'{}' is no lifetime for a token", options.lifetime),
-                      "--ttl takes a time such as 30m, 1h or 2d, at most 7d"};
+                            "--ttl takes a time such as 30m, 1h or 2d, at most 7d"};
     }
     return *lifetime;
 }
@@ -195,7 +198,7 @@ CommandResult<void> create(const CommandLine& line, const TokenOptions& options)
     }
     if (const auto allowed = may_bear(*subject, config->trust_domain); !allowed) {
         return CommandError{Exit::usage, allowed.error().detail,
-                      "the CA gives that name to the service by itself; leave it out"};
+                            "the CA gives that name to the service by itself; leave it out"};
     }
     auto administration = administer(line);
     if (!administration) {
@@ -281,7 +284,7 @@ CommandResult<void> list_tokens(const CommandLine& line, const TokenOptions& opt
 /// The one token whose id begins so.
 CommandResult<store::EnrolmentToken> find_token(store::Database& database, const std::string& id) {
     const CommandError unknown{Exit::failed, fmt::format("there is no token {}", id),
-                         "postern-ca token list shows the ids of those that there are"};
+                               "postern-ca token list shows the ids of those that there are"};
     const auto tokens = store::list_tokens(database);
     if (!tokens) {
         return command_error("cannot find the token", tokens.error());
@@ -293,7 +296,7 @@ CommandResult<store::EnrolmentToken> find_token(store::Database& database, const
         }
         if (found != nullptr) {
             return CommandError{Exit::usage, fmt::format("more than one token begins with {}", id),
-                          "give all of its id"};
+                                "give all of its id"};
         }
         found = &token;
     }

@@ -31,18 +31,20 @@ struct UserOptions {
 
 CommandResult<void> add(const CommandLine& line, const UserOptions& options) {
     if (!pki::is_login_name(options.name)) {
-        return CommandError{Exit::usage, fmt::format("'{}' is no login name", options.name),
-                      "use 1 to 63 letters, digits and . _ - @ +, the first one a letter, a digit or _"};
+        return CommandError{
+            Exit::usage, fmt::format("'{}' is no login name", options.name),
+            "use 1 to 63 letters, digits and . _ - @ +, the first one a letter, a digit or _"};
     }
     for (const std::string& group : options.groups) {
         if (!pki::is_resource_name(group)) {
             return CommandError{Exit::usage, fmt::format("'{}' is no group name", group),
-                          "use 1 to 63 letters, digits and . _ -"};
+                                "use 1 to 63 letters, digits and . _ -"};
         }
     }
     if (options.groups.size() > pki::kMostGroups) {
-        return CommandError{Exit::usage, fmt::format("a certificate holds {} groups at most", pki::kMostGroups),
-                      fmt::format("{} were given; leave out some --group", options.groups.size())};
+        return CommandError{Exit::usage,
+                            fmt::format("a certificate holds {} groups at most", pki::kMostGroups),
+                            fmt::format("{} were given; leave out some --group", options.groups.size())};
     }
     auto administration = administer(line);
     if (!administration) {
@@ -54,7 +56,7 @@ CommandResult<void> add(const CommandLine& line, const UserOptions& options) {
         return command_error("cannot add the user", known.error());
     }
     const CommandError exists{Exit::failed, fmt::format("there is a user {} already", options.name),
-                        fmt::format("to change the password: postern-ca user passwd {}", options.name)};
+                              fmt::format("to change the password: postern-ca user passwd {}", options.name)};
     if (known->has_value()) {
         return exists;
     }
@@ -105,7 +107,7 @@ CommandResult<void> change_password(const CommandLine& line, const UserOptions& 
     }
     if (!known->has_value()) {
         return command_error("cannot change the password",
-                         Failure{Code::not_found, fmt::format("there is no user {}", options.name)});
+                             Failure{Code::not_found, fmt::format("there is no user {}", options.name)});
     }
     const auto password = read_new_password(options.name, options.is_password_from_stdin);
     if (!password) {
@@ -215,8 +217,8 @@ void add_user(CLI::App& app, CommandLine& line) {
     CLI::App* user = add_command(app, "user", "Add, change, disable and list the people who may log in");
     user->require_subcommand(1);
     auto options = std::make_shared<UserOptions>();
-    const auto bind = [&line, options](CLI::App* command,
-                                       CommandResult<void> (*action)(const CommandLine&, const UserOptions&)) {
+    const auto bind = [&line, options](CLI::App* command, CommandResult<void> (*action)(const CommandLine&,
+                                                                                        const UserOptions&)) {
         command->add_flag("--json", options->is_json, "Print JSON");
         command->callback([&line, options, action] {
             line.run = [&line, options, action] { return action(line, *options); };

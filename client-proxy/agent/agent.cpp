@@ -16,9 +16,9 @@
 #include "base/memory.hpp"
 #include "base/pace.hpp"
 #include "client-proxy/agent/listen_plan.hpp"
+#include "client-proxy/platform/local_peer.hpp"
 #include "client-proxy/platform/network_watch.hpp"
 #include "client-proxy/session/end_to_end_session.hpp"
-#include "client-proxy/platform/local_peer.hpp"
 #include "client-proxy/session/passthrough_session.hpp"
 #include "client-proxy/session/rejected_client.hpp"
 #include "net/await.hpp"
@@ -74,8 +74,7 @@ asio::awaitable<void> end_silent_tunnels(LiveTunnels& tunnels) {
 }
 
 asio::awaitable<bool> show(GatewayEntry gateway, LoginPtr login) {
-    auto connection =
-        co_await GatewayConnection::open(std::move(gateway), std::move(login), kGatewayTimeout);
+    auto connection = co_await GatewayConnection::open(std::move(gateway), std::move(login), kGatewayTimeout);
     if (!connection) {
         co_return false;
     }
@@ -143,8 +142,9 @@ Agent::Agent(EventSink& events, AgentOptions options)
             std::max<std::size_t>(1, options_.pending / loops_.size())));
     }
     for (std::size_t i = 0; i < loops_.size(); ++i) {
-        contexts_.push_back(SessionContext{events_, dialer_, cancels_, tunnels_, slots_, *pending_[i], *warm_[i], programs_[i],
-                                           options_.start_timeout, options_.login_timeout});
+        contexts_.push_back(SessionContext{events_, dialer_, cancels_, tunnels_, slots_, *pending_[i],
+                                           *warm_[i], programs_[i], options_.start_timeout,
+                                           options_.login_timeout});
     }
 }
 
@@ -394,7 +394,7 @@ void Agent::serve(const LocalPortPtr& port, asio::io_context& loop, std::size_t 
             if (port->mode == Mode::end_to_end || port->is_postgres) {
                 net::spawn(loop, "rejected_client",
                            reject_client(*strangers_[index], std::move(refusal), std::move(local),
-                                     port->mode == Mode::passthrough));
+                                         port->mode == Mode::passthrough));
             }
             return;
         }

@@ -50,9 +50,9 @@ Outcome<LocalPortPtr> OpenPorts::open_somewhere(PortWish& wish, std::string& rem
     book = PortAssignments::load(folder_);
     const std::string name = book_name(wish.order.service, wish.order.mode);
     const unsigned short remembered = book.find(name);
-    unsigned short number = wish.number
-                                ? *wish.number
-                                : (remembered != 0 ? remembered : book.next_free(name, PortAssignments::kFirst - 1));
+    unsigned short number =
+        wish.number ? *wish.number
+                    : (remembered != 0 ? remembered : book.next_free(name, PortAssignments::kFirst - 1));
     for (;;) {
         auto opened = open_at(wish, number);
         if (opened) {

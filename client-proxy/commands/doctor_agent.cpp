@@ -47,7 +47,7 @@ void check_uses(DiagnosticReport& report, const json& uses) {
         return;
     }
     report.good("agent.settings", fmt::format("it goes by {} as it is now, and uses {}",
-                                               text_in(uses, "config_file"), said(theirs)));
+                                              text_in(uses, "config_file"), said(theirs)));
 }
 
 }  // namespace
@@ -67,7 +67,7 @@ std::optional<Refusal> check_agent(DiagnosticReport& report) {
         place->passed_over().empty() ? std::string() : fmt::format(" ({})", place->passed_over());
     if (!agent) {
         report.skip("agent", fmt::format("none runs at {}; commands start it{}", place->socket().string(),
-                                          passed_over));
+                                         passed_over));
         return std::nullopt;
     }
     const auto state = agent->call("state");
@@ -90,10 +90,10 @@ std::optional<Refusal> check_agent(DiagnosticReport& report) {
 void judge_clock(DiagnosticReport& report, std::chrono::seconds ahead, const std::string& whose) {
     if (ahead > CaClock::kWorthTelling || ahead < -CaClock::kWorthTelling) {
         report.bad("ca.clock",
-                    Refusal{Code::not_yet_valid,
-                            fmt::format("this machine's clock is {} {}", offset_text(ahead), whose),
-                            kSetTheClock,
-                            {}});
+                   Refusal{Code::not_yet_valid,
+                           fmt::format("this machine's clock is {} {}", offset_text(ahead), whose),
+                           kSetTheClock,
+                           {}});
         return;
     }
     report.good("ca.clock", fmt::format("the clocks differ by {} s", std::abs(ahead.count())));
@@ -135,7 +135,8 @@ Result<http::ClientAnswer> ask_as_stranger(const std::string& url, const CaRoute
     return stranger ? stranger->get("/v1/trust") : Result<http::ClientAnswer>(stranger.error());
 }
 
-void judge_claimed_clock(DiagnosticReport& report, const Result<http::ClientAnswer>& answer, const std::string& url) {
+void judge_claimed_clock(DiagnosticReport& report, const Result<http::ClientAnswer>& answer,
+                         const std::string& url) {
     if (!answer || !answer->date) {
         report.skip("ca.clock", "it does not tell the time");
         return;
@@ -156,9 +157,9 @@ void check_first_contact(DiagnosticReport& report, const std::string& url) {
     const auto answer = ask_as_stranger(url, route);
     if (!answer && answer.error().code == Code::config_invalid) {
         report.bad("ca.address", Refusal{Code::config_invalid,
-                                          answer.error().detail,
-                                          "The address looks like https://ca.example.org:7444",
-                                          {}});
+                                         answer.error().detail,
+                                         "The address looks like https://ca.example.org:7444",
+                                         {}});
         return;
     }
     if (!answer) {

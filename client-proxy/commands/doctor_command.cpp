@@ -84,12 +84,12 @@ bool check_direct(DiagnosticReport& report, const std::string& what, const net::
     if (found.failure) {
         const Failure& failure = *found.failure;
         report.bad(what + ".dns",
-                    failure.code == Code::out_of_resources
-                        ? local_refusal(failure)
-                        : Refusal{failure.code,
-                                  fmt::format("{} has no address: {}", address.host, failure.detail),
-                                  "Check the name, the DNS server and the VPN.",
-                                  {}});
+                   failure.code == Code::out_of_resources
+                       ? local_refusal(failure)
+                       : Refusal{failure.code,
+                                 fmt::format("{} has no address: {}", address.host, failure.detail),
+                                 "Check the name, the DNS server and the VPN.",
+                                 {}});
         report.skip(what + ".tcp", "there is no address");
         return false;
     }
@@ -98,10 +98,10 @@ bool check_direct(DiagnosticReport& report, const std::string& what, const net::
     const auto dialled = run_to_end(try_dial(std::move(where)));
     if (!dialled) {
         report.bad(what + ".tcp",
-                    Refusal{dialled.error().code,
-                            fmt::format("{} does not take connections", address.text()),
-                            "Check that the service runs there, and firewalls and the VPN in between.",
-                            {}});
+                   Refusal{dialled.error().code,
+                           fmt::format("{} does not take connections", address.text()),
+                           "Check that the service runs there, and firewalls and the VPN in between.",
+                           {}});
         return false;
     }
     report.good(what + ".tcp", fmt::format("{} takes connections", address.text()));
@@ -147,7 +147,7 @@ void check_ca(DiagnosticReport& report, const ProfileFolder& folder, const Profi
     auto server_ca = pki::TrustBundle::load(folder.server_ca());
     if (!server_ca) {
         report.bad("ca.tls",
-                    Refusal{server_ca.error().code, server_ca.error().detail, "Run: postern login", {}});
+                   Refusal{server_ca.error().code, server_ca.error().detail, "Run: postern login", {}});
         return;
     }
     http::ClientOptions options;
@@ -176,13 +176,14 @@ void check_ca(DiagnosticReport& report, const ProfileFolder& folder, const Profi
     const auto trust = ca_api::trust_from_json(answer->body);
     const bool is_pinned =
         trust && shows_root(trust->server_ca.certificates(), profile.pin, system_clock()());
-    report.good("ca.pin",
-                 is_pinned ? fmt::format("its root is {}", profile.pin)
-                           : "its root is a later one than the one you compared; that one vouched for it");
+    report.good("ca.pin", is_pinned
+                              ? fmt::format("its root is {}", profile.pin)
+                              : "its root is a later one than the one you compared; that one vouched for it");
     check_clock(report, *client);
 }
 
-std::optional<LoginPtr> check_login(DiagnosticReport& report, const ProfileFolder& folder, const Profile& profile) {
+std::optional<LoginPtr> check_login(DiagnosticReport& report, const ProfileFolder& folder,
+                                    const Profile& profile) {
     const auto now = ca_clock().now();
     auto login = good_login(folder, now);
     if (!login) {
@@ -197,18 +198,18 @@ std::optional<LoginPtr> check_login(DiagnosticReport& report, const ProfileFolde
     const std::string until = local_time((*login)->not_after(), now);
     if (now < certificate.not_before()) {
         report.bad("certificate", Refusal{Code::not_yet_valid,
-                                           fmt::format("it is valid only from {} on",
-                                                       local_time(certificate.not_before(), now)),
-                                           kSetTheClock,
-                                           {}});
+                                          fmt::format("it is valid only from {} on",
+                                                      local_time(certificate.not_before(), now)),
+                                          kSetTheClock,
+                                          {}});
     } else if (pki::is_over((*login)->not_after(), now)) {
         report.bad("certificate", Refusal{Code::expired,
-                                           fmt::format("it expired at {}", until),
-                                           "Run: postern login. If it is new, check this machine's clock.",
-                                           {}});
+                                          fmt::format("it expired at {}", until),
+                                          "Run: postern login. If it is new, check this machine's clock.",
+                                          {}});
     } else {
-        report.good("certificate", fmt::format("of {}, until {}, serial {}", certificate.common_name(),
-                                                until, certificate.serial()));
+        report.good("certificate", fmt::format("of {}, until {}, serial {}", certificate.common_name(), until,
+                                               certificate.serial()));
     }
     return *std::move(login);
 }
@@ -258,10 +259,10 @@ std::optional<std::set<std::string>> check_gateways(DiagnosticReport& report, co
     }
     if (login->catalogue().gateways.empty()) {
         report.bad("gateway",
-                    Refusal{Code::unreachable,
-                            "the CA's catalogue names no gateway",
-                            "The administrator adds a [[gateway]] to ca.toml; then run: postern login",
-                            {}});
+                   Refusal{Code::unreachable,
+                           "the CA's catalogue names no gateway",
+                           "The administrator adds a [[gateway]] to ca.toml; then run: postern login",
+                           {}});
     }
     return offered;
 }
@@ -325,17 +326,17 @@ void check_all(DiagnosticReport& report, const DoctorOptions& options) {
     } else if (offered->count(options.service) == 0 && catalogue.is_complete &&
                catalogue.find(options.service) == nullptr) {
         report.bad(step + ".policy",
-                    Refusal{Code::policy_denied,
-                            fmt::format("the CA lists no service {}, and no gateway offers it to {}",
-                                        options.service, (*login)->user()),
-                            "See what there is: postern services. A new one is set up by the administrator.",
-                            {}});
+                   Refusal{Code::policy_denied,
+                           fmt::format("the CA lists no service {}, and no gateway offers it to {}",
+                                       options.service, (*login)->user()),
+                           "See what there is: postern services. A new one is set up by the administrator.",
+                           {}});
     } else if (offered->count(options.service) == 0) {
         report.bad(step + ".policy",
-                    Refusal{Code::policy_denied,
-                            fmt::format("no gateway offers {} to {}", options.service, (*login)->user()),
-                            "See what there is (postern services), or ask the administrator for a rule.",
-                            {}});
+                   Refusal{Code::policy_denied,
+                           fmt::format("no gateway offers {} to {}", options.service, (*login)->user()),
+                           "See what there is (postern services), or ask the administrator for a rule.",
+                           {}});
     } else {
         report.good(step + ".policy", fmt::format("{} may use it", (*login)->user()));
         check_service(report, options.service, (*login)->user(), options.database);

@@ -29,8 +29,8 @@ bool has_port(control::AgentClient& agent, const std::string& service) {
 }
 
 // What PostgreSQL says only to who knows the password: that the certificate is of somebody else.
-void check_query(DiagnosticReport& report, const std::string& step, unsigned short port, const std::string& service,
-                 const std::string& user, const std::string& database) {
+void check_query(DiagnosticReport& report, const std::string& step, unsigned short port,
+                 const std::string& service, const std::string& user, const std::string& database) {
     const PsqlAnswer answer = ask_psql(port, user, database);
     switch (answer.kind) {
         case PsqlAnswer::Kind::answered:
@@ -62,18 +62,18 @@ void judge_authentication(DiagnosticReport& report, const std::string& step, std
             return report.good(step, "it goes on to ask for the password (method password, inside TLS)");
         case 5:
             return report.good(step,
-                                "it goes on to ask for the password (method md5; scram-sha-256 is safer)");
+                               "it goes on to ask for the password (method md5; scram-sha-256 is safer)");
         case 10:
             return report.good(step, "it goes on to ask for the password (method scram-sha-256)");
         default:
             report.bad(step,
-                        Refusal{Code::policy_denied,
-                                fmt::format("it asks for a kind of login that needs more than a password "
-                                            "(code {}: Kerberos or SSPI)",
-                                            code),
-                                "On the database's host: let the line in pg_hba.conf say \"scram-sha-256 "
-                                "clientcert=verify-full\", then: select pg_reload_conf()",
-                                {}});
+                       Refusal{Code::policy_denied,
+                               fmt::format("it asks for a kind of login that needs more than a password "
+                                           "(code {}: Kerberos or SSPI)",
+                                           code),
+                               "On the database's host: let the line in pg_hba.conf say \"scram-sha-256 "
+                               "clientcert=verify-full\", then: select pg_reload_conf()",
+                               {}});
     }
 }
 

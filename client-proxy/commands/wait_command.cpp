@@ -8,8 +8,8 @@
 #include "base/duration.hpp"
 #include "base/json.hpp"
 #include "client-proxy/commands/agent_session.hpp"
-#include "client-proxy/commands/diagnostic_report.hpp"
 #include "client-proxy/commands/database_probe.hpp"
+#include "client-proxy/commands/diagnostic_report.hpp"
 #include "client-proxy/commands/terminal.hpp"
 
 namespace postern::client {

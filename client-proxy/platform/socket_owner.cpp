@@ -218,8 +218,7 @@ std::optional<LocalProgram> listener_on(unsigned short port) {
         question.request.sdiag_protocol = IPPROTO_TCP;
         question.request.idiag_states = 1U << TCP_LISTEN;
         const timeval timeout{1, 0};
-        if (!netlink ||
-            ::setsockopt(netlink.get(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout) != 0 ||
+        if (!netlink || ::setsockopt(netlink.get(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout) != 0 ||
             ::send(netlink.get(), &question, sizeof question, 0) != static_cast<ssize_t>(sizeof question)) {
             continue;
         }

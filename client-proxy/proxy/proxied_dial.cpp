@@ -85,8 +85,7 @@ asio::awaitable<Result<void>> ask_way(net::PlainStream& stream, const HttpProxy&
 }
 
 asio::awaitable<Outcome<net::PlainStream>> dial_through(const HttpProxy& proxy, net::Address where,
-                                                        std::string whom,
-                                                        std::chrono::milliseconds timeout) {
+                                                        std::string whom, std::chrono::milliseconds timeout) {
     const auto began = std::chrono::steady_clock::now();
     net::Address at = proxy.address;
     auto dialled = co_await net::dial(std::move(at), timeout, kNetworkTimeout);

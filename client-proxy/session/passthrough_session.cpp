@@ -9,8 +9,8 @@
 #include "client-proxy/session/local_client.hpp"
 #include "client-proxy/tunnel/cut_reason.hpp"
 #include "net/relay.hpp"
-#include "postgres/rejection_message.hpp"
 #include "postgres/first_packet.hpp"
+#include "postgres/rejection_message.hpp"
 
 namespace postern::client {
 

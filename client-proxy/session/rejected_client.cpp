@@ -52,8 +52,8 @@ asio::awaitable<std::optional<postgres::Language>> hear_out(net::PlainStream& lo
 
 }  // namespace
 
-asio::awaitable<void> reject_client(net::PendingConnections& strangers, Refusal refusal, net::PlainStream local,
-                                bool brings_tls) {
+asio::awaitable<void> reject_client(net::PendingConnections& strangers, Refusal refusal,
+                                    net::PlainStream local, bool brings_tls) {
     std::function<void()> cut = [&local] { local.cancel(); };
     const auto place = strangers.enter(cut);
     std::optional<postgres::Language> language;

@@ -13,6 +13,6 @@ namespace postern::client {
 /// `strangers` bounds how many are told at a time; beyond that the oldest is cut without a word. A client of
 /// a passed-through port, which brings its own TLS, is told in answer to its request for it.
 boost::asio::awaitable<void> reject_client(net::PendingConnections& strangers, Refusal refusal,
-                                       net::PlainStream local, bool brings_tls);
+                                           net::PlainStream local, bool brings_tls);
 
 }  // namespace postern::client

@@ -314,8 +314,8 @@ asio::awaitable<Outcome<Tunnel>> Dialer::dial(Caller caller, TunnelOrder order) 
 }
 
 asio::awaitable<Dialer::ConnectOutcome<ServerTunnel>> Dialer::ask_server(Reached reached, LocalPortPtr port,
-                                                                LoginPtr login, ServiceEntry service,
-                                                                TunnelOrder order) {
+                                                                         LoginPtr login, ServiceEntry service,
+                                                                         TunnelOrder order) {
     ConnectOutcome<ServerTunnel> outcome;
     auto& connection = *reached.connection;
     // To go before the connection does.

@@ -20,8 +20,8 @@
 #include "client-proxy/tunnel/gateway_connection.hpp"
 #include "client-proxy/tunnel/local_port.hpp"
 #include "client-proxy/tunnel/warm_pool.hpp"
-#include "net/nested_tls_stream.hpp"
 #include "net/async_semaphore.hpp"
+#include "net/nested_tls_stream.hpp"
 
 namespace postern::client {
 
@@ -102,7 +102,8 @@ private:
         Outcome<Made> made = Refusal();
         /// Another gateway could do no better, or may not be outcome.
         bool is_final = false;
-        /// A warm connection had ended, or ended as it was outcome: a fresh one is outcome, unless that is final.
+        /// A warm connection had ended, or ended as it was outcome: a fresh one is outcome, unless that is
+        /// final.
         bool was_dead = false;
     };
     template <class Made>
@@ -117,8 +118,9 @@ private:
     boost::asio::awaitable<std::optional<Admittance>> connect(Reached& reached, TunnelOrder order,
                                                               ConnectOutcome<Made>& outcome);
     boost::asio::awaitable<ConnectOutcome<Tunnel>> ask(Reached reached, TunnelOrder order);
-    boost::asio::awaitable<ConnectOutcome<ServerTunnel>> ask_server(Reached reached, LocalPortPtr port, LoginPtr login,
-                                                           ServiceEntry service, TunnelOrder order);
+    boost::asio::awaitable<ConnectOutcome<ServerTunnel>> ask_server(Reached reached, LocalPortPtr port,
+                                                                    LoginPtr login, ServiceEntry service,
+                                                                    TunnelOrder order);
     boost::asio::awaitable<Outcome<ServerTunnel>> dial_servers(Caller caller, ServiceEntry service,
                                                                std::vector<GatewayEntry> gateways,
                                                                TunnelOrder order);

@@ -61,8 +61,7 @@ public:
         GatewayEntry gateway, LoginPtr login, std::chrono::milliseconds timeout);
 
     /// Makes this stream the tunnel.
-    boost::asio::awaitable<Outcome<Admittance>> connect(TunnelOrder order,
-                                                        std::chrono::milliseconds timeout);
+    boost::asio::awaitable<Outcome<Admittance>> connect(TunnelOrder order, std::chrono::milliseconds timeout);
     /// The body of a 200.
     boost::asio::awaitable<Outcome<std::string>> get(std::string path, std::chrono::milliseconds timeout);
 

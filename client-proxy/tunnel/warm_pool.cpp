@@ -41,7 +41,7 @@ struct WarmPool::GatewayPool {
     };
 
     GatewayPool(asio::io_context& loop, WarmOptions options, GatewayEntry whose,
-          std::shared_ptr<LoginSource> source)
+                std::shared_ptr<LoginSource> source)
         : few(options.few),
           gateway(std::move(whose)),
           logins(std::move(source)),
@@ -95,7 +95,7 @@ WarmPool::GatewayPoolPtr WarmPool::find(const LocalPort& port, const GatewayEntr
 
 /// Null when there is to be none.
 WarmPool::GatewayPoolPtr WarmPool::pool_of(const LocalPortPtr& port, const GatewayEntry& gateway,
-                                      const LoginPtr& login) {
+                                           const LoginPtr& login) {
     if (port->warm == 0 || port->is_closed) {
         return nullptr;
     }

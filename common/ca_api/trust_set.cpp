@@ -32,7 +32,9 @@ bool fits_path_lengths(const STACK_OF(X509) * chain) {
     for (int i = 0; i < sk_X509_num(chain); ++i) {
         X509* const certificate = sk_X509_value(chain, i);
         const long allowed = X509_get_pathlen(certificate);
-        if (i > 0 && allowed >= 0 && below > allowed) return false;
+        if (i > 0 && allowed >= 0 && below > allowed) {
+            return false;
+        }
         below += (X509_get_extension_flags(certificate) & EXFLAG_SI) == 0 ? 1 : 0;
     }
     return true;
@@ -42,7 +44,9 @@ bool fits_path_lengths(const STACK_OF(X509) * chain) {
 class Judge {
 public:
     Judge(const pki::Certificate& root, SystemTime now) : store_(X509_STORE_new()), now_(now) {
-        if (!store_ || X509_STORE_add_cert(store_.get(), root.get()) != 1) throw std::bad_alloc();
+        if (!store_ || X509_STORE_add_cert(store_.get(), root.get()) != 1) {
+            throw std::bad_alloc();
+        }
     }
 
     /// Whether the certificate is a CA's and chains to the root through `vouched`, which do so already. What
@@ -50,7 +54,9 @@ public:
     bool vouches_for(const pki::Certificate& certificate,
                      const std::vector<pki::Certificate>& vouched) const {
         const pki::ErrorQueueScope errors;
-        if (!certificate.is_ca()) return false;
+        if (!certificate.is_ca()) {
+            return false;
+        }
         const pki::PathValidation path(store_.get(), certificate, vouched, nullptr, now_);
         return X509_verify_cert(path.get()) == 1 && fits_path_lengths(X509_STORE_CTX_get0_chain(path.get()));
     }

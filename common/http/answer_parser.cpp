@@ -36,17 +36,25 @@ void AnswerParser::begin() {
 Result<bool> AnswerParser::put(std::string_view bytes) {
     // Most of a body goes into the parser as it comes.
     const bool is_direct = rest_.empty();
-    if (!is_direct) rest_ += bytes;
+    if (!is_direct) {
+        rest_ += bytes;
+    }
     const std::string_view offered = is_direct ? bytes : std::string_view(rest_);
     const Result<std::size_t> taken = parse(offered);
-    if (taken.has_error()) return taken.error();
+    if (taken.has_error()) {
+        return taken.error();
+    }
     if (is_direct) {
         rest_ = offered.substr(taken.value());
     } else {
         rest_.erase(0, taken.value());
     }
-    if (parser_->is_done()) return true;
-    if (rest_.size() > kHeadLimit) return too_large(is_head_done_ ? "its framing" : "its head");
+    if (parser_->is_done()) {
+        return true;
+    }
+    if (rest_.size() > kHeadLimit) {
+        return too_large(is_head_done_ ? "its framing" : "its head");
+    }
     return false;
 }
 
@@ -59,18 +67,33 @@ Result<std::size_t> AnswerParser::parse(std::string_view bytes) {
         taken += step;
         taken_ += step;
         // The parser knows of one head; interim answers may come before it.
-        if (!is_head_done_) head_bytes_ += step;
-        if (head_bytes_ > kHeadLimit || error == beast::http::error::header_limit)
+        if (!is_head_done_) {
+            head_bytes_ += step;
+        }
+        if (head_bytes_ > kHeadLimit || error == beast::http::error::header_limit) {
             return too_large("its head");
-        if (error == beast::http::error::body_limit) return too_large("its body");
-        if (taken_ > 2 * body_limit_ + kHeadLimit) return too_large("with its framing");
-        if (error == beast::http::error::need_more) break;
-        if (error) return malformed(error.message());
+        }
+        if (error == beast::http::error::body_limit) {
+            return too_large("its body");
+        }
+        if (taken_ > 2 * body_limit_ + kHeadLimit) {
+            return too_large("with its framing");
+        }
+        if (error == beast::http::error::need_more) {
+            break;
+        }
+        if (error) {
+            return malformed(error.message());
+        }
         if (!is_head_done_ && parser_->is_header_done()) {
             const Result<bool> is_final = check_head();
-            if (is_final.has_error()) return is_final.error();
+            if (is_final.has_error()) {
+                return is_final.error();
+            }
             is_head_done_ = true;
-            if (!is_final.value()) begin();
+            if (!is_final.value()) {
+                begin();
+            }
         }
     }
     return taken;
@@ -79,10 +102,16 @@ Result<std::size_t> AnswerParser::parse(std::string_view bytes) {
 Result<bool> AnswerParser::check_head() {
     const Answer& head = parser_->get();
     const unsigned status = head.result_int();
-    if (status < 100 || status > 599) return malformed("status " + std::to_string(status));
+    if (status < 100 || status > 599) {
+        return malformed("status " + std::to_string(status));
+    }
     // Nobody asked for another protocol.
-    if (status == 101) return malformed("it switches protocols");
-    if (status < 200) return false;
+    if (status == 101) {
+        return malformed("it switches protocols");
+    }
+    if (status < 200) {
+        return false;
+    }
     if (head.count(beast::http::field::transfer_encoding) != 0 && !parser_->chunked()) {
         return malformed("a transfer coding that was not asked for");
     }
@@ -90,12 +119,16 @@ Result<bool> AnswerParser::check_head() {
 }
 
 Result<bool> AnswerParser::put_end() {
-    if (parser_->is_done()) return true;
+    if (parser_->is_done()) {
+        return true;
+    }
     const bool ends_body = is_head_done_ && rest_.empty() && parser_->need_eof();
     if (ends_body) {
         beast::error_code error;
         parser_->put_eof(error);
-        if (!error) return true;
+        if (!error) {
+            return true;
+        }
     }
     return Failure{Code::end_of_stream, "the connection ended before the whole answer was there"};
 }

@@ -71,7 +71,9 @@ Result<void> check_ca(const pki::Certificate& leaf, const std::string& host,
 }
 
 Result<net::TlsContext> tls_for(const ClientOptions& options, const std::string& host) {
-    if (!options.server_ca) return net::TlsContext::unverified_first_contact();
+    if (!options.server_ca) {
+        return net::TlsContext::unverified_first_contact();
+    }
     net::ServerCheck check = [host, domain = options.trust_domain](const pki::Certificate& leaf) {
         return check_ca(leaf, host, domain);
     };
@@ -87,7 +89,9 @@ Secret text_of(const Question& question, const net::Address& address) {
     head.set(beast::http::field::host, address.text());
     head.set(beast::http::field::user_agent, "postern/" + std::string(version()));
     head.set(beast::http::field::accept, "application/json");
-    if (!question.if_none_match.empty()) head.set(beast::http::field::if_none_match, question.if_none_match);
+    if (!question.if_none_match.empty()) {
+        head.set(beast::http::field::if_none_match, question.if_none_match);
+    }
     if (question.method == beast::http::verb::post) {
         head.set(beast::http::field::content_type, "application/json");
         head.set(beast::http::field::content_length, std::to_string(question.body.size()));
@@ -106,8 +110,12 @@ Secret text_of(const Question& question, const net::Address& address) {
 /// What a peer says against a certificate before it has shown its own is no judgement on anybody's trust.
 Failure before_tls(const Failure& failure, const net::TlsStream& tls, bool is_late) {
     const bool is_ours = tls.peer().verify_result != X509_V_OK;
-    if (is_ours) return failure;
-    if (is_late || failure.code == Code::cancelled) return {Code::timed_out, "no TLS in time"};
+    if (is_ours) {
+        return failure;
+    }
+    if (is_late || failure.code == Code::cancelled) {
+        return {Code::timed_out, "no TLS in time"};
+    }
     if (is_certificate_verdict(failure.code) || failure.code == Code::policy_denied) {
         return {Code::tls_failed, "the peer refused TLS: " + failure.detail};
     }
@@ -157,7 +165,9 @@ asio::awaitable<Result<void>> Client::State::connect() {
         options.dial ? options.dial(std::move(where), options.connect_timeout)
                      : net::dial(std::move(where), options.connect_timeout);
     Result<net::PlainStream> dialled = co_await std::move(dialling);
-    if (dialled.has_error()) co_return dialled.error();
+    if (dialled.has_error()) {
+        co_return dialled.error();
+    }
     net::TlsStream connecting(std::move(dialled.value()), tls, net::TlsStream::Role::client, address.host);
     std::function<void()> cut = [&connecting] { connecting.cancel(); };
     const net::Deadline deadline(connecting.executor(), options.connect_timeout, std::move(cut));
@@ -176,11 +186,15 @@ asio::awaitable<Result<void>> Client::State::connect() {
 
 /// Whether the connection of the last call can be used for the next one.
 bool Client::State::is_kept() {
-    if (!stream) return false;
+    if (!stream) {
+        return false;
+    }
     // What the server has said since the last answer can only be its goodbye.
     const bool is_good = Steady::now() - last_use <= kReusableFor && stream->socket().is_silent() &&
                          SSL_has_pending(stream->native()) == 0;
-    if (!is_good) stream.reset();
+    if (!is_good) {
+        stream.reset();
+    }
     return is_good;
 }
 
@@ -188,7 +202,9 @@ asio::awaitable<Result<Answer>> Client::State::exchange(const Question& question
     const bool was_kept = is_kept();
     if (!was_kept) {
         const Result<void> connected = co_await connect();
-        if (connected.has_error()) co_return connected.error();
+        if (connected.has_error()) {
+            co_return connected.error();
+        }
     }
     Result<Answer> answer = co_await converse(question);
     const bool was_lost = answer.has_error() && answer.error().code == Code::end_of_stream;
@@ -196,10 +212,14 @@ asio::awaitable<Result<Answer>> Client::State::exchange(const Question& question
         // The server closed the connection that was kept just now; asking again changes nothing there.
         stream.reset();
         const Result<void> connected = co_await connect();
-        if (connected.has_error()) co_return connected.error();
+        if (connected.has_error()) {
+            co_return connected.error();
+        }
         answer = co_await converse(question);
     }
-    if (answer.has_error()) co_return lost(answer.error());
+    if (answer.has_error()) {
+        co_return lost(answer.error());
+    }
     last_use = Steady::now();
     co_return answer;
 }
@@ -236,7 +256,9 @@ asio::awaitable<Result<Answer>> Client::State::converse(const Question& question
     Result<Answer> answer = co_await read_answer(began);
     const bool is_reading_to_blame =
         written.has_value() || !answer.has_error() || answer.error().code != Code::end_of_stream;
-    if (!is_reading_to_blame) co_return written.error();
+    if (!is_reading_to_blame) {
+        co_return written.error();
+    }
     co_return answer;
 }
 
@@ -250,22 +272,34 @@ asio::awaitable<Result<Answer>> Client::State::read_answer(Steady::time_point be
             std::min(began + timeout_for(parser.body_bytes()), heard_at + options.answer_timeout);
         const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Steady::now());
         const Failure late{Code::timed_out, "the answer took too long"};
-        if (left.count() <= 0) co_return late;
+        if (left.count() <= 0) {
+            co_return late;
+        }
         std::function<void()> cut = [this] { stream->cancel(); };
         const net::Deadline deadline(stream->executor(), left, std::move(cut));
         const Result<std::size_t> got = co_await stream->read_some(into);
-        if (deadline.has_passed()) co_return late;
-        if (got.has_error()) co_return got.error();
+        if (deadline.has_passed()) {
+            co_return late;
+        }
+        if (got.has_error()) {
+            co_return got.error();
+        }
         heard_at = Steady::now();
         const std::string_view piece(reinterpret_cast<const char*>(block.data()), got.value());
         const Result<bool> is_whole = piece.empty() ? parser.put_end() : parser.put(piece);
         has_heard = has_heard || !piece.empty();
-        if (is_whole.has_error()) co_return is_whole.error();
+        if (is_whole.has_error()) {
+            co_return is_whole.error();
+        }
         if (parser.body_bytes() > 0 && options.is_wanted && !options.is_wanted()) {
             co_return Failure{Code::cancelled, "the answer is not wanted any more"};
         }
-        if (!is_whole.value()) continue;
-        if (piece.empty() || !parser.keeps_connection()) stream.reset();
+        if (!is_whole.value()) {
+            continue;
+        }
+        if (piece.empty() || !parser.keeps_connection()) {
+            stream.reset();
+        }
         co_return parser.take();
     }
 }
@@ -290,11 +324,15 @@ Result<Answer> Client::State::run(const Question& question) {
             outcome = std::move(answer);
         });
         loop->run();
-        if (thrown) std::rethrow_exception(thrown);
+        if (thrown) {
+            std::rethrow_exception(thrown);
+        }
     } catch (const boost::system::system_error& error) {
         reset();
         auto own = exhaustion_of(error.code().value());
-        if (!own) throw;
+        if (!own) {
+            throw;
+        }
         return with_context(address.text(), *std::move(own));
     } catch (...) {
         reset();
@@ -313,7 +351,9 @@ std::optional<SystemTime> Client::State::date_in(const Answer& answer) const {
 Result<ClientAnswer> Client::State::ask(const Question& question) {
     was_certificate_refused = false;
     Result<Answer> got = run(question);
-    if (got.has_error()) return got.error();
+    if (got.has_error()) {
+        return got.error();
+    }
     Answer& whole = got.value();
     ClientAnswer answer;
     answer.status = whole.result_int();
@@ -322,7 +362,9 @@ Result<ClientAnswer> Client::State::ask(const Question& question) {
     answer.body = std::move(whole.body());
     if (answer.status >= 400) {
         Result<Problem> problem = problem_from_json(answer.body);
-        if (problem.has_value()) answer.problem = std::move(problem.value());
+        if (problem.has_value()) {
+            answer.problem = std::move(problem.value());
+        }
     }
     return answer;
 }
@@ -334,13 +376,17 @@ Client::~Client() = default;
 
 Result<Client> Client::make(ClientOptions options) {
     Result<HttpsUrl> url = HttpsUrl::parse(options.url);
-    if (url.has_error()) return url.error();
+    if (url.has_error()) {
+        return url.error();
+    }
     const net::Address& address = url.value().address();
     if (options.server_ca && !pki::is_trust_domain(options.trust_domain)) {
         return Failure{Code::config_invalid, "a trust domain is needed to know the CA service by"};
     }
     Result<net::TlsContext> tls = tls_for(options, address.host);
-    if (tls.has_error()) return tls.error();
+    if (tls.has_error()) {
+        return tls.error();
+    }
     return Client(std::make_unique<State>(std::move(options), address, std::move(tls.value())));
 }
 

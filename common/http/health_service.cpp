@@ -101,12 +101,16 @@ asio::awaitable<void> HealthService::State::serve(std::shared_ptr<State> state, 
     for (bool stays = true; stays;) {
         Result<Request> request = co_await reader.next(kTimeout);
         // Whoever sends what is no request hears nothing: this port has nothing to explain.
-        if (request.has_error()) co_return;
+        if (request.has_error()) {
+            co_return;
+        }
         Response response = state->answer(request.value(), loop);
         stays = request.value().keep_alive();
         response.keep_alive(stays);
         const Result<void> written = co_await write_response(stream, std::move(response), kTimeout);
-        if (written.has_error()) co_return;
+        if (written.has_error()) {
+            co_return;
+        }
     }
     co_await net::lingering_close(stream, 1s);
 }
@@ -117,7 +121,9 @@ HealthService::HealthService(net::EventLoops& loops, net::Listener listener, Che
     state_->listener.accept_on(
         loops, [weak](asio::io_context& loop, std::size_t index, net::PlainStream stream) {
             const std::shared_ptr<State> state = weak.lock();
-            if (state != nullptr) net::spawn(loop, "health", State::serve(state, index, std::move(stream)));
+            if (state != nullptr) {
+                net::spawn(loop, "health", State::serve(state, index, std::move(stream)));
+            }
         });
 }
 

@@ -181,7 +181,9 @@ private:
 }  // namespace
 
 asio::awaitable<void> HttpsService::State::reject(State& state, RejectedConnection rejected) {
-    if (!state.on_rejected) co_return;
+    if (!state.on_rejected) {
+        co_return;
+    }
     try {
         asio::awaitable<void> told = state.on_rejected(std::move(rejected));
         co_await std::move(told);
@@ -199,7 +201,9 @@ asio::awaitable<void> HttpsService::State::cut_oldest(std::shared_ptr<State> sta
     asio::post(state->loops.at(loop_index), [state, loop_index, executor, waiting] {
         state->per_loop[loop_index]->pending.cut_oldest();
         asio::post(executor, [waiting] {
-            if (const auto timer = waiting.lock()) timer->cancel();
+            if (const auto timer = waiting.lock()) {
+                timer->cancel();
+            }
         });
     });
     co_await done->async_wait(net::kAwait);
@@ -211,7 +215,9 @@ asio::awaitable<Result<net::ConnectionSlots::Slot>> HttpsService::State::take_pl
     std::shared_ptr<State> state, std::size_t loop_index, std::string address) {
     Result<net::ConnectionSlots::Slot> slot = state->slots.take(address);
     for (std::size_t i = 0; i < state->loops.size() && slot.has_error(); ++i) {
-        if (!state->slots.is_full_for(address)) break;
+        if (!state->slots.is_full_for(address)) {
+            break;
+        }
         const std::size_t other = (loop_index + i) % state->loops.size();
         if (other == loop_index) {
             state->per_loop[other]->pending.cut_oldest();
@@ -309,7 +315,9 @@ asio::awaitable<void> HttpsService::State::answer_requests(State& state, PerLoop
             if (reader.is_between_requests()) {
                 // Nobody waits for an answer: the peer has gone, was too slow to ask, or this side shuts
                 // down.
-                if (failure.code != Code::limit_reached) co_await say_close_notify(session.stream);
+                if (failure.code != Code::limit_reached) {
+                    co_await say_close_notify(session.stream);
+                }
                 co_return;
             }
             co_await refuse_request(state, session.stream, std::move(failure));
@@ -345,8 +353,12 @@ asio::awaitable<void> HttpsService::State::answer_requests(State& state, PerLoop
         response.keep_alive(stays);
         const Result<void> written =
             co_await write_response(session.stream, std::move(response), state.limits.answer_timeout);
-        if (written.has_error()) co_return;
-        if (!stays) break;
+        if (written.has_error()) {
+            co_return;
+        }
+        if (!stays) {
+            break;
+        }
     }
     co_await net::drain_to_end(session.stream, kCloseTimeout);
 }
@@ -374,9 +386,13 @@ asio::awaitable<void> HttpsService::State::refuse_request(State& state, net::Tls
         response.keep_alive(false);
         const Result<void> written =
             co_await write_response(stream, std::move(response), state.limits.answer_timeout);
-        if (written.has_error()) co_return;
+        if (written.has_error()) {
+            co_return;
+        }
     }
-    if (failure.code == Code::limit_reached) co_return;
+    if (failure.code == Code::limit_reached) {
+        co_return;
+    }
     const bool is_still_sending = failure.code == Code::request_too_large;
     co_await net::drain_to_end(stream, is_still_sending ? kStillSendingTimeout : kCloseTimeout);
 }
@@ -419,7 +435,9 @@ HttpsService::HttpsService(net::EventLoops& loops, net::Listener listener, net::
     state_->listener.accept_on(
         loops, [weak](asio::io_context& loop, std::size_t index, net::PlainStream stream) {
             const std::shared_ptr<State> state = weak.lock();
-            if (state != nullptr) net::spawn(loop, "https", State::serve(state, index, std::move(stream)));
+            if (state != nullptr) {
+                net::spawn(loop, "https", State::serve(state, index, std::move(stream)));
+            }
         });
 }
 
@@ -450,7 +468,9 @@ std::size_t HttpsService::take_most_connections() {
 bool HttpsService::drain(std::chrono::milliseconds timeout) {
     state_->listener.stop();
     State::end_sessions(state_, false);
-    if (state_->wait_until_empty(timeout)) return true;
+    if (state_->wait_until_empty(timeout)) {
+        return true;
+    }
     State::end_sessions(state_, true);
     state_->wait_until_empty(1s);
     return false;

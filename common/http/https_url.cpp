@@ -27,14 +27,23 @@ bool begins_with(std::string_view text, std::string_view scheme) {
 
 /// What is wrong with the characters of it; empty: nothing.
 std::string_view unfit(std::string_view text) {
-    if (text.empty()) return "is empty";
-    if (text.size() > kMostUrlBytes) return "is too long";
+    if (text.empty()) {
+        return "is empty";
+    }
+    if (text.size() > kMostUrlBytes) {
+        return "is too long";
+    }
     for (const char c : text) {
         const auto byte = static_cast<unsigned char>(c);
-        if (byte == ' ' || byte == '\t') return "has a blank in it";
-        if (byte < 0x20 || byte == 0x7f) return "has a control character in it";
-        if (byte >= 0x80)
+        if (byte == ' ' || byte == '\t') {
+            return "has a blank in it";
+        }
+        if (byte < 0x20 || byte == 0x7f) {
+            return "has a control character in it";
+        }
+        if (byte >= 0x80) {
             return "has a character in it that is not ASCII (write a name as DNS has it, xn--…)";
+        }
     }
     return {};
 }
@@ -42,7 +51,9 @@ std::string_view unfit(std::string_view text) {
 /// Host and port behind the scheme; what is wrong otherwise.
 Result<net::Address> parse_authority(std::string_view authority) {
     const auto wrong = [](std::string_view why) { return Failure{Code::config_invalid, std::string(why)}; };
-    if (authority.find('@') != authority.npos) return wrong("names a user, which is not taken");
+    if (authority.find('@') != authority.npos) {
+        return wrong("names a user, which is not taken");
+    }
     const auto bracket = authority.rfind(']');
     const bool is_v6 = authority.starts_with('[') && bracket != authority.npos;
     const auto colon = authority.find(':', is_v6 ? bracket : 0);
@@ -50,8 +61,12 @@ Result<net::Address> parse_authority(std::string_view authority) {
         return wrong("has an IPv6 address without brackets: write [2001:db8::1]:7444");
     }
     std::string whole(authority);
-    if (colon == authority.npos) whole.append(":").append(kDefaultPort);
-    if (authority.substr(0, colon).empty()) return wrong("names no host");
+    if (colon == authority.npos) {
+        whole.append(":").append(kDefaultPort);
+    }
+    if (authority.substr(0, colon).empty()) {
+        return wrong("names no host");
+    }
     auto address = net::parse_address(whole);
     if (!address || address->is_unix || address->host == "*" || address->port == "0") {
         return wrong(colon == authority.npos ? "names no host" : "has no host and port (1 to 65535)");
@@ -66,23 +81,33 @@ Result<HttpsUrl> HttpsUrl::parse(std::string_view text) {
         return Failure{Code::config_invalid, fmt::format("{} {}; it looks like https://ca.example.org:7444",
                                                          quoted(text, kMostShown), why)};
     };
-    if (const auto why = unfit(text); !why.empty()) return wrong(why);
+    if (const auto why = unfit(text); !why.empty()) {
+        return wrong(why);
+    }
     constexpr std::string_view kScheme = "https://";
     if (!begins_with(text, kScheme)) {
         return wrong(begins_with(text, "http://") ? "is http, where only https is taken"
                                                   : "does not begin with https://");
     }
     std::string_view rest = text.substr(kScheme.size());
-    if (rest.ends_with('/')) rest.remove_suffix(1);
-    if (rest.find_first_of("/?#") != rest.npos) return wrong("has a path, where none is taken");
+    if (rest.ends_with('/')) {
+        rest.remove_suffix(1);
+    }
+    if (rest.find_first_of("/?#") != rest.npos) {
+        return wrong("has a path, where none is taken");
+    }
     auto address = parse_authority(rest);
-    if (!address) return wrong(address.error().detail);
+    if (!address) {
+        return wrong(address.error().detail);
+    }
     return HttpsUrl(*std::move(address));
 }
 
 std::string HttpsUrl::text() const {
     std::string authority = address_.text();
-    if (address_.port == kDefaultPort) authority.resize(authority.size() - kDefaultPort.size() - 1);
+    if (address_.port == kDefaultPort) {
+        authority.resize(authority.size() - kDefaultPort.size() - 1);
+    }
     return "https://" + authority;
 }
 
@@ -91,16 +116,22 @@ Result<void> check_url(std::string_view text) {
         return Failure{Code::config_invalid, fmt::format("{} {}; it looks like http://ca.example.org/v1/crl",
                                                          quoted(text, kMostShown), why)};
     };
-    if (const auto why = unfit(text); !why.empty()) return wrong(why);
+    if (const auto why = unfit(text); !why.empty()) {
+        return wrong(why);
+    }
     std::string_view rest = text;
     for (const std::string_view scheme : {"https://", "http://"}) {
-        if (!begins_with(rest, scheme)) continue;
+        if (!begins_with(rest, scheme)) {
+            continue;
+        }
         rest.remove_prefix(scheme.size());
         if (text.find_first_of("\"<>\\^`{|}") != text.npos || text.find('#') != text.npos) {
             return wrong("has a character in it that no such address has");
         }
         auto address = parse_authority(rest.substr(0, rest.find_first_of("/?")));
-        if (!address) return wrong(address.error().detail);
+        if (!address) {
+            return wrong(address.error().detail);
+        }
         return {};
     }
     return wrong("begins neither with http:// nor with https://");

@@ -26,20 +26,28 @@ std::string to_json(const Problem& problem) {
                  {"title", problem.title},
                  {"status", reason_of(problem.code).http_status},
                  {"code", code}};
-    if (!problem.hint.empty()) body["detail"] = problem.hint;
-    if (!problem.connection_id.empty()) body["connection_id"] = problem.connection_id;
+    if (!problem.hint.empty()) {
+        body["detail"] = problem.hint;
+    }
+    if (!problem.connection_id.empty()) {
+        body["connection_id"] = problem.connection_id;
+    }
     return json_text(body);
 }
 
 Result<Problem> problem_from_json(std::string_view body) {
     const Json parsed = parse_json(body);
-    if (!parsed.is_object()) return Failure{Code::malformed_request, "not a problem body"};
+    if (!parsed.is_object()) {
+        return Failure{Code::malformed_request, "not a problem body"};
+    }
     Problem problem;
     problem.title = text_member(parsed, "title");
     problem.hint = text_member(parsed, "detail");
     problem.connection_id = text_member(parsed, "connection_id");
     const std::string code = text_member(parsed, "code");
-    if (problem.title.empty() || code.empty()) return Failure{Code::malformed_request, "not a problem body"};
+    if (problem.title.empty() || code.empty()) {
+        return Failure{Code::malformed_request, "not a problem body"};
+    }
     problem.code = code_named(code);
     return problem;
 }

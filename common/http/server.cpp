@@ -57,17 +57,23 @@ asio::awaitable<Result<void>> write_text(net::ByteStream& stream, std::string te
     deadline.emplace(stream.executor(), timeout, cancel);
     std::array<net::Bytes, 2> parts;
     parts[0] = as_bytes(text);
-    if (rest != nullptr) parts[1] = as_bytes(*rest);
+    if (rest != nullptr) {
+        parts[1] = as_bytes(*rest);
+    }
     Result<void> written;
     for (net::Bytes left : parts) {
         while (written && !left.empty()) {
             const std::size_t size = std::min(left.size(), kProgressBytes);
             written = co_await stream.write_all(left.first(size));
             left = left.subspan(size);
-            if (written && !deadline->has_passed()) deadline.emplace(stream.executor(), timeout, cancel);
+            if (written && !deadline->has_passed()) {
+                deadline.emplace(stream.executor(), timeout, cancel);
+            }
         }
     }
-    if (deadline->has_passed()) co_return Failure{Code::timed_out, "the peer did not take the answer"};
+    if (deadline->has_passed()) {
+        co_return Failure{Code::timed_out, "the peer did not take the answer"};
+    }
     co_return written;
 }
 
@@ -97,25 +103,39 @@ asio::awaitable<Result<Request>> RequestReader::next(std::chrono::milliseconds f
             }
             const bool was_head = parser.phase() == RequestParser::Phase::head;
             const Result<std::size_t> taken = parser.put(buffer_);
-            if (taken.has_error()) co_return taken.error();
+            if (taken.has_error()) {
+                co_return taken.error();
+            }
             buffer_.erase(0, taken.value());
-            if (parser.phase() == RequestParser::Phase::done) co_return parser.take();
+            if (parser.phase() == RequestParser::Phase::done) {
+                co_return parser.take();
+            }
             if (was_head && parser.phase() == RequestParser::Phase::body) {
                 if (buffer_.empty() && parser.expects_continue()) {
                     // It must not be woken while it writes.
                     deadline.reset();
                     Result<void> told = co_await tell_to_continue(stream_, limits_.body_timeout);
-                    if (told.has_error()) co_return told.error();
+                    if (told.has_error()) {
+                        co_return told.error();
+                    }
                 }
                 deadline.emplace(stream_.executor(), limits_.body_timeout, wake);
             }
         }
-        if (deadline->has_passed()) break;
+        if (deadline->has_passed()) {
+            break;
+        }
         Result<void> ready = co_await stream_.wait_readable();
-        if (deadline->has_passed()) break;
-        if (ready.has_error()) co_return ready.error();
+        if (deadline->has_passed()) {
+            break;
+        }
+        if (ready.has_error()) {
+            co_return ready.error();
+        }
         const Result<bool> filled = fill();
-        if (filled.has_error()) co_return filled.error();
+        if (filled.has_error()) {
+            co_return filled.error();
+        }
         if (!filled.value()) {
             const char* where = is_between_requests_ ? "closed between requests" : "closed inside a request";
             co_return Failure{Code::end_of_stream, where};
@@ -130,8 +150,12 @@ asio::awaitable<Result<Request>> RequestReader::next(std::chrono::milliseconds f
 Result<bool> RequestReader::fill() {
     net::BorrowedBuffer space;
     const Result<std::optional<std::size_t>> got = stream_.try_read(space.bytes().first(kReadBytes));
-    if (got.has_error()) return got.error();
-    if (!got.value()) return true;
+    if (got.has_error()) {
+        return got.error();
+    }
+    if (!got.value()) {
+        return true;
+    }
     buffer_.append(reinterpret_cast<const char*>(space.bytes().data()), *got.value());
     return *got.value() > 0;
 }
@@ -145,8 +169,9 @@ asio::awaitable<Result<void>> write_response(net::ByteStream& stream, Response r
     response.version(11);
     response.set(beast::http::field::server, "postern/" + std::string(version()));
     // Desktops whose clock is wrong learn it from this (RFC 9110, section 6.6.1).
-    if (response.count(beast::http::field::date) == 0)
+    if (response.count(beast::http::field::date) == 0) {
         response.set(beast::http::field::date, to_http_date(system_clock()()));
+    }
     const auto status = response.result();
     const bool is_bodiless =
         status == beast::http::status::no_content || status == beast::http::status::not_modified;
@@ -156,7 +181,9 @@ asio::awaitable<Result<void>> write_response(net::ByteStream& stream, Response r
     }
     response.prepare_payload();
     std::shared_ptr<const std::string> shared = std::move(response.shared_body);
-    if (shared != nullptr) response.content_length(shared->size());
+    if (shared != nullptr) {
+        response.content_length(shared->size());
+    }
     if (response.omits_body) {
         response.body().clear();
         shared.reset();
@@ -192,7 +219,9 @@ Response json_response(unsigned status, std::string body) {
 Response problem_response(const Problem& problem) {
     Response response = json_response(reason_of(problem.code).http_status, to_json(problem));
     response.set(beast::http::field::content_type, "application/problem+json");
-    if (!problem.connection_id.empty()) response.set("Postern-Connection", problem.connection_id);
+    if (!problem.connection_id.empty()) {
+        response.set("Postern-Connection", problem.connection_id);
+    }
     return response;
 }
 

@@ -62,11 +62,10 @@ private:
 };
 
 /// Writes the response with Content-Length, Server "postern/<version>" and, unless it has one, Date. When
-/// `timeout` ends the stream is cancelled: Code::timed_out. It begins anew with each 128 KiB that the peer has
-/// taken of a shared body.
+/// `timeout` ends the stream is cancelled: Code::timed_out. It begins anew with each 128 KiB that the peer
+/// has taken of a shared body.
 boost::asio::awaitable<Result<void>> write_response(
-    net::ByteStream& stream, Response response,
-    std::chrono::milliseconds timeout = std::chrono::seconds(10));
+    net::ByteStream& stream, Response response, std::chrono::milliseconds timeout = std::chrono::seconds(10));
 /// The answer to a CONNECT that was let in: "200 Connection Established" with Postern-Connection and no
 /// Content-Length (RFC 9110, section 9.3.6). What follows is the tunnel.
 boost::asio::awaitable<Result<void>> write_connected(

@@ -33,9 +33,15 @@ bool fits_name(char c) {
 std::string normal_host(std::string_view host, bool is_bracketed) {
     boost::system::error_code error;
     const auto ip = boost::asio::ip::make_address(std::string(host), error);
-    if (!error) return ip.is_v6() == is_bracketed ? ip.to_string() : std::string();
-    if (is_bracketed) return {};
-    if (host == "*") return "*";
+    if (!error) {
+        return ip.is_v6() == is_bracketed ? ip.to_string() : std::string();
+    }
+    if (is_bracketed) {
+        return {};
+    }
+    if (host == "*") {
+        return "*";
+    }
     // Four numbers that are no address are no name either.
     const bool is_number = host.find_first_not_of("0123456789.") == host.npos;
     if (host.size() > kMostHostBytes || is_number || !std::all_of(host.begin(), host.end(), fits_name)) {
@@ -50,9 +56,13 @@ std::string normal_host(std::string_view host, bool is_bracketed) {
 /// Empty for what is none.
 std::string normal_port(std::string_view port) {
     unsigned number = 0;
-    if (port.empty() || port.size() > 5) return {};
+    if (port.empty() || port.size() > 5) {
+        return {};
+    }
     for (const char c : port) {
-        if (c < '0' || c > '9') return {};
+        if (c < '0' || c > '9') {
+            return {};
+        }
         number = number * 10 + static_cast<unsigned>(c - '0');
     }
     return number > 65535 ? std::string() : std::to_string(number);
@@ -61,7 +71,9 @@ std::string normal_port(std::string_view port) {
 }  // namespace
 
 std::string Address::text() const {
-    if (is_unix) return "unix:" + host;
+    if (is_unix) {
+        return "unix:" + host;
+    }
     const bool is_v6 = host.find(':') != std::string::npos;
     return (is_v6 ? "[" + host + "]" : host) + ":" + port;
 }
@@ -70,7 +82,9 @@ Result<Address> parse_address(std::string_view text) {
     Address address;
     const bool has_control =
         std::any_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
-    if (has_control) return no_address(text, "has a control character in it");
+    if (has_control) {
+        return no_address(text, "has a control character in it");
+    }
     if (text.starts_with("unix:")) {
         address.host = text.substr(5);
         address.is_unix = true;
@@ -79,19 +93,27 @@ Result<Address> parse_address(std::string_view text) {
         }
         return address;
     }
-    if (text.find("://") != text.npos) return no_address(text, "is a URL, where a host and a port are taken");
+    if (text.find("://") != text.npos) {
+        return no_address(text, "is a URL, where a host and a port are taken");
+    }
     const bool is_bracketed = text.starts_with('[');
     const auto end = is_bracketed ? text.find(']') : text.find(':');
-    if (end == text.npos) return no_address(text, is_bracketed ? "has no ] in it" : "names no port");
+    if (end == text.npos) {
+        return no_address(text, is_bracketed ? "has no ] in it" : "names no port");
+    }
     if (!is_bracketed && text.find(':', end + 1) != text.npos) {
         return no_address(text, "has an IPv6 address without brackets, or too many colons");
     }
     const std::string_view host = is_bracketed ? text.substr(1, end - 1) : text.substr(0, end);
     const std::string_view rest = is_bracketed ? text.substr(end + 1) : text.substr(end);
     address.host = normal_host(host, is_bracketed);
-    if (address.host.empty()) return no_address(text, "names no host");
+    if (address.host.empty()) {
+        return no_address(text, "names no host");
+    }
     address.port = rest.starts_with(':') ? normal_port(rest.substr(1)) : std::string();
-    if (address.port.empty()) return no_address(text, "names no port (1 to 65535)");
+    if (address.port.empty()) {
+        return no_address(text, "names no port (1 to 65535)");
+    }
     return address;
 }
 

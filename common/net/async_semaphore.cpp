@@ -21,7 +21,8 @@ struct AsyncSemaphore::Waiter {
     bool has_place = false;
 };
 
-AsyncSemaphore::Permit::Permit(Permit&& other) noexcept : semaphore_(std::exchange(other.semaphore_, nullptr)) {}
+AsyncSemaphore::Permit::Permit(Permit&& other) noexcept
+    : semaphore_(std::exchange(other.semaphore_, nullptr)) {}
 
 AsyncSemaphore::Permit::~Permit() {
     if (semaphore_ != nullptr) {

@@ -29,7 +29,9 @@ BorrowedBuffer::BorrowedBuffer() {
 
 BorrowedBuffer::~BorrowedBuffer() {
     auto& buffers = pool();
-    if (buffers.size() < kKept) buffers.push_back(std::move(memory_));
+    if (buffers.size() < kKept) {
+        buffers.push_back(std::move(memory_));
+    }
 }
 
 }  // namespace postern::net

@@ -44,21 +44,33 @@ asio::awaitable<Result<void>> ByteStream::wait_writable() {
 asio::awaitable<Result<std::size_t>> ByteStream::read_some(Buffer into) {
     for (;;) {
         Result<std::optional<std::size_t>> got = try_read(into);
-        if (got.has_error()) co_return got.error();
-        if (got.value()) co_return *got.value();
+        if (got.has_error()) {
+            co_return got.error();
+        }
+        if (got.value()) {
+            co_return *got.value();
+        }
         Result<void> ready = co_await wait_readable();
-        if (ready.has_error()) co_return ready.error();
+        if (ready.has_error()) {
+            co_return ready.error();
+        }
     }
 }
 
 asio::awaitable<Result<void>> ByteStream::write_all(Bytes bytes) {
     for (;;) {
         const Result<std::size_t> sent = try_write(bytes);
-        if (sent.has_error()) co_return sent.error();
+        if (sent.has_error()) {
+            co_return sent.error();
+        }
         bytes = bytes.subspan(sent.value());
-        if (bytes.empty()) co_return Result<void>();
+        if (bytes.empty()) {
+            co_return Result<void>();
+        }
         Result<void> ready = co_await wait_writable();
-        if (ready.has_error()) co_return ready.error();
+        if (ready.has_error()) {
+            co_return ready.error();
+        }
     }
 }
 

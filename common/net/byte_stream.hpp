@@ -78,7 +78,9 @@ protected:
     void tell_soon(ReadyListenerPtr listener, Result<void> ready);
     /// For cancel() and close().
     void tell_cancelled() noexcept {
-        if (const auto listener = std::exchange(on_cancelled_, nullptr)) listener();
+        if (const auto listener = std::exchange(on_cancelled_, nullptr)) {
+            listener();
+        }
     }
 
 private:

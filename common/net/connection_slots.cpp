@@ -80,11 +80,15 @@ ConnectionSlots::Slot::~Slot() {
 }
 
 void ConnectionSlots::Slot::give_back() noexcept {
-    if (state_ == nullptr) return;
+    if (state_ == nullptr) {
+        return;
+    }
     const std::lock_guard lock(state_->mutex);
     --state_->total;
     const auto found = state_->by_key.find(key_);
-    if (--found->second == 0) state_->by_key.erase(found);
+    if (--found->second == 0) {
+        state_->by_key.erase(found);
+    }
 }
 
 std::size_t share_of(std::size_t fitting, std::size_t wanted, std::size_t set, std::size_t nth) noexcept {
@@ -102,9 +106,13 @@ std::size_t share_of(std::size_t fitting, std::size_t wanted, std::size_t set, s
 std::string address_key(const std::string& address) {
     boost::system::error_code error;
     const auto parsed = boost::asio::ip::make_address(address, error);
-    if (error || parsed.is_v4()) return address;
+    if (error || parsed.is_v4()) {
+        return address;
+    }
     auto bytes = parsed.to_v6().to_bytes();
-    if (parsed.to_v6().is_v4_mapped()) return parsed.to_v6().to_string();
+    if (parsed.to_v6().is_v4_mapped()) {
+        return parsed.to_v6().to_string();
+    }
     for (std::size_t i = 8; i < bytes.size(); ++i) {
         bytes[i] = 0;
     }

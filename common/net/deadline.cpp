@@ -22,7 +22,9 @@ Deadline::Deadline(const boost::asio::any_io_executor& executor, std::chrono::mi
     state_->timer.expires_after(after);
     // The handler may already be queued when the Deadline goes: is_over tells it so.
     state_->timer.async_wait([state = state_](const boost::system::error_code& error) {
-        if (error || state->is_over) return;
+        if (error || state->is_over) {
+            return;
+        }
         state->has_passed = true;
         state->cut();
     });

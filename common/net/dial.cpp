@@ -45,7 +45,9 @@ asio::awaitable<Result<std::vector<asio::ip::tcp::endpoint>>> resolve(
         std::string again = address.host;
         answer = co_await Resolver::shared().resolve(std::move(again), until);
     }
-    if (answer.failure) co_return *std::move(answer.failure);
+    if (answer.failure) {
+        co_return *std::move(answer.failure);
+    }
     const auto port = static_cast<unsigned short>(std::stoul(address.port));
     std::vector<asio::ip::tcp::endpoint> endpoints;
     for (const auto& one : answer.addresses) {
@@ -59,8 +61,12 @@ Result<Socket> open_socket(const asio::any_io_executor& executor,
     Socket socket(executor);
     boost::system::error_code error;
     socket.open(protocol, error);
-    if (auto own = exhaustion_of(error.value())) return *std::move(own);
-    if (error) return Failure{Code::io_failed, "opening a socket: " + error.message()};
+    if (auto own = exhaustion_of(error.value())) {
+        return *std::move(own);
+    }
+    if (error) {
+        return Failure{Code::io_failed, "opening a socket: " + error.message()};
+    }
     ::fcntl(socket.native_handle(), F_SETFD, FD_CLOEXEC);
     return socket;
 }
@@ -69,16 +75,24 @@ asio::awaitable<Result<PlainStream>> connect(asio::generic::stream_protocol::end
                                              std::chrono::milliseconds timeout) {
     const asio::any_io_executor executor = co_await asio::this_coro::executor;
     Result<Socket> opened = open_socket(executor, endpoint.protocol());
-    if (opened.has_error()) co_return opened.error();
+    if (opened.has_error()) {
+        co_return opened.error();
+    }
     Socket& socket = opened.value();
     const Deadline deadline(executor, timeout, [&socket] {
         boost::system::error_code ignored;
         socket.close(ignored);
     });
     auto [failed] = co_await socket.async_connect(endpoint, kAwait);
-    if (deadline.has_passed()) co_return Failure{Code::timed_out, "connecting took too long"};
-    if (failed == asio::error::operation_aborted) co_return Failure{Code::cancelled, "the stream was closed on this side"};
-    if (failed) co_return Failure{Code::unreachable, failed.message()};
+    if (deadline.has_passed()) {
+        co_return Failure{Code::timed_out, "connecting took too long"};
+    }
+    if (failed == asio::error::operation_aborted) {
+        co_return Failure{Code::cancelled, "the stream was closed on this side"};
+    }
+    if (failed) {
+        co_return Failure{Code::unreachable, failed.message()};
+    }
     PlainStream stream(std::move(socket));
     co_return std::move(stream);
 }
@@ -89,12 +103,16 @@ asio::awaitable<Result<PlainStream>> connect_local(asio::local::stream_protocol:
                                                    std::chrono::milliseconds timeout) {
     const asio::any_io_executor executor = co_await asio::this_coro::executor;
     Result<Socket> opened = open_socket(executor, endpoint.protocol());
-    if (opened.has_error()) co_return opened.error();
+    if (opened.has_error()) {
+        co_return opened.error();
+    }
     PlainStream stream(std::move(opened.value()));
     asio::steady_timer pause(executor);
     const auto until = std::chrono::steady_clock::now() + timeout;
     while (::connect(stream.fd(), endpoint.data(), static_cast<socklen_t>(endpoint.size())) != 0) {
-        if (errno != EAGAIN && errno != EINTR) co_return Failure{Code::unreachable, std::strerror(errno)};
+        if (errno != EAGAIN && errno != EINTR) {
+            co_return Failure{Code::unreachable, std::strerror(errno)};
+        }
         if (std::chrono::steady_clock::now() >= until) {
             co_return Failure{Code::timed_out, "connecting took too long"};
         }
@@ -111,13 +129,16 @@ asio::awaitable<Result<PlainStream>> dial(Address address, std::chrono::millisec
     if (address.is_unix) {
         const asio::local::stream_protocol::endpoint local(address.host);
         Result<PlainStream> connected = co_await connect_local(local, timeout);
-        if (connected.has_error()) co_return with_context(address.text(), connected.error());
+        if (connected.has_error()) {
+            co_return with_context(address.text(), connected.error());
+        }
         co_return connected;
     }
     const auto start = std::chrono::steady_clock::now();
-    Result<std::vector<asio::ip::tcp::endpoint>> found =
-        co_await resolve(address, timeout, network_timeout);
-    if (found.has_error()) co_return found.error();
+    Result<std::vector<asio::ip::tcp::endpoint>> found = co_await resolve(address, timeout, network_timeout);
+    if (found.has_error()) {
+        co_return found.error();
+    }
     const auto gone =
         std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start);
     const auto left = std::max(timeout - gone, std::chrono::milliseconds(1));

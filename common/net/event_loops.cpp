@@ -19,7 +19,9 @@ namespace {
 std::size_t usable_cores() {
     cpu_set_t set;
     CPU_ZERO(&set);
-    if (::sched_getaffinity(0, sizeof set, &set) != 0) return 1;
+    if (::sched_getaffinity(0, sizeof set, &set) != 0) {
+        return 1;
+    }
     return static_cast<std::size_t>(std::max(1, CPU_COUNT(&set)));
 }
 
@@ -70,7 +72,9 @@ void EventLoops::stop() {
 
 void spawn(asio::io_context& loop, const char* what, asio::awaitable<void> session) {
     asio::co_spawn(loop, std::move(session), [what](const std::exception_ptr& exception) {
-        if (!exception) return;
+        if (!exception) {
+            return;
+        }
         try {
             std::rethrow_exception(exception);
         } catch (const std::exception& error) {

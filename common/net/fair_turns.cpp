@@ -31,13 +31,17 @@ FairTurns::Member::~Member() {
 }
 
 asio::awaitable<void> FairTurns::Member::next() {
-    if (has_left_) co_return;
+    if (has_left_) {
+        co_return;
+    }
     if (!turns_.is_taken_) {
         turns_.is_taken_ = true;
         turns_.grant_soon();
         co_return;
     }
-    if (waiter_ == nullptr) waiter_ = std::make_shared<Waiter>(turns_.loop_);
+    if (waiter_ == nullptr) {
+        waiter_ = std::make_shared<Waiter>(turns_.loop_);
+    }
     const std::shared_ptr<Waiter> waiter = waiter_;
     turns_.add(key_, waiter);
     while (waiter->is_waiting) {
@@ -78,7 +82,9 @@ void FairTurns::remove(const std::string& key, const std::shared_ptr<Waiter>& wa
 void FairTurns::grant_soon() {
     // Behind what is ready by now: the loop looks at its sockets between two turns.
     asio::post(loop_, [this, life = std::weak_ptr<bool>(life_)] {
-        if (!life.expired()) grant_next();
+        if (!life.expired()) {
+            grant_next();
+        }
     });
 }
 

@@ -67,7 +67,9 @@ void start(const std::shared_ptr<AddressRace>& race, const TcpEndpoint& endpoint
     race->running.push_back(socket);
     socket->async_connect(endpoint, [race, socket](const boost::system::error_code& failed) {
         std::erase(race->running, socket);
-        if (race->is_over) return;
+        if (race->is_over) {
+            return;
+        }
         if (failed) {
             race->fail(failed);
             return;
@@ -86,7 +88,9 @@ bool is_network_away(const boost::system::error_code& error) {
 }
 
 std::vector<TcpEndpoint> take_turns(std::vector<TcpEndpoint> endpoints) {
-    if (endpoints.empty()) return endpoints;
+    if (endpoints.empty()) {
+        return endpoints;
+    }
     const bool is_v6_first = endpoints.front().address().is_v6();
     const auto others = std::stable_partition(
         endpoints.begin(), endpoints.end(),
@@ -95,8 +99,12 @@ std::vector<TcpEndpoint> take_turns(std::vector<TcpEndpoint> endpoints) {
     auto first = endpoints.begin();
     auto second = others;
     while (first != others || second != endpoints.end()) {
-        if (first != others) turns.push_back(*first++);
-        if (second != endpoints.end()) turns.push_back(*second++);
+        if (first != others) {
+            turns.push_back(*first++);
+        }
+        if (second != endpoints.end()) {
+            turns.push_back(*second++);
+        }
     }
     return turns;
 }
@@ -120,7 +128,9 @@ asio::awaitable<Result<PlainStream>> connect_to_any(std::vector<TcpEndpoint> end
             const auto next = waiting.empty() ? until : std::min(until, Steady::now() + kAddressHeadStart);
             race->bell.expires_at(next);
             const auto [rung] = co_await race->bell.async_wait(kAwait);
-            if (!rung) break;
+            if (!rung) {
+                break;
+            }
         }
         if (race->winner) {
             race->end();
@@ -132,7 +142,9 @@ asio::awaitable<Result<PlainStream>> connect_to_any(std::vector<TcpEndpoint> end
             co_return Failure{Code::timed_out, "connecting took too long"};
         }
         if (race->running.empty() && waiting.empty()) {
-            if (!race->is_network_away || Steady::now() >= network_until) co_return race->last;
+            if (!race->is_network_away || Steady::now() >= network_until) {
+                co_return race->last;
+            }
             race->bell.expires_after(kNetworkPause);
             co_await race->bell.async_wait(kAwait);
             waiting.assign(turns.rbegin(), turns.rend());

@@ -19,12 +19,20 @@ boost::asio::awaitable<void> drain_to_end(ByteStream& stream, std::chrono::milli
     std::size_t discarded = 0;
     while (ended.has_value() && discarded < kDiscardBytes) {
         ended = co_await stream.wait_readable();
-        if (ended.has_error()) break;
+        if (ended.has_error()) {
+            break;
+        }
         BorrowedBuffer buffer;
         const Result<std::optional<std::size_t>> got = stream.try_read(buffer.bytes());
-        if (got.has_error()) break;
-        if (!got.value()) continue;
-        if (*got.value() == 0) break;
+        if (got.has_error()) {
+            break;
+        }
+        if (!got.value()) {
+            continue;
+        }
+        if (*got.value() == 0) {
+            break;
+        }
         discarded += *got.value();
     }
 }

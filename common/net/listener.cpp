@@ -85,8 +85,9 @@ Failure bind_failure(const Address& address, int error) {
 Result<UniqueFd> listen_on_unix(const Address& address) {
     UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     sockaddr_un name{};
-    if (!fd || address.host.size() >= sizeof name.sun_path)
+    if (!fd || address.host.size() >= sizeof name.sun_path) {
         return bind_failure(address, fd ? ENAMETOOLONG : errno);
+    }
     name.sun_family = AF_UNIX;
     std::memcpy(name.sun_path, address.host.data(), address.host.size());
     // fchmod before bind makes the file appear with this mode: nobody gets in between.
@@ -101,8 +102,12 @@ Result<UniqueFd> listen_on_unix(const Address& address) {
 Result<UniqueFd> listen_on_tcp(const Address& address) {
     boost::system::error_code error;
     std::string host = address.host;
-    if (host == "localhost") host = "127.0.0.1";
-    if (host == "*") host = "::";
+    if (host == "localhost") {
+        host = "127.0.0.1";
+    }
+    if (host == "*") {
+        host = "::";
+    }
     const auto ip = asio::ip::make_address(host, error);
     if (error) {
         return Failure{Code::io_failed,
@@ -127,10 +132,14 @@ Result<UniqueFd> listen_on_tcp(const Address& address) {
 
 Result<Listener> Listener::bind(const Address& address) {
     Result<UniqueFd> fd = address.is_unix ? listen_on_unix(address) : listen_on_tcp(address);
-    if (fd.has_error()) return fd.error();
+    if (fd.has_error()) {
+        return fd.error();
+    }
     auto state = std::make_shared<State>();
     state->fd = std::move(fd.value());
-    if (address.is_unix) state->note_name(address.host);
+    if (address.is_unix) {
+        state->note_name(address.host);
+    }
     return Listener(std::move(state));
 }
 
@@ -151,15 +160,23 @@ Listener& Listener::operator=(Listener&& other) noexcept {
 }
 
 Listener::~Listener() {
-    if (state_ != nullptr) stop();
+    if (state_ != nullptr) {
+        stop();
+    }
 }
 
 unsigned short Listener::port() const {
     sockaddr_storage name{};
     socklen_t length = sizeof name;
-    if (::getsockname(state_->fd.get(), reinterpret_cast<sockaddr*>(&name), &length) != 0) return 0;
-    if (name.ss_family == AF_INET) return ntohs(reinterpret_cast<const sockaddr_in*>(&name)->sin_port);
-    if (name.ss_family == AF_INET6) return ntohs(reinterpret_cast<const sockaddr_in6*>(&name)->sin6_port);
+    if (::getsockname(state_->fd.get(), reinterpret_cast<sockaddr*>(&name), &length) != 0) {
+        return 0;
+    }
+    if (name.ss_family == AF_INET) {
+        return ntohs(reinterpret_cast<const sockaddr_in*>(&name)->sin_port);
+    }
+    if (name.ss_family == AF_INET6) {
+        return ntohs(reinterpret_cast<const sockaddr_in6*>(&name)->sin6_port);
+    }
     return 0;
 }
 
@@ -206,7 +223,9 @@ struct Listener::AcceptLoop {
         while (!state->is_stopped) {
             auto [error] =
                 co_await door.descriptor.async_wait(asio::posix::descriptor_base::wait_read, kAwait);
-            if (error || state->is_stopped) break;
+            if (error || state->is_stopped) {
+                break;
+            }
             const int failed = accept_some(*state, loop, index, door.descriptor.native_handle());
             if (const auto own = exhaustion_of(failed)) {
                 if (state->outage.fails(std::chrono::steady_clock::now())) {
@@ -225,7 +244,9 @@ struct Listener::AcceptLoop {
     static int accept_some(State& state, asio::io_context& loop, std::size_t index, int listening) {
         for (int i = 0; i < kAcceptedAtOnce; ++i) {
             const Accepted accepted = accept_one(listening);
-            if (accepted.fd < 0) return accepted.error;
+            if (accepted.fd < 0) {
+                return accepted.error;
+            }
             asio::generic::stream_protocol::socket socket(loop, protocol_of(accepted.fd), accepted.fd);
             if (const auto pauses = state.outage.works(std::chrono::steady_clock::now())) {
                 spdlog::info("event=accept.resumed pauses={}", *pauses);
@@ -251,12 +272,16 @@ void Listener::accept_on(EventLoops& loops, Serve serve) {
 }
 
 void Listener::stop() {
-    if (state_->is_stopped.exchange(true)) return;
+    if (state_->is_stopped.exchange(true)) {
+        return;
+    }
     // The loops close their copies a little later; the port, or the path, is free for another listener now.
     ::shutdown(state_->fd.get(), SHUT_RDWR);
     state_->fd = UniqueFd();
     state_->remove_name();
-    if (state_->loops == nullptr) return;
+    if (state_->loops == nullptr) {
+        return;
+    }
     for (std::size_t i = 0; i < state_->loops->size(); ++i) {
         asio::post(state_->loops->at(i), [state = state_, i] {
             if (Door* door = state->doors[i]; door != nullptr) {

@@ -21,7 +21,9 @@ public:
     explicit OuterWire(ByteStream& outer) : outer_(outer) {}
 
     Result<std::optional<std::size_t>> read(Buffer into) override {
-        if (!may_read) return std::optional<std::size_t>();
+        if (!may_read) {
+            return std::optional<std::size_t>();
+        }
         return outer_.try_read(into);
     }
     Result<std::size_t> write(Bytes bytes, bool) override {
@@ -50,8 +52,12 @@ struct NestedTlsStream::State {
     Result<bool> flush_some() {
         while (flushed < wire.out.size()) {
             const Result<std::size_t> sent = outer.try_write(as_bytes(wire.out).subspan(flushed));
-            if (sent.has_error()) return sent.error();
-            if (sent.value() == 0) return false;
+            if (sent.has_error()) {
+                return sent.error();
+            }
+            if (sent.value() == 0) {
+                return false;
+            }
             flushed += sent.value();
         }
         flushed = 0;
@@ -67,10 +73,16 @@ struct NestedTlsStream::State {
     asio::awaitable<Result<void>> flush() {
         for (;;) {
             const Result<bool> is_done = flush_some();
-            if (is_done.has_error()) co_return is_done.error();
-            if (is_done.value()) co_return Result<void>();
+            if (is_done.has_error()) {
+                co_return is_done.error();
+            }
+            if (is_done.value()) {
+                co_return Result<void>();
+            }
             Result<void> ready = co_await outer.wait_writable();
-            if (ready.has_error()) co_return ready.error();
+            if (ready.has_error()) {
+                co_return ready.error();
+            }
         }
     }
 
@@ -99,7 +111,9 @@ Result<std::string> NestedTlsStream::take_client_hello() {
     state_->wire.may_read = false;
     const Result<TlsEngine::Step> step = state_->engine.handshake();
     state_->wire.may_read = true;
-    if (step.has_error()) return step.error();
+    if (step.has_error()) {
+        return step.error();
+    }
     return std::exchange(state_->wire.out, std::string());
 }
 
@@ -107,11 +121,19 @@ asio::awaitable<Result<void>> NestedTlsStream::handshake() {
     for (;;) {
         Result<TlsEngine::Step> step = state_->engine.handshake();
         Result<void> sent = co_await state_->flush();
-        if (step.has_error()) co_return step.error();
-        if (sent.has_error()) co_return sent.error();
-        if (step.value().need == TlsEngine::Need::nothing) co_return Result<void>();
+        if (step.has_error()) {
+            co_return step.error();
+        }
+        if (sent.has_error()) {
+            co_return sent.error();
+        }
+        if (step.value().need == TlsEngine::Need::nothing) {
+            co_return Result<void>();
+        }
         Result<void> ready = co_await state_->outer.wait_readable();
-        if (ready.has_error()) co_return ready.error();
+        if (ready.has_error()) {
+            co_return ready.error();
+        }
     }
 }
 
@@ -121,15 +143,20 @@ TlsPeer NestedTlsStream::peer() const {
 
 void NestedTlsStream::when_readable(ReadyListenerPtr listener) {
     const Result<bool> has_readable = state_->engine.has_readable();
-    if (has_readable.has_error() || has_readable.value())
+    if (has_readable.has_error() || has_readable.value()) {
         return tell_soon(std::move(listener), Result<void>());
+    }
     state_->outer.when_readable(std::move(listener));
 }
 
 Result<std::optional<std::size_t>> NestedTlsStream::try_read(Buffer into) {
     const Result<TlsEngine::Step> step = state_->engine.read(into);
-    if (step.has_error()) return step.error();
-    if (step.value().need != TlsEngine::Need::nothing) return std::optional<std::size_t>();
+    if (step.has_error()) {
+        return step.error();
+    }
+    if (step.value().need != TlsEngine::Need::nothing) {
+        return std::optional<std::size_t>();
+    }
     return std::optional<std::size_t>(step.value().bytes);
 }
 
@@ -141,14 +168,22 @@ Result<std::size_t> NestedTlsStream::try_write(Bytes bytes) {
     std::size_t taken = 0;
     for (;;) {
         const Result<bool> is_flushed = state_->flush_some();
-        if (is_flushed.has_error()) return is_flushed.error();
-        if (!is_flushed.value()) return taken;
+        if (is_flushed.has_error()) {
+            return is_flushed.error();
+        }
+        if (!is_flushed.value()) {
+            return taken;
+        }
         taken += std::exchange(state_->encrypted, 0);
-        if (taken == bytes.size()) return taken;
+        if (taken == bytes.size()) {
+            return taken;
+        }
         const Bytes left = bytes.subspan(taken);
         while (state_->encrypted < left.size() && state_->wire.out.size() < kBatchBytes) {
             const Result<TlsEngine::Step> step = state_->engine.write(left.subspan(state_->encrypted));
-            if (step.has_error()) return step.error();
+            if (step.has_error()) {
+                return step.error();
+            }
             if (step.value().need != TlsEngine::Need::nothing) {
                 // Only a handshake that is not done asks for bytes from the peer here.
                 return Failure{Code::internal, "writing before the handshake of the inner TLS"};
@@ -160,9 +195,13 @@ Result<std::size_t> NestedTlsStream::try_write(Bytes bytes) {
 
 asio::awaitable<Result<void>> NestedTlsStream::shutdown_send() {
     const Result<TlsEngine::Step> step = state_->engine.shut_down();
-    if (step.has_error()) co_return step.error();
+    if (step.has_error()) {
+        co_return step.error();
+    }
     Result<void> sent = co_await state_->flush();
-    if (sent.has_error()) co_return sent.error();
+    if (sent.has_error()) {
+        co_return sent.error();
+    }
     co_return co_await state_->outer.shutdown_send();
 }
 

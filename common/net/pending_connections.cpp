@@ -38,14 +38,18 @@ struct PendingConnections::Queue {
     void remove(Entry& entry, std::unordered_map<std::string, OfOneKey>::iterator of) {
         entry.is_queued = false;
         of->second.erase(entry.place);
-        if (of->second.empty()) by_key.erase(of);
+        if (of->second.empty()) {
+            by_key.erase(of);
+        }
         --size;
     }
     /// Among those with the most, whose oldest has waited longest. Looks at all keys: only where somebody has
     /// to go.
     std::unordered_map<std::string, OfOneKey>::iterator busiest() {
         return std::max_element(by_key.begin(), by_key.end(), [](const auto& a, const auto& b) {
-            if (a.second.size() != b.second.size()) return a.second.size() < b.second.size();
+            if (a.second.size() != b.second.size()) {
+                return a.second.size() < b.second.size();
+            }
             return a.second.front()->number > b.second.front()->number;
         });
     }
@@ -77,7 +81,9 @@ PendingConnections::Ticket PendingConnections::enter(std::function<void()> cut, 
 }
 
 bool PendingConnections::cut_oldest() {
-    if (queue_->size == 0) return false;
+    if (queue_->size == 0) {
+        return false;
+    }
     queue_->cut(queue_->busiest(), true);
     return true;
 }
@@ -117,7 +123,9 @@ PendingConnections::Ticket::~Ticket() {
 }
 
 void PendingConnections::Ticket::leave() noexcept {
-    if (entry_ == nullptr || !entry_->is_queued) return;
+    if (entry_ == nullptr || !entry_->is_queued) {
+        return;
+    }
     entry_->cut = nullptr;
     queue_->remove(*entry_, queue_->by_key.find(entry_->key));
 }

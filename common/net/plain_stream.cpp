@@ -38,7 +38,9 @@ Failure cancelled() {
 
 /// What errno says about a connection that stood.
 Failure lost(int error, std::string_view what) {
-    if (auto own = exhaustion_of(error)) return *std::move(own);
+    if (auto own = exhaustion_of(error)) {
+        return *std::move(own);
+    }
     const Code code = error == ECONNRESET || error == EPIPE || error == ETIMEDOUT || error == ECONNABORTED ||
                               error == EHOSTUNREACH || error == ENETUNREACH || error == ENOTCONN
                           ? Code::end_of_stream
@@ -53,7 +55,9 @@ Endpoint to_endpoint(const asio::generic::stream_protocol::endpoint& endpoint) {
         return result;
     }
     asio::ip::tcp::endpoint tcp;
-    if (endpoint.size() > tcp.capacity()) return result;
+    if (endpoint.size() > tcp.capacity()) {
+        return result;
+    }
     std::memcpy(tcp.data(), endpoint.data(), endpoint.size());
     tcp.resize(endpoint.size());
     // A listener of both kinds sees IPv4 peers as ::ffff:192.0.2.1.
@@ -67,7 +71,9 @@ Endpoint to_endpoint(const asio::generic::stream_protocol::endpoint& endpoint) {
 }  // namespace
 
 std::string Endpoint::text() const {
-    if (address == "unix") return address;
+    if (address == "unix") {
+        return address;
+    }
     const bool is_v6 = address.find(':') != std::string::npos;
     return (is_v6 ? "[" + address + "]" : address) + ":" + std::to_string(port);
 }
@@ -93,7 +99,9 @@ PlainStream::PlainStream(Socket socket, const asio::generic::stream_protocol::en
 }
 
 void PlainStream::when(asio::socket_base::wait_type what, ReadyListenerPtr listener) {
-    if (is_cancelled_) return tell_soon(std::move(listener), cancelled());
+    if (is_cancelled_) {
+        return tell_soon(std::move(listener), cancelled());
+    }
     socket_.async_wait(what, [this, listener = std::move(listener)](const boost::system::error_code& error) {
         const bool is_ready = !error && !is_cancelled_;
         listener->on_ready(is_ready ? Result<void>() : Result<void>(cancelled()));
@@ -101,41 +109,63 @@ void PlainStream::when(asio::socket_base::wait_type what, ReadyListenerPtr liste
 }
 
 void PlainStream::when_readable(ReadyListenerPtr listener) {
-    if (is_cancelled_) return tell_soon(std::move(listener), cancelled());
+    if (is_cancelled_) {
+        return tell_soon(std::move(listener), cancelled());
+    }
     const bool is_ready = ahead_begin_ < ahead_end_ || has_ended_ || read_error_ != 0;
-    if (is_ready) return tell_soon(std::move(listener), Result<void>());
-    if (!was_short_) return when(asio::socket_base::wait_read, std::move(listener));
+    if (is_ready) {
+        return tell_soon(std::move(listener), Result<void>());
+    }
+    if (!was_short_) {
+        return when(asio::socket_base::wait_read, std::move(listener));
+    }
     is_reading_ahead_ = true;
     const auto into = asio::buffer(ahead_);
     socket_.async_read_some(into, [this, listener = std::move(listener)](
                                       const boost::system::error_code& error, std::size_t got) {
         is_reading_ahead_ = false;
-        if (error == asio::error::operation_aborted || is_cancelled_) return listener->on_ready(cancelled());
+        if (error == asio::error::operation_aborted || is_cancelled_) {
+            return listener->on_ready(cancelled());
+        }
         ahead_begin_ = 0;
         ahead_end_ = static_cast<std::uint8_t>(got);
         has_ended_ = error == asio::error::eof || error == asio::error::broken_pipe;
-        if (error && !has_ended_) read_error_ = error.value();
+        if (error && !has_ended_) {
+            read_error_ = error.value();
+        }
         listener->on_ready(Result<void>());
     });
 }
 
 Result<std::optional<std::size_t>> PlainStream::try_read(Buffer into) {
-    if (is_cancelled_) return cancelled();
+    if (is_cancelled_) {
+        return cancelled();
+    }
     // What comes now may be behind what the wait has taken, of which its listener has yet to be told.
-    if (is_reading_ahead_) return std::optional<std::size_t>();
+    if (is_reading_ahead_) {
+        return std::optional<std::size_t>();
+    }
     const bool is_whole = ahead_begin_ < ahead_end_ && ahead_end_ < kAhead;
     const std::size_t taken = take_ahead(into);
-    if (taken > 0 && (is_whole || taken == into.size())) return std::optional<std::size_t>(taken);
+    if (taken > 0 && (is_whole || taken == into.size())) {
+        return std::optional<std::size_t>(taken);
+    }
     Result<std::optional<std::size_t>> got = receive(into.subspan(taken));
-    if (got && got.value()) was_short_ = taken + *got.value() <= kAhead;
-    if (taken == 0) return got;
+    if (got && got.value()) {
+        was_short_ = taken + *got.value() <= kAhead;
+    }
+    if (taken == 0) {
+        return got;
+    }
     // What came before the end or the failure goes first.
     return std::optional<std::size_t>(taken + (got ? got.value().value_or(0) : 0));
 }
 
 std::size_t PlainStream::take_ahead(Buffer into) noexcept {
     const std::size_t count = std::min<std::size_t>(into.size(), ahead_end_ - ahead_begin_);
-    if (count > 0) std::memcpy(into.data(), ahead_.data() + ahead_begin_, count);
+    if (count > 0) {
+        std::memcpy(into.data(), ahead_.data() + ahead_begin_, count);
+    }
     ahead_begin_ = static_cast<std::uint8_t>(ahead_begin_ + count);
     return count;
 }
@@ -143,13 +173,21 @@ std::size_t PlainStream::take_ahead(Buffer into) noexcept {
 Result<std::optional<std::size_t>> PlainStream::receive(Buffer into) {
     while (read_error_ == 0) {
         const ssize_t got = ::recv(socket_.native_handle(), into.data(), into.size(), 0);
-        if (got > 0) return std::optional<std::size_t>(static_cast<std::size_t>(got));
+        if (got > 0) {
+            return std::optional<std::size_t>(static_cast<std::size_t>(got));
+        }
         // The kernel tells of a reset once, to whoever asks first, and shows the reader an end from then on.
         // EPIPE is the reset of a peer that had ended in order before.
         const int error = got < 0 ? errno : write_error_;
-        if (error == 0 || error == EPIPE) return std::optional<std::size_t>(0);
-        if (error == EAGAIN) return std::optional<std::size_t>();
-        if (error != EINTR) read_error_ = error;
+        if (error == 0 || error == EPIPE) {
+            return std::optional<std::size_t>(0);
+        }
+        if (error == EAGAIN) {
+            return std::optional<std::size_t>();
+        }
+        if (error != EINTR) {
+            read_error_ = error;
+        }
     }
     return lost(read_error_, "reading");
 }
@@ -178,23 +216,36 @@ Result<std::size_t> PlainStream::try_write_more(Bytes bytes) {
 }
 
 Result<std::size_t> PlainStream::send(Bytes bytes, int flags) {
-    if (is_cancelled_) return cancelled();
+    if (is_cancelled_) {
+        return cancelled();
+    }
     for (;;) {
         const ssize_t sent =
             ::send(socket_.native_handle(), bytes.data(), bytes.size(), MSG_NOSIGNAL | flags);
-        if (sent >= 0) return static_cast<std::size_t>(sent);
-        if (errno == EINTR) continue;
-        if (errno == EAGAIN) return std::size_t{0};
-        if (write_error_ == 0) write_error_ = errno;
+        if (sent >= 0) {
+            return static_cast<std::size_t>(sent);
+        }
+        if (errno == EINTR) {
+            continue;
+        }
+        if (errno == EAGAIN) {
+            return std::size_t{0};
+        }
+        if (write_error_ == 0) {
+            write_error_ = errno;
+        }
         return lost(errno, "writing");
     }
 }
 
 asio::awaitable<Result<void>> PlainStream::shutdown_send() {
-    if (is_cancelled_) co_return cancelled();
+    if (is_cancelled_) {
+        co_return cancelled();
+    }
     // A peer that is gone already needs no telling: reading will say so.
-    if (::shutdown(socket_.native_handle(), SHUT_WR) != 0 && errno != ENOTCONN)
+    if (::shutdown(socket_.native_handle(), SHUT_WR) != 0 && errno != ENOTCONN) {
         co_return lost(errno, "shutting down");
+    }
     co_return Result<void>();
 }
 
@@ -273,7 +324,9 @@ Endpoint PlainStream::local() const {
 }
 
 Endpoint PlainStream::remote() const {
-    if (accepted_from_) return *accepted_from_;
+    if (accepted_from_) {
+        return *accepted_from_;
+    }
     boost::system::error_code error;
     const auto endpoint = socket_.remote_endpoint(error);
     return error ? Endpoint() : to_endpoint(endpoint);

@@ -11,8 +11,8 @@
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/ip/tcp.hpp>
 
-#include "net/address.hpp"
 #include "net/ack_monitor.hpp"
+#include "net/address.hpp"
 #include "net/byte_stream.hpp"
 
 namespace postern::net {

@@ -108,8 +108,9 @@ public:
     void start() {
         for (const Side side : {Side::a, Side::b}) {
             from(side).in().on_cancelled([weak = weak_from_this(), side] {
-                if (const auto run = weak.lock())
+                if (const auto run = weak.lock()) {
                     run->fail(side, Failure{Code::cancelled, "closed on this side"});
+                }
             });
             from(side).start();
         }
@@ -122,7 +123,9 @@ public:
     /// The first failure ends both directions: the side's stream is cancelled, the other one is only woken
     /// unless bytes are half-way out on it.
     void fail(Side side, Failure failure) {
-        if (is_stopping_) return;
+        if (is_stopping_) {
+            return;
+        }
         is_stopping_ = true;
         // Who closes after its last word takes no more: a late close_notify, or a FIN, meets a reset. That is
         // how an ordinary end looks, not how a connection is lost.
@@ -139,14 +142,18 @@ public:
     /// A write to the side failed. Why it takes no more may be what it has said last, which still goes to the
     /// other side; how that ends is how the side ends.
     void fail_to_take(Side side, Failure failure) {
-        if (failure.code != Code::end_of_stream || has_ended(side)) return fail(side, std::move(failure));
+        if (failure.code != Code::end_of_stream || has_ended(side)) {
+            return fail(side, std::move(failure));
+        }
         set_not_whole(side);
         watch_half_close(side);
     }
 
     /// The filter refused what `side` sent. Neither stream is at fault.
     void refuse(Side side, Failure failure) {
-        if (is_stopping_) return;
+        if (is_stopping_) {
+            return;
+        }
         is_stopping_ = true;
         end_.ended_by = side;
         end_.failure = std::move(failure);
@@ -162,7 +169,9 @@ public:
     }
 
     void fail_by(Side side, std::exception_ptr exception) {
-        if (!exception_) exception_ = std::move(exception);
+        if (!exception_) {
+            exception_ = std::move(exception);
+        }
         fail(side, Failure{Code::internal, "an exception"});
     }
 
@@ -181,12 +190,16 @@ public:
     /// One direction has ended in order and the other one is open: ends the run when that moves nothing for a
     /// while. One timer, looked at once a period.
     void watch_half_close(Side open) {
-        if (timer_ == nullptr) timer_ = std::make_unique<asio::steady_timer>(a_.in().executor());
+        if (timer_ == nullptr) {
+            timer_ = std::make_unique<asio::steady_timer>(a_.in().executor());
+        }
         const std::uint64_t seen = bytes();
         timer_->expires_after(timeout_);
         timer_->async_wait([weak = weak_from_this(), open, seen](const boost::system::error_code& error) {
             const auto run = weak.lock();
-            if (error || run == nullptr || run->finish_ == nullptr) return;
+            if (error || run == nullptr || run->finish_ == nullptr) {
+                return;
+            }
             if (run->bytes() != seen) {
                 run->watch_half_close(open);
             } else {
@@ -196,7 +209,9 @@ public:
     }
 
     void finish_if_ended() {
-        if (!has_ended(Side::a) || !has_ended(Side::b) || finish_ == nullptr) return;
+        if (!has_ended(Side::a) || !has_ended(Side::b) || finish_ == nullptr) {
+            return;
+        }
         a_.in().on_cancelled(nullptr);
         b_.in().on_cancelled(nullptr);
         timer_.reset();
@@ -252,8 +267,12 @@ void Direction::on_ready(Result<void> ready) {
 void Direction::proceed(const Result<void>& ready) {
     const bool was_writing = phase_ == Phase::writing;
     phase_ = Phase::reading;
-    if (ready.has_error()) run_.fail(was_writing ? opposite(from_) : from_, ready.error());
-    if (run_.is_stopping()) return end();
+    if (ready.has_error()) {
+        run_.fail(was_writing ? opposite(from_) : from_, ready.error());
+    }
+    if (run_.is_stopping()) {
+        return end();
+    }
     if (was_writing) {
         write();
     } else {
@@ -268,7 +287,9 @@ void Direction::read() {
         run_.fail(from_, got.error());
         return end();
     }
-    if (got.value() && *got.value() == 0) return pass_end();
+    if (got.value() && *got.value() == 0) {
+        return pass_end();
+    }
     const Buffer chunk = buffer_->bytes().first(got.value().value_or(0));
     rest_ = chunk;
     if (filter != nullptr && !chunk.empty()) {
@@ -292,7 +313,9 @@ void Direction::write() {
         }
         rest_ = rest_.subspan(sent.value());
         bytes_ += sent.value();
-        if (counter != nullptr) add(*counter, sent.value());
+        if (counter != nullptr) {
+            add(*counter, sent.value());
+        }
     }
     if (rest_.empty()) {
         buffer_.reset();
@@ -324,10 +347,16 @@ void Direction::pass_end() {
 void Direction::end_passed(const Result<void>& told) {
     const Side to = opposite(from_);
     // A side that had ended before may be gone altogether by now.
-    if (told.has_error() && !run_.has_ended(to)) run_.fail(to, told.error());
-    if (told.has_value()) run_.note_told_of_end(to);
+    if (told.has_error() && !run_.has_ended(to)) {
+        run_.fail(to, told.error());
+    }
+    if (told.has_value()) {
+        run_.note_told_of_end(to);
+    }
     end();
-    if (!run_.is_stopping() && !run_.has_ended(to)) run_.watch_half_close(to);
+    if (!run_.is_stopping() && !run_.has_ended(to)) {
+        run_.watch_half_close(to);
+    }
 }
 
 void Direction::end() {

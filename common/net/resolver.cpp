@@ -62,7 +62,9 @@ Resolver::Answer too_late(const std::string& host) {
 std::optional<Resolver::Answer> numeric(const std::string& host) {
     boost::system::error_code error;
     const auto address = asio::ip::make_address(host, error);
-    if (error) return std::nullopt;
+    if (error) {
+        return std::nullopt;
+    }
     Resolver::Answer answer;
     answer.addresses.push_back(address);
     return answer;
@@ -81,7 +83,9 @@ Resolver::Answer failure_of(const std::string& host, int error, int system_error
     const auto own = error == EAI_MEMORY                                  ? exhaustion_of(ENOMEM)
                      : error == EAI_SYSTEM && exhaustion_of(system_error) ? exhaustion_of(system_error)
                                                                           : descriptors_exhausted();
-    if (own) return failed(own->code, host, own->detail);
+    if (own) {
+        return failed(own->code, host, own->detail);
+    }
     Resolver::Answer answer = failed(
         Code::unreachable, host, error == EAI_SYSTEM ? std::strerror(system_error) : ::gai_strerror(error));
     answer.is_network_away = error == EAI_AGAIN;
@@ -96,7 +100,9 @@ Resolver::Answer Resolver::ask_system(const std::string& host) {
     addrinfo* found = nullptr;
     errno = 0;
     const int error = ::getaddrinfo(host.c_str(), nullptr, &hints, &found);
-    if (error != 0) return failure_of(host, error, errno);
+    if (error != 0) {
+        return failure_of(host, error, errno);
+    }
     Answer answer;
     for (const addrinfo* one = found; one != nullptr; one = one->ai_next) {
         if (one->ai_family == AF_INET) {
@@ -110,7 +116,9 @@ Resolver::Answer Resolver::ask_system(const std::string& host) {
         }
     }
     ::freeaddrinfo(found);
-    if (answer.addresses.empty()) return failed(Code::unreachable, host, "it has no address");
+    if (answer.addresses.empty()) {
+        return failed(Code::unreachable, host, "it has no address");
+    }
     return answer;
 }
 
@@ -161,7 +169,9 @@ struct Resolver::State {
 
 /// Whether one more name fits, once those have gone that nobody waits for.
 bool Resolver::State::has_room() {
-    if (names.size() < options.names) return true;
+    if (names.size() < options.names) {
+        return true;
+    }
     std::erase_if(names, [](const auto& entry) {
         const Name& name = *entry.second;
         return name.waiting.empty() && !name.is_asked && !name.is_in_line;
@@ -172,8 +182,12 @@ bool Resolver::State::has_room() {
 /// Null when there is no room for a name that is not known yet.
 NamePtr Resolver::State::find(const std::string& host) {
     const std::string key = normal(host);
-    if (const auto known = names.find(key); known != names.end()) return known->second;
-    if (!has_room()) return nullptr;
+    if (const auto known = names.find(key); known != names.end()) {
+        return known->second;
+    }
+    if (!has_room()) {
+        return nullptr;
+    }
     auto name = std::make_shared<Name>();
     name->host = host;
     names.emplace(key, name);
@@ -257,7 +271,9 @@ public:
     }
     ~Place() {
         const std::lock_guard lock(state_->mutex);
-        if (name_ == nullptr) return;
+        if (name_ == nullptr) {
+            return;
+        }
         std::erase(name_->waiting, &waiter_);
         if (name_->waiting.empty() && name_->is_in_line) {
             // Nobody wants to know any more: it takes nobody's turn.
@@ -288,7 +304,9 @@ Resolver& Resolver::shared() {
 Resolver::Resolver(Options options, Ask ask) : state_(std::make_shared<State>(options, std::move(ask))) {}
 
 asio::awaitable<Resolver::Answer> Resolver::resolve(std::string host, Deadline until) {
-    if (auto known = numeric(host)) co_return *std::move(known);
+    if (auto known = numeric(host)) {
+        co_return *std::move(known);
+    }
     const asio::any_io_executor executor = co_await asio::this_coro::executor;
     const auto bell = std::make_shared<asio::steady_timer>(executor, until);
     std::function<void()> tell = [bell] { asio::post(bell->get_executor(), [bell] { bell->cancel(); }); };
@@ -302,7 +320,9 @@ asio::awaitable<Resolver::Answer> Resolver::resolve(std::string host, Deadline u
 }
 
 Resolver::Answer Resolver::resolve_blocking(const std::string& host, Deadline until) {
-    if (auto known = numeric(host)) return *std::move(known);
+    if (auto known = numeric(host)) {
+        return *std::move(known);
+    }
     std::mutex mutex;
     std::condition_variable bell;
     bool is_there = false;
@@ -311,7 +331,9 @@ Resolver::Answer Resolver::resolve_blocking(const std::string& host, Deadline un
         is_there = true;
         bell.notify_one();
     });
-    if (auto answer = place.answer()) return *std::move(answer);
+    if (auto answer = place.answer()) {
+        return *std::move(answer);
+    }
     {
         std::unique_lock lock(mutex);
         bell.wait_until(lock, until, [&] { return is_there; });

@@ -68,7 +68,9 @@ Algorithms chosen(int operation, bool (*is_wanted)(const OSSL_ALGORITHM&)) {
     int no_cache = 0;
     const OSSL_ALGORITHM* all = OSSL_PROVIDER_query_operation(lender().provider, operation, &no_cache);
     for (; all != nullptr && all->algorithm_names != nullptr; ++all) {
-        if (is_wanted(*all)) some.push_back(*all);
+        if (is_wanted(*all)) {
+            some.push_back(*all);
+        }
     }
     some.push_back(OSSL_ALGORITHM{});
     return some;
@@ -119,9 +121,13 @@ bool is_lending() {
     static const bool is_ready = [] {
         Lender& from = lender();
         from.context = OSSL_LIB_CTX_new();
-        if (from.context == nullptr) return false;
+        if (from.context == nullptr) {
+            return false;
+        }
         from.provider = OSSL_PROVIDER_load(from.context, "default");
-        if (from.provider == nullptr) return false;
+        if (from.provider == nullptr) {
+            return false;
+        }
         from.decoders = chosen(OSSL_OP_DECODER, &is_wanted_decoder);
         from.keys = chosen(OSSL_OP_KEYMGMT, &is_certificate_key);
         for (std::size_t operation = 0; operation < from.handshake.size(); ++operation) {
@@ -134,11 +140,15 @@ bool is_lending() {
 
 OSSL_LIB_CTX* make(OSSL_provider_init_fn* start_provider) {
     OSSL_LIB_CTX* const made = is_lending() ? OSSL_LIB_CTX_new() : nullptr;
-    if (made == nullptr) return nullptr;
+    if (made == nullptr) {
+        return nullptr;
+    }
     // A context with a provider of its own does not load the default one by itself.
     const bool is_loaded = OSSL_PROVIDER_add_builtin(made, "postern-tls", start_provider) == 1 &&
                            OSSL_PROVIDER_load(made, "postern-tls") != nullptr;
-    if (is_loaded) return made;
+    if (is_loaded) {
+        return made;
+    }
     OSSL_LIB_CTX_free(made);
     return nullptr;
 }

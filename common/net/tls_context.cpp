@@ -47,7 +47,9 @@ TlsVerdict* verdict_of(X509_STORE_CTX* store) {
 }
 
 int let_expired_leaf_pass(int is_ok, X509_STORE_CTX* store) {
-    if (is_ok == 1) return 1;
+    if (is_ok == 1) {
+        return 1;
+    }
     if (X509_STORE_CTX_get_error(store) != X509_V_ERR_CERT_HAS_EXPIRED ||
         X509_STORE_CTX_get_error_depth(store) != 0) {
         return 0;
@@ -78,10 +80,14 @@ VerifiedChains::Presented read_with_keys(const STACK_OF(X509) * presented) {
         const unsigned char* at = der;
         X509* made = X509_new_ex(certificate_algorithms(), nullptr);
         // Frees what it cannot fill.
-        if (size > 0 && made != nullptr) d2i_X509(&made, &at, size);
+        if (size > 0 && made != nullptr) {
+            d2i_X509(&made, &at, size);
+        }
         const pki::X509Ptr certificate(made);
         OPENSSL_free(der);
-        if (certificate == nullptr) return {};
+        if (certificate == nullptr) {
+            return {};
+        }
         read.push_back(pki::Certificate::from_x509(certificate.get()));
     }
     return read;
@@ -104,7 +110,9 @@ void hold(X509_STORE_CTX* store, const VerifiedChains::Presented& same) {
 
 /// Whether the chain is that of a server, by the bundle of servers.
 bool is_server_chain(const Settings& settings, const VerifiedChains::Presented& chain) {
-    if (!settings.servers) return false;
+    if (!settings.servers) {
+        return false;
+    }
     const VerifiedChains::Presented others(chain.begin() + 1, chain.end());
     const Result<void> verified =
         settings.servers->verify(chain.front(), others, pki::Purpose::server_auth, system_clock()());
@@ -146,15 +154,22 @@ int verify_chain(X509_STORE_CTX* store, void* argument) {
         return accept_chain(settings, store, *verdict);
     }
     VerifiedChains::Presented chain = read_with_keys(presented);
-    if (chain.empty()) return refuse_chain(store, X509_V_ERR_OUT_OF_MEM);
+    if (chain.empty()) {
+        return refuse_chain(store, X509_V_ERR_OUT_OF_MEM);
+    }
     hold(store, chain);
     verdict->presented = chain.front();
-    if (settings.takes_any_server) return accept_chain(settings, store, *verdict);
-    if (settings.lets_expired_leaf_pass) X509_STORE_CTX_set_verify_cb(store, &let_expired_leaf_pass);
+    if (settings.takes_any_server) {
+        return accept_chain(settings, store, *verdict);
+    }
+    if (settings.lets_expired_leaf_pass) {
+        X509_STORE_CTX_set_verify_cb(store, &let_expired_leaf_pass);
+    }
     const bool is_verified = X509_verify_cert(store) == 1;
     if (is_verified && pki::check_leaf(chain.front(), settings.purpose)) {
-        if (!verdict->is_expired_leaf)
+        if (!verdict->is_expired_leaf) {
             settings.verified.add(key, X509_STORE_CTX_get0_chain(store), std::move(chain));
+        }
         return accept_chain(settings, store, *verdict);
     }
     if (is_server_chain(settings, chain)) {
@@ -189,7 +204,9 @@ Result<std::shared_ptr<Settings>> make_settings(const SSL_METHOD* method, const 
     auto settings = std::make_shared<Settings>();
     settings->context.reset(SSL_CTX_new_ex(handshake_algorithms(), nullptr, method));
     SSL_CTX* context = settings->context.get();
-    if (context == nullptr) return failed("making a TLS context");
+    if (context == nullptr) {
+        return failed("making a TLS context");
+    }
     const int version = minimum == MinimumTls::v1_2 ? TLS1_2_VERSION : TLS1_3_VERSION;
     if (SSL_CTX_set_min_proto_version(context, version) != 1 ||
         SSL_CTX_set_max_proto_version(context, TLS1_3_VERSION) != 1 ||
@@ -200,7 +217,9 @@ Result<std::shared_ptr<Settings>> make_settings(const SSL_METHOD* method, const 
     }
     // No resumption of any kind: a session outlives the certificate that it was made with.
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
-    if (SSL_CTX_set_num_tickets(context, 0) != 1) return failed("switching tickets off");
+    if (SSL_CTX_set_num_tickets(context, 0) != 1) {
+        return failed("switching tickets off");
+    }
     SSL_CTX_set_options(context, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
                                      SSL_OP_CIPHER_SERVER_PREFERENCE);
     SSL_CTX_clear_options(context, SSL_OP_IGNORE_UNEXPECTED_EOF);
@@ -209,8 +228,9 @@ Result<std::shared_ptr<Settings>> make_settings(const SSL_METHOD* method, const 
     SSL_CTX_set_read_ahead(context, 1);
     SSL_CTX_set_verify_depth(context, kMaxDepth);
     SSL_CTX_set_max_cert_list(context, kMaxCertificateBytes);
-    if (trusted != nullptr && SSL_CTX_set1_verify_cert_store(context, trusted->store()) != 1)
+    if (trusted != nullptr && SSL_CTX_set1_verify_cert_store(context, trusted->store()) != 1) {
         return failed("setting the trust roots");
+    }
     SSL_CTX_set_cert_verify_callback(context, &verify_chain, settings.get());
     return settings;
 }
@@ -220,16 +240,23 @@ bool is_self_signed(const pki::Certificate& certificate) {
 }
 
 Result<void> use_credentials(SSL_CTX* context, const TlsCredentials& own) {
-    if (own.chain.empty()) return Failure{Code::config_invalid, "no certificate for TLS"};
+    if (own.chain.empty()) {
+        return Failure{Code::config_invalid, "no certificate for TLS"};
+    }
     if (SSL_CTX_use_certificate(context, own.chain.front().get()) != 1 ||
         SSL_CTX_use_PrivateKey(context, own.key.get()) != 1) {
         return failed("using a certificate and its key");
     }
-    if (SSL_CTX_check_private_key(context) != 1) return failed("the key does not fit the certificate");
+    if (SSL_CTX_check_private_key(context) != 1) {
+        return failed("the key does not fit the certificate");
+    }
     for (std::size_t i = 1; i < own.chain.size(); ++i) {
-        if (is_self_signed(own.chain[i])) continue;
-        if (SSL_CTX_add1_chain_cert(context, own.chain[i].get()) != 1)
+        if (is_self_signed(own.chain[i])) {
+            continue;
+        }
+        if (SSL_CTX_add1_chain_cert(context, own.chain[i].get()) != 1) {
             return failed("using a certificate chain");
+        }
     }
     return Result<void>();
 }
@@ -237,8 +264,12 @@ Result<void> use_credentials(SSL_CTX* context, const TlsCredentials& own) {
 /// The names of the roots that client certificates may chain to, for the CertificateRequest.
 Result<void> name_client_roots(SSL_CTX* context, const pki::TrustBundle& user_ca) {
     for (const pki::Certificate& certificate : user_ca.certificates()) {
-        if (!is_self_signed(certificate)) continue;
-        if (SSL_CTX_add_client_CA(context, certificate.get()) != 1) return failed("naming the client roots");
+        if (!is_self_signed(certificate)) {
+            continue;
+        }
+        if (SSL_CTX_add_client_CA(context, certificate.get()) != 1) {
+            return failed("naming the client roots");
+        }
     }
     return Result<void>();
 }
@@ -248,17 +279,23 @@ Result<std::shared_ptr<Settings>> make_client_settings(const std::optional<TlsCr
                                                        const std::string& alpn, const char* groups,
                                                        MinimumTls minimum) {
     Result<std::shared_ptr<Settings>> made = make_settings(TLS_client_method(), server_ca, minimum, groups);
-    if (made.has_error()) return made.error();
+    if (made.has_error()) {
+        return made.error();
+    }
     std::shared_ptr<Settings> settings = std::move(made.value());
     SSL_CTX* context = settings->context.get();
     settings->purpose = pki::Purpose::server_auth;
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
     if (own) {
         const Result<void> used = use_credentials(context, *own);
-        if (used.has_error()) return used.error();
+        if (used.has_error()) {
+            return used.error();
+        }
     }
     if (!alpn.empty()) {
-        if (alpn.size() > 255) return Failure{Code::config_invalid, "an ALPN name is at most 255 bytes"};
+        if (alpn.size() > 255) {
+            return Failure{Code::config_invalid, "an ALPN name is at most 255 bytes"};
+        }
         const std::string wire = static_cast<char>(alpn.size()) + alpn;
         if (SSL_CTX_set_alpn_protos(context, reinterpret_cast<const unsigned char*>(wire.data()),
                                     static_cast<unsigned>(wire.size())) != 0) {
@@ -279,14 +316,22 @@ Result<TlsContext> TlsContext::server(const TlsCredentials& own, const pki::Trus
                                       ClientCertificate client, const pki::TrustBundle* server_ca) {
     Result<std::shared_ptr<Settings>> made =
         make_settings(TLS_server_method(), &user_ca, MinimumTls::v1_3, "X25519:P-256:P-384");
-    if (made.has_error()) return made.error();
+    if (made.has_error()) {
+        return made.error();
+    }
     std::shared_ptr<Settings> settings = std::move(made.value());
     SSL_CTX* context = settings->context.get();
     Result<void> outcome = use_credentials(context, own);
-    if (outcome.has_value()) outcome = name_client_roots(context, user_ca);
-    if (outcome.has_error()) return outcome.error();
+    if (outcome.has_value()) {
+        outcome = name_client_roots(context, user_ca);
+    }
+    if (outcome.has_error()) {
+        return outcome.error();
+    }
     settings->purpose = pki::Purpose::client_auth;
-    if (server_ca != nullptr) settings->servers = *server_ca;
+    if (server_ca != nullptr) {
+        settings->servers = *server_ca;
+    }
     settings->lets_expired_leaf_pass = client == ClientCertificate::optional_and_maybe_expired;
     const int required = client == ClientCertificate::required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0;
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER | required, nullptr);
@@ -298,7 +343,9 @@ Result<TlsContext> TlsContext::client(const std::optional<TlsCredentials>& own,
                                       const pki::TrustBundle& server_ca, const std::string& alpn,
                                       const char* groups, MinimumTls minimum) {
     Result<std::shared_ptr<Settings>> made = make_client_settings(own, &server_ca, alpn, groups, minimum);
-    if (made.has_error()) return made.error();
+    if (made.has_error()) {
+        return made.error();
+    }
     return TlsContext(share(std::move(made.value())));
 }
 
@@ -306,7 +353,9 @@ Result<TlsContext> TlsContext::client(const std::optional<TlsCredentials>& own,
                                       const pki::TrustBundle& server_ca, ServerCheck check) {
     Result<std::shared_ptr<Settings>> made =
         make_client_settings(own, &server_ca, kHttp, kClientGroups, MinimumTls::v1_3);
-    if (made.has_error()) return made.error();
+    if (made.has_error()) {
+        return made.error();
+    }
     made.value()->check_server = std::move(check);
     return TlsContext(share(std::move(made.value())));
 }
@@ -314,14 +363,17 @@ Result<TlsContext> TlsContext::client(const std::optional<TlsCredentials>& own,
 Result<TlsContext> TlsContext::unverified_first_contact() {
     Result<std::shared_ptr<Settings>> made =
         make_client_settings(std::nullopt, nullptr, kHttp, kClientGroups, MinimumTls::v1_3);
-    if (made.has_error()) return made.error();
+    if (made.has_error()) {
+        return made.error();
+    }
     made.value()->takes_any_server = true;
     return TlsContext(share(std::move(made.value())));
 }
 
 void attach_verdict(SSL* ssl, TlsVerdict& verdict) {
-    if (SSL_set_ex_data(ssl, verdict_index(), &verdict) != 1)
+    if (SSL_set_ex_data(ssl, verdict_index(), &verdict) != 1) {
         throw std::runtime_error("SSL_set_ex_data failed");
+    }
 }
 
 }  // namespace postern::net

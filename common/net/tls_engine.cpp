@@ -139,7 +139,9 @@ long TlsEngine::bio_control(BIO* bio, int command, long, void*) {
 TlsEngine::TlsEngine(TlsContext context, TlsRole role, const std::string& server_name, Wire& wire)
     : context_(std::move(context)), role_(role), wire_(wire), ssl_(SSL_new(context_.get())) {
     pki::BioPtr bio(BIO_new(wire_method()));
-    if (ssl_ == nullptr || bio == nullptr) throw std::runtime_error("SSL_new failed");
+    if (ssl_ == nullptr || bio == nullptr) {
+        throw std::runtime_error("SSL_new failed");
+    }
     BIO_set_data(bio.get(), this);
     BIO_set_init(bio.get(), 1);
     // One reference serves both directions (SSL_set_bio).
@@ -159,23 +161,31 @@ TlsEngine::TlsEngine(TlsContext context, TlsRole role, const std::string& server
 
 void TlsEngine::begin() {
     // Clearing goes through the whole queue, looking does not.
-    if (ERR_peek_error() != 0) ERR_clear_error();
+    if (ERR_peek_error() != 0) {
+        ERR_clear_error();
+    }
     reads_left_ = kReadsPerCall;
     more_follows_ = false;
 }
 
 Result<TlsEngine::Step> TlsEngine::handshake() {
-    if (failure_) return *failure_;
+    if (failure_) {
+        return *failure_;
+    }
     begin();
     const int returned = SSL_do_handshake(ssl_.get());
-    if (returned != 1) return outcome(returned);
+    if (returned != 1) {
+        return outcome(returned);
+    }
     is_established_ = true;
     SSL_set_default_read_buffer_len(ssl_.get(), kReadAheadBytes);
     return Step{};
 }
 
 Result<TlsEngine::Step> TlsEngine::read(Buffer into) {
-    if (failure_) return *failure_;
+    if (failure_) {
+        return *failure_;
+    }
     begin();
     Step step;
     for (;;) {
@@ -184,25 +194,35 @@ Result<TlsEngine::Step> TlsEngine::read(Buffer into) {
         const int returned = SSL_read_ex(ssl_.get(), space.data(), space.size(), &got);
         if (returned == 1) {
             step.bytes += got;
-            if (step.bytes == into.size() || SSL_has_pending(ssl_.get()) == 0) return step;
+            if (step.bytes == into.size() || SSL_has_pending(ssl_.get()) == 0) {
+                return step;
+            }
             continue;
         }
         Result<Step> ended = outcome(returned);
         // What came before the end or the failure goes first; the next call tells of that.
-        if (step.bytes > 0) return step;
+        if (step.bytes > 0) {
+            return step;
+        }
         return ended;
     }
 }
 
 Result<TlsEngine::Step> TlsEngine::write(Bytes bytes) {
-    if (failure_) return *failure_;
-    if (write_failure_) return *write_failure_;
+    if (failure_) {
+        return *failure_;
+    }
+    if (write_failure_) {
+        return *write_failure_;
+    }
     begin();
     std::size_t sent = 0;
     // One call writes one record (SSL_MODE_ENABLE_PARTIAL_WRITE).
     more_follows_ = bytes.size() > SSL3_RT_MAX_PLAIN_LENGTH;
     const int returned = SSL_write_ex(ssl_.get(), bytes.data(), bytes.size(), &sent);
-    if (returned == 1) return Step{Need::nothing, sent};
+    if (returned == 1) {
+        return Step{Need::nothing, sent};
+    }
     if (wire_failure_) {
         // The peer closed on us; its last words, or the alert that says why, may be waiting to be read.
         write_failure_ = std::exchange(wire_failure_, std::nullopt);
@@ -222,25 +242,39 @@ Result<TlsEngine::Step> TlsEngine::write(Bytes bytes) {
 }
 
 Result<TlsEngine::Step> TlsEngine::shut_down() {
-    if (failure_) return *failure_;
-    if (write_failure_) return *write_failure_;
+    if (failure_) {
+        return *failure_;
+    }
+    if (write_failure_) {
+        return *write_failure_;
+    }
     begin();
     const int returned = SSL_shutdown(ssl_.get());
-    if (returned < 0) return outcome(returned);
+    if (returned < 0) {
+        return outcome(returned);
+    }
     has_said_goodbye_ = true;
     return Step{};
 }
 
 Result<bool> TlsEngine::has_readable() {
-    if (failure_ || SSL_pending(ssl_.get()) > 0) return true;
-    if ((SSL_get_shutdown(ssl_.get()) & SSL_RECEIVED_SHUTDOWN) != 0) return true;
-    if (SSL_has_pending(ssl_.get()) == 0) return false;
+    if (failure_ || SSL_pending(ssl_.get()) > 0) {
+        return true;
+    }
+    if ((SSL_get_shutdown(ssl_.get()) & SSL_RECEIVED_SHUTDOWN) != 0) {
+        return true;
+    }
+    if (SSL_has_pending(ssl_.get()) == 0) {
+        return false;
+    }
     // Bytes of a record were read ahead. Only decrypting tells whether it is all there.
     begin();
     unsigned char byte = 0;
     std::size_t got = 0;
     const int returned = SSL_peek_ex(ssl_.get(), &byte, 1, &got);
-    if (returned == 1) return true;
+    if (returned == 1) {
+        return true;
+    }
     const Result<Step> step = outcome(returned);
     return step.has_error() || step.value().need == Need::nothing;
 }
@@ -276,13 +310,17 @@ Failure TlsEngine::explain(int ssl_error) {
             pki::code_of_verify_error(verdict_.error),
             std::string("the peer's certificate: ") + X509_verify_cert_error_string(verdict_.error)};
     }
-    if (wire_failure_) return *wire_failure_;
+    if (wire_failure_) {
+        return *wire_failure_;
+    }
     const bool ended =
         wire_ended_ && (ssl_error == SSL_ERROR_SYSCALL || code_of_queue() == Code::end_of_stream);
     if (!is_established_ && first_count_ > 0) {
         const bool is_record = first_[0] == kHandshakeRecord || first_[0] == kAlertRecord;
         const bool is_tls = is_record && (first_count_ < 2 || first_[1] == kRecordMajorVersion);
-        if (!is_tls) return pki::openssl_failure(Code::not_tls, "the peer speaks no TLS");
+        if (!is_tls) {
+            return pki::openssl_failure(Code::not_tls, "the peer speaks no TLS");
+        }
     }
     if (ended) {
         return Failure{Code::end_of_stream, is_established_ ? "the connection ended without close_notify"
@@ -296,7 +334,9 @@ Code TlsEngine::code_of_bad_certificate_alert() const {
     // OpenSSL says bad_certificate to one that is not valid yet: likely when ours has just been made and
     // clocks differ.
     X509* own = SSL_get_certificate(ssl_.get());
-    if (own == nullptr) return Code::malformed_certificate;
+    if (own == nullptr) {
+        return Code::malformed_certificate;
+    }
     const auto not_before = pki::Certificate::from_x509(own).not_before();
     const auto now =
         std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
@@ -307,15 +347,26 @@ Code TlsEngine::code_of_bad_certificate_alert() const {
 Code TlsEngine::code_of_queue() const {
     // Peeking reaches only the ends of the queue, and what matters is one of them.
     for (const unsigned long error : {ERR_peek_error(), ERR_peek_last_error()}) {
-        if (error == 0) continue;
-        if (ERR_GET_LIB(error) == ERR_LIB_ASN1) return Code::malformed_certificate;
-        if (ERR_GET_LIB(error) != ERR_LIB_SSL) continue;
+        if (error == 0) {
+            continue;
+        }
+        if (ERR_GET_LIB(error) == ERR_LIB_ASN1) {
+            return Code::malformed_certificate;
+        }
+        if (ERR_GET_LIB(error) != ERR_LIB_SSL) {
+            continue;
+        }
         // A client that refuses a server says nothing about itself.
         const bool is_alert = ERR_GET_REASON(error) >= SSL_AD_REASON_OFFSET;
-        if (is_alert && role_ == TlsRole::server) continue;
-        if (ERR_GET_REASON(error) == SSL_R_SSLV3_ALERT_BAD_CERTIFICATE)
+        if (is_alert && role_ == TlsRole::server) {
+            continue;
+        }
+        if (ERR_GET_REASON(error) == SSL_R_SSLV3_ALERT_BAD_CERTIFICATE) {
             return code_of_bad_certificate_alert();
-        if (const auto code = code_of_tls_reason(ERR_GET_REASON(error))) return *code;
+        }
+        if (const auto code = code_of_tls_reason(ERR_GET_REASON(error))) {
+            return *code;
+        }
     }
     return Code::tls_failed;
 }
@@ -324,7 +375,9 @@ TlsPeer TlsEngine::peer() const {
     TlsPeer result;
     result.verify_result = SSL_get_verify_result(ssl_.get());
     const pki::X509Ptr leaf(SSL_get1_peer_certificate(ssl_.get()));
-    if (leaf == nullptr) return result;
+    if (leaf == nullptr) {
+        return result;
+    }
     pki::Certificate certificate = pki::Certificate::from_x509(leaf.get());
     result.chain.push_back(certificate);
     (verdict_.is_server ? result.server_certificate : result.certificate) = std::move(certificate);

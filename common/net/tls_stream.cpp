@@ -74,10 +74,16 @@ asio::awaitable<Result<void>> TlsStream::handshake(FairTurns::Member* turns) {
             }
             co_return step.error();
         }
-        if (step.value().need == TlsEngine::Need::nothing) co_return Result<void>();
+        if (step.value().need == TlsEngine::Need::nothing) {
+            co_return Result<void>();
+        }
         Result<void> ready = co_await state_->wait(step.value().need);
-        if (ready.has_error()) co_return ready.error();
-        if (turns != nullptr) co_await turns->next();
+        if (ready.has_error()) {
+            co_return ready.error();
+        }
+        if (turns != nullptr) {
+            co_await turns->next();
+        }
     }
 }
 
@@ -97,16 +103,21 @@ void TlsStream::when_readable(ReadyListenerPtr listener) {
     const TlsEngine::Need need = std::exchange(state_->read_needs, TlsEngine::Need::readable);
     if (need == TlsEngine::Need::readable) {
         const Result<bool> has_readable = state_->engine.has_readable();
-        if (has_readable.has_error() || has_readable.value())
+        if (has_readable.has_error() || has_readable.value()) {
             return tell_soon(std::move(listener), Result<void>());
+        }
     }
     state_->when(need, std::move(listener));
 }
 
 Result<std::optional<std::size_t>> TlsStream::try_read(Buffer into) {
     const Result<TlsEngine::Step> step = state_->engine.read(into);
-    if (step.has_error()) return step.error();
-    if (step.value().need == TlsEngine::Need::nothing) return std::optional<std::size_t>(step.value().bytes);
+    if (step.has_error()) {
+        return step.error();
+    }
+    if (step.value().need == TlsEngine::Need::nothing) {
+        return std::optional<std::size_t>(step.value().bytes);
+    }
     state_->read_needs = step.value().need;
     return std::optional<std::size_t>();
 }
@@ -119,9 +130,13 @@ Result<std::size_t> TlsStream::try_write(Bytes bytes) {
     std::size_t taken = 0;
     while (taken < bytes.size()) {
         const Result<TlsEngine::Step> step = state_->engine.write(bytes.subspan(taken));
-        if (step.has_error()) return step.error();
+        if (step.has_error()) {
+            return step.error();
+        }
         taken += step.value().bytes;
-        if (step.value().need == TlsEngine::Need::nothing) continue;
+        if (step.value().need == TlsEngine::Need::nothing) {
+            continue;
+        }
         state_->write_needs = step.value().need;
         break;
     }
@@ -131,10 +146,16 @@ Result<std::size_t> TlsStream::try_write(Bytes bytes) {
 asio::awaitable<Result<void>> TlsStream::shutdown_send() {
     for (;;) {
         Result<TlsEngine::Step> step = state_->engine.shut_down();
-        if (step.has_error()) co_return step.error();
-        if (step.value().need == TlsEngine::Need::nothing) break;
+        if (step.has_error()) {
+            co_return step.error();
+        }
+        if (step.value().need == TlsEngine::Need::nothing) {
+            break;
+        }
         Result<void> ready = co_await state_->wait(step.value().need);
-        if (ready.has_error()) co_return ready.error();
+        if (ready.has_error()) {
+            co_return ready.error();
+        }
     }
     co_return co_await state_->socket.shutdown_send();
 }

@@ -19,7 +19,9 @@ std::string serial_text(const ASN1_INTEGER* serial) {
     // OpenSSL keeps the magnitude without leading zeros, and the sign in the type.
     const unsigned char* bytes = ASN1_STRING_get0_data(serial);
     const int length = ASN1_STRING_length(serial);
-    if (length <= 0) return "00";
+    if (length <= 0) {
+        return "00";
+    }
     std::string text = to_hex({bytes, static_cast<std::size_t>(length)});
     return ASN1_STRING_type(serial) == V_ASN1_NEG_INTEGER ? "-" + text : text;
 }
@@ -32,7 +34,9 @@ Result<Asn1IntegerPtr> serial_from_text(std::string_view text) {
     const ErrorQueueScope errors;
     const BignumPtr number(BN_bin2bn(bytes->data(), static_cast<int>(bytes->size()), nullptr));
     Asn1IntegerPtr serial(number ? BN_to_ASN1_INTEGER(number.get(), nullptr) : nullptr);
-    if (!serial) return openssl_failure(Code::internal, "serial number");
+    if (!serial) {
+        return openssl_failure(Code::internal, "serial number");
+    }
     return serial;
 }
 
@@ -53,7 +57,9 @@ Asn1TimePtr time_to_asn1(SystemTime time) {
 std::string name_text(const X509_NAME* name) {
     const ErrorQueueScope errors;
     const BioPtr bio(BIO_new(BIO_s_mem()));
-    if (!bio) throw std::bad_alloc();
+    if (!bio) {
+        throw std::bad_alloc();
+    }
     // RFC 4514 lets UTF-8 stand as it is; OpenSSL's RFC 2253 form would escape each byte of it.
     constexpr unsigned long kFlags = XN_FLAG_RFC2253 & ~static_cast<unsigned long>(ASN1_STRFLGS_ESC_MSB);
     if (X509_NAME_print_ex(bio.get(), name, 0, kFlags) < 0) {
@@ -73,9 +79,13 @@ std::vector<std::string> name_values(const X509_NAME* name, int nid) {
         const int length =
             ASN1_STRING_to_UTF8(&utf8, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at)));
         std::string& value = values.emplace_back();
-        if (length > 0) value.assign(reinterpret_cast<const char*>(utf8), static_cast<std::size_t>(length));
+        if (length > 0) {
+            value.assign(reinterpret_cast<const char*>(utf8), static_cast<std::size_t>(length));
+        }
         OPENSSL_free(utf8);
-        if (value.find('\0') != std::string::npos) value.clear();
+        if (value.find('\0') != std::string::npos) {
+            value.clear();
+        }
     }
     return values;
 }
@@ -83,7 +93,9 @@ std::vector<std::string> name_values(const X509_NAME* name, int nid) {
 const ASN1_OBJECT* session_oid() {
     static const ASN1_OBJECT* const oid = [] {
         const ASN1_OBJECT* made = OBJ_txt2obj(kSessionOid, 1);
-        if (made == nullptr) throw std::runtime_error("OpenSSL does not take the session OID");
+        if (made == nullptr) {
+            throw std::runtime_error("OpenSSL does not take the session OID");
+        }
         return made;
     }();
     return oid;
@@ -97,10 +109,14 @@ bool is_session_id(std::string_view text) noexcept {
 }
 
 bool is_strong_signature(int signature_nid) noexcept {
-    if (signature_nid == NID_ED25519 || signature_nid == NID_ED448) return true;
+    if (signature_nid == NID_ED25519 || signature_nid == NID_ED448) {
+        return true;
+    }
     int digest_nid = NID_undef;
     int key_nid = NID_undef;
-    if (OBJ_find_sigid_algs(signature_nid, &digest_nid, &key_nid) != 1) return false;
+    if (OBJ_find_sigid_algs(signature_nid, &digest_nid, &key_nid) != 1) {
+        return false;
+    }
     switch (digest_nid) {
         case NID_sha256:
         case NID_sha384:

@@ -23,8 +23,12 @@ Result<Certificate> parse_der(std::string_view der) {
     const auto* at = reinterpret_cast<const unsigned char*>(der.data());
     const unsigned char* const end = at + der.size();
     const X509Ptr parsed(d2i_X509(nullptr, &at, static_cast<long>(der.size())));
-    if (!parsed) return openssl_failure(Code::malformed_certificate, "not a certificate");
-    if (at != end) return Failure{Code::malformed_certificate, "bytes behind the certificate"};
+    if (!parsed) {
+        return openssl_failure(Code::malformed_certificate, "not a certificate");
+    }
+    if (at != end) {
+        return Failure{Code::malformed_certificate, "bytes behind the certificate"};
+    }
     Certificate certificate = Certificate::from_x509(parsed.get());
     if ((X509_get_extension_flags(parsed.get()) & EXFLAG_INVALID) != 0) {
         return Failure{Code::malformed_certificate,
@@ -45,7 +49,9 @@ std::vector<std::string> alternative_names(X509* certificate, int kind) {
         static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
     for (int i = 0; all && i < sk_GENERAL_NAME_num(all.get()); ++i) {
         const GENERAL_NAME* name = sk_GENERAL_NAME_value(all.get(), i);
-        if (name->type != kind) continue;
+        if (name->type != kind) {
+            continue;
+        }
         // dNSName and uniformResourceIdentifier are both IA5String members of the same union.
         const ASN1_IA5STRING* text = name->d.ia5;
         names.emplace_back(reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
@@ -55,7 +61,9 @@ std::vector<std::string> alternative_names(X509* certificate, int kind) {
 }
 
 std::string hex_of(const ASN1_OCTET_STRING* bytes) {
-    if (bytes == nullptr) return {};
+    if (bytes == nullptr) {
+        return {};
+    }
     return to_hex({ASN1_STRING_get0_data(bytes), static_cast<std::size_t>(ASN1_STRING_length(bytes))});
 }
 
@@ -72,7 +80,9 @@ Certificate Certificate::from_x509(X509* certificate) {
 
 Result<Certificate> Certificate::from_pem(std::string_view pem) {
     Result<std::vector<Certificate>> certificates = certificates_from_pem(pem);
-    if (!certificates) return certificates.error();
+    if (!certificates) {
+        return certificates.error();
+    }
     return certificates->front();
 }
 
@@ -125,7 +135,9 @@ std::string Certificate::fingerprint() const {
     std::array<unsigned char, 32> digest{};
     unsigned int length = 0;
     const ErrorQueueScope errors;
-    if (X509_digest(get(), EVP_sha256(), digest.data(), &length) != 1) throw std::bad_alloc();
+    if (X509_digest(get(), EVP_sha256(), digest.data(), &length) != 1) {
+        throw std::bad_alloc();
+    }
     return to_hex(digest);
 }
 
@@ -133,7 +145,9 @@ std::string Certificate::der() const {
     const ErrorQueueScope errors;
     unsigned char* bytes = nullptr;
     const int length = i2d_X509(get(), &bytes);
-    if (length < 0) throw std::bad_alloc();
+    if (length < 0) {
+        throw std::bad_alloc();
+    }
     std::string der(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(length));
     OPENSSL_free(bytes);
     return der;
@@ -142,7 +156,9 @@ std::string Certificate::der() const {
 std::string Certificate::pem() const {
     const ErrorQueueScope errors;
     const BioPtr bio(BIO_new(BIO_s_mem()));
-    if (!bio || PEM_write_bio_X509(bio.get(), get()) != 1) throw std::bad_alloc();
+    if (!bio || PEM_write_bio_X509(bio.get(), get()) != 1) {
+        throw std::bad_alloc();
+    }
     char* text = nullptr;
     const long length = BIO_get_mem_data(bio.get(), &text);
     return std::string(text, static_cast<std::size_t>(length));
@@ -156,28 +172,40 @@ bool Certificate::is_ca() const {
 
 std::optional<std::string> Certificate::session_id() const {
     const int index = X509_get_ext_by_OBJ(get(), session_oid(), -1);
-    if (index < 0 || X509_get_ext_by_OBJ(get(), session_oid(), index) >= 0) return std::nullopt;
+    if (index < 0 || X509_get_ext_by_OBJ(get(), session_oid(), index) >= 0) {
+        return std::nullopt;
+    }
     const ASN1_OCTET_STRING* value = X509_EXTENSION_get_data(X509_get_ext(get(), index));
     const unsigned char* at = ASN1_STRING_get0_data(value);
     const unsigned char* const end = at + ASN1_STRING_length(value);
     const ErrorQueueScope errors;
     const Utf8StringPtr text(d2i_ASN1_UTF8STRING(nullptr, &at, ASN1_STRING_length(value)));
-    if (!text || at != end) return std::nullopt;
+    if (!text || at != end) {
+        return std::nullopt;
+    }
     std::string session(reinterpret_cast<const char*>(ASN1_STRING_get0_data(text.get())),
                         static_cast<std::size_t>(ASN1_STRING_length(text.get())));
-    if (!is_session_id(session)) return std::nullopt;
+    if (!is_session_id(session)) {
+        return std::nullopt;
+    }
     return session;
 }
 
 Result<std::vector<Certificate>> certificates_from_pem(std::string_view pem) {
     const Result<std::vector<PemBlock>> blocks =
         read_pem(pem, Code::malformed_certificate, kMaximumCertificates);
-    if (!blocks) return blocks.error();
+    if (!blocks) {
+        return blocks.error();
+    }
     std::vector<Certificate> certificates;
     for (const PemBlock& block : *blocks) {
-        if (!is_certificate_label(block.label)) continue;
+        if (!is_certificate_label(block.label)) {
+            continue;
+        }
         Result<Certificate> certificate = parse_der(block.der);
-        if (!certificate) return certificate.error();
+        if (!certificate) {
+            return certificate.error();
+        }
         certificates.push_back(std::move(*certificate));
     }
     if (certificates.empty()) {
@@ -188,9 +216,13 @@ Result<std::vector<Certificate>> certificates_from_pem(std::string_view pem) {
 
 Result<std::vector<Certificate>> load_certificates(const std::filesystem::path& path) {
     const Result<std::string> pem = read_file(path);
-    if (!pem) return pem.error();
+    if (!pem) {
+        return pem.error();
+    }
     Result<std::vector<Certificate>> certificates = certificates_from_pem(*pem);
-    if (!certificates) return with_context(path.string(), certificates.error());
+    if (!certificates) {
+        return with_context(path.string(), certificates.error());
+    }
     return certificates;
 }
 

@@ -38,9 +38,13 @@ bool set_text(ASN1_STRING* string, std::string_view text) {
 bool add_text_name(GENERAL_NAMES* names, int kind, std::string_view text) {
     GeneralNamePtr name(GENERAL_NAME_new());
     Ia5StringPtr value(ASN1_IA5STRING_new());
-    if (!name || !set_text(value.get(), text)) return false;
+    if (!name || !set_text(value.get(), text)) {
+        return false;
+    }
     GENERAL_NAME_set0_value(name.get(), kind, value.release());
-    if (sk_GENERAL_NAME_push(names, name.get()) <= 0) return false;
+    if (sk_GENERAL_NAME_push(names, name.get()) <= 0) {
+        return false;
+    }
     static_cast<void>(name.release());
     return true;
 }
@@ -48,9 +52,13 @@ bool add_text_name(GENERAL_NAMES* names, int kind, std::string_view text) {
 bool add_address(GENERAL_NAMES* names, ASN1_OCTET_STRING* address) {
     OctetStringPtr value(address);
     GeneralNamePtr name(GENERAL_NAME_new());
-    if (!name) return false;
+    if (!name) {
+        return false;
+    }
     GENERAL_NAME_set0_value(name.get(), GEN_IPADD, value.release());
-    if (sk_GENERAL_NAME_push(names, name.get()) <= 0) return false;
+    if (sk_GENERAL_NAME_push(names, name.get()) <= 0) {
+        return false;
+    }
     static_cast<void>(name.release());
     return true;
 }
@@ -71,7 +79,9 @@ const EVP_MD* signing_digest(EVP_PKEY* key) {
 
 CertificateBuilder::CertificateBuilder() : certificate_(X509_new()) {
     const ErrorQueueScope errors;
-    if (!certificate_) throw std::bad_alloc();
+    if (!certificate_) {
+        throw std::bad_alloc();
+    }
     note(X509_set_version(certificate_.get(), X509_VERSION_3) == 1, "version");
     const std::vector<unsigned char> serial = random_bytes(kSerialBytes);
     const BignumPtr number(BN_bin2bn(serial.data(), static_cast<int>(serial.size()), nullptr));
@@ -80,7 +90,9 @@ CertificateBuilder::CertificateBuilder() : certificate_(X509_new()) {
 }
 
 void CertificateBuilder::note(bool is_done, std::string_view step) {
-    if (is_done || failure_) return;
+    if (is_done || failure_) {
+        return;
+    }
     failure_ = openssl_failure(Code::malformed_request, "certificate: " + std::string(step));
 }
 
@@ -122,9 +134,13 @@ CertificateBuilder& CertificateBuilder::issued_by(const Certificate& issuer) {
     note(X509_set_issuer_name(certificate_.get(), X509_get_subject_name(issuer.get())) == 1, "issuer");
     has_issuer_ = true;
     const ASN1_OCTET_STRING* identifier = X509_get0_subject_key_id(issuer.get());
-    if (identifier == nullptr) return *this;
+    if (identifier == nullptr) {
+        return *this;
+    }
     const AuthorityKeyIdPtr authority(AUTHORITY_KEYID_new());
-    if (authority) authority->keyid = ASN1_OCTET_STRING_dup(identifier);
+    if (authority) {
+        authority->keyid = ASN1_OCTET_STRING_dup(identifier);
+    }
     add_extension(NID_authority_key_identifier, authority.get(), false, "authority key identifier");
     return *this;
 }
@@ -172,7 +188,9 @@ CertificateBuilder& CertificateBuilder::subject_key_identifier() {
 
 CertificateBuilder& CertificateBuilder::alternative_names(const std::vector<std::string>& uris,
                                                           const std::vector<std::string>& names) {
-    if (uris.empty() && names.empty()) return *this;
+    if (uris.empty() && names.empty()) {
+        return *this;
+    }
     const GeneralNamesPtr all(GENERAL_NAMES_new());
     for (const std::string& uri : uris) {
         note(all && add_text_name(all.get(), GEN_URI, uri), "alternative name");
@@ -226,7 +244,9 @@ Result<Certificate> CertificateBuilder::sign(const PrivateKey& key) {
         note(X509_set_issuer_name(certificate_.get(), X509_get_subject_name(certificate_.get())) == 1,
              "issuer");
     }
-    if (failure_) return *failure_;
+    if (failure_) {
+        return *failure_;
+    }
     const ErrorQueueScope errors;
     if (X509_sign(certificate_.get(), key.get(), signing_digest(key.get())) <= 0) {
         return openssl_failure(Code::internal, "cannot sign the certificate");
@@ -237,7 +257,9 @@ Result<Certificate> CertificateBuilder::sign(const PrivateKey& key) {
     const unsigned char* at = der;
     const X509Ptr parsed(length > 0 ? d2i_X509(nullptr, &at, length) : nullptr);
     OPENSSL_free(der);
-    if (!parsed) return openssl_failure(Code::internal, "cannot encode the certificate");
+    if (!parsed) {
+        return openssl_failure(Code::internal, "cannot encode the certificate");
+    }
     return Certificate::from_x509(parsed.get());
 }
 

@@ -30,13 +30,17 @@ Result<std::vector<Certificate>> chain_of_key(const PrivateKey& key,
         const bool is_known = std::any_of(left.begin(), left.end(), [&](const Certificate& known) {
             return X509_cmp(known.get(), certificate.get()) == 0;
         });
-        if (!is_known) left.push_back(certificate);
+        if (!is_known) {
+            left.push_back(certificate);
+        }
     }
     const auto leaf = std::find_if(left.begin(), left.end(), [&](const Certificate& certificate) {
         return is_of_key(certificate, key);
     });
     if (leaf == left.end()) {
-        if (left.empty()) return Failure{Code::malformed_certificate, "there is no certificate"};
+        if (left.empty()) {
+            return Failure{Code::malformed_certificate, "there is no certificate"};
+        }
         return Failure{
             Code::malformed_certificate,
             fmt::format("no certificate is that of the key; the first is {}", left.front().subject())};

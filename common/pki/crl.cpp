@@ -36,50 +36,71 @@ Failure not_a_crl() {
 Result<Parts> parse(std::string_view der) {
     DerReader outside(der);
     const auto list = outside.next(der::kSequence);
-    if (!list) return not_a_crl();
-    if (!outside.is_at_end()) return refuse(Code::malformed_certificate, "bytes behind it");
+    if (!list) {
+        return not_a_crl();
+    }
+    if (!outside.is_at_end()) {
+        return refuse(Code::malformed_certificate, "bytes behind it");
+    }
     DerReader inside(list->content);
     const auto tbs = inside.next(der::kSequence);
-    if (!tbs) return not_a_crl();
+    if (!tbs) {
+        return not_a_crl();
+    }
     DerReader fields(tbs->content);
     std::string kept;
     const auto keep = [&](std::optional<DerElement> element) {
-        if (element) kept += element->whole;
+        if (element) {
+            kept += element->whole;
+        }
         return element.has_value();
     };
     const auto is_at_time = [&] {
         return fields.is_at(der::kUtcTime) || fields.is_at(der::kGeneralizedTime);
     };
-    if (fields.is_at(der::kInteger)) keep(fields.next());
+    if (fields.is_at(der::kInteger)) {
+        keep(fields.next());
+    }
     const auto algorithm = fields.next(der::kSequence);
     const bool has_head =
         keep(algorithm) && keep(fields.next(der::kSequence)) && is_at_time() && keep(fields.next());
-    if (!has_head || (is_at_time() && !keep(fields.next()))) return not_a_crl();
+    if (!has_head || (is_at_time() && !keep(fields.next()))) {
+        return not_a_crl();
+    }
     Parts parts;
     parts.signed_bytes = tbs->whole;
     if (fields.is_at(der::kSequence)) {
         const auto entries = fields.next();
-        if (!entries) return not_a_crl();
+        if (!entries) {
+            return not_a_crl();
+        }
         parts.entries = entries->content;
     }
-    if (!fields.is_at_end() && (!keep(fields.next(der::kContext0)) || !fields.is_at_end()))
+    if (!fields.is_at_end() && (!keep(fields.next(der::kContext0)) || !fields.is_at_end())) {
         return not_a_crl();
+    }
     const std::string_view algorithm_and_signature = list->content.substr(tbs->whole.size());
     // Inside and outside the same (section 5.1.1.2).
-    if (!algorithm_and_signature.starts_with(algorithm->whole)) return not_a_crl();
+    if (!algorithm_and_signature.starts_with(algorithm->whole)) {
+        return not_a_crl();
+    }
     const std::string rest =
         der_encoded(der::kSequence, der_encoded(der::kSequence, kept).append(algorithm_and_signature));
     const auto* at = reinterpret_cast<const unsigned char*>(rest.data());
     const unsigned char* const end = at + rest.size();
     parts.without_entries.reset(d2i_X509_CRL(nullptr, &at, static_cast<long>(rest.size())));
-    if (!parts.without_entries || at != end) return not_a_crl();
+    if (!parts.without_entries || at != end) {
+        return not_a_crl();
+    }
     return parts;
 }
 
 /// The bytes of the only PEM block.
 Result<std::string> der_of(std::string_view pem) {
     Result<std::vector<PemBlock>> blocks = read_pem(pem, Code::malformed_certificate, 1);
-    if (!blocks) return blocks.error();
+    if (!blocks) {
+        return blocks.error();
+    }
     if (blocks->front().label != PEM_STRING_X509_CRL) {
         return refuse(Code::malformed_certificate, "the PEM text holds something else");
     }
@@ -139,7 +160,9 @@ Result<void> check_signature(const Parts& parts, const Certificate& issuer) {
         return refuse(Code::unknown_issuer,
                       "issued by " + name_text(X509_CRL_get_issuer(crl)) + ", not by " + issuer.subject());
     }
-    if (!may_sign_crls(issuer)) return refuse(Code::wrong_purpose, issuer.subject() + " may not sign CRLs");
+    if (!may_sign_crls(issuer)) {
+        return refuse(Code::wrong_purpose, issuer.subject() + " may not sign CRLs");
+    }
     if (!is_strong_signature(X509_CRL_get_signature_nid(crl))) {
         return refuse(Code::malformed_certificate, "signed with a weak digest");
     }
@@ -160,20 +183,30 @@ struct Verified {
 
 Result<Verified> verify_der(std::string_view der, const Certificate& issuer, Kind kind) {
     const Result<Parts> parts = parse(der);
-    if (!parts) return parts.error();
+    if (!parts) {
+        return parts.error();
+    }
     // First of all: nothing in an unsigned list is worth a look.
     const Result<void> is_signed = check_signature(*parts, issuer);
-    if (!is_signed) return is_signed.error();
+    if (!is_signed) {
+        return is_signed.error();
+    }
     const X509_CRL* const raw = parts->without_entries.get();
     const Result<void> is_understood = check_extensions(raw, kind);
-    if (!is_understood) return is_understood.error();
+    if (!is_understood) {
+        return is_understood.error();
+    }
     Verified verified;
     const Result<std::uint64_t> number = read_number(raw, NID_crl_number);
-    if (!number) return number.error();
+    if (!number) {
+        return number.error();
+    }
     verified.number = *number;
     if (kind == Kind::delta) {
         const Result<std::uint64_t> base = read_number(raw, NID_delta_crl);
-        if (!base) return base.error();
+        if (!base) {
+            return base.error();
+        }
         verified.base = *base;
     }
     const std::optional<SystemTime> this_update = time_from_asn1(X509_CRL_get0_lastUpdate(raw));
@@ -184,7 +217,9 @@ Result<Verified> verify_der(std::string_view der, const Certificate& issuer, Kin
     verified.this_update = *this_update;
     verified.next_update = *next_update;
     Result<RevokedSerials> revoked = RevokedSerials::parse(parts->entries);
-    if (!revoked) return revoked.error();
+    if (!revoked) {
+        return revoked.error();
+    }
     verified.revoked = std::move(*revoked);
     return verified;
 }
@@ -214,12 +249,16 @@ Result<Crl> Crl::verify(std::string_view bytes, const Certificate& issuer) {
     std::string der_of_pem;
     if (bytes.starts_with("-----BEGIN")) {
         Result<std::string> der = der_of(bytes);
-        if (!der) return der.error();
+        if (!der) {
+            return der.error();
+        }
         der_of_pem = std::move(*der);
         bytes = der_of_pem;
     }
     Result<Verified> verified = verify_der(bytes, issuer, Kind::complete);
-    if (!verified) return verified.error();
+    if (!verified) {
+        return verified.error();
+    }
     Crl crl;
     crl.number_ = verified->number;
     crl.this_update_ = verified->this_update;
@@ -269,7 +308,9 @@ Crl Crl::also_revoking(const Crl& other) const {
 Result<CrlDelta> CrlDelta::verify(std::string_view der, const Certificate& issuer) {
     const ErrorQueueScope errors;
     Result<Verified> verified = verify_der(der, issuer, Kind::delta);
-    if (!verified) return verified.error();
+    if (!verified) {
+        return verified.error();
+    }
     CrlDelta delta;
     delta.base_ = verified->base;
     delta.number_ = verified->number;
@@ -291,7 +332,9 @@ Result<std::vector<std::string_view>> split_deltas(std::string_view bytes) {
     DerReader reader(bytes);
     while (!reader.is_at_end()) {
         const auto delta = reader.next(der::kSequence);
-        if (!delta) return refuse(Code::malformed_certificate, "deltas that are not whole");
+        if (!delta) {
+            return refuse(Code::malformed_certificate, "deltas that are not whole");
+        }
         deltas.push_back(delta->whole);
     }
     return deltas;

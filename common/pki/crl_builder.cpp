@@ -28,7 +28,9 @@ std::string encoded(const T* object) {
     unsigned char* bytes = nullptr;
     const int length = Encode(object, &bytes);
     std::string der;
-    if (length > 0) der.assign(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(length));
+    if (length > 0) {
+        der.assign(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(length));
+    }
     OPENSSL_free(bytes);
     return der;
 }
@@ -44,9 +46,13 @@ bool add_number(X509_CRL* crl, int nid, std::uint64_t number, Critical critical)
 
 bool add_authority_key_identifier(X509_CRL* crl, const Certificate& issuer) {
     const ASN1_OCTET_STRING* identifier = X509_get0_subject_key_id(issuer.get());
-    if (identifier == nullptr) return true;
+    if (identifier == nullptr) {
+        return true;
+    }
     const AuthorityKeyIdPtr authority(AUTHORITY_KEYID_new());
-    if (!authority) return false;
+    if (!authority) {
+        return false;
+    }
     authority->keyid = ASN1_OCTET_STRING_dup(identifier);
     return authority->keyid != nullptr &&
            X509_CRL_add1_ext_i2d(crl, NID_authority_key_identifier, authority.get(), 0, 0) == 1;
@@ -68,16 +74,22 @@ Result<std::string> build_empty(const PrivateKey& key, const Certificate& issuer
     if (profile.base && !add_number(crl.get(), NID_delta_crl, *profile.base, Critical::yes)) {
         return cannot("make a delta of");
     }
-    if (X509_CRL_sign(crl.get(), key.get(), signing_digest(key.get())) <= 0) return cannot("sign");
+    if (X509_CRL_sign(crl.get(), key.get(), signing_digest(key.get())) <= 0) {
+        return cannot("sign");
+    }
     std::string der = encoded<i2d_X509_CRL>(crl.get());
-    if (der.empty()) return cannot("encode");
+    if (der.empty()) {
+        return cannot("encode");
+    }
     return der;
 }
 
 /// SEQUENCE { reasonCode, OCTET STRING { ENUMERATED } } in the SEQUENCE of an entry's extensions.
 std::string encoded_reason(RevocationReason reason) {
     // "Unspecified" is told by leaving the reason out (RFC 5280, section 5.3.1).
-    if (reason == RevocationReason::unspecified) return {};
+    if (reason == RevocationReason::unspecified) {
+        return {};
+    }
     const std::string value = der_encoded(der::kEnumerated, std::string(1, static_cast<char>(reason)));
     const std::string extension =
         der_encoded(der::kObjectIdentifier, "\x55\x1d\x15") + der_encoded(der::kOctetString, value);
@@ -109,7 +121,9 @@ Result<std::vector<SortedSerial>> sorted_serials(const std::vector<RevokedSerial
 Result<std::string> encode_entries(const std::vector<RevokedSerial>& revoked) {
     constexpr std::size_t kUsualEntryBytes = 49;
     const Result<std::vector<SortedSerial>> sorted = sorted_serials(revoked);
-    if (!sorted) return sorted.error();
+    if (!sorted) {
+        return sorted.error();
+    }
     std::string all;
     all.reserve(revoked.size() * kUsualEntryBytes);
     SystemTime time_encoded;
@@ -120,7 +134,9 @@ Result<std::string> encode_entries(const std::vector<RevokedSerial>& revoked) {
             const Asn1TimePtr moment = time_to_asn1(entry.revoked_at);
             time = moment ? encoded<i2d_ASN1_TIME>(moment.get()) : std::string();
             time_encoded = entry.revoked_at;
-            if (time.empty()) return cannot("date an entry of");
+            if (time.empty()) {
+                return cannot("date an entry of");
+            }
         }
         const auto* const first = std::find_if(one.bytes.begin(), one.bytes.end() - 1,
                                                [](unsigned char byte) { return byte != 0; });
@@ -158,9 +174,13 @@ Result<std::string> build_crl(const PrivateKey& key, const Certificate& issuer, 
     }
     const ErrorQueueScope errors;
     Result<std::string> empty = build_empty(key, issuer, profile);
-    if (!empty || revoked.empty()) return empty;
+    if (!empty || revoked.empty()) {
+        return empty;
+    }
     const Result<std::string> entries = encode_entries(revoked);
-    if (!entries) return entries.error();
+    if (!entries) {
+        return entries.error();
+    }
     // An OpenSSL object for each entry would take ten times as long: they go between nextUpdate and the
     // extensions.
     DerReader outside(*empty);
@@ -169,13 +189,16 @@ Result<std::string> build_crl(const PrivateKey& key, const Certificate& issuer, 
     const DerElement algorithm = *list.next();
     std::string content;
     DerReader fields(tbs.content);
-    while (!fields.is_at(der::kContext0))
+    while (!fields.is_at(der::kContext0)) {
         content += fields.next()->whole;
+    }
     content += der_encoded(der::kSequence, *entries);
     content += fields.next()->whole;
     std::string signed_bytes = der_encoded(der::kSequence, content);
     const Result<std::string> signature = sign(key, signed_bytes);
-    if (!signature) return signature.error();
+    if (!signature) {
+        return signature.error();
+    }
     return der_encoded(der::kSequence, signed_bytes.append(algorithm.whole).append(*signature));
 }
 

@@ -16,9 +16,13 @@ constexpr std::size_t kMaximumBytes = 16384;
 bool is_accepted_ec(const EVP_PKEY* key) {
     char name[64];
     std::size_t length = 0;
-    if (EVP_PKEY_get_group_name(key, name, sizeof name, &length) != 1) return false;
+    if (EVP_PKEY_get_group_name(key, name, sizeof name, &length) != 1) {
+        return false;
+    }
     const std::string_view curve(name, length);
-    if (curve != SN_X9_62_prime256v1 && curve != SN_secp384r1) return false;
+    if (curve != SN_X9_62_prime256v1 && curve != SN_secp384r1) {
+        return false;
+    }
     int is_explicit = 1;
     return EVP_PKEY_get_int_param(key, OSSL_PKEY_PARAM_EC_DECODED_FROM_EXPLICIT_PARAMS, &is_explicit) == 1 &&
            is_explicit == 0;
@@ -27,7 +31,9 @@ bool is_accepted_ec(const EVP_PKEY* key) {
 /// RSA with the only exponent in use; a giant one would make each verification slow.
 bool is_accepted_rsa(const EVP_PKEY* key) {
     const int bits = EVP_PKEY_get_bits(key);
-    if (bits < 2048 || bits > 4096) return false;
+    if (bits < 2048 || bits > 4096) {
+        return false;
+    }
     BIGNUM* raw = nullptr;
     const int is_read = EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_E, &raw);
     const BignumPtr exponent(raw);
@@ -62,7 +68,9 @@ Result<std::string> make_csr_pem(const PrivateKey& key, std::string_view common_
         X509_REQ_set_pubkey(request.get(), key.get()) == 1 &&
         X509_REQ_sign(request.get(), key.get(), digest) > 0 &&
         PEM_write_bio_X509_REQ(bio.get(), request.get()) == 1;
-    if (!is_written) return openssl_failure(Code::internal, "cannot make the certificate request");
+    if (!is_written) {
+        return openssl_failure(Code::internal, "cannot make the certificate request");
+    }
     char* text = nullptr;
     const long length = BIO_get_mem_data(bio.get(), &text);
     return std::string(text, static_cast<std::size_t>(length));
@@ -73,7 +81,9 @@ Result<PublicKey> public_key_from_csr(std::string_view pem) {
         return Failure{Code::malformed_request, "the certificate request is larger than 16 KiB"};
     }
     const Result<std::vector<PemBlock>> blocks = read_pem(pem, Code::malformed_request, 1);
-    if (!blocks) return blocks.error();
+    if (!blocks) {
+        return blocks.error();
+    }
     const PemBlock& block = blocks->front();
     if (block.label != PEM_STRING_X509_REQ && block.label != PEM_STRING_X509_REQ_OLD) {
         return Failure{Code::malformed_request, "the PEM text is no certificate request"};
@@ -82,14 +92,20 @@ Result<PublicKey> public_key_from_csr(std::string_view pem) {
     const auto* at = reinterpret_cast<const unsigned char*>(block.der.data());
     const unsigned char* const end = at + block.der.size();
     const X509ReqPtr request(d2i_X509_REQ(nullptr, &at, static_cast<long>(block.der.size())));
-    if (!request) return openssl_failure(Code::malformed_request, "not a certificate request");
-    if (at != end) return Failure{Code::malformed_request, "bytes behind the certificate request"};
+    if (!request) {
+        return openssl_failure(Code::malformed_request, "not a certificate request");
+    }
+    if (at != end) {
+        return Failure{Code::malformed_request, "bytes behind the certificate request"};
+    }
     // RFC 2986, section 4.1: there is no other.
     if (X509_REQ_get_version(request.get()) != X509_REQ_VERSION_1) {
         return Failure{Code::malformed_request, "the certificate request is not of version 1"};
     }
     EvpKeyPtr key(X509_REQ_get_pubkey(request.get()));
-    if (!key) return openssl_failure(Code::malformed_request, "the request's public key");
+    if (!key) {
+        return openssl_failure(Code::malformed_request, "the request's public key");
+    }
     // Before the signature: what it costs to verify depends on the key.
     if (!is_accepted(key.get())) {
         return Failure{

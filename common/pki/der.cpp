@@ -20,24 +20,35 @@ struct Length {
 /// Of the element that `bytes` begin with; they hold at least two.
 std::optional<Length> read_length(std::string_view bytes) {
     const unsigned char first = byte_at(bytes, 1);
-    if (first < kLongForm) return Length{first, 2};
+    if (first < kLongForm) {
+        return Length{first, 2};
+    }
     const std::size_t count = first & ~static_cast<unsigned>(kLongForm);
     constexpr std::size_t kMostBytes = 4;
-    if (count == 0 || count > kMostBytes || bytes.size() < 2 + count) return std::nullopt;
+    if (count == 0 || count > kMostBytes || bytes.size() < 2 + count) {
+        return std::nullopt;
+    }
     std::size_t value = 0;
-    for (std::size_t i = 0; i < count; ++i)
+    for (std::size_t i = 0; i < count; ++i) {
         value = value << 8 | byte_at(bytes, 2 + i);
+    }
     const bool is_shortest = value >= kLongForm && byte_at(bytes, 2) != 0;
-    if (!is_shortest) return std::nullopt;
+    if (!is_shortest) {
+        return std::nullopt;
+    }
     return Length{value, 2 + count};
 }
 
 }  // namespace
 
 std::optional<DerElement> DerReader::next() {
-    if (left_.size() < 2 || (byte_at(left_, 0) & kHighTag) == kHighTag) return std::nullopt;
+    if (left_.size() < 2 || (byte_at(left_, 0) & kHighTag) == kHighTag) {
+        return std::nullopt;
+    }
     const std::optional<Length> length = read_length(left_);
-    if (!length || left_.size() - length->header < length->value) return std::nullopt;
+    if (!length || left_.size() - length->header < length->value) {
+        return std::nullopt;
+    }
     const std::string_view whole = left_.substr(0, length->header + length->value);
     left_.remove_prefix(whole.size());
     return DerElement{byte_at(whole, 0), whole.substr(length->header), whole};

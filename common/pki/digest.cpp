@@ -55,8 +55,12 @@ Secret random_token(std::size_t bytes) {
         text.pop_back();
     }
     for (char& c : text) {
-        if (c == '+') c = '-';
-        if (c == '/') c = '_';
+        if (c == '+') {
+            c = '-';
+        }
+        if (c == '/') {
+            c = '_';
+        }
     }
     return Secret(std::move(text));
 }
@@ -80,27 +84,39 @@ std::string base64(std::string_view bytes) {
 
 Result<std::string> from_base64(std::string_view text) {
     const Failure malformed{Code::malformed_request, "not base64"};
-    if (text.size() % 4 != 0) return malformed;
+    if (text.size() % 4 != 0) {
+        return malformed;
+    }
     std::string bytes;
     bytes.reserve(text.size() / 4 * 3);
     for (std::size_t i = 0; i < text.size(); i += 4) {
         std::string_view group = text.substr(i, 4);
         if (i + 4 == text.size()) {
-            if (group.ends_with('=')) group.remove_suffix(1);
-            if (group.ends_with('=')) group.remove_suffix(1);
-            if (group.size() < 2) return malformed;
+            if (group.ends_with('=')) {
+                group.remove_suffix(1);
+            }
+            if (group.ends_with('=')) {
+                group.remove_suffix(1);
+            }
+            if (group.size() < 2) {
+                return malformed;
+            }
         }
         unsigned int bits = 0;
         for (const char digit : group) {
             const int value = digit_value(digit);
-            if (value < 0) return malformed;
+            if (value < 0) {
+                return malformed;
+            }
             bits = bits << 6 | static_cast<unsigned int>(value);
         }
         // Two digits carry one byte, three carry two; the bits left over must be zero, so that each text is
         // the only one of its bytes.
         const std::size_t count = group.size() - 1;
         const auto spare_bits = static_cast<unsigned int>(group.size() * 6 - count * 8);
-        if ((bits & ((1U << spare_bits) - 1)) != 0) return malformed;
+        if ((bits & ((1U << spare_bits) - 1)) != 0) {
+            return malformed;
+        }
         bits >>= spare_bits;
         for (std::size_t j = count; j-- > 0;) {
             bytes += static_cast<char>(bits >> (8 * j) & 255);

@@ -19,8 +19,12 @@ bool is_letter_or_digit(char c) noexcept {
 }
 
 bool is_name(std::string_view text, std::size_t limit_bytes, std::string_view also) noexcept {
-    if (text.empty() || text.size() > limit_bytes) return false;
-    if (!is_letter_or_digit(text.front()) && text.front() != '_') return false;
+    if (text.empty() || text.size() > limit_bytes) {
+        return false;
+    }
+    if (!is_letter_or_digit(text.front()) && text.front() != '_') {
+        return false;
+    }
     return std::all_of(text.begin(), text.end(), [also](char c) {
         return is_letter_or_digit(c) || also.find(c) != std::string_view::npos;
     });
@@ -69,14 +73,22 @@ Result<LoginIdentity> login_identity(const Certificate& certificate) {
     };
     LoginIdentity identity;
     identity.name = certificate.common_name();
-    if (!is_login_name(identity.name)) return refuse("its CN is not one login name");
+    if (!is_login_name(identity.name)) {
+        return refuse("its CN is not one login name");
+    }
     const std::vector<std::string> uris = certificate.uris();
-    if (uris.size() != 1) return refuse("it has not exactly one URI");
+    if (uris.size() != 1) {
+        return refuse("it has not exactly one URI");
+    }
     std::string_view uri = uris.front();
-    if (!uri.starts_with(kScheme)) return refuse("its URI is not a SPIFFE ID");
+    if (!uri.starts_with(kScheme)) {
+        return refuse("its URI is not a SPIFFE ID");
+    }
     uri.remove_prefix(kScheme.size());
     identity.trust_domain = uri.substr(0, uri.find('/'));
-    if (!is_trust_domain(identity.trust_domain)) return refuse("its URI names no trust domain");
+    if (!is_trust_domain(identity.trust_domain)) {
+        return refuse("its URI names no trust domain");
+    }
     if (uris.front() != user_uri(identity.trust_domain, identity.name)) {
         return refuse("its URI and its CN name different users");
     }
@@ -85,7 +97,9 @@ Result<LoginIdentity> login_identity(const Certificate& certificate) {
         return refuse("an O is not a group's name");
     }
     std::optional<std::string> session = certificate.session_id();
-    if (!session) return refuse("it names no login session");
+    if (!session) {
+        return refuse("it names no login session");
+    }
     identity.session_id = std::move(*session);
     identity.serial = certificate.serial();
     identity.fingerprint = certificate.fingerprint();
@@ -118,9 +132,13 @@ Result<void> check_server_identity(const Certificate& certificate, std::string_v
         });
         return are_of_kind && (name.empty() || std::find(uris.begin(), uris.end(), wanted) != uris.end());
     }();
-    if (is_right) return {};
+    if (is_right) {
+        return {};
+    }
     std::string found = uris.empty() ? "no URI" : uris.front();
-    if (uris.size() > 1) found += " and " + std::to_string(uris.size() - 1) + " more";
+    if (uris.size() > 1) {
+        found += " and " + std::to_string(uris.size() - 1) + " more";
+    }
     return Failure{Code::wrong_server_identity,
                    "expected " + wanted + (name.empty() ? "…" : "") + ", the certificate bears " + found};
 }
@@ -147,17 +165,23 @@ bool is_resource_name(std::string_view text) noexcept {
 }
 
 bool is_trust_domain(std::string_view text) noexcept {
-    if (text.empty() || text.size() > 255) return false;
+    if (text.empty() || text.size() > 255) {
+        return false;
+    }
     std::size_t label_bytes = 0;
     char previous = '.';
     for (const char c : text) {
         if (c == '.') {
-            if (label_bytes == 0 || previous == '-') return false;
+            if (label_bytes == 0 || previous == '-') {
+                return false;
+            }
             label_bytes = 0;
         } else {
             const bool is_allowed =
                 (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || (c == '-' && previous != '.');
-            if (!is_allowed || ++label_bytes > 63) return false;
+            if (!is_allowed || ++label_bytes > 63) {
+                return false;
+            }
         }
         previous = c;
     }

@@ -29,7 +29,9 @@ bool is_printable(std::string_view text) {
 /// An IP address, or a host name in letters, digits, dashes, underscores and dots. No wildcards.
 bool is_host_or_address(const std::string& text) {
     in6_addr address{};
-    if (text.find(':') != std::string::npos) return inet_pton(AF_INET6, text.c_str(), &address) == 1;
+    if (text.find(':') != std::string::npos) {
+        return inet_pton(AF_INET6, text.c_str(), &address) == 1;
+    }
     return !text.empty() && text.size() <= 253 && text.front() != '.' && text.front() != '-' &&
            text.find("..") == std::string::npos && std::all_of(text.begin(), text.end(), [](char c) {
                return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -40,7 +42,9 @@ bool is_host_or_address(const std::string& text) {
 /// No certificate outlives its issuer: nobody would accept it then.
 Result<SystemTime> last_moment(SystemTime not_before, SystemTime not_after, const Certificate& issuer) {
     const SystemTime last = std::min(not_after, issuer.not_after());
-    if (not_after <= not_before) return malformed("a certificate must end after it begins");
+    if (not_after <= not_before) {
+        return malformed("a certificate must end after it begins");
+    }
     if (last <= not_before) {
         return Failure{Code::config_invalid, "the issuing certificate " + issuer.subject() + " expired on " +
                                                  format_time(issuer.not_after())};
@@ -51,26 +55,38 @@ Result<SystemTime> last_moment(SystemTime not_before, SystemTime not_after, cons
 Result<KeyAndCertificate> make_authority(const KeyAndCertificate* parent, const AuthorityProfile& profile,
                                          SystemTime now) {
     Result<PrivateKey> key = PrivateKey::generate_p256();
-    if (!key) return key.error();
+    if (!key) {
+        return key.error();
+    }
     const SystemTime not_before = now - kClockSkew;
     SystemTime not_after = now + profile.lifetime;
-    if (not_after <= not_before) return malformed("an authority must live for some time");
+    if (not_after <= not_before) {
+        return malformed("an authority must live for some time");
+    }
     if (parent != nullptr) {
         const Result<SystemTime> last = last_moment(not_before, not_after, parent->certificate);
-        if (!last) return last.error();
+        if (!last) {
+            return last.error();
+        }
         not_after = *last;
     }
     CertificateBuilder builder;
-    if (!profile.organization.empty()) builder.subject(NID_organizationName, profile.organization);
+    if (!profile.organization.empty()) {
+        builder.subject(NID_organizationName, profile.organization);
+    }
     builder.subject(NID_commonName, profile.common_name)
         .validity(not_before, not_after)
         .public_key(key->get())
         .basic_constraints(true, parent != nullptr ? std::optional<int>(0) : std::nullopt)
         .key_usage({kKeyCertSign, kCrlSign})
         .subject_key_identifier();
-    if (parent != nullptr) builder.issued_by(parent->certificate);
+    if (parent != nullptr) {
+        builder.issued_by(parent->certificate);
+    }
     Result<Certificate> certificate = builder.sign(parent != nullptr ? parent->key : *key);
-    if (!certificate) return certificate.error();
+    if (!certificate) {
+        return certificate.error();
+    }
     return KeyAndCertificate{std::move(*key), std::move(*certificate)};
 }
 
@@ -87,7 +103,9 @@ Result<KeyAndCertificate> make_intermediate(const KeyAndCertificate& root, const
 
 Result<Issuer> Issuer::make(PrivateKey key, std::vector<Certificate> chain) {
     const auto refuse = [](std::string_view why) { return Failure{Code::config_invalid, std::string(why)}; };
-    if (chain.empty()) return refuse("an issuer needs its certificate");
+    if (chain.empty()) {
+        return refuse("an issuer needs its certificate");
+    }
     const ErrorQueueScope errors;
     if (X509_check_private_key(chain.front().get(), key.get()) != 1) {
         return openssl_failure(Code::config_invalid,
@@ -110,10 +128,18 @@ Result<Issuer> Issuer::make(PrivateKey key, std::vector<Certificate> chain) {
 }
 
 Result<Certificate> Issuer::issue_login(const PublicKey& subject, const LoginProfile& profile) const {
-    if (!is_login_name(profile.name)) return malformed("not a login name");
-    if (!is_trust_domain(profile.trust_domain)) return malformed("not a trust domain");
-    if (!is_session_id(profile.session_id)) return malformed("not a session id");
-    if (profile.groups.size() > kMostGroups) return malformed("more than 256 groups");
+    if (!is_login_name(profile.name)) {
+        return malformed("not a login name");
+    }
+    if (!is_trust_domain(profile.trust_domain)) {
+        return malformed("not a trust domain");
+    }
+    if (!is_session_id(profile.session_id)) {
+        return malformed("not a session id");
+    }
+    if (profile.groups.size() > kMostGroups) {
+        return malformed("more than 256 groups");
+    }
     if (!std::all_of(profile.groups.begin(), profile.groups.end(), is_resource_name)) {
         return malformed("a group's name must be 1 to 63 letters, digits and ._-");
     }
@@ -122,7 +148,9 @@ Result<Certificate> Issuer::issue_login(const PublicKey& subject, const LoginPro
     }
     const Certificate& issuer = chain_.front();
     const Result<SystemTime> not_after = last_moment(profile.not_before, profile.not_after, issuer);
-    if (!not_after) return not_after.error();
+    if (!not_after) {
+        return not_after.error();
+    }
     CertificateBuilder builder;
     for (const std::string& group : profile.groups) {
         builder.subject(NID_organizationName, group);
@@ -137,17 +165,22 @@ Result<Certificate> Issuer::issue_login(const PublicKey& subject, const LoginPro
         .extended_key_usage(NID_client_auth)
         .alternative_names({user_uri(profile.trust_domain, profile.name)}, {})
         .session(profile.session_id);
-    if (!profile.crl_url.empty()) builder.crl_distribution_point(profile.crl_url);
+    if (!profile.crl_url.empty()) {
+        builder.crl_distribution_point(profile.crl_url);
+    }
     return builder.sign(key_);
 }
 
 Result<Certificate> Issuer::issue_server(const PublicKey& subject, const ServerProfile& profile) const {
-    if (profile.names.size() > kMostServerNames + kMostServices) return malformed("more than 80 names");
+    if (profile.names.size() > kMostServerNames + kMostServices) {
+        return malformed("more than 80 names");
+    }
     if (!std::all_of(profile.names.begin(), profile.names.end(), is_host_or_address)) {
         return malformed("a server's name must be a DNS name or an IP address");
     }
-    if (profile.uris.empty() || profile.uris.size() > kMostServices)
+    if (profile.uris.empty() || profile.uris.size() > kMostServices) {
         return malformed("no URI, or more than 16");
+    }
     if (!std::all_of(profile.uris.begin(), profile.uris.end(), [](const std::string& uri) {
             return !uri.empty() && uri.size() <= kMaximumUrlBytes && is_printable(uri);
         })) {
@@ -155,7 +188,9 @@ Result<Certificate> Issuer::issue_server(const PublicKey& subject, const ServerP
     }
     const Certificate& issuer = chain_.front();
     const Result<SystemTime> not_after = last_moment(profile.not_before, profile.not_after, issuer);
-    if (!not_after) return not_after.error();
+    if (!not_after) {
+        return not_after.error();
+    }
     CertificateBuilder builder;
     builder.subject(NID_commonName, profile.common_name)
         .validity(profile.not_before, *not_after)

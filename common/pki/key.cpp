@@ -32,7 +32,9 @@ std::shared_ptr<EVP_PKEY> shared(EvpKeyPtr key) {
 /// OpenSSL's question for a passphrase, answered from the Secret and never from a terminal.
 int give_passphrase(char* buffer, int size, int /*for_writing*/, void* secret) {
     const std::string_view passphrase = static_cast<const Secret*>(secret)->reveal();
-    if (passphrase.empty() || passphrase.size() > static_cast<std::size_t>(size)) return -1;
+    if (passphrase.empty() || passphrase.size() > static_cast<std::size_t>(size)) {
+        return -1;
+    }
     std::memcpy(buffer, passphrase.data(), passphrase.size());
     return static_cast<int>(passphrase.size());
 }
@@ -41,7 +43,9 @@ Result<std::string> public_der(EVP_PKEY* key) {
     const ErrorQueueScope errors;
     unsigned char* bytes = nullptr;
     const int length = i2d_PUBKEY(key, &bytes);
-    if (length < 0) return openssl_failure(Code::internal, "public key");
+    if (length < 0) {
+        return openssl_failure(Code::internal, "public key");
+    }
     std::string der(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(length));
     OPENSSL_free(bytes);
     return der;
@@ -52,8 +56,12 @@ Result<EvpKeyPtr> public_from_der(std::string_view der) {
     const auto* at = reinterpret_cast<const unsigned char*>(der.data());
     const unsigned char* const end = at + der.size();
     EvpKeyPtr key(d2i_PUBKEY(nullptr, &at, static_cast<long>(der.size())));
-    if (!key) return openssl_failure(Code::malformed_request, "not a public key");
-    if (at != end) return Failure{Code::malformed_request, "bytes behind the public key"};
+    if (!key) {
+        return openssl_failure(Code::malformed_request, "not a public key");
+    }
+    if (at != end) {
+        return Failure{Code::malformed_request, "bytes behind the public key"};
+    }
     return key;
 }
 
@@ -62,10 +70,14 @@ Result<EvpKeyPtr> public_from_der(std::string_view der) {
 bool write_encrypted(BIO* bio, PKCS8_PRIV_KEY_INFO* plain, std::string_view passphrase) {
     AlgorithmPtr algorithm(
         PKCS5_pbe2_set_iv(EVP_aes_256_cbc(), kPassphraseIterations, nullptr, 0, nullptr, NID_hmacWithSHA256));
-    if (!algorithm) return false;
+    if (!algorithm) {
+        return false;
+    }
     const EncryptedPkcs8Ptr encrypted(
         PKCS8_set0_pbe(passphrase.data(), static_cast<int>(passphrase.size()), plain, algorithm.get()));
-    if (!encrypted) return false;
+    if (!encrypted) {
+        return false;
+    }
     // Now part of the encrypted key.
     static_cast<void>(algorithm.release());
     return PEM_write_bio_PKCS8(bio, encrypted.get()) == 1;
@@ -76,14 +88,18 @@ bool write_encrypted(BIO* bio, PKCS8_PRIV_KEY_INFO* plain, std::string_view pass
 Result<PrivateKey> PrivateKey::generate_p256() {
     const ErrorQueueScope errors;
     EvpKeyPtr key(EVP_EC_gen("P-256"));
-    if (!key) return openssl_failure(Code::internal, "cannot make a P-256 key");
+    if (!key) {
+        return openssl_failure(Code::internal, "cannot make a P-256 key");
+    }
     return PrivateKey(shared(std::move(key)));
 }
 
 Result<PrivateKey> PrivateKey::generate_ed25519() {
     const ErrorQueueScope errors;
     EvpKeyPtr key(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519"));
-    if (!key) return openssl_failure(Code::internal, "cannot make an Ed25519 key");
+    if (!key) {
+        return openssl_failure(Code::internal, "cannot make an Ed25519 key");
+    }
     return PrivateKey(shared(std::move(key)));
 }
 
@@ -95,14 +111,20 @@ bool is_on_device(const PrivateKey& key) noexcept {
 Result<PrivateKey> PrivateKey::from_pem(std::string_view pem, const Secret& passphrase) {
     if (pem.find(kTpmKeyLabel) != pem.npos) {
         Result<EvpKeyPtr> key = open_tpm_key(pem);
-        if (!key) return key.error();
+        if (!key) {
+            return key.error();
+        }
         return PrivateKey(shared(std::move(*key)));
     }
     if (pem.find(kTokenKeyLabel) != pem.npos) {
         const Result<TokenKeyPlace> place = token_key_place_from_pem(pem);
-        if (!place) return place.error();
+        if (!place) {
+            return place.error();
+        }
         Result<EvpKeyPtr> key = open_token_key(*place);
-        if (!key) return key.error();
+        if (!key) {
+            return key.error();
+        }
         return PrivateKey(shared(std::move(*key)));
     }
     const BioPtr bio = read_only_bio(pem);
@@ -121,12 +143,18 @@ Result<PrivateKey> PrivateKey::from_pem(std::string_view pem, const Secret& pass
 
 Result<PrivateKey> PrivateKey::load(const std::filesystem::path& path, const Secret& passphrase) {
     const Result<void> is_private = check_private(path);
-    if (!is_private) return is_private.error();
+    if (!is_private) {
+        return is_private.error();
+    }
     Result<std::string> content = read_file(path);
-    if (!content) return content.error();
+    if (!content) {
+        return content.error();
+    }
     const Secret pem(std::move(*content));
     Result<PrivateKey> key = from_pem(pem.reveal(), passphrase);
-    if (!key) return with_context(path.string(), key.error());
+    if (!key) {
+        return with_context(path.string(), key.error());
+    }
     return key;
 }
 
@@ -142,7 +170,9 @@ Result<Secret> PrivateKey::to_pem(const Secret& passphrase) const {
         plain && bio &&
         (passphrase.is_empty() ? PEM_write_bio_PKCS8_PRIV_KEY_INFO(bio.get(), plain.get()) == 1
                                : write_encrypted(bio.get(), plain.get(), passphrase.reveal()));
-    if (!is_written) return openssl_failure(Code::internal, "cannot write the private key");
+    if (!is_written) {
+        return openssl_failure(Code::internal, "cannot write the private key");
+    }
     char* text = nullptr;
     const long length = BIO_get_mem_data(bio.get(), &text);
     return Secret(std::string_view(text, static_cast<std::size_t>(length)));
@@ -150,7 +180,9 @@ Result<Secret> PrivateKey::to_pem(const Secret& passphrase) const {
 
 Result<void> PrivateKey::save(const std::filesystem::path& path, const Secret& passphrase) const {
     const Result<Secret> pem = to_pem(passphrase);
-    if (!pem) return pem.error();
+    if (!pem) {
+        return pem.error();
+    }
     return write_file(path, pem->reveal(), 0600);
 }
 
@@ -173,9 +205,13 @@ Result<std::vector<unsigned char>> PrivateKey::sign_ed25519(std::string_view mes
 
 Result<PublicKey> PrivateKey::public_key() const {
     const Result<std::string> der = public_der(get());
-    if (!der) return der.error();
+    if (!der) {
+        return der.error();
+    }
     Result<EvpKeyPtr> key = public_from_der(*der);
-    if (!key) return key.error();
+    if (!key) {
+        return key.error();
+    }
     return PublicKey::from_evp(std::move(*key));
 }
 
@@ -192,22 +228,30 @@ Result<std::string> PrivateKey::public_pem() const {
 
 Result<PublicKey> PublicKey::from_pem(std::string_view pem) {
     const Result<std::vector<PemBlock>> blocks = read_pem(pem, Code::malformed_request, 1);
-    if (!blocks) return blocks.error();
+    if (!blocks) {
+        return blocks.error();
+    }
     if (blocks->front().label != PEM_STRING_PUBLIC) {
         return Failure{Code::malformed_request, "not a PEM public key"};
     }
     Result<EvpKeyPtr> key = public_from_der(blocks->front().der);
-    if (!key) return key.error();
+    if (!key) {
+        return key.error();
+    }
     return from_evp(std::move(*key));
 }
 
 Result<PublicKey> PublicKey::from_evp(EvpKeyPtr key) {
-    if (!key) return openssl_failure(Code::malformed_request, "no public key");
+    if (!key) {
+        return openssl_failure(Code::malformed_request, "no public key");
+    }
     return PublicKey(shared(std::move(key)));
 }
 
 bool PublicKey::verify_ed25519(std::string_view message, std::string_view signature) const {
-    if (EVP_PKEY_get_base_id(get()) != EVP_PKEY_ED25519) return false;
+    if (EVP_PKEY_get_base_id(get()) != EVP_PKEY_ED25519) {
+        return false;
+    }
     const ErrorQueueScope errors;
     const EvpMdCtxPtr context(EVP_MD_CTX_new());
     const bool is_valid =

@@ -8,7 +8,9 @@ namespace postern::pki {
 namespace {
 
 bool names_purpose(X509* leaf, Purpose purpose) {
-    if ((X509_get_extension_flags(leaf) & EXFLAG_XKUSAGE) == 0) return false;
+    if ((X509_get_extension_flags(leaf) & EXFLAG_XKUSAGE) == 0) {
+        return false;
+    }
     const std::uint32_t wanted = purpose == Purpose::client_auth ? XKU_SSL_CLIENT : XKU_SSL_SERVER;
     return (X509_get_extended_key_usage(leaf) & wanted) != 0;
 }

@@ -35,9 +35,13 @@ Failure openssl_failure(Code code, std::string_view what) {
 }
 
 BioPtr read_only_bio(std::string_view bytes) {
-    if (bytes.size() > INT_MAX) throw std::length_error("text for OpenSSL of more than 2 GiB");
+    if (bytes.size() > INT_MAX) {
+        throw std::length_error("text for OpenSSL of more than 2 GiB");
+    }
     BioPtr bio(BIO_new_mem_buf(bytes.data() == nullptr ? "" : bytes.data(), static_cast<int>(bytes.size())));
-    if (!bio) throw std::bad_alloc();
+    if (!bio) {
+        throw std::bad_alloc();
+    }
     return bio;
 }
 

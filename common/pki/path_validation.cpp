@@ -19,9 +19,13 @@ constexpr int kSecurityLevel = 2;
 PathValidation::PathValidation(X509_STORE* anchors, const Certificate& subject,
                                const std::vector<Certificate>& others, const char* purpose, SystemTime now)
     : others_(sk_X509_new_null()), context_(X509_STORE_CTX_new()) {
-    if (!others_ || !context_) throw std::bad_alloc();
+    if (!others_ || !context_) {
+        throw std::bad_alloc();
+    }
     for (const Certificate& other : others) {
-        if (sk_X509_push(others_.get(), other.get()) <= 0) throw std::bad_alloc();
+        if (sk_X509_push(others_.get(), other.get()) <= 0) {
+            throw std::bad_alloc();
+        }
     }
     if (X509_STORE_CTX_init(context_.get(), anchors, subject.get(), others_.get()) != 1) {
         throw std::bad_alloc();

@@ -20,8 +20,12 @@ Result<std::vector<PemBlock>> read_pem(std::string_view text, Code code, std::si
             const unsigned long error = ERR_peek_last_error();
             const bool is_end =
                 ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
-            if (!is_end) return openssl_failure(code, "damaged PEM text");
-            if (blocks.empty()) return Failure{code, "no PEM block in the text"};
+            if (!is_end) {
+                return openssl_failure(code, "damaged PEM text");
+            }
+            if (blocks.empty()) {
+                return Failure{code, "no PEM block in the text"};
+            }
             return blocks;
         }
         PemBlock block;

@@ -49,7 +49,9 @@ Result<RevocationReason> read_extensions(std::string_view extensions) {
     DerReader reader(extensions);
     while (!reader.is_at_end()) {
         const auto extension = reader.next(der::kSequence);
-        if (!extension) return refuse_entry("entry with malformed extensions");
+        if (!extension) {
+            return refuse_entry("entry with malformed extensions");
+        }
         DerReader fields(extension->content);
         const auto id = fields.next(der::kObjectIdentifier);
         const bool has_critical = fields.is_at(der::kBoolean);
@@ -57,12 +59,20 @@ Result<RevocationReason> read_extensions(std::string_view extensions) {
         const auto octets = fields.next(der::kOctetString);
         const bool is_malformed = !id || !octets || !fields.is_at_end() ||
                                   (has_critical && (!critical || critical->content.size() != 1));
-        if (is_malformed) return refuse_entry("entry with malformed extensions");
-        if (id->content == kCertificateIssuer) return refuse_entry("entry of another issuer");
+        if (is_malformed) {
+            return refuse_entry("entry with malformed extensions");
+        }
+        if (id->content == kCertificateIssuer) {
+            return refuse_entry("entry of another issuer");
+        }
         if (id->content == kReasonCode) {
-            if (reason) return refuse_entry("entry with two reasons");
+            if (reason) {
+                return refuse_entry("entry with two reasons");
+            }
             const Result<RevocationReason> read = read_reason(octets->content);
-            if (!read) return read.error();
+            if (!read) {
+                return read.error();
+            }
             reason = *read;
         } else if (critical && critical->content.front() != 0 && id->content != kInvalidityDate) {
             return refuse_entry("entry with a critical extension that is not known");
@@ -75,12 +85,16 @@ Result<RevocationReason> read_extensions(std::string_view extensions) {
 Result<std::string> odd_serial_text(std::string_view integer) {
     const auto* at = reinterpret_cast<const unsigned char*>(integer.data());
     const Asn1IntegerPtr serial(d2i_ASN1_INTEGER(nullptr, &at, static_cast<long>(integer.size())));
-    if (!serial) return openssl_failure(Code::malformed_certificate, "CRL: entry with a malformed serial");
+    if (!serial) {
+        return openssl_failure(Code::malformed_certificate, "CRL: entry with a malformed serial");
+    }
     return serial_text(serial.get());
 }
 
 int digit_of(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
@@ -93,9 +107,13 @@ Result<RevokedSerials> RevokedSerials::parse(std::string_view entries) {
     DerReader reader(entries);
     while (!reader.is_at_end()) {
         const auto entry = reader.next(der::kSequence);
-        if (!entry) return refuse_entry("malformed entries");
+        if (!entry) {
+            return refuse_entry("malformed entries");
+        }
         const Result<void> taken = serials.take(entry->content);
-        if (!taken) return taken.error();
+        if (!taken) {
+            return taken.error();
+        }
     }
     serials.put_in_order();
     return serials;
@@ -106,24 +124,33 @@ Result<void> RevokedSerials::take(std::string_view entry) {
     const auto serial = fields.next(der::kInteger);
     const bool has_time = fields.is_at(der::kUtcTime) || fields.is_at(der::kGeneralizedTime);
     const auto time = has_time ? fields.next() : std::nullopt;
-    if (!serial || serial->content.empty() || !time) return refuse_entry("malformed entry");
+    if (!serial || serial->content.empty() || !time) {
+        return refuse_entry("malformed entry");
+    }
     Result<RevocationReason> reason = RevocationReason::unspecified;
     if (!fields.is_at_end()) {
         const auto extensions = fields.next(der::kSequence);
-        if (!extensions || !fields.is_at_end()) return refuse_entry("malformed entry");
+        if (!extensions || !fields.is_at_end()) {
+            return refuse_entry("malformed entry");
+        }
         reason = read_extensions(extensions->content);
-        if (!reason) return reason.error();
+        if (!reason) {
+            return reason.error();
+        }
     }
     std::string_view magnitude = serial->content;
     const bool is_negative = (static_cast<unsigned char>(magnitude.front()) & 0x80) != 0;
     if (magnitude.size() > 1 && magnitude.front() == 0) {
-        if ((static_cast<unsigned char>(magnitude[1]) & 0x80) == 0)
+        if ((static_cast<unsigned char>(magnitude[1]) & 0x80) == 0) {
             return refuse_entry("entry with a malformed serial");
+        }
         magnitude.remove_prefix(1);
     }
     if (is_negative || magnitude.size() > Serial().size()) {
         Result<std::string> text = odd_serial_text(serial->whole);
-        if (!text) return text.error();
+        if (!text) {
+            return text.error();
+        }
         odd_.emplace(std::move(*text), *reason);
         return {};
     }
@@ -137,7 +164,9 @@ Result<void> RevokedSerials::take(std::string_view entry) {
 void RevokedSerials::put_in_order() {
     // Postern's CA sorts them.
     const auto is_in_order = std::ranges::adjacent_find(entries_, std::greater_equal<>(), &Entry::serial);
-    if (is_in_order == entries_.end()) return;
+    if (is_in_order == entries_.end()) {
+        return;
+    }
     std::ranges::stable_sort(entries_, {}, &Entry::serial);
     const auto doubles = std::ranges::unique(entries_, {}, &Entry::serial);
     entries_.erase(doubles.begin(), doubles.end());
@@ -154,18 +183,26 @@ RevokedSerials RevokedSerials::merged(const RevokedSerials& first, const Revoked
 }
 
 std::optional<RevocationReason> RevokedSerials::find(std::string_view serial) const {
-    if (const auto odd = odd_.find(serial); odd != odd_.end()) return odd->second;
+    if (const auto odd = odd_.find(serial); odd != odd_.end()) {
+        return odd->second;
+    }
     Serial wanted{};
-    if (serial.empty() || serial.size() > 2 * wanted.size()) return std::nullopt;
+    if (serial.empty() || serial.size() > 2 * wanted.size()) {
+        return std::nullopt;
+    }
     // Digit by digit from the end: the last two are the last byte.
     for (std::size_t i = 0; i < serial.size(); ++i) {
         const int digit = digit_of(serial[serial.size() - 1 - i]);
-        if (digit < 0) return std::nullopt;
+        if (digit < 0) {
+            return std::nullopt;
+        }
         unsigned char& byte = wanted[wanted.size() - 1 - i / 2];
         byte = static_cast<unsigned char>(byte | digit << (i % 2 * 4));
     }
     const auto found = std::ranges::lower_bound(entries_, wanted, {}, &Entry::serial);
-    if (found == entries_.end() || found->serial != wanted) return std::nullopt;
+    if (found == entries_.end() || found->serial != wanted) {
+        return std::nullopt;
+    }
     return static_cast<RevocationReason>(found->reason);
 }
 

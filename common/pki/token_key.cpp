@@ -40,7 +40,9 @@ Tokens& tokens() {
 
 Result<void> open_engine(Tokens& all, const std::filesystem::path& module) {
     if (all.engine != nullptr) {
-        if (all.module == module) return Result<void>();
+        if (all.module == module) {
+            return Result<void>();
+        }
         return Failure{Code::config_invalid, "another PKCS#11 module is in use already; start again"};
     }
     ENGINE_load_dynamic();
@@ -63,10 +65,16 @@ Result<void> open_engine(Tokens& all, const std::filesystem::path& module) {
 }
 
 Result<Secret> read_pin(const std::filesystem::path& file) {
-    if (file.empty()) return Secret();
-    if (const auto is_private = check_private(file); !is_private) return is_private.error();
+    if (file.empty()) {
+        return Secret();
+    }
+    if (const auto is_private = check_private(file); !is_private) {
+        return is_private.error();
+    }
     auto content = read_file(file, 1024);
-    if (!content) return content.error();
+    if (!content) {
+        return content.error();
+    }
     const Secret whole(*std::move(content));
     return Secret(whole.reveal().substr(0, whole.reveal().find_first_of("\r\n")));
 }
@@ -88,20 +96,26 @@ Result<std::string> to_pem(const TokenKeyPlace& place) {
         if (value.find_first_of("\r\n") != value.npos) {
             return Failure{Code::config_invalid, std::string(name) + " of the key holds a line break"};
         }
-        if (!value.empty()) pem.append(name).append(": ").append(value).append("\n");
+        if (!value.empty()) {
+            pem.append(name).append(": ").append(value).append("\n");
+        }
     }
     return pem.append(kEnd);
 }
 
 Result<TokenKeyPlace> token_key_place_from_pem(std::string_view pem) {
     const Failure damaged{Code::config_invalid, "the file that names the token's key is damaged"};
-    if (!pem.starts_with(kBegin) || !pem.ends_with(kEnd)) return damaged;
+    if (!pem.starts_with(kBegin) || !pem.ends_with(kEnd)) {
+        return damaged;
+    }
     pem = pem.substr(kBegin.size(), pem.size() - kBegin.size() - kEnd.size());
     TokenKeyPlace place;
     while (!pem.empty()) {
         const auto end = pem.find('\n');
         const auto colon = pem.find(": ");
-        if (end == pem.npos || colon == pem.npos || colon > end) return damaged;
+        if (end == pem.npos || colon == pem.npos || colon > end) {
+            return damaged;
+        }
         const std::string_view name = pem.substr(0, colon);
         const std::string value(pem.substr(colon + 2, end - colon - 2));
         pem.remove_prefix(end + 1);
@@ -132,19 +146,27 @@ Result<EvpKeyPtr> open_token_key(const TokenKeyPlace& place) {
     Tokens& all = tokens();
     const std::lock_guard lock(all.mutex);
     const ErrorQueueScope errors;
-    if (const auto known = all.keys.find(place.uri); known != all.keys.end()) return another(known->second);
+    if (const auto known = all.keys.find(place.uri); known != all.keys.end()) {
+        return another(known->second);
+    }
     const auto pin = read_pin(place.pin_file);
-    if (!pin) return with_context("the token's PIN", pin.error());
+    if (!pin) {
+        return with_context("the token's PIN", pin.error());
+    }
     if (const auto refused = all.refused_pins.find(place.uri);
         refused != all.refused_pins.end() && refused->second.pin.reveal() == pin->reveal()) {
         return refused->second.failure;
     }
-    if (const auto opened = open_engine(all, place.module); !opened) return opened.error();
+    if (const auto opened = open_engine(all, place.module); !opened) {
+        return opened.error();
+    }
     std::string pin_text(pin->reveal());
     const bool is_handed =
         pin_text.empty() || ENGINE_ctrl_cmd_string(all.engine, "PIN", pin_text.c_str(), 0) == 1;
     explicit_bzero(pin_text.data(), pin_text.size());
-    if (!is_handed) return openssl_failure(Code::unavailable, "handing the PIN to the token");
+    if (!is_handed) {
+        return openssl_failure(Code::unavailable, "handing the PIN to the token");
+    }
     // Without a method the engine would ask at the terminal.
     EvpKeyPtr key(
         ENGINE_load_private_key(all.engine, place.uri.c_str(), const_cast<UI_METHOD*>(UI_null()), nullptr));
@@ -153,7 +175,9 @@ Result<EvpKeyPtr> open_token_key(const TokenKeyPlace& place) {
         const bool is_about_pin = failure.detail.find("PIN ") != std::string::npos;
         failure.detail.insert(
             0, "the token gives no key (is it there, is the PIN right, is there such an object?)");
-        if (is_about_pin) all.refused_pins.insert_or_assign(place.uri, RefusedPin{*pin, failure});
+        if (is_about_pin) {
+            all.refused_pins.insert_or_assign(place.uri, RefusedPin{*pin, failure});
+        }
         return failure;
     }
     auto copy = another(key);

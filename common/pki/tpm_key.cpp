@@ -90,7 +90,9 @@ const EC_KEY_METHOD* tpm_method() {
 Result<EvpKeyPtr> around(EvpKeyPtr in_tpm) {
     unsigned char* der = nullptr;
     const int length = i2d_PUBKEY(in_tpm.get(), &der);
-    if (length <= 0) return openssl_failure(Code::internal, "the public half of the TPM's key");
+    if (length <= 0) {
+        return openssl_failure(Code::internal, "the public half of the TPM's key");
+    }
     const unsigned char* at = der;
     const EvpKeyPtr shown(d2i_PUBKEY(nullptr, &at, length));
     OPENSSL_free(der);
@@ -113,7 +115,9 @@ Result<EvpKeyPtr> around(EvpKeyPtr in_tpm) {
 Result<std::string> make_tpm_key_pem() {
     const ErrorQueueScope errors;
     Tpm& device = tpm();
-    if (!device.is_there) return no_provider();
+    if (!device.is_there) {
+        return no_provider();
+    }
     const std::lock_guard lock(device.mutex);
     const EvpKeyCtxPtr context(EVP_PKEY_CTX_new_from_name(device.context, "EC", kInTpm));
     EVP_PKEY* made = nullptr;
@@ -133,7 +137,9 @@ Result<std::string> make_tpm_key_pem() {
     char* text = nullptr;
     const long length = BIO_get_mem_data(bio.get(), &text);
     std::string pem(text, static_cast<std::size_t>(length));
-    if (pem.find(kTpmKeyLabel) == pem.npos) return Failure{Code::internal, "the TPM's key was not wrapped"};
+    if (pem.find(kTpmKeyLabel) == pem.npos) {
+        return Failure{Code::internal, "the TPM's key was not wrapped"};
+    }
     return pem;
 }
 
@@ -141,7 +147,9 @@ Result<EvpKeyPtr> open_tpm_key(std::string_view pem) {
     const BioPtr bio = read_only_bio(pem);
     const ErrorQueueScope errors;
     Tpm& device = tpm();
-    if (!device.is_there) return no_provider();
+    if (!device.is_there) {
+        return no_provider();
+    }
     EVP_PKEY* read = nullptr;
     bool is_read = false;
     {

@@ -71,30 +71,42 @@ Result<TrustBundle> TrustBundle::from_pem(std::string_view pem) {
         return Failure{Code::malformed_certificate, "trust bundle: " + std::string(why)};
     };
     Result<std::vector<Certificate>> certificates = certificates_from_pem(pem);
-    if (!certificates) return with_context("trust bundle", certificates.error());
+    if (!certificates) {
+        return with_context("trust bundle", certificates.error());
+    }
     TrustBundle bundle;
     bundle.certificates_ = std::move(*certificates);
     const ErrorQueueScope errors;
     X509StorePtr store(X509_STORE_new());
-    if (!store) throw std::bad_alloc();
+    if (!store) {
+        throw std::bad_alloc();
+    }
     bool has_root = false;
     for (const Certificate& certificate : bundle.certificates_) {
-        if (!certificate.is_ca()) return refuse(certificate.subject() + " is not a certificate of a CA");
+        if (!certificate.is_ca()) {
+            return refuse(certificate.subject() + " is not a certificate of a CA");
+        }
         has_root = has_root || is_self_signed(certificate);
         if (X509_STORE_add_cert(store.get(), certificate.get()) != 1) {
             return openssl_failure(Code::malformed_certificate, "trust bundle");
         }
     }
-    if (!has_root) return refuse("it holds no root, only certificates that somebody else signed");
+    if (!has_root) {
+        return refuse("it holds no root, only certificates that somebody else signed");
+    }
     bundle.store_ = std::shared_ptr<X509_STORE>(std::move(store));
     return bundle;
 }
 
 Result<TrustBundle> TrustBundle::load(const std::filesystem::path& path) {
     const Result<std::string> pem = read_file(path);
-    if (!pem) return pem.error();
+    if (!pem) {
+        return pem.error();
+    }
     Result<TrustBundle> bundle = from_pem(*pem);
-    if (!bundle) return with_context(path.string(), bundle.error());
+    if (!bundle) {
+        return with_context(path.string(), bundle.error());
+    }
     return bundle;
 }
 
@@ -124,7 +136,9 @@ Result<Certificate> TrustBundle::issuer_of(const Certificate& certificate) const
         const ErrorQueueScope errors;
         const bool is_issuer = X509_check_issued(candidate.get(), certificate.get()) == X509_V_OK &&
                                X509_verify(certificate.get(), X509_get0_pubkey(candidate.get())) == 1;
-        if (is_issuer) return candidate;
+        if (is_issuer) {
+            return candidate;
+        }
     }
     return Failure{Code::unknown_issuer, "the bundle does not hold the issuer of " + certificate.subject()};
 }

@@ -143,10 +143,14 @@ std::optional<Selection> parse_selection(std::string_view query) {
         query.remove_prefix(std::min(query.size(), part.size() + 1));
         if (part.starts_with("user=") && selection.user.empty()) {
             selection.user = part.substr(5);
-            if (!pki::is_login_name(selection.user)) return std::nullopt;
+            if (!pki::is_login_name(selection.user)) {
+                return std::nullopt;
+            }
         } else if (part.starts_with("service=") && selection.service.empty()) {
             selection.service = part.substr(8);
-            if (!pki::is_resource_name(selection.service)) return std::nullopt;
+            if (!pki::is_resource_name(selection.service)) {
+                return std::nullopt;
+            }
         } else {
             return std::nullopt;
         }

@@ -72,8 +72,8 @@ bool has_its_own_record(ClientConnection& connection) {
     return connection.worker.shared.bearers.take(bearer_of(connection), std::chrono::steady_clock::now());
 }
 
-/// One that the log does not take is counted. A stop waits for the record, and not for the client that reads its
-/// answer.
+/// One that the log does not take is counted. A stop waits for the record, and not for the client that reads
+/// its answer.
 boost::asio::awaitable<Result<void>> append_refusal(ClientConnection& connection, audit::Record record) {
     const Counted undecided(connection.worker.undecided);
     auto appended = co_await append(connection.worker, std::move(record));
@@ -86,11 +86,12 @@ boost::asio::awaitable<Result<void>> append_refusal(ClientConnection& connection
 }  // namespace
 
 boost::asio::awaitable<http::Response> refuse_request(ClientConnection& connection, Failure failure) {
-    const RefusalSubject subject{connection.identity ? (*connection.identity)->login.name : std::string(), {}, connection.id};
+    const RefusalSubject subject{
+        connection.identity ? (*connection.identity)->login.name : std::string(), {}, connection.id};
     http::Problem problem = problem_of(failure.code, subject);
     if (has_its_own_record(connection)) {
-        audit::Record record = rejected_record(connection.id, connection.source, failure.code, audit::Stage::request,
-                                               std::move(failure.detail));
+        audit::Record record = rejected_record(connection.id, connection.source, failure.code,
+                                               audit::Stage::request, std::move(failure.detail));
         record.action = "request.refused";
         name_bearer(record, connection);
         const auto appended = co_await append_refusal(connection, std::move(record));
@@ -110,8 +111,8 @@ boost::asio::awaitable<void> refuse(ClientConnection& connection, Failure failur
         spdlog::info("event=connection.rejected id={} source={} user={} service={} reason={} detail={}",
                      connection.id, connection.source.text(), user.empty() ? "-" : user,
                      service.empty() ? "-" : service, name(failure.code), quoted(failure.detail, 512));
-        audit::Record record =
-            rejected_record(connection.id, connection.source, failure.code, stage_of(failure.code), problem.title);
+        audit::Record record = rejected_record(connection.id, connection.source, failure.code,
+                                               stage_of(failure.code), problem.title);
         record.service = service;
         name_program(record, connection.program);
         name_bearer(record, connection);

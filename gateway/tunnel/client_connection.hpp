@@ -42,13 +42,13 @@ struct ClientConnection {
 /// another one: a connection may have been open for long before it asks for something.
 Result<void> check_still_trusted(ClientConnection& connection);
 
-/// Writes the record connection.rejected, or counts it where the bearer of the certificate has had their share
-/// of records, or the audit log takes none; then the refusal, and waits until the client has read it. The
-/// connection is good for nothing else after. With the audit log unavailable the refusal says that.
+/// Writes the record connection.rejected, or counts it where the bearer of the certificate has had their
+/// share of records, or the audit log takes none; then the refusal, and waits until the client has read it.
+/// The connection is good for nothing else after. With the audit log unavailable the refusal says that.
 boost::asio::awaitable<void> refuse(ClientConnection& connection, Failure failure, std::string service);
 
-/// The same for a request that leaves the connection good for others: the record request.refused, or its count.
-/// The refusal, to be written.
+/// The same for a request that leaves the connection good for others: the record request.refused, or its
+/// count. The refusal, to be written.
 boost::asio::awaitable<http::Response> refuse_request(ClientConnection& connection, Failure failure);
 
 /// Appends; a failure is logged, and returned.

@@ -12,12 +12,12 @@
 
 #include "base/connection_id.hpp"
 #include "base/log.hpp"
-#include "gateway/tunnel/answers.hpp"
 #include "gateway/policy/authorize.hpp"
+#include "gateway/tunnel/answers.hpp"
+#include "gateway/tunnel/client_connection.hpp"
 #include "gateway/tunnel/records.hpp"
 #include "gateway/tunnel/tunnel.hpp"
 #include "gateway/tunnel/tunnel_request.hpp"
-#include "gateway/tunnel/client_connection.hpp"
 #include "http/server.hpp"
 #include "net/deadline.hpp"
 #include "net/lingering_close.hpp"
@@ -91,9 +91,11 @@ boost::asio::awaitable<void> reject_handshake(ClientConnection& connection, Fail
     const audit::Stage stage =
         judged == audit::Stage::certificate || judged == audit::Stage::limit ? judged : audit::Stage::tls;
     spdlog::info("event=connection.rejected id={} source={} stage={} reason={} detail={}", connection.id,
-                 connection.source.text(), audit::name(stage), name(failure.code), quoted(failure.detail, 512));
+                 connection.source.text(), audit::name(stage), name(failure.code),
+                 quoted(failure.detail, 512));
     std::string message(message_of(failure.code));
-    audit::Record record = rejected_record(connection.id, connection.source, failure.code, stage, std::move(message));
+    audit::Record record =
+        rejected_record(connection.id, connection.source, failure.code, stage, std::move(message));
     if (const auto certificate = connection.client.rejected_certificate()) {
         name_claim(record, *certificate);
     }
@@ -110,8 +112,8 @@ boost::asio::awaitable<bool> greet(ClientConnection& connection, net::FairTurns:
     std::optional<Failure> failure;
     {
         const std::function<void()> cut = [&connection] { connection.client.cancel(); };
-        const net::Deadline deadline(connection.client.executor(), snapshot->settings.limits.handshake_timeout,
-                                     cut);
+        const net::Deadline deadline(connection.client.executor(),
+                                     snapshot->settings.limits.handshake_timeout, cut);
         auto shaken = co_await connection.client.handshake(&turns);
         if (!shaken) {
             failure = shaken.error();
@@ -131,7 +133,8 @@ boost::asio::awaitable<bool> greet(ClientConnection& connection, net::FairTurns:
     }
     const net::TlsPeer peer = connection.client.peer();
     if (peer.certificate) {
-        connection.identity = connection.worker.identities.of(*peer.certificate, snapshot->settings.trust_domain);
+        connection.identity =
+            connection.worker.identities.of(*peer.certificate, snapshot->settings.trust_domain);
     }
     co_return true;
 }
@@ -216,10 +219,10 @@ boost::asio::awaitable<std::unique_ptr<ConnectRequest>> next_tunnel(ClientConnec
             Failure failure = request_failure(connection, request.error());
             // A warm connection that nobody needed, or one that is kept alive and has no more to ask, or
             // either when the gateway shuts down.
-            const bool is_quiet_end = failure.code == Code::end_of_stream ||
-                                      failure.code == Code::cancelled ||
-                                      (failure.code == Code::timed_out &&
-                                       (!is_first || (connection.warm_place && reader.is_between_requests())));
+            const bool is_quiet_end =
+                failure.code == Code::end_of_stream || failure.code == Code::cancelled ||
+                (failure.code == Code::timed_out &&
+                 (!is_first || (connection.warm_place && reader.is_between_requests())));
             if (is_quiet_end) {
                 spdlog::debug("event=connection.ended id={} reason={}", connection.id, name(failure.code));
                 // To a client whose CONNECT is on its way, an orderly end before any answer says that
@@ -257,8 +260,8 @@ boost::asio::awaitable<std::unique_ptr<ConnectRequest>> next_tunnel(ClientConnec
         }
         auto known = check_still_trusted(connection);
         if (known) {
-            known = authenticate(**connection.identity, connection.worker.shared.now(), connection.worker.revocations.get(),
-                                 connection.worker.snapshot->graces());
+            known = authenticate(**connection.identity, connection.worker.shared.now(),
+                                 connection.worker.revocations.get(), connection.worker.snapshot->graces());
         }
         if (!known) {
             Failure failure = known.error();
@@ -292,17 +295,20 @@ boost::asio::awaitable<std::unique_ptr<ConnectRequest>> next_tunnel(ClientConnec
 boost::asio::awaitable<void> serve_connection(Worker& worker, net::PlainStream socket, Counted undecided) {
     net::Endpoint source = socket.remote();
     socket.expect(kLiveness);
-    ClientConnection connection{worker,
-                new_connection_id(),
-                std::move(source),
-                net::TlsStream(std::move(socket), worker.snapshot->tls, net::TlsStream::Role::server),
-                {}};
+    ClientConnection connection{
+        worker,
+        new_connection_id(),
+        std::move(source),
+        net::TlsStream(std::move(socket), worker.snapshot->tls, net::TlsStream::Role::server),
+        {}};
     std::string address = net::address_key(connection.source.address);
     // On the heap, as what a session needs only for a while is: its frame lives as long as the tunnel.
     auto turns = std::make_unique<net::FairTurns::Member>(worker.turns, address);
     const std::function<void()> cut = [&connection, &turns] {
         connection.client.cancel();
-        if (turns) turns->leave();
+        if (turns) {
+            turns->leave();
+        }
     };
     connection.ticket = worker.pending.enter(cut, std::move(address));
     if (worker.is_draining) {

@@ -79,17 +79,21 @@ bool must_tell_ends(const Tunnel& tunnel) {
 }
 
 Failure backend_failure(const Failure& failure) {
-    if (failure.code == Code::out_of_resources) return failure;
+    if (failure.code == Code::out_of_resources) {
+        return failure;
+    }
     const Code code = failure.code == Code::timed_out ? Code::backend_timed_out : Code::backend_unreachable;
     return Failure{code, failure.detail};
 }
 
 /// Where the tunnel goes: the service's address, or the very server of the session that is to be cancelled.
-Result<net::Address> destination(const ClientConnection& connection, const TunnelRequest& request, const Service& service) {
+Result<net::Address> destination(const ClientConnection& connection, const TunnelRequest& request,
+                                 const Service& service) {
     if (request.cancel_of.empty()) {
         return service.backend;
     }
-    const auto session = connection.worker.shared.directory.find(request.cancel_of, (*connection.identity)->login.name);
+    const auto session =
+        connection.worker.shared.directory.find(request.cancel_of, (*connection.identity)->login.name);
     if (!session || !session->is_open || session->service != request.service) {
         return Failure{Code::not_found,
                        "Postern-Cancel-Of names no live connection of this user and service"};
@@ -127,13 +131,15 @@ boost::asio::awaitable<Result<void>> open_backend(Tunnel& tunnel, net::Address a
 }
 
 /// Writes connection.accepted and makes the tunnel known to its owner.
-boost::asio::awaitable<Result<void>> let_in(ClientConnection& connection, Tunnel& tunnel, std::string destination_text) {
+boost::asio::awaitable<Result<void>> let_in(ClientConnection& connection, Tunnel& tunnel,
+                                            std::string destination_text) {
     const net::Endpoint remote = tunnel.backend->remote();
     audit::Record record = accepted_record(connection.id, connection.source);
     name_identity(record, tunnel.live.identity());
     record.service = tunnel.live.service();
     const pki::LoginIdentity& login = tunnel.live.identity().login;
-    record.rule = connection.worker.snapshot->settings.policy.allowed_as(record.service, login.name, login.groups);
+    record.rule =
+        connection.worker.snapshot->settings.policy.allowed_as(record.service, login.name, login.groups);
     name_program(record, connection.program);
     record.destination_address = std::move(destination_text);
     record.destination_ip = remote.address;
@@ -207,7 +213,8 @@ boost::asio::awaitable<Result<void>> forward_rest(Tunnel& tunnel, std::string ea
 
 /// Writes connection.closed: once for each connection.accepted.
 boost::asio::awaitable<void> conclude(ClientConnection& connection, Tunnel& tunnel, TunnelEnd end) {
-    connection.worker.shared.directory.closed(connection.id, end.closed_by == "gateway" ? end.reason : std::nullopt);
+    connection.worker.shared.directory.closed(connection.id,
+                                              end.closed_by == "gateway" ? end.reason : std::nullopt);
     audit::Record record = closed_record(connection.id, connection.source, end);
     name_identity(record, tunnel.live.identity());
     record.service = tunnel.live.service();
@@ -233,7 +240,8 @@ net::RelayEnd broken(net::Side side, const Failure& failure) {
 }
 
 /// Tells the client that it is let in, and the backend what the client has said. An end when that fails.
-boost::asio::awaitable<std::optional<net::RelayEnd>> start(ClientConnection& connection, Tunnel& tunnel, std::string early) {
+boost::asio::awaitable<std::optional<net::RelayEnd>> start(ClientConnection& connection, Tunnel& tunnel,
+                                                           std::string early) {
     if (!tunnel.live.cut_reason()) {
         forward_at_once(tunnel, early);
     }
@@ -386,8 +394,9 @@ boost::asio::awaitable<void> finish(ClientConnection& connection, Tunnel& tunnel
     }
     co_await conclude(connection, tunnel, std::move(end));
     if (has_last_words) {
-        net::ByteStream& said_to =
-            must_tell_ends(tunnel) ? static_cast<net::ByteStream&>(connection.client.socket()) : connection.client;
+        net::ByteStream& said_to = must_tell_ends(tunnel)
+                                       ? static_cast<net::ByteStream&>(connection.client.socket())
+                                       : connection.client;
         co_await net::lingering_close(said_to, kCloseTimeout);
     }
 }
@@ -395,7 +404,8 @@ boost::asio::awaitable<void> finish(ClientConnection& connection, Tunnel& tunnel
 }  // namespace
 
 // Each step has a frame of its own, so that what it needs is gone when the tunnel idles.
-boost::asio::awaitable<void> serve_tunnel(ClientConnection& connection, std::unique_ptr<ConnectRequest> asked) {
+boost::asio::awaitable<void> serve_tunnel(ClientConnection& connection,
+                                          std::unique_ptr<ConnectRequest> asked) {
     const TunnelPtr tunnel = co_await open_tunnel(connection, std::move(asked->request));
     if (!tunnel) {
         co_return;

@@ -7,8 +7,8 @@
 
 #include <boost/asio/awaitable.hpp>
 
-#include "gateway/tunnel/tunnel_request.hpp"
 #include "gateway/tunnel/client_connection.hpp"
+#include "gateway/tunnel/tunnel_request.hpp"
 
 namespace postern::gateway {
 
@@ -20,6 +20,7 @@ struct ConnectRequest {
 };
 
 /// Uses the connection up.
-boost::asio::awaitable<void> serve_tunnel(ClientConnection& connection, std::unique_ptr<ConnectRequest> asked);
+boost::asio::awaitable<void> serve_tunnel(ClientConnection& connection,
+                                          std::unique_ptr<ConnectRequest> asked);
 
 }  // namespace postern::gateway

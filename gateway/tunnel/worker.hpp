@@ -29,8 +29,8 @@
 
 namespace postern::gateway {
 
-/// Shared by all loops; every member is thread-safe. ConnectRequest when a tunnel opens or ends, never while bytes
-/// move.
+/// Shared by all loops; every member is thread-safe. ConnectRequest when a tunnel opens or ends, never while
+/// bytes move.
 struct Shared {
     Clock clock;
     audit::Log& audit;

@@ -16,7 +16,9 @@ using namespace postern::client::control;
 constexpr std::size_t kLineBytes = 256;
 
 void require(bool holds) {
-    if (!holds) std::abort();
+    if (!holds) {
+        std::abort();
+    }
 }
 
 struct Heard {

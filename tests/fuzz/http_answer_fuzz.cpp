@@ -17,7 +17,9 @@ using postern::http::AnswerParser;
 constexpr std::size_t kBodyBytes = 64;
 
 void require(bool holds) {
-    if (!holds) std::abort();
+    if (!holds) {
+        std::abort();
+    }
 }
 
 /// The end of the bytes is the end of the connection.
@@ -26,14 +28,20 @@ std::optional<Answer> feed(std::string_view bytes, std::size_t step) {
     while (!bytes.empty()) {
         const auto is_whole = parser.put(bytes.substr(0, step));
         bytes.remove_prefix(std::min(step, bytes.size()));
-        if (is_whole.has_error()) return std::nullopt;
+        if (is_whole.has_error()) {
+            return std::nullopt;
+        }
         require(parser.body_bytes() <= kBodyBytes);
-        if (!is_whole.value()) continue;
+        if (!is_whole.value()) {
+            continue;
+        }
         static_cast<void>(parser.keeps_connection());
         return parser.take();
     }
     const auto is_whole = parser.put_end();
-    if (is_whole.has_error()) return std::nullopt;
+    if (is_whole.has_error()) {
+        return std::nullopt;
+    }
     require(is_whole.value());
     return parser.take();
 }

@@ -18,7 +18,9 @@ constexpr std::size_t kHeadBytes = 512;
 constexpr std::size_t kBodyBytes = 64;
 
 void require(bool holds) {
-    if (!holds) std::abort();
+    if (!holds) {
+        std::abort();
+    }
 }
 
 struct Outcome {
@@ -45,7 +47,9 @@ Outcome feed(std::string_view bytes, std::size_t step) {
         // What is kept back for later is an unfinished head, which has its limit.
         require(buffer.size() <= kHeadBytes + step);
     }
-    if (parser.phase() == RequestParser::Phase::done) outcome.request = parser.take();
+    if (parser.phase() == RequestParser::Phase::done) {
+        outcome.request = parser.take();
+    }
     return outcome;
 }
 

@@ -19,7 +19,9 @@ using namespace postern::pki;
 namespace {
 
 void require(bool claim) {
-    if (!claim) std::abort();
+    if (!claim) {
+        std::abort();
+    }
 }
 
 void read_everything(const Certificate& certificate) {

@@ -31,8 +31,9 @@ std::string signed_anew(std::string_view der) {
         X509_CRL_sign(crl.get(), authority().key.get(), EVP_sha256()) > 0) {
         unsigned char* encoded = nullptr;
         const int length = i2d_X509_CRL(crl.get(), &encoded);
-        if (length > 0)
+        if (length > 0) {
             bytes.assign(reinterpret_cast<const char*>(encoded), static_cast<std::size_t>(length));
+        }
         OPENSSL_free(encoded);
     }
     ERR_clear_error();
@@ -41,16 +42,21 @@ std::string signed_anew(std::string_view der) {
 
 bool try_crl(std::string_view bytes) {
     const Result<Crl> crl = Crl::verify(bytes, authority().certificate);
-    if (ERR_peek_error() != 0) std::abort();
+    if (ERR_peek_error() != 0) {
+        std::abort();
+    }
     if (crl) {
         crl->find("01");
     }
     const auto parts = split_deltas(bytes);
     for (const std::string_view part : parts ? *parts : std::vector<std::string_view>()) {
         const Result<CrlDelta> delta = CrlDelta::verify(part, authority().certificate);
-        if (ERR_peek_error() != 0) std::abort();
-        if (delta && crl) [[maybe_unused]]
-            const auto both = crl->with(*delta);
+        if (ERR_peek_error() != 0) {
+            std::abort();
+        }
+        if (delta && crl) {
+            [[maybe_unused]] const auto both = crl->with(*delta);
+        }
     }
     return crl.has_value();
 }
@@ -60,8 +66,12 @@ bool try_crl(std::string_view bytes) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const std::string_view bytes(reinterpret_cast<const char*>(data), size);
     // The key was made in this process: no input can bear its signature.
-    if (try_crl(bytes)) std::abort();
+    if (try_crl(bytes)) {
+        std::abort();
+    }
     const std::string again = signed_anew(bytes);
-    if (!again.empty()) try_crl(again);
+    if (!again.empty()) {
+        try_crl(again);
+    }
     return 0;
 }

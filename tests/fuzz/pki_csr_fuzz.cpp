@@ -18,9 +18,15 @@ namespace {
 
 void try_request(std::string_view pem) {
     const Result<PublicKey> key = public_key_from_csr(pem);
-    if (key && key->fingerprint().size() != 64) std::abort();
-    if (!key && key.error().code != Code::malformed_request) std::abort();
-    if (ERR_peek_error() != 0) std::abort();
+    if (key && key->fingerprint().size() != 64) {
+        std::abort();
+    }
+    if (!key && key.error().code != Code::malformed_request) {
+        std::abort();
+    }
+    if (ERR_peek_error() != 0) {
+        std::abort();
+    }
 }
 
 std::string wrapped(std::string_view der) {

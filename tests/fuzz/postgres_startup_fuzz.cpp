@@ -8,8 +8,8 @@
 #include <string_view>
 
 #include "base/reason.hpp"
-#include "postgres/rejection_message.hpp"
 #include "postgres/first_packet.hpp"
+#include "postgres/rejection_message.hpp"
 #include "postgres/startup.hpp"
 
 using namespace postern::postgres;

@@ -124,7 +124,9 @@ public:
             for (int i = 0; i < clients; ++i) {
                 const UniqueFd client(::accept(listening_.get(), nullptr, nullptr));
                 // Before the last one hears of the end, and comes again.
-                if (i + 1 == clients) listening_ = UniqueFd();
+                if (i + 1 == clients) {
+                    listening_ = UniqueFd();
+                }
             }
         });
     }
@@ -153,7 +155,8 @@ TEST_F(AgentCommands, ACommandThatReachedADyingOneStartsAnother) {
     ASSERT_TRUE(eventually([&] { return !ControlClient(carol).is_connected(); }));
     // Not for ever.
     const DyingAgent dying(carol, 3);
-    const ProcessResult given_up = carol.postern({"connect", "orders-db", "--cert", files[1], "--key", files[3]});
+    const ProcessResult given_up =
+        carol.postern({"connect", "orders-db", "--cert", files[1], "--key", files[3]});
     EXPECT_NE(given_up.exit_code, 0);
     EXPECT_THAT(given_up.err, HasSubstr("the agent has ended"));
 }

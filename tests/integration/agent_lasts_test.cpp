@@ -120,8 +120,7 @@ TEST_F(AgentLasts, AndKeepsTheSettingsThatWereGoodWhereNewOnesCannotBeRead) {
     std::ofstream(file) << "[agent]\nallow_programs = 7\n";
     EXPECT_THAT(psql(port, "select 1", "bob").err, HasSubstr("is not among the programs"));
     fs::remove(file);
-    EXPECT_TRUE(
-        eventually([&] { return psql(port, "select 'let in'", "bob").out == "let in\n"; }, kTimeout));
+    EXPECT_TRUE(eventually([&] { return psql(port, "select 'let in'", "bob").out == "let in\n"; }, kTimeout));
 }
 
 TEST_F(AgentLasts, AndSaysOfALoginThatIsOverTheSameEverywhere) {
@@ -195,7 +194,8 @@ TEST_F(AgentLasts, AndLetsAConnectionBeFollowedFromItsOwnLogToTheGatewaysAndTheC
     const json record = stack_->wait_for_record("connection.closed");
     EXPECT_EQ(record["postern"]["session"]["id"].is_null() ? json() : record["postern"]["session"]["id"],
               accepted["session"]);
-    const ProcessResult unknown = bob.postern({"events", "--connection", "01a22e24-14a3-7ee3-b742-b439b72b221e"});
+    const ProcessResult unknown =
+        bob.postern({"events", "--connection", "01a22e24-14a3-7ee3-b742-b439b72b221e"});
     EXPECT_EQ(unknown.exit_code, 1) << unknown.out;
 
     // What doctor looks at is nobody's access, and what the agent breaks off is told.

@@ -236,7 +236,8 @@ TEST_F(CommandLine, AFullDiskLosesNothingOfTheCa) {
     const ProcessResult added = run(add, options);
     EXPECT_EQ(added.exit_code, 0) << added.err;
     EXPECT_THAT(stack_->ca_command({"user", "list"}), HasSubstr("erin"));
-    const ProcessResult verified = run({program("postern-audit"), "verify", stack_->ca_folder() / "audit.jsonl"});
+    const ProcessResult verified =
+        run({program("postern-audit"), "verify", stack_->ca_folder() / "audit.jsonl"});
     EXPECT_EQ(verified.exit_code, 0) << verified.out << verified.err;
 }
 

@@ -100,7 +100,8 @@ TEST(Crash, OfTheCaServiceKeepsItsStateWhole) {
     const Agent agent(alice);
     EXPECT_EQ(psql(agent.port(), "select 'let in'").out, "let in\n");
     EXPECT_EQ(run({"sqlite3", stack.ca_folder() / "state.db", "pragma integrity_check"}).out, "ok\n");
-    const ProcessResult verified = run({program("postern-audit"), "verify", stack.ca_folder() / "audit.jsonl"});
+    const ProcessResult verified =
+        run({program("postern-audit"), "verify", stack.ca_folder() / "audit.jsonl"});
     EXPECT_EQ(verified.exit_code, 0) << verified.out << verified.err;
 }
 

@@ -36,9 +36,9 @@ protected:
 TEST_F(FirstUse, PsqlAsTheFirstCommandEverAsksForWhatItNeedsAndRuns) {
     const Laptop alice = laptop();
     const ProcessResult outcome = psql_of(alice, {{"Address of the CA service", stack_->ca_url() + "\n"},
-                                            {"Is it the same?", "yes\n"},
-                                            {"[alice]", "\n"},
-                                            {"Password of alice", Stack::password_of("alice") + "\n"}});
+                                                  {"Is it the same?", "yes\n"},
+                                                  {"[alice]", "\n"},
+                                                  {"Password of alice", Stack::password_of("alice") + "\n"}});
     EXPECT_EQ(outcome.exit_code, 0) << outcome.out;
     EXPECT_THAT(outcome.out, HasSubstr(stack_->fingerprint()));
     EXPECT_THAT(outcome.out, HasSubstr("let in"));
@@ -52,7 +52,7 @@ TEST_F(FirstUse, AFingerprintThatDiffersEndsItBeforeAnythingIsSent) {
     for (const auto& answer : {other, std::string("no"), std::string()}) {
         const Laptop alice = laptop();
         const ProcessResult outcome = psql_of(alice, {{"Address of the CA service", stack_->ca_url() + "\n"},
-                                                {"Is it the same?", answer + "\n"}});
+                                                      {"Is it the same?", answer + "\n"}});
         EXPECT_EQ(outcome.exit_code, 4) << outcome.out;
         EXPECT_THAT(outcome.out, HasSubstr("fingerprint"));
         EXPECT_THAT(outcome.out, Not(HasSubstr("Password")));
@@ -60,9 +60,9 @@ TEST_F(FirstUse, AFingerprintThatDiffersEndsItBeforeAnythingIsSent) {
     }
     const Laptop alice = laptop();
     const ProcessResult pasted = psql_of(alice, {{"Address of the CA service", stack_->ca_url() + "\n"},
-                                           {"Is it the same?", stack_->fingerprint() + "\n"},
-                                           {"[alice]", "\n"},
-                                           {"Password of alice", Stack::password_of("alice") + "\n"}});
+                                                 {"Is it the same?", stack_->fingerprint() + "\n"},
+                                                 {"[alice]", "\n"},
+                                                 {"Password of alice", Stack::password_of("alice") + "\n"}});
     EXPECT_EQ(pasted.exit_code, 0) << pasted.out;
 }
 
@@ -83,13 +83,19 @@ TEST_F(FirstUse, AMistypedPasswordIsAskedForAgainAndTheNameIsKept) {
                            alice.options());
     };
     const std::string right = Stack::password_of("alice") + "\n";
-    const ProcessResult second = login({{"[alice]", "\n"}, {"Password of alice", "wrong\n"}, {"Again, please (2 of 3)", ""},
-                                  {"Password of alice", right}});
+    const ProcessResult second = login({{"[alice]", "\n"},
+                                        {"Password of alice", "wrong\n"},
+                                        {"Again, please (2 of 3)", ""},
+                                        {"Password of alice", right}});
     EXPECT_EQ(second.exit_code, 0) << second.out;
     EXPECT_THAT(second.out, HasSubstr("for Postern, not the database's"));
     EXPECT_THAT(second.out, HasSubstr("Logged in as alice"));
-    const ProcessResult never = login({{"[alice]", "\n"}, {"Password of alice", "wrong\n"}, {"(2 of 3)", ""},
-                                 {"Password of alice", "wrong\n"}, {"(3 of 3)", ""}, {"Password of alice", "wrong\n"}});
+    const ProcessResult never = login({{"[alice]", "\n"},
+                                       {"Password of alice", "wrong\n"},
+                                       {"(2 of 3)", ""},
+                                       {"Password of alice", "wrong\n"},
+                                       {"(3 of 3)", ""},
+                                       {"Password of alice", "wrong\n"}});
     EXPECT_EQ(never.exit_code, 4) << never.out;
     // An empty one is not sent.
     const auto refused = [] {
@@ -102,7 +108,8 @@ TEST_F(FirstUse, AMistypedPasswordIsAskedForAgainAndTheNameIsKept) {
     };
     const auto before = refused();
     EXPECT_EQ(before, 4U);
-    const ProcessResult empty = login({{"[alice]", "\n"}, {"Password of alice", "\n"}, {"Password of alice", right}});
+    const ProcessResult empty =
+        login({{"[alice]", "\n"}, {"Password of alice", "\n"}, {"Password of alice", right}});
     EXPECT_EQ(empty.exit_code, 0) << empty.out;
     EXPECT_EQ(refused(), before);
 }
@@ -122,17 +129,18 @@ TEST_F(FirstUse, WhatStandsBehindTheServiceIsPsqls) {
         EXPECT_EQ(outcome.out, "let in\n") << outcome.err;
     }
     // An option with a value does not take the service as a second one.
-    const ProcessResult gateway = alice.postern({"psql", "--cert", alice.certificate(), "--key", alice.key(), "--gateway",
-                                           "gw1=" + stack_->gateway_address(), "orders-db", "-X", "-d", "orders", "-Atc",
-                                           "select 'let in'"},
-                                          options);
+    const ProcessResult gateway = alice.postern(
+        {"psql", "--cert", alice.certificate(), "--key", alice.key(), "--gateway",
+         "gw1=" + stack_->gateway_address(), "orders-db", "-X", "-d", "orders", "-Atc", "select 'let in'"},
+        options);
     EXPECT_EQ(gateway.out, "let in\n") << gateway.err;
     const ProcessResult none = alice.postern({"psql", "orders-db", "-X", "-c", "select 1"}, options);
     EXPECT_EQ(none.exit_code, 2);
     EXPECT_THAT(none.err, HasSubstr("database \"alice\" does not exist"));
     EXPECT_THAT(none.err, HasSubstr("hint: without -d"));
     EXPECT_THAT(none.err, HasSubstr("postern psql orders-db -d DATABASE"));
-    const ProcessResult named = alice.postern({"psql", "orders-db", "-X", "-d", "none", "-c", "select 1"}, options);
+    const ProcessResult named =
+        alice.postern({"psql", "orders-db", "-X", "-d", "none", "-c", "select 1"}, options);
     EXPECT_THAT(named.err, Not(HasSubstr("hint: without -d")));
 }
 
@@ -167,9 +175,9 @@ TEST_F(FirstUse, HelpIsACommandToo) {
 TEST_F(FirstUse, CtrlCAtThePasswordEndsIt) {
     const Laptop alice = laptop();
     const ProcessResult outcome = at_terminal({{"Password of alice", "\x03"}},
-                                        {program("postern"), "login", "--ca", stack_->ca_url(),
-                                         "--fingerprint", stack_->fingerprint(), "--user", "alice"},
-                                        alice.options());
+                                              {program("postern"), "login", "--ca", stack_->ca_url(),
+                                               "--fingerprint", stack_->fingerprint(), "--user", "alice"},
+                                              alice.options());
     EXPECT_EQ(outcome.exit_code, 128 + SIGINT) << outcome.out;
 }
 

@@ -70,8 +70,9 @@ protected:
         return folder / name;
     }
     static std::size_t logins(const std::string& user) {
-        const ProcessResult outcome = run({program("postern-audit"), "query", stack_->ca_folder() / "audit.jsonl",
-                                     "--action", "login.succeeded", "--user", user, "--json"});
+        const ProcessResult outcome =
+            run({program("postern-audit"), "query", stack_->ca_folder() / "audit.jsonl", "--action",
+                 "login.succeeded", "--user", user, "--json"});
         return static_cast<std::size_t>(std::count(outcome.out.begin(), outcome.out.end(), '\n'));
     }
     /// Of a laptop without anything: what a service manager or a container gives.
@@ -195,8 +196,9 @@ TEST_F(Headless, DoesNotTryARefusedPasswordAgain) {
     std::ofstream(file, std::ios::trunc) << "not his\n";
     connect.wait_for_out("a new one failed", 40s);
     const auto refused = [] {
-        const ProcessResult outcome = run({program("postern-audit"), "query", stack_->ca_folder() / "audit.jsonl",
-                                     "--action", "login.failed", "--json"});
+        const ProcessResult outcome =
+            run({program("postern-audit"), "query", stack_->ca_folder() / "audit.jsonl", "--action",
+                 "login.failed", "--json"});
         return std::count(outcome.out.begin(), outcome.out.end(), '\n');
     };
     EXPECT_EQ(refused(), 1);

@@ -48,7 +48,7 @@ protected:
     // A login as a laptop whose environment names this proxy. The environment's proxy is not for the
     // loopback, on which the stack is: there the laptop's config.toml names it.
     static ProcessResult login(const Laptop& laptop, std::map<std::string, std::string> environment,
-                         const std::string& ca_url = stack_->ca_url()) {
+                               const std::string& ca_url = stack_->ca_url()) {
         ProcessOptions options;
         options.environment = std::move(environment);
         options.input = Stack::password_of(laptop.user()) + "\n";

@@ -84,7 +84,8 @@ protected:
         fs::create_directories(folder);
         return folder;
     }
-    static ProcessResult login(const Laptop& laptop, const Desktop& desktop, const std::string& password = {}) {
+    static ProcessResult login(const Laptop& laptop, const Desktop& desktop,
+                               const std::string& password = {}) {
         ProcessOptions options;
         options.environment = desktop.environment();
         options.input = (password.empty() ? Stack::password_of(laptop.user()) : password) + "\n";
@@ -92,7 +93,8 @@ protected:
                                "--user", laptop.user(), "--password-stdin"},
                               options);
     }
-    static ProcessResult postern(const Laptop& laptop, const Desktop& desktop, std::vector<std::string> arguments) {
+    static ProcessResult postern(const Laptop& laptop, const Desktop& desktop,
+                                 std::vector<std::string> arguments) {
         ProcessOptions options;
         options.environment = desktop.environment();
         return laptop.postern(std::move(arguments), options);

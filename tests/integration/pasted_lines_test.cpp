@@ -148,9 +148,9 @@ TEST_F(PastedLines, TheServiceFileNamesItOrSaysThatItCannot) {
     for (const auto& name : kNames) {
         ProcessOptions options;
         options.environment.insert(file.begin(), file.end());
-        const ProcessResult outcome = alice.postern({"connect", "--background", "--service-file", "--database=" + name,
-                                               fmt::format("orders-db:{}", port)},
-                                              options);
+        const ProcessResult outcome = alice.postern({"connect", "--background", "--service-file",
+                                                     "--database=" + name, fmt::format("orders-db:{}", port)},
+                                                    options);
         if (name.ends_with(' ')) {
             EXPECT_EQ(outcome.exit_code, 3) << outcome.err;
             // The way out that it names.
@@ -171,8 +171,9 @@ TEST_F(PastedLines, ADatabaseThatNoLineCanShowIsRefusedWithItsCause) {
     const Laptop alice = logged_in();
     for (const auto& [name, shown] : {std::pair("two\nlines", "two\\nlines"),
                                       std::pair("sredro\u202e", "sredro\\u202e"), std::pair("caf\xe9", "caf\\xe9")}) {
-        const ProcessResult outcome = alice.postern({"connect", "--background", std::string("--database=") + name,
-                                               fmt::format("orders-db:{}", free_port())});
+        const ProcessResult outcome =
+            alice.postern({"connect", "--background", std::string("--database=") + name,
+                           fmt::format("orders-db:{}", free_port())});
         EXPECT_EQ(outcome.exit_code, 3) << shown << outcome.err;
         EXPECT_THAT(outcome.err, HasSubstr(fmt::format("'{}' is no database's name here", shown)));
         EXPECT_THAT(outcome.err, HasSubstr("control characters"));

@@ -66,7 +66,8 @@ std::unique_ptr<Laptop> PostgresClients::alice_;
 std::unique_ptr<Agent> PostgresClients::agent_;
 
 TEST_P(PostgresClients, PsqlRunsAQueryAndPostgresSawTheCertificateOverTls13) {
-    const ProcessResult outcome = psql("select version, client_dn from pg_stat_ssl where pid = pg_backend_pid()");
+    const ProcessResult outcome =
+        psql("select version, client_dn from pg_stat_ssl where pid = pg_backend_pid()");
     EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
     EXPECT_NE(outcome.out.find("TLSv1.3|"), std::string::npos) << outcome.out;
     EXPECT_NE(outcome.out.find("CN=alice"), std::string::npos) << outcome.out;

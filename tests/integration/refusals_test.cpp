@@ -62,8 +62,9 @@ protected:
     }
 
     /// psql through the client with the given certificate; its whole standard error.
-    static ProcessResult attempt(const std::filesystem::path& certificate, const std::string& service = "orders-db",
-                           const std::string& user = "alice") {
+    static ProcessResult attempt(const std::filesystem::path& certificate,
+                                 const std::string& service = "orders-db",
+                                 const std::string& user = "alice") {
         Laptop laptop(*stack_, user);
         std::filesystem::path key = certificate;
         key.replace_extension(".key");
@@ -90,8 +91,9 @@ protected:
 
     /// The attempt is refused: FATAL with a hint in psql, and an audit record with the reason code (and
     /// stage).
-    static void expect_refused(const ProcessResult& outcome, const std::string& words, const std::string& reason,
-                               const std::string& stage, std::size_t records_before) {
+    static void expect_refused(const ProcessResult& outcome, const std::string& words,
+                               const std::string& reason, const std::string& stage,
+                               std::size_t records_before) {
         EXPECT_NE(outcome.exit_code, 0);
         EXPECT_EQ(outcome.out.find("let in"), std::string::npos);
         EXPECT_THAT(outcome.err, HasSubstr("FATAL"));
@@ -130,8 +132,8 @@ TEST_F(Refusals, AreToldBeforeAnotherGatewayThatIsAway) {
     const std::string away = fmt::format("gw2=127.0.0.1:{}", free_port());
     for (const auto& [first, second] : {std::pair{here, away}, std::pair{away, here}}) {
         const ProcessResult denied =
-            bob.postern({"psql", "--cert", bob.certificate(), "--key", bob.key(), "--gateway", first, "--gateway", second,
-                         "down-db", "-X", "-c", "select 1"});
+            bob.postern({"psql", "--cert", bob.certificate(), "--key", bob.key(), "--gateway", first,
+                         "--gateway", second, "down-db", "-X", "-c", "select 1"});
         EXPECT_THAT(denied.err, HasSubstr("bob may not use down-db"));
         EXPECT_THAT(denied.err, HasSubstr("postern login"));
     }
@@ -308,9 +310,9 @@ TEST_F(Refusals, TheWrongDatabasePasswordIsPostgresToTell) {
     const Agent agent(alice);
     ProcessOptions options;
     options.environment = {{"PGPASSWORD", "wrong"}};
-    const ProcessResult outcome = run({"psql", "-X", "-h", "localhost", "-p", std::to_string(agent.port()), "-U",
-                                 "alice", "-d", "orders", "-c", "select 1"},
-                                options);
+    const ProcessResult outcome = run({"psql", "-X", "-h", "localhost", "-p", std::to_string(agent.port()),
+                                       "-U", "alice", "-d", "orders", "-c", "select 1"},
+                                      options);
     EXPECT_THAT(outcome.err, HasSubstr("password authentication failed for user \"alice\""));
 }
 

@@ -35,7 +35,7 @@ int at_once(int count, int port, const std::string& user = "alice") {
 
 std::size_t renewals(const Stack& stack) {
     const ProcessResult outcome = run({program("postern-audit"), "query", stack.ca_folder() / "audit.jsonl",
-                                 "--action", "certificate.renewed", "--json"});
+                                       "--action", "certificate.renewed", "--json"});
     return static_cast<std::size_t>(std::count(outcome.out.begin(), outcome.out.end(), '\n'));
 }
 
@@ -84,10 +84,9 @@ public:
         std::ofstream(folder_ / "gateway.toml") << config;
         const std::string token = stack.ca_command(
             {"token", "create", "--gateway", "gw2", "--dns", "localhost", "--dns", "127.0.0.1", "--json"});
-        const ProcessResult enrolled =
-            run({program("postern-gateway"), "enroll", "--config", folder_ / "gateway.toml", "--ca",
-                 stack.ca_url(), "--fingerprint", stack.fingerprint(), "--token",
-                 parse_json(token).at("token")});
+        const ProcessResult enrolled = run({program("postern-gateway"), "enroll", "--config",
+                                            folder_ / "gateway.toml", "--ca", stack.ca_url(), "--fingerprint",
+                                            stack.fingerprint(), "--token", parse_json(token).at("token")});
         EXPECT_EQ(enrolled.exit_code, 0) << enrolled.err;
         process_ = std::make_unique<Process>(std::vector<std::string>{program("postern-gateway"), "serve",
                                                                       "--config", folder_ / "gateway.toml"});
@@ -120,7 +119,8 @@ TEST(Gateways, OneThatDiesUnderLoadLeavesTheOther) {
         people.emplace_back([&] {
             while (!is_over) {
                 const bool began_after = is_dead;
-                const ProcessResult outcome = psql(agent.port(), "select count(*) from generate_series(1, 1000)");
+                const ProcessResult outcome =
+                    psql(agent.port(), "select count(*) from generate_series(1, 1000)");
                 if (began_after) {
                     outcome.out == "1000\n" ? ++good_after : ++failed_after;
                 }

@@ -125,7 +125,9 @@ TEST(RestoredStore, LetsNobodyBackInWhoWasCutOffSince) {
     const auto copy = [](const std::filesystem::path& from, const std::filesystem::path& to) {
         for (const char* file : {"state.db", "state.db-wal", "state.db-shm"}) {
             std::filesystem::remove(to / file);
-            if (std::filesystem::exists(from / file)) std::filesystem::copy_file(from / file, to / file);
+            if (std::filesystem::exists(from / file)) {
+                std::filesystem::copy_file(from / file, to / file);
+            }
         }
     };
     connected.stack.ca().stop();

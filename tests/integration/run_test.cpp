@@ -42,9 +42,9 @@ TEST_F(Run, GivesTheProgramItsWordsAsTheyAre) {
     EXPECT_EQ(tested.exit_code, 0) << tested.err;
     ProcessOptions password = alice.options();
     password.environment["PGPASSWORD"] = "alice-password";
-    const ProcessResult selected = run({program("postern"), "psql", "orders-db", "--", "-X", "-d", "orders", "-At",
-                                  "-v", "list=[1,2]", "-f", "/dev/stdin"},
-                                 password);
+    const ProcessResult selected = run({program("postern"), "psql", "orders-db", "--", "-X", "-d", "orders",
+                                        "-At", "-v", "list=[1,2]", "-f", "/dev/stdin"},
+                                       password);
     EXPECT_EQ(selected.exit_code, 0) << selected.err;
     const ProcessResult nothing = run(command_of({}), alice.options());
     EXPECT_EQ(nothing.exit_code, 2);
@@ -140,9 +140,9 @@ TEST_F(Run, GivesTheProgramTheLimitsThatItWasStartedWith) {
     const std::string limited = "umask 027; ulimit -c unlimited; ulimit -Sn 777; ";
     const ProcessResult plain = run({"bash", "-c", limited + print});
     const ProcessResult behind = run({"bash", "-c",
-                                fmt::format("{} exec {} run orders-db -- bash -c '{}'", limited,
-                                            program("postern").string(), print)},
-                               alice.options());
+                                      fmt::format("{} exec {} run orders-db -- bash -c '{}'", limited,
+                                                  program("postern").string(), print)},
+                                     alice.options());
     EXPECT_EQ(behind.out, plain.out) << behind.err;
     EXPECT_THAT(behind.out, HasSubstr("777"));
 }
@@ -164,9 +164,9 @@ TEST_F(Run, AnAgentThatStaysKeepsNothingOfWhoStartedIt) {
     const auto lock = (alice.config() / "lock").string();
     std::filesystem::create_directories(alice.config());
     const ProcessResult held = run({"bash", "-c",
-                              fmt::format("exec 9>{}; flock 9; {} connect orders-db:{} --background", lock,
-                                          program("postern").string(), free_port())},
-                             alice.options());
+                                    fmt::format("exec 9>{}; flock 9; {} connect orders-db:{} --background",
+                                                lock, program("postern").string(), free_port())},
+                                   alice.options());
     ASSERT_EQ(held.exit_code, 0) << held.err;
     EXPECT_EQ(run({"flock", "-n", lock, "true"}).exit_code, 0) << "the agent holds the lock";
     EXPECT_EQ(alice.postern({"agent", "--stop"}).exit_code, 0);

@@ -73,9 +73,8 @@ void revoke_many(const Stack& stack) {
 
 /// What has come over the connections that the process has to that port (ss(8)).
 std::uint64_t bytes_received(pid_t pid, const std::string& port) {
-    const ProcessResult sockets =
-        run({"ss", "--no-header", "--tcp", "--info", "--processes", "--numeric", "--oneline", "state",
-             "established", "dport", "=", ":" + port});
+    const ProcessResult sockets = run({"ss", "--no-header", "--tcp", "--info", "--processes", "--numeric",
+                                       "--oneline", "state", "established", "dport", "=", ":" + port});
     EXPECT_EQ(sockets.exit_code, 0) << sockets.err;
     static const std::string kField = " bytes_received:";
     std::uint64_t sum = 0;
@@ -113,8 +112,10 @@ protected:
     int lists_taken() {
         const std::string log = stack_.gateway().err();
         int count = 0;
-        for (std::size_t at = 0; (at = log.find(fmt::format(" revoked={}", kRevoked), at)) != log.npos; ++at)
+        for (std::size_t at = 0; (at = log.find(fmt::format(" revoked={}", kRevoked), at)) != log.npos;
+             ++at) {
             ++count;
+        }
         return count;
     }
 
@@ -233,8 +234,9 @@ TEST_F(Scale, NobodyWaitsLongWhileANewListComesEverySecond) {
     EXPECT_LT(changing_p999, 100ms * kTimesSlower);
     const UniqueFd newcomer = open();
     EXPECT_TRUE(newcomer && echoes(newcomer));
-    for (const UniqueFd& fd : standing)
+    for (const UniqueFd& fd : standing) {
         EXPECT_TRUE(echoes(fd));
+    }
 }
 
 }  // namespace

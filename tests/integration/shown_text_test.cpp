@@ -138,7 +138,7 @@ TEST_F(HostileAgent, IsSaidInAsciiWhereAProgramReadsIt) {
 
 TEST_F(HostileAgent, DoesNothingToTheTerminalOnWhichItAsks) {
     const ProcessResult asked = at_terminal({{"evil", "alice\n"}, {"Password of alice", "secret\n"}},
-                                      {program("postern"), "login"}, options_);
+                                            {program("postern"), "login"}, options_);
     for (const char* evil : {"\x1b[2J", "\x07", "\u009b", "\u202e"}) {
         EXPECT_THAT(asked.out, Not(HasSubstr(evil)));
     }

@@ -207,7 +207,8 @@ TEST_F(Sqlstates, AnAgentWithoutDescriptorsTellsOfItself) {
     const ProcessResult login = laptop.login();
     ASSERT_EQ(login.exit_code, 0) << login.err;
     const int port = free_port();
-    const ProcessResult opened = laptop.postern({"connect", "--background", fmt::format("orders-db:{}", port)});
+    const ProcessResult opened =
+        laptop.postern({"connect", "--background", fmt::format("orders-db:{}", port)});
     ASSERT_EQ(opened.exit_code, 0) << opened.err;
     ProcessOptions options;
     options.environment = {{"PGPASSWORD", "alice-password"}};

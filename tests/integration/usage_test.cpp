@@ -92,9 +92,10 @@ Words bash_offers(const std::vector<std::string>& words) {
 }
 
 Words fish_offers(const std::string& line) {
-    const ProcessResult outcome = run({"fish", "--no-config", "-c",
-                                 fmt::format("source {}/packaging/completions/postern.fish; complete -C '{}'",
-                                             POSTERN_SOURCE, line)});
+    const ProcessResult outcome =
+        run({"fish", "--no-config", "-c",
+             fmt::format("source {}/packaging/completions/postern.fish; complete -C '{}'", POSTERN_SOURCE,
+                         line)});
     return lines_of(outcome.out);
 }
 
@@ -228,7 +229,8 @@ TEST(Enrolment, WithoutATokenSaysWhereOneComesFrom) {
 TEST(Output, ThatDoesNotArriveIsAnError) {
     for (const auto& [name, code] :
          {std::pair{"postern", 1}, {"postern-ca", 1}, {"postern-gateway", 1}, {"postern-audit", 2}}) {
-        const ProcessResult full = run({"sh", "-c", fmt::format("{} --help >/dev/full", program(name).string())});
+        const ProcessResult full =
+            run({"sh", "-c", fmt::format("{} --help >/dev/full", program(name).string())});
         EXPECT_EQ(full.exit_code, code) << name;
         EXPECT_EQ(
             full.err,

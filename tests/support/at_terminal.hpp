@@ -15,8 +15,8 @@ namespace postern::test {
 /// What is waited for, and what is typed then.
 using Steps = std::vector<std::pair<std::string, std::string>>;
 
-inline ProcessResult at_terminal(const Steps& steps, std::vector<std::string> command, ProcessOptions options = {},
-                           int columns = 100) {
+inline ProcessResult at_terminal(const Steps& steps, std::vector<std::string> command,
+                                 ProcessOptions options = {}, int columns = 100) {
     std::vector<std::string> all{"/usr/bin/python3", POSTERN_SOURCE "/tests/support/at_terminal.py",
                                  std::to_string(columns), nlohmann::json(steps).dump()};
     all.insert(all.end(), command.begin(), command.end());

@@ -77,7 +77,9 @@ private:
             line += byte;
         }
         auto told = line.empty() ? nlohmann::json() : parse_json(line);
-        if (told.is_discarded()) throw std::runtime_error("the agent's answer is no JSON: " + line);
+        if (told.is_discarded()) {
+            throw std::runtime_error("the agent's answer is no JSON: " + line);
+        }
         return told;
     }
 

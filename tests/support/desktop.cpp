@@ -140,8 +140,8 @@ bool Desktop::type_in_terminal(const std::string& line) const {
     ProcessOptions options;
     options.environment = environment();
     const ProcessResult typed = run({"xdotool", "search", "--onlyvisible", "--class", "xterm", "windowfocus",
-                               "--sync", "type", "--delay", "10", line + "\n"},
-                              options, kTimeout);
+                                     "--sync", "type", "--delay", "10", line + "\n"},
+                                    options, kTimeout);
     return typed.exit_code == 0;
 }
 
@@ -160,9 +160,9 @@ std::vector<Desktop::Area> Desktop::open_menus() const {
     ProcessOptions options;
     options.environment = environment();
     const ProcessResult told = run({"sh", "-c",
-                              "for window in $(xdotool search --onlyvisible --class postern-tray); do "
-                              "xwininfo -id $window; done"},
-                             options, kTimeout);
+                                    "for window in $(xdotool search --onlyvisible --class postern-tray); do "
+                                    "xwininfo -id $window; done"},
+                                   options, kTimeout);
     std::vector<Area> menus;
     Area area;
     std::istringstream lines(told.out);
@@ -237,7 +237,9 @@ bool Desktop::click_first_of_first_submenu() const {
 nlohmann::json Desktop::icon() const {
     const ProcessResult outcome = act({"item"});
     auto told = outcome.exit_code == 0 ? parse_json(outcome.out) : nlohmann::json();
-    if (told.is_discarded()) throw std::runtime_error("the icon's answer is no JSON: " + outcome.out);
+    if (told.is_discarded()) {
+        throw std::runtime_error("the icon's answer is no JSON: " + outcome.out);
+    }
     return told;
 }
 

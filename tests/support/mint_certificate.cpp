@@ -33,27 +33,41 @@ struct Minted {
 
 Result<Minted> mint_self_signed_leaf(const Order& order) {
     Result<pki::KeyAndCertificate> leaf = mint_self_signed(order.profile);
-    if (!leaf) return leaf.error();
+    if (!leaf) {
+        return leaf.error();
+    }
     return Minted{std::move(*leaf), {}};
 }
 
 Result<Minted> mint_below_impostor(const Order& order, SystemTime now) {
     const Result<std::vector<pki::Certificate>> genuine = pki::load_certificates(order.impostor_of);
-    if (!genuine) return genuine.error();
+    if (!genuine) {
+        return genuine.error();
+    }
     const Result<pki::KeyAndCertificate> impostor = make_impostor(genuine->front(), now);
-    if (!impostor) return impostor.error();
+    if (!impostor) {
+        return impostor.error();
+    }
     Result<pki::KeyAndCertificate> leaf = mint(order.profile, *impostor);
-    if (!leaf) return leaf.error();
+    if (!leaf) {
+        return leaf.error();
+    }
     return Minted{std::move(*leaf), {impostor->certificate}};
 }
 
 Result<Minted> mint_below_issuer(const Order& order) {
     const Result<pki::PrivateKey> key = pki::PrivateKey::load(order.issuer_key);
-    if (!key) return key.error();
+    if (!key) {
+        return key.error();
+    }
     const Result<std::vector<pki::Certificate>> chain = pki::load_certificates(order.issuer_certificate);
-    if (!chain) return chain.error();
+    if (!chain) {
+        return chain.error();
+    }
     Result<pki::KeyAndCertificate> leaf = mint(order.profile, pki::KeyAndCertificate{*key, chain->front()});
-    if (!leaf) return leaf.error();
+    if (!leaf) {
+        return leaf.error();
+    }
     return Minted{std::move(*leaf), {chain->front()}};
 }
 
@@ -63,20 +77,28 @@ Result<void> carry_out(Order order) {
     order.profile.not_after = now + 1h;
     if (!order.not_before.empty()) {
         const Result<SystemTime> time = parse_time(order.not_before);
-        if (!time) return time.error();
+        if (!time) {
+            return time.error();
+        }
         order.profile.not_before = *time;
     }
     if (!order.not_after.empty()) {
         const Result<SystemTime> time = parse_time(order.not_after);
-        if (!time) return time.error();
+        if (!time) {
+            return time.error();
+        }
         order.profile.not_after = *time;
     }
     const Result<Minted> minted = order.is_self_signed         ? mint_self_signed_leaf(order)
                                   : !order.impostor_of.empty() ? mint_below_impostor(order, now)
                                                                : mint_below_issuer(order);
-    if (!minted) return minted.error();
+    if (!minted) {
+        return minted.error();
+    }
     const Result<void> is_key_saved = minted->leaf.key.save(order.out_key);
-    if (!is_key_saved) return is_key_saved.error();
+    if (!is_key_saved) {
+        return is_key_saved.error();
+    }
     return write_file(order.out_certificate, minted->leaf.certificate.pem() + pki::to_pem(minted->above),
                       0644);
 }

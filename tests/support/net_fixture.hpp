@@ -30,7 +30,9 @@ inline void run_all(boost::asio::io_context& loop, std::vector<boost::asio::awai
     std::exception_ptr thrown;
     for (auto& session : sessions) {
         boost::asio::co_spawn(loop, std::move(session), [&](std::exception_ptr exception) {
-            if (exception && !thrown) thrown = exception;
+            if (exception && !thrown) {
+                thrown = exception;
+            }
             --running;
         });
     }
@@ -39,8 +41,12 @@ inline void run_all(boost::asio::io_context& loop, std::vector<boost::asio::awai
     while (running > 0 && std::chrono::steady_clock::now() < end) {
         loop.run_one_until(end);
     }
-    if (thrown) std::rethrow_exception(thrown);
-    if (running > 0) throw std::runtime_error("the coroutines did not end");
+    if (thrown) {
+        std::rethrow_exception(thrown);
+    }
+    if (running > 0) {
+        throw std::runtime_error("the coroutines did not end");
+    }
 }
 
 inline void run(boost::asio::io_context& loop, boost::asio::awaitable<void> session) {
@@ -79,7 +85,9 @@ inline net::Bytes as_bytes(const std::string& text) {
 /// `failure` when the wait ends with one.
 inline boost::asio::awaitable<void> wait_for_bytes(net::ByteStream& stream, std::optional<Code>& failure) {
     const auto ready = co_await stream.wait_readable();
-    if (ready.has_error()) failure = ready.error().code;
+    if (ready.has_error()) {
+        failure = ready.error().code;
+    }
 }
 
 /// Reads until the orderly end; throws on a failure.
@@ -88,8 +96,12 @@ inline boost::asio::awaitable<std::string> read_to_end(net::ByteStream& stream) 
     std::vector<unsigned char> buffer(64 * 1024);
     for (;;) {
         const auto got = co_await stream.read_some(buffer);
-        if (got.has_error()) throw std::runtime_error("read: " + got.error().detail);
-        if (got.value() == 0) co_return all;
+        if (got.has_error()) {
+            throw std::runtime_error("read: " + got.error().detail);
+        }
+        if (got.value() == 0) {
+            co_return all;
+        }
         all.append(reinterpret_cast<const char*>(buffer.data()), got.value());
     }
 }
@@ -105,8 +117,12 @@ inline boost::asio::awaitable<void> hear(net::ByteStream& stream, Heard& heard) 
     const net::Buffer into(block);
     for (;;) {
         const auto got = co_await stream.read_some(into);
-        if (got.has_error()) heard.failure = got.error().code;
-        if (got.has_error() || got.value() == 0) co_return;
+        if (got.has_error()) {
+            heard.failure = got.error().code;
+        }
+        if (got.has_error() || got.value() == 0) {
+            co_return;
+        }
         heard.text.append(reinterpret_cast<const char*>(block.data()), got.value());
     }
 }
@@ -118,8 +134,12 @@ inline boost::asio::awaitable<std::string> read_exactly(net::ByteStream& stream,
     while (done < size) {
         const net::Buffer space(reinterpret_cast<unsigned char*>(all.data()) + done, size - done);
         const auto got = co_await stream.read_some(space);
-        if (got.has_error()) throw std::runtime_error("read: " + got.error().detail);
-        if (got.value() == 0) throw std::runtime_error("the stream ended early");
+        if (got.has_error()) {
+            throw std::runtime_error("read: " + got.error().detail);
+        }
+        if (got.value() == 0) {
+            throw std::runtime_error("the stream ended early");
+        }
         done += got.value();
     }
     co_return all;

@@ -11,7 +11,9 @@ using namespace std::chrono_literals;
 
 Result<pki::KeyAndCertificate> make(const OddProfile& profile, const pki::KeyAndCertificate* issuer) {
     Result<pki::PrivateKey> key = pki::PrivateKey::generate_p256();
-    if (!key) return key.error();
+    if (!key) {
+        return key.error();
+    }
     pki::CertificateBuilder builder;
     for (const std::string& group : profile.groups) {
         builder.subject(NID_organizationName, group);
@@ -24,12 +26,22 @@ Result<pki::KeyAndCertificate> make(const OddProfile& profile, const pki::KeyAnd
         .alternative_names(profile.uris, profile.names);
     const std::vector<int> usual = profile.is_ca ? std::vector<int>{5, 6} : std::vector<int>{0};
     builder.key_usage(profile.key_usage.empty() ? usual : profile.key_usage);
-    if (profile.usage == Usage::client_auth) builder.extended_key_usage(NID_client_auth);
-    if (profile.usage == Usage::server_auth) builder.extended_key_usage(NID_server_auth);
-    if (!profile.session_id.empty()) builder.session(profile.session_id);
-    if (issuer != nullptr) builder.issued_by(issuer->certificate);
+    if (profile.usage == Usage::client_auth) {
+        builder.extended_key_usage(NID_client_auth);
+    }
+    if (profile.usage == Usage::server_auth) {
+        builder.extended_key_usage(NID_server_auth);
+    }
+    if (!profile.session_id.empty()) {
+        builder.session(profile.session_id);
+    }
+    if (issuer != nullptr) {
+        builder.issued_by(issuer->certificate);
+    }
     Result<pki::Certificate> certificate = builder.sign(issuer != nullptr ? issuer->key : *key);
-    if (!certificate) return certificate.error();
+    if (!certificate) {
+        return certificate.error();
+    }
     return pki::KeyAndCertificate{std::move(*key), std::move(*certificate)};
 }
 
@@ -56,7 +68,9 @@ Result<pki::KeyAndCertificate> mint_self_signed(const OddProfile& profile) {
 
 Result<pki::KeyAndCertificate> make_impostor(const pki::Certificate& genuine, SystemTime now) {
     Result<pki::PrivateKey> key = pki::PrivateKey::generate_p256();
-    if (!key) return key.error();
+    if (!key) {
+        return key.error();
+    }
     pki::CertificateBuilder builder;
     builder.subject_of(genuine)
         .validity(now - 1h, now + 24h)
@@ -65,7 +79,9 @@ Result<pki::KeyAndCertificate> make_impostor(const pki::Certificate& genuine, Sy
         .key_usage({5, 6})
         .subject_key_identifier();
     Result<pki::Certificate> certificate = builder.sign(*key);
-    if (!certificate) return certificate.error();
+    if (!certificate) {
+        return certificate.error();
+    }
     return pki::KeyAndCertificate{std::move(*key), std::move(*certificate)};
 }
 
@@ -78,7 +94,9 @@ Result<pki::KeyAndCertificate> make_misspelt_root(const OddName& subject, const 
     profile.usage = Usage::none;
     profile.is_ca = true;
     Result<pki::KeyAndCertificate> made = make(profile, nullptr);
-    if (!made) return made;
+    if (!made) {
+        return made;
+    }
     const pki::ErrorQueueScope errors;
     const pki::X509Ptr copy(X509_dup(made->certificate.get()));
     const auto put = [](const OddName& name, X509_NAME* into) {
@@ -93,7 +111,9 @@ Result<pki::KeyAndCertificate> make_misspelt_root(const OddName& subject, const 
         return pki::openssl_failure(Code::internal, "cannot misspell a name");
     }
     Result<pki::Certificate> read = pki::Certificate::from_pem(pki::Certificate::from_x509(copy.get()).pem());
-    if (!read) return read.error();
+    if (!read) {
+        return read.error();
+    }
     return pki::KeyAndCertificate{std::move(made->key), std::move(*read)};
 }
 

@@ -217,7 +217,8 @@ void Process::wait_for(const fs::path& file, std::string_view text, std::chrono:
     }
 }
 
-ProcessResult run(std::vector<std::string> command, ProcessOptions options, std::chrono::milliseconds timeout) {
+ProcessResult run(std::vector<std::string> command, ProcessOptions options,
+                  std::chrono::milliseconds timeout) {
     Process process(std::move(command), std::move(options));
     ProcessResult outcome;
     auto code = process.wait(timeout);

@@ -71,7 +71,7 @@ private:
 
 /// Runs to the end, or kills it at the timeout.
 ProcessResult run(std::vector<std::string> command, ProcessOptions options = {},
-            std::chrono::milliseconds timeout = std::chrono::seconds(60));
+                  std::chrono::milliseconds timeout = std::chrono::seconds(60));
 
 /// Polls `claim` every 20 ms until it holds; false at the end of the timeout.
 template <class Claim>

@@ -83,7 +83,7 @@ ProcessResult Laptop::login(std::string_view password) const {
 }
 
 ProcessResult Laptop::postern(std::vector<std::string> arguments, ProcessOptions more,
-                        std::chrono::milliseconds timeout) const {
+                              std::chrono::milliseconds timeout) const {
     ProcessOptions all = options();
     all.environment.merge(more.environment);
     all.input = more.input;
@@ -164,9 +164,9 @@ Stack::Stack(const StackOptions& options) : ca_port_(free_port()), gateway_port_
         {"token", "create", "--gateway", "gw1", "--dns", "localhost", "--dns", "127.0.0.1", "--json"});
     ProcessOptions with_token;
     with_token.input = parse_json(token).at("token");
-    const ProcessResult enrolled = run({program("postern-gateway"), "enroll", "--config", gateway_config(), "--ca",
-                                  ca_url(), "--fingerprint", fingerprint_},
-                                 with_token);
+    const ProcessResult enrolled = run({program("postern-gateway"), "enroll", "--config", gateway_config(),
+                                        "--ca", ca_url(), "--fingerprint", fingerprint_},
+                                       with_token);
     if (enrolled.exit_code != 0) {
         throw std::runtime_error("postern-gateway enroll failed: " + enrolled.out + enrolled.err);
     }
@@ -227,8 +227,8 @@ void Stack::start_gateway() {
         std::vector<std::string>{program("postern-gateway"), "serve", "--config", gateway_config()});
     const bool is_up = eventually([&] {
         // Any TLS answer will do: it refuses this client, which has no certificate.
-        const ProcessResult outcome = run({"openssl", "s_client", "-connect", gateway_address(), "-brief"}, {},
-                                    std::chrono::seconds(5));
+        const ProcessResult outcome = run({"openssl", "s_client", "-connect", gateway_address(), "-brief"},
+                                          {}, std::chrono::seconds(5));
         return outcome.err.find("TLSv1.3") != std::string::npos || !gateway_->is_running();
     });
     if (!is_up || !gateway_->is_running()) {
@@ -321,7 +321,7 @@ fs::path Stack::mint(std::string_view name, std::vector<std::string> arguments) 
 }
 
 ProcessResult psql(int port, std::string_view statement, std::string_view user, std::vector<std::string> more,
-             std::chrono::milliseconds timeout) {
+                   std::chrono::milliseconds timeout) {
     std::vector<std::string> command{
         "psql", "-X",     "-h", "localhost",       "-p",   std::to_string(port),  "-U", std::string(user),
         "-d",   "orders", "-v", "ON_ERROR_STOP=1", "-Atc", std::string(statement)};

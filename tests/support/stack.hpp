@@ -46,7 +46,7 @@ public:
     /// `postern login` with the user's password on standard input.
     ProcessResult login(std::string_view password = {}) const;
     ProcessResult postern(std::vector<std::string> arguments, ProcessOptions options = {},
-                    std::chrono::milliseconds timeout = std::chrono::seconds(60)) const;
+                          std::chrono::milliseconds timeout = std::chrono::seconds(60)) const;
     /// The environment that makes a `postern` of this laptop.
     ProcessOptions options() const;
     std::filesystem::path state() const { return folder_ / "state" / "postern"; }
@@ -144,8 +144,8 @@ private:
 
 /// psql as a person runs it: no certificate flag, alice's database password. `statement` goes to -c.
 ProcessResult psql(int port, std::string_view statement, std::string_view user = "alice",
-             std::vector<std::string> more = {},
-             std::chrono::milliseconds timeout = std::chrono::seconds(60));
+                   std::vector<std::string> more = {},
+                   std::chrono::milliseconds timeout = std::chrono::seconds(60));
 /// The environment and arguments of psql's own TLS through the passthrough port: sslmode=verify-full,
 /// sslcert, sslkey.
 std::string passthrough_dsn(const Stack& stack, const Laptop& laptop, int port,

@@ -145,7 +145,9 @@ TEST_F(Chain, NamesTheLineOfAnyEditedByte) {
         const std::string whole = at(line);
         for (std::size_t i = 0; i < whole.size(); ++i) {
             for (const char edited : {static_cast<char>(whole[i] ^ 1), '"', '}'}) {
-                if (edited == whole[i]) continue;
+                if (edited == whole[i]) {
+                    continue;
+                }
                 at(line)[i] = edited;
                 const auto fault = verify();
                 ASSERT_TRUE(fault.has_value()) << "line " << line << " byte " << i;
@@ -340,12 +342,14 @@ protected:
         ChainVerifier verifier(ring_of(signer));
         verifier.expect_head(head);
         verifier.begin_file("first", true);
-        for (const auto& line : first)
+        for (const auto& line : first) {
             verifier.add(line);
+        }
         verifier.end_file();
         verifier.begin_file("second", false);
-        for (const auto& line : second)
+        for (const auto& line : second) {
             verifier.add(line);
+        }
         verifier.end_file();
         verifier.finish();
         return verifier.fault();

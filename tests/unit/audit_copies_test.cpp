@@ -52,14 +52,17 @@ public:
         kept_ = ::dup(STDOUT_FILENO);
         ::fcntl(ends_[1], F_SETFL, O_NONBLOCK);
         std::string block(4096, '.');
-        while (::write(ends_[1], block.data(), block.size()) > 0)
+        while (::write(ends_[1], block.data(), block.size()) > 0) {
             filled_ += block.size();
+        }
         ::fcntl(ends_[1], F_SETFL, 0);
         ::dup2(ends_[1], STDOUT_FILENO);
     }
     ~StalledStdout() {
         give_back();
-        if (reader_.joinable()) reader_.join();
+        if (reader_.joinable()) {
+            reader_.join();
+        }
         ::close(ends_[0]);
     }
     StalledStdout(const StalledStdout&) = delete;
@@ -68,8 +71,9 @@ public:
     void start_reading() {
         reader_ = std::thread([this] {
             std::string block(65536, '\0');
-            for (ssize_t got = 0; (got = ::read(ends_[0], block.data(), block.size())) > 0;)
+            for (ssize_t got = 0; (got = ::read(ends_[0], block.data(), block.size())) > 0;) {
                 read_.append(block, 0, static_cast<std::size_t>(got));
+            }
         });
     }
     /// Everything that was written until standard output was given back.
@@ -81,7 +85,9 @@ public:
 
 private:
     void give_back() {
-        if (kept_ < 0) return;
+        if (kept_ < 0) {
+            return;
+        }
         ::dup2(kept_, STDOUT_FILENO);
         ::close(kept_);
         ::close(ends_[1]);
@@ -118,7 +124,9 @@ TEST_F(AuditLog, DoesNotWaitForACopyThatNobodyTakes) {
             std::this_thread::sleep_for(10ms);
             is_signed = head().sequence >= 5;
         }
-        if (is_appended) out.start_reading();
+        if (is_appended) {
+            out.start_reading();
+        }
         log.reset();
         copied = out.all();
     }

@@ -78,8 +78,9 @@ protected:
     }
     void write(const std::vector<std::string>& all) const {
         std::ofstream out(options.file, std::ios::trunc);
-        for (const auto& line : all)
+        for (const auto& line : all) {
             out << line << '\n';
+        }
     }
     void append_raw(std::string_view text) const { std::ofstream(options.file, std::ios::app) << text; }
 

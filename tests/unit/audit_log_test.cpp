@@ -98,8 +98,9 @@ TEST_F(AuditLog, KeepsLinesOfManyThreadsApart) {
             }
         });
     }
-    for (auto& thread : threads)
+    for (auto& thread : threads) {
         thread.join();
+    }
     expect_whole();
     EXPECT_EQ(count("user-"), 4000U);
 }
@@ -132,8 +133,9 @@ TEST_F(AuditLog, RecoversFromATornFirstLine) {
     fs::remove_all(folder);
     fs::create_directory(folder);
     open().reset();
-    for (const auto& name : {"audit.jsonl.head", "audit.jsonl"})
+    for (const auto& name : {"audit.jsonl.head", "audit.jsonl"}) {
         fs::remove(folder / name);
+    }
     append_raw(all[0].substr(0, 50));
     open().reset();
     expect_whole();
@@ -171,7 +173,9 @@ TEST_F(AuditLog, RotatesAndGoesOnInTheNextFile) {
         const auto log = open();
         for (int i = 0; i < 200; ++i) {
             ASSERT_TRUE(log->append(record("alice")).has_value());
-            if (i % 20 == 0) std::this_thread::sleep_for(5ms);
+            if (i % 20 == 0) {
+                std::this_thread::sleep_for(5ms);
+            }
         }
     }
     expect_whole();
@@ -247,7 +251,9 @@ TEST_F(AuditLog, GoesOnAfterAKillBetweenTheStepsOfARotation) {
     for (const char* left : {"absent", "", "{\"@time"}) {
         fs::remove(options.file);
         ASSERT_TRUE(write_file(head_path(options.file), *old_head, 0640).has_value());
-        if (left != std::string("absent")) append_raw(left);
+        if (left != std::string("absent")) {
+            append_raw(left);
+        }
         open().reset();
         expect_whole();
     }
@@ -258,7 +264,9 @@ TEST_F(AuditLog, RefusesToGoOnWithoutItsHeadWhileOlderFilesAreThere) {
     for (const char* live : {"absent", ""}) {
         fs::remove(options.file);
         fs::remove(head_path(options.file));
-        if (live != std::string("absent")) append_raw(live);
+        if (live != std::string("absent")) {
+            append_raw(live);
+        }
         const std::string why = open_failure();
         EXPECT_NE(why.find("audit.jsonl.head is gone"), std::string::npos) << why;
         EXPECT_NE(why.find("move it all aside and start again"), std::string::npos) << why;
@@ -267,8 +275,9 @@ TEST_F(AuditLog, RefusesToGoOnWithoutItsHeadWhileOlderFilesAreThere) {
     // What the refusal says to do.
     fs::create_directory(folder / "evidence");
     fs::remove(options.file);
-    for (const auto& elder : rotated_files(options.file))
+    for (const auto& elder : rotated_files(options.file)) {
         fs::rename(elder, folder / "evidence" / elder.filename());
+    }
     open().reset();
     expect_whole();
     EXPECT_EQ(count("audit.started"), 1U);
@@ -300,8 +309,9 @@ TEST_F(AuditLog, RefusesToGoOnWithTheHeadOfAnotherLog) {
 
 TEST_F(AuditLog, GoesOnWhenItsOlderFilesWereMovedAway) {
     rotate_once();
-    for (const auto& elder : rotated_files(options.file))
+    for (const auto& elder : rotated_files(options.file)) {
         fs::remove(elder);
+    }
     open().reset();
     expect_whole();
     EXPECT_GT(summary.first_sequence, 1U);
@@ -343,8 +353,9 @@ TEST_F(AuditLog, FailsOnAFullDiskStaysWholeAndRecovers) {
     full.rlim_cur = fs::file_size(options.file) + 700;
     ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &full), 0);
     int written = 0;
-    while (written < 10 && log->append(record("alice")))
+    while (written < 10 && log->append(record("alice"))) {
         ++written;
+    }
     const auto refused = log->append(record("alice"));
     const auto size = fs::file_size(options.file);
     ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
@@ -469,7 +480,9 @@ TEST_F(AuditLog, IsWholeAfterKillAtAnyMoment) {
         const pid_t child = ::fork();
         if (child == 0) {
             auto log = Log::open(options, system_clock());
-            if (!log) ::_exit(1);
+            if (!log) {
+                ::_exit(1);
+            }
             while (true) {
                 (void)(*log)->append(record("alice"));
             }
@@ -507,8 +520,9 @@ TEST_F(AuditLog, SyncsRecordsOfOneMomentTogether) {
     const auto log = open();
     const auto results = run_appends(*log, loop, 500);
     EXPECT_EQ(results.size(), 500U);
-    for (const auto& result : results)
+    for (const auto& result : results) {
         EXPECT_TRUE(result.has_value());
+    }
     ASSERT_TRUE(log->append(record("blocking")).has_value());
     expect_whole();
     EXPECT_EQ(count("async"), 500U);

@@ -196,7 +196,9 @@ TEST_F(AuditTool, TailShowsLinesOfEveryLengthAcrossItsBlocks) {
     const auto all = lines();
     std::string expected;
     for (const auto& line : all) {
-        if (line.find("\"checkpoint\"") == std::string::npos) expected += line + "\n";
+        if (line.find("\"checkpoint\"") == std::string::npos) {
+            expected += line + "\n";
+        }
     }
     EXPECT_EQ(run({"tail", log, "-n", "100000", "--json"}).out, expected);
     std::ofstream(log, std::ios::app) << std::string(200000, 'y') << "\n";

@@ -82,12 +82,16 @@ TEST_F(AuditSharing, RotatesBetweenProcesses) {
 TEST_F(AuditSharing, RefusesSharedRecordsOnceItsFileAndHeadAreGone) {
     for (const bool has_elders : {false, true}) {
         for (const char* live : {"absent", ""}) {
-            if (has_elders) rotate_once();
+            if (has_elders) {
+                rotate_once();
+            }
             const auto log = open();
             ASSERT_TRUE(log->append(record("alice")).has_value());
             fs::remove(options.file);
             fs::remove(head_path(options.file));
-            if (live != std::string("absent")) append_raw(live);
+            if (live != std::string("absent")) {
+                append_raw(live);
+            }
             for (int i = 0; i < 3; ++i) {
                 const auto refused = log->append(record("bertram"));
                 ASSERT_FALSE(refused.has_value()) << has_elders << " '" << live << "'";
@@ -98,8 +102,9 @@ TEST_F(AuditSharing, RefusesSharedRecordsOnceItsFileAndHeadAreGone) {
             EXPECT_FALSE(fs::exists(head_path(options.file)));
             EXPECT_EQ(lines().size(), 0U);
             fs::remove(options.file);
-            for (const auto& elder : rotated_files(options.file))
+            for (const auto& elder : rotated_files(options.file)) {
                 fs::remove(elder);
+            }
         }
     }
 }

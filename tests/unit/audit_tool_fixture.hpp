@@ -28,8 +28,9 @@ struct Outcome {
 
 inline Outcome run(std::vector<std::string> arguments) {
     std::vector<const char*> argv{"postern-audit"};
-    for (const auto& argument : arguments)
+    for (const auto& argument : arguments) {
         argv.push_back(argument.c_str());
+    }
     std::FILE* const streams[2] = {std::tmpfile(), std::tmpfile()};
     Outcome outcome{run_tool(static_cast<int>(argv.size()), argv.data(), streams[0], streams[1]), "", ""};
     std::string* const targets[2] = {&outcome.out, &outcome.err};
@@ -66,7 +67,9 @@ protected:
             Record record;
             record.action = i % 2 == 0 ? "connection.accepted" : "connection.rejected";
             record.is_success = i % 2 == 0;
-            if (!record.is_success) record.reason = Code::policy_denied;
+            if (!record.is_success) {
+                record.reason = Code::policy_denied;
+            }
             record.user = i % 4 == 0 ? "alice" : "bob";
             record.service = "orders-db";
             record.source_ip = "192.0.2.1";
@@ -79,14 +82,16 @@ protected:
     std::vector<std::string> lines() const {
         std::ifstream in(log);
         std::vector<std::string> all;
-        for (std::string line; std::getline(in, line);)
+        for (std::string line; std::getline(in, line);) {
             all.push_back(line);
+        }
         return all;
     }
     void put(const std::vector<std::string>& all, const std::string& file) const {
         std::ofstream out(file, std::ios::trunc);
-        for (const auto& line : all)
+        for (const auto& line : all) {
             out << line << '\n';
+        }
     }
 
     fs::path folder;

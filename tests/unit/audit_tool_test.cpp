@@ -114,8 +114,9 @@ TEST_F(AuditTool, SaysWhatItCannotProveAndHowThatIsProven) {
 TEST_F(AuditTool, AnOlderLogWithItsOlderHeadIsFoundByWhatWasNotedAlone) {
     const fs::path yesterday = folder / "yesterday";
     fs::create_directory(yesterday);
-    for (const fs::path& file : {fs::path(log), head_path(log)})
+    for (const fs::path& file : {fs::path(log), head_path(log)}) {
         fs::copy(file, yesterday / file.filename());
+    }
     write(5);
     const auto now =
         parse_json(run({"verify", "--json", log}).out)["last_sequence"].get<std::uint64_t>();

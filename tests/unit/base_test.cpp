@@ -66,8 +66,9 @@ TEST(RecordBudget, GivesOneMinutesWorthAtOnceAndThenEvenly) {
     auto now = std::chrono::steady_clock::now();
     const auto told = [&](int asked) {
         int itself = 0;
-        for (int i = 0; i < asked; ++i)
+        for (int i = 0; i < asked; ++i) {
             itself += budget.take(now) ? 1 : 0;
+        }
         return itself;
     };
     EXPECT_EQ(told(100), 60);

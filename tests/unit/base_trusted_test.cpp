@@ -48,7 +48,9 @@ protected:
         give(theirs_, kService);
     }
     void TearDown() override {
-        if (!folder_.empty()) fs::remove_all(folder_);
+        if (!folder_.empty()) {
+            fs::remove_all(folder_);
+        }
     }
 };
 
@@ -135,11 +137,17 @@ TEST_F(TrustedPathOfRoot, AFolderThatIsSwappedForALinkAllTheTimeGetsTheFilesOrNo
 
 TEST_F(TrustedPathOfRoot, BecomesTheOwnerForGoodAndNothingElse) {
     EXPECT_EQ(in_child([&] {
-                  if (!become_owner_of(theirs_ / "inner")) return 1;
+                  if (!become_owner_of(theirs_ / "inner")) {
+                      return 1;
+                  }
                   uid_t real = 0, effective = 0, saved = 0;
                   ::getresuid(&real, &effective, &saved);
-                  if (real != kService || effective != kService || saved != kService) return 2;
-                  if (::setuid(0) == 0 || ::getgid() == 0 || invoking_user() != 0) return 3;
+                  if (real != kService || effective != kService || saved != kService) {
+                      return 2;
+                  }
+                  if (::setuid(0) == 0 || ::getgid() == 0 || invoking_user() != 0) {
+                      return 3;
+                  }
                   return ::open((roots_ / "x").c_str(), O_WRONLY | O_CREAT, 0600) < 0 ? 0 : 4;
               }),
               0);

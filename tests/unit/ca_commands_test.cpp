@@ -437,7 +437,9 @@ TEST_F(CaService, AServersCertificateThatANewerOneReplacesIsMarked) {
     std::map<std::string, std::string> states;
     const json told = parse_json(run({"--dir", ca_, "cert", "list", "--servers", "--json"}).out);
     for (const json& listed : told.at("server_certificates")) {
-        if (!listed.at("dns").empty()) states[listed.at("dns").at(0)] = listed.at("state");
+        if (!listed.at("dns").empty()) {
+            states[listed.at("dns").at(0)] = listed.at("state");
+        }
     }
     EXPECT_EQ(states.at("one.example.org"), "replaced");
     EXPECT_EQ(states.at("two.example.org"), "valid");

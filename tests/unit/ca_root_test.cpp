@@ -100,7 +100,9 @@ TEST_F(CaAsRoot, WhatACommandMakesInTheServicesFolderIsTheServicesAndTheRecordNa
     nlohmann::json last;
     for (std::string line; std::getline(log, line);) {
         const auto record = parse_json(line);
-        if (record["event"]["action"] == "admin.token_created") last = record;
+        if (record["event"]["action"] == "admin.token_created") {
+            last = record;
+        }
     }
     EXPECT_EQ(last["postern"]["claimed"]["uid"], 0);
     EXPECT_EQ(last["postern"]["claimed"]["account"], "root");
@@ -182,12 +184,16 @@ TEST_F(CaAsRoot, CommandsThatOnlyLookWorkWhereNothingMayBeWrittenAndOthersSayWhy
 /// In a mount namespace of its own: the folder of the CA on a small disk of its own.
 int on_a_small_disk(const fs::path& ca, const std::function<int()>& act) {
     return in_child([&] {
-        if (::unshare(CLONE_NEWNS) != 0 || ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
+        if (::unshare(CLONE_NEWNS) != 0 ||
+            ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) {
             return 77;
+        }
         const fs::path aside = ca.string() + ".aside";
         fs::rename(ca, aside);
         fs::create_directory(ca);
-        if (::mount("none", ca.c_str(), "tmpfs", 0, "size=1m,mode=0700") != 0) return 77;
+        if (::mount("none", ca.c_str(), "tmpfs", 0, "size=1m,mode=0700") != 0) {
+            return 77;
+        }
         fs::copy(aside, ca, fs::copy_options::recursive);
         return act();
     });
@@ -195,8 +201,9 @@ int on_a_small_disk(const fs::path& ca, const std::function<int()>& act) {
 
 TEST_F(CaAsRoot, AFullDiskLetsListsThroughAndIsNamedToWhatWrites) {
     const int code = on_a_small_disk(ca_, [&] {
-        for (const char* leftover : {"state.db-wal", "state.db-shm"})
+        for (const char* leftover : {"state.db-wal", "state.db-shm"}) {
             fs::remove(ca_ / leftover);
+        }
         std::ofstream fill(ca_ / "fill");
         const std::string block(4096, 'x');
         while (fill << block << std::flush) {
@@ -210,15 +217,20 @@ TEST_F(CaAsRoot, AFullDiskLetsListsThroughAndIsNamedToWhatWrites) {
         EXPECT_THAT(refused.err, testing::Not(HasSubstr("while executing")));
         return testing::Test::HasFailure() ? 1 : 0;
     });
-    if (code == 77) GTEST_SKIP() << "this root may mount nothing";
+    if (code == 77) {
+        GTEST_SKIP() << "this root may mount nothing";
+    }
     EXPECT_EQ(code, 0);
 }
 
 TEST_F(CaAsRoot, ADiskThatIsMountedReadOnlyLetsListsThroughAndIsNamedToWhatWrites) {
     const int code = on_a_small_disk(ca_, [&] {
-        for (const char* leftover : {"state.db-wal", "state.db-shm"})
+        for (const char* leftover : {"state.db-wal", "state.db-shm"}) {
             fs::remove(ca_ / leftover);
-        if (::mount(nullptr, ca_.c_str(), nullptr, MS_REMOUNT | MS_RDONLY, nullptr) != 0) return 77;
+        }
+        if (::mount(nullptr, ca_.c_str(), nullptr, MS_REMOUNT | MS_RDONLY, nullptr) != 0) {
+            return 77;
+        }
         const Ran listed = as_root({"user", "list"});
         EXPECT_EQ(listed.exit_code, 0) << listed.err;
         const Ran refused = make_token();
@@ -228,14 +240,17 @@ TEST_F(CaAsRoot, ADiskThatIsMountedReadOnlyLetsListsThroughAndIsNamedToWhatWrite
         EXPECT_THAT(refused.err, testing::Not(HasSubstr("while executing")));
         return testing::Test::HasFailure() ? 1 : 0;
     });
-    if (code == 77) GTEST_SKIP() << "this root may mount nothing";
+    if (code == 77) {
+        GTEST_SKIP() << "this root may mount nothing";
+    }
     EXPECT_EQ(code, 0);
 }
 
 TEST_F(CaAsRoot, AStoreThatIsNoDatabaseIsNamedAsSuch) {
     test::write(ca_ / "state.db", std::string(8192, 'x'));
-    for (const char* leftover : {"state.db-wal", "state.db-shm"})
+    for (const char* leftover : {"state.db-wal", "state.db-shm"}) {
         fs::remove(ca_ / leftover);
+    }
     for (const std::vector<std::string>& command :
          {std::vector<std::string>{"user", "list"},
           {"token", "create", "--gateway", "gw1", "--dns", "localhost"}}) {

@@ -111,7 +111,9 @@ protected:
         constexpr std::size_t kMost = 100;
         for (std::size_t guesses = 1; guesses <= kMost; ++guesses) {
             const unsigned status = status_of_guess();
-            if (status == 429U) return guesses;
+            if (status == 429U) {
+                return guesses;
+            }
             EXPECT_EQ(status, 401U);
         }
         ADD_FAILURE() << "each of " << kMost << " guesses was judged";

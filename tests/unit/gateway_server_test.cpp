@@ -99,8 +99,7 @@ TEST_F(GatewayServer, RefusesWithStatusReasonAndRecord) {
         EXPECT_THAT(answer.field("Proxy-Status"), HasSubstr("error="));
         // The record stands before the answer does.
         EXPECT_EQ(count("connection.rejected", rejected.code, id), 1U);
-        EXPECT_EQ(wait_for("connection.rejected", rejected.code, id)["postern"]["stage"],
-                  rejected.stage);
+        EXPECT_EQ(wait_for("connection.rejected", rejected.code, id)["postern"]["stage"], rejected.stage);
         EXPECT_TRUE(alice.is_closed());
     }
     EXPECT_EQ(echo_.accepted(), 0);

@@ -196,8 +196,9 @@ public:
             warm_.push_back(std::make_unique<Visitor>(port_, context_));
             EXPECT_TRUE(warm_.back()->is_greeted());
         }
-        for (std::thread& thread : threads_)
+        for (std::thread& thread : threads_) {
             thread = std::thread([this] { hurry(); });
+        }
     }
     ~Crowd() { stop(); }
 
@@ -212,7 +213,9 @@ public:
     void stop() {
         is_over_ = true;
         for (std::thread& thread : threads_) {
-            if (thread.joinable()) thread.join();
+            if (thread.joinable()) {
+                thread.join();
+            }
         }
     }
     /// What went wrong, and every reason that was given; after stop().
@@ -221,8 +224,9 @@ public:
     /// What those who had shaken hands before are told.
     std::multiset<std::string> ask_warm() {
         std::multiset<std::string> told;
-        for (const auto& visitor : warm_)
+        for (const auto& visitor : warm_) {
             told.insert(verdict(visitor->ask("CONNECT echo:7")));
+        }
         return told;
     }
 
@@ -231,7 +235,9 @@ private:
 
     /// "200", or the reason; "" when the connection ended without one.
     static std::string verdict(const Visitor::Answer& answer) {
-        if (answer.status == 200) return "200";
+        if (answer.status == 200) {
+            return "200";
+        }
         return answer.status == 0 ? std::string() : answer.json().value("code", "");
     }
 
@@ -241,8 +247,12 @@ private:
             const std::string told = verdict(Visitor(port_, context_).ask("CONNECT echo:7"));
             const bool is_in = told == "200";
             ++(is_in ? let_in_ : rejected_);
-            if (began_in == Phase::changed) ++(is_in ? let_in_since_ : rejected_since_);
-            if (is_in) continue;
+            if (began_in == Phase::changed) {
+                ++(is_in ? let_in_since_ : rejected_since_);
+            }
+            if (is_in) {
+                continue;
+            }
             const std::lock_guard lock(mutex_);
             reasons_.insert(told);
         }

@@ -43,7 +43,9 @@ extern "C" int getaddrinfo(const char* node, const char* service, const addrinfo
         return EAI_AGAIN;
     }
     if (name == "two.test") {
-        if (const int error = real("127.0.0.9", service, hints, found); error != 0) return error;
+        if (const int error = real("127.0.0.9", service, hints, found); error != 0) {
+            return error;
+        }
         return real("127.0.0.1", service, hints, &(*found)->ai_next);
     }
     return real(node, service, hints, found);
@@ -76,7 +78,9 @@ private:
         std::vector<UniqueFd> kept;
         for (;;) {
             UniqueFd peer = listener_.accept();
-            if (!peer) return;
+            if (!peer) {
+                return;
+            }
             ++accepted_;
             char byte = 0;
             if (does_ == Does::speak_http) {
@@ -143,9 +147,13 @@ private:
         std::vector<UniqueFd> kept;
         for (;;) {
             UniqueFd peer = listener_.accept();
-            if (!peer) return;
+            if (!peer) {
+                return;
+            }
             impose(context.get(), peer.get());
-            if (then_ == Then::waits_silently) kept.push_back(std::move(peer));
+            if (then_ == Then::waits_silently) {
+                kept.push_back(std::move(peer));
+            }
         }
     }
     void impose(SSL_CTX* context, int fd) const {
@@ -161,8 +169,12 @@ private:
         char* bytes = nullptr;
         const long size = BIO_get_mem_data(flight, &bytes);
         (void)::send(fd, bytes, static_cast<std::size_t>(size), MSG_NOSIGNAL);
-        if (then_ == Then::ends_before_the_alert) ::shutdown(fd, SHUT_WR);
-        if (then_ == Then::waits_silently) return;
+        if (then_ == Then::ends_before_the_alert) {
+            ::shutdown(fd, SHUT_WR);
+        }
+        if (then_ == Then::waits_silently) {
+            return;
+        }
         pollfd alert{fd, POLLIN, 0};
         ::poll(&alert, 1, 5000);
         if (then_ == Then::resets_on_the_alert) {

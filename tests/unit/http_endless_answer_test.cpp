@@ -67,12 +67,16 @@ private:
         }
         for (;;) {
             const UniqueFd peer = listener_.accept();
-            if (!peer) return;
+            if (!peer) {
+                return;
+            }
             const timeval timeout{1, 0};
             ::setsockopt(peer.get(), SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
             const pki::SslPtr ssl(SSL_new(context.get()));
             SSL_set_fd(ssl.get(), peer.get());
-            if (SSL_accept(ssl.get()) == 1) answer(ssl.get(), peer.get());
+            if (SSL_accept(ssl.get()) == 1) {
+                answer(ssl.get(), peer.get());
+            }
         }
     }
     void answer(SSL* ssl, int fd) {
@@ -81,7 +85,9 @@ private:
         while (!request.ends_with("\r\n\r\n") && SSL_read(ssl, &byte, 1) == 1) {
             request += byte;
         }
-        if (!send(ssl, shape_.begin)) return;
+        if (!send(ssl, shape_.begin)) {
+            return;
+        }
         std::string block = shape_.then;
         // As fast as it can.
         while (shape_.pause == 0ms && block.size() < (16U << 10)) {
@@ -89,15 +95,21 @@ private:
         }
         const auto end = Steady::now() + kForEver;
         while (sent_ < kEndless && Steady::now() < end && !is_stopping_ && send(ssl, block)) {
-            if (shape_.pause == 0ms) continue;
+            if (shape_.pause == 0ms) {
+                continue;
+            }
             // Until the pause is over, or the client has gone.
             pollfd gone{fd, POLLIN | POLLRDHUP, 0};
-            if (::poll(&gone, 1, static_cast<int>(shape_.pause.count())) > 0) return;
+            if (::poll(&gone, 1, static_cast<int>(shape_.pause.count())) > 0) {
+                return;
+            }
         }
     }
     bool send(SSL* ssl, const std::string& text) {
         std::size_t sent = 0;
-        if (SSL_write_ex(ssl, text.data(), text.size(), &sent) != 1) return false;
+        if (SSL_write_ex(ssl, text.data(), text.size(), &sent) != 1) {
+            return false;
+        }
         sent_ += sent;
         return true;
     }

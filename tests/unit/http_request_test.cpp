@@ -138,7 +138,9 @@ boost::asio::awaitable<void> drip(net::PlainStream& stream, std::vector<std::str
     boost::asio::steady_timer timer(stream.executor());
     for (const std::string& piece : pieces) {
         const auto written = co_await stream.write_all(test::as_bytes(piece));
-        if (written.has_error()) co_return;
+        if (written.has_error()) {
+            co_return;
+        }
         timer.expires_after(pause);
         co_await timer.async_wait(boost::asio::use_awaitable);
     }
@@ -196,7 +198,9 @@ boost::asio::awaitable<void> read_three(net::PlainStream& stream, std::vector<st
     RequestReader reader(stream, RequestLimits{});
     for (int i = 0; i < 3; ++i) {
         const auto request = co_await reader.next(10s);
-        if (request.has_error()) co_return;
+        if (request.has_error()) {
+            co_return;
+        }
         targets.emplace_back(request.value().target());
     }
     rest = reader.take_rest();

@@ -78,15 +78,21 @@ boost::asio::awaitable<void> note(Rejections* rejections, RejectedConnection rej
 }
 
 boost::asio::awaitable<Response> answer(Request request, ClientInfo client) {
-    if (request.target() == "/throw") throw std::runtime_error("a bug");
-    if (request.target() == "/large") co_return json_response(200, std::string(3'000'000, 'x'));
+    if (request.target() == "/throw") {
+        throw std::runtime_error("a bug");
+    }
+    if (request.target() == "/large") {
+        co_return json_response(200, std::string(3'000'000, 'x'));
+    }
     if (request.target() == "/long") {
         static const auto body = std::make_shared<const std::string>(16U << 20, 'x');
         Response response = json_response(200, {});
         response.shared_body = body;
         co_return response;
     }
-    if (request.target() == "/long-of-its-own") co_return json_response(200, std::string(16U << 20, 'x'));
+    if (request.target() == "/long-of-its-own") {
+        co_return json_response(200, std::string(16U << 20, 'x'));
+    }
     if (request.target() == "/next-year") {
         Response response = json_response(200, "late");
         response.set(boost::beast::http::field::date, to_http_date(system_clock()() + 365 * 24h));
@@ -98,7 +104,9 @@ boost::asio::awaitable<Response> answer(Request request, ClientInfo client) {
         problem.title = "The user is disabled.";
         co_return problem_response(problem);
     }
-    if (request.target() == "/port") co_return json_response(200, std::to_string(client.remote.port));
+    if (request.target() == "/port") {
+        co_return json_response(200, std::to_string(client.remote.port));
+    }
     const std::string who = client.peer.certificate ? client.peer.certificate->common_name() : "nobody";
     Response response = json_response(200, "hello " + who + " " + request.body());
     response.set(boost::beast::http::field::etag, "\"7\"");

@@ -38,7 +38,9 @@ public:
                 act();
             }
         }
-        if (child_ < 0) throw std::runtime_error("fork");
+        if (child_ < 0) {
+            throw std::runtime_error("fork");
+        }
     }
     ~BackgroundChild() {
         ::kill(child_, SIGKILL);
@@ -54,9 +56,13 @@ private:
 /// Gives a folder and all that is in it to `user`.
 inline void give(const std::filesystem::path& folder, uid_t user) {
     for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
-        if (::lchown(entry.path().c_str(), user, user) != 0) throw std::runtime_error("lchown");
+        if (::lchown(entry.path().c_str(), user, user) != 0) {
+            throw std::runtime_error("lchown");
+        }
     }
-    if (::lchown(folder.c_str(), user, user) != 0) throw std::runtime_error("lchown");
+    if (::lchown(folder.c_str(), user, user) != 0) {
+        throw std::runtime_error("lchown");
+    }
 }
 
 inline uid_t owner_of(const std::filesystem::path& file) {

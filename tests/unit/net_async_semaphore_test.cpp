@@ -12,8 +12,8 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <gtest/gtest.h>
 
-#include "net/event_loops.hpp"
 #include "net/async_semaphore.hpp"
+#include "net/event_loops.hpp"
 #include "support/net_fixture.hpp"
 
 namespace postern::net {
@@ -62,7 +62,7 @@ TEST(AsyncSemaphore, LetsSoManyThroughAtATimeInTheOrderOfTheirComing) {
 }
 
 awaitable<void> acquire(AsyncSemaphore& semaphore, std::chrono::milliseconds timeout,
-                      std::optional<Result<AsyncSemaphore::Permit>>& result) {
+                        std::optional<Result<AsyncSemaphore::Permit>>& result) {
     auto permit = co_await semaphore.acquire(timeout);
     result.emplace(std::move(permit));
 }

@@ -222,7 +222,9 @@ TEST(Dial, ReachesAListenerOnEachLoop) {
     for (int i = 0; i < 500; ++i) {
         std::optional<Result<PlainStream>> out;
         test::run(loop, dial_and_keep(parse_address("127.0.0.1:" + std::to_string(port)).value(), 5s, out));
-        if (out->has_error()) break;
+        if (out->has_error()) {
+            break;
+        }
         std::this_thread::sleep_for(10ms);
     }
     EXPECT_EQ(dial_failure("127.0.0.1:" + std::to_string(port), 5s), Code::unreachable);

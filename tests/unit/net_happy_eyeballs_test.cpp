@@ -61,7 +61,9 @@ unsigned short answering(std::vector<Tcp> endpoints, std::chrono::milliseconds t
     std::optional<Result<PlainStream>> out;
     test::run(loop, connect_and_keep(std::move(endpoints), timeout, network_timeout, out));
     if (out->has_error()) {
-        if (why != nullptr) *why = out->error().code;
+        if (why != nullptr) {
+            *why = out->error().code;
+        }
         return 0;
     }
     return out->value().remote().port;
@@ -122,7 +124,9 @@ TEST(HappyEyeballs, WaitsForANetworkThatIsAwayForAsLongAsItIsTold) {
     bool has_own_network = false;
     std::thread away([&] {
         has_own_network = ::unshare(CLONE_NEWNET) == 0;
-        if (!has_own_network) return;
+        if (!has_own_network) {
+            return;
+        }
         // A loopback that is down has no route.
         const Listener good = Listener::bind(parse_address("0.0.0.0:0").value()).value();
         Code why = Code::internal;
@@ -146,7 +150,9 @@ TEST(HappyEyeballs, WaitsForANetworkThatIsAwayForAsLongAsItIsTold) {
         EXPECT_LT(std::chrono::steady_clock::now() - refused, 10s);
     });
     away.join();
-    if (!has_own_network) GTEST_SKIP() << "a network of its own takes root";
+    if (!has_own_network) {
+        GTEST_SKIP() << "a network of its own takes root";
+    }
 }
 
 }  // namespace

@@ -92,7 +92,9 @@ awaitable<void> stuff(PlainStream& client, std::size_t& sent) {
     const std::string chunk(100'000, 'x');
     for (int i = 0; i < 1000; ++i) {
         const auto written = co_await client.write_all(test::as_bytes(chunk));
-        if (written.has_error()) co_return;
+        if (written.has_error()) {
+            co_return;
+        }
         sent += chunk.size();
     }
 }
@@ -277,8 +279,12 @@ public:
     Result<Bytes> pass(Buffer chunk) override {
         out_.clear();
         for (const unsigned char c : chunk) {
-            if (c == '!') return Failure{Code::malformed_request, "a bang"};
-            if (c >= '0' && c <= '9') continue;
+            if (c == '!') {
+                return Failure{Code::malformed_request, "a bang"};
+            }
+            if (c >= '0' && c <= '9') {
+                continue;
+            }
             out_.append(2, static_cast<char>(c));
         }
         return test::as_bytes(out_);

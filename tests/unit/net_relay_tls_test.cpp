@@ -110,7 +110,9 @@ awaitable<void> say_and_go(PlainStream socket, TlsContext context, bool says_goo
     EXPECT_TRUE(done.has_value());
     const std::string last_words = "enough";
     co_await tls.write_all(test::as_bytes(last_words));
-    if (says_goodbye) co_await tls.shutdown_send();
+    if (says_goodbye) {
+        co_await tls.shutdown_send();
+    }
     tls.close();
 }
 
@@ -144,7 +146,9 @@ awaitable<void> inner_server(PlainStream socket, TlsContext context, std::string
     TlsStream tls(std::move(socket), context, TlsStream::Role::server);
     const auto done = co_await tls.handshake();
     EXPECT_TRUE(done.has_value()) << done.error().detail;
-    if (done.has_error()) co_return;
+    if (done.has_error()) {
+        co_return;
+    }
     got = co_await test::read_to_end(tls);
     co_await tls.write_all(test::as_bytes(bytes));
     co_await tls.shutdown_send();
@@ -162,7 +166,9 @@ awaitable<void> inner_client(TlsStream& outer, TlsContext context, std::string b
     }
     const auto done = co_await inner.handshake();
     EXPECT_TRUE(done.has_value()) << done.error().detail;
-    if (done.has_error()) co_return;
+    if (done.has_error()) {
+        co_return;
+    }
     EXPECT_TRUE(inner.peer().certificate.has_value());
     co_await inner.write_all(test::as_bytes(bytes));
     co_await inner.shutdown_send();

@@ -77,8 +77,7 @@ protected:
     static Resolver::Deadline in(std::chrono::milliseconds time) {
         return std::chrono::steady_clock::now() + time;
     }
-    static Resolver::Answer resolve(Resolver& resolver, std::string host,
-                                    std::chrono::milliseconds timeout) {
+    static Resolver::Answer resolve(Resolver& resolver, std::string host, std::chrono::milliseconds timeout) {
         boost::asio::io_context loop;
         std::optional<Resolver::Answer> out;
         test::run(loop, keep(resolver, std::move(host), in(timeout), out));

@@ -40,8 +40,9 @@ awaitable<void> exchange(test::Pair& pair, std::vector<std::size_t> sizes, std::
     const Buffer into(block);
     for (const std::size_t size : sizes) {
         std::string message(size, '\0');
-        for (std::size_t i = 0; i < size; ++i)
+        for (std::size_t i = 0; i < size; ++i) {
             message[i] = static_cast<char>(i * 7 + size);
+        }
         const auto sent = pair.a.try_write(test::as_bytes(message));
         EXPECT_EQ(sent.value(), size);
         std::string got;

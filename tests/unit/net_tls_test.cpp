@@ -34,7 +34,9 @@ boost::asio::awaitable<void> serve(PlainStream socket, TlsContext context, Outco
     const auto done = co_await tls.handshake();
     if (done.has_error()) {
         outcome.server = done.error().code;
-        if (tls.rejected_certificate()) outcome.rejected = tls.rejected_certificate()->common_name();
+        if (tls.rejected_certificate()) {
+            outcome.rejected = tls.rejected_certificate()->common_name();
+        }
         co_return;
     }
     outcome.seen_by_server = tls.peer();
@@ -61,7 +63,9 @@ boost::asio::awaitable<void> visit(PlainStream socket, TlsContext context, Outco
     }
     std::vector<unsigned char> buffer(100);
     const auto got = co_await tls.read_some(buffer);
-    if (got.has_error()) outcome.client = got.error().code;
+    if (got.has_error()) {
+        outcome.client = got.error().code;
+    }
     co_await tls.shutdown_send();
 }
 
@@ -260,7 +264,9 @@ using SessionPtr = std::unique_ptr<SSL_SESSION, SessionFreer>;
 boost::asio::awaitable<void> visit_again(PlainStream socket, TlsContext context, SessionPtr& session,
                                          bool& is_reused) {
     TlsStream tls(std::move(socket), context, TlsStream::Role::client, "localhost");
-    if (session) SSL_set_session(tls.native(), session.get());
+    if (session) {
+        SSL_set_session(tls.native(), session.get());
+    }
     const auto done = co_await tls.handshake();
     EXPECT_TRUE(done.has_value());
     // Tickets come behind the handshake.
@@ -392,7 +398,9 @@ boost::asio::awaitable<void> blurt(PlainStream socket, std::string bytes) {
     std::vector<unsigned char> buffer(1000);
     for (;;) {
         const auto got = co_await socket.read_some(buffer);
-        if (got.has_error() || got.value() == 0) co_return;
+        if (got.has_error() || got.value() == 0) {
+            co_return;
+        }
     }
 }
 

@@ -224,15 +224,17 @@ TEST(CrlDelta, OneAfterTheOtherLoseNothingHoweverManyTheyAre) {
     const auto serial = [](int i) { return fmt::format("7e{:06x}", i * 7919 % 1'000'003); };
     for (int d = 0; d < kDeltas; ++d) {
         std::vector<RevokedSerial> revoked;
-        for (int i = 0; i < kEach; ++i)
+        for (int i = 0; i < kEach; ++i) {
             revoked.push_back({serial(d * kEach + i), kNow, RevocationReason::key_compromise});
+        }
         const auto number = static_cast<std::uint64_t>(d) + 1;
         list = list.with(delta(delta_of(number, number + 1, revoked))).value();
     }
     EXPECT_EQ(list.size(), 1U + kDeltas * kEach);
     EXPECT_EQ(list.find("7f000001"), RevocationReason::superseded);
-    for (int i = 0; i < kDeltas * kEach; ++i)
+    for (int i = 0; i < kDeltas * kEach; ++i) {
         ASSERT_EQ(list.find(serial(i)), RevocationReason::key_compromise) << i;
+    }
     EXPECT_FALSE(list.find("7d000000"));
 }
 
@@ -336,8 +338,9 @@ std::string with_entries(const std::string& entries) {
     DerReader list(outside.next()->content);
     std::string content;
     DerReader fields(list.next()->content);
-    while (!fields.is_at(der::kContext0))
+    while (!fields.is_at(der::kContext0)) {
         content += fields.next()->whole;
+    }
     content += der_encoded(der::kSequence, entries);
     content += fields.next()->whole;
     const std::string algorithm(list.next()->whole);

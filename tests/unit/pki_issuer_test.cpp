@@ -53,7 +53,9 @@ TEST(Issuer, GivesALoginCertificateThatItsBundleAccepts) {
 /// The text of an extension as OpenSSL prints it, "critical" in front; empty when there is none.
 std::string extension(const Certificate& certificate, int nid) {
     const int index = X509_get_ext_by_NID(certificate.get(), nid, -1);
-    if (index < 0) return {};
+    if (index < 0) {
+        return {};
+    }
     X509_EXTENSION* found = X509_get_ext(certificate.get(), index);
     const BioPtr bio(BIO_new(BIO_s_mem()));
     X509V3_EXT_print(bio.get(), found, 0, 0);
@@ -66,7 +68,9 @@ std::string extension(const Certificate& certificate, int nid) {
 /// The code of a refusal to issue `profile`; nothing when it is issued.
 std::optional<Code> refusal(const LoginProfile& profile) {
     const auto certificate = ours().issuer.issue_login(new_public_key(), profile);
-    if (certificate) return std::nullopt;
+    if (certificate) {
+        return std::nullopt;
+    }
     return certificate.error().code;
 }
 

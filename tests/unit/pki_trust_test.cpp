@@ -26,7 +26,9 @@ Certificate minted(const OddProfile& profile, const Authority& authority = ours(
 std::optional<Code> refusal(const Certificate& leaf, const std::vector<Certificate>& intermediates = {},
                             SystemTime now = kNow, Purpose purpose = Purpose::client_auth) {
     const Result<void> verified = ours().bundle.verify(leaf, intermediates, purpose, now);
-    if (verified) return std::nullopt;
+    if (verified) {
+        return std::nullopt;
+    }
     return verified.error().code;
 }
 

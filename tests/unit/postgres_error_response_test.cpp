@@ -97,7 +97,9 @@ TEST(Sqlstate, IsWhatTheTableInTheDocumentationSays) {
     std::map<std::string, std::string> told;
     for (std::string line; std::getline(file, line);) {
         if (!line.starts_with("| ") || !std::isdigit(static_cast<unsigned char>(line[2]))) {
-            if (!line.starts_with("| XX000")) continue;
+            if (!line.starts_with("| XX000")) {
+                continue;
+            }
         }
         const std::string sqlstate = line.substr(2, 5);
         const auto end = line.find('|', line.find('|', 1) + 1);

@@ -223,7 +223,9 @@ public:
             }
             std::set<std::string> fed;
             for (const Setting& setting : settings_) {
-                if (setting.table == table) fed.insert(setting.key);
+                if (setting.table == table) {
+                    fed.insert(setting.key);
+                }
             }
             EXPECT_EQ(known, fed) << table;
         }
@@ -238,8 +240,9 @@ private:
     std::vector<std::string> tables() const {
         std::vector<std::string> found;
         for (const Setting& setting : settings_) {
-            if (std::find(found.begin(), found.end(), setting.table) == found.end())
+            if (std::find(found.begin(), found.end(), setting.table) == found.end()) {
                 found.push_back(setting.table);
+            }
         }
         return found;
     }
@@ -255,9 +258,13 @@ private:
                 ++line;
             }
             for (const Setting& setting : settings_) {
-                if (setting.table != table) continue;
+                if (setting.table != table) {
+                    continue;
+                }
                 const bool is_changed = &setting == changed;
-                if (is_changed) made.line = line;
+                if (is_changed) {
+                    made.line = line;
+                }
                 made.text += setting.key + " = " + (is_changed ? value : setting.good) + "\n";
                 ++line;
             }
