@@ -13,6 +13,7 @@
 #include <gtest/gtest.h>
 
 #include "base/unique_fd.hpp"
+#include "support/loopback_address.hpp"
 #include "support/stack.hpp"
 
 namespace postern::test {
@@ -42,14 +43,6 @@ void say(int fd, const std::string& text) {
 void reset(UniqueFd fd) {
     const linger at_once{1, 0};
     ::setsockopt(fd.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-}
-
-sockaddr_in loopback(int port) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(static_cast<std::uint16_t>(port));
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    return address;
 }
 
 UniqueFd tcp_socket() {

@@ -17,6 +17,7 @@
 
 #include "base/unique_fd.hpp"
 #include "support/echo_server.hpp"
+#include "support/loopback_address.hpp"
 #include "support/stack.hpp"
 #include "support/swarm.hpp"
 
@@ -32,10 +33,7 @@ constexpr int kIdle = 2000;
 
 UniqueFd connect_to(int port) {
     UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(static_cast<std::uint16_t>(port));
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const sockaddr_in address = loopback(port);
     const timeval timeout{60, 0};
     ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
     if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {

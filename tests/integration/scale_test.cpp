@@ -20,6 +20,7 @@
 
 #include "base/unique_fd.hpp"
 #include "support/echo_server.hpp"
+#include "support/loopback_address.hpp"
 #include "support/stack.hpp"
 
 namespace postern::test {
@@ -175,10 +176,7 @@ TEST_F(Scale, NobodyWaitsLongWhileANewListComesEverySecond) {
     connect.wait_for_out(std::to_string(port));
     const auto open = [&] {
         UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_port = htons(static_cast<std::uint16_t>(port));
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        const sockaddr_in address = loopback(port);
         const timeval timeout{20, 0};
         const int on = 1;
         ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);

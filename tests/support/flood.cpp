@@ -19,6 +19,7 @@
 #include <openssl/err.h>
 
 #include "base/unique_fd.hpp"
+#include "support/loopback_address.hpp"
 
 namespace postern::test {
 
@@ -94,14 +95,10 @@ bool Flood::start(Peer& peer, int number) {
     // The port is chosen when the other end is known, from all that are not taken towards it.
     ::setsockopt(fd.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
     ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    sockaddr_in own{};
-    own.sin_family = AF_INET;
+    sockaddr_in own = loopback(0);
     own.sin_addr.s_addr =
         htonl(options_.first_address + static_cast<std::uint32_t>(number % options_.addresses));
-    sockaddr_in other{};
-    other.sin_family = AF_INET;
-    other.sin_port = htons(static_cast<std::uint16_t>(options_.port));
-    other.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const sockaddr_in other = loopback(options_.port);
     if (!fd || ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&own), sizeof own) != 0) {
         return false;
     }

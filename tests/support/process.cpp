@@ -27,6 +27,8 @@
 
 #include <fmt/format.h>
 
+#include "support/loopback_address.hpp"
+
 namespace postern::test {
 
 namespace {
@@ -266,10 +268,7 @@ int free_port() {
     while (true) {
         const int port = 20000 + (next++ - 20000) % 12000;
         const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_port = htons(static_cast<std::uint16_t>(port));
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        const sockaddr_in address = loopback(port);
         const bool is_free = ::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
         ::close(fd);
         if (is_free && is_reserved(port)) {

@@ -12,25 +12,15 @@
 #include <stdexcept>
 #include <vector>
 
+#include "support/loopback_address.hpp"
+
 namespace postern::test {
-
-namespace {
-
-sockaddr_in at(const std::string& host, int port) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(static_cast<std::uint16_t>(port));
-    ::inet_pton(AF_INET, host.c_str(), &address.sin_addr);
-    return address;
-}
-
-}  // namespace
 
 Relay::Relay(int target_port, const std::string& host)
     : target_(target_port),
       listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)),
       wake_(::eventfd(0, EFD_CLOEXEC)) {
-    sockaddr_in address = at(host, 0);
+    sockaddr_in address = loopback(0, host);
     socklen_t size = sizeof address;
     if (::bind(listener_, reinterpret_cast<sockaddr*>(&address), size) != 0 ||
         ::listen(listener_, 128) != 0 ||
@@ -100,7 +90,7 @@ void Relay::accept() {
         return;
     }
     const int server = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    const sockaddr_in address = at("127.0.0.1", target_);
+    const sockaddr_in address = loopback(target_);
     if (::connect(server, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
         ::close(client);
         ::close(server);

@@ -11,6 +11,8 @@
 #include <thread>
 #include <vector>
 
+#include "support/loopback_address.hpp"
+
 namespace postern::test {
 
 /// Accepts, and never answers.
@@ -18,9 +20,7 @@ class SilentBackend {
 public:
     /// `backlog`: of connections that nobody has accepted; 0 for as few as the kernel allows.
     explicit SilentBackend(int backlog = 16) : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        sockaddr_in address = loopback(0);
         socklen_t size = sizeof address;
         if (::bind(listener_, reinterpret_cast<const sockaddr*>(&address), size) != 0 ||
             ::listen(listener_, backlog) != 0 ||

@@ -11,6 +11,7 @@
 
 #include <openssl/err.h>
 
+#include "support/loopback_address.hpp"
 #include "support/process.hpp"
 
 namespace postern::test {
@@ -26,10 +27,7 @@ constexpr std::size_t kMostHeard = 4096;
 /// Empty when it is refused.
 UniqueFd connect_to(int port) {
     UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(static_cast<std::uint16_t>(port));
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const sockaddr_in address = loopback(port);
     if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
         return UniqueFd();
     }

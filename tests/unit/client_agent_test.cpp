@@ -19,6 +19,7 @@
 #include "client-proxy/platform/socket_owner.hpp"
 #include "postgres/error_response.hpp"
 #include "postgres/wire.hpp"
+#include "support/loopback_address.hpp"
 #include "unit/client_support.hpp"
 
 namespace postern::client {
@@ -64,10 +65,7 @@ protected:
 
     static UniqueFd connect_to(unsigned short port) {
         UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_port = htons(port);
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        const sockaddr_in address = test::loopback(port);
         EXPECT_EQ(::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
         return fd;
     }

@@ -9,19 +9,9 @@
 
 #include <gtest/gtest.h>
 
+#include "support/loopback_address.hpp"
+
 namespace postern::gateway {
-
-namespace {
-
-sockaddr_in loopback(unsigned short port, const char* host = "127.0.0.1") {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    ::inet_pton(AF_INET, host, &address.sin_addr);
-    return address;
-}
-
-}  // namespace
 
 bool eventually(const std::function<bool()>& claim, std::chrono::milliseconds timeout) {
     const auto end = std::chrono::steady_clock::now() + timeout;
@@ -36,8 +26,8 @@ bool eventually(const std::function<bool()>& claim, std::chrono::milliseconds ti
 
 UniqueFd connect_to(unsigned short port, const char* from) {
     UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    const sockaddr_in own = loopback(0, from);
-    const sockaddr_in address = loopback(port);
+    const sockaddr_in own = test::loopback(0, from);
+    const sockaddr_in address = test::loopback(port);
     const timeval timeout{20, 0};
     const int on = 1;
     ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
@@ -49,7 +39,7 @@ UniqueFd connect_to(unsigned short port, const char* from) {
 
 SmallBackend::SmallBackend(std::string answer, After after)
     : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)), answer_(std::move(answer)), after_(after) {
-    sockaddr_in address = loopback(0);
+    sockaddr_in address = test::loopback(0);
     socklen_t size = sizeof address;
     ::bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), size);
     ::listen(listener_.get(), 16);

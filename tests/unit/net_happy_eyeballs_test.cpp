@@ -13,6 +13,7 @@
 #include "base/unique_fd.hpp"
 #include "net/happy_eyeballs.hpp"
 #include "net/listener.hpp"
+#include "support/loopback_address.hpp"
 #include "support/net_fixture.hpp"
 #include "support/silent_backend.hpp"
 
@@ -31,10 +32,7 @@ Tcp at(const char* address, unsigned short port) {
 class SilentPort {
 public:
     SilentPort() {
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        address.sin_port = htons(port());
+        const sockaddr_in address = test::loopback(port());
         for (int i = 0; i < 8; ++i) {
             waiting_.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
             ::connect(waiting_.back().get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);

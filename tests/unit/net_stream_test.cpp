@@ -26,6 +26,7 @@
 #include "net/lingering_close.hpp"
 #include "net/listener.hpp"
 #include "net/pending_connections.hpp"
+#include "support/loopback_address.hpp"
 #include "support/net_fixture.hpp"
 
 namespace postern::net {
@@ -163,10 +164,7 @@ TEST(Listener, KnowsWhoCameAlsoWhenTheyHaveResetTheConnectionBeforeItWasAccepted
     sockaddr_in own{};
     {
         const UniqueFd peer(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-        sockaddr_in to{};
-        to.sin_family = AF_INET;
-        to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        to.sin_port = htons(listener.port());
+        const sockaddr_in to = test::loopback(listener.port());
         ASSERT_EQ(::connect(peer.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to), 0);
         socklen_t size = sizeof own;
         ASSERT_EQ(::getsockname(peer.get(), reinterpret_cast<sockaddr*>(&own), &size), 0);
