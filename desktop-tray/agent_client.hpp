@@ -19,9 +19,6 @@
 
 namespace postern::tray {
 
-/// Where the agent's socket lies (docs/agent-protocol.md); empty if nowhere.
-QString runtime_folder();
-
 struct AgentClientOptions {
     /// Empty when there is no folder for it.
     QString socket;

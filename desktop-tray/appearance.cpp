@@ -2,11 +2,6 @@
 
 #include <QAbstractButton>
 #include <QApplication>
-#include <QDBusConnection>
-#include <QDBusMessage>
-#include <QDBusPendingCallWatcher>
-#include <QDBusPendingReply>
-#include <QDBusVariant>
 #include <QSignalBlocker>
 #include <QStyle>
 #include <QWidget>
@@ -14,12 +9,6 @@
 namespace postern::tray {
 
 namespace {
-
-constexpr const char* kPortal = "org.freedesktop.portal.Desktop";
-constexpr const char* kPortalPath = "/org/freedesktop/portal/desktop";
-constexpr const char* kPortalSettings = "org.freedesktop.portal.Settings";
-constexpr const char* kAppearance = "org.freedesktop.appearance";
-constexpr const char* kColorScheme = "color-scheme";
 
 struct Grounds {
     const char *window, *base, *alternate, *button, *text, *quiet, *accent, *on_accent, *tooltip;
@@ -193,34 +182,8 @@ void Appearance::apply() {
 }
 
 void Appearance::follow_desktop() {
-    QDBusConnection bus = QDBusConnection::sessionBus();
-    if (!bus.isConnected()) {
-        return;
-    }
-    // Without parameters: which D-Bus types QtDBus takes in a slot depends on what has been set up by then.
-    bus.connect(QLatin1String(kPortal), QLatin1String(kPortalPath), QLatin1String(kPortalSettings),
-                QStringLiteral("SettingChanged"), this, SLOT(ask_desktop()));
-    ask_desktop();
-}
-
-void Appearance::ask_desktop() {
-    QDBusMessage question =
-        QDBusMessage::createMethodCall(QLatin1String(kPortal), QLatin1String(kPortalPath),
-                                       QLatin1String(kPortalSettings), QStringLiteral("Read"));
-    question << QLatin1String(kAppearance) << QLatin1String(kColorScheme);
-    auto* const answer =
-        new QDBusPendingCallWatcher(QDBusConnection::sessionBus().asyncCall(question, 5000), this);
-    connect(answer, &QDBusPendingCallWatcher::finished, this, [this, answer] {
-        const QDBusPendingReply<QDBusVariant> reply = *answer;
-        answer->deleteLater();
-        if (reply.isValid()) {
-            // `Read` wraps the value once more.
-            const QVariant outer = reply.value().variant();
-            const QVariant value =
-                outer.canConvert<QDBusVariant>() ? outer.value<QDBusVariant>().variant() : outer;
-            set_system(value.toUInt() == 1);  // 1: prefers dark, 2: prefers light, 0: no preference
-        }
-    });
+    connect(&scheme_, &ColorScheme::told, this, &Appearance::set_system);
+    scheme_.follow();
 }
 
 void Appearance::set_system(bool is_dark) {

@@ -6,6 +6,8 @@
 #include <QObject>
 #include <QPalette>
 
+#include "desktop-tray/platform/color_scheme.hpp"
+
 class QAbstractButton;
 class QWidget;
 
@@ -44,9 +46,6 @@ public:
 signals:
     void system_changed(bool is_dark);
 
-private slots:
-    void ask_desktop();
-
 private:
     void set_system(bool is_dark);
     void apply();
@@ -54,6 +53,7 @@ private:
     Theme theme_ = Theme::follow_system;
     bool system_is_dark_ = false;
     QString applied_;
+    ColorScheme scheme_;
 };
 
 /// A label's text size against the desktop's font: 1.3 for a title.

@@ -8,7 +8,8 @@
 #include <string_view>
 
 #include "desktop-tray/connect_link.hpp"
-#include "desktop-tray/single_instance.hpp"
+#include "desktop-tray/platform/single_instance.hpp"
+#include "desktop-tray/platform/user_folders.hpp"
 #include "desktop-tray/tray_program.hpp"
 
 namespace {

@@ -12,9 +12,9 @@
 #include "desktop-tray/foreign_text.hpp"
 #include "desktop-tray/glyphs.hpp"
 #include "desktop-tray/pages.hpp"
+#include "desktop-tray/platform/terminal_window.hpp"
 #include "desktop-tray/services_page.hpp"
 #include "desktop-tray/settings_dialog.hpp"
-#include "desktop-tray/terminal_window.hpp"
 #include "desktop-tray/wording.hpp"
 
 namespace postern::tray {
@@ -276,7 +276,8 @@ QMessageBox* MainWindow::question_for(const QString& service) {
 }
 
 void MainWindow::show_psql(const QString& service) {
-    if (open_psql(service)) {
+    const QStringList agent = AgentClientOptions::from_environment().launch;
+    if (!agent.isEmpty() && open_in_terminal({agent.first(), QStringLiteral("psql"), service})) {
         return;
     }
     auto* const message = new QMessageBox(QMessageBox::Warning, tr("psql"),

@@ -1,5 +1,5 @@
-// What is the tray's alone to remember: theme, window, start at login, who signed in last. The services'
-// settings are the agent's.
+// What is the tray's alone to remember: theme, window, who signed in last. The services' settings are
+// the agent's.
 #pragma once
 
 #include <QByteArray>
@@ -25,11 +25,6 @@ public:
     void set_split(const QByteArray& split);
     QString last_user() const;
     void set_last_user(const QString& user);
-
-    /// Start at login is an entry in $XDG_CONFIG_HOME/autostart.
-    static bool starts_at_login();
-    /// False when the entry cannot be written or removed.
-    static bool set_starts_at_login(bool is_on);
 
 private:
     QSettings settings_;

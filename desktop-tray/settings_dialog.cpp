@@ -11,6 +11,7 @@
 
 #include "desktop-tray/appearance.hpp"
 #include "desktop-tray/notice_box.hpp"
+#include "desktop-tray/platform/autostart.hpp"
 
 namespace postern::tray {
 
@@ -63,7 +64,7 @@ SettingsDialog::SettingsDialog(AgentClient* client, Preferences* preferences, QW
 
     connect(buttons, &QDialogButtonBox::rejected, this, &QDialog::reject);
     connect(at_login_, &QCheckBox::toggled, this, [this](bool is_on) {
-        if (!Preferences::set_starts_at_login(is_on)) {
+        if (!set_starts_at_login(is_on)) {
             show_checked(at_login_, !is_on);
         }
     });
@@ -95,7 +96,7 @@ SettingsDialog::SettingsDialog(AgentClient* client, Preferences* preferences, QW
 
 void SettingsDialog::show_state() {
     const AgentState& state = client_->state();
-    show_checked(at_login_, Preferences::starts_at_login());
+    show_checked(at_login_, starts_at_login());
     show_checked(notifications_, state.settings().notifications);
     notifications_->setEnabled(state.is_known());
     const QSignalBlocker quiet(at_start_);

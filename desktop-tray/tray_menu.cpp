@@ -62,7 +62,7 @@ void TrayMenu::say(const Notice& notice) {
         icon_->showMessage(without_markup(notice.title), without_markup(notice.text),
                            notice.is_warning ? QSystemTrayIcon::Warning : QSystemTrayIcon::Information);
     } else {
-        notifier_.say(notice);
+        notifier_.say(without_markup(notice.title), without_markup(notice.text));
     }
 }
 

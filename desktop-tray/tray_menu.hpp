@@ -6,7 +6,7 @@
 #include <memory>
 
 #include "desktop-tray/agent_client.hpp"
-#include "desktop-tray/notifier.hpp"
+#include "desktop-tray/platform/notifier.hpp"
 
 class QAction;
 class QMenu;

@@ -8,8 +8,8 @@
 #include "desktop-tray/agent_client.hpp"
 #include "desktop-tray/main_window.hpp"
 #include "desktop-tray/notices.hpp"
+#include "desktop-tray/platform/tray_host.hpp"
 #include "desktop-tray/preferences.hpp"
-#include "desktop-tray/tray_host.hpp"
 #include "desktop-tray/tray_menu.hpp"
 
 namespace postern::tray {

@@ -2,7 +2,7 @@
 #include <QFile>
 #include <QSignalSpy>
 
-#include "desktop-tray/single_instance.hpp"
+#include "desktop-tray/platform/single_instance.hpp"
 #include "tray_support.hpp"
 
 namespace postern::test {

@@ -4,7 +4,8 @@
 #include "base/result.hpp"
 #include "desktop-tray/connect_link.hpp"
 #include "desktop-tray/notices.hpp"
-#include "desktop-tray/terminal_window.hpp"
+#include "desktop-tray/platform/autostart.hpp"
+#include "desktop-tray/platform/terminal_window.hpp"
 #include "desktop-tray/wording.hpp"
 #include "tray_support.hpp"
 
@@ -388,21 +389,21 @@ TEST(TerminalCommand, IsEmptyWithoutATerminal) {
 class PreferencesTest : public TrayTest {};
 
 TEST_F(PreferencesTest, StartAtLoginWritesAnEntryAndTakesItAway) {
-    EXPECT_FALSE(Preferences::starts_at_login());
-    ASSERT_TRUE(Preferences::set_starts_at_login(true));
-    EXPECT_TRUE(Preferences::starts_at_login());
+    EXPECT_FALSE(starts_at_login());
+    ASSERT_TRUE(set_starts_at_login(true));
+    EXPECT_TRUE(starts_at_login());
     QFile entry(home_.path() + "/config/autostart/postern-tray.desktop");
     ASSERT_TRUE(entry.open(QIODevice::ReadOnly));
     EXPECT_TRUE(entry.readAll().contains("\" --background\n"));
-    ASSERT_TRUE(Preferences::set_starts_at_login(false));
+    ASSERT_TRUE(set_starts_at_login(false));
     EXPECT_FALSE(entry.exists());
 }
 
 TEST_F(PreferencesTest, SaysWhenTheEntryCannotBeWritten) {
     QFile in_the_way(home_.path() + "/config");
     ASSERT_TRUE(in_the_way.open(QIODevice::WriteOnly));
-    EXPECT_FALSE(Preferences::set_starts_at_login(true));
-    EXPECT_FALSE(Preferences::starts_at_login());
+    EXPECT_FALSE(set_starts_at_login(true));
+    EXPECT_FALSE(starts_at_login());
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include <QTranslator>
 #include <QTreeWidget>
 
+#include "desktop-tray/platform/autostart.hpp"
 #include "desktop-tray/settings_dialog.hpp"
 #include "tray_support.hpp"
 
@@ -84,7 +85,7 @@ TEST_F(WindowTest, SettingsTakeEffectAtOnce) {
             QAccessibleActionInterface::toggleAction());
     }
     ASSERT_TRUE(soon([&] { return !program_->client().state().settings().notifications; }));
-    EXPECT_TRUE(Preferences::starts_at_login());
+    EXPECT_TRUE(starts_at_login());
     auto* const list = dialog.findChild<QListWidget*>();
     list->findItems("queue", Qt::MatchExactly).first()->setCheckState(Qt::Checked);
     ASSERT_TRUE(soon([&] {

@@ -1,4 +1,4 @@
-#include "desktop-tray/notifier.hpp"
+#include "desktop-tray/platform/notifier.hpp"
 
 #include <QCoreApplication>
 #include <QDBusConnection>
@@ -6,9 +6,6 @@
 #include <QDBusPendingCallWatcher>
 #include <QDBusPendingReply>
 #include <utility>
-
-#include "desktop-tray/foreign_text.hpp"
-#include "desktop-tray/notices.hpp"
 
 namespace postern::tray {
 
@@ -19,7 +16,7 @@ constexpr const char* kNotificationsPath = "/org/freedesktop/Notifications";
 
 }  // namespace
 
-void Notifier::say(const Notice& notice) {
+void Notifier::say(const QString& title, const QString& text) {
     QDBusConnection bus = QDBusConnection::sessionBus();
     if (!bus.isConnected()) {
         return;
@@ -32,8 +29,7 @@ void Notifier::say(const Notice& notice) {
     QDBusMessage message =
         QDBusMessage::createMethodCall(QLatin1String(kNotifications), QLatin1String(kNotificationsPath),
                                        QLatin1String(kNotifications), QStringLiteral("Notify"));
-    message << QStringLiteral("Postern") << uint(0) << QStringLiteral("postern-tray")
-            << without_markup(notice.title) << without_markup(notice.text)
+    message << QStringLiteral("Postern") << uint(0) << QStringLiteral("postern-tray") << title << text
             << QStringList{QStringLiteral("default"), tr("Open Postern")}
             << QVariantMap{{QStringLiteral("desktop-entry"), QStringLiteral("postern-tray")}} << -1;
     auto* const answer = new QDBusPendingCallWatcher(bus.asyncCall(message, 5000), this);

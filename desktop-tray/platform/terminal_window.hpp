@@ -1,4 +1,4 @@
-// Opens psql in the terminal program of this desktop.
+// Runs a command in the terminal program of this desktop.
 #pragma once
 
 #include <QStringList>
@@ -10,7 +10,7 @@ namespace postern::tray {
 QStringList terminal_command(const QStringList& command, const QString& wanted_terminal,
                              QString (*find)(const QString& program));
 
-/// `postern psql SERVICE` in a terminal. False if there is no terminal or no postern.
-bool open_psql(const QString& service);
+/// Opens a terminal in which `command` runs. False if no terminal is installed, or it cannot be started.
+bool open_in_terminal(const QStringList& command);
 
 }  // namespace postern::tray

@@ -1,4 +1,4 @@
-#include "desktop-tray/tray_host.hpp"
+#include "desktop-tray/platform/tray_host.hpp"
 
 #include <xcb/xcb.h>
 

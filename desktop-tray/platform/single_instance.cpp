@@ -1,4 +1,4 @@
-#include "desktop-tray/single_instance.hpp"
+#include "desktop-tray/platform/single_instance.hpp"
 
 #include <QDir>
 #include <QLocalSocket>

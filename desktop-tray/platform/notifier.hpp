@@ -5,18 +5,18 @@
 
 namespace postern::tray {
 
-struct Notice;
-
 class Notifier : public QObject {
     Q_OBJECT
 
 public:
     using QObject::QObject;
 
-    void say(const Notice& notice);
+    /// Shows a notification. Never waits. Some notification servers read markup: pass both texts through
+    /// without_markup().
+    void say(const QString& title, const QString& text);
 
 signals:
-    /// The newest one.
+    /// The person clicked the newest notification.
     void clicked();
 
 private slots:

@@ -1,9 +1,7 @@
-#include "desktop-tray/terminal_window.hpp"
+#include "desktop-tray/platform/terminal_window.hpp"
 
 #include <QProcess>
 #include <QStandardPaths>
-
-#include "desktop-tray/agent_client.hpp"
 
 namespace postern::tray {
 
@@ -53,14 +51,9 @@ QStringList terminal_command(const QStringList& command, const QString& wanted_t
     return {};
 }
 
-bool open_psql(const QString& service) {
-    const QStringList agent = AgentClientOptions::from_environment().launch;
-    if (agent.isEmpty()) {
-        return false;
-    }
-    const QStringList command = terminal_command({agent.first(), QStringLiteral("psql"), service},
-                                                 qEnvironmentVariable("TERMINAL"), find_program);
-    return !command.isEmpty() && QProcess::startDetached(command.first(), command.mid(1));
+bool open_in_terminal(const QStringList& command) {
+    const QStringList all = terminal_command(command, qEnvironmentVariable("TERMINAL"), find_program);
+    return !all.isEmpty() && QProcess::startDetached(all.first(), all.mid(1));
 }
 
 }  // namespace postern::tray
