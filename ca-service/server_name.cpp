@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <string>
 
-#include <boost/asio/ip/address.hpp>
 
+#include "net/address.hpp"
 #include "net/plain_stream.hpp"
 
 namespace postern::ca {
@@ -26,9 +26,7 @@ bool is_server_name(std::string_view text) noexcept {
     if (text.empty() || text.size() > 253) {
         return false;
     }
-    boost::system::error_code error;
-    boost::asio::ip::make_address(std::string(text).c_str(), error);
-    if (!error) {
+    if (net::is_ip_address(std::string(text))) {
         return text.find('%') == std::string_view::npos;
     }
     // Four numbers that are no address are no name either.

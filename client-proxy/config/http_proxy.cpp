@@ -6,8 +6,8 @@
 
 #include <fmt/format.h>
 
-#include "base/hex.hpp"
 #include "base/process.hpp"
+#include "http/percent_encoding.hpp"
 #include "pki/digest.hpp"
 
 namespace postern::client {
@@ -31,28 +31,12 @@ bool equals_ignoring_case(std::string_view a, std::string_view b) {
                       [](char x, char y) { return lower(x) == lower(y); });
 }
 
-// Nothing when a % has no two digits behind it, or stands for a control character.
-std::optional<std::string> percent_decoded(std::string_view text) {
-    std::string decoded;
-    for (std::size_t at = 0; at < text.size(); ++at) {
-        char character = text[at];
-        if (character == '%') {
-            if (at + 2 >= text.size()) {
-                return std::nullopt;
-            }
-            const auto byte = from_hex(text.substr(at + 1, 2));
-            if (!byte) {
-                return std::nullopt;
-            }
-            character = static_cast<char>((*byte)[0]);
-            at += 2;
-        }
-        if (static_cast<unsigned char>(character) < 0x20 || character == 0x7f) {
-            return std::nullopt;
-        }
-        decoded.push_back(character);
-    }
-    return decoded;
+/// A user name or a password out of a URL. Nothing when it is encoded wrongly, or holds a control character.
+std::optional<std::string> decoded_credential(std::string_view text) {
+    auto decoded = http::percent_decoded(text);
+    const bool has_control = decoded && std::any_of(decoded->begin(), decoded->end(),
+                                                    [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+    return has_control ? std::nullopt : std::move(decoded);
 }
 
 }  // namespace
@@ -74,8 +58,8 @@ Result<HttpProxy> parse_proxy(std::string_view url) {
     if (const auto at = authority.rfind('@'); at != authority.npos) {
         const auto credentials = authority.substr(0, at);
         const auto colon = credentials.find(':');
-        auto user = percent_decoded(credentials.substr(0, colon));
-        auto password = percent_decoded(colon == credentials.npos ? "" : credentials.substr(colon + 1));
+        auto user = decoded_credential(credentials.substr(0, colon));
+        auto password = decoded_credential(colon == credentials.npos ? "" : credentials.substr(colon + 1));
         // RFC 7617: the first colon ends the user name.
         if (!user || !password || user->find(':') != user->npos) {
             return invalid("has a user name or password that is not percent-encoded as it should be");

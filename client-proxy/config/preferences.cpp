@@ -3,7 +3,6 @@
 #include <cstdlib>
 #include <system_error>
 
-#include <boost/asio/ip/address.hpp>
 #include <fmt/format.h>
 
 #include "base/file.hpp"
@@ -12,6 +11,7 @@
 #include "client-proxy/platform/user_folders.hpp"
 #include "config/document.hpp"
 #include "http/https_url.hpp"
+#include "net/address.hpp"
 #include "pki/identity.hpp"
 
 namespace postern::client {
@@ -96,9 +96,7 @@ Result<Preferences> Preferences::load(const std::filesystem::path& file) {
     auto agent = root.table("agent");
     preferences.unsafe_listen = agent.strings("unsafe_listen");
     for (const auto& host : preferences.unsafe_listen) {
-        boost::system::error_code error;
-        boost::asio::ip::make_address(host, error);
-        if (error && host != "*") {
+        if (!net::is_ip_address(host) && host != "*") {
             agent.problem("unsafe_listen",
                           fmt::format("'{}' is no IP address of this machine; \"*\" is all of "
                                       "them",

@@ -1,65 +1,53 @@
 #include "client-proxy/config/proxy_rules.hpp"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
-#include <array>
 #include <cctype>
-#include <charconv>
 #include <initializer_list>
 #include <utility>
 
+#include <boost/asio/ip/address.hpp>
+#include <boost/asio/ip/network_v4.hpp>
+#include <boost/asio/ip/network_v6.hpp>
 #include <fmt/format.h>
 
 namespace postern::client {
+
+namespace ip = boost::asio::ip;
 
 namespace {
 
 constexpr std::string_view kLoopback = "localhost 127.0.0.0/8 ::1";
 
-struct IpAddress {
-    std::array<unsigned char, 16> bytes{};
-    unsigned bits = 0;
-};
-
-std::optional<IpAddress> ip_address(std::string_view text) {
+std::optional<ip::address> ip_address(std::string_view text) {
     if (text.starts_with('[') && text.ends_with(']')) {
         text = text.substr(1, text.size() - 2);
     }
-    const std::string terminated(text);
-    IpAddress address;
-    if (::inet_pton(AF_INET, terminated.c_str(), address.bytes.data()) == 1) {
-        address.bits = 32;
-        return address;
-    }
-    if (::inet_pton(AF_INET6, terminated.c_str(), address.bytes.data()) == 1) {
-        address.bits = 128;
-        return address;
-    }
-    return std::nullopt;
+    boost::system::error_code error;
+    const auto address = ip::make_address(std::string(text), error);
+    // A zone (RFC 4007) names an interface, and no network has one.
+    const bool has_zone = text.find('%') != text.npos;
+    return error || has_zone ? std::nullopt : std::optional(address);
 }
 
-bool is_in_network(const IpAddress& address, std::string_view entry) {
+bool is_in_network(const ip::address& address, std::string_view entry) {
     const auto slash = entry.find('/');
     const auto network = ip_address(entry.substr(0, slash));
-    if (!network || network->bits != address.bits) {
+    if (!network || network->is_v4() != address.is_v4()) {
         return false;
     }
-    unsigned bits = address.bits;
-    if (slash != entry.npos) {
-        const char* const end = entry.data() + entry.size();
-        const auto read = std::from_chars(entry.data() + slash + 1, end, bits);
-        if (read.ec != std::errc() || read.ptr != end || bits > address.bits) {
-            return false;
-        }
+    if (slash == entry.npos) {
+        return *network == address;
     }
-    for (unsigned bit = 0; bit < bits; ++bit) {
-        const auto mask = static_cast<unsigned char>(0x80U >> bit % 8);
-        if (((address.bytes[bit / 8] ^ network->bytes[bit / 8]) & mask) != 0) {
-            return false;
-        }
+    const std::string cidr = network->to_string() + std::string(entry.substr(slash));
+    boost::system::error_code error;
+    if (address.is_v4()) {
+        const auto wanted = ip::make_network_v4(cidr, error);
+        const ip::network_v4 own(address.to_v4(), wanted.prefix_length());
+        return !error && own.canonical() == wanted.canonical();
     }
-    return true;
+    const auto wanted = ip::make_network_v6(cidr, error);
+    const ip::network_v6 own(address.to_v6(), wanted.prefix_length());
+    return !error && own.canonical() == wanted.canonical();
 }
 
 bool is_name_or_below(std::string_view host, std::string_view entry) {

@@ -3,44 +3,45 @@
 #include <algorithm>
 #include <cctype>
 
+#include <boost/asio/buffer.hpp>
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/parser.hpp>
 #include <fmt/format.h>
 
 namespace postern::client {
 
+namespace beast = boost::beast;
+
 namespace {
 
 constexpr std::size_t kMostAnswerHeadBytes = 16 * 1024;
+constexpr std::string_view kEmptyLine = "\r\n\r\n";
 
-// Three digits behind "HTTP/1.x ", and an end behind them; 0 for anything else.
-unsigned status_of(std::string_view line) {
-    const auto is_digit = [&](std::size_t at) {
-        return std::isdigit(static_cast<unsigned char>(line[at])) != 0;
-    };
-    if (line.size() < 12 || !line.starts_with("HTTP/1.") || !is_digit(7) || line[8] != ' ' || !is_digit(9) ||
-        !is_digit(10) || !is_digit(11) || (line.size() > 12 && line[12] != ' ')) {
-        return 0;
+/// The status and the fields of an answer's head, which ends with its empty line (RFC 9112, section 2.1).
+/// Nothing when it is no head of HTTP/1.x.
+std::optional<ProxyAnswer::Head> parse_head(std::string head) {
+    constexpr std::size_t kStatusLineBytes = std::string_view("HTTP/1.1 200").size();
+    // Section 4 wants a blank behind the status also where no reason follows; not every proxy writes it.
+    if (head.find("\r\n") == kStatusLineBytes) {
+        head.insert(kStatusLineBytes, " ");
     }
-    return static_cast<unsigned>((line[9] - '0') * 100 + (line[10] - '0') * 10 + (line[11] - '0'));
+    beast::http::response_parser<beast::http::empty_body> parser;
+    parser.header_limit(kMostAnswerHeadBytes + 8);
+    parser.skip(true);
+    beast::error_code error;
+    parser.put(boost::asio::buffer(head), error);
+    return parser.is_header_done() ? std::optional(parser.release().base()) : std::nullopt;
 }
 
-// Whether the proxy takes a user name and a password at all.
-bool offers_basic(std::string_view head) {
-    constexpr std::string_view kField = "proxy-authenticate:";
-    bool has_field = false;
-    while (!head.empty()) {
-        const auto end = std::min(head.find('\n'), head.size());
-        std::string line(head.substr(0, end));
-        std::transform(line.begin(), line.end(), line.begin(),
-                       [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-        if (line.starts_with(kField)) {
-            has_field = true;
-            if (line.find("basic") != line.npos) {
-                return true;
-            }
-        }
-        head.remove_prefix(std::min(end + 1, head.size()));
-    }
-    return !has_field;
+/// Whether the proxy takes a user name and a password at all.
+bool offers_basic(const ProxyAnswer::Head& head) {
+    const auto [begin, end] = head.equal_range(beast::http::field::proxy_authenticate);
+    return begin == end || std::any_of(begin, end, [](const auto& field) {
+               std::string value(field.value());
+               std::transform(value.begin(), value.end(), value.begin(),
+                              [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+               return value.find("basic") != value.npos;
+           });
 }
 
 }  // namespace
@@ -53,7 +54,7 @@ Result<bool> ProxyAnswer::feed(std::string_view bytes) {
         if (!buffer_.starts_with(kBeginning.substr(0, std::min(buffer_.size(), kBeginning.size())))) {
             return Failure{Code::unreachable, fmt::format("what answers at {} is no HTTP proxy", name_)};
         }
-        const auto end = buffer_.find("\r\n\r\n");
+        const auto end = buffer_.find(kEmptyLine);
         if (end == buffer_.npos) {
             if (buffer_.size() > kMostAnswerHeadBytes) {
                 return Failure{Code::unreachable,
@@ -61,9 +62,9 @@ Result<bool> ProxyAnswer::feed(std::string_view bytes) {
             }
             return false;
         }
-        const std::string head = buffer_.substr(0, end);
-        const unsigned status = status_of(std::string_view(head).substr(0, head.find("\r\n")));
-        buffer_.erase(0, end + 4);
+        const auto head = parse_head(buffer_.substr(0, end + kEmptyLine.size()));
+        const unsigned status = head ? head->result_int() : 0;
+        buffer_.erase(0, end + kEmptyLine.size());
         if (status >= 200 && status < 300) {
             // The target waits for us to begin TLS.
             if (!buffer_.empty()) {
@@ -73,19 +74,20 @@ Result<bool> ProxyAnswer::feed(std::string_view bytes) {
             return true;
         }
         if (status >= 200 || status < 100) {
-            return judge(status, head);
+            return judge(head);
         }
     }
 }
 
-Failure ProxyAnswer::judge(unsigned status, std::string_view head) {
-    if (status == 0) {
+Failure ProxyAnswer::judge(const std::optional<Head>& head) {
+    const unsigned status = head ? head->result_int() : 0;
+    if (status < 100) {
         return {Code::unreachable, fmt::format("what answers at {} is no HTTP proxy", name_)};
     }
     // Some say 401 to credentials that they do not take.
     if (status == 407 || (status == 401 && has_shown_credentials_)) {
         is_about_credentials_ = true;
-        const std::string_view what = !offers_basic(head)
+        const std::string_view what = !offers_basic(*head)
                                           ? "wants another proof than a user name and a password"
                                       : has_shown_credentials_ ? "does not take this user name and password"
                                                                : "wants a user name and a password";

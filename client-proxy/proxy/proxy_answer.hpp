@@ -1,8 +1,11 @@
 // What an HTTP proxy answers to CONNECT, read with a bound. Pure.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
+
+#include <boost/beast/http/message.hpp>
 
 #include "base/result.hpp"
 
@@ -12,6 +15,8 @@ namespace postern::client {
 /// people (lower case, no full stop); nothing that the proxy said but its status goes into it.
 class ProxyAnswer {
 public:
+    using Head = boost::beast::http::response_header<>;
+
     /// `name` is the proxy's host:port.
     ProxyAnswer(std::string name, bool has_shown_credentials)
         : name_(std::move(name)), has_shown_credentials_(has_shown_credentials) {}
@@ -22,7 +27,7 @@ public:
     bool is_about_credentials() const noexcept { return is_about_credentials_; }
 
 private:
-    Failure judge(unsigned status, std::string_view head);
+    Failure judge(const std::optional<Head>& head);
 
     std::string name_;
     bool has_shown_credentials_;

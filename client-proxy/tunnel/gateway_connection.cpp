@@ -1,7 +1,5 @@
 #include "client-proxy/tunnel/gateway_connection.hpp"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -16,6 +14,7 @@
 #include "base/process.hpp"
 #include "client-proxy/proxy/proxied_dial.hpp"
 #include "client-proxy/refusal/ca_clock.hpp"
+#include "net/address.hpp"
 #include "net/deadline.hpp"
 #include "pki/identity.hpp"
 #include "pki/validity.hpp"
@@ -38,10 +37,7 @@ constexpr std::chrono::milliseconds kWarmConfirmation{1500};
 
 // SNI is for names alone (RFC 6066, section 3).
 std::string server_name_of(const std::string& host) {
-    std::array<unsigned char, sizeof(in6_addr)> address{};
-    const bool is_address = ::inet_pton(AF_INET, host.c_str(), address.data()) == 1 ||
-                            ::inet_pton(AF_INET6, host.c_str(), address.data()) == 1;
-    return is_address ? std::string() : host;
+    return net::is_ip_address(host) ? std::string() : host;
 }
 
 // What the two clocks of this machine and of the one who issued the certificate make of it. TLS alerts tell

@@ -9,7 +9,6 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/address.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/beast/http/field.hpp>
 #include <boost/beast/http/verb.hpp>
@@ -24,6 +23,7 @@
 #include "http/answer_parser.hpp"
 #include "http/http_date.hpp"
 #include "http/https_url.hpp"
+#include "net/address.hpp"
 #include "net/deadline.hpp"
 #include "net/dial.hpp"
 #include "net/tls_stream.hpp"
@@ -50,17 +50,11 @@ struct Question {
     const std::string& body;
 };
 
-bool is_ip_address(const std::string& text) {
-    boost::system::error_code error;
-    asio::ip::make_address(text, error);
-    return !error;
-}
-
 /// Whether the certificate, whose chain is good, is that of the CA service at `host`.
 Result<void> check_ca(const pki::Certificate& leaf, const std::string& host,
                       const std::string& trust_domain) {
     const pki::ErrorQueueScope errors;
-    const bool has_name = is_ip_address(host)
+    const bool has_name = net::is_ip_address(host)
                               ? X509_check_ip_asc(leaf.get(), host.c_str(), 0) == 1
                               : X509_check_host(leaf.get(), host.data(), host.size(),
                                                 X509_CHECK_FLAG_NEVER_CHECK_SUBJECT, nullptr) == 1;

@@ -4,6 +4,8 @@
 #include <cctype>
 #include <utility>
 
+#include <boost/url/authority_view.hpp>
+#include <boost/url/parse.hpp>
 #include <fmt/format.h>
 
 #include "base/log.hpp"
@@ -12,17 +14,12 @@ namespace postern::http {
 
 namespace {
 
-constexpr std::string_view kDefaultPort = "443";
+const std::string kDefaultPort = "443";
 constexpr std::size_t kMostUrlBytes = 2048;
 constexpr std::size_t kMostShown = 200;
 
 char lower_case(char c) {
     return static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-}
-
-bool begins_with(std::string_view text, std::string_view scheme) {
-    return text.size() >= scheme.size() && std::equal(scheme.begin(), scheme.end(), text.begin(),
-                                                      [](char a, char b) { return a == lower_case(b); });
 }
 
 /// What is wrong with the characters of it; empty: nothing.
@@ -48,28 +45,33 @@ std::string_view unfit(std::string_view text) {
     return {};
 }
 
-/// Host and port behind the scheme; what is wrong otherwise.
-Result<net::Address> parse_authority(std::string_view authority) {
+/// Whether the URL has that scheme (RFC 3986, section 3.1).
+bool has_scheme(std::string_view text, std::string_view scheme) {
+    return text.size() >= scheme.size() && std::equal(scheme.begin(), scheme.end(), text.begin(),
+                                                      [](char a, char b) { return a == lower_case(b); });
+}
+
+/// The host and the port of an authority (RFC 3986, section 3.2); or what is wrong with it.
+Result<net::Address> address_of(std::string_view authority) {
     const auto wrong = [](std::string_view why) { return Failure{Code::config_invalid, std::string(why)}; };
-    if (authority.find('@') != authority.npos) {
+    const auto parsed = boost::urls::parse_authority({authority.data(), authority.size()});
+    if (!parsed) {
+        const bool lacks_brackets =
+            !authority.starts_with('[') && std::count(authority.begin(), authority.end(), ':') > 1;
+        return wrong(lacks_brackets ? "has an IPv6 address without brackets: write [2001:db8::1]:7444"
+                                    : "has no host and port (1 to 65535)");
+    }
+    if (parsed->has_userinfo()) {
         return wrong("names a user, which is not taken");
     }
-    const auto bracket = authority.rfind(']');
-    const bool is_v6 = authority.starts_with('[') && bracket != authority.npos;
-    const auto colon = authority.find(':', is_v6 ? bracket : 0);
-    if (!is_v6 && colon != authority.npos && authority.find(':', colon + 1) != authority.npos) {
-        return wrong("has an IPv6 address without brackets: write [2001:db8::1]:7444");
-    }
-    std::string whole(authority);
-    if (colon == authority.npos) {
-        whole.append(":").append(kDefaultPort);
-    }
-    if (authority.substr(0, colon).empty()) {
+    const std::string host(parsed->encoded_host());
+    if (host.empty()) {
         return wrong("names no host");
     }
-    auto address = net::parse_address(whole);
+    auto address =
+        net::parse_address(host + ":" + (parsed->has_port() ? std::string(parsed->port()) : kDefaultPort));
     if (!address || address->is_unix || address->host == "*" || address->port == "0") {
-        return wrong(colon == authority.npos ? "names no host" : "has no host and port (1 to 65535)");
+        return wrong(parsed->has_port() ? "has no host and port (1 to 65535)" : "names no host");
     }
     return address;
 }
@@ -85,9 +87,9 @@ Result<HttpsUrl> HttpsUrl::parse(std::string_view text) {
         return wrong(why);
     }
     constexpr std::string_view kScheme = "https://";
-    if (!begins_with(text, kScheme)) {
-        return wrong(begins_with(text, "http://") ? "is http, where only https is taken"
-                                                  : "does not begin with https://");
+    if (!has_scheme(text, kScheme)) {
+        return wrong(has_scheme(text, "http://") ? "is http, where only https is taken"
+                                                 : "does not begin with https://");
     }
     std::string_view rest = text.substr(kScheme.size());
     if (rest.ends_with('/')) {
@@ -96,7 +98,7 @@ Result<HttpsUrl> HttpsUrl::parse(std::string_view text) {
     if (rest.find_first_of("/?#") != rest.npos) {
         return wrong("has a path, where none is taken");
     }
-    auto address = parse_authority(rest);
+    auto address = address_of(rest);
     if (!address) {
         return wrong(address.error().detail);
     }
@@ -121,14 +123,14 @@ Result<void> check_url(std::string_view text) {
     }
     std::string_view rest = text;
     for (const std::string_view scheme : {"https://", "http://"}) {
-        if (!begins_with(rest, scheme)) {
+        if (!has_scheme(rest, scheme)) {
             continue;
         }
         rest.remove_prefix(scheme.size());
         if (text.find_first_of("\"<>\\^`{|}") != text.npos || text.find('#') != text.npos) {
             return wrong("has a character in it that no such address has");
         }
-        auto address = parse_authority(rest.substr(0, rest.find_first_of("/?")));
+        auto address = address_of(rest.substr(0, rest.find_first_of("/?")));
         if (!address) {
             return wrong(address.error().detail);
         }

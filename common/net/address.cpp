@@ -117,10 +117,15 @@ Result<Address> parse_address(std::string_view text) {
     return address;
 }
 
-bool is_listenable(const Address& address) {
+bool is_ip_address(const std::string& text) {
     boost::system::error_code error;
-    boost::asio::ip::make_address(address.host, error);
-    return address.is_unix || !error || address.host == "localhost" || address.host == "*";
+    boost::asio::ip::make_address(text, error);
+    return !error;
+}
+
+bool is_listenable(const Address& address) {
+    return address.is_unix || is_ip_address(address.host) || address.host == "localhost" ||
+           address.host == "*";
 }
 
 }  // namespace postern::net

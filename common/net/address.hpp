@@ -22,6 +22,9 @@ struct Address {
 /// reads the setting knows whether that means anything there.
 Result<Address> parse_address(std::string_view text);
 
+/// Whether `text` is the textual form of an IPv4 or IPv6 address, without brackets and port.
+bool is_ip_address(const std::string& text);
+
 /// What Listener takes: a Unix socket, an IP address, localhost, or * for all of both kinds.
 bool is_listenable(const Address& address);
 

@@ -5,8 +5,9 @@
 #include <stdexcept>
 #include <utility>
 
-#include <boost/asio/ip/address.hpp>
 #include <openssl/err.h>
+
+#include "net/address.hpp"
 
 namespace postern::net {
 
@@ -18,12 +19,6 @@ constexpr std::size_t kReadAheadBytes = 64 * 1024;
 constexpr unsigned char kHandshakeRecord = 0x16;
 constexpr unsigned char kAlertRecord = 0x15;
 constexpr unsigned char kRecordMajorVersion = 3;
-
-bool is_ip_address(const std::string& text) {
-    boost::system::error_code error;
-    boost::asio::ip::make_address(text, error);
-    return !error;
-}
 
 }  // namespace
 

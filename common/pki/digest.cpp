@@ -13,12 +13,11 @@ namespace postern::pki {
 
 namespace {
 
-constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+/// EVP_EncodeBlock(3) and EVP_DecodeBlock(3) count in int.
+constexpr std::size_t kMostBase64Bytes = 1U << 30;
 
-/// The value of one base64 digit, or -1.
-int digit_value(char digit) noexcept {
-    const auto found = kAlphabet.find(digit);
-    return found == std::string_view::npos ? -1 : static_cast<int>(found);
+const unsigned char* unsigned_bytes(std::string_view text) noexcept {
+    return reinterpret_cast<const unsigned char*>(text.data());
 }
 
 }  // namespace
@@ -66,61 +65,37 @@ Secret random_token(std::size_t bytes) {
 }
 
 std::string base64(std::string_view bytes) {
-    std::string text;
-    text.reserve((bytes.size() + 2) / 3 * 4);
-    for (std::size_t i = 0; i < bytes.size(); i += 3) {
-        const std::string_view group = bytes.substr(i, 3);
-        unsigned int bits = 0;
-        for (std::size_t j = 0; j < 3; ++j) {
-            bits = bits << 8 | (j < group.size() ? static_cast<unsigned char>(group[j]) : 0U);
-        }
-        text += kAlphabet[bits >> 18 & 63];
-        text += kAlphabet[bits >> 12 & 63];
-        text += group.size() > 1 ? kAlphabet[bits >> 6 & 63] : '=';
-        text += group.size() > 2 ? kAlphabet[bits & 63] : '=';
+    if (bytes.size() > kMostBase64Bytes) {
+        throw std::length_error("too much for base64");
     }
+    // EVP_EncodeBlock(3) writes a NUL behind the digits.
+    std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0');
+    const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()), unsigned_bytes(bytes),
+                                     static_cast<int>(bytes.size()));
+    text.resize(static_cast<std::size_t>(size));
     return text;
 }
 
 Result<std::string> from_base64(std::string_view text) {
     const Failure malformed{Code::malformed_request, "not base64"};
-    if (text.size() % 4 != 0) {
+    if (text.size() % 4 != 0 || text.size() > kMostBase64Bytes) {
         return malformed;
     }
-    std::string bytes;
-    bytes.reserve(text.size() / 4 * 3);
-    for (std::size_t i = 0; i < text.size(); i += 4) {
-        std::string_view group = text.substr(i, 4);
-        if (i + 4 == text.size()) {
-            if (group.ends_with('=')) {
-                group.remove_suffix(1);
-            }
-            if (group.ends_with('=')) {
-                group.remove_suffix(1);
-            }
-            if (group.size() < 2) {
-                return malformed;
-            }
-        }
-        unsigned int bits = 0;
-        for (const char digit : group) {
-            const int value = digit_value(digit);
-            if (value < 0) {
-                return malformed;
-            }
-            bits = bits << 6 | static_cast<unsigned int>(value);
-        }
-        // Two digits carry one byte, three carry two; the bits left over must be zero, so that each text is
-        // the only one of its bytes.
-        const std::size_t count = group.size() - 1;
-        const auto spare_bits = static_cast<unsigned int>(group.size() * 6 - count * 8);
-        if ((bits & ((1U << spare_bits) - 1)) != 0) {
-            return malformed;
-        }
-        bits >>= spare_bits;
-        for (std::size_t j = count; j-- > 0;) {
-            bytes += static_cast<char>(bits >> (8 * j) & 255);
-        }
+    std::string bytes(text.size() / 4 * 3, '\0');
+    const ErrorQueueScope errors;
+    if (EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()), unsigned_bytes(text),
+                        static_cast<int>(text.size())) != static_cast<int>(bytes.size())) {
+        return malformed;
+    }
+    // EVP_DecodeBlock(3) counts the padding as bytes, skips blanks, and ignores the bits that are left over:
+    // only the text that the bytes are written as is taken, so that there is one text for them.
+    for (std::size_t padding = 0; padding < 2 && text.ends_with('='); ++padding) {
+        text.remove_suffix(1);
+        bytes.pop_back();
+    }
+    const std::string canonical = base64(bytes);
+    if (std::string_view(canonical).substr(0, text.size()) != text) {
+        return malformed;
     }
     return bytes;
 }

@@ -2,7 +2,7 @@
 
 #include <charconv>
 
-#include "base/hex.hpp"
+#include "http/percent_encoding.hpp"
 
 namespace postern::gateway {
 
@@ -19,23 +19,6 @@ bool take_number(std::string_view& rest, std::string_view key, std::uint32_t& in
     const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), into);
     rest.remove_prefix(static_cast<std::size_t>(end - rest.data()));
     return error == std::errc();
-}
-
-Result<std::string> percent_decoded(std::string_view text) {
-    std::string decoded;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (text[i] != '%') {
-            decoded.push_back(text[i]);
-            continue;
-        }
-        const auto byte = from_hex(text.substr(i + 1, 2));
-        if (!byte || byte->size() != 1) {
-            return Failure{Code::malformed_request, "Postern-Client-Program holds a bad escape"};
-        }
-        decoded.push_back(static_cast<char>(byte->front()));
-        i += 2;
-    }
-    return decoded;
 }
 
 }  // namespace
@@ -66,9 +49,9 @@ Result<ProgramClaims> parse_program_claims(std::string_view field) {
         return malformed;
     }
     rest.remove_prefix(kProgram.size());
-    auto path = percent_decoded(rest);
+    auto path = http::percent_decoded(rest);
     if (!path) {
-        return path.error();
+        return Failure{Code::malformed_request, "Postern-Client-Program holds a bad escape"};
     }
     if (path->size() > kMostPathBytes) {
         return malformed;
