@@ -1,4 +1,4 @@
-// A descriptor read to its end, and no further than a bound: for files, pipes and standard input alike.
+// Reads a file descriptor (a file, a pipe, standard input) to its end, but no further than a bound.
 #pragma once
 
 #include <cstddef>
@@ -9,8 +9,9 @@
 
 namespace postern {
 
-/// What `fd` gives until its end; blocks where it does. `name` is what failures call it. Code::io_failed, or
-/// Code::request_too_large for more than `limit_bytes`: none of it counts then.
+/// Reads `fd` to its end and returns what it read. Blocks as read(2) does. `name` is what error messages call
+/// the source. Fails with Code::io_failed, or with Code::request_too_large when there are more than
+/// `limit_bytes`; what was read is then discarded.
 Result<std::string> read_to_end(int fd, const std::filesystem::path& name, std::size_t limit_bytes);
 
 }  // namespace postern

@@ -25,7 +25,7 @@ chr::nanoseconds time_asleep() {
 }
 
 std::string format_time(SystemTime time) {
-    // A stranger's certificate may name any time, or none; the arithmetic below would overflow.
+    // A certificate from an untrusted peer may name any time; the arithmetic below would overflow.
     constexpr SystemTime kFirst = chr::sys_days(chr::year(0) / 1 / 1);
     constexpr SystemTime kLast = chr::sys_days(chr::year(10000) / 1 / 1) - chr::microseconds(1);
     time = std::clamp(time, kFirst, kLast);

@@ -1,5 +1,5 @@
-// The id that one connection bears in the agent's messages, the gateway's log, the audit record and
-// PostgreSQL's application log.
+// The id of one connection. The agent's messages, the gateway's log, the audit record and PostgreSQL's
+// application log all show the same one.
 #pragma once
 
 #include <string>
@@ -7,10 +7,11 @@
 
 namespace postern {
 
-/// A new UUID of version 7 (RFC 9562, section 5.7): sortable by time, 74 random bits from the kernel.
+/// Returns a new UUID of version 7 (RFC 9562, section 5.7): it sorts by time and has 74 random bits from the
+/// kernel. Throws std::runtime_error when the kernel gives no random bytes. May be called from any thread.
 std::string new_connection_id();
 
-/// Whether the text has the form of such an id (36 characters, lower case).
+/// Whether `text` has the form of a UUID: 36 characters, lower case.
 bool is_connection_id(std::string_view text) noexcept;
 
 }  // namespace postern

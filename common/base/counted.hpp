@@ -1,4 +1,5 @@
-// One of those that a number counts, for as long as it lives: what a bound judges, and a stop waits for.
+// A guard that counts something for as long as it exists. The count is what a limit is compared with, and
+// what a shutdown waits to see at zero.
 #pragma once
 
 #include <atomic>
@@ -7,7 +8,8 @@
 
 namespace postern {
 
-/// Thread-safe. The number must outlive it.
+/// Increments `count` when it is constructed and decrements it when it is destroyed; a moved-from guard does
+/// nothing. Thread-safe. `count` must outlive the guard.
 class Counted {
 public:
     explicit Counted(std::atomic<std::size_t>& count) : count_(&count) { ++*count_; }

@@ -15,7 +15,7 @@ struct Unit {
     std::int64_t milliseconds;
 };
 
-// "ms" stands before "m", because the first suffix that fits is taken when reading.
+/// "ms" comes before "m", because the parser takes the first suffix that matches.
 constexpr std::array<Unit, 5> kUnits{
     {{"ms", 1}, {"d", 86'400'000}, {"h", 3'600'000}, {"m", 60'000}, {"s", 1'000}}};
 constexpr std::int64_t kLongest = 3653LL * 86'400'000;

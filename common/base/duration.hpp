@@ -9,11 +9,12 @@
 
 namespace postern {
 
-/// Reads one or more number-and-unit pairs; units ms, s, m, h, d. No sign, no bare numbers, at most ten
-/// years.
+/// Parses one or more pairs of a number and a unit (ms, s, m, h, d). A sign, a number without a unit and a
+/// total of more than ten years are refused with Code::config_invalid.
 Result<std::chrono::milliseconds> parse_duration(std::string_view text);
 
-/// The shortest exact text of the same form: "1h30m", "0s".
+/// Formats a duration in the same notation, exactly and as short as possible: "1h30m". Zero and negative
+/// durations give "0s".
 std::string format_duration(std::chrono::milliseconds duration);
 
 }  // namespace postern

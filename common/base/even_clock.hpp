@@ -1,5 +1,5 @@
-// A monotonic clock: nobody sets it, it goes on evenly, also while the machine sleeps, and says nothing of the
-// date.
+// A monotonic clock: it cannot be set, it also advances while the machine is suspended, and it says nothing
+// about the date.
 #pragma once
 
 #include <chrono>
@@ -7,12 +7,13 @@
 
 namespace postern {
 
+/// A time of CLOCK_BOOTTIME. Only the difference of two such times has a meaning.
 using EvenTime = std::chrono::steady_clock::time_point;
 
-/// May be called from any thread.
+/// A source of the current time. It may be called from any thread.
 using EvenClock = std::function<EvenTime()>;
 
-/// The machine's own (CLOCK_BOOTTIME).
+/// The machine's own clock (CLOCK_BOOTTIME).
 EvenClock even_clock();
 
 }  // namespace postern

@@ -1,5 +1,5 @@
-// What this machine has run out of, told as such: without descriptors or memory everything fails, and what
-// fails looks like the network's fault, or the peer's.
+// Recognises that this machine has run out of file descriptors or memory. Without them every operation fails,
+// and the failure would otherwise look like a fault of the network or of the peer.
 #pragma once
 
 #include <optional>
@@ -8,11 +8,12 @@
 
 namespace postern {
 
-/// Code::out_of_resources for the errno of having none left (EMFILE, ENFILE, ENOMEM, ENOBUFS), with what it
-/// is that is missing and the limit; nothing for any other.
+/// If `error` is an errno of exhaustion (EMFILE, ENFILE, ENOMEM, ENOBUFS), returns Code::out_of_resources
+/// with the name of the missing resource and, for EMFILE, the limit. Returns nothing for any other errno.
 std::optional<Failure> exhaustion_of(int error);
 
-/// The same, found out by trying to open something: for failures whose library does not tell.
+/// Finds out by opening a file whether file descriptors or memory are exhausted, and returns what
+/// exhaustion_of() says about it. For failures of libraries that do not report errno.
 std::optional<Failure> descriptors_exhausted();
 
 }  // namespace postern

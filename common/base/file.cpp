@@ -54,15 +54,16 @@ Result<void> check_private(const std::filesystem::path& path) {
     if (::stat(path.c_str(), &info) != 0) {
         return io_failure("cannot look at", path);
     }
-    // Root may use a service's key: so do the CA's administration commands beside a DynamicUser.
+    // Root may use a service's key: the CA's administration commands do so when the service has a
+    // DynamicUser.
     if (info.st_uid != ::geteuid() && info.st_uid != 0 && ::geteuid() != 0) {
         return Failure{Code::config_invalid,
                        fmt::format("{} belongs to another user (uid {})", path.string(), info.st_uid)};
     }
-    // The group may read what root owns: that is how systemd hands credentials to a DynamicUser.
+    // The group may read what root owns, because systemd hands credentials to a DynamicUser in that way.
     const mode_t forbidden = info.st_uid == 0 && ::geteuid() != 0 ? 0037 : 0077;
     if ((info.st_mode & forbidden) != 0) {
-        // Only its owner can change it; a mounted Secret is changed where it is mounted.
+        // Only its owner can change the mode; that of a mounted Kubernetes Secret is set where it is mounted.
         const std::string remedy =
             info.st_uid == ::geteuid()
                 ? fmt::format("run: chmod 600 {}", path.string())
@@ -79,7 +80,7 @@ Result<void> check_private(const std::filesystem::path& path) {
 
 namespace {
 
-/// What walk_trusted() did not find, made folder by folder.
+/// Creates each folder that walk_trusted() did not find.
 Result<void> create_trusted(const std::filesystem::path& path, mode_t mode) {
     auto way = walk_trusted(path);
     if (!way) {

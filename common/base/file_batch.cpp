@@ -49,7 +49,8 @@ Result<void> names_a_file(int folder, const std::filesystem::path& path) {
     return {};
 }
 
-/// A new file (0600) of a name that is taken by nobody, beginning with `name`.
+/// Creates a file (mode 0600) in `folder` whose name begins with `name` and was not in use; `temporary`
+/// receives that name. The descriptor is empty when this fails.
 UniqueFd create_beside(int folder, const std::string& name, std::string& temporary) {
     constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyz0123456789";
     for (int attempt = 0; attempt < 100; ++attempt) {

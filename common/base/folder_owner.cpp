@@ -30,19 +30,20 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// Who called become_owner_of() as root.
+/// The real user id from before become_owner_of() changed it; empty if it did not.
 std::optional<uid_t> invoker;
 
+/// The group "nogroup" of Debian, for users without an account.
 constexpr gid_t kNoGroup = 65534;
 
-/// A folder that is to be reached, and where it is.
+/// A folder that the user must still be able to reach, and its path.
 struct Passage {
     UniqueFd folder;
     fs::path at;
 };
 
-/// What the user owns right below a folder that only root may pass: of systemd, for services without a user
-/// of their own (DynamicUser=). Empty where there is no such folder.
+/// The folders that `user` owns directly below `closed`, a folder that only root may enter. systemd has such
+/// folders for services with DynamicUser=. Empty if `closed` does not exist.
 std::vector<Passage> passages_below(const char* closed, uid_t user) {
     std::vector<Passage> found;
     const auto close = [](DIR* folder) { ::closedir(folder); };
@@ -63,7 +64,8 @@ Failure not_passed(const fs::path& closed) {
                                                 closed.string(), std::strerror(errno))};
 }
 
-/// Covers the closed folder, for this process, by an empty one that holds the passages alone.
+/// Mounts an empty file system over `closed`, visible to this process alone, that contains nothing but
+/// `passages`.
 Result<void> cover(const fs::path& closed, const std::vector<Passage>& passages) {
     if (::mount("none", closed.c_str(), "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0755,size=1m") !=
         0) {
@@ -82,7 +84,7 @@ Result<void> cover(const fs::path& closed, const std::vector<Passage>& passages)
     return {};
 }
 
-/// The folders that only root passes, and what of the user's own lies behind each.
+/// The folders that only root may enter, each with the folders of `user` in it.
 std::vector<std::pair<fs::path, std::vector<Passage>>> closed_folders(TrustedPath& way, uid_t user) {
     std::vector<std::pair<fs::path, std::vector<Passage>>> closed;
     bool has_way = way.closed_to_others.empty();
@@ -101,7 +103,7 @@ std::vector<std::pair<fs::path, std::vector<Passage>>> closed_folders(TrustedPat
     return closed;
 }
 
-/// What root passes and the user does not: open for this process to what is the user's own.
+/// Makes what `user` owns in folders that only root may enter accessible to this process.
 Result<void> open_closed_folders(const fs::path& path, TrustedPath& way, uid_t user) {
     const auto before = closed_folders(way, user);
     if (before.empty()) {
@@ -110,7 +112,7 @@ Result<void> open_closed_folders(const fs::path& path, TrustedPath& way, uid_t u
     if (::unshare(CLONE_NEWNS) != 0 || ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) {
         return not_passed(before.front().first);
     }
-    // Only what was opened in a mount namespace can be mounted in it.
+    // Only a folder that was opened in this mount namespace can be mounted in it.
     auto here = walk_trusted(path);
     if (!here) {
         return here.error();
@@ -126,9 +128,10 @@ Result<void> open_closed_folders(const fs::path& path, TrustedPath& way, uid_t u
     return {};
 }
 
+/// Gives up root's rights for those of `user`, permanently.
 Result<void> become(uid_t user, gid_t folder_group) {
     const passwd* const account = ::getpwuid(user);
-    // The group of a folder may be root's.
+    // The folder's group may be root's, which must not be kept.
     const gid_t group = account != nullptr ? account->pw_gid : folder_group != 0 ? folder_group : kNoGroup;
     const bool has_groups =
         account != nullptr ? ::initgroups(account->pw_name, group) == 0 : ::setgroups(1, &group) == 0;

@@ -1,6 +1,6 @@
-// Dropping root's privileges: a program that root runs on a folder of somebody else becomes that user first. What
-// stands in such a folder is then opened with the rights of the one who put it there, and cannot lead root
-// anywhere.
+// Drops root's privileges: a program that root runs on another user's folder becomes that user first.
+// Whatever is in such a folder is then opened with the rights of the user who put it there, so that a link in
+// it cannot give that user access to root's files.
 #pragma once
 
 #include <sys/types.h>
@@ -11,18 +11,18 @@
 
 namespace postern {
 
-/// Where root runs the program and `path` (a folder, or a file such as a configuration) belongs to another
-/// user: takes that user's rights for good, in all threads, and can be neither traced nor raised by what else
-/// runs as that user. Folders that only root may pass, such as /var/lib/private of systemd, let the user pass
-/// to what is their own there, in this process alone. Call before anything at the path is opened, and before
-/// any thread is started.
+/// If root runs the program and `path` (a folder, or a file such as a configuration) belongs to another user,
+/// the process takes that user's rights permanently and in all threads. Other processes of that user can then
+/// not trace it (PR_SET_DUMPABLE), and it cannot regain rights (PR_SET_NO_NEW_PRIVS). Folders that only root
+/// may enter, such as systemd's /var/lib/private, are opened for this process alone, as far as the user owns
+/// what is in them. Call it before anything at `path` is opened and before any thread is started.
 ///
-/// Does nothing for anybody but root, and where root alone decides where the path leads. Code::config_invalid
-/// where it is not one user who decides, Code::io_failed where the rights cannot be given up: nothing may be
-/// done then.
+/// Does nothing if another user than root runs the program, or if only root can decide where `path` leads.
+/// Fails with Code::config_invalid if more than one user can decide that, and with Code::io_failed if the
+/// rights cannot be given up; the program must then do nothing.
 Result<void> become_owner_of(const std::filesystem::path& path);
 
-/// Who started the program, whoever it has become.
+/// The user who started the program, also after become_owner_of() has changed the process's user.
 uid_t invoking_user() noexcept;
 
 }  // namespace postern

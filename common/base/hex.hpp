@@ -1,4 +1,4 @@
-// Bytes as lower-case hexadecimal.
+// Converts bytes to lower-case hexadecimal digits and back.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +13,8 @@ namespace postern {
 
 std::string to_hex(std::span<const unsigned char> bytes);
 
-/// Reads an even number of hexadecimal digits of either case. Code::malformed_request otherwise.
+/// Parses an even number of hexadecimal digits of either case. Fails with Code::malformed_request for
+/// anything else.
 Result<std::vector<unsigned char>> from_hex(std::string_view text);
 
 }  // namespace postern

@@ -7,13 +7,14 @@ namespace postern {
 
 namespace {
 
-/// What a peer wrote may be no UTF-8: that is no reason to say nothing.
+/// Prints the value. Bytes that are not UTF-8 are replaced, because a peer's malformed text must not suppress
+/// the rest.
 template <class Json>
 std::string text_of(const Json& value, int indent, bool is_ascii) {
     return value.dump(indent, ' ', is_ascii, Json::error_handler_t::replace);
 }
 
-/// How deep the brackets of a text go, those within strings aside; of a text that is no JSON any number.
+/// How deep the brackets outside of strings are nested. If `text` is not JSON, the result has no meaning.
 int depth_of(std::string_view text) {
     int depth = 0;
     int deepest = 0;

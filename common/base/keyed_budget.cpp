@@ -25,13 +25,11 @@ KeyedBudget::Place KeyedBudget::take(const std::string& key, Time now) {
     return place;
 }
 
-/// Whether there is a place for one more key. Another's is not given away: each would have a whole share
-/// again when it returns.
 bool KeyedBudget::makes_room(Time now) {
     if (whole_at_.size() < rule_.most_keys) {
         return true;
     }
-    // Not for each of a flood: it looks at all.
+    // At most once a second, because it looks at all keys: a flood of new keys must not cost that much each.
     if (forgotten_at_ == Time() || now - forgotten_at_ >= std::chrono::seconds(1)) {
         forgotten_at_ = now;
         std::erase_if(whole_at_, [now](const auto& entry) { return entry.second <= now; });

@@ -1,6 +1,5 @@
-// The operational log: one line an event, "event=tunnel.open key=value …", through spdlog to standard error.
-// Standard error is what systemd's journal and a terminal both take. Lines may be lost; audit records may
-// not.
+// The operational log: one line for each event, "event=tunnel.open key=value …", written through spdlog to
+// standard error, which both systemd's journal and a terminal show. Lines may be lost; audit records may not.
 #pragma once
 
 #include <string>
@@ -10,12 +9,14 @@
 
 namespace postern {
 
-/// Sets spdlog's default logger: standard error, RFC 3339 times in UTC unless `JOURNAL_STREAM` says that
-/// journald adds its own. `level` is one of trace, debug, info, warn, error; Code::config_invalid otherwise.
+/// Sets spdlog's default logger: standard error, with RFC 3339 times in UTC unless the environment variable
+/// `JOURNAL_STREAM` shows that journald adds its own. `level` is trace, debug, info, warn or error; any other
+/// fails with Code::config_invalid.
 Result<void> start_log(std::string_view program, std::string_view level = "info");
 
-/// A peer's text made fit for a log line: control characters, quotes and non-ASCII escaped as \xNN, quoted,
-/// cut after `limit` bytes with "…" told by a trailing "+N".
+/// Makes a peer's text safe for a log line: in quotes, with control characters, quotes, backslashes and
+/// non-ASCII bytes escaped as \xNN. Only the first `limit` bytes are kept; "+N" after the closing quote says
+/// that N bytes were left out.
 std::string quoted(std::string_view text, std::size_t limit = 128);
 
 }  // namespace postern

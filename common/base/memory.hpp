@@ -1,4 +1,5 @@
-// Gives memory back to the system after a burst: the C library keeps what thousands of connections freed.
+// Returns memory to the operating system after a burst, because the C library keeps what thousands of
+// connections have freed.
 #pragma once
 
 #include <algorithm>
@@ -6,12 +7,14 @@
 
 namespace postern {
 
-/// To be told once in a while how many connections there are. Not thread-safe.
+/// Decides when to return memory, from the number of connections that it is told at regular intervals. Not
+/// thread-safe.
 class MemoryReturn {
 public:
-    /// After the number has halved, and by enough to be worth the milliseconds that it takes, returns the
-    /// heap's free pages (malloc_trim(3)). Whether it did. `most_since`: the most that there were since the last
-    /// call, so that a burst which is over by now is seen, too.
+    /// Returns the heap's free pages (malloc_trim(3)) if the number of connections has halved and has dropped
+    /// by enough to be worth the milliseconds that this takes, and once more four calls later. The result
+    /// says whether it did so. `most_since` is the largest number since the last call, so that a burst which
+    /// has already ended counts as well.
     bool note(std::size_t connections, std::size_t most_since = 0);
 
 private:

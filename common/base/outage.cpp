@@ -6,7 +6,7 @@ namespace postern {
 
 bool Outage::fails(Time now) {
     const std::lock_guard lock(mutex_);
-    // Nobody may have tried in between.
+    // The outage may have ended without a success, when nothing was tried for that long.
     const bool begins = failures_ == 0 || now - last_failure_ >= rest_;
     failures_ = begins ? 1 : failures_ + 1;
     last_failure_ = now;

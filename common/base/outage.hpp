@@ -1,5 +1,5 @@
-// Something that fails again and again: the log has one line when that begins and one when it is over, and none
-// for each attempt.
+// Detects outages of something that is tried repeatedly. The log has one line when an outage begins and one
+// when it ends, and none for each attempt.
 #pragma once
 
 #include <chrono>
@@ -9,17 +9,18 @@
 
 namespace postern {
 
-/// Thread-safe.
+/// The state of one thing that can fail. Thread-safe.
 class Outage {
 public:
     using Time = std::chrono::steady_clock::time_point;
 
-    /// It is over once it has not failed for so long: what works and fails by turns is one outage.
+    /// An outage ends at the first success that comes at least `rest` after the last failure: when success
+    /// and failure alternate, that is one outage.
     explicit Outage(std::chrono::milliseconds rest = std::chrono::seconds(10)) : rest_(rest) {}
 
-    /// A failure: whether an outage begins with it, and it is to be told.
+    /// Notes a failure. Returns whether an outage begins with it, which the caller is to log.
     bool fails(Time now);
-    /// A success: with the one that ends an outage, how often it failed in it.
+    /// Notes a success. If it ends an outage, returns how many failures that outage had.
     std::optional<std::size_t> works(Time now);
 
 private:

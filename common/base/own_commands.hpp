@@ -1,4 +1,4 @@
-// The commands that an error or its hint tells to run, with the options that this command was given.
+// Adds the options of the running command to the commands that an error or its hint recommends.
 #pragma once
 
 #include <string>
@@ -6,9 +6,9 @@
 
 namespace postern {
 
-/// "postern-gateway check-config" becomes "postern-gateway --config x check-config" where `options` is
-/// "--config x": whoever named another configuration would ask about the wrong one. Other programs' commands
-/// stay as they are. Pure.
+/// Turns "postern-gateway check-config" into "postern-gateway --config x check-config" if `options` is
+/// "--config x": without them the recommended command would look at another configuration. Commands of other
+/// programs are left alone. Pure.
 std::string with_own_options(std::string_view text, std::string_view program, std::string_view options);
 
 }  // namespace postern

@@ -17,8 +17,8 @@ namespace postern {
 
 namespace {
 
-// The error of the write that failed is long gone when it is asked for: a pipe or a socket whose other end is
-// closed says so for itself (poll(2)).
+/// Whether the reader of standard output has closed its end. The errno of the failed write is no longer known
+/// at this point, but poll(2) reports a closed pipe or socket.
 bool is_reader_gone() {
     pollfd output{STDOUT_FILENO, 0, 0};
     struct stat info {};
@@ -26,13 +26,15 @@ bool is_reader_gone() {
            ::poll(&output, 1, 0) > 0 && (output.revents & (POLLERR | POLLHUP)) != 0;
 }
 
-// Of a write that failed some time ago, as the next one meets it.
+/// The errno of a write that failed some time ago. It is found out by writing again.
 int error_of_output() {
     errno = 0;
     const bool is_over = ::write(STDOUT_FILENO, "\n", 1) == 1;
     return is_over || errno == 0 ? EIO : errno;
 }
 
+/// The exit code after standard output could not be written; prints the error if it is one. `error` is 0 if
+/// the errno is not known.
 int judge(std::string_view program, int when_lost, int code, int error) {
     if (error == EPIPE || code != 0 || is_reader_gone()) {
         return code;
@@ -55,7 +57,7 @@ int deliver(std::string_view program, int when_lost, const std::function<int()>&
     try {
         code = command();
     } catch (const std::system_error& error) {
-        // What fmt::print throws when the stream has failed.
+        // fmt::print throws this when the stream has failed.
         if (std::ferror(stdout) == 0) {
             throw;
         }

@@ -1,5 +1,5 @@
-// What a program prints: no text in it that somebody else wrote does anything to a terminal, and it arrives,
-// or the program says so: a full disk leaves no half of a list that looks like a whole one.
+// Prints a program's output. Text from others cannot control the terminal, and an output that cannot be
+// written is an error: a full disk does not leave half of a list that looks complete.
 #pragma once
 
 #include <cstddef>
@@ -17,9 +17,11 @@
 
 namespace postern {
 
+/// The most bytes that are printed of one argument.
 constexpr std::size_t kMostPrinted = 64UL * 1024;
 
-/// A text as shown() has it, a number as it is. Nothing else: what it would print as, is said first.
+/// Turns a text into shown(), and leaves a number as it is. Other types do not compile: the caller must make
+/// a text of them first.
 template <class T>
 auto as_shown(const T& argument) {
     if constexpr (std::is_convertible_v<const T&, std::string_view>) {
@@ -30,28 +32,29 @@ auto as_shown(const T& argument) {
     }
 }
 
-/// Prints, with each argument as_shown(): line breaks and what else moves a cursor are those of the format
-/// alone.
+/// Prints to `to`, with each argument passed through as_shown(): line breaks and other control characters can
+/// only come from the format.
 template <class... Arguments>
 void say_to(std::FILE* to, fmt::format_string<decltype(as_shown(std::declval<const Arguments&>()))...> format,
             const Arguments&... arguments) {
     fmt::print(to, format, as_shown(arguments)...);
 }
 
-/// The same on standard output.
+/// Does the same as say_to(), on standard output.
 template <class... Arguments>
 void say(fmt::format_string<decltype(as_shown(std::declval<const Arguments&>()))...> format,
          const Arguments&... arguments) {
     fmt::print(stdout, format, as_shown(arguments)...);
 }
 
-/// For --json. Prints it on a line of its own; indented with `indent`, on one line without. In ASCII, so that what others wrote does
-/// nothing to a terminal either.
+/// Prints JSON on standard output, followed by a line end; for --json. With an `indent` of 0 or more it is on
+/// several lines, otherwise on one. The output is ASCII, so that text from others cannot control the
+/// terminal.
 void say_json(const nlohmann::json& told, int indent = -1);
 
-/// Runs `command`, and returns its exit code once what it printed on standard output is written. Where that
-/// cannot be, says so on standard error and returns `when_lost`, unless the command failed for another
-/// reason. A reader that has had enough (EPIPE) is none.
+/// Runs `command`, flushes standard output, and returns the command's exit code. If the output cannot be
+/// written, it says so on standard error and returns `when_lost`, unless the command itself returned an
+/// error. A reader that closed the pipe early (EPIPE) is not an error.
 int deliver(std::string_view program, int when_lost, const std::function<int()>& command);
 
 }  // namespace postern

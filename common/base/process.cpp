@@ -18,7 +18,7 @@ void Inherited::give_back() const noexcept {
 Inherited harden_process() noexcept {
     Inherited before;
     ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-    // The soft limits alone: a hard one cannot be given back.
+    // Only the soft limits are changed, because a lowered hard limit cannot be raised again.
     if (::getrlimit(RLIMIT_CORE, &before.core) == 0) {
         const rlimit no_core{0, before.core.rlim_max};
         ::setrlimit(RLIMIT_CORE, &no_core);

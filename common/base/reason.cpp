@@ -11,7 +11,7 @@ constexpr std::string_view kLogIn = "Log in again: postern login";
 constexpr std::string_view kAskTeam = "Try again in a moment, then tell your platform team.";
 constexpr std::string_view kTellAdministrator = "Tell your administrator; the program's log says more.";
 
-// The rows stand in columns.
+// The rows are aligned in columns.
 // clang-format off
 constexpr std::array<Reason, kReasonCount> kReasons{{
     {Code::no_certificate, "no_certificate", 401, "57P03", "http_request_denied", 4,
@@ -46,7 +46,7 @@ constexpr std::array<Reason, kReasonCount> kReasons{{
     {Code::policy_denied, "policy_denied", 403, "42501", "http_request_denied", 4,
      "The rules do not allow this.",
      "Ask your platform team for access; if you have just been given it, log in again: postern login"},
-    // 3D000 would have Entity Framework make the database.
+    // With 3D000, Entity Framework would try to create the database.
     {Code::unknown_service, "unknown_service", 404, "57P03", "destination_not_found", 1,
      "There is no service of that name.", "See what you may use with: postern services"},
     {Code::malformed_request, "malformed_request", 400, "08P01", "http_request_error", 1,
@@ -102,7 +102,7 @@ constexpr std::array<Reason, kReasonCount> kReasons{{
 }};
 // clang-format on
 
-/// A row that is missing, or in another place, does not compile.
+/// Whether every Code has a row in its place. It is checked at compile time.
 constexpr bool is_complete() {
     for (std::size_t i = 0; i < kReasons.size(); ++i) {
         const Reason& row = kReasons[i];

@@ -1,5 +1,5 @@
-// The table of reasons: what each protocol and each program says of a Code. Who has better words for a case of its own says those;
-// everything else is in one row here.
+// The table of reasons: what each protocol and each program says about a Code. A program that knows more
+// about a case uses words of its own; everything else is in one row here.
 #pragma once
 
 #include <cstddef>
@@ -10,21 +10,24 @@
 
 namespace postern {
 
+/// One row of the table.
 struct Reason {
     Code code = Code::internal;
-    /// In logs, problem bodies and audit records. Part of the audit format: never renamed.
+    /// The name in logs, problem bodies and audit records. It is part of the audit format and is never
+    /// renamed.
     std::string_view name{};
-    /// RFC 9110, section 15.
+    /// The HTTP status code (RFC 9110, section 15).
     unsigned http_status = 0;
-    /// PostgreSQL, appendix A. What clients do with it decides: docs/sqlstates.md.
+    /// The SQLSTATE (PostgreSQL manual, appendix A), chosen by how clients react to it: docs/sqlstates.md.
     std::string_view sqlstate{};
-    /// The error type of the field Proxy-Status (RFC 9209, section 2.3).
+    /// The error type in the field Proxy-Status (RFC 9209, section 2.3).
     std::string_view proxy_error{};
-    /// Of postern: 3 its configuration, 4 denied, 5 not reached, 1 everything else.
+    /// The exit code of `postern`: 3 for its configuration, 4 for denied, 5 for unreachable, 1 for everything
+    /// else.
     int exit_code = 1;
-    /// For a person: what happened, as a sentence.
+    /// A sentence that tells a person what happened.
     std::string_view title{};
-    /// What to do next, as a sentence.
+    /// A sentence that tells a person what to do next.
     std::string_view hint{};
 };
 
@@ -32,8 +35,9 @@ inline constexpr std::size_t kReasonCount = static_cast<std::size_t>(Code::inter
 
 /// One row for each Code, in the order of the enumeration.
 std::span<const Reason, kReasonCount> reasons() noexcept;
+/// The row of `code`; that of Code::internal for a value outside the enumeration.
 const Reason& reason_of(Code code) noexcept;
-/// The code of that name; Code::internal for one that is not known here.
+/// The code of that name; Code::internal if the name is not known.
 Code code_named(std::string_view name) noexcept;
 
 }  // namespace postern

@@ -1,5 +1,5 @@
-// What went wrong, as a value. Failures that a program can expect travel in Result<T>; exceptions mean bugs
-// or exhaustion and end one session.
+// Failures as values. Failures that a program can expect are returned in Result<T>; an exception means a bug
+// or exhaustion and ends one session.
 #pragma once
 
 #include <string>
@@ -10,8 +10,9 @@
 
 namespace postern {
 
-/// The reason of a failure. One list for branches, HTTP statuses, SQLSTATEs and the audit log's reason codes,
-/// so that a refusal has the same name wherever it is told. Names are part of the audit format: never rename.
+/// The reason of a failure. The same list serves branches, HTTP statuses, SQLSTATEs and the audit log's
+/// reason codes, so that a refusal has the same name everywhere. The names are part of the audit format and
+/// are never renamed.
 enum class Code {
     // What a peer presented.
     no_certificate,
@@ -34,7 +35,7 @@ enum class Code {
     request_too_large,
     limit_reached,
     login_name_mismatch,
-    // How a connection fared.
+    // What happened to a connection.
     tls_failed,
     tls_version,
     not_tls,
@@ -46,13 +47,13 @@ enum class Code {
     backend_timed_out,
     backend_refused_tls,
     shutting_down,
-    /// An administrator ended it.
+    /// An administrator ended the connection.
     killed,
-    // What this machine did.
+    // What happened on this machine.
     config_invalid,
     audit_unavailable,
     io_failed,
-    /// No descriptors, memory or threads are left here: nobody else is to blame.
+    /// No file descriptors, memory or threads are left on this machine; no peer is to blame.
     out_of_resources,
     not_found,
     already_exists,
@@ -63,22 +64,25 @@ enum class Code {
 /// The code's name in logs, problem bodies and audit records, for example "policy_denied".
 std::string_view name(Code code) noexcept;
 
-/// Whether the reason is a certificate: none, a wrong one, or one that no longer counts.
+/// Whether the reason concerns a certificate: there is none, it is not accepted, or it is no longer valid.
 bool is_certificate_verdict(Code code) noexcept;
 
+/// A reason, and what the operator should know about the case.
 struct Failure {
     Code code = Code::internal;
-    /// For the operator's log. Never sent to a peer: it may hold paths and library messages.
+    /// Text for the operator's log. It is never sent to a peer, because it may contain paths and library
+    /// messages.
     std::string detail;
 };
 
-/// The exception that Result<T>::value() throws when there is none: asking was a bug.
+/// Throws std::logic_error. Boost calls it in Result<T>::value() when there is no value: the call was a bug.
 [[noreturn]] void throw_exception_from_error(const Failure& failure, const boost::source_location& where);
 
+/// A value, or the failure that there is instead.
 template <class T>
 using Result = boost::system::result<T, Failure>;
 
-/// The same failure with `context` in front of its detail: "context: detail".
+/// Returns `failure` with `context` in front of its detail: "context: detail".
 Failure with_context(std::string_view context, Failure failure);
 
 }  // namespace postern

@@ -1,5 +1,5 @@
-// A string that must not reach a log: passwords, passphrases, tokens. It has no formatter and no operator<<,
-// and it wipes its memory when it goes.
+// A string that must not appear in a log: a password, a passphrase, a token. It has no formatter and no
+// operator<<, and it wipes its memory when it is destroyed.
 #pragma once
 
 #include <string.h>
@@ -10,10 +10,11 @@
 
 namespace postern {
 
+/// Owns the text of a secret. Not thread-safe.
 class Secret {
 public:
     Secret() = default;
-    /// Takes the text over and wipes the string it came in.
+    /// Takes the text over and wipes the string that it came in.
     explicit Secret(std::string&& text) : text_(text) { wipe(text); }
     explicit Secret(std::string_view text) : text_(text) {}
     Secret(const Secret&) = default;
@@ -35,12 +36,13 @@ public:
     }
     ~Secret() { wipe(text_); }
 
-    /// The text itself. The name is long so that each use stands out in a review.
+    /// The text itself, valid as long as the Secret is unchanged. The name is unusual so that each use stands
+    /// out in a review.
     std::string_view reveal() const noexcept { return text_; }
     bool is_empty() const noexcept { return text_.empty(); }
 
 private:
-    /// All of the memory: a short text stays behind, past the end, in the string that it was moved from.
+    /// Wipes the whole capacity: a short string that is moved from keeps its characters in its buffer.
     static void wipe(std::string& text) noexcept {
         text.resize(text.capacity());
         explicit_bzero(text.data(), text.size());

@@ -25,23 +25,26 @@ namespace {
 
 constexpr std::size_t kLongestLine = 4096;
 
-/// What a signal that ends the program while echo is off must put back.
+/// The terminal whose echo is off and its settings from before, which a signal that ends the program must
+/// restore.
 int quiet_terminal = -1;
 termios loud{};
 
+/// A signal handler: restores the terminal and ends the program by the same signal.
 extern "C" void restore_terminal_and_end(int number) {
-    // All of them are safe in a signal handler (POSIX.1-2008, section 2.4.3). The signal itself comes again,
-    // with its own effect, when this returns. Half a secret is neither shown nor left for the shell to read.
+    // All these functions are safe in a signal handler (POSIX.1-2008, section 2.4.3). The raised signal is
+    // delivered with its default action when the handler returns. A half-typed secret is neither shown nor
+    // left for the shell to read.
     ::tcflush(quiet_terminal, TCIFLUSH);
     ::tcsetattr(quiet_terminal, TCSANOW, &loud);
     if (::write(quiet_terminal, "\n", 1) < 0) {
-        // Nobody is there any more.
+        // The terminal is gone; nothing can be done.
     }
     ::signal(number, SIG_DFL);
     ::raise(number);
 }
 
-/// Echo off while it lives. One at a time.
+/// Switches echo off for as long as it exists. There may be only one at a time.
 class QuietTerminal {
 public:
     explicit QuietTerminal(int terminal) {
@@ -61,7 +64,7 @@ public:
         termios quiet = loud;
         quiet.c_lflag &= ~static_cast<tcflag_t>(ECHO);
         quiet.c_lflag |= ECHONL;
-        // A shell that takes over meanwhile would be without echo.
+        // Suspending is disabled, because the shell would come back to a terminal without echo.
         quiet.c_cc[VSUSP] = _POSIX_VDISABLE;
         ::tcsetattr(terminal, TCSAFLUSH, &quiet);
     }
@@ -87,7 +90,7 @@ private:
 
 Result<Secret> read_secret_line(int fd, const WaitForInput& wait) {
     std::string line;
-    // No copy of it stays behind where it grew.
+    // Reserved, so that no copy of the secret is left in memory that the string has outgrown.
     line.reserve(kLongestLine + 1);
     const auto end = [&line]() -> Result<Secret> {
         if (line.ends_with('\r')) {
@@ -122,14 +125,15 @@ Result<Secret> ask_secret_line(std::string_view question, const WaitForInput& wa
     if (!terminal) {
         return Failure{Code::config_invalid, "there is no terminal to ask on"};
     }
-    // Before the question: who answers at once must not see the answer on the screen, nor lose it.
+    // Echo goes off before the question: an answer typed at once must neither appear on the screen nor be
+    // lost.
     const QuietTerminal quiet(terminal.get());
     if (::write(terminal.get(), question.data(), question.size()) < 0) {
         return Failure{Code::end_of_stream, "no answer"};
     }
     auto line = read_secret_line(terminal.get(), wait);
     if (!line && ::write(terminal.get(), "\n", 1) < 0) {
-        // What comes next stands behind the question.
+        // The only effect is that the next output follows the question on the same line.
     }
     return line;
 }
@@ -138,7 +142,7 @@ namespace {
 
 constexpr std::chrono::seconds kPipeTimeout{30};
 
-/// RFC 3629: no overlong forms, no surrogates, nothing beyond U+10FFFF.
+/// Whether the text is UTF-8 (RFC 3629): no overlong forms, no surrogates, nothing beyond U+10FFFF.
 bool is_utf8(std::string_view text) {
     for (std::size_t i = 0; i < text.size();) {
         const auto byte = [&](std::size_t at) {
@@ -196,7 +200,7 @@ Result<Secret> secret_of(const Secret& line, SecretKind kind, std::string_view s
 }
 
 Result<Secret> read_secret_file(const std::filesystem::path& file, SecretKind kind) {
-    // A pipe whose writer has not come yet must not hold open(2) up.
+    // open(2) must not wait for a writer of the pipe.
     const UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
     struct stat info {};
     if (!fd || ::fstat(fd.get(), &info) != 0) {

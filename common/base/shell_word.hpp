@@ -1,4 +1,4 @@
-// Text as one word of a POSIX shell, for commands that a person is shown to paste.
+// Quotes text as one word of a POSIX shell, for commands that a person is shown to paste.
 #pragma once
 
 #include <string>
@@ -6,7 +6,8 @@
 
 namespace postern {
 
-/// In single quotes where it holds more than letters, digits and a few signs. Pure.
+/// Puts the text in single quotes if it is empty or contains anything but letters, digits and a few safe
+/// characters. Pure.
 std::string shell_word(std::string_view text);
 
 }  // namespace postern

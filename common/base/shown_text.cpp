@@ -8,7 +8,8 @@ namespace postern {
 
 namespace {
 
-// Ranges of Unicode 15's categories Cc, Cf, Zl, Zp and Cs, and marks that are drawn as nothing.
+/// The ranges of Unicode 15's categories Cc, Cf, Zl, Zp and Cs, the noncharacters U+FDD0 to U+FDEF, and
+/// characters that are drawn as nothing.
 constexpr std::array<std::pair<char32_t, char32_t>, 28> kUnshowable{{
     {0x00, 0x1f},       {0x7f, 0x9f},       {0xad, 0xad},       {0x34f, 0x34f},     {0x600, 0x605},
     {0x61c, 0x61c},     {0x6dd, 0x6dd},     {0x70f, 0x70f},     {0x890, 0x891},     {0x8e2, 0x8e2},
@@ -18,13 +19,15 @@ constexpr std::array<std::pair<char32_t, char32_t>, 28> kUnshowable{{
     {0x1bca0, 0x1bca3}, {0x1d173, 0x1d17a}, {0xe0000, 0xe0fff},
 }};
 
+/// A character and the number of bytes that encode it.
 struct Decoded {
     char32_t character = 0;
-    /// 0: no UTF-8 begins there.
+    /// 0 if the text does not begin with valid UTF-8.
     std::size_t length = 0;
 };
 
-// RFC 3629, section 4: no overlong forms, no surrogates, nothing past U+10FFFF.
+/// Decodes the first character of `text` (RFC 3629, section 4): no overlong forms, no surrogates, nothing
+/// beyond U+10FFFF. `text` must not be empty.
 Decoded decode(std::string_view text) {
     const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(text[at]); };
     const unsigned char first = byte(0);
@@ -50,7 +53,7 @@ Decoded decode(std::string_view text) {
     return {character, length};
 }
 
-// Backslash, `mark`, and so many digits.
+/// Formats a backslash, `mark`, and `digits` hexadecimal digits of `number`.
 std::string hexadecimal(char mark, unsigned digits, unsigned number) {
     std::string text{'\\', mark};
     while (digits-- > 0) {
@@ -79,7 +82,7 @@ std::string escaped(char32_t character) {
 }  // namespace
 
 bool is_unshowable(char32_t character) noexcept {
-    // The last two of each plane are no characters.
+    // The last two code points of each plane are noncharacters.
     if ((character & 0xfffeU) == 0xfffeU) {
         return true;
     }

@@ -1,5 +1,5 @@
-// What somebody else wrote (a gateway, the CA, the agent, a local program), made fit to stand in a line that
-// a person reads: it can neither move the cursor nor turn the line round nor end it.
+// Makes text from others (a gateway, the CA, the agent, a local program) safe to show to a person within a
+// line: it can neither move the cursor, nor change the direction of the line, nor end it.
 #pragma once
 
 #include <cstddef>
@@ -8,15 +8,16 @@
 
 namespace postern {
 
-/// Whether a terminal or a window shows it as nothing, or as something else than one sign at its place:
-/// controls, line and paragraph separators, what changes the direction of text, what is invisible, and what
-/// is no character (Unicode 15, categories Cc, Cf, Zl, Zp, Cs and noncharacters).
+/// Whether a terminal or a window would show the character as nothing, or as something other than one glyph
+/// in its place: controls, line and paragraph separators, characters that change the direction of text,
+/// invisible characters, and noncharacters (Unicode 15, categories Cc, Cf, Zl, Zp, Cs).
 bool is_unshowable(char32_t character) noexcept;
 
-/// One line of UTF-8, of at most `limit` bytes and an ellipsis for the rest. What is unshowable is written as
-/// \n, \t, \x1b or \u202e, and what is no UTF-8 as \xff.
+/// Returns the text as one line of UTF-8 of at most `limit` bytes, followed by an ellipsis if it was cut.
+/// Unshowable characters are written as \n, \t, \x1b or \u202e, bytes that are not UTF-8 as \xff.
 std::string shown(std::string_view text, std::size_t limit = 1024);
-/// The same of each line, where several are meant: the faults of a configuration.
+/// Applies shown() to each line and keeps the line breaks; for text that has several lines, such as the list
+/// of a configuration's faults.
 std::string shown_lines(std::string_view text);
 
 }  // namespace postern

@@ -1,5 +1,5 @@
-// Connections on which the peer never said a byte: load balancers and monitors look so whether a port is open,
-// every few seconds. Each is counted, and none has a record or a log line of its own.
+// Counts connections on which the peer never sent a byte. Load balancers and monitoring open such connections
+// every few seconds to check a port, so that they get no record and no log line of their own.
 #pragma once
 
 #include <atomic>
@@ -9,15 +9,16 @@
 
 namespace postern {
 
-/// Thread-safe.
+/// The count, and the time of its last log line. Thread-safe.
 class SilentPeers {
 public:
     using Time = std::chrono::steady_clock::time_point;
 
     void note() noexcept { ++total_; }
-    /// Since the start.
+    /// The number since the program started.
     std::size_t total() const noexcept { return total_; }
-    /// Logs how many there were, once an hour, if there were any. To be called every second or so.
+    /// Logs once an hour how many there were since the last line, if there were any. Call it about every
+    /// second.
     void tell(Time now);
 
 private:

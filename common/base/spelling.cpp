@@ -6,7 +6,7 @@ namespace postern {
 
 namespace {
 
-/// Levenshtein's distance.
+/// The Levenshtein distance of two words.
 std::size_t distance(std::string_view a, std::string_view b) {
     std::vector<std::size_t> row(b.size() + 1);
     for (std::size_t j = 0; j <= b.size(); ++j) {

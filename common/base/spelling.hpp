@@ -1,4 +1,4 @@
-// "Did you mean": the known word that is nearest to one that nobody knows.
+// Finds the known word that is closest to an unknown one, for "did you mean" hints.
 #pragma once
 
 #include <string>
@@ -7,8 +7,8 @@
 
 namespace postern {
 
-/// Empty when none is near: more than two letters (of a long word a third) would have to change. Words are
-/// short, and the known ones few.
+/// Returns the known word with the smallest Levenshtein distance from `unknown`; empty if that is more than
+/// two letters (for a long word, a third of its letters). Meant for short words and short lists.
 std::string nearest_word(std::string_view unknown, const std::vector<std::string>& known);
 
 }  // namespace postern

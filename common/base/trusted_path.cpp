@@ -22,16 +22,17 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// As many as the kernel follows (path_resolution(7)).
+/// The number of links that the kernel follows as well (path_resolution(7)).
 constexpr int kMostLinks = 40;
 
+/// Whether users besides root may replace what is in the folder.
 bool may_others_write(const struct stat& info) {
     const bool by_group = (info.st_mode & S_IWGRP) != 0 && info.st_gid != 0;
-    // In a sticky folder, such as /tmp, nobody renames what another owns.
+    // In a sticky folder, such as /tmp, nobody can rename or remove what another user owns.
     return (by_group || (info.st_mode & S_IWOTH) != 0) && (info.st_mode & S_ISVTX) == 0;
 }
 
-/// The walk: where it is, and what is left of the path.
+/// One resolution: the part that has been reached, and the names that are left.
 class Walk {
 public:
     explicit Walk(const fs::path& path) : path_(path) { put_in_front(path); }
@@ -79,7 +80,7 @@ private:
 
     bool is_in_foreign_hands() const { return !way_.others.empty() || !way_.open_to_others.empty(); }
 
-    /// False when there is nothing of this name.
+    /// Moves to `name`; false if it does not exist.
     Result<bool> step(const std::string& name) {
         if (name == ".." && is_in_foreign_hands()) {
             return foreign(way_.reached / name);

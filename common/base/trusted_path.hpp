@@ -1,7 +1,7 @@
-// What root may believe of a path. Whoever may write to a folder on the way decides what root finds behind
-// it, and a link that is swapped between a look and an act sends root elsewhere. So root walks folder by
-// folder, each from the descriptor of the one before, and follows links only where nobody but root can put
-// one.
+// Resolves a path for root. Whoever may write to a folder on the way decides what root finds in it, and a
+// link that is swapped between a check and its use sends root to another file. Root therefore opens each
+// folder relative to the descriptor of the one before, and follows links only where nobody but root can
+// create one.
 #pragma once
 
 #include <sys/types.h>
@@ -15,35 +15,36 @@
 
 namespace postern {
 
-/// The deepest part of a path that is there, and who decides where the path leads.
+/// The deepest existing part of a path, and the users who can decide where the path leads.
 struct TrustedPath {
-    /// Opened with O_PATH.
+    /// The last part that exists, opened with O_PATH.
     UniqueFd end;
-    /// The part of the path that `end` is, without links.
+    /// The path of `end`, without links.
     std::filesystem::path reached;
-    /// What is not there yet, from `end` on.
+    /// The names after `end` that do not exist.
     std::vector<std::string> missing;
     /// The owner of `end`.
     uid_t uid = 0;
     gid_t gid = 0;
-    /// The users besides root who own something on the way, `end` included.
+    /// The users besides root who own something on the way, including `end`.
     std::vector<uid_t> others;
-    /// A folder of root's on the way that others may write to; empty without one.
+    /// The first folder of root's on the way that others may write to; empty if there is none.
     std::filesystem::path open_to_others;
-    /// The first folder on the way that only root may pass; empty without one.
+    /// The first folder on the way that only root may enter; empty if there is none.
     std::filesystem::path closed_to_others;
 };
 
-/// Walks `path`, for whoever asks. Code::config_invalid for a link that somebody besides root could have put
-/// there, Code::not_found for a link that leads nowhere, Code::io_failed otherwise. A file may stand at the
-/// end.
+/// Resolves `path`, whichever user calls it. The last part may be a file. The target of a dangling link
+/// counts as missing. Fails with Code::config_invalid for a link that somebody besides root could have
+/// created, and with Code::io_failed otherwise.
 Result<TrustedPath> walk_trusted(const std::filesystem::path& path);
 
-/// The folder, opened with O_PATH: for root by walk_trusted(), for anybody else as the kernel finds it.
-/// Code::not_found when it is not there.
+/// Opens the folder with O_PATH: for root with walk_trusted(), for other users as the kernel resolves the
+/// path. Fails with Code::not_found if it does not exist.
 Result<UniqueFd> open_folder(const std::filesystem::path& folder);
 
-/// That nobody but root decides where the path leads; only root is ever refused (Code::config_invalid).
+/// Checks that nobody but root can decide where `path` leads; otherwise Code::config_invalid. Succeeds always
+/// if the process is not root's.
 Result<void> check_only_root_decides(const std::filesystem::path& path);
 
 }  // namespace postern

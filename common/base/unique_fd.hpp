@@ -1,4 +1,4 @@
-// A file descriptor that closes itself.
+// An owning file descriptor.
 #pragma once
 
 #include <unistd.h>
@@ -7,6 +7,7 @@
 
 namespace postern {
 
+/// Owns a file descriptor and closes it when it is destroyed; -1 stands for none. Not thread-safe.
 class UniqueFd {
 public:
     UniqueFd() = default;
@@ -24,7 +25,9 @@ public:
         }
     }
 
+    /// The descriptor, still owned; -1 if there is none.
     int get() const noexcept { return fd_; }
+    /// Gives the ownership to the caller.
     int release() noexcept { return std::exchange(fd_, -1); }
     explicit operator bool() const noexcept { return fd_ >= 0; }
 

@@ -1,5 +1,5 @@
-// The fingerprint of a CA's root, by which first contact knows it: read in one way wherever a person gives
-// it.
+// The fingerprint of a CA's root certificate, by which the first contact verifies the CA service. It is
+// parsed in the same way wherever a person enters it.
 #pragma once
 
 #include <string>
@@ -10,16 +10,16 @@
 
 namespace postern::ca_api {
 
-/// The SHA-256 of a certificate's DER. A Fingerprint that exists is whole.
+/// The SHA-256 digest of a certificate's DER. A Fingerprint object is always complete.
 class Fingerprint {
 public:
     static Fingerprint of(const pki::Certificate& certificate);
-    /// 64 hexadecimal digits in any case, with or without "sha256:" before them; blanks, line breaks and
-    /// colons do not count. Code::malformed_request, whose detail says that, and may be shown to a person: it
-    /// holds nothing of the text.
+    /// Parses 64 hexadecimal digits of either case, with or without "sha256:" in front; blanks, line breaks
+    /// and colons are ignored. Fails with Code::malformed_request. Its detail describes the form and may be
+    /// shown to a person, because it contains nothing of the text.
     static Result<Fingerprint> parse(std::string_view text);
 
-    /// The one spelling: "sha256:" and lower-case digits.
+    /// The canonical form: "sha256:" and lower-case digits.
     const std::string& text() const noexcept { return text_; }
     bool operator==(const Fingerprint&) const = default;
 

@@ -14,11 +14,13 @@ namespace postern::ca_api {
 
 namespace {
 
-/// Fixed words: what a stranger sent is not shown.
+/// The failure for an invalid answer. `what` is a fixed text: nothing that an unauthenticated server sent is
+/// shown.
 Failure senseless(std::string_view what) {
     return {Code::malformed_request, fmt::format("not the answer of a CA service: {}", what)};
 }
 
+/// The string member `name`; empty if there is none.
 std::string member(const nlohmann::json& object, const char* name) {
     const auto found = object.is_object() ? object.find(name) : object.end();
     const bool is_text = object.is_object() && found != object.end() && found->is_string();

@@ -1,4 +1,5 @@
-// GET /v1/trust, which everybody begins with: read once, and before anything is believed of it.
+// GET /v1/trust, a client's first request to a CA service: fetches the CA certificates and verifies them by a
+// fingerprint before they are trusted.
 #pragma once
 
 #include <cstddef>
@@ -15,38 +16,41 @@
 
 namespace postern::ca_api {
 
-/// The authorities of a CA service that has proven who it is.
+/// The trust roots of a CA service that has authenticated.
 struct Trust {
     std::string trust_domain;
     pki::TrustBundle user_ca;
     pki::TrustBundle server_ca;
 };
-/// Code::malformed_request when something is missing or is not of its form.
+/// Parses the answer of an authenticated CA service. Fails with Code::malformed_request when something is
+/// missing or malformed.
 Result<Trust> trust_from_json(std::string_view text);
 
-/// What a server says of itself before it has proven anything: nobody's word until a fingerprint vouches for
-/// it.
+/// What an unauthenticated server claims. It must not be trusted until a fingerprint confirms it.
 struct ClaimedTrust {
     std::string trust_domain;
     std::vector<pki::Certificate> server_ca;
 };
-/// At most 64 certificates. Code::malformed_request.
+/// Parses the answer of an unauthenticated server, with at most 64 certificates. Fails with
+/// Code::malformed_request.
 Result<ClaimedTrust> claimed_trust_from_json(std::string_view text);
 
-/// Of the answer: 64 certificates, twice, with room.
+/// The most bytes of the answer: enough for twice 64 certificates.
 constexpr std::size_t kLongestTrust = 1U << 20;
 
-/// Asks the server of `options`, which bear neither trust nor credentials. Code::config_invalid for an
-/// address that is none, transport failures (http::Client), Code::unavailable or Code::malformed_request for
-/// another answer, Code::request_too_large for one that is longer. Blocking.
+/// Requests the trust of the server in `options`, which contain neither trust roots nor credentials. Fails
+/// with Code::config_invalid for an invalid URL, as http::Client does for network failures, with
+/// Code::unavailable for HTTP status 500 and above, with Code::malformed_request for other unexpected
+/// answers, and with Code::request_too_large. Blocks.
 Result<ClaimedTrust> ask_for_trust(http::ClientOptions options);
 
-/// The same options with the trust that the pin vouches for (trust_set()), for a client that verifies.
+/// Returns `options` with the trust roots that `pin` confirms, for a client that verifies its server. Fails
+/// as trust_set() does.
 Result<http::ClientOptions> pinned(http::ClientOptions options, const ClaimedTrust& claimed,
                                    const Fingerprint& pin, SystemTime now);
 
-/// First contact: ask_for_trust(), pinned(), and a client whose server has to prove itself at its next
-/// connection. Blocking.
+/// Performs the first contact: ask_for_trust(), pinned(), and a client that verifies the server on its next
+/// connection. Fails as these do. Blocks.
 Result<http::Client> first_contact(const http::ClientOptions& options, const Fingerprint& pin,
                                    SystemTime now);
 

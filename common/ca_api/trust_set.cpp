@@ -25,8 +25,8 @@ bool is_held(const std::vector<pki::Certificate>& held, const pki::Certificate& 
     });
 }
 
-/// OpenSSL judges the first certificate of a chain as a leaf: that it is a CA itself, and takes a place below
-/// those above it, is counted here.
+/// Whether the chain respects the path length constraints. OpenSSL treats the first certificate of a chain as
+/// a leaf, but here it is a CA itself and counts towards the path lengths of those above it.
 bool fits_path_lengths(const STACK_OF(X509) * chain) {
     long below = 0;
     for (int i = 0; i < sk_X509_num(chain); ++i) {
@@ -40,7 +40,7 @@ bool fits_path_lengths(const STACK_OF(X509) * chain) {
     return true;
 }
 
-/// Verifies chains against the root alone.
+/// Verifies chains against one root.
 class Judge {
 public:
     Judge(const pki::Certificate& root, SystemTime now) : store_(X509_STORE_new()), now_(now) {
@@ -49,8 +49,9 @@ public:
         }
     }
 
-    /// Whether the certificate is a CA's and chains to the root through `vouched`, which do so already. What
-    /// does not is not looked at, so that no look-alike stands in the way of the right issuer.
+    /// Whether the certificate is a CA certificate and chains to the root through `vouched`, which were
+    /// verified before. Unverified certificates are not used as issuers, so that a certificate with the same
+    /// name cannot hide the right issuer.
     bool vouches_for(const pki::Certificate& certificate,
                      const std::vector<pki::Certificate>& vouched) const {
         const pki::ErrorQueueScope errors;
@@ -86,7 +87,7 @@ Result<pki::TrustBundle> trust_set(const std::vector<pki::Certificate>& offered,
     }
     std::vector<pki::Certificate> vouched{*root};
     const Judge judge(*root, now);
-    // Each round takes in what stands directly below something that the round before took in.
+    // Each round adds the certificates directly below those of the round before.
     for (std::size_t before = 0; before < vouched.size();) {
         before = vouched.size();
         for (const pki::Certificate& certificate : offered) {

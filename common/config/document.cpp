@@ -18,7 +18,8 @@ namespace postern::config {
 
 namespace {
 
-/// The folders and files that systemd hands to a unit, and nothing else: a configuration is not a shell.
+/// The variables that are expanded: the folders that systemd passes to a unit, and nothing else, because a
+/// configuration is not a shell.
 constexpr std::array kVariables{"CREDENTIALS_DIRECTORY", "STATE_DIRECTORY", "LOGS_DIRECTORY",
                                 "CONFIGURATION_DIRECTORY", "RUNTIME_DIRECTORY"};
 
@@ -41,6 +42,7 @@ std::string_view kind_of(const toml::node& node) {
     }
 }
 
+/// Whether the text has no control characters and no blanks at its ends.
 bool is_plain(std::string_view text) {
     const auto is_blank = [](char c) { return c == ' ' || c == '\t'; };
     const bool has_control =
@@ -48,6 +50,7 @@ bool is_plain(std::string_view text) {
     return !has_control && (text.empty() || (!is_blank(text.front()) && !is_blank(text.back())));
 }
 
+/// A problem and the line by which problems are sorted.
 struct Problem {
     unsigned line = 0;
     std::string text;
@@ -59,7 +62,7 @@ struct Document::State {
     std::filesystem::path file;
     toml::table tree;
     std::vector<Problem> problems;
-    /// Every table that a reader has asked for, with the keys it asked for.
+    /// Every table that was read: its name, and the keys that were read from it.
     std::map<const toml::table*, std::pair<std::string, std::set<std::string, std::less<>>>> known;
 
     void note(unsigned line, std::string text) {
@@ -69,7 +72,7 @@ struct Document::State {
 
 struct Table::Node {
     std::shared_ptr<Document::State> document;
-    /// Null for a table that the file does not have.
+    /// Null for a table that is not in the file.
     const toml::table* table = nullptr;
     std::string name;
     unsigned line = 0;
@@ -93,7 +96,7 @@ struct Table::Node {
     void missing(std::string_view key) const {
         document->note(line, fmt::format("missing key '{}'{}", key, where()));
     }
-    /// The value as T, noting a problem when it has another type; nothing when it is absent or wrong.
+    /// The value as T; empty when it is absent or has another type, which is recorded as a problem.
     template <class T>
     std::optional<T> value(std::string_view key, std::string_view wanted) const {
         const toml::node* node = find(key);
@@ -106,7 +109,7 @@ struct Table::Node {
         wrong_type(key, *node, wanted);
         return std::nullopt;
     }
-    /// A string without what nobody sees in it.
+    /// A string that is_plain(); empty when it is absent, or is not, which is recorded as a problem.
     std::optional<std::string> plain(std::string_view key, std::string_view wanted) const {
         auto text = value<std::string>(key, wanted);
         if (text && !is_plain(*text)) {
@@ -120,6 +123,7 @@ struct Table::Node {
                        fmt::format("'{}'{} must be {} without blanks at its ends and control characters", key,
                                    where(), wanted));
     }
+    /// Replaces the systemd variables in a path.
     std::string expand(std::string_view key, std::string text) const {
         for (const char* variable : kVariables) {
             const std::string reference = fmt::format("${{{}}}", variable);

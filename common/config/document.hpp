@@ -1,6 +1,6 @@
-// A TOML file read the strict way: every key is asked for by name, and what nobody asked for is an error that
-// names the file, the line, what was expected and the nearest known key. All problems of a file are told at
-// once.
+// Reads a TOML file strictly. Every key is read by name, and a key that nobody reads is an error which names
+// the file, the line, what was expected and the closest known key. All problems of a file are reported
+// together.
 #pragma once
 
 #include <chrono>
@@ -19,39 +19,41 @@ namespace postern::config {
 
 class Document;
 
-/// One table of a document. Reads note the key as known; a value of the wrong type or out of range is noted
-/// as a problem, and the fallback is returned so that reading goes on. Valid as long as its Document.
+/// One table of a document. Reading a key marks it as known. A value of the wrong type or out of range is
+/// recorded as a problem, and the fallback is returned so that reading can continue. A Table keeps the data
+/// of its Document alive. Not thread-safe.
 class Table {
 public:
-    /// Absent and no fallback: a problem ("missing key"). Control characters and blanks at its ends are
-    /// problems, here and in strings(), path() and choice(): nobody sees them, and they make another value.
+    /// Without a fallback, an absent key is a problem ("missing key"). In string(), strings(), path() and
+    /// choice(), control characters and leading or trailing blanks are problems: they are invisible and would
+    /// change the value.
     std::string string(std::string_view key);
     std::string string(std::string_view key, std::string_view fallback);
-    /// As it stands, for what people read.
+    /// The string unchanged, for text that people read.
     std::string text(std::string_view key, std::string_view fallback);
     bool boolean(std::string_view key, bool fallback);
     std::int64_t integer(std::string_view key, std::int64_t fallback, std::int64_t least, std::int64_t most);
     std::chrono::milliseconds duration(std::string_view key, std::chrono::milliseconds fallback,
                                        std::chrono::milliseconds least, std::chrono::milliseconds most);
-    /// None of them empty.
+    /// An array of strings, none of which may be empty; empty when the key is absent.
     std::vector<std::string> strings(std::string_view key);
-    /// A path; a relative one is taken from `base`, or else from the folder of the file. Expands the folders
-    /// that systemd hands to a unit, for example "${CREDENTIALS_DIRECTORY}/gateway.key" (systemd.exec(5));
-    /// other variables are problems.
+    /// A path, made absolute relative to `base` or, without one, to the folder of the file. Expands the
+    /// folders that systemd passes to a unit, for example "${CREDENTIALS_DIRECTORY}/gateway.key"
+    /// (systemd.exec(5)); other variables are problems.
     std::filesystem::path path(std::string_view key);
     std::optional<std::filesystem::path> optional_path(std::string_view key,
                                                        const std::filesystem::path& base = {});
-    /// One of the given words.
+    /// One of `words`.
     std::string choice(std::string_view key, std::string_view fallback,
                        const std::vector<std::string>& words);
 
     bool has(std::string_view key) const;
-    /// A table below this one; an empty one when it is absent.
+    /// The table `key` below this one; an empty one when it is absent.
     Table table(std::string_view key);
     /// The tables of an array of tables `[[key]]`, in order; none when it is absent.
     std::vector<Table> tables(std::string_view key);
 
-    /// Notes a problem at the line of `key` (or of the table itself when the key is absent).
+    /// Records a problem at the line of `key`, or of the table itself when the key is absent.
     void problem(std::string_view key, std::string_view message);
     /// "file:line" of `key`, for messages about what it names.
     std::string where(std::string_view key) const;
@@ -63,15 +65,18 @@ private:
     std::shared_ptr<Node> node_;
 };
 
+/// A parsed TOML file. Not thread-safe.
 class Document {
 public:
+    /// Reads and parses a file. Fails as read_file() does, or with Code::config_invalid for invalid TOML.
     static Result<Document> load(const std::filesystem::path& path);
-    /// `name` stands for the file in messages; relative paths are taken from its folder.
+    /// Parses text; `name` is the file in messages, and relative paths are relative to its folder. Fails with
+    /// Code::config_invalid for invalid TOML.
     static Result<Document> parse(std::string_view text, const std::filesystem::path& name);
 
     Table root();
-    /// After all reads: Code::config_invalid with every problem and every unknown key, one a line
-    /// ("gateway.toml:12: unknown key 'lisen' in [gateway]; did you mean 'listen'?").
+    /// Call it after all reads. Fails with Code::config_invalid and every problem and unknown key, one on
+    /// each line ("gateway.toml:12: unknown key 'lisen' in [gateway]; did you mean 'listen'?").
     Result<void> finish();
 
 private:

@@ -28,13 +28,13 @@ void AnswerParser::begin() {
     parser_.emplace();
     parser_->header_limit(static_cast<std::uint32_t>(kHeadLimit));
     parser_->body_limit(body_limit_);
-    // Head first: it is judged before a byte of the body is taken.
+    // The head is parsed first, so that it is checked before the body is consumed.
     parser_->eager(false);
     is_head_done_ = false;
 }
 
 Result<bool> AnswerParser::put(std::string_view bytes) {
-    // Most of a body goes into the parser as it comes.
+    // Without buffered bytes, as for most of a body, the parser reads the new bytes directly.
     const bool is_direct = rest_.empty();
     if (!is_direct) {
         rest_ += bytes;
@@ -66,7 +66,7 @@ Result<std::size_t> AnswerParser::parse(std::string_view bytes) {
             parser_->put(boost::asio::buffer(bytes.data() + taken, bytes.size() - taken), error);
         taken += step;
         taken_ += step;
-        // The parser knows of one head; interim answers may come before it.
+        // The parser's own limit covers one head, but interim answers may precede it.
         if (!is_head_done_) {
             head_bytes_ += step;
         }
@@ -105,7 +105,7 @@ Result<bool> AnswerParser::check_head() {
     if (status < 100 || status > 599) {
         return malformed("status " + std::to_string(status));
     }
-    // Nobody asked for another protocol.
+    // This client never asks for another protocol.
     if (status == 101) {
         return malformed("it switches protocols");
     }

@@ -39,10 +39,12 @@ namespace {
 
 using Steady = std::chrono::steady_clock;
 
-/// The server closes idle connections after a while; one that is about to is not used again.
+/// The server closes idle connections after a while. A connection that has been idle for longer than this is
+/// not reused.
 constexpr auto kReusableFor = std::chrono::seconds(10);
 constexpr std::size_t kPieceBytes = 16U << 10;
 
+/// One request.
 struct Question {
     beast::http::verb method;
     const std::string& path;
@@ -50,7 +52,7 @@ struct Question {
     const std::string& body;
 };
 
-/// Whether the certificate, whose chain is good, is that of the CA service at `host`.
+/// Checks that a certificate with a verified chain belongs to the CA service at `host`.
 Result<void> check_ca(const pki::Certificate& leaf, const std::string& host,
                       const std::string& trust_domain) {
     const pki::ErrorQueueScope errors;
@@ -74,7 +76,7 @@ Result<net::TlsContext> tls_for(const ClientOptions& options, const std::string&
     return net::TlsContext::client(options.credentials, *options.server_ca, std::move(check));
 }
 
-/// With the body, which may hold a password.
+/// The text of the request, including the body, which may contain a password.
 Secret text_of(const Question& question, const net::Address& address) {
     beast::http::request_header<> head;
     head.version(11);
@@ -94,14 +96,15 @@ Secret text_of(const Question& question, const net::Address& address) {
     out << head;
     const std::string head_text = out.str();
     std::string text;
-    // No growth on the way, which would leave a copy behind.
+    // Reserved, because growing would leave a copy of the text in memory.
     text.reserve(head_text.size() + question.body.size());
     text += head_text;
     text += question.body;
     return Secret(std::move(text));
 }
 
-/// What a peer says against a certificate before it has shown its own is no judgement on anybody's trust.
+/// The failure of a handshake. An alert about a certificate from a peer that has not authenticated is
+/// reported as tls_failed, because it says nothing about anybody's certificate.
 Failure before_tls(const Failure& failure, const net::TlsStream& tls, bool is_late) {
     const bool is_ours = tls.peer().verify_result != X509_V_OK;
     if (is_ours) {
@@ -132,7 +135,7 @@ struct Client::State {
     bool is_kept();
     std::optional<SystemTime> date_in(const Answer& answer) const;
     Failure lost(const Failure& failure);
-    /// For an answer of whose body so many bytes have come.
+    /// The time limit of an answer whose body has `bytes` bytes so far.
     std::chrono::milliseconds timeout_for(std::size_t bytes) const {
         const std::size_t rate = options.least_bytes_per_second;
         return options.answer_timeout + std::chrono::milliseconds(rate == 0 ? 0 : bytes * 1000 / rate);
@@ -142,13 +145,13 @@ struct Client::State {
     net::Address address;
     net::TlsContext tls;
     std::optional<asio::io_context> loop;
-    /// Between calls: the connection that is kept.
+    /// The connection that is kept between calls.
     std::optional<net::TlsStream> stream;
     Steady::time_point last_use;
-    /// Of the answer that is being waited for.
+    /// Whether any byte of the current answer has arrived.
     bool has_heard = false;
     bool was_certificate_refused = false;
-    /// The validity of the server's certificate.
+    /// The validity period of the server's certificate.
     SystemTime verified_from{};
     SystemTime verified_until{};
 };
@@ -183,7 +186,7 @@ bool Client::State::is_kept() {
     if (!stream) {
         return false;
     }
-    // What the server has said since the last answer can only be its goodbye.
+    // Anything that the server has sent since the last answer can only be the end of the connection.
     const bool is_good = Steady::now() - last_use <= kReusableFor && stream->socket().is_silent() &&
                          SSL_has_pending(stream->native()) == 0;
     if (!is_good) {
@@ -203,7 +206,7 @@ asio::awaitable<Result<Answer>> Client::State::exchange(const Question& question
     Result<Answer> answer = co_await converse(question);
     const bool was_lost = answer.has_error() && answer.error().code == Code::end_of_stream;
     if (was_kept && was_lost && !has_heard && question.method == beast::http::verb::get) {
-        // The server closed the connection that was kept just now; asking again changes nothing there.
+        // The server has just closed the kept-alive connection; a GET can be repeated safely.
         stream.reset();
         const Result<void> connected = co_await connect();
         if (connected.has_error()) {
@@ -218,7 +221,7 @@ asio::awaitable<Result<Answer>> Client::State::exchange(const Question& question
     co_return answer;
 }
 
-/// TLS was up.
+/// The failure of a call after TLS was established. Closes the connection.
 Failure Client::State::lost(const Failure& failure) {
     stream.reset();
     const Code code = failure.code;
@@ -246,7 +249,7 @@ asio::awaitable<Result<Answer>> Client::State::converse(const Question& question
             co_return Failure{Code::timed_out, "the server did not take the request in time"};
         }
     }
-    // Also after a write that failed: what the server has against it may lie there, unread.
+    // This also happens after a failed write, because the server's reason may have arrived unread.
     Result<Answer> answer = co_await read_answer(began);
     const bool is_reading_to_blame =
         written.has_value() || !answer.has_error() || answer.error().code != Code::end_of_stream;
@@ -309,7 +312,7 @@ Result<Answer> Client::State::run(const Question& question) {
     try {
         if (!loop) {
             loop.emplace(1);
-            // What the loop needs of the system is taken here, not in the middle of something.
+            // Creating a timer makes the loop take its file descriptors now, not in the middle of a call.
             const asio::steady_timer first(*loop);
         }
         loop->restart();

@@ -1,6 +1,6 @@
-// The HTTPS client for the CA service: blocking, for a thread of its own. JSON in, JSON out. Underneath it is
-// the streams and coroutines of net on an event loop of its own, and Beast's parser; what it reads of an
-// answer is bounded in size and in time, whoever gives it.
+// A blocking HTTPS client for the CA service, for use on a thread of its own; JSON in both directions. It
+// uses the streams and coroutines of net on its own event loop, and Beast's parser. What it reads of an
+// answer is bounded in size and time, whichever server sends it.
 #pragma once
 
 #include <chrono>
@@ -20,62 +20,69 @@
 
 namespace postern::http {
 
-/// Connects to the server, straight or by another way, within the timeout. Its failure is the call's.
+/// Connects to the server, directly or through a proxy, within the timeout. Its failure becomes the failure
+/// of the call.
 using Dial =
     std::function<boost::asio::awaitable<Result<net::PlainStream>>(net::Address, std::chrono::milliseconds)>;
 
+/// The server, the trust, and the limits of a client.
 struct ClientOptions {
-    /// "https://ca.example.org:7444": what HttpsUrl::parse() takes.
+    /// The server's URL, for example "https://ca.example.org:7444", as HttpsUrl::parse() accepts it.
     std::string url;
-    /// The server must chain to this, bear the URL's host name, and be spiffe://<trust_domain>/ca/… . Nothing
-    /// only for the pinned first contact, which reads the trust bundles and believes them by fingerprint.
+    /// The server's chain must lead to these roots, and its certificate must contain the URL's host name and
+    /// be spiffe://<trust_domain>/ca/… . Empty only for the first contact, which fetches the trust bundles
+    /// and verifies them by a fingerprint.
     std::optional<pki::TrustBundle> server_ca;
     std::string trust_domain;
     std::optional<net::TlsCredentials> credentials;
-    /// Nothing: net::dial(). Awaited on the client's loop.
+    /// Empty: net::dial(). Awaited on the client's loop.
     Dial dial;
-    /// For the connection, the look-up of the name included; and for TLS.
+    /// The limit for connecting, including name resolution, and again for the TLS handshake.
     std::chrono::milliseconds connect_timeout = std::chrono::seconds(5);
-    /// For the question and the whole answer, in whatever pieces it comes; and for each silence in it.
+    /// The limit for sending the request, for receiving the whole answer, and for each pause within the
+    /// answer.
     std::chrono::milliseconds answer_timeout = std::chrono::seconds(20);
-    /// Unless it is 0, the whole answer may take longer by as long as what has come of its body may take at
-    /// this rate.
+    /// If this is not 0, the limit for the whole answer grows by the time that the received part of the body
+    /// takes at this rate.
     std::size_t least_bytes_per_second = 0;
-    /// Of a body. Heads have a bound of their own (AnswerParser).
+    /// The most bytes of a body. Heads have a limit of their own (AnswerParser).
     std::size_t longest_answer = 64U << 20;
-    /// Asked with each piece of a body, if it is set: false ends the call (Code::cancelled).
+    /// If set, it is called with each piece of a body; false ends the call with Code::cancelled.
     std::function<bool()> is_wanted;
 };
 
+/// A complete answer.
 struct ClientAnswer {
     unsigned status = 0;
     std::string body;
     std::string etag;
-    /// The time that the server says it is (Date). Of a server whose certificate was verified only where that
-    /// certificate is valid at that time: no server can tell a time beyond what was verified of it.
+    /// The server's time (Date). If the server's certificate was verified, it is set only when the
+    /// certificate is valid at that time: a server can only claim times for which its certificate was issued.
     std::optional<SystemTime> date;
-    /// Set when the status is 400 or more and the body is a problem.
+    /// Set when the status is 400 or above and the body is a problem (RFC 9457).
     std::optional<Problem> problem;
 };
 
-/// One connection, kept alive between calls. Not thread-safe.
+/// One connection, which is kept alive between calls. Not thread-safe.
 class Client {
 public:
+    /// Does not connect yet. Fails with Code::config_invalid.
     static Result<Client> make(ClientOptions options);
     Client(Client&&) noexcept;
     Client& operator=(Client&&) noexcept;
     ~Client();
 
-    /// Failures of the network: unreachable (also where the connection was lost before the answer was whole),
-    /// timed_out; before TLS was up end_of_stream, not_tls, tls_version, tls_failed. Of trust, whatever the
-    /// server does after it was refused: unknown_issuer, wrong_server_identity, expired and the like. This
-    /// machine's own: out_of_resources. request_too_large and malformed_request for an answer that is too
-    /// long or none. A GET is asked once more where the connection that was kept turns out to be lost.
+    /// Sends a request and waits for the answer; any HTTP status is an answer. Network failures: unreachable
+    /// (also if the connection is lost before the answer is complete) and timed_out, and before TLS is
+    /// established end_of_stream, not_tls, tls_version and tls_failed. Trust failures: unknown_issuer,
+    /// wrong_server_identity, expired and similar ones, whatever a refused server does next. Exhaustion of
+    /// this machine: out_of_resources. request_too_large and malformed_request for an answer that is too long
+    /// or not HTTP. A GET is repeated once if the kept-alive connection turns out to be closed.
     Result<ClientAnswer> get(const std::string& path, const std::string& if_none_match = {});
     Result<ClientAnswer> post_json(const std::string& path, const std::string& body);
 
-    /// Whether the last call failed on the word of a server that had proven who it is, against this client's
-    /// own certificate: the failure's code is then about that one.
+    /// Whether the last call failed because an authenticated server refused this client's certificate: the
+    /// failure's code then describes the client's certificate.
     bool was_certificate_refused() const noexcept;
 
 private:

@@ -23,7 +23,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// Over all loops; the oldest of the address that has the most makes room.
+/// The most connections of all loops. At the limit, the oldest of the address with the most connections is
+/// cut.
 constexpr std::size_t kMostConnections = 32;
 constexpr auto kTimeout = 5s;
 
@@ -84,7 +85,7 @@ struct HealthService::State {
     net::EventLoops& loops;
     net::Listener listener;
     const Checks checks;
-    /// One for each loop, touched there alone.
+    /// One for each loop, used on that loop only.
     std::vector<std::unique_ptr<net::PendingConnections>> pending;
 };
 
@@ -100,7 +101,7 @@ asio::awaitable<void> HealthService::State::serve(std::shared_ptr<State> state, 
     RequestReader reader(stream, limits);
     for (bool stays = true; stays;) {
         Result<Request> request = co_await reader.next(kTimeout);
-        // Whoever sends what is no request hears nothing: this port has nothing to explain.
+        // A malformed request gets no answer: this port does not explain errors.
         if (request.has_error()) {
             co_return;
         }

@@ -1,5 +1,6 @@
-// What load balancers and orchestrators ask a program: GET /livez, whether it runs, and GET /readyz, whether it
-// can do its work. Plain HTTP on a port of its own, which tells nothing but that; bounded like every other port.
+// The health endpoints for load balancers and orchestrators: GET /livez tells whether the program runs, and
+// GET /readyz whether it can do its work. Plain HTTP on a port of its own, which reveals nothing else and is
+// bounded like every other port.
 #pragma once
 
 #include <cstddef>
@@ -13,26 +14,29 @@
 
 namespace postern::http {
 
-/// One thing that must be right for the program to be ready.
+/// A condition for the program to be ready.
 struct HealthCheck {
     std::string name;
-    /// What is wrong, in words for everybody who can reach the port; empty: nothing is.
+    /// The fault, in words that everybody who can reach the port may read; empty if there is none.
     std::string fault;
 };
 
+/// Serves the endpoints on all loops.
 class HealthService {
 public:
-    /// Called on the loop of that index, as often as somebody asks. It must not block.
+    /// Returns the state of all conditions. Called for each request, on the thread of loop number `loop`. It
+    /// must not block.
     using Checks = std::function<std::vector<HealthCheck>(std::size_t loop)>;
 
-    /// Begins to accept at once. `loops` must outlive this object; `checks` is called until they have
-    /// stopped.
+    /// Starts accepting at once. `loops` must outlive this object; `checks` may be called until the loops
+    /// have stopped.
     HealthService(net::EventLoops& loops, net::Listener listener, Checks checks);
-    /// Stops accepting and cuts what is left.
+    /// Stops accepting and closes all connections.
     ~HealthService();
     HealthService(const HealthService&) = delete;
     HealthService& operator=(const HealthService&) = delete;
 
+    /// The port of the listener.
     unsigned short port() const;
 
 private:

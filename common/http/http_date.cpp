@@ -56,7 +56,7 @@ std::optional<SystemTime> from_http_date(std::string_view text) {
         std::chrono::year(number(text.substr(12, 4))),
         std::chrono::month(static_cast<unsigned>(month - kMonths.begin()) + 1),
         std::chrono::day(static_cast<unsigned>(number(text.substr(5, 2)))));
-    // 60 is a leap second.
+    // A leap second is second 60.
     if (month == kMonths.end() || !date.ok() || hour > 23 || minute > 59 || second > 60) {
         return std::nullopt;
     }

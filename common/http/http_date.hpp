@@ -1,4 +1,4 @@
-// The time as HTTP's Date header has it (RFC 9110, section 5.6.7): whole seconds, GMT. Pure.
+// Formats and parses the time of HTTP's Date header (RFC 9110, section 5.6.7): whole seconds, GMT. Pure.
 #pragma once
 
 #include <optional>
@@ -9,10 +9,10 @@
 
 namespace postern::http {
 
-/// "Sun, 06 Nov 1994 08:49:37 GMT" (IMF-fixdate).
+/// Formats an IMF-fixdate: "Sun, 06 Nov 1994 08:49:37 GMT".
 std::string to_http_date(SystemTime time);
 
-/// Reads an IMF-fixdate, the one form that is still written. Nothing for anything else.
+/// Parses an IMF-fixdate, the only form that is still generated; empty for anything else.
 std::optional<SystemTime> from_http_date(std::string_view text);
 
 }  // namespace postern::http

@@ -30,17 +30,17 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr auto kCloseTimeout = 1s;
-/// For who is refused in the middle of a request, to stop sending and read why: closing earlier would reset
-/// the connection, and the answer with it.
+/// How long a client that is refused in the middle of a request has to stop sending and read the answer.
+/// Closing earlier would reset the connection and destroy the answer.
 constexpr auto kStillSendingTimeout = 5s;
 
-/// What a drain, and a newcomer who needs the place, must know of a connection.
+/// A connection, as shutdown and eviction see it.
 struct Session {
     enum class Phase { handshake, idle, busy };
     Session(net::TlsStream& its, net::ConnectionSlots::Slot its_place, net::FairTurns& all_turns,
             const std::string& address)
         : stream(its), place(std::move(its_place)), turns(all_turns, address) {}
-    /// Ends it; its place is free at once.
+    /// Closes the connection and frees its slot at once.
     void cut() {
         stream.close();
         turns.leave();
@@ -48,17 +48,17 @@ struct Session {
     }
     net::TlsStream& stream;
     net::ConnectionSlots::Slot place;
-    /// A stranger's: one that bears a certificate has left.
+    /// The turns of an unauthenticated client; one with a certificate has left them.
     net::FairTurns::Member turns;
-    /// Of one that bears a certificate.
+    /// Set for a client with a certificate.
     std::optional<net::ConnectionSlots::Slot> bearer_place;
     Phase phase = Phase::handshake;
 };
 
-/// What one loop has, touched on that loop alone.
+/// The state of one loop, used on that loop only.
 struct PerLoop {
     PerLoop(asio::io_context& loop, std::size_t pending_bound)
-        // Half of them, so that one address leaves places to others whatever it does.
+        // One address gets half of them, so that others always find room.
         : pending(pending_bound, std::max<std::size_t>(1, pending_bound / 2)), turns(loop) {}
     net::PendingConnections pending;
     net::FairTurns turns;
@@ -66,7 +66,7 @@ struct PerLoop {
     bool is_draining = false;
 };
 
-/// Keeps a session in its loop's list.
+/// Keeps a session in its loop's list while it exists.
 class Registration {
 public:
     Registration(PerLoop& loop, Session& session)
@@ -80,7 +80,7 @@ private:
     std::list<Session*>::iterator place_;
 };
 
-/// Ends a connection on which nobody waits for an answer.
+/// Ends a connection whose client does not wait for an answer.
 asio::awaitable<void> say_close_notify(net::TlsStream& stream) {
     const net::Deadline deadline(stream.executor(), kCloseTimeout, [&stream] { stream.cancel(); });
     co_await stream.shutdown_send();
@@ -93,6 +93,7 @@ Response answer_of_failure() {
     return problem_response(problem);
 }
 
+/// The share of one loop, at least 1.
 std::size_t share_of(std::size_t all, std::size_t loops) {
     return std::max<std::size_t>(1, (all + loops - 1) / loops);
 }
@@ -158,14 +159,14 @@ struct HttpsService::State {
     const Handler handler;
     const OnRejected on_rejected;
     net::ConnectionSlots slots;
-    /// By the name in their certificates.
+    /// Counts connections by the name in their certificates.
     net::ConnectionSlots bearers;
     std::vector<std::unique_ptr<PerLoop>> per_loop;
 };
 
 namespace {
 
-/// Counts a connection for as long as its coroutine lives.
+/// Counts a connection while its coroutine exists.
 template <class State>
 class Presence {
 public:
@@ -192,8 +193,8 @@ asio::awaitable<void> HttpsService::State::reject(State& state, RejectedConnecti
     }
 }
 
-/// On another loop than the caller's, who waits until it is done. It waits on a timer of its own, so that its
-/// frame is never in the other loop's hands when both stop.
+/// Cuts the oldest pending connection of another loop and waits until that is done. It waits on a timer of
+/// its own loop, so that the other loop never owns its coroutine frame when both stop.
 asio::awaitable<void> HttpsService::State::cut_oldest(std::shared_ptr<State> state, std::size_t loop_index) {
     const auto executor = co_await asio::this_coro::executor;
     const auto done = std::make_shared<asio::steady_timer>(executor, kCloseTimeout);
@@ -209,8 +210,8 @@ asio::awaitable<void> HttpsService::State::cut_oldest(std::shared_ptr<State> sta
     co_await done->async_wait(net::kAwait);
 }
 
-/// A place for a newcomer. Where all are taken, the oldest of those that have not proven who they are makes
-/// room: of this loop, or, where it has none, of another.
+/// Takes a slot for a new connection. When all are taken, the oldest pending connection is cut: of this loop
+/// or, if it has none, of another.
 asio::awaitable<Result<net::ConnectionSlots::Slot>> HttpsService::State::take_place(
     std::shared_ptr<State> state, std::size_t loop_index, std::string address) {
     Result<net::ConnectionSlots::Slot> slot = state->slots.take(address);
@@ -271,8 +272,8 @@ asio::awaitable<void> HttpsService::State::serve(std::shared_ptr<State> state, s
     ClientInfo client{std::move(remote), stream.peer()};
     const net::TlsPeer& peer = client.peer;
     if (peer.certificate || peer.server_certificate) {
-        // Who has taken more than one person or one server needs goes on as a stranger. No name of a person
-        // holds a slash.
+        // A client beyond its number of connections is treated as unauthenticated. The prefix is unambiguous,
+        // because a login name contains no slash.
         const std::string bearer = peer.certificate ? peer.certificate->common_name()
                                                     : "server/" + peer.server_certificate->common_name();
         auto place = state->bearers.take(bearer);
@@ -305,7 +306,7 @@ asio::awaitable<void> HttpsService::State::answer_requests(State& state, PerLoop
                 failure =
                     Failure{Code::limit_reached, "cut before its first request to admit a newer connection"};
             }
-            // Whoever has asked before may leave, or be too slow to ask again, without a word.
+            // A client that has made a request before may close, or time out, without being reported.
             const bool is_quiet_end = failure.code == Code::end_of_stream || loop.is_draining ||
                                       (has_asked && reader.is_between_requests());
             if (!is_quiet_end) {
@@ -313,8 +314,8 @@ asio::awaitable<void> HttpsService::State::answer_requests(State& state, PerLoop
                 co_await reject(state, std::move(rejected));
             }
             if (reader.is_between_requests()) {
-                // Nobody waits for an answer: the peer has gone, was too slow to ask, or this side shuts
-                // down.
+                // The client does not wait for an answer: it has closed, was too slow to send a request, or
+                // this server is shutting down.
                 if (failure.code != Code::limit_reached) {
                     co_await say_close_notify(session.stream);
                 }
@@ -344,8 +345,8 @@ asio::awaitable<void> HttpsService::State::answer_requests(State& state, PerLoop
         }
         Response response = std::move(handled.value());
         if (!session.bearer_place) {
-            // Answered, a stranger is one again, and may be cut for a newcomer: while the answer is not
-            // taken, and while nothing more is asked.
+            // An unauthenticated client is pending again once its request is handled: it may be cut for a new
+            // connection while it does not read the answer and while it sends no further request.
             ticket =
                 loop.pending.enter([&session] { session.cut(); }, net::address_key(client.remote.address));
         }
@@ -363,7 +364,7 @@ asio::awaitable<void> HttpsService::State::answer_requests(State& state, PerLoop
     co_await net::drain_to_end(session.stream, kCloseTimeout);
 }
 
-/// Answers what can still be answered: a request that was malformed, too large or too slow.
+/// Answers a request that was malformed, too large or too slow.
 asio::awaitable<void> HttpsService::State::refuse_request(State& state, net::TlsStream& stream,
                                                           Failure failure) {
     Problem problem;

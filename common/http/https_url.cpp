@@ -22,7 +22,7 @@ char lower_case(char c) {
     return static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
 }
 
-/// What is wrong with the characters of it; empty: nothing.
+/// What is wrong with the characters or the length of the text; empty if nothing is.
 std::string_view unfit(std::string_view text) {
     if (text.empty()) {
         return "is empty";

@@ -1,5 +1,5 @@
-// Addresses of HTTP services as people write them, read once, into the one form in which they are compared,
-// kept and shown.
+// Parses URLs of HTTP services that people write into the canonical form in which they are compared, stored
+// and shown.
 #pragma once
 
 #include <string>
@@ -10,17 +10,17 @@
 
 namespace postern::http {
 
-/// Where a CA service is: "https://ca.example.org:7444".
+/// The URL of a CA service, for example "https://ca.example.org:7444".
 class HttpsUrl {
 public:
-    /// Taken are https://host and https://host:port, in any case and with a slash at the end. A path, a
-    /// query, a user, a blank, a control character or a port that is none is Code::config_invalid, with what
-    /// is wrong and what it looks like.
+    /// Parses https://host and https://host:port, in any case and with an optional trailing slash. A path, a
+    /// query, a user, a blank, a control character or an invalid port is refused with Code::config_invalid,
+    /// which says what is wrong and shows an example.
     static Result<HttpsUrl> parse(std::string_view text);
 
     const net::Address& address() const noexcept { return address_; }
-    /// In normal form: lower case, without the slash, without the port where it is 443 (RFC 3986, section
-    /// 6.2.3), IP addresses as the system writes them.
+    /// The canonical form: lower case, without the slash, without the port if it is 443 (RFC 3986, section
+    /// 6.2.3), IP addresses as the system prints them.
     std::string text() const;
     bool operator==(const HttpsUrl& other) const { return text() == other.text(); }
 
@@ -29,8 +29,8 @@ private:
     net::Address address_;
 };
 
-/// A URL that is handed on and read by others, http or https, with a path: nothing in it that ends or changes
-/// it where it is printed. Code::config_invalid otherwise.
+/// Checks an http or https URL, with a path, that is passed on for others to read: no character in it may end
+/// or change it where it is printed. Fails with Code::config_invalid.
 Result<void> check_url(std::string_view text);
 
 }  // namespace postern::http

@@ -1,4 +1,5 @@
-// Refusals over HTTP: a status, and a problem body (RFC 9457) that names cause, next step and connection id.
+// Refusals over HTTP: a status and a problem body (RFC 9457) that names the cause, the next step and the
+// connection id.
 #pragma once
 
 #include <string>
@@ -8,19 +9,22 @@
 
 namespace postern::http {
 
+/// A refusal as a person is told of it.
 struct Problem {
     Code code = Code::internal;
-    /// One sentence for the person: what happened and why.
+    /// One sentence for a person: what happened and why.
     std::string title;
-    /// What to do next.
+    /// What a person can do next.
     std::string hint;
+    /// Empty if there is none.
     std::string connection_id;
 };
 
-/// application/problem+json: type ("urn:postern:problem:<code>"), title, status, detail (the hint), and the
-/// extension members "code" and "connection_id".
+/// Formats application/problem+json: type ("urn:postern:problem:<code>"), title, status, detail (the hint),
+/// and the extension members "code" and "connection_id".
 std::string to_json(const Problem& problem);
-/// Reads one; an unknown code becomes Code::internal. Code::malformed_request when it is no problem body.
+/// Parses a problem body; an unknown code becomes Code::internal. Fails with Code::malformed_request when it
+/// is not a problem body.
 Result<Problem> problem_from_json(std::string_view body);
 
 }  // namespace postern::http

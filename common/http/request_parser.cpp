@@ -13,7 +13,7 @@ namespace beast = boost::beast;
 RequestParser::RequestParser(std::size_t head_limit_bytes, std::size_t body_limit_bytes) {
     parser_.header_limit(static_cast<std::uint32_t>(head_limit_bytes));
     parser_.body_limit(body_limit_bytes);
-    // Head first: it is judged before a byte of the body is taken.
+    // The head is parsed first, so that it is checked before the body is consumed.
     parser_.eager(false);
 }
 
@@ -57,12 +57,12 @@ Result<void> RequestParser::check_head() {
     if (head.count(beast::http::field::transfer_encoding) != 0) {
         return refuse("a transfer coding, which is not taken");
     }
-    // RFC 9112, section 3.2.
+    // RFC 9112, section 3.2, allows one Host only.
     const std::size_t hosts = head.count(beast::http::field::host);
     if (hosts > 1) {
         return refuse("more than one Host");
     }
-    // A CONNECT names its authority in the request's target: clients that say it only there do no harm.
+    // A CONNECT names its authority in the request target; clients that send no Host are harmless.
     if (hosts == 0 && head.version() == 11 && head.method() != beast::http::verb::connect) {
         return refuse("HTTP/1.1 without a Host");
     }

@@ -1,5 +1,6 @@
-// One HTTP/1.1 request out of bytes, without sockets or clocks (RFC 9112). Refuses what a small server need
-// not take, and what makes two parsers disagree: chunked bodies, a CONNECT with content, two Hosts or none.
+// Parses one HTTP/1.1 request from bytes, without sockets or clocks (RFC 9112). It refuses what a small
+// server does not need and what parsers interpret differently: chunked bodies, a CONNECT with content, no
+// Host or two of them.
 #pragma once
 
 #include <cstddef>
@@ -15,21 +16,23 @@ namespace postern::http {
 
 using Request = boost::beast::http::request<boost::beast::http::string_body>;
 
+/// The parser of one request. Not thread-safe.
 class RequestParser {
 public:
+    /// The part of the request that comes next.
     enum class Phase { head, body, done };
 
     RequestParser(std::size_t head_limit_bytes, std::size_t body_limit_bytes);
 
-    /// Takes what it can from the front of `bytes` and says how much that was; offer the rest again with more
-    /// behind it. Never takes more than one request. Code::malformed_request or Code::request_too_large,
-    /// after which it is done for.
+    /// Parses the front of `bytes` and returns how many were consumed; offer the rest again with more bytes
+    /// behind it. Never consumes more than one request. Fails with Code::malformed_request or
+    /// Code::request_too_large, after which the parser cannot be used any more.
     Result<std::size_t> put(std::string_view bytes);
     Phase phase() const noexcept { return phase_; }
-    /// Once the head is there: whether the client waits for 100 Continue before it sends the body (RFC 9110,
-    /// section 10.1.1).
+    /// Whether the client waits for 100 Continue before it sends the body (RFC 9110, section 10.1.1). Call it
+    /// once the head is complete.
     bool expects_continue() const;
-    /// The request, once the phase is done.
+    /// The request; call it once the phase is done.
     Request take();
 
 private:

@@ -45,10 +45,11 @@ std::string serialize(Response& response) {
     return text;
 }
 
-/// Whoever takes so much within the timeout may take as long as the rest needs.
+/// The timeout of writing restarts after each such block, so that a peer which makes progress gets as long as
+/// it needs.
 constexpr std::size_t kProgressBytes = 64 * 1024;
 
-/// `rest` may be null.
+/// Writes `text` and then `rest`, which may be null.
 asio::awaitable<Result<void>> write_text(net::ByteStream& stream, std::string text,
                                          std::shared_ptr<const std::string> rest,
                                          std::chrono::milliseconds timeout) {
@@ -90,7 +91,7 @@ RequestReader::RequestReader(net::ByteStream& stream, RequestLimits limits)
 
 asio::awaitable<Result<Request>> RequestReader::next(std::chrono::milliseconds first_byte_timeout) {
     RequestParser parser(limits_.head_bytes, limits_.body_bytes);
-    // A wake leaves the stream good for the answer that tells of the timeout.
+    // After a wake the stream can still carry the answer that reports the timeout.
     const auto wake = [this] { stream_.wake(); };
     std::optional<net::Deadline> deadline;
     deadline.emplace(stream_.executor(), first_byte_timeout, wake);
@@ -112,7 +113,7 @@ asio::awaitable<Result<Request>> RequestReader::next(std::chrono::milliseconds f
             }
             if (was_head && parser.phase() == RequestParser::Phase::body) {
                 if (buffer_.empty() && parser.expects_continue()) {
-                    // It must not be woken while it writes.
+                    // The stream must not be woken while it writes.
                     deadline.reset();
                     Result<void> told = co_await tell_to_continue(stream_, limits_.body_timeout);
                     if (told.has_error()) {
@@ -168,7 +169,7 @@ asio::awaitable<Result<void>> write_response(net::ByteStream& stream, Response r
                                              std::chrono::milliseconds timeout) {
     response.version(11);
     response.set(beast::http::field::server, "postern/" + std::string(version()));
-    // Desktops whose clock is wrong learn it from this (RFC 9110, section 6.6.1).
+    // A desktop with a wrong clock corrects itself by this (RFC 9110, section 6.6.1).
     if (response.count(beast::http::field::date) == 0) {
         response.set(beast::http::field::date, to_http_date(system_clock()()));
     }
@@ -194,7 +195,7 @@ asio::awaitable<Result<void>> write_response(net::ByteStream& stream, Response r
 
 asio::awaitable<Result<void>> write_connected(net::ByteStream& stream, std::string connection_id,
                                               std::chrono::milliseconds timeout) {
-    // Without a Content-Length, which the answer to a CONNECT must not have (RFC 9110, section 9.3.6).
+    // The answer to a CONNECT must not have a Content-Length (RFC 9110, section 9.3.6).
     Response response;
     response.version(11);
     response.result(200);

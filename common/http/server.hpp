@@ -1,4 +1,5 @@
-// A small bounded HTTP/1.1 server on net: Beast parses, every read has a deadline, every size a limit.
+// Reads requests from and writes responses to a stream, as a small HTTP/1.1 server. Beast parses; every read
+// has a deadline and every size a limit.
 #pragma once
 
 #include <chrono>
@@ -19,13 +20,15 @@
 
 namespace postern::http {
 
+/// A response. A body may be shared between many of them.
 struct Response : boost::beast::http::response<boost::beast::http::string_body> {
-    /// In place of the body, where many get the same: sent from where it is, however many are under way.
+    /// Sent instead of the body, without a copy, when many clients get the same body.
     std::shared_ptr<const std::string> shared_body;
-    /// The answer to a HEAD: the length of the body is told, and the body is not sent.
+    /// For the answer to a HEAD: the length of the body is sent, but not the body.
     bool omits_body = false;
 };
 
+/// The limits of reading requests.
 struct RequestLimits {
     std::size_t head_bytes = 8 * 1024;
     std::size_t body_bytes = 64 * 1024;
@@ -35,24 +38,26 @@ struct RequestLimits {
     std::chrono::milliseconds idle_timeout = std::chrono::seconds(30);
 };
 
-/// Reads requests one after another from a stream and keeps what came behind the last one.
+/// Reads requests one after another from a stream, and keeps the bytes that follow the last one. Used on the
+/// stream's thread.
 class RequestReader {
 public:
-    /// `stream` must outlive the reader, which writes nothing to it but 100 Continue, where a client asks for
-    /// that before it sends a body.
+    /// `stream` must outlive the reader. The reader writes nothing to it but 100 Continue, if a client asks
+    /// for that before it sends a body.
     RequestReader(net::ByteStream& stream, RequestLimits limits);
-    /// The next whole request. end_of_stream when the peer closed between requests; timed_out,
-    /// malformed_request or request_too_large otherwise; the stream is then good for an answer that says so,
-    /// but not for another request. For CONNECT the body is empty and what follows the head is take_rest().
-    /// `first_byte_timeout` bounds the wait for the first byte; head_timeout runs from that byte.
+    /// Reads the next complete request. Fails with end_of_stream when the peer has closed, and with
+    /// timed_out, malformed_request or request_too_large; after these three the stream can carry an answer,
+    /// but no further request. For CONNECT the body is empty, and take_rest() returns the bytes after the
+    /// head. `first_byte_timeout` limits the wait for the first byte, from which head_timeout runs.
     boost::asio::awaitable<Result<Request>> next(std::chrono::milliseconds first_byte_timeout);
-    /// Whether next() stopped before a byte of a request had come.
+    /// Whether next() ended before the first byte of a request.
     bool is_between_requests() const noexcept { return is_between_requests_; }
-    /// Bytes that arrived behind the last request, at most 24 KiB; taken by the call.
+    /// Removes and returns the bytes that arrived after the last request: at most 16 KiB more than the head
+    /// limit.
     std::string take_rest();
 
 private:
-    /// Appends what is there to the buffer. False at the orderly end.
+    /// Appends the bytes that are available to the buffer. False at the orderly end.
     Result<bool> fill();
 
     net::ByteStream& stream_;
@@ -61,20 +66,20 @@ private:
     bool is_between_requests_ = true;
 };
 
-/// Writes the response with Content-Length, Server "postern/<version>" and, unless it has one, Date. When
-/// `timeout` ends the stream is cancelled: Code::timed_out. It begins anew with each 128 KiB that the peer
-/// has taken of a shared body.
+/// Writes the response with Content-Length, Server "postern/<version>" and, unless it is set, Date. When
+/// `timeout` ends, the stream is cancelled: Code::timed_out. The timeout restarts each time that the peer has
+/// accepted another 64 KiB.
 boost::asio::awaitable<Result<void>> write_response(
     net::ByteStream& stream, Response response, std::chrono::milliseconds timeout = std::chrono::seconds(10));
-/// The answer to a CONNECT that was let in: "200 Connection Established" with Postern-Connection and no
-/// Content-Length (RFC 9110, section 9.3.6). What follows is the tunnel.
+/// Writes the answer to an accepted CONNECT: "200 Connection Established" with Postern-Connection and without
+/// Content-Length (RFC 9110, section 9.3.6). The tunnel follows it.
 boost::asio::awaitable<Result<void>> write_connected(
     net::ByteStream& stream, std::string connection_id,
     std::chrono::milliseconds timeout = std::chrono::seconds(10));
 
-/// application/json, not to be cached; HTTP/1.1.
+/// An HTTP/1.1 response with application/json that must not be cached.
 Response json_response(unsigned status, std::string body);
-/// A problem response (RFC 9457) for the failure; the Failure's detail is not in it.
+/// A problem response (RFC 9457) with the status of the problem's code.
 Response problem_response(const Problem& problem);
 
 }  // namespace postern::http

@@ -1,5 +1,5 @@
-// Whether a peer across a network that owes an answer has fallen silent. One that has no room for more bytes
-// answers all the same when it is asked after its window (RFC 9293, section 3.8.6.1): who pauses is not gone.
+// Detects that a TCP peer which owes an acknowledgement has fallen silent. A peer whose receive window is
+// closed still answers window probes (RFC 9293, section 3.8.6.1): one that only pauses reading is not gone.
 // TCP_USER_TIMEOUT does not tell the two apart.
 #pragma once
 
@@ -9,17 +9,19 @@
 
 namespace postern::net {
 
-/// What the kernel knows of a peer's answers (TCP_INFO).
+/// What the kernel knows about a peer's acknowledgements (TCP_INFO).
 struct PeerAnswers {
-    /// Something was sent again and has not been confirmed, or the window was asked after without an answer.
+    /// Whether data was retransmitted and not acknowledged, or a window probe was not answered.
     bool is_owed = false;
-    /// Of what was sent, since the connection began. What the peer itself sends again confirms nothing.
+    /// Bytes that the peer has acknowledged since the connection began. Retransmissions by the peer
+    /// acknowledge nothing new.
     std::uint64_t confirmed_bytes = 0;
 };
 
+/// Watches one connection. Pure: times are passed in. Not thread-safe.
 class AckMonitor {
 public:
-    /// To be told every few seconds; whether an answer has been owed for all of `timeout`.
+    /// Call it every few seconds. Returns whether an acknowledgement has been owed for all of `timeout`.
     bool is_silent(const PeerAnswers& answers, std::chrono::steady_clock::time_point now,
                    std::chrono::steady_clock::duration timeout) noexcept;
 

@@ -29,7 +29,7 @@ bool fits_name(char c) {
     return is_letter || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_';
 }
 
-/// Empty for what is neither a name nor an address.
+/// The host in canonical form; empty if it is neither a name nor an IP address.
 std::string normal_host(std::string_view host, bool is_bracketed) {
     boost::system::error_code error;
     const auto ip = boost::asio::ip::make_address(std::string(host), error);
@@ -42,7 +42,7 @@ std::string normal_host(std::string_view host, bool is_bracketed) {
     if (host == "*") {
         return "*";
     }
-    // Four numbers that are no address are no name either.
+    // Digits and dots that are not an IP address are not a host name either.
     const bool is_number = host.find_first_not_of("0123456789.") == host.npos;
     if (host.size() > kMostHostBytes || is_number || !std::all_of(host.begin(), host.end(), fits_name)) {
         return {};
@@ -53,7 +53,7 @@ std::string normal_host(std::string_view host, bool is_bracketed) {
     return name;
 }
 
-/// Empty for what is none.
+/// The port without leading zeros; empty if it is not a port.
 std::string normal_port(std::string_view port) {
     unsigned number = 0;
     if (port.empty() || port.size() > 5) {

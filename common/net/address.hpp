@@ -1,4 +1,4 @@
-// Where somebody listens, read once from what people write.
+// Parses the address of a listener or a server from text that people write.
 #pragma once
 
 #include <string>
@@ -8,24 +8,29 @@
 
 namespace postern::net {
 
-/// A host and a port: "db.example.org:5432", "127.0.0.1:5432", "[::1]:5432", or "unix:/run/x.sock". In normal
-/// form when parse_address() made it: names in lower case, IP addresses as the system writes them.
+/// A host and a port ("db.example.org:5432", "127.0.0.1:5432", "[::1]:5432") or a Unix socket
+/// ("unix:/run/x.sock"). parse_address() returns it in canonical form: names in lower case, IP addresses as
+/// the system prints them.
 struct Address {
+    /// For a Unix socket, its path.
     std::string host;
+    /// Decimal; empty for a Unix socket.
     std::string port;
     bool is_unix = false;
 
+    /// The address as parse_address() reads it.
     std::string text() const;
 };
 
-/// Code::malformed_request with what is wrong and what it looks like. The host may be "*", the port 0: who
-/// reads the setting knows whether that means anything there.
+/// Parses an address. Fails with Code::malformed_request, which says what is wrong and shows what an address
+/// looks like. The host may be "*" and the port 0: the caller knows whether these make sense for its setting.
 Result<Address> parse_address(std::string_view text);
 
 /// Whether `text` is the textual form of an IPv4 or IPv6 address, without brackets and port.
 bool is_ip_address(const std::string& text);
 
-/// What Listener takes: a Unix socket, an IP address, localhost, or * for all of both kinds.
+/// Whether Listener can bind to it: a Unix socket, an IP address, "localhost", or "*" for all IPv4 and IPv6
+/// addresses.
 bool is_listenable(const Address& address);
 
 }  // namespace postern::net

@@ -13,11 +13,13 @@ namespace postern::net {
 
 namespace asio = boost::asio;
 
+/// A coroutine that waits for a permit.
 struct AsyncSemaphore::Waiter {
     explicit Waiter(const asio::any_io_executor& executor) : timer(executor) {}
-    /// Touched on the waiter's own loop alone.
+    /// Used on the waiter's own loop only.
     asio::steady_timer timer;
-    /// Guarded by the semaphore's mutex: the place is handed over, not raced for.
+    /// Guarded by the semaphore's mutex. release() hands the permit to this waiter, so that waiters do not
+    /// race for it.
     bool has_place = false;
 };
 
@@ -30,8 +32,9 @@ AsyncSemaphore::Permit::~Permit() {
     }
 }
 
-/// A waiter's place in the queue, in the frame of its coroutine: whatever ends the coroutine takes it out, so
-/// that nobody wakes a loop that is gone, and a place that was handed over but not taken goes on to the next.
+/// A waiter's entry in the queue, in the frame of its coroutine. However the coroutine ends, the entry leaves
+/// the queue, so that nobody posts to a loop that no longer exists, and a permit that was handed over but not
+/// used goes to the next waiter.
 class AsyncSemaphore::Queued {
 public:
     Queued(AsyncSemaphore& semaphore, std::shared_ptr<Waiter> waiter) noexcept
@@ -44,7 +47,7 @@ public:
         }
     }
     asio::steady_timer& timer() noexcept { return waiter_->timer; }
-    /// Leaves the queue; whether a place had been handed over.
+    /// Leaves the queue. Returns whether a permit had been handed over.
     bool take_place() noexcept {
         const std::lock_guard lock(semaphore_.mutex_);
         if (!waiter_->has_place) {
@@ -96,8 +99,7 @@ void AsyncSemaphore::release() noexcept {
         next->has_place = true;
     }
     auto executor = next->timer.get_executor();
-    // A timer that has not begun to wait yet must not miss this: its expiry is moved, not only its wait
-    // cancelled.
+    // Moving the expiry also works if the timer does not wait yet; cancelling would then have no effect.
     auto wake = [next = std::move(next)] { next->timer.expires_at(asio::steady_timer::time_point::min()); };
     asio::post(executor, std::move(wake));
 }

@@ -1,5 +1,5 @@
-// Lets only so many through at a time, first come, first served. Two thousand handshakes that begin together
-// all end late, and most of them too late; taken a few at a time each is quick.
+// Limits how many operations run at a time, first come, first served. Two thousand handshakes that run at
+// once all finish late, most of them too late; a few at a time are each quick.
 #pragma once
 
 #include <chrono>
@@ -14,14 +14,15 @@
 
 namespace postern::net {
 
-/// Thread-safe: those who wait may be on different loops. Must outlive its permits.
+/// A semaphore for coroutines. Thread-safe: its waiters may be on different loops. It must outlive its
+/// permits.
 class AsyncSemaphore {
 public:
     explicit AsyncSemaphore(std::size_t places) noexcept : free_(places) {}
     AsyncSemaphore(const AsyncSemaphore&) = delete;
     AsyncSemaphore& operator=(const AsyncSemaphore&) = delete;
 
-    /// A place, given back when this goes.
+    /// One unit of the semaphore, released by the destructor.
     class Permit {
     public:
         Permit(Permit&& other) noexcept;
@@ -36,7 +37,8 @@ public:
         AsyncSemaphore* semaphore_;
     };
 
-    /// Waits for a place on the caller's own loop; Code::timed_out when none came free in time.
+    /// Waits for a permit and resumes on the caller's own loop. Fails with Code::timed_out if none became
+    /// free in time.
     boost::asio::awaitable<Result<Permit>> acquire(std::chrono::milliseconds timeout);
 
 private:

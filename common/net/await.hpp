@@ -1,4 +1,4 @@
-// How coroutines wait: an error is a value, not an exception.
+// The completion token of coroutines: errors are returned as values, not thrown.
 #pragma once
 
 #include <boost/asio/as_tuple.hpp>
@@ -6,6 +6,7 @@
 
 namespace postern::net {
 
+/// Makes `co_await` return a tuple that begins with the error code.
 inline constexpr auto kAwait = boost::asio::as_tuple(boost::asio::use_awaitable);
 
 }  // namespace postern::net

@@ -7,7 +7,7 @@ namespace postern::net {
 
 namespace {
 
-// What a thread keeps for later; beyond that, buffers are freed as they come back.
+/// The most buffers that a thread keeps; those returned beyond that are freed.
 constexpr std::size_t kKept = 32;
 
 std::vector<std::unique_ptr<unsigned char[]>>& pool() {

@@ -1,4 +1,4 @@
-// Buffers for bytes on their way: each thread keeps a few, and a session borrows one only while bytes move.
+// Buffers for bytes in transit. Each thread keeps a few, and a session borrows one only while bytes move.
 #pragma once
 
 #include <cstddef>
@@ -8,12 +8,12 @@
 
 namespace postern::net {
 
-/// One borrowed buffer of kSize bytes; goes back to the pool of the thread that drops it.
+/// A borrowed buffer of kSize bytes. It returns to the pool of the thread that destroys it.
 class BorrowedBuffer {
 public:
-    /// What fills the largest segment that the kernel moves as one (65,483 bytes on the loopback), once it is
-    /// four TLS records with 22 bytes more each. With 64 KiB each block would have a tail of 141 bytes, which
-    /// costs as much as a whole segment.
+    /// This many bytes, sent as four TLS records with 22 bytes of overhead each, fill the largest segment
+    /// that the kernel moves as one (65,483 bytes on the loopback). With 64 KiB each block would end in a
+    /// segment of 141 bytes, which costs as much as a full one.
     static constexpr std::size_t kSize = 64 * 1024 - 160;
 
     BorrowedBuffer();

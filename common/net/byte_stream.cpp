@@ -10,7 +10,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-/// Goes on with a coroutine.
+/// Resumes a coroutine.
 template <class Handler>
 class Resumption final : public ReadyListener {
 public:
@@ -21,7 +21,7 @@ private:
     Handler handler_;
 };
 
-/// Begins a wait and gives it a coroutine to go on with.
+/// Begins a wait with a listener that resumes the awaiting coroutine.
 template <class Begin>
 asio::awaitable<Result<void>> await_listener(Begin begin) {
     auto initiate = [begin](auto handler) {

@@ -11,7 +11,7 @@ namespace postern::net {
 
 namespace {
 
-/// As many as one desktop needs at least.
+/// The number that one desktop needs at least.
 constexpr std::size_t kLeastShare = 8;
 
 }  // namespace

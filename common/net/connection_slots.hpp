@@ -1,4 +1,4 @@
-// How many connections may stand at once: in all, and for one key (an address, an identity). Thread-safe.
+// Limits how many connections exist at once, in total and for each key (an address, an identity).
 #pragma once
 
 #include <cstddef>
@@ -9,11 +9,12 @@
 
 namespace postern::net {
 
+/// Counts the connections. Thread-safe.
 class ConnectionSlots {
     struct State;
 
 public:
-    /// One connection's place, given back when it goes.
+    /// The slot of one connection, released by the destructor. It may outlive the ConnectionSlots.
     class Slot {
     public:
         Slot() = default;
@@ -29,29 +30,31 @@ public:
         std::string key_;
     };
 
-    /// 0 means no bound.
+    /// A bound of 0 means no bound.
     ConnectionSlots(std::size_t total, std::size_t per_key);
 
-    /// Code::limit_reached when all places, or all places of the key, are taken. For addresses use
-    /// address_key().
+    /// Takes a slot. Fails with Code::limit_reached when all slots, or all slots of `key`, are taken. For
+    /// addresses use address_key().
     Result<Slot> take(std::string key);
-    /// Whether the key lacks nothing but a place among all: it has not taken all of its own.
+    /// Whether all slots are taken although `key` has not reached its own bound.
     bool is_full_for(const std::string& key) const;
-    /// New bounds; connections that stand already stay.
+    /// Changes the bounds. Existing connections keep their slots.
     void set_bounds(std::size_t total, std::size_t per_key);
+    /// The number of slots that are taken.
     std::size_t size() const;
 
 private:
     std::shared_ptr<State> state_;
 };
 
-/// How many places of `fitting` one address or identity may have: what was `set` for it of the `wanted` ones,
-/// less where there are fewer of them, in proportion, though not less than every `nth` of them (and a few).
-/// Where nothing was set (0), every `nth`. So that where there is little, nobody has all of it.
+/// How many of `fitting` slots one address or identity may have, so that nobody gets all of a small number.
+/// `set` is the configured share of the `wanted` slots. If only fewer slots fit, the share is reduced in
+/// proportion, but not below `fitting` / `nth` (and not below 8, if there are as many), and it never exceeds
+/// `set`. If `set` is 0, the share is that lower bound.
 std::size_t share_of(std::size_t fitting, std::size_t wanted, std::size_t set, std::size_t nth) noexcept;
 
-/// What "one address" means: a whole IPv4 address, the /64 of an IPv6 address (one host has that many to
-/// choose from).
+/// The key under which connections from one address are counted: a whole IPv4 address, or the /64 of an IPv6
+/// address, since a single host can choose among that many.
 std::string address_key(const std::string& address);
 
 }  // namespace postern::net

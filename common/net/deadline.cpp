@@ -20,7 +20,7 @@ Deadline::Deadline(const boost::asio::any_io_executor& executor, std::chrono::mi
                    std::function<void()> cut)
     : state_(std::make_shared<State>(executor, std::move(cut))) {
     state_->timer.expires_after(after);
-    // The handler may already be queued when the Deadline goes: is_over tells it so.
+    // The handler may already be queued when the Deadline is destroyed; is_over then stops it.
     state_->timer.async_wait([state = state_](const boost::system::error_code& error) {
         if (error || state->is_over) {
             return;

@@ -1,5 +1,5 @@
-// What ends a wait. A Deadline covers a phase (a handshake, a request head, a dial), not a message: one timer
-// a phase.
+// Deadlines of phases. A Deadline covers a phase (a handshake, a request head, a dial) rather than a message,
+// so that there is one timer for each phase.
 #pragma once
 
 #include <chrono>
@@ -10,8 +10,9 @@
 
 namespace postern::net {
 
-/// Runs `cut` on the executor's thread unless this object goes first; `cut` closes or cancels the sockets
-/// that the phase waits on. To be made, used and destroyed on one thread.
+/// Runs `cut` on the executor's thread after the time `after`, unless the Deadline is destroyed first. `cut`
+/// closes or cancels the sockets that the phase waits on. A Deadline is created, used and destroyed on one
+/// thread.
 class Deadline {
 public:
     Deadline(const boost::asio::any_io_executor& executor, std::chrono::milliseconds after,
@@ -20,7 +21,7 @@ public:
     Deadline(const Deadline&) = delete;
     Deadline& operator=(const Deadline&) = delete;
 
-    /// Whether it ran `cut`: the operation that failed with `cancelled` timed out.
+    /// Whether `cut` was run: an operation that failed with Code::cancelled has then timed out.
     bool has_passed() const noexcept;
 
 private:

@@ -29,7 +29,7 @@ using Socket = asio::generic::stream_protocol::socket;
 
 namespace {
 
-/// Until a Unix socket whose queue is full is tried again.
+/// The pause before a Unix socket with a full backlog is tried again.
 constexpr std::chrono::milliseconds kLocalPause{5};
 
 asio::awaitable<Result<std::vector<asio::ip::tcp::endpoint>>> resolve(
@@ -97,8 +97,8 @@ asio::awaitable<Result<PlainStream>> connect(asio::generic::stream_protocol::end
     co_return std::move(stream);
 }
 
-/// A Unix socket whose queue is full says EAGAIN, and tells nobody when there is room; Asio would take it for
-/// a connection in progress, and then for one that stands.
+/// Connects to a Unix socket. One whose backlog is full returns EAGAIN and never becomes writable. Asio would
+/// take that for a connection in progress, and later for an established one.
 asio::awaitable<Result<PlainStream>> connect_local(asio::local::stream_protocol::endpoint endpoint,
                                                    std::chrono::milliseconds timeout) {
     const asio::any_io_executor executor = co_await asio::this_coro::executor;
@@ -151,7 +151,7 @@ asio::awaitable<Result<PlainStream>> dial(Address address, std::chrono::millisec
         connected = co_await connect_to_any(std::move(found.value()), left, network_left);
     }
     if (connected.has_error()) {
-        // Nobody is there: whoever comes next asks whether the name has moved.
+        // No address answers: the next caller shall look the name up again, in case it has moved.
         Resolver::shared().forget(address.host);
         co_return with_context(address.text(), connected.error());
     }

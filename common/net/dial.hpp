@@ -1,4 +1,4 @@
-// The way from an address to a connection: names, both families at once, one deadline for all of it.
+// Connects to an address: name resolution and all its IP addresses, under one deadline.
 #pragma once
 
 #include <chrono>
@@ -11,9 +11,9 @@
 
 namespace postern::net {
 
-/// Resolves and connects, to whichever address answers first, until `timeout` ends. For `network_timeout`
-/// from the start it tries again while the network is away, as it is for a moment even after it has come
-/// back: no route, no neighbour, nobody to ask about the name. Code::unreachable, Code::timed_out or
+/// Resolves the name and connects to whichever address answers first, within `timeout`. While the network is
+/// down (no route, no neighbour, no answer from a name server), as it also is for a moment after it has come
+/// back, it retries until `network_timeout` from the start. Fails with Code::unreachable, Code::timed_out or
 /// Code::out_of_resources. Must be awaited on the loop that will own the stream.
 boost::asio::awaitable<Result<PlainStream>> dial(
     Address address, std::chrono::milliseconds timeout,

@@ -16,6 +16,7 @@ namespace postern::net {
 
 namespace {
 
+/// The number of cores that this process may run on, at least 1.
 std::size_t usable_cores() {
     cpu_set_t set;
     CPU_ZERO(&set);
@@ -25,6 +26,7 @@ std::size_t usable_cores() {
     return static_cast<std::size_t>(std::max(1, CPU_COUNT(&set)));
 }
 
+/// Runs the loop until it is stopped, also after exceptions, which are logged.
 void run(asio::io_context& loop) {
     for (;;) {
         try {
@@ -41,11 +43,12 @@ void run(asio::io_context& loop) {
 EventLoops::EventLoops(std::size_t count) {
     const std::size_t loops = count == 0 ? usable_cores() : count;
     for (std::size_t i = 0; i < loops; ++i) {
-        // Sockets of a loop are touched by its thread alone, so that their locks go; posting from elsewhere
-        // stays safe.
+        // A loop's sockets are used by its thread only, so that they need no locks; posting from other
+        // threads is still safe.
         loops_.push_back(std::make_unique<asio::io_context>(BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO));
         work_.push_back(asio::make_work_guard(*loops_.back()));
-        // What a loop needs of the system is taken here, and not with its first connection, for which there may be nothing left.
+        // Creating a timer makes the loop take its file descriptors now. With the first connection there
+        // might be none left.
         const asio::steady_timer first(*loops_.back());
     }
 }

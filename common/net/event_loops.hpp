@@ -1,5 +1,5 @@
-// One io_context a core, one thread each. What begins on a loop lives and dies there; nothing on the hot path
-// is shared between loops.
+// One io_context for each core, with one thread each. What begins on a loop stays on it until it ends;
+// nothing on the hot path is shared between loops.
 #pragma once
 
 #include <cstddef>
@@ -15,11 +15,13 @@ namespace postern::net {
 
 namespace asio = boost::asio;
 
+/// Owns the loops and their threads. start(), stop() and the destructor belong to one thread outside the
+/// loops.
 class EventLoops {
 public:
-    /// `count` 0 means one for each core this process may run on.
+    /// Creates `count` loops; 0 means one for each core that this process may run on.
     explicit EventLoops(std::size_t count);
-    /// Stops and joins.
+    /// Stops the loops and joins their threads.
     ~EventLoops();
     EventLoops(const EventLoops&) = delete;
     EventLoops& operator=(const EventLoops&) = delete;
@@ -29,6 +31,7 @@ public:
 
     /// Starts the threads. Each runs until stop().
     void start();
+    /// Stops the loops and joins their threads. Handlers that have not run are destroyed with the loops.
     void stop();
 
 private:
@@ -37,8 +40,8 @@ private:
     std::vector<std::thread> threads_;
 };
 
-/// Runs the coroutine on the loop. An exception that leaves it is a bug of one session: it is logged with
-/// `what`, and the process goes on.
+/// Runs the coroutine on the loop. An exception that leaves it is a bug in one session: it is logged with the
+/// name `what`, and the process goes on.
 void spawn(asio::io_context& loop, const char* what, asio::awaitable<void> session);
 
 }  // namespace postern::net

@@ -12,6 +12,7 @@ namespace postern::net {
 
 namespace asio = boost::asio;
 
+/// Wakes the coroutine of one member.
 struct FairTurns::Waiter {
     explicit Waiter(asio::io_context& loop)
         : timer(loop, asio::steady_timer::time_point::max()) {}
@@ -80,7 +81,8 @@ void FairTurns::remove(const std::string& key, const std::shared_ptr<Waiter>& wa
 }
 
 void FairTurns::grant_soon() {
-    // Behind what is ready by now: the loop looks at its sockets between two turns.
+    // The handler is queued behind those that are ready by now, so that the loop polls its sockets between
+    // two turns.
     asio::post(loop_, [this, life = std::weak_ptr<bool>(life_)] {
         if (!life.expired()) {
             grant_next();

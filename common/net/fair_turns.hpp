@@ -1,6 +1,7 @@
-// A round robin between addresses. On one loop, what strangers make a server compute (a handshake, an answer) is
-// done one step at a time, the addresses in turn, and between two steps the loop serves everybody else: a thousand
-// ClientHellos of one address hold up neither the open connections nor another address's one.
+// A round robin between addresses, on one loop. Work that strangers cause (a handshake, an answer) is done
+// one step at a time, in turn for each address, and between two steps the loop handles everything else. A
+// thousand ClientHellos from one address therefore delay neither the open connections nor the one from
+// another address.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +15,7 @@
 
 namespace postern::net {
 
-/// To be used on the loop's thread; outlives the loop's coroutines.
+/// The queues of one loop. It is used on the loop's thread and must outlive the coroutines that use it.
 class FairTurns {
     struct Waiter;
 
@@ -26,16 +27,17 @@ public:
     /// One connection, which waits for one turn at a time.
     class Member {
     public:
-        /// `key`: those who share it share its turns. For addresses use address_key().
+        /// Members with the same `key` share its turns. For addresses use address_key().
         Member(FairTurns& turns, std::string key);
         ~Member();
         Member(const Member&) = delete;
         Member& operator=(const Member&) = delete;
 
-        /// Returns when it is this connection's turn, which it has until it waits for something else: at
-        /// once, where nobody waits.
+        /// Returns when it is this connection's turn, immediately if nobody waits. The turn lasts until the
+        /// coroutine waits for something else.
         boost::asio::awaitable<void> next();
-        /// Ends a wait, and from now on there is none: the connection was cut, or has proven who it is.
+        /// Ends a pending wait and all later ones at once, because the connection was cut or has
+        /// authenticated.
         void leave() noexcept;
 
     private:
@@ -46,10 +48,11 @@ public:
         bool has_left_ = false;
     };
 
+    /// The number of members that wait for a turn.
     std::size_t waiting() const noexcept { return waiting_; }
 
 private:
-    /// Of one key, first come, first served; never empty.
+    /// The waiters of one key, in the order of their arrival; never empty.
     struct Lane {
         std::string key;
         std::list<std::shared_ptr<Waiter>> waiters;
@@ -62,13 +65,13 @@ private:
     void grant_soon();
 
     boost::asio::io_context& loop_;
-    /// The next turn is the front's.
+    /// The front has the next turn.
     Lanes lanes_;
     std::unordered_map<std::string, Lanes::iterator> by_key_;
     std::size_t waiting_ = 0;
-    /// Somebody has had a turn since the loop last looked at its sockets.
+    /// Whether a turn was taken since the loop last polled its sockets.
     bool is_taken_ = false;
-    /// What was posted finds out by it that this object has gone.
+    /// Lets posted handlers detect that this object was destroyed.
     std::shared_ptr<bool> life_ = std::make_shared<bool>(true);
 };
 

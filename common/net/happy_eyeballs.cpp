@@ -24,17 +24,19 @@ using TcpSocket = asio::ip::tcp::socket;
 using TcpEndpoint = asio::ip::tcp::endpoint;
 using Steady = std::chrono::steady_clock;
 
+/// The time without an answer after which the next address is tried.
 constexpr std::chrono::milliseconds kAddressHeadStart{250};
 
-/// Shared with the attempts' handlers, which may come after the race is over.
+/// The state of the attempts. Their handlers share it, because they may run after the race is over.
 struct AddressRace {
     explicit AddressRace(const asio::any_io_executor& executor) : bell(executor) {}
 
+    /// Wakes the coroutine when there is news.
     asio::steady_timer bell;
     std::vector<std::shared_ptr<TcpSocket>> running;
     std::optional<TcpSocket> winner;
     Failure last{Code::unreachable, "no address"};
-    /// Whether that is so for each that failed.
+    /// Whether every failed attempt found that the network is down.
     bool is_network_away = true;
     bool has_news = false;
     bool is_over = false;
@@ -55,6 +57,7 @@ struct AddressRace {
     }
 };
 
+/// Starts an attempt to connect to `endpoint`.
 void start(const std::shared_ptr<AddressRace>& race, const TcpEndpoint& endpoint) {
     auto socket = std::make_shared<TcpSocket>(race->bell.get_executor());
     boost::system::error_code error;

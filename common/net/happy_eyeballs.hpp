@@ -1,5 +1,5 @@
-// Connecting to a host that has several addresses (RFC 8305): they are tried one beside the other, so that
-// one that is dead, or a family of addresses that leads nowhere, costs a quarter of a second and no more.
+// Connects to a host that has several addresses (RFC 8305). Attempts overlap, so that a dead address, or an
+// address family without a route, costs a quarter of a second at most.
 #pragma once
 
 #include <chrono>
@@ -13,19 +13,21 @@
 
 namespace postern::net {
 
-/// In the order in which to try them: the two families take turns, the first address first (section 4).
+/// Orders the addresses for connecting: the two families alternate, beginning with the family of the first
+/// address (RFC 8305, section 4).
 std::vector<boost::asio::ip::tcp::endpoint> take_turns(std::vector<boost::asio::ip::tcp::endpoint> endpoints);
 
-/// Whether the network itself is not there: no route, no neighbour, no answer about a name. That is so for a
-/// moment after it has come back.
+/// Whether the error means that the network is down: no route, no neighbour, no answer from a name server.
+/// This also occurs for a moment after the network has come back.
 bool is_network_away(const boost::system::error_code& error);
 
-/// Between two attempts while the network is away.
+/// The pause between two attempts while the network is down.
 constexpr std::chrono::milliseconds kNetworkPause{200};
 
-/// The first that answers. The next one is tried when one has failed, and when none has answered for 250 ms
-/// (section 5). For `network_timeout` from the start all are tried again while the network is away.
-/// Code::unreachable, Code::timed_out, Code::out_of_resources.
+/// Connects to the first address that answers. The next address is tried when an attempt fails, and when none
+/// has answered for 250 ms (RFC 8305, section 5). While the network is down, all are tried again until
+/// `network_timeout` from the start. Fails with Code::unreachable, Code::timed_out or Code::out_of_resources.
+/// Must be awaited on the loop that will own the stream.
 boost::asio::awaitable<Result<PlainStream>> connect_to_any(
     std::vector<boost::asio::ip::tcp::endpoint> endpoints, std::chrono::milliseconds timeout,
     std::chrono::milliseconds network_timeout = std::chrono::milliseconds(0));

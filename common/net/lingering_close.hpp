@@ -1,5 +1,5 @@
-// A last answer that the peer gets to read: closing a socket with unread bytes in it sends a reset, which
-// destroys the answer or the alert that was just sent.
+// Closes a connection so that the peer can read the last answer. Closing a socket that still has unread bytes
+// sends a reset, which destroys the answer or the alert that was just sent.
 #pragma once
 
 #include <chrono>
@@ -8,11 +8,11 @@
 
 namespace postern::net {
 
-/// Ends sending, then reads and discards (at most 64 MiB) until the peer has closed too or `timeout` ends.
-/// The stream is good for nothing but close() after.
+/// Shuts down sending, then reads and discards (at most 64 MiB) until the peer has closed as well or
+/// `timeout` ends. The stream can then only be closed.
 boost::asio::awaitable<void> drain_to_end(ByteStream& stream, std::chrono::milliseconds timeout);
 
-/// The same, and closes.
+/// Does what drain_to_end() does, and closes the stream.
 boost::asio::awaitable<void> lingering_close(ByteStream& stream, std::chrono::milliseconds timeout);
 
 }  // namespace postern::net

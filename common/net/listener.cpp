@@ -29,12 +29,12 @@ namespace postern::net {
 namespace {
 
 constexpr int kBacklog = 4096;
-/// For each readiness: few enough that the loops take turns, and enough that what waits in the backlog behind
-/// a flood is there in a moment.
+/// The number of connections that are accepted each time the socket is ready: few enough that the loops take
+/// turns, and enough that connections behind a flood in the backlog are reached quickly.
 constexpr int kAcceptedAtOnce = 8;
 constexpr auto kPauseWithoutDescriptors = std::chrono::milliseconds(100);
 
-/// What one loop accepts with. Lives in that loop's coroutine.
+/// What one loop needs for accepting. It lives in that loop's coroutine.
 struct Door {
     Door(asio::io_context& loop, int fd) : descriptor(loop, fd), pause(loop) {}
     asio::posix::stream_descriptor descriptor;
@@ -52,11 +52,11 @@ struct Listener::State {
     Serve serve;
     std::atomic<bool> is_stopped = false;
     Outage outage;
-    /// One for each loop, touched on that loop alone; null when it does not accept.
+    /// One for each loop, used on that loop only; null when the loop does not accept.
     std::vector<Door*> doors;
 
     ~State() { remove_name(); }
-    /// Another socket may have that name by now.
+    /// Removes the socket's file, unless another socket has that path by now.
     void remove_name() {
         struct stat info {};
         if (!unix_path.empty() && ::lstat(unix_path.c_str(), &info) == 0 && info.st_ino == inode &&
@@ -65,6 +65,7 @@ struct Listener::State {
         }
         unix_path.clear();
     }
+    /// Remembers which file the socket has.
     void note_name(const std::string& path) {
         unix_path = path;
         struct stat info {};
@@ -90,7 +91,7 @@ Result<UniqueFd> listen_on_unix(const Address& address) {
     }
     name.sun_family = AF_UNIX;
     std::memcpy(name.sun_path, address.host.data(), address.host.size());
-    // fchmod before bind makes the file appear with this mode: nobody gets in between.
+    // fchmod before bind creates the file with this mode, so that nobody can connect before the mode is set.
     if (::fchmod(fd.get(), 0600) != 0 ||
         ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) != 0 ||
         ::chmod(address.host.c_str(), 0600) != 0 || ::listen(fd.get(), kBacklog) != 0) {
@@ -117,7 +118,7 @@ Result<UniqueFd> listen_on_tcp(const Address& address) {
     UniqueFd fd(
         ::socket(endpoint.protocol().family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
     const int on = 1;
-    // "[::]" beside "0.0.0.0" on one port; "*" alone is both.
+    // "[::]" is IPv6 only, so that "0.0.0.0" can use the same port; "*" covers both.
     const bool is_v6_only = ip.is_v6() && address.host != "*";
     if (!fd || ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
         (is_v6_only && ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) != 0) ||
@@ -182,12 +183,12 @@ unsigned short Listener::port() const {
 
 namespace {
 
-/// Accepts one connection. Nothing when none waits any more; the errno when accepting failed.
+/// The outcome of accept4(2): a connection, or the errno of the failure (EAGAIN when none waits).
 struct Accepted {
     int fd = -1;
     int error = 0;
-    /// Who came. The socket itself may have forgotten by now (ENOTCONN): a peer can reset the connection
-    /// before it is accepted.
+    /// The peer's address. The socket itself may no longer know it (ENOTCONN), because a peer can reset the
+    /// connection before it is accepted.
     asio::generic::stream_protocol::endpoint remote;
 };
 
@@ -203,6 +204,7 @@ Accepted accept_one(int listening) {
     return accepted;
 }
 
+/// The address family and the protocol of a socket.
 asio::generic::stream_protocol protocol_of(int fd) {
     int family = AF_INET;
     int protocol = 0;
@@ -215,6 +217,7 @@ asio::generic::stream_protocol protocol_of(int fd) {
 
 }  // namespace
 
+/// The coroutine that accepts on one loop.
 struct Listener::AcceptLoop {
     static asio::awaitable<void> run(std::shared_ptr<State> state, asio::io_context& loop, std::size_t index,
                                      int fd) {
@@ -240,7 +243,7 @@ struct Listener::AcceptLoop {
         state->doors[index] = nullptr;
     }
 
-    /// The errno that ended it; 0 when there may be more.
+    /// Accepts some connections. Returns the errno that ended it; 0 when there may be more.
     static int accept_some(State& state, asio::io_context& loop, std::size_t index, int listening) {
         for (int i = 0; i < kAcceptedAtOnce; ++i) {
             const Accepted accepted = accept_one(listening);
@@ -275,7 +278,8 @@ void Listener::stop() {
     if (state_->is_stopped.exchange(true)) {
         return;
     }
-    // The loops close their copies a little later; the port, or the path, is free for another listener now.
+    // The loops close their copies of the descriptor a little later, but the port or the path is free for
+    // another listener now.
     ::shutdown(state_->fd.get(), SHUT_RDWR);
     state_->fd = UniqueFd();
     state_->remove_name();

@@ -1,4 +1,4 @@
-// Listening sockets: bound once, accepted from on every loop.
+// A listening socket that is bound once and accepts on every event loop.
 #pragma once
 
 #include <functional>
@@ -11,27 +11,31 @@
 
 namespace postern::net {
 
-/// A bound, listening socket (TCP, SO_REUSEADDR, backlog 4096; or Unix, mode 0600).
+/// A bound, listening socket (TCP with SO_REUSEADDR, or a Unix socket of mode 0600; backlog 4096). The
+/// destructor calls stop(). Not thread-safe.
 class Listener {
 public:
-    /// Code::already_exists when the port is taken, Code::io_failed otherwise.
+    /// Binds and listens. Fails with Code::already_exists when the port or the path is taken, and with
+    /// Code::io_failed otherwise.
     static Result<Listener> bind(const Address& address);
-    /// Takes over a socket that systemd or a parent process opened.
+    /// Takes ownership of a listening socket that systemd or a parent process opened.
     static Listener adopt(int fd);
     Listener(Listener&&) noexcept;
     Listener& operator=(Listener&&) noexcept;
     ~Listener();
 
-    /// The port in force (for port 0), 0 for a Unix socket.
+    /// The port that the socket is bound to, also if 0 was asked for; 0 for a Unix socket.
     unsigned short port() const;
 
-    /// Accepts on every loop; each connection stays on the loop that accepted it, where `serve` is called. At
-    /// EMFILE and the like it pauses 100 ms instead of spinning, and logs the first pause and the end of
-    /// them. Call once.
+    /// Receives an accepted connection, on the thread of the loop that accepted it and that the connection
+    /// belongs to.
     using Serve =
         std::function<void(boost::asio::io_context& loop, std::size_t loop_index, PlainStream stream)>;
+    /// Accepts on every loop and calls `serve` for each connection. When file descriptors or memory are
+    /// exhausted, it pauses for 100 ms instead of spinning, and logs the first pause and the end of the
+    /// pauses. Call it once. `loops` must outlive the Listener.
     void accept_on(EventLoops& loops, Serve serve);
-    /// Closes the listening socket on every loop; connections that were accepted stay.
+    /// Closes the listening socket on every loop. Connections that were accepted are not affected.
     void stop();
 
 private:

@@ -10,12 +10,12 @@ namespace asio = boost::asio;
 
 namespace {
 
-/// What a burst of records left behind is given back, so that an idle tunnel holds no buffer.
+/// A larger output buffer is freed once it is flushed, so that an idle tunnel holds no buffer.
 constexpr std::size_t kKeptBytes = 4 * 1024;
-/// Records that may wait in memory while the outer stream takes the ones before.
+/// The bytes of records that are collected before they are offered to the outer stream.
 constexpr std::size_t kBatchBytes = 64 * 1024;
 
-/// Reads straight from the outer stream; what is written collects until the owner sends it.
+/// Reads directly from the outer stream, and collects written records in `out` until the owner sends them.
 class OuterWire final : public Wire {
 public:
     explicit OuterWire(ByteStream& outer) : outer_(outer) {}
@@ -31,6 +31,7 @@ public:
         return bytes.size();
     }
 
+    /// When false, read() reports that nothing is available.
     bool may_read = true;
     std::string out;
 
@@ -48,7 +49,7 @@ struct NestedTlsStream::State {
     State(ByteStream& stream, const TlsContext& context, const std::string& server_name)
         : outer(stream), wire(stream), engine(context, TlsStream::Role::client, server_name, wire) {}
 
-    /// Sends of the records that were made what goes at once. Whether nothing is left.
+    /// Sends what the outer stream accepts of the collected records. Returns whether all were sent.
     Result<bool> flush_some() {
         while (flushed < wire.out.size()) {
             const Result<std::size_t> sent = outer.try_write(as_bytes(wire.out).subspan(flushed));
@@ -69,7 +70,7 @@ struct NestedTlsStream::State {
         return true;
     }
 
-    /// Sends the records that were made. One writer at a time, as ByteStream has it.
+    /// Sends all collected records. There must be only one writer at a time.
     asio::awaitable<Result<void>> flush() {
         for (;;) {
             const Result<bool> is_done = flush_some();
@@ -89,16 +90,16 @@ struct NestedTlsStream::State {
     ByteStream& outer;
     OuterWire wire;
     TlsEngine engine;
-    /// Of the records in wire.out.
+    /// How many bytes of wire.out were sent.
     std::size_t flushed = 0;
-    /// Bytes that are in records but not said to be written, since those are not all sent: the first ones
-    /// that the next write will offer.
+    /// Bytes that were encrypted but not yet reported as written, because their records are not sent
+    /// completely. The next write offers these bytes first.
     std::size_t encrypted = 0;
 };
 
 NestedTlsStream::NestedTlsStream(ByteStream& outer, const TlsContext& context, const std::string& server_name)
     : state_(std::make_unique<State>(outer, context, server_name)) {
-    // Whoever closes the outer stream ends this one.
+    // Closing the outer stream ends this one.
     outer.on_cancelled([this] { tell_cancelled(); });
 }
 
@@ -107,7 +108,7 @@ NestedTlsStream::~NestedTlsStream() {
 }
 
 Result<std::string> NestedTlsStream::take_client_hello() {
-    // What the outer stream holds by now is not for TLS: the answer to a CONNECT comes first.
+    // Bytes that the outer stream holds now do not belong to TLS: the answer to a CONNECT comes first.
     state_->wire.may_read = false;
     const Result<TlsEngine::Step> step = state_->engine.handshake();
     state_->wire.may_read = true;
@@ -185,7 +186,7 @@ Result<std::size_t> NestedTlsStream::try_write(Bytes bytes) {
                 return step.error();
             }
             if (step.value().need != TlsEngine::Need::nothing) {
-                // Only a handshake that is not done asks for bytes from the peer here.
+                // Writing needs bytes from the peer only if the handshake is not complete.
                 return Failure{Code::internal, "writing before the handshake of the inner TLS"};
             }
             state_->encrypted += step.value().bytes;

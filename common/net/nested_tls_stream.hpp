@@ -1,4 +1,5 @@
-// TLS inside another ByteStream: the agent's own TLS with PostgreSQL through the tunnel. Client side only.
+// TLS inside another ByteStream, for the agent's own TLS with PostgreSQL through the tunnel. Client side
+// only.
 #pragma once
 
 #include <memory>
@@ -10,16 +11,19 @@
 
 namespace postern::net {
 
+/// A TLS client on top of a ByteStream. Not thread-safe.
 class NestedTlsStream final : public ByteStream {
 public:
-    /// `outer` must outlive this object.
+    /// `server_name` is sent as SNI unless it is empty or an IP address. `outer` must outlive this object.
     NestedTlsStream(ByteStream& outer, const TlsContext& context, const std::string& server_name);
     ~NestedTlsStream() override;
 
-    /// The first flight (the ClientHello), for the caller to send together with something else. If it is not
+    /// Returns the ClientHello, so that the caller can send it together with other bytes. If this is not
     /// called, handshake() sends it.
     Result<std::string> take_client_hello();
+    /// Completes the handshake. Fails as TlsStream::handshake() does. The caller sets the Deadline.
     boost::asio::awaitable<Result<void>> handshake();
+    /// What the peer proved, once the handshake is done.
     TlsPeer peer() const;
 
     void when_readable(ReadyListenerPtr listener) override;

@@ -6,6 +6,7 @@
 
 namespace postern::net {
 
+/// One pending connection.
 struct PendingConnections::Entry {
     std::function<void()> cut;
     std::string key;
@@ -15,9 +16,9 @@ struct PendingConnections::Entry {
     bool was_evicted = false;
 };
 
-/// Shared with the tickets, which may outlive the object.
+/// The pending connections by key. The tickets share it, because they may outlive the PendingConnections.
 struct PendingConnections::Queue {
-    /// Oldest first; never empty.
+    /// The entries of one key, oldest first; never empty.
     using OfOneKey = std::list<std::shared_ptr<Entry>>;
 
     std::size_t bound = 1;
@@ -28,6 +29,7 @@ struct PendingConnections::Queue {
     std::size_t most = 0;
     std::unordered_map<std::string, OfOneKey> by_key;
 
+    /// Removes and cuts the oldest entry of a key.
     void cut(std::unordered_map<std::string, OfOneKey>::iterator of, bool is_eviction) {
         const std::shared_ptr<Entry> oldest = of->second.front();
         remove(*oldest, of);
@@ -43,8 +45,8 @@ struct PendingConnections::Queue {
         }
         --size;
     }
-    /// Among those with the most, whose oldest has waited longest. Looks at all keys: only where somebody has
-    /// to go.
+    /// The key with the most entries; among several, the one whose oldest entry has waited longest. It looks
+    /// at all keys, which is acceptable because it is needed only when a connection must be cut.
     std::unordered_map<std::string, OfOneKey>::iterator busiest() {
         return std::max_element(by_key.begin(), by_key.end(), [](const auto& a, const auto& b) {
             if (a.second.size() != b.second.size()) {

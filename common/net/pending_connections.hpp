@@ -1,7 +1,7 @@
-// The connections of one loop that have not yet proven themselves: handshake or request head not done, or
-// idle without a certificate. When they reach their bound, the oldest of the address that has the most of them
-// is cut for the newest, so that thousands of silent peers cannot lock a good client out. To be used on one
-// thread.
+// The connections of one loop that have not authenticated yet: their handshake or request head is not
+// complete, or they are idle without a certificate. When the bound is reached, the oldest connection of the
+// address with the most of them is cut in favour of the newest, so that thousands of silent peers cannot lock
+// out a good client.
 #pragma once
 
 #include <cstddef>
@@ -13,13 +13,14 @@
 
 namespace postern::net {
 
+/// The pending connections of one loop. Not thread-safe.
 class PendingConnections {
     struct Entry;
     struct Queue;
 
 public:
-    /// A place among the pending; it is given up when the ticket goes or leave() is called, whichever is
-    /// first.
+    /// Membership of the pending connections. It ends with the ticket's destruction or with leave(),
+    /// whichever comes first.
     class Ticket {
     public:
         Ticket() = default;
@@ -27,9 +28,9 @@ public:
         Ticket& operator=(Ticket&& other) noexcept;
         ~Ticket();
 
-        /// The connection has proven itself: it can no longer be cut.
+        /// The connection has authenticated and can no longer be cut.
         void leave() noexcept;
-        /// Whether this connection was cut to make room: its record says limit_reached.
+        /// Whether this connection was cut to make room; it is recorded as Code::limit_reached.
         bool was_evicted() const noexcept;
 
     private:
@@ -39,25 +40,27 @@ public:
         std::shared_ptr<Entry> entry_;
     };
 
-    /// At most `bound` (at least 1) at a time on this loop, and of one key at most `per_key` (0: as many as
-    /// there are).
+    /// Allows at most `bound` connections (at least 1) on this loop, and at most `per_key` for one key (0: no
+    /// such bound).
     explicit PendingConnections(std::size_t bound, std::size_t per_key = 0);
 
-    /// Takes a place; where there is none, the `cut` of another one is called first: of the oldest of this
-    /// key, where the key has all of its own, else of the oldest of the key that has the most. `cut` closes
-    /// that connection's sockets and must not call back into this object. For addresses use address_key().
+    /// Adds a connection. If there is no room, the `cut` of another connection is called first: that of the
+    /// oldest of this key if the key has reached its bound, otherwise that of the oldest of the key with the
+    /// most. `cut` closes the connection's sockets and must not call back into this object. For addresses use
+    /// address_key().
     Ticket enter(std::function<void()> cut, std::string key = {});
 
-    /// Cuts the oldest of the key that has the most, to make room for what is counted elsewhere. False when
-    /// there is none.
+    /// Cuts the oldest connection of the key with the most, to make room for connections that are counted
+    /// elsewhere. False when there is none.
     bool cut_oldest();
 
-    /// Cuts all that are pending: nobody is let in any more. Their tickets do not count as evicted.
+    /// Cuts all pending connections, at a shutdown. Their tickets do not count as evicted.
     void cut_all();
 
     std::size_t size() const noexcept;
-    /// The most that there were since the last call.
+    /// The largest number of pending connections since the last call.
     std::size_t take_most() noexcept;
+    /// The number of connections that were cut to make room since the start.
     std::uint64_t evictions() const noexcept;
 
 private:

@@ -28,15 +28,15 @@ using Socket = asio::generic::stream_protocol::socket;
 
 namespace {
 
-/// What a socket takes ahead of what it can send (TCP_NOTSENT_LOWAT, Linux 3.12). Without this bound the
-/// kernel takes megabytes of each connection, which have left the caches by the time that they go out.
+/// The most unsent bytes that a socket accepts (TCP_NOTSENT_LOWAT, Linux 3.12). Without this bound the kernel
+/// buffers megabytes for each connection, which have left the CPU caches by the time they are sent.
 constexpr int kMostUnsent = 128 * 1024;
 
 Failure cancelled() {
     return Failure{Code::cancelled, "the stream was closed on this side"};
 }
 
-/// What errno says about a connection that stood.
+/// The failure that an errno means on an established connection.
 Failure lost(int error, std::string_view what) {
     if (auto own = exhaustion_of(error)) {
         return *std::move(own);
@@ -60,7 +60,7 @@ Endpoint to_endpoint(const asio::generic::stream_protocol::endpoint& endpoint) {
     }
     std::memcpy(tcp.data(), endpoint.data(), endpoint.size());
     tcp.resize(endpoint.size());
-    // A listener of both kinds sees IPv4 peers as ::ffff:192.0.2.1.
+    // A dual-stack listener sees IPv4 peers as ::ffff:192.0.2.1.
     const bool is_v4 = tcp.address().is_v6() && tcp.address().to_v6().is_v4_mapped();
     result.address = is_v4 ? asio::ip::make_address_v4(asio::ip::v4_mapped, tcp.address().to_v6()).to_string()
                            : tcp.address().to_string();
@@ -141,7 +141,7 @@ Result<std::optional<std::size_t>> PlainStream::try_read(Buffer into) {
     if (is_cancelled_) {
         return cancelled();
     }
-    // What comes now may be behind what the wait has taken, of which its listener has yet to be told.
+    // Bytes read now might follow those that the pending wait has read but not reported yet.
     if (is_reading_ahead_) {
         return std::optional<std::size_t>();
     }
@@ -157,7 +157,7 @@ Result<std::optional<std::size_t>> PlainStream::try_read(Buffer into) {
     if (taken == 0) {
         return got;
     }
-    // What came before the end or the failure goes first.
+    // Bytes that precede the end or the failure are returned first.
     return std::optional<std::size_t>(taken + (got ? got.value().value_or(0) : 0));
 }
 
@@ -176,8 +176,8 @@ Result<std::optional<std::size_t>> PlainStream::receive(Buffer into) {
         if (got > 0) {
             return std::optional<std::size_t>(static_cast<std::size_t>(got));
         }
-        // The kernel tells of a reset once, to whoever asks first, and shows the reader an end from then on.
-        // EPIPE is the reset of a peer that had ended in order before.
+        // The kernel reports a reset once, to the first caller, and then shows the reader an end of file.
+        // EPIPE is the reset of a peer that had ended its direction in order before.
         const int error = got < 0 ? errno : write_error_;
         if (error == 0 || error == EPIPE) {
             return std::optional<std::size_t>(0);
@@ -242,7 +242,7 @@ asio::awaitable<Result<void>> PlainStream::shutdown_send() {
     if (is_cancelled_) {
         co_return cancelled();
     }
-    // A peer that is gone already needs no telling: reading will say so.
+    // If the peer is already gone, reading will report it.
     if (::shutdown(socket_.native_handle(), SHUT_WR) != 0 && errno != ENOTCONN) {
         co_return lost(errno, "shutting down");
     }
@@ -293,7 +293,7 @@ void PlainStream::expect_confirmation_within(std::chrono::milliseconds timeout) 
 }
 
 PeerAnswers PlainStream::answers() noexcept {
-    // What the kernel's structure has behind the C library's (linux/tcp.h, Linux 4.1).
+    // The kernel's structure has more fields than the C library's (linux/tcp.h, Linux 4.1).
     struct {
         tcp_info known;
         std::uint64_t pacing_rate;

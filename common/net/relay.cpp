@@ -16,18 +16,19 @@ namespace asio = boost::asio;
 
 namespace {
 
+/// What a direction waits for.
 enum class Phase { reading, writing, ended };
 
 Side opposite(Side side) {
     return side == Side::a ? Side::b : Side::a;
 }
 
-/// By the one thread that writes it: cheaper than a locked addition.
+/// Adds to a counter that only this thread writes: cheaper than an atomic addition.
 void add(std::atomic<std::uint64_t>& counter, std::uint64_t more) {
     counter.store(counter.load(std::memory_order_relaxed) + more, std::memory_order_relaxed);
 }
 
-/// Goes on with the coroutine that waits for the end.
+/// Resumes the coroutine that awaits the end of the relay.
 class Finish {
 public:
     virtual ~Finish() = default;
@@ -48,8 +49,8 @@ private:
 
 class Run;
 
-/// One of the two directions, named by the side that it reads from. No coroutine: most messages are read and
-/// written without a wait between, and an idle tunnel holds no frame for them.
+/// One of the two directions, named after the side that it reads from. It is not a coroutine: most messages
+/// are read and written without a wait in between, and an idle tunnel needs no coroutine frame.
 class Direction final : public ReadyListener {
 public:
     Direction(Run& run, ByteStream& in, ByteStream& out, Side from)
@@ -82,12 +83,12 @@ private:
     Side from_;
     Phase phase_ = Phase::reading;
     std::uint64_t bytes_ = 0;
-    /// Only while bytes are on their way, and those of them that have to wait.
+    /// Borrowed only while bytes are in transit. `rest_` is the part that is not written yet.
     std::optional<BorrowedBuffer> buffer_;
     Bytes rest_;
 };
 
-/// What the two directions share. Their waits keep it alive.
+/// The state that the two directions share. Their pending waits keep it alive.
 class Run : public std::enable_shared_from_this<Run> {
 public:
     Run(ByteStream& a, ByteStream& b, const RelayOptions& options, std::unique_ptr<Finish> finish)
@@ -120,15 +121,15 @@ public:
     bool is_stopping() const { return is_stopping_; }
     bool has_ended(Side side) { return from(side).phase() == Phase::ended; }
 
-    /// The first failure ends both directions: the side's stream is cancelled, the other one is only woken
-    /// unless bytes are half-way out on it.
+    /// Handles a failure of the stream of `side`. The first failure ends both directions: the side's stream
+    /// is cancelled, and the other one is only woken, unless bytes are partly written to it.
     void fail(Side side, Failure failure) {
         if (is_stopping_) {
             return;
         }
         is_stopping_ = true;
-        // Who closes after its last word takes no more: a late close_notify, or a FIN, meets a reset. That is
-        // how an ordinary end looks, not how a connection is lost.
+        // A peer that closes after its last message accepts nothing more: a late close_notify or FIN is
+        // answered with a reset. That is an ordinary end, not a lost connection.
         const bool is_ordinary = closed_first_ && failure.code == Code::end_of_stream;
         if (!is_ordinary) {
             end_.ended_by = side;
@@ -139,8 +140,8 @@ public:
         release(opposite(side));
     }
 
-    /// A write to the side failed. Why it takes no more may be what it has said last, which still goes to the
-    /// other side; how that ends is how the side ends.
+    /// Handles a failed write to `side`. The reason may be in the bytes that the side sent last: these are
+    /// still forwarded to the other side, and the way that direction ends decides how the relay ends.
     void fail_to_take(Side side, Failure failure) {
         if (failure.code != Code::end_of_stream || has_ended(side)) {
             return fail(side, std::move(failure));
@@ -149,7 +150,7 @@ public:
         watch_half_close(side);
     }
 
-    /// The filter refused what `side` sent. Neither stream is at fault.
+    /// Handles bytes from `side` that the filter refused. Neither stream has failed.
     void refuse(Side side, Failure failure) {
         if (is_stopping_) {
             return;
@@ -157,7 +158,7 @@ public:
         is_stopping_ = true;
         end_.ended_by = side;
         end_.failure = std::move(failure);
-        // Bytes were read for the other side that it never got.
+        // Bytes were read for the other side that it never received.
         set_not_whole(opposite(side));
         Direction& other = from(opposite(side));
         if (other.phase() == Phase::writing) {
@@ -168,6 +169,7 @@ public:
         }
     }
 
+    /// Handles an exception. The coroutine that awaits the relay rethrows it.
     void fail_by(Side side, std::exception_ptr exception) {
         if (!exception_) {
             exception_ = std::move(exception);
@@ -179,7 +181,7 @@ public:
         (side == Side::a ? end_.a_was_told_of_end : end_.b_was_told_of_end) = true;
     }
 
-    /// The side has sent its last byte, in order.
+    /// Notes that the side has ended its direction in order.
     void note_close(Side side) {
         if (!closed_first_ && !is_stopping_) {
             closed_first_ = side;
@@ -187,8 +189,8 @@ public:
         }
     }
 
-    /// One direction has ended in order and the other one is open: ends the run when that moves nothing for a
-    /// while. One timer, looked at once a period.
+    /// Called when one direction has ended in order and the other is open: ends the relay if the open one
+    /// moves no byte within the timeout. One timer compares the byte counts once in each period.
     void watch_half_close(Side open) {
         if (timer_ == nullptr) {
             timer_ = std::make_unique<asio::steady_timer>(a_.in().executor());
@@ -223,7 +225,7 @@ public:
 
 private:
     std::uint64_t bytes() const { return a_.bytes() + b_.bytes(); }
-    /// Frees whichever direction waits on the stream of `side`.
+    /// Ends the wait of the direction that waits on the stream of `side`.
     void release(Side side) {
         ByteStream& stream = from(side).in();
         if (from(opposite(side)).phase() == Phase::writing) {
@@ -238,7 +240,7 @@ private:
     Direction a_;
     Direction b_;
     std::chrono::milliseconds timeout_;
-    /// Null once the end has been told.
+    /// Null once the coroutine was resumed.
     std::unique_ptr<Finish> finish_;
     std::unique_ptr<asio::steady_timer> timer_;
     RelayEnd end_;
@@ -303,7 +305,7 @@ void Direction::read() {
     write();
 }
 
-/// Writes what goes at once of what was read; then waits to write the rest, or to read more.
+/// Writes what the stream accepts of the bytes that were read, then waits to write the rest or to read more.
 void Direction::write() {
     if (!rest_.empty()) {
         Result<std::size_t> sent = out_.try_write(rest_);
@@ -326,7 +328,7 @@ void Direction::write() {
     }
 }
 
-/// Passes on that the reading side has ended.
+/// Tells the other side that the side which this direction reads from has ended.
 void Direction::pass_end() {
     buffer_.reset();
     run_.note_close(from_);
@@ -346,7 +348,7 @@ void Direction::pass_end() {
 
 void Direction::end_passed(const Result<void>& told) {
     const Side to = opposite(from_);
-    // A side that had ended before may be gone altogether by now.
+    // A side that had ended before may have closed its socket by now.
     if (told.has_error() && !run_.has_ended(to)) {
         run_.fail(to, told.error());
     }
@@ -364,7 +366,7 @@ void Direction::end() {
     phase_ = Phase::ended;
 }
 
-/// A bug, or the end of memory. The other direction would wait for ever.
+/// Handles an exception (a bug, or exhausted memory). Without this the other direction would wait forever.
 void Direction::end_by(std::exception_ptr exception) {
     run_.fail_by(from_, std::move(exception));
     end();

@@ -31,7 +31,8 @@ namespace {
 
 using Steady = std::chrono::steady_clock;
 
-/// A thread inherits what blocks its signals: they are for the program's other threads.
+/// Blocks all signals of the calling thread while it exists. A thread that is started under it inherits this,
+/// so that signals go to the program's other threads.
 class SignalsBlocked {
 public:
     SignalsBlocked() {
@@ -59,6 +60,7 @@ Resolver::Answer too_late(const std::string& host) {
     return answer;
 }
 
+/// The answer if `host` is an IP address.
 std::optional<Resolver::Answer> numeric(const std::string& host) {
     boost::system::error_code error;
     const auto address = asio::ip::make_address(host, error);
@@ -70,7 +72,7 @@ std::optional<Resolver::Answer> numeric(const std::string& host) {
     return answer;
 }
 
-/// Names know no case (RFC 4343).
+/// The key of a host name: names are case-insensitive (RFC 4343).
 std::string normal(const std::string& host) {
     std::string name = host;
     std::transform(name.begin(), name.end(), name.begin(),
@@ -78,8 +80,9 @@ std::string normal(const std::string& host) {
     return name;
 }
 
+/// The answer for an error of getaddrinfo(3).
 Resolver::Answer failure_of(const std::string& host, int error, int system_error) {
-    // The C library tells a socket that it could not open as a name server that does not answer.
+    // The C library reports a socket that it could not open as a name server that does not answer.
     const auto own = error == EAI_MEMORY                                  ? exhaustion_of(ENOMEM)
                      : error == EAI_SYSTEM && exhaustion_of(system_error) ? exhaustion_of(system_error)
                                                                           : descriptors_exhausted();
@@ -124,21 +127,23 @@ Resolver::Answer Resolver::ask_system(const std::string& host) {
 
 namespace {
 
+/// A caller that waits for an answer.
 struct Waiter {
-    /// Called under the resolver's lock, once, when the answer is there.
+    /// Called once, under the resolver's lock, when the answer is available.
     std::function<void()> tell;
     std::optional<Resolver::Answer> answer;
 };
 
+/// A name that is cached, being looked up or waiting for a thread.
 struct Name {
     std::string host;
     std::vector<Waiter*> waiting;
-    /// The last answer, as long as it serves.
+    /// The last answer, valid until `kept_until`.
     std::optional<Resolver::Answer> kept;
     Steady::time_point kept_until;
     bool is_in_line = false;
     bool is_asked = false;
-    /// Whether its look-up takes one of the slow ones' threads.
+    /// Whether its last look-up was slow: the next one takes one of the slow names' threads.
     bool is_slow = false;
 };
 using NamePtr = std::shared_ptr<Name>;
@@ -167,7 +172,8 @@ struct Resolver::State {
     std::size_t slow_running = 0;
 };
 
-/// Whether one more name fits, once those have gone that nobody waits for.
+/// Whether one more name fits. If not, names that nobody waits for and that are not being looked up are
+/// dropped first.
 bool Resolver::State::has_room() {
     if (names.size() < options.names) {
         return true;
@@ -179,7 +185,7 @@ bool Resolver::State::has_room() {
     return names.size() < options.names;
 }
 
-/// Null when there is no room for a name that is not known yet.
+/// The entry of a name, created if necessary; null when there is no room for a new one.
 NamePtr Resolver::State::find(const std::string& host) {
     const std::string key = normal(host);
     if (const auto known = names.find(key); known != names.end()) {
@@ -194,6 +200,7 @@ NamePtr Resolver::State::find(const std::string& host) {
     return name;
 }
 
+/// Gives the answer to all who wait for the name.
 void Resolver::State::answer_all(Name& name, const Answer& answer) {
     for (Waiter* const waiter : std::exchange(name.waiting, {})) {
         waiter->answer = answer;
@@ -201,7 +208,7 @@ void Resolver::State::answer_all(Name& name, const Answer& answer) {
     }
 }
 
-/// Gives threads to those in line, in turn; a slow one that finds none lets the others pass.
+/// Starts look-ups for waiting names in their order. A slow name that finds no thread lets the others pass.
 void Resolver::State::start_next(const std::shared_ptr<State>& state) {
     for (auto next = state->line.begin(); next != state->line.end();) {
         NamePtr name = *next;
@@ -226,6 +233,7 @@ void Resolver::State::start_next(const std::shared_ptr<State>& state) {
     }
 }
 
+/// One look-up, on a thread of its own.
 void Resolver::State::run(std::shared_ptr<State> state, NamePtr name) {
     const auto began = Steady::now();
     Answer answer;
@@ -246,7 +254,7 @@ void Resolver::State::run(std::shared_ptr<State> state, NamePtr name) {
     start_next(state);
 }
 
-/// Somebody's place among those who wait for a name, until it goes.
+/// A caller's registration as waiting for a name, for as long as it exists.
 class Resolver::Place {
 public:
     Place(std::shared_ptr<State> state, const std::string& host, std::function<void()> tell)
@@ -276,7 +284,7 @@ public:
         }
         std::erase(name_->waiting, &waiter_);
         if (name_->waiting.empty() && name_->is_in_line) {
-            // Nobody wants to know any more: it takes nobody's turn.
+            // Nobody waits for the name any more, so that it leaves the queue.
             std::erase(state_->line, name_);
             name_->is_in_line = false;
         }
@@ -296,7 +304,7 @@ private:
 };
 
 Resolver& Resolver::shared() {
-    // Never destroyed: a look-up that is under way may outlive main().
+    // It is never destroyed, because a look-up in progress may outlive main().
     static auto* const resolver = new Resolver();
     return *resolver;
 }
@@ -351,7 +359,7 @@ void Resolver::forget(const std::string& host) {
 
 void Resolver::forget_all() {
     const std::lock_guard lock(state_->mutex);
-    // Those who wait keep their names; whoever comes now asks anew.
+    // Current waiters keep their entries; later callers look the name up again.
     state_->names.clear();
 }
 

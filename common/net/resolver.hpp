@@ -1,7 +1,7 @@
-// Names to addresses: getaddrinfo(3), so that /etc/hosts, nsswitch.conf and search domains count as
-// everywhere on the machine, on threads of its own, since it blocks and cannot be interrupted. One name is
-// looked up once at a time, for all who ask; names do not wait for each other. Bounded in threads and in
-// names.
+// Resolves host names with getaddrinfo(3), so that /etc/hosts, nsswitch.conf and search domains apply as
+// everywhere on the machine. It runs on threads of its own, because getaddrinfo(3) blocks and cannot be
+// interrupted. Concurrent requests for a name share one look-up, and different names do not wait for each
+// other. The numbers of threads and of names are bounded.
 #pragma once
 
 #include <chrono>
@@ -19,53 +19,63 @@
 
 namespace postern::net {
 
+/// Looks up names and caches the answers. Thread-safe.
 class Resolver {
 public:
+    /// The outcome of a look-up.
     struct Answer {
-        /// In the order in which to try them; never empty without a failure.
+        /// In the order in which to try them; empty only if there is a failure.
         std::vector<boost::asio::ip::address> addresses;
-        /// Code::unreachable: there is no such name, or nobody who could tell. Code::timed_out.
+        /// Code::unreachable when there is no such name or no name server answers, Code::timed_out, or
         /// Code::out_of_resources.
         std::optional<Failure> failure;
-        /// Nobody could be asked (EAI_AGAIN): so it is for a moment after the network has come back.
+        /// Whether no name server could be reached (EAI_AGAIN), as is also the case for a moment after the
+        /// network has come back.
         bool is_network_away = false;
     };
-    /// Blocks for as long as it takes; called on several threads at once.
+    /// Performs one look-up. It may block for any time, and is called on several threads at once.
     using Ask = std::function<Answer(const std::string& host)>;
     using Deadline = std::chrono::steady_clock::time_point;
 
+    /// The bounds and the caching times.
     struct Options {
-        /// Look-ups under way, each on a thread that ends with it. Beyond these, names wait in line.
+        /// The number of concurrent look-ups, each on a thread of its own that ends with it. Further names
+        /// wait in a queue.
         std::size_t threads = 64;
-        /// Of those, for names whose last look-up was slow: names that hang leave the rest to the others.
+        /// The number of these threads that names may use whose last look-up was slow, so that names which
+        /// hang leave threads for the others.
         std::size_t slow_threads = 32;
-        /// Names known, asked for and waiting; beyond these a new one is refused.
+        /// The number of names that are cached, being looked up or waiting. Beyond it a new name is refused.
         std::size_t names = 1024;
-        /// How long an answer serves those who ask later, and how long a failure does. getaddrinfo(3) does
-        /// not tell what the zone says; a database that moves by DNS is to be found soon.
+        /// How long an answer is cached. getaddrinfo(3) does not report the zone's TTL, and a database that
+        /// moves by DNS must be found soon.
         std::chrono::milliseconds kept{5000};
+        /// How long a failure is cached.
         std::chrono::milliseconds failure_kept{500};
+        /// A look-up that takes this long is slow.
         std::chrono::milliseconds slow{1000};
     };
 
-    /// getaddrinfo(3).
+    /// Looks up `host` with getaddrinfo(3). Blocks.
     static Answer ask_system(const std::string& host);
-    /// The process's own.
+    /// The resolver of this process. It is never destroyed.
     static Resolver& shared();
 
     Resolver() : Resolver(Options()) {}
     explicit Resolver(Options options, Ask ask = ask_system);
-    /// Waits for nobody: a look-up that is under way finds nobody when it ends.
+    /// Does not wait for look-ups in progress; their answers are dropped.
     ~Resolver() = default;
     Resolver(const Resolver&) = delete;
     Resolver& operator=(const Resolver&) = delete;
 
-    /// Thread-safe, all of them. An IP address is its own answer.
+    /// Resolves `host` until the deadline and resumes on the caller's loop. An IP address resolves to itself.
     boost::asio::awaitable<Answer> resolve(std::string host, Deadline until);
+    /// Does what resolve() does, blocking the calling thread.
     Answer resolve_blocking(const std::string& host, Deadline until);
-    /// The next who asks for it is told anew: nobody answered at its addresses.
+    /// Drops the cached answer for `host`, because nothing answered at its addresses.
     void forget(const std::string& host);
-    /// The network is another one. What is still being looked up in the old one does not hold up the new.
+    /// Drops all names, because the network has changed. Look-ups that still run in the old network do not
+    /// delay new ones.
     void forget_all();
 
 private:

@@ -15,9 +15,9 @@ namespace postern::net {
 
 namespace {
 
-/// Keys that certificates have.
+/// The key types of certificates.
 constexpr std::array<std::string_view, 5> kCertificateKeys = {"EC", "RSA", "RSA-PSS", "ED25519", "ED448"};
-/// What TLS 1.2 and 1.3 work with besides; the last line is the generator of random numbers.
+/// The other algorithms of TLS 1.2 and 1.3; the last line is the random number generator.
 constexpr auto kHandshakeAlgorithms = std::to_array<std::string_view>({
     "X25519",   "ECDH",     "ECDSA",       "HKDF",        "TLS13-KDF",
     "TLS1-PRF", "HMAC",     "SHA1",        "SHA2-224",    "SHA2-256",
@@ -27,13 +27,13 @@ constexpr auto kHandshakeAlgorithms = std::to_array<std::string_view>({
 
 using Algorithms = std::vector<OSSL_ALGORITHM>;
 
-/// The default provider in a context of its own, whose algorithms are lent on.
+/// The default provider in a library context of its own, whose algorithms the other contexts use.
 struct Lender {
     OSSL_LIB_CTX* context = nullptr;
     OSSL_PROVIDER* provider = nullptr;
     Algorithms decoders;
     Algorithms keys;
-    /// By operation; those from here on read and write keys.
+    /// Indexed by operation. The operations from OSSL_OP_ENCODER on encode and decode keys.
     std::array<Algorithms, OSSL_OP_ENCODER> handshake;
 };
 
@@ -42,7 +42,8 @@ Lender& lender() {
     return only;
 }
 
-/// "EC:id-ecPublicKey:1.2.840.10045.2.1" is one algorithm under three names.
+/// Whether the algorithm has one of the wanted names. "EC:id-ecPublicKey:1.2.840.10045.2.1" is one algorithm
+/// with three names, of which the first is compared.
 bool is_one_of(std::span<const std::string_view> wanted, const OSSL_ALGORITHM& algorithm) {
     const std::string_view names = algorithm.algorithm_names;
     const std::string_view first = names.substr(0, names.find(':'));
@@ -63,6 +64,8 @@ bool is_wanted_in_handshake(const OSSL_ALGORITHM& algorithm) {
     return is_one_of(kHandshakeAlgorithms, algorithm) || is_certificate_key(algorithm);
 }
 
+/// The default provider's algorithms for `operation` that `is_wanted` accepts, with the terminating empty
+/// entry.
 Algorithms chosen(int operation, bool (*is_wanted)(const OSSL_ALGORITHM&)) {
     Algorithms some;
     int no_cache = 0;
@@ -76,7 +79,7 @@ Algorithms chosen(int operation, bool (*is_wanted)(const OSSL_ALGORITHM&)) {
     return some;
 }
 
-/// OSSL_FUNC_provider_query_operation_fn of certificate_algorithms().
+/// The OSSL_FUNC_provider_query_operation_fn of certificate_algorithms().
 const OSSL_ALGORITHM* query_for_certificates(void*, int operation, int* no_cache) {
     *no_cache = 0;
     switch (operation) {
@@ -92,7 +95,7 @@ const OSSL_ALGORITHM* query_for_certificates(void*, int operation, int* no_cache
     }
 }
 
-/// OSSL_FUNC_provider_query_operation_fn of handshake_algorithms().
+/// The OSSL_FUNC_provider_query_operation_fn of handshake_algorithms().
 const OSSL_ALGORITHM* query_for_handshakes(void*, int operation, int* no_cache) {
     *no_cache = 0;
     const auto& known = lender().handshake;
@@ -100,11 +103,12 @@ const OSSL_ALGORITHM* query_for_handshakes(void*, int operation, int* no_cache) 
     return index < known.size() ? known[index].data() : nullptr;
 }
 
+/// The OSSL_FUNC_provider_get_capabilities_fn of both.
 int capabilities(void*, const char* capability, OSSL_CALLBACK* callback, void* argument) {
     return OSSL_PROVIDER_get_capabilities(lender().provider, capability, callback, argument);
 }
 
-/// OSSL_provider_init_fn of a provider that lends.
+/// The OSSL_provider_init_fn of a provider that passes on the default provider's algorithms.
 template <auto Query>
 int start(const OSSL_CORE_HANDLE*, const OSSL_DISPATCH*, const OSSL_DISPATCH** functions, void** context) {
     static const OSSL_DISPATCH table[] = {
@@ -117,6 +121,7 @@ int start(const OSSL_CORE_HANDLE*, const OSSL_DISPATCH*, const OSSL_DISPATCH** f
     return *context != nullptr ? 1 : 0;
 }
 
+/// Loads the default provider at the first call. Whether that succeeded.
 bool is_lending() {
     static const bool is_ready = [] {
         Lender& from = lender();
@@ -138,12 +143,13 @@ bool is_lending() {
     return is_ready;
 }
 
+/// Creates a library context with one provider; null when that fails.
 OSSL_LIB_CTX* make(OSSL_provider_init_fn* start_provider) {
     OSSL_LIB_CTX* const made = is_lending() ? OSSL_LIB_CTX_new() : nullptr;
     if (made == nullptr) {
         return nullptr;
     }
-    // A context with a provider of its own does not load the default one by itself.
+    // A context with a provider of its own does not load the default provider automatically.
     const bool is_loaded = OSSL_PROVIDER_add_builtin(made, "postern-tls", start_provider) == 1 &&
                            OSSL_PROVIDER_load(made, "postern-tls") != nullptr;
     if (is_loaded) {

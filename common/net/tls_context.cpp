@@ -23,14 +23,14 @@ constexpr const char* kTls13Suites =
     "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
 constexpr const char* kTls12Ciphers = "ECDHE+AESGCM:ECDHE+CHACHA20";
 
-/// A context and what its verification callback reads. Connections hold it as a shared_ptr<SSL_CTX>.
+/// An SSL_CTX and the data of its verification callback. Connections hold it as a shared_ptr<SSL_CTX>.
 struct Settings {
     pki::SslCtxPtr context;
     pki::Purpose purpose = pki::Purpose::client_auth;
     bool lets_expired_leaf_pass = false;
-    /// A context has one set of roots for life, so that what it has verified stays verified.
+    /// The roots of a context never change, so that a chain once verified stays verified.
     mutable VerifiedChains verified;
-    /// Of the servers that may call a server.
+    /// The trust roots of servers that may connect to a server.
     std::optional<pki::TrustBundle> servers;
     ServerCheck check_server;
     bool takes_any_server = false;
@@ -41,11 +41,13 @@ int verdict_index() {
     return index;
 }
 
+/// The verdict of the connection whose chain is being verified; null if none was attached.
 TlsVerdict* verdict_of(X509_STORE_CTX* store) {
     auto* ssl = static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
     return ssl == nullptr ? nullptr : static_cast<TlsVerdict*>(SSL_get_ex_data(ssl, verdict_index()));
 }
 
+/// An X509_STORE_CTX verify callback that accepts an expired leaf.
 int let_expired_leaf_pass(int is_ok, X509_STORE_CTX* store) {
     if (is_ok == 1) {
         return 1;
@@ -58,7 +60,7 @@ int let_expired_leaf_pass(int is_ok, X509_STORE_CTX* store) {
     return 1;
 }
 
-/// The error that makes OpenSSL send the alert which names the cause best.
+/// The X509_V_ERR_* for which OpenSSL sends the alert that describes `error` best.
 int error_for_alert(int error) {
     switch (pki::code_of_verify_error(error)) {
         case Code::unknown_issuer:
@@ -71,7 +73,8 @@ int error_for_alert(int error) {
     }
 }
 
-/// Reads again what OpenSSL read without its public keys (handshake_algorithms). Empty when that fails.
+/// Parses the certificates again, because handshake_algorithms() does not decode their public keys. Empty
+/// when that fails.
 VerifiedChains::Presented read_with_keys(const STACK_OF(X509) * presented) {
     VerifiedChains::Presented read;
     for (int i = 0; i < sk_X509_num(presented); ++i) {
@@ -79,7 +82,7 @@ VerifiedChains::Presented read_with_keys(const STACK_OF(X509) * presented) {
         const int size = i2d_X509(sk_X509_value(presented, i), &der);
         const unsigned char* at = der;
         X509* made = X509_new_ex(certificate_algorithms(), nullptr);
-        // Frees what it cannot fill.
+        // d2i_X509 frees `made` when it fails.
         if (size > 0 && made != nullptr) {
             d2i_X509(&made, &at, size);
         }
@@ -93,11 +96,11 @@ VerifiedChains::Presented read_with_keys(const STACK_OF(X509) * presented) {
     return read;
 }
 
-/// Lets the connection hold these certificates, equal to the last byte, instead of those that OpenSSL read
-/// for it. They have their public keys; and connections with the same chain hold it once, a third of what an
-/// idle one needs otherwise.
+/// Replaces the certificates that OpenSSL parsed for this connection by `same`, which are equal byte for
+/// byte. These have their public keys, and connections with the same chain share them, which saves a third of
+/// the memory of an idle connection.
 void hold(X509_STORE_CTX* store, const VerifiedChains::Presented& same) {
-    // The list that OpenSSL will keep with the session.
+    // OpenSSL keeps this list with the session.
     STACK_OF(X509)* const presented = X509_STORE_CTX_get0_untrusted(store);
     for (std::size_t i = 0; i < same.size(); ++i) {
         X509* const copy = sk_X509_value(presented, static_cast<int>(i));
@@ -108,7 +111,7 @@ void hold(X509_STORE_CTX* store, const VerifiedChains::Presented& same) {
     X509_STORE_CTX_set_cert(store, same.front().get());
 }
 
-/// Whether the chain is that of a server, by the bundle of servers.
+/// Whether the chain is that of a server, verified against the roots of servers.
 bool is_server_chain(const Settings& settings, const VerifiedChains::Presented& chain) {
     if (!settings.servers) {
         return false;
@@ -119,12 +122,13 @@ bool is_server_chain(const Settings& settings, const VerifiedChains::Presented& 
     return verified.has_value();
 }
 
+/// Sets the error and returns the callback's value for "refused".
 int refuse_chain(X509_STORE_CTX* store, int error) {
     X509_STORE_CTX_set_error(store, error);
     return 0;
 }
 
-/// For a chain that is good: whether the server is also the one that is meant.
+/// Completes the verification of a valid chain: checks whether the server is the intended one.
 int accept_chain(const Settings& settings, X509_STORE_CTX* store, TlsVerdict& verdict) {
     const Result<void> is_meant =
         settings.check_server ? settings.check_server(*verdict.presented) : Result<void>();
@@ -137,7 +141,7 @@ int accept_chain(const Settings& settings, X509_STORE_CTX* store, TlsVerdict& ve
     return 1;
 }
 
-/// Replaces OpenSSL's own verification of the peer's chain (SSL_CTX_set_cert_verify_callback).
+/// Verifies the peer's chain in place of OpenSSL (SSL_CTX_set_cert_verify_callback).
 int verify_chain(X509_STORE_CTX* store, void* argument) {
     const auto& settings = *static_cast<const Settings*>(argument);
     TlsVerdict* verdict = verdict_of(store);
@@ -184,6 +188,7 @@ int verify_chain(X509_STORE_CTX* store, void* argument) {
     return refuse_chain(store, error_for_alert(verdict->error));
 }
 
+/// The ALPN callback of servers: refuses clients that do not offer http/1.1.
 int select_alpn(SSL*, const unsigned char** out, unsigned char* out_size, const unsigned char* in,
                 unsigned in_size, void*) {
     unsigned char* chosen = nullptr;
@@ -197,7 +202,7 @@ Failure failed(std::string_view what) {
     return pki::openssl_failure(Code::config_invalid, what);
 }
 
-/// What every context has in common. No roots: nobody chains to any.
+/// The settings that all contexts share. If `trusted` is null, there are no roots and no chain verifies.
 Result<std::shared_ptr<Settings>> make_settings(const SSL_METHOD* method, const pki::TrustBundle* trusted,
                                                 MinimumTls minimum, const char* groups) {
     ERR_clear_error();
@@ -215,7 +220,7 @@ Result<std::shared_ptr<Settings>> make_settings(const SSL_METHOD* method, const 
         SSL_CTX_set1_groups_list(context, groups) != 1) {
         return failed("setting TLS versions, ciphers and groups");
     }
-    // No resumption of any kind: a session outlives the certificate that it was made with.
+    // No resumption of any kind, because a session would outlive the certificate it was made with.
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     if (SSL_CTX_set_num_tickets(context, 0) != 1) {
         return failed("switching tickets off");
@@ -261,7 +266,7 @@ Result<void> use_credentials(SSL_CTX* context, const TlsCredentials& own) {
     return Result<void>();
 }
 
-/// The names of the roots that client certificates may chain to, for the CertificateRequest.
+/// Adds the names of the roots that client certificates may chain to, for the CertificateRequest.
 Result<void> name_client_roots(SSL_CTX* context, const pki::TrustBundle& user_ca) {
     for (const pki::Certificate& certificate : user_ca.certificates()) {
         if (!is_self_signed(certificate)) {
@@ -305,6 +310,7 @@ Result<std::shared_ptr<Settings>> make_client_settings(const std::optional<TlsCr
     return settings;
 }
 
+/// A pointer to the SSL_CTX that keeps the Settings alive.
 std::shared_ptr<SSL_CTX> share(std::shared_ptr<Settings> settings) {
     SSL_CTX* context = settings->context.get();
     return std::shared_ptr<SSL_CTX>(std::move(settings), context);

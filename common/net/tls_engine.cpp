@@ -14,7 +14,8 @@ namespace postern::net {
 namespace {
 
 constexpr int kReadsPerCall = 8;
-/// One recv for several records. Set once the handshake is done: a stranger is not worth that much memory.
+/// The size of the read buffer, so that one recv reads several records. It is set once the handshake is
+/// complete: an unauthenticated peer must not cost that much memory.
 constexpr std::size_t kReadAheadBytes = 64 * 1024;
 constexpr unsigned char kHandshakeRecord = 0x16;
 constexpr unsigned char kAlertRecord = 0x15;
@@ -139,7 +140,7 @@ TlsEngine::TlsEngine(TlsContext context, TlsRole role, const std::string& server
     }
     BIO_set_data(bio.get(), this);
     BIO_set_init(bio.get(), 1);
-    // One reference serves both directions (SSL_set_bio).
+    // One reference suffices for both directions (SSL_set_bio).
     SSL_set_bio(ssl_.get(), bio.get(), bio.get());
     static_cast<void>(bio.release());
     attach_verdict(ssl_.get(), verdict_);
@@ -155,7 +156,7 @@ TlsEngine::TlsEngine(TlsContext context, TlsRole role, const std::string& server
 }
 
 void TlsEngine::begin() {
-    // Clearing goes through the whole queue, looking does not.
+    // Clearing walks the whole queue; peeking does not.
     if (ERR_peek_error() != 0) {
         ERR_clear_error();
     }
@@ -195,7 +196,7 @@ Result<TlsEngine::Step> TlsEngine::read(Buffer into) {
             continue;
         }
         Result<Step> ended = outcome(returned);
-        // What came before the end or the failure goes first; the next call tells of that.
+        // Bytes that precede the end or the failure are returned first; the next call reports that.
         if (step.bytes > 0) {
             return step;
         }
@@ -219,7 +220,7 @@ Result<TlsEngine::Step> TlsEngine::write(Bytes bytes) {
         return Step{Need::nothing, sent};
     }
     if (wire_failure_) {
-        // The peer closed on us; its last words, or the alert that says why, may be waiting to be read.
+        // The peer closed the connection; its last bytes, or the alert that says why, may still be unread.
         write_failure_ = std::exchange(wire_failure_, std::nullopt);
         ERR_clear_error();
         unsigned char byte = 0;
@@ -262,7 +263,7 @@ Result<bool> TlsEngine::has_readable() {
     if (SSL_has_pending(ssl_.get()) == 0) {
         return false;
     }
-    // Bytes of a record were read ahead. Only decrypting tells whether it is all there.
+    // Some bytes of a record were read ahead. Only decrypting shows whether the record is complete.
     begin();
     unsigned char byte = 0;
     std::size_t got = 0;
@@ -326,8 +327,8 @@ Failure TlsEngine::explain(int ssl_error) {
 }
 
 Code TlsEngine::code_of_bad_certificate_alert() const {
-    // OpenSSL says bad_certificate to one that is not valid yet: likely when ours has just been made and
-    // clocks differ.
+    // OpenSSL sends bad_certificate also for a certificate that is not valid yet. That is likely when ours
+    // was just issued and the clocks differ.
     X509* own = SSL_get_certificate(ssl_.get());
     if (own == nullptr) {
         return Code::malformed_certificate;
@@ -338,9 +339,9 @@ Code TlsEngine::code_of_bad_certificate_alert() const {
     return not_before > now - std::chrono::minutes(10) ? Code::not_yet_valid : Code::malformed_certificate;
 }
 
-/// Reads the queue without emptying it: the first entry that means something.
+/// The Code of the first meaningful entry of OpenSSL's error queue, which is left as it is.
 Code TlsEngine::code_of_queue() const {
-    // Peeking reaches only the ends of the queue, and what matters is one of them.
+    // Only the two ends of the queue can be peeked at; the meaningful entry is one of them.
     for (const unsigned long error : {ERR_peek_error(), ERR_peek_last_error()}) {
         if (error == 0) {
             continue;
@@ -351,7 +352,7 @@ Code TlsEngine::code_of_queue() const {
         if (ERR_GET_LIB(error) != ERR_LIB_SSL) {
             continue;
         }
-        // A client that refuses a server says nothing about itself.
+        // A client's alert about the server's certificate says nothing about the client.
         const bool is_alert = ERR_GET_REASON(error) >= SSL_AD_REASON_OFFSET;
         if (is_alert && role_ == TlsRole::server) {
             continue;
@@ -376,7 +377,7 @@ TlsPeer TlsEngine::peer() const {
     pki::Certificate certificate = pki::Certificate::from_x509(leaf.get());
     result.chain.push_back(certificate);
     (verdict_.is_server ? result.server_certificate : result.certificate) = std::move(certificate);
-    // A server's list leaves the client's leaf out, a client's list begins with the server's leaf.
+    // On a server OpenSSL's list lacks the client's leaf; on a client it begins with the server's leaf.
     STACK_OF(X509)* const presented = SSL_get_peer_cert_chain(ssl_.get());
     const int first = role_ == TlsRole::server ? 0 : 1;
     for (int i = first; i < sk_X509_num(presented); ++i) {

@@ -1,5 +1,5 @@
-// TLS without a socket: the SSL*, what it has to say about its peer, and OpenSSL's outcomes as Steps and
-// Codes. Bytes come and go through a Wire. TlsStream and NestedTlsStream drive it.
+// TLS without a socket: owns the SSL object, reports what it knows of the peer, and turns OpenSSL's outcomes
+// into Steps and Codes. Bytes pass through a Wire. TlsStream and NestedTlsStream use it.
 #pragma once
 
 #include <optional>
@@ -12,49 +12,56 @@
 
 namespace postern::net {
 
-/// What TLS records travel on. Neither call waits.
+/// The transport of TLS records. Its functions never wait.
 class Wire {
 public:
     virtual ~Wire() = default;
-    /// Nothing when it would have to wait.
+    /// Reads bytes; empty when it would have to wait, 0 at the end.
     virtual Result<std::optional<std::size_t>> read(Buffer into) = 0;
-    /// How much it took. `more_follows`: at once, so that the wire may wait for it and send both together.
+    /// Writes bytes and returns how many were accepted. `more_follows` says that more bytes come immediately,
+    /// so that the wire may delay these and send both together.
     virtual Result<std::size_t> write(Bytes bytes, bool more_follows) = 0;
 };
 
-/// The Code that an SSL_R_* reason of OpenSSL's error queue stands for; nothing for those that only say
-/// "failed".
+/// The Code for an SSL_R_* reason from OpenSSL's error queue; nothing for reasons that only say "failed".
 std::optional<Code> code_of_tls_reason(int reason) noexcept;
 
+/// One TLS connection as a state machine. Not thread-safe.
 class TlsEngine {
 public:
+    /// What the wire must be before the call can continue.
     enum class Need { nothing, readable, writable };
-    /// What has been done, and what to wait for before the next call when it was not enough.
+    /// What a call has done, and what to wait for before calling again if it was not enough.
     struct Step {
         Need need = Need::nothing;
         std::size_t bytes = 0;
     };
 
-    /// `wire` must outlive the engine.
+    /// `server_name` is sent as SNI by a client unless it is empty or an IP address. `wire` must outlive the
+    /// engine. Throws std::runtime_error when OpenSSL has no memory.
     TlsEngine(TlsContext context, TlsRole role, const std::string& server_name, Wire& wire);
     TlsEngine(const TlsEngine&) = delete;
     TlsEngine& operator=(const TlsEngine&) = delete;
 
+    /// Advances the handshake. It is complete when nothing is needed.
     Result<Step> handshake();
-    /// `bytes` 0 with nothing needed is the peer's close_notify. Reads what is at hand, not until the wire
-    /// runs dry.
+    /// Reads decrypted bytes that are available now; it does not read until the wire is empty. If `bytes` is
+    /// 0 and nothing is needed, the peer has sent close_notify.
     Result<Step> read(Buffer into);
-    /// Takes some of the bytes. After a need, call again with the same bytes.
+    /// Encrypts and writes some of the bytes. If something was needed, call again with the same bytes.
     Result<Step> write(Bytes bytes);
     /// Sends close_notify.
     Result<Step> shut_down();
-    /// Whether read() has something to tell without the wire. May decrypt a record to find out.
+    /// Whether read() would return something without reading from the wire. May decrypt a record to find out.
     Result<bool> has_readable();
 
+    /// What the peer proved, once the handshake is complete.
     TlsPeer peer() const;
+    /// The SSL object, still owned. Not for reading or writing.
     SSL* native() const noexcept { return ssl_.get(); }
+    /// The leaf that the peer presented, whether verified or not.
     std::optional<pki::Certificate> presented() const { return verdict_.presented; }
-    /// Whether the peer has said a byte.
+    /// Whether the peer has sent any byte.
     bool has_heard() const noexcept { return first_count_ > 0; }
 
 private:
@@ -75,23 +82,24 @@ private:
     Wire& wire_;
     TlsVerdict verdict_;
     pki::SslPtr ssl_;
-    /// Told again by every call after the first that failed.
+    /// The first failure, which every later call returns again.
     std::optional<Failure> failure_;
-    /// The same, of those that write. What the peer had sent before is still read.
+    /// The first failure of writing, which every later write returns. Bytes that the peer sent before can
+    /// still be read.
     std::optional<Failure> write_failure_;
     std::optional<Failure> wire_failure_;
     bool wire_ended_ = false;
-    /// Reads of the wire left to the present call: a peer that never stops sending must not keep the loop to
-    /// itself.
+    /// The reads from the wire that the current call may still do: a peer that never stops sending must not
+    /// occupy the loop.
     int reads_left_ = 0;
-    /// The first two bytes that came, to tell TLS from anything else.
+    /// The first two bytes that arrived, to distinguish TLS from other protocols.
     unsigned char first_[2] = {0, 0};
     std::size_t first_count_ = 0;
     bool is_established_ = false;
-    /// close_notify is sent, and nothing may follow it. OpenSSL would still answer a KeyUpdate of the peer,
-    /// which goes on sending, on a socket that is shut down.
+    /// Whether close_notify was sent, after which nothing may be sent. If the peer goes on sending, OpenSSL
+    /// would still answer its KeyUpdate, on a socket that is shut down.
     bool has_said_goodbye_ = false;
-    /// The present call writes one record of several.
+    /// Whether the current call writes one record of several.
     bool more_follows_ = false;
 };
 

@@ -1,4 +1,4 @@
-// The two ends of a TLS connection: which one this is, and what the other one has proved.
+// The role of this end of a TLS connection, and what the other end proved.
 #pragma once
 
 #include <optional>
@@ -8,16 +8,18 @@
 
 namespace postern::net {
 
+/// The role of this end of a connection.
 enum class TlsRole { client, server };
 
 /// What the peer proved in the handshake.
 struct TlsPeer {
+    /// The peer's leaf; empty if it presented none, or if `server_certificate` has it.
     std::optional<pki::Certificate> certificate;
-    /// In place of it, where a server's context knows its peer as a server (TlsContext::server).
+    /// The peer's leaf if a server's context recognises its peer as a server (TlsContext::server).
     std::optional<pki::Certificate> server_certificate;
-    /// As presented, leaf first.
+    /// The certificates as presented, leaf first.
     std::vector<pki::Certificate> chain;
-    /// X509_V_OK, or X509_V_ERR_CERT_HAS_EXPIRED where the context lets that pass.
+    /// X509_V_OK, or X509_V_ERR_CERT_HAS_EXPIRED if the context accepts that.
     long verify_result = 0;
 };
 

@@ -11,14 +11,16 @@ namespace asio = boost::asio;
 
 namespace {
 
+/// How long a server waits for the client to read the alert.
 constexpr auto kAlertTimeout = std::chrono::seconds(1);
 
+/// A Wire on a socket.
 class SocketWire final : public Wire {
 public:
     explicit SocketWire(PlainStream& socket) : socket_(socket) {}
     Result<std::optional<std::size_t>> read(Buffer into) override { return socket_.try_read(into); }
-    /// The records of one block leave in one segment (MSG_MORE): each passing of the network stack costs as
-    /// much as encrypting some of them.
+    /// The records of one block are sent in one segment (MSG_MORE), because each pass through the network
+    /// stack costs as much as encrypting several of them.
     Result<std::size_t> write(Bytes bytes, bool more_follows) override {
         return more_follows ? socket_.try_write_more(bytes) : socket_.try_write(bytes);
     }
@@ -44,8 +46,8 @@ struct TlsStream::State {
     SocketWire wire;
     Role role;
     TlsEngine engine;
-    /// What the last read, and the last write, could not go on without. It takes a handshake message for a
-    /// read to need to write and the other way round.
+    /// What the last read and the last write had to wait for. A read needs to write, or a write to read, only
+    /// for handshake messages.
     TlsEngine::Need read_needs = TlsEngine::Need::readable;
     TlsEngine::Need write_needs = TlsEngine::Need::writable;
 

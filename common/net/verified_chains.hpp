@@ -1,6 +1,6 @@
-// Certificate chains that have been verified against one set of trust roots, so that the next handshake with
-// the very same chain need not do the signatures again. Remembers no refusals and nothing that revocation
-// decides. Thread-safe.
+// A cache of certificate chains that were verified against one set of trust roots, so that the next handshake
+// with exactly the same chain need not verify the signatures again. It stores no refusals, and nothing that
+// depends on revocation.
 #pragma once
 
 #include <array>
@@ -17,29 +17,33 @@
 
 namespace postern::net {
 
+/// The chains of one set of trust roots. Thread-safe.
 class VerifiedChains {
 public:
-    /// SHA-256 over the DER of everything that the peer presented, leaf first, each with its length.
+    /// The SHA-256 digest of the DER of every certificate that the peer presented, leaf first, each preceded
+    /// by its length.
     using Key = std::array<unsigned char, 32>;
 
-    /// What was presented, in its order.
+    /// The certificates that the peer presented, in its order.
     using Presented = std::vector<pki::Certificate>;
 
-    /// What bounds the memory (some 9 KiB each): when it is full, all is forgotten.
+    /// The most chains, which bounds the memory (about 9 KiB each). When it is reached, the cache is emptied.
     static constexpr std::size_t kMost = 2048;
 
-    /// False when a certificate has no DER.
+    /// Computes the key. False when a certificate cannot be encoded as DER or the digest fails.
     static bool key_of(X509* leaf, const STACK_OF(X509) * others, Key& key);
 
-    /// What was presented when the chain was added; null when it was not, or when a certificate in it is not
-    /// valid at `now`.
+    /// The certificates that were given when the chain was added; null if it was not added, or if a
+    /// certificate of it is not valid at `now`.
     std::shared_ptr<const Presented> find(const Key& key, SystemTime now) const;
     bool contains(const Key& key, SystemTime now) const { return find(key, now) != nullptr; }
-    /// The whole verified chain, up to the root: its narrowest validity counts.
+    /// Adds a chain. `chain` is the verified chain up to the root; the intersection of its validity periods
+    /// applies.
     void add(const Key& key, const STACK_OF(X509) * chain, Presented presented = {});
     std::size_t size() const;
 
 private:
+    /// A cached chain and the intersection of its validity periods.
     struct Chain {
         SystemTime not_before;
         SystemTime not_after;

@@ -16,7 +16,7 @@ Asn1TypePtr any_sequence(std::string_view der) {
 }
 
 std::string serial_text(const ASN1_INTEGER* serial) {
-    // OpenSSL keeps the magnitude without leading zeros, and the sign in the type.
+    // OpenSSL stores the magnitude without leading zeros, and the sign in the type.
     const unsigned char* bytes = ASN1_STRING_get0_data(serial);
     const int length = ASN1_STRING_length(serial);
     if (length <= 0) {
@@ -60,7 +60,7 @@ std::string name_text(const X509_NAME* name) {
     if (!bio) {
         throw std::bad_alloc();
     }
-    // RFC 4514 lets UTF-8 stand as it is; OpenSSL's RFC 2253 form would escape each byte of it.
+    // RFC 4514 allows unescaped UTF-8; OpenSSL's RFC 2253 form would escape each byte of it.
     constexpr unsigned long kFlags = XN_FLAG_RFC2253 & ~static_cast<unsigned long>(ASN1_STRFLGS_ESC_MSB);
     if (X509_NAME_print_ex(bio.get(), name, 0, kFlags) < 0) {
         return {};
@@ -126,7 +126,7 @@ bool is_strong_signature(int signature_nid) noexcept {
         case NID_sha3_512:
             return true;
         case NID_undef:
-            // RSA-PSS names its digest in parameters; verification reads them.
+            // RSA-PSS has its digest in the parameters, which verification checks.
             return signature_nid == NID_rsassaPss;
         default:
             return false;

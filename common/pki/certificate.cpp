@@ -41,7 +41,7 @@ bool is_certificate_label(std::string_view label) noexcept {
     return label == PEM_STRING_X509 || label == PEM_STRING_X509_OLD;
 }
 
-/// The alternative names of one kind (GEN_DNS, GEN_URI): raw IA5 bytes, as they stand.
+/// The alternative names of one kind (GEN_DNS, GEN_URI), as raw IA5 bytes.
 std::vector<std::string> alternative_names(X509* certificate, int kind) {
     std::vector<std::string> names;
     const ErrorQueueScope errors;
@@ -60,6 +60,7 @@ std::vector<std::string> alternative_names(X509* certificate, int kind) {
     return names;
 }
 
+/// Lower-case hex; empty for null.
 std::string hex_of(const ASN1_OCTET_STRING* bytes) {
     if (bytes == nullptr) {
         return {};
@@ -71,8 +72,8 @@ std::string hex_of(const ASN1_OCTET_STRING* bytes) {
 
 Certificate Certificate::from_x509(X509* certificate) {
     X509_up_ref(certificate);
-    // OpenSSL reads the extensions on first use and keeps the outcome; done here, so that sharing needs no
-    // lock later.
+    // OpenSSL parses the extensions at first use and caches the result. Doing it here avoids locks later,
+    // when the certificate is shared.
     const ErrorQueueScope errors;
     X509_check_purpose(certificate, -1, 0);
     return Certificate(std::shared_ptr<X509>(certificate, Freer<X509_free>()));
@@ -166,7 +167,7 @@ std::string Certificate::pem() const {
 
 bool Certificate::is_ca() const {
     const ErrorQueueScope errors;
-    // Other positive values stand for guesses about certificates of version 1.
+    // Other positive values are guesses about certificates of version 1.
     return X509_check_ca(get()) == 1;
 }
 

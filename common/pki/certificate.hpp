@@ -14,39 +14,44 @@
 
 namespace postern::pki {
 
-/// Shares one immutable X509; copies are cheap; safe to use from several threads.
+/// Shares one immutable X509. Copies are cheap. Thread-safe.
 class Certificate {
 public:
-    /// Takes a reference on `certificate`, which must not be null.
+    /// Takes a reference to `certificate`, which must not be null.
     static Certificate from_x509(X509* certificate);
+    /// The first certificate of a PEM text. Fails as certificates_from_pem() does.
     static Result<Certificate> from_pem(std::string_view pem);
 
     /// Lower-case hex without separators, at least two digits: "3f09…".
     std::string serial() const;
-    /// RFC 4514 text, most specific first: "CN=alice,O=analysts".
+    /// RFC 4514 text, the most specific attribute first: "CN=alice,O=analysts".
     std::string subject() const;
     std::string issuer() const;
-    /// The only CN of the subject; empty when there is none or more than one, or it holds a NUL.
+    /// The only CN of the subject; empty when there is none, or more than one, or it contains a NUL.
     std::string common_name() const;
     /// Every O of the subject, in order.
     std::vector<std::string> organizations() const;
     std::vector<std::string> dns_names() const;
     std::vector<std::string> uris() const;
-    /// The key's name that the certificate bears itself, and that of the key which signed it (RFC 5280,
-    /// sections 4.2.1.2 and 4.2.1.1), as lower-case hex; empty when absent.
+    /// The subject key identifier and the authority key identifier (RFC 5280, sections 4.2.1.2 and 4.2.1.1)
+    /// as lower-case hex; empty when absent.
     std::string subject_key_id() const;
     std::string authority_key_id() const;
-    /// SystemTime::max() and min() when what stands there is no time.
+    /// The validity period. If a time is invalid, not_before() is SystemTime::max() and not_after() is
+    /// SystemTime::min().
     SystemTime not_before() const;
     SystemTime not_after() const;
-    /// Lower-case hex SHA-256 of the DER.
+    /// The SHA-256 digest of the DER in lower-case hex.
     std::string fingerprint() const;
     std::string der() const;
     std::string pem() const;
+    /// Whether it is a CA certificate by its basicConstraints and, if present, its keyUsage.
     bool is_ca() const;
-    /// Postern's extension that names the login session (see issuer.hpp); nothing when absent or malformed.
+    /// The login session in Postern's extension (kSessionOid in asn1.hpp); empty when it is absent or
+    /// malformed.
     std::optional<std::string> session_id() const;
 
+    /// The OpenSSL object, still owned.
     X509* get() const noexcept { return certificate_.get(); }
 
 private:
@@ -54,9 +59,10 @@ private:
     std::shared_ptr<X509> certificate_;
 };
 
-/// Every certificate of a PEM text, in order; Code::malformed_certificate when there is none, or text between
-/// the markers does not parse. At most 64.
+/// All certificates of a PEM text in order, at most 64. Other PEM blocks are skipped. Fails with
+/// Code::malformed_certificate when there is none, or a block is damaged.
 Result<std::vector<Certificate>> certificates_from_pem(std::string_view pem);
+/// Reads a file of certificates. Fails as read_file() and certificates_from_pem() do.
 Result<std::vector<Certificate>> load_certificates(const std::filesystem::path& path);
 std::string to_pem(const std::vector<Certificate>& certificates);
 

@@ -34,7 +34,7 @@ bool set_text(ASN1_STRING* string, std::string_view text) {
     return string != nullptr && ASN1_STRING_set(string, text.data(), static_cast<int>(text.size())) == 1;
 }
 
-/// Appends a URI or DNS name; false when memory is out.
+/// Appends a URI or a DNS name; false when memory is exhausted.
 bool add_text_name(GENERAL_NAMES* names, int kind, std::string_view text) {
     GeneralNamePtr name(GENERAL_NAME_new());
     Ia5StringPtr value(ASN1_IA5STRING_new());
@@ -49,6 +49,7 @@ bool add_text_name(GENERAL_NAMES* names, int kind, std::string_view text) {
     return true;
 }
 
+/// Appends an IP address and takes ownership of it; false when memory is exhausted.
 bool add_address(GENERAL_NAMES* names, ASN1_OCTET_STRING* address) {
     OctetStringPtr value(address);
     GeneralNamePtr name(GENERAL_NAME_new());
@@ -102,8 +103,8 @@ void CertificateBuilder::add_extension(int nid, void* value, bool is_critical, s
 }
 
 CertificateBuilder& CertificateBuilder::subject(int nid, std::string_view value) {
-    // OpenSSL counts characters; the bound of RFC 5280, appendix A.1, is kept in bytes as well, as PostgreSQL
-    // reads them.
+    // OpenSSL counts characters. The limit of RFC 5280, appendix A.1, is applied to bytes as well, because
+    // PostgreSQL counts bytes.
     const bool is_short = !value.empty() && value.size() <= 64;
     note(is_short && X509_NAME_add_entry_by_NID(X509_get_subject_name(certificate_.get()), nid, MBSTRING_UTF8,
                                                 bytes_of(value), static_cast<int>(value.size()), -1, 0) == 1,
@@ -251,7 +252,8 @@ Result<Certificate> CertificateBuilder::sign(const PrivateKey& key) {
     if (X509_sign(certificate_.get(), key.get(), signing_digest(key.get())) <= 0) {
         return openssl_failure(Code::internal, "cannot sign the certificate");
     }
-    // What is handed out is what a peer will parse, not what was meant.
+    // The result is parsed from the encoded bytes, as a peer will see it, and not taken from the object that
+    // was built.
     unsigned char* der = nullptr;
     const int length = i2d_X509(certificate_.get(), &der);
     const unsigned char* at = der;

@@ -1,5 +1,5 @@
 // Builds one X.509 certificate field by field, from typed values and never from OpenSSL's configuration text.
-// Whoever uses it decides what goes in: the Issuer keeps to the profile, tests make odd ones.
+// The caller decides what it contains: the Issuer follows the profile, and tests also build unusual ones.
 #pragma once
 
 #include <optional>
@@ -15,41 +15,44 @@
 
 namespace postern::pki {
 
-/// Each call adds to the certificate; the first that fails is told by sign(). Order of subject attributes and
-/// extensions is the order of the calls.
+/// Each call adds to the certificate; sign() reports the first that failed. Subject attributes and extensions
+/// have the order of the calls. Not thread-safe.
 class CertificateBuilder {
 public:
-    /// Version 3, with a positive random serial of 128 bits.
+    /// Begins a certificate of version 3 with a positive random serial of 128 bits.
     CertificateBuilder();
 
-    /// A subject attribute (NID_commonName, NID_organizationName) as a UTF8String of at most 64 characters.
+    /// Adds a subject attribute (NID_commonName, NID_organizationName) as a UTF8String of 1 to 64 bytes.
     CertificateBuilder& subject(int nid, std::string_view value);
-    /// The whole subject of another certificate.
+    /// Copies the whole subject of another certificate.
     CertificateBuilder& subject_of(const Certificate& other);
     CertificateBuilder& validity(SystemTime not_before, SystemTime not_after);
     CertificateBuilder& public_key(EVP_PKEY* key);
-    /// Issuer name and authority key identifier of `issuer`; without this call the certificate is its own
-    /// issuer.
+    /// Sets the issuer name and the authority key identifier from `issuer`. Without this call the certificate
+    /// is its own issuer.
     CertificateBuilder& issued_by(const Certificate& issuer);
 
-    /// Critical. `path_length` only for a CA.
+    /// Adds a critical basicConstraints. `path_length` is only for a CA.
     CertificateBuilder& basic_constraints(bool is_ca, std::optional<int> path_length = std::nullopt);
-    /// Critical. Bits of RFC 5280, section 4.2.1.3, counted from 0: digitalSignature 0, keyCertSign 5,
-    /// cRLSign 6.
+    /// Adds a critical keyUsage. The bits are those of RFC 5280, section 4.2.1.3, counted from 0:
+    /// digitalSignature 0, keyCertSign 5, cRLSign 6.
     CertificateBuilder& key_usage(const std::vector<int>& bits);
-    /// NID_client_auth, NID_server_auth.
+    /// Adds an extendedKeyUsage: NID_client_auth or NID_server_auth.
     CertificateBuilder& extended_key_usage(int nid);
-    /// The first 160 bits of the key's SHA-256 (RFC 7093, section 2, method 1).
+    /// Adds a subjectKeyIdentifier: the first 160 bits of the SHA-256 digest of the key, which must have been
+    /// set (RFC 7093, section 2, method 1).
     CertificateBuilder& subject_key_identifier();
-    /// URIs, then names: each an IP address if it reads as one, a DNS name otherwise. No call when both are
-    /// empty.
+    /// Adds a subjectAltName with the URIs and then the names: each is an IP address if it parses as one, and
+    /// a DNS name otherwise. Does nothing when both are empty.
     CertificateBuilder& alternative_names(const std::vector<std::string>& uris,
                                           const std::vector<std::string>& names);
     CertificateBuilder& crl_distribution_point(std::string_view url);
-    /// Postern's extension (kSessionOid).
+    /// Adds Postern's extension for the login session (kSessionOid).
     CertificateBuilder& session(std::string_view session_id);
 
-    /// The finished certificate, read back from its DER. The builder is of no use after.
+    /// Signs the certificate and returns it as parsed from its DER. Fails with Code::malformed_request if an
+    /// earlier call failed, and with Code::internal if OpenSSL cannot sign. The builder must not be used
+    /// again.
     Result<Certificate> sign(const PrivateKey& key);
 
 private:
@@ -61,7 +64,8 @@ private:
     std::optional<Failure> failure_;
 };
 
-/// The digest to sign with: SHA-384 for P-384, none of its own for Ed25519, else SHA-256.
+/// The digest for signatures with `key`: SHA-384 for P-384, null for Ed25519, which has its own, and SHA-256
+/// otherwise.
 const EVP_MD* signing_digest(EVP_PKEY* key);
 
 }  // namespace postern::pki

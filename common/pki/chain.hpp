@@ -1,4 +1,4 @@
-// The certificates of a file in the order in which TLS wants them.
+// Puts the certificates of a file into the order that TLS requires.
 #pragma once
 
 #include <vector>
@@ -9,9 +9,10 @@
 
 namespace postern::pki {
 
-/// The certificate of the key first, then the one that signed it, and so on (RFC 8446, section 4.4.2),
-/// whatever the order in the file; what signed none of these stands behind them, and none stands there twice.
-/// Code::malformed_certificate when none is the key's, with what there is.
+/// Returns the certificate of `key` first, then the one that signed it, and so on (RFC 8446, section 4.4.2),
+/// whatever their order in the file. Certificates that do not belong to this chain follow at the end, and
+/// duplicates are dropped. Fails with Code::malformed_certificate, naming the first certificate, when none
+/// belongs to the key.
 Result<std::vector<Certificate>> chain_of_key(const PrivateKey& key,
                                               const std::vector<Certificate>& certificates);
 

@@ -18,10 +18,10 @@ Failure refuse(Code code, std::string_view why) {
     return Failure{code, "CRL: " + std::string(why)};
 }
 
-/// A CRL in its parts. OpenSSL would make ten objects of each entry, and look each of them through twice
-/// before anybody asks: it gets all but the entries. What was signed is kept as it came.
+/// A CRL split into its parts. OpenSSL would create ten objects for each entry and go through each of them
+/// twice, so it gets everything except the entries. The signed bytes are kept unchanged.
 struct Parts {
-    /// The tbsCertList, with the entries.
+    /// The tbsCertList, including the entries.
     std::string_view signed_bytes;
     /// The content of revokedCertificates.
     std::string_view entries;
@@ -32,7 +32,7 @@ Failure not_a_crl() {
     return openssl_failure(Code::malformed_certificate, "not a CRL");
 }
 
-/// RFC 5280, section 5.1.
+/// Splits a CRL (RFC 5280, section 5.1).
 Result<Parts> parse(std::string_view der) {
     DerReader outside(der);
     const auto list = outside.next(der::kSequence);
@@ -80,7 +80,7 @@ Result<Parts> parse(std::string_view der) {
         return not_a_crl();
     }
     const std::string_view algorithm_and_signature = list->content.substr(tbs->whole.size());
-    // Inside and outside the same (section 5.1.1.2).
+    // The algorithm must be the same inside and outside of the signed part (section 5.1.1.2).
     if (!algorithm_and_signature.starts_with(algorithm->whole)) {
         return not_a_crl();
     }
@@ -95,7 +95,7 @@ Result<Parts> parse(std::string_view der) {
     return parts;
 }
 
-/// The bytes of the only PEM block.
+/// The DER of a PEM text with one block.
 Result<std::string> der_of(std::string_view pem) {
     Result<std::vector<PemBlock>> blocks = read_pem(pem, Code::malformed_certificate, 1);
     if (!blocks) {
@@ -109,9 +109,10 @@ Result<std::string> der_of(std::string_view pem) {
 
 enum class Kind { complete, delta };
 
-/// Only what changes nothing about the meaning of the entries may be critical. An issuing distribution point
-/// narrows a CRL's scope or makes it indirect, a delta indicator makes it a part of another: refused even if
-/// they are not critical, but for the delta indicator where one is asked for.
+/// Refuses extensions that change the meaning of the entries. An unknown critical extension may do so. An
+/// issuing distribution point narrows a CRL's scope or makes it indirect, and a delta indicator makes it a
+/// part of another CRL: these two are refused even if they are not critical, except for the delta indicator
+/// of a delta CRL.
 Result<void> check_extensions(const X509_CRL* crl, Kind kind) {
     for (int i = 0; i < X509_CRL_get_ext_count(crl); ++i) {
         X509_EXTENSION* extension = X509_CRL_get_ext(crl, i);
@@ -129,7 +130,8 @@ Result<void> check_extensions(const X509_CRL* crl, Kind kind) {
     return {};
 }
 
-/// cRLNumber or BaseCRLNumber. Absent and non-positive numbers are refused: versions could not be told apart.
+/// Reads cRLNumber or BaseCRLNumber. Without a number, versions could not be told apart: an absent or
+/// negative one, or one of more than 64 bits, is refused.
 Result<std::uint64_t> read_number(const X509_CRL* crl, int nid) {
     const Asn1IntegerPtr number(static_cast<ASN1_INTEGER*>(X509_CRL_get_ext_d2i(crl, nid, nullptr, nullptr)));
     std::uint64_t value = 0;
@@ -139,7 +141,7 @@ Result<std::uint64_t> read_number(const X509_CRL* crl, int nid) {
     return value;
 }
 
-/// X509_CRL_verify() for a CRL in its parts.
+/// Does what X509_CRL_verify() does, for a split CRL.
 bool is_signed_by(const Parts& parts, EVP_PKEY* key) {
     const ASN1_BIT_STRING* signature = nullptr;
     const X509_ALGOR* algorithm = nullptr;
@@ -172,7 +174,7 @@ Result<void> check_signature(const Parts& parts, const Certificate& issuer) {
     return {};
 }
 
-/// What lists and deltas have in common.
+/// The content that complete and delta CRLs have in common.
 struct Verified {
     std::uint64_t base = 0;
     std::uint64_t number = 0;
@@ -186,7 +188,7 @@ Result<Verified> verify_der(std::string_view der, const Certificate& issuer, Kin
     if (!parts) {
         return parts.error();
     }
-    // First of all: nothing in an unsigned list is worth a look.
+    // The signature is checked first: nothing in an unsigned list is worth reading.
     const Result<void> is_signed = check_signature(*parts, issuer);
     if (!is_signed) {
         return is_signed.error();
@@ -224,7 +226,8 @@ Result<Verified> verify_der(std::string_view der, const Certificate& issuer, Kin
     return verified;
 }
 
-/// How many entries are copied for each delta at the most, beside a sixteenth of the list.
+/// The most entries of deltas that are kept apart and copied for each delta, or a sixteenth of the list if
+/// that is more.
 constexpr std::size_t kMostAdded = 4096;
 
 }  // namespace

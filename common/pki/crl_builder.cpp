@@ -22,7 +22,7 @@ Failure cannot(std::string_view what) {
     return openssl_failure(Code::internal, "cannot " + std::string(what) + " the CRL");
 }
 
-/// What one of OpenSSL's i2d functions writes; empty when it fails.
+/// The output of one of OpenSSL's i2d functions; empty when it fails.
 template <auto Encode, class T>
 std::string encoded(const T* object) {
     unsigned char* bytes = nullptr;
@@ -37,7 +37,7 @@ std::string encoded(const T* object) {
 
 enum class Critical : int { no, yes };
 
-/// An extension that is a number: cRLNumber, BaseCRLNumber.
+/// Adds an extension that is a number: cRLNumber, BaseCRLNumber.
 bool add_number(X509_CRL* crl, int nid, std::uint64_t number, Critical critical) {
     const Asn1IntegerPtr value(ASN1_INTEGER_new());
     return value && ASN1_INTEGER_set_uint64(value.get(), number) == 1 &&
@@ -58,7 +58,7 @@ bool add_authority_key_identifier(X509_CRL* crl, const Certificate& issuer) {
            X509_CRL_add1_ext_i2d(crl, NID_authority_key_identifier, authority.get(), 0, 0) == 1;
 }
 
-/// Everything but the entries, signed so that it says with which algorithm.
+/// Builds and signs the CRL without its entries; the signature shows which algorithm the key uses.
 Result<std::string> build_empty(const PrivateKey& key, const Certificate& issuer, const CrlProfile& profile) {
     const X509CrlPtr crl(X509_CRL_new());
     const Asn1TimePtr last = time_to_asn1(profile.this_update);
@@ -84,9 +84,9 @@ Result<std::string> build_empty(const PrivateKey& key, const Certificate& issuer
     return der;
 }
 
-/// SEQUENCE { reasonCode, OCTET STRING { ENUMERATED } } in the SEQUENCE of an entry's extensions.
+/// The extensions of an entry: SEQUENCE { SEQUENCE { reasonCode, OCTET STRING { ENUMERATED } } }.
 std::string encoded_reason(RevocationReason reason) {
-    // "Unspecified" is told by leaving the reason out (RFC 5280, section 5.3.1).
+    // "Unspecified" is expressed by omitting the reason (RFC 5280, section 5.3.1).
     if (reason == RevocationReason::unspecified) {
         return {};
     }
@@ -96,7 +96,7 @@ std::string encoded_reason(RevocationReason reason) {
     return der_encoded(der::kSequence, der_encoded(der::kSequence, extension));
 }
 
-/// A serial as it is sorted: big end first, zeros in front. And whose it is.
+/// A serial in sortable form, big-endian with leading zeros, and the index of its entry.
 struct SortedSerial {
     std::array<unsigned char, 20> bytes{};
     std::uint32_t index = 0;
@@ -117,7 +117,8 @@ Result<std::vector<SortedSerial>> sorted_serials(const std::vector<RevokedSerial
     return sorted;
 }
 
-/// The content of revokedCertificates. Nothing is held for each entry but its serial: there may be millions.
+/// Encodes the content of revokedCertificates. There may be millions of entries, so that only their serials
+/// are kept in memory besides the result.
 Result<std::string> encode_entries(const std::vector<RevokedSerial>& revoked) {
     constexpr std::size_t kUsualEntryBytes = 49;
     const Result<std::vector<SortedSerial>> sorted = sorted_serials(revoked);
@@ -140,7 +141,7 @@ Result<std::string> encode_entries(const std::vector<RevokedSerial>& revoked) {
         }
         const auto* const first = std::find_if(one.bytes.begin(), one.bytes.end() - 1,
                                                [](unsigned char byte) { return byte != 0; });
-        // An INTEGER whose highest bit is set is negative: a zero in front of it.
+        // An INTEGER with the highest bit set would be negative, so that a zero byte goes in front.
         std::string integer((*first & 0x80) != 0 ? 1 : 0, '\0');
         integer.append(first, one.bytes.end());
         all += der_encoded(der::kSequence,
@@ -149,7 +150,7 @@ Result<std::string> encode_entries(const std::vector<RevokedSerial>& revoked) {
     return all;
 }
 
-/// A SEQUENCE signed as X509_CRL_sign() would; the BIT STRING in DER.
+/// Signs a SEQUENCE as X509_CRL_sign() would, and returns the BIT STRING in DER.
 Result<std::string> sign(const PrivateKey& key, std::string_view sequence) {
     const Asn1TypePtr value = any_sequence(sequence);
     const AlgorithmPtr algorithm(X509_ALGOR_new());
@@ -181,8 +182,8 @@ Result<std::string> build_crl(const PrivateKey& key, const Certificate& issuer, 
     if (!entries) {
         return entries.error();
     }
-    // An OpenSSL object for each entry would take ten times as long: they go between nextUpdate and the
-    // extensions.
+    // The entries are inserted between nextUpdate and the extensions. An OpenSSL object for each entry would
+    // take ten times as long.
     DerReader outside(*empty);
     DerReader list(outside.next()->content);
     const DerElement tbs = *list.next();

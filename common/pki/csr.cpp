@@ -11,8 +11,8 @@ namespace {
 
 constexpr std::size_t kMaximumBytes = 16384;
 
-/// EC keys on the two named curves. Explicit curve parameters are refused even when they equal a named curve:
-/// others would have to compute with them.
+/// Whether an EC key is on one of the two named curves. Explicit curve parameters are refused even when they
+/// equal a named curve, because others would have to compute with them.
 bool is_accepted_ec(const EVP_PKEY* key) {
     char name[64];
     std::size_t length = 0;
@@ -28,7 +28,8 @@ bool is_accepted_ec(const EVP_PKEY* key) {
            is_explicit == 0;
 }
 
-/// RSA with the only exponent in use; a giant one would make each verification slow.
+/// Whether an RSA key has an accepted size and the usual exponent; a huge exponent would make each
+/// verification slow.
 bool is_accepted_rsa(const EVP_PKEY* key) {
     const int bits = EVP_PKEY_get_bits(key);
     if (bits < 2048 || bits > 4096) {
@@ -98,7 +99,7 @@ Result<PublicKey> public_key_from_csr(std::string_view pem) {
     if (at != end) {
         return Failure{Code::malformed_request, "bytes behind the certificate request"};
     }
-    // RFC 2986, section 4.1: there is no other.
+    // RFC 2986, section 4.1, defines no other version.
     if (X509_REQ_get_version(request.get()) != X509_REQ_VERSION_1) {
         return Failure{Code::malformed_request, "the certificate request is not of version 1"};
     }
@@ -106,7 +107,7 @@ Result<PublicKey> public_key_from_csr(std::string_view pem) {
     if (!key) {
         return openssl_failure(Code::malformed_request, "the request's public key");
     }
-    // Before the signature: what it costs to verify depends on the key.
+    // The key is checked before the signature, because the cost of verifying depends on the key.
     if (!is_accepted(key.get())) {
         return Failure{
             Code::malformed_request,

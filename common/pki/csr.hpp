@@ -1,4 +1,4 @@
-// PKCS#10 requests (RFC 2986). A CA takes the public key out of one and nothing else.
+// PKCS#10 certificate requests (RFC 2986). A CA uses the public key of a request and nothing else.
 #pragma once
 
 #include <string>
@@ -9,12 +9,12 @@
 
 namespace postern::pki {
 
-/// A request for `key`, with CN `common_name` as a courtesy to readers.
+/// Makes a request for `key`. The CN `common_name` is only informative. Fails with Code::internal.
 Result<std::string> make_csr_pem(const PrivateKey& key, std::string_view common_name);
 
-/// Checks the request's own signature and returns its key. Accepts ECDSA P-256 and P-384, RSA of 2048 to 4096
-/// bits and Ed25519; Code::malformed_request otherwise, also over 16 KiB and for another version than 1
-/// (which is written 0).
+/// Verifies the request's own signature and returns its key. Accepts ECDSA P-256 and P-384, RSA of 2048 to
+/// 4096 bits with the exponent 65537, and Ed25519. Fails with Code::malformed_request for anything else, also
+/// for more than 16 KiB and for a version other than 1 (which is encoded as 0).
 Result<PublicKey> public_key_from_csr(std::string_view pem);
 
 }  // namespace postern::pki

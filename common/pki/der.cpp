@@ -11,13 +11,14 @@ unsigned char byte_at(std::string_view bytes, std::size_t at) {
     return static_cast<unsigned char>(bytes[at]);
 }
 
+/// A decoded length.
 struct Length {
     std::size_t value = 0;
-    /// Of tag and length together.
+    /// The bytes of tag and length together.
     std::size_t header = 0;
 };
 
-/// Of the element that `bytes` begin with; they hold at least two.
+/// Reads the length of the element at the front of `bytes`, which must have at least two.
 std::optional<Length> read_length(std::string_view bytes) {
     const unsigned char first = byte_at(bytes, 1);
     if (first < kLongForm) {

@@ -1,5 +1,5 @@
-// The framing of DER (X.690, section 10): tag, length, content. For lists that are too long to be made into
-// an OpenSSL object for each of their members. Pure.
+// Reads and writes the framing of DER (X.690, section 10): tag, length, content. For lists that are too long
+// for one OpenSSL object per element. Pure.
 #pragma once
 
 #include <cstddef>
@@ -25,34 +25,36 @@ inline constexpr unsigned char kContext0 = 0xa0;
 
 }  // namespace der
 
+/// An element; the views point into the bytes that were read.
 struct DerElement {
     unsigned char tag = 0;
     std::string_view content;
-    /// With tag and length.
+    /// Including tag and length.
     std::string_view whole;
 };
 
-/// Reads elements one after the other from bytes that outlive it.
+/// Reads consecutive elements from bytes that must outlive it.
 class DerReader {
 public:
     explicit DerReader(std::string_view bytes) : left_(bytes) {}
 
     bool is_at_end() const noexcept { return left_.empty(); }
-    /// Whether the next element has that tag.
+    /// Whether the next element has this tag.
     bool is_at(unsigned char tag) const noexcept {
         return !left_.empty() && static_cast<unsigned char>(left_.front()) == tag;
     }
-    /// The next element, or nothing when it is not whole or not DER: a length that is indefinite or longer
-    /// than it must be. Tags of several bytes are not known.
+    /// Reads the next element. Empty when it is incomplete or not DER (an indefinite length, or one that is
+    /// longer than necessary). Tags of more than one byte and lengths of more than four bytes are not
+    /// supported.
     std::optional<DerElement> next();
-    /// Only if it has that tag.
+    /// Reads the next element only if it has this tag.
     std::optional<DerElement> next(unsigned char tag);
 
 private:
     std::string_view left_;
 };
 
-/// `content` with its tag and length in front.
+/// Puts a tag and a length in front of `content`.
 std::string der_encoded(unsigned char tag, std::string_view content);
 
 }  // namespace postern::pki

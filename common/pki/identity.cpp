@@ -11,13 +11,15 @@ namespace {
 constexpr std::string_view kScheme = "spiffe://";
 constexpr std::size_t kMaximumNameBytes = 63;
 constexpr std::size_t kMaximumDnsBytes = 253;
-/// Hexadecimal digits of a SHA-256: 128 bits.
+/// The hexadecimal digits that are used of a SHA-256 digest: 128 bits.
 constexpr std::size_t kHashDigits = 32;
 
 bool is_letter_or_digit(char c) noexcept {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
+/// Whether the text is a name of at most `limit_bytes` bytes, whose characters are letters, digits and those
+/// in `also`.
 bool is_name(std::string_view text, std::size_t limit_bytes, std::string_view also) noexcept {
     if (text.empty() || text.size() > limit_bytes) {
         return false;
@@ -48,7 +50,7 @@ std::string spiffe_uri(std::string_view trust_domain, std::string_view kind, std
     return uri;
 }
 
-/// Whether DNS can hold the name and tells it from all others: it compares without case.
+/// Whether DNS can represent the name and distinguish it from all others, although DNS ignores case.
 bool is_dns_name(std::string_view text) noexcept {
     return std::none_of(text.begin(), text.end(), [](char c) { return c >= 'A' && c <= 'Z'; }) &&
            text.find("..") == std::string_view::npos && !text.ends_with('.');

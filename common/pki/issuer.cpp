@@ -26,7 +26,8 @@ bool is_printable(std::string_view text) {
     return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7F; });
 }
 
-/// An IP address, or a host name in letters, digits, dashes, underscores and dots. No wildcards.
+/// Whether the text is an IP address, or a host name of letters, digits, dashes, underscores and dots.
+/// Wildcards are refused.
 bool is_host_or_address(const std::string& text) {
     in6_addr address{};
     if (text.find(':') != std::string::npos) {
@@ -39,7 +40,7 @@ bool is_host_or_address(const std::string& text) {
            });
 }
 
-/// No certificate outlives its issuer: nobody would accept it then.
+/// The end of a new certificate: not after that of its issuer, because nobody would accept it then.
 Result<SystemTime> last_moment(SystemTime not_before, SystemTime not_after, const Certificate& issuer) {
     const SystemTime last = std::min(not_after, issuer.not_after());
     if (not_after <= not_before) {
@@ -52,6 +53,7 @@ Result<SystemTime> last_moment(SystemTime not_before, SystemTime not_after, cons
     return last;
 }
 
+/// Makes a root if `parent` is null, and an intermediate below `parent` otherwise.
 Result<KeyAndCertificate> make_authority(const KeyAndCertificate* parent, const AuthorityProfile& profile,
                                          SystemTime now) {
     Result<PrivateKey> key = PrivateKey::generate_p256();

@@ -1,4 +1,4 @@
-// Issues certificates and CRLs: every field is decided here (RFC 5280; the profile is in ARCHITECTURE.md).
+// Issues certificates and CRLs. Every field is decided here (RFC 5280; the profile is in ARCHITECTURE.md).
 #pragma once
 
 #include <chrono>
@@ -15,24 +15,26 @@
 
 namespace postern::pki {
 
-/// What a certificate holds at most: groups of a person; names of a server beside those of the services that
-/// it is.
+/// The limits of a certificate: the groups of a person, the names of a server in addition to those of its
+/// services, and the services of a server.
 inline constexpr std::size_t kMostGroups = 256;
 inline constexpr std::size_t kMostServerNames = 64;
 inline constexpr std::size_t kMostServices = 16;
 
-/// What a certificate of an authority is called and how long it lives.
+/// The name and the lifetime of a CA certificate.
 struct AuthorityProfile {
     std::string common_name;
     std::string organization;
     std::chrono::seconds lifetime{};
 };
 
+/// A private key and the certificate for it.
 struct KeyAndCertificate {
     PrivateKey key;
     Certificate certificate;
 };
 
+/// The fields of a login certificate.
 struct LoginProfile {
     std::string name;
     std::vector<std::string> groups;
@@ -40,41 +42,49 @@ struct LoginProfile {
     std::string trust_domain;
     SystemTime not_before;
     SystemTime not_after;
+    /// Empty for a certificate without a CRL distribution point.
     std::string crl_url;
 };
 
+/// The fields of a server certificate.
 struct ServerProfile {
     std::string common_name;
-    /// One; of a PostgreSQL server, one for each service.
+    /// The SPIFFE URIs: one, or for a PostgreSQL server one for each service.
     std::vector<std::string> uris;
-    /// DNS names and IP addresses in text form; each becomes a SAN of its kind.
+    /// DNS names and IP addresses as text; each becomes a SAN of its kind.
     std::vector<std::string> names;
     SystemTime not_before;
     SystemTime not_after;
 };
 
-/// A self-signed root (P-256 key made here): keyCertSign, cRLSign, basicConstraints CA.
+/// Makes a self-signed root with a new P-256 key: keyCertSign, cRLSign, basicConstraints CA. Valid from a
+/// minute before `now`.
 Result<KeyAndCertificate> make_root(const AuthorityProfile& profile, SystemTime now);
-/// An issuing intermediate below `root`, pathlen 0.
+/// Makes an issuing intermediate below `root`, with a new P-256 key and pathlen 0. It does not outlive the
+/// root.
 Result<KeyAndCertificate> make_intermediate(const KeyAndCertificate& root, const AuthorityProfile& profile,
                                             SystemTime now);
 
-/// An issuing authority: key, its certificate, and what stands above it up to the root. Thread-safe.
+/// An issuing authority: its key, its certificate, and the certificates above it up to the root. Thread-safe.
 class Issuer {
 public:
-    /// `chain` begins with the issuing certificate and ends with the root. Code::config_invalid unless the
-    /// key fits the first certificate and it is a CA.
+    /// `chain` begins with the issuing certificate and ends with the root. Fails with Code::config_invalid
+    /// unless the key belongs to the first certificate, each is a CA certificate, and each was issued by the
+    /// next.
     static Result<Issuer> make(PrivateKey key, std::vector<Certificate> chain);
 
-    /// Code::malformed_request when a field of the profile is not of its form: name, groups (63 bytes each,
-    /// at most 256), session (1 to 64 letters, digits and ._-), trust domain, URL. A certificate that would
-    /// outlive the issuing one ends with it; Code::config_invalid when that one has ended.
+    /// Issues a login certificate: EKU clientAuth, KU digitalSignature, 128-bit random serial, AKI, SKI, CRL
+    /// distribution point. If it would outlive the issuing certificate, it ends with that one.
     ///
-    /// EKU clientAuth, KU digitalSignature, 128-bit random serial, AKI, SKI, CRL distribution point.
+    /// Fails with Code::malformed_request when a field of the profile is invalid: name, groups (63 bytes
+    /// each, at most 256), session (1 to 64 letters, digits and ._-), trust domain or URL; and with
+    /// Code::config_invalid when the issuing certificate has expired.
     Result<Certificate> issue_login(const PublicKey& subject, const LoginProfile& profile) const;
-    /// EKU serverAuth. A URI is required; `common_name` has at most 64 bytes; names take no wildcard.
+    /// Issues a server certificate: EKU serverAuth, otherwise as issue_login(), without a CRL distribution
+    /// point. At least one URI is required; `common_name` has at most 64 bytes; names with wildcards are
+    /// refused.
     Result<Certificate> issue_server(const PublicKey& subject, const ServerProfile& profile) const;
-    /// build_crl() with this authority's key and name.
+    /// Calls build_crl() with this authority's key and name.
     Result<std::string> issue_crl(std::uint64_t number, SystemTime this_update, SystemTime next_update,
                                   const std::vector<RevokedSerial>& revoked) const;
     Result<std::string> issue_crl(const CrlProfile& profile, const std::vector<RevokedSerial>& revoked) const;

@@ -18,7 +18,7 @@ namespace postern::pki {
 
 namespace {
 
-/// OWASP's figure for PBKDF2-HMAC-SHA256.
+/// OWASP's recommendation for PBKDF2-HMAC-SHA256.
 constexpr int kPassphraseIterations = 600'000;
 
 using Pkcs8Ptr = std::unique_ptr<PKCS8_PRIV_KEY_INFO, Freer<PKCS8_PRIV_KEY_INFO_free>>;
@@ -29,7 +29,7 @@ std::shared_ptr<EVP_PKEY> shared(EvpKeyPtr key) {
     return std::shared_ptr<EVP_PKEY>(std::move(key));
 }
 
-/// OpenSSL's question for a passphrase, answered from the Secret and never from a terminal.
+/// OpenSSL's passphrase callback, which answers with the Secret and never from a terminal.
 int give_passphrase(char* buffer, int size, int /*for_writing*/, void* secret) {
     const std::string_view passphrase = static_cast<const Secret*>(secret)->reveal();
     if (passphrase.empty() || passphrase.size() > static_cast<std::size_t>(size)) {
@@ -65,8 +65,8 @@ Result<EvpKeyPtr> public_from_der(std::string_view der) {
     return key;
 }
 
-/// PKCS#8 encrypted with AES-256-CBC and PBKDF2 (RFC 8018). PEM_write_bio_PKCS8PrivateKey would use 2048
-/// iterations.
+/// Writes PKCS#8 encrypted with AES-256-CBC and PBKDF2 (RFC 8018). PEM_write_bio_PKCS8PrivateKey would use
+/// only 2048 iterations.
 bool write_encrypted(BIO* bio, PKCS8_PRIV_KEY_INFO* plain, std::string_view passphrase) {
     AlgorithmPtr algorithm(
         PKCS5_pbe2_set_iv(EVP_aes_256_cbc(), kPassphraseIterations, nullptr, 0, nullptr, NID_hmacWithSHA256));
@@ -78,7 +78,7 @@ bool write_encrypted(BIO* bio, PKCS8_PRIV_KEY_INFO* plain, std::string_view pass
     if (!encrypted) {
         return false;
     }
-    // Now part of the encrypted key.
+    // The encrypted key owns it now.
     static_cast<void>(algorithm.release());
     return PEM_write_bio_PKCS8(bio, encrypted.get()) == 1;
 }
@@ -104,7 +104,7 @@ Result<PrivateKey> PrivateKey::generate_ed25519() {
 }
 
 bool is_on_device(const PrivateKey& key) noexcept {
-    // OpenSSL's own keys belong to a provider since 3.0; those with a method of their own for signing cannot.
+    // Since OpenSSL 3.0 its own keys belong to a provider; keys with a signing method of their own cannot.
     return EVP_PKEY_get0_provider(key.get()) == nullptr;
 }
 

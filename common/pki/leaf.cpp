@@ -15,7 +15,8 @@ bool names_purpose(X509* leaf, Purpose purpose) {
     return (X509_get_extended_key_usage(leaf) & wanted) != 0;
 }
 
-/// X509_check_ca() alone overlooks two: CA without keyCertSign, and keyCertSign without CA.
+/// Whether the certificate is that of a CA in any respect. X509_check_ca() alone overlooks a CA without
+/// keyCertSign, and keyCertSign without CA.
 bool is_authority(X509* leaf) {
     const std::uint32_t flags = X509_get_extension_flags(leaf);
     const bool may_sign =

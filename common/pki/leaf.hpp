@@ -1,5 +1,5 @@
-// What the certificate at the end of a chain must be besides well signed: the one rule for handshakes and for
-// chains that are judged again.
+// What a leaf certificate must satisfy besides a verified chain. The same rule applies in handshakes and when
+// chains are verified again.
 #pragma once
 
 #include "base/result.hpp"
@@ -8,9 +8,10 @@
 
 namespace postern::pki {
 
-/// Code::wrong_purpose unless its extendedKeyUsage is present and names `purpose`, and it may sign neither
-/// certificates nor CRLs: basicConstraints CA, keyCertSign and cRLSign are refused each by itself. OpenSSL
-/// lets a leaf without extendedKeyUsage, or one that is a CA, pass for any purpose.
+/// Checks that the leaf's extendedKeyUsage is present and contains `purpose`, and that the leaf may sign
+/// neither certificates nor CRLs: basicConstraints CA, keyCertSign and cRLSign are each refused. Fails with
+/// Code::wrong_purpose. OpenSSL would accept a leaf without extendedKeyUsage, or one that is a CA, for any
+/// purpose.
 Result<void> check_leaf(const Certificate& leaf, Purpose purpose);
 
 }  // namespace postern::pki

@@ -1,5 +1,5 @@
-// Owners of OpenSSL objects, and OpenSSL's error queue as a Failure. Every file that calls OpenSSL uses
-// these.
+// Owning pointers for OpenSSL objects, and OpenSSL's error queue as a Failure. Every file that calls OpenSSL
+// uses these.
 #pragma once
 
 #include <memory>
@@ -16,6 +16,7 @@
 
 namespace postern::pki {
 
+/// A deleter for std::unique_ptr that calls the OpenSSL function `Free`.
 template <auto Free>
 struct Freer {
     template <class T>
@@ -37,9 +38,9 @@ using X509StoreCtxPtr = std::unique_ptr<X509_STORE_CTX, Freer<X509_STORE_CTX_fre
 using SslCtxPtr = std::unique_ptr<SSL_CTX, Freer<SSL_CTX_free>>;
 using SslPtr = std::unique_ptr<SSL, Freer<SSL_free>>;
 
-/// Keeps this thread's OpenSSL error queue empty before and after a piece of work: what an earlier call left
-/// behind is not this one's reason, and what this one leaves must not be taken for an error of a later
-/// SSL_read().
+/// Clears this thread's OpenSSL error queue at the beginning and the end of a scope: errors that an earlier
+/// call left must not be reported as the reason here, and errors left here must not be taken for those of a
+/// later SSL_read().
 class ErrorQueueScope {
 public:
     ErrorQueueScope() noexcept;
@@ -48,10 +49,11 @@ public:
     ~ErrorQueueScope();
 };
 
-/// Drains this thread's OpenSSL error queue into one Failure: "what: reason; reason".
+/// Moves this thread's OpenSSL error queue into one Failure: "what: reason; reason".
 Failure openssl_failure(Code code, std::string_view what);
 
-/// A BIO that reads the given bytes, which must outlive it.
+/// Returns a BIO that reads `bytes`, which must outlive it. Throws std::bad_alloc, and std::length_error
+/// beyond INT_MAX bytes.
 BioPtr read_only_bio(std::string_view bytes);
 
 }  // namespace postern::pki

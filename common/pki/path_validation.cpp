@@ -11,7 +11,7 @@ namespace postern::pki {
 
 namespace {
 
-/// 112 bits: SHA-2, RSA of 2048 bits, curves of 224 bits and above.
+/// OpenSSL's security level of 112 bits: SHA-2, RSA of 2048 bits, curves of 224 bits and above.
 constexpr int kSecurityLevel = 2;
 
 }  // namespace

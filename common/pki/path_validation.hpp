@@ -1,5 +1,5 @@
-// Certification path validation (RFC 5280, section 6) by OpenSSL, set up in the one way that Postern judges chains
-// by: who verifies a peer's chain and who decides which authorities to believe ask for the same.
+// Certification path validation (RFC 5280, section 6) by OpenSSL, with the settings that are the same for
+// verifying a peer's chain and for deciding which authorities to trust.
 #pragma once
 
 #include <vector>
@@ -10,22 +10,23 @@
 
 namespace postern::pki {
 
-/// Intermediates between leaf and root that a chain may have, and that a peer may send.
+/// The most intermediates that a chain may have between leaf and root, and that a peer may send.
 inline constexpr int kMaximumDepth = 8;
 
-/// Of one certificate. What it is made from must outlive it.
+/// The validation of one certificate. Its arguments must outlive it. Not thread-safe.
 class PathValidation {
 public:
-    /// From `subject` through any of `others`, which prove nothing by being there, to an anchor of `anchors`, at
-    /// `now`. `purpose`: OpenSSL's name of it ("ssl_client"), or nullptr for any.
+    /// Prepares the validation at `now` of a path from `subject` through any of `others`, which are not
+    /// trusted themselves, to a trust anchor in `anchors`. `purpose` is OpenSSL's name of a purpose
+    /// ("ssl_client"), or null for any. Throws std::bad_alloc, and std::logic_error for an unknown purpose.
     PathValidation(X509_STORE* anchors, const Certificate& subject, const std::vector<Certificate>& others,
                    const char* purpose, SystemTime now);
 
-    /// For X509_verify_cert() and what asks about its result.
+    /// For X509_verify_cert() and the functions that query its result.
     X509_STORE_CTX* get() const noexcept { return context_.get(); }
 
 private:
-    /// The stack alone; the certificates in it belong to others.
+    /// Frees only the stack; the certificates in it belong to others.
     struct StackFreer {
         void operator()(STACK_OF(X509) * stack) const noexcept { sk_X509_free(stack); }
     };

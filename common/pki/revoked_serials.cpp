@@ -14,15 +14,15 @@ namespace {
 constexpr std::string_view kReasonCode = "\x55\x1d\x15";
 constexpr std::string_view kInvalidityDate = "\x55\x1d\x18";
 constexpr std::string_view kCertificateIssuer = "\x55\x1d\x1d";
-/// SEQUENCE of a serial of 16 bytes, UTCTime and a reason: what most entries are, and the least that they
-/// are.
+/// The size of most entries, and their least: a SEQUENCE of a serial of 16 bytes, a UTCTime and a reason.
 constexpr std::size_t kUsualEntryBytes = 49;
 
 Failure refuse_entry(std::string_view why) {
     return Failure{Code::malformed_certificate, "CRL: " + std::string(why)};
 }
 
-/// The reason, in the octets of its extension; the ones that Postern's CA never gives count as unspecified.
+/// Reads the reason from the octets of its extension. Reasons that Postern's CA never uses count as
+/// unspecified.
 Result<RevocationReason> read_reason(std::string_view octets) {
     DerReader reader(octets);
     const auto reason = reader.next(der::kEnumerated);
@@ -43,7 +43,7 @@ Result<RevocationReason> read_reason(std::string_view octets) {
     }
 }
 
-/// The reason among an entry's extensions, which are what their SEQUENCE holds.
+/// Reads the reason from an entry's extensions: the content of their SEQUENCE.
 Result<RevocationReason> read_extensions(std::string_view extensions) {
     std::optional<RevocationReason> reason;
     DerReader reader(extensions);
@@ -81,7 +81,7 @@ Result<RevocationReason> read_extensions(std::string_view extensions) {
     return reason.value_or(RevocationReason::unspecified);
 }
 
-/// An INTEGER as Certificate::serial writes it, by OpenSSL.
+/// The text of an INTEGER as Certificate::serial() returns it.
 Result<std::string> odd_serial_text(std::string_view integer) {
     const auto* at = reinterpret_cast<const unsigned char*>(integer.data());
     const Asn1IntegerPtr serial(d2i_ASN1_INTEGER(nullptr, &at, static_cast<long>(integer.size())));
@@ -91,6 +91,7 @@ Result<std::string> odd_serial_text(std::string_view integer) {
     return serial_text(serial.get());
 }
 
+/// The value of a lower-case hexadecimal digit, or -1.
 int digit_of(char c) {
     if (c >= '0' && c <= '9') {
         return c - '0';
@@ -162,7 +163,7 @@ Result<void> RevokedSerials::take(std::string_view entry) {
 }
 
 void RevokedSerials::put_in_order() {
-    // Postern's CA sorts them.
+    // Those of Postern's CA are sorted already.
     const auto is_in_order = std::ranges::adjacent_find(entries_, std::greater_equal<>(), &Entry::serial);
     if (is_in_order == entries_.end()) {
         return;
@@ -190,7 +191,7 @@ std::optional<RevocationReason> RevokedSerials::find(std::string_view serial) co
     if (serial.empty() || serial.size() > 2 * wanted.size()) {
         return std::nullopt;
     }
-    // Digit by digit from the end: the last two are the last byte.
+    // The digits are read from the end: the last two are the last byte.
     for (std::size_t i = 0; i < serial.size(); ++i) {
         const int digit = digit_of(serial[serial.size() - 1 - i]);
         if (digit < 0) {

@@ -1,5 +1,5 @@
-// What a CRL's entries say, in a form that costs little: 100,000 of them are one piece of memory, read in
-// milliseconds and freed at once. Refuses entries whose meaning it does not know.
+// The entries of a CRL in a compact form: 100,000 of them are one block of memory, which is parsed in
+// milliseconds and freed at once. Entries with an unknown meaning are refused.
 #pragma once
 
 #include <array>
@@ -16,35 +16,40 @@
 
 namespace postern::pki {
 
-/// Immutable once parsed; safe to read from several threads.
+/// The revoked serials with their reasons. Immutable once parsed, and then thread-safe.
 class RevokedSerials {
 public:
-    /// `entries`: the content of revokedCertificates (RFC 5280, section 5.1.2.6). Code::malformed_certificate
-    /// when one of them is not DER, of another issuer, of a delta, or has a critical extension that is not
-    /// known. Of two entries for one serial the first counts.
+    /// Parses the content of revokedCertificates (RFC 5280, section 5.1.2.6). Fails with
+    /// Code::malformed_certificate when an entry is not DER, belongs to another issuer, has the reason
+    /// removeFromCRL, or has an unknown critical extension. Of two entries for one serial the first counts.
     static Result<RevokedSerials> parse(std::string_view entries);
 
-    /// Of a serial in lower-case hex, as Certificate::serial; leading zeros do not matter.
+    /// The reason for a serial in lower-case hex, as from Certificate::serial(); leading zeros are ignored.
+    /// Empty if it is not revoked.
     std::optional<RevocationReason> find(std::string_view serial) const;
     std::size_t size() const noexcept { return entries_.size() + odd_.size(); }
 
-    /// Of both. Where both name a serial, the reason of `first` counts.
+    /// Returns the entries of both. If both contain a serial, the reason of `first` counts.
     static RevokedSerials merged(const RevokedSerials& first, const RevokedSerials& second);
 
 private:
-    /// Big end first, zeros in front.
+    /// Big-endian, with leading zeros.
     using Serial = std::array<unsigned char, 20>;
+    /// A serial and its reason code.
     struct Entry {
         Serial serial{};
         std::uint8_t reason = 0;
     };
 
+    /// Adds one entry, whose content is `entry`.
     Result<void> take(std::string_view entry);
+    /// Sorts the entries and removes duplicates.
     void put_in_order();
 
     /// Sorted by serial.
     std::vector<Entry> entries_;
-    /// Negative, or of more than 20 bytes: no CA may issue such serials, and some have. By text.
+    /// The reasons of serials that are negative or have more than 20 bytes, by their text. No CA may issue
+    /// such serials, but some do.
     std::map<std::string, RevocationReason, std::less<>> odd_;
 };
 

@@ -1,4 +1,4 @@
-// Debian 12 has no PKCS#11 provider for OpenSSL 3.0 yet; engines are deprecated there, and work.
+// Debian 12 has no PKCS#11 provider for OpenSSL 3.0. Engines are deprecated there, but work.
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "pki/token_key.hpp"
 
@@ -18,13 +18,14 @@ namespace postern::pki {
 
 namespace {
 
-/// And what the token said to it.
+/// A PIN that the token refused, and the failure that it caused.
 struct RefusedPin {
     Secret pin;
     Failure failure;
 };
 
-/// Lives as long as the process: keys use it until the end.
+/// The engine and the keys that were opened. They live as long as the process, because keys are used until
+/// its end.
 struct Tokens {
     std::mutex mutex;
     ENGINE* engine = nullptr;
@@ -38,6 +39,7 @@ Tokens& tokens() {
     return *all;
 }
 
+/// Loads the engine with `module` at the first call. Call it under the mutex.
 Result<void> open_engine(Tokens& all, const std::filesystem::path& module) {
     if (all.engine != nullptr) {
         if (all.module == module) {
@@ -64,6 +66,7 @@ Result<void> open_engine(Tokens& all, const std::filesystem::path& module) {
     return Result<void>();
 }
 
+/// The first line of a private file; empty if `file` is empty.
 Result<Secret> read_pin(const std::filesystem::path& file) {
     if (file.empty()) {
         return Secret();
@@ -79,6 +82,7 @@ Result<Secret> read_pin(const std::filesystem::path& file) {
     return Secret(whole.reveal().substr(0, whole.reveal().find_first_of("\r\n")));
 }
 
+/// Another reference to the same key.
 EvpKeyPtr another(const EvpKeyPtr& key) {
     EVP_PKEY_up_ref(key.get());
     return EvpKeyPtr(key.get());
@@ -167,7 +171,7 @@ Result<EvpKeyPtr> open_token_key(const TokenKeyPlace& place) {
     if (!is_handed) {
         return openssl_failure(Code::unavailable, "handing the PIN to the token");
     }
-    // Without a method the engine would ask at the terminal.
+    // With UI_null() the engine cannot prompt at the terminal.
     EvpKeyPtr key(
         ENGINE_load_private_key(all.engine, place.uri.c_str(), const_cast<UI_METHOD*>(UI_null()), nullptr));
     if (!key) {

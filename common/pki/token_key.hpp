@@ -1,5 +1,5 @@
-// Keys on a PKCS#11 token (smart card, YubiKey, HSM), through OpenSSL's engine pkcs11 (Debian:
-// libengine-pkcs11-openssl). The key is made there beforehand and never leaves it.
+// Keys on a PKCS#11 token (smart card, YubiKey, HSM), used through OpenSSL's engine pkcs11 (Debian:
+// libengine-pkcs11-openssl). The key is created on the token beforehand and never leaves it.
 #pragma once
 
 #include <filesystem>
@@ -11,7 +11,7 @@
 
 namespace postern::pki {
 
-/// Where a key is, as a file says it that stands in the key's place:
+/// The location of a key, which a file names instead of containing the key:
 ///
 ///     -----BEGIN POSTERN TOKEN KEY-----
 ///     uri: pkcs11:token=alice;object=login
@@ -19,22 +19,25 @@ namespace postern::pki {
 ///     pin-file: /home/alice/.config/postern/pin
 ///     -----END POSTERN TOKEN KEY-----
 struct TokenKeyPlace {
-    /// RFC 7512: "pkcs11:token=…;object=…". A PIN in it is refused: addresses are shown and logged.
+    /// The key's URI (RFC 7512): "pkcs11:token=…;object=…". A PIN in it is refused, because URIs are shown
+    /// and logged.
     std::string uri;
-    /// The token's PKCS#11 module; empty: p11-kit's, which knows all that are configured.
+    /// The token's PKCS#11 module; empty for that of p11-kit, which knows all configured modules.
     std::filesystem::path module;
-    /// The first line of this file, which must be private; empty: a token without a PIN.
+    /// A private file (check_private()) whose first line is the PIN; empty for a token without a PIN.
     std::filesystem::path pin_file;
 };
 
+/// The PEM label of such a file.
 inline constexpr std::string_view kTokenKeyLabel = "POSTERN TOKEN KEY";
-/// Code::config_invalid when a line of it holds a line break.
+/// Formats the file. Fails with Code::config_invalid when a value contains a line break.
 Result<std::string> to_pem(const TokenKeyPlace& place);
+/// Parses the file. Fails with Code::config_invalid.
 Result<TokenKeyPlace> token_key_place_from_pem(std::string_view pem);
 
-/// The key, which signs on the token. Never prompts. Read once in a process for each place; a PIN that the
-/// token refused is not tried again, since tokens lock themselves. One module a process. Code::config_invalid
-/// or Code::unavailable. For PrivateKey::from_pem().
+/// Opens the key, which signs on the token; for PrivateKey::from_pem(). Never prompts. A process opens each
+/// URI once, and can use one module only. A PIN that the token refused is not tried again, because tokens
+/// lock themselves. Fails with Code::config_invalid or Code::unavailable. Thread-safe.
 Result<EvpKeyPtr> open_token_key(const TokenKeyPlace& place);
 
 }  // namespace postern::pki

@@ -1,6 +1,6 @@
-// OpenSSL 3.0 would take the provider's key for one of its own kind and look for its private half. A key with
-// a method of its own for signing stays what it is, whatever library context TLS works in; so the provider
-// needs to be known to one context alone, and nothing else is computed in the TPM by accident.
+// OpenSSL 3.0 would take the provider's key for one of its own and look for its private half. A key with a
+// signing method of its own works in whatever library context TLS uses. The provider is therefore loaded into
+// one separate context, and nothing else is computed in the TPM by accident.
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "pki/tpm_key.hpp"
 
@@ -22,11 +22,12 @@ using EncoderPtr = std::unique_ptr<OSSL_ENCODER_CTX, Freer<OSSL_ENCODER_CTX_free
 using DecoderPtr = std::unique_ptr<OSSL_DECODER_CTX, Freer<OSSL_DECODER_CTX_free>>;
 using EcKeyPtr = std::unique_ptr<EC_KEY, Freer<EC_KEY_free>>;
 
-/// The library context that knows the provider. Lives as long as the process: keys use it until the end.
+/// The library context that has the provider. It lives as long as the process, because keys are used until
+/// its end.
 struct Tpm {
     OSSL_LIB_CTX* context = nullptr;
     bool is_there = false;
-    /// The TPM does one thing at a time.
+    /// The TPM executes one command at a time.
     std::mutex mutex;
 };
 
@@ -48,6 +49,7 @@ Failure no_provider() {
                            "provider there: apt install tpm2-openssl)");
 }
 
+/// The EC_KEY ex_data index of the TPM's key, which the EC_KEY owns.
 int signer_index() {
     static const int index = EC_KEY_get_ex_new_index(0, nullptr, nullptr, nullptr,
                                                      [](void*, void* key, CRYPTO_EX_DATA*, int, long, void*) {
@@ -56,11 +58,12 @@ int signer_index() {
     return index;
 }
 
+/// The digest algorithm with that output size.
 const EVP_MD* digest_of(int bytes) {
     return bytes == 48 ? EVP_sha384() : bytes == 64 ? EVP_sha512() : EVP_sha256();
 }
 
-/// For EC_KEY_METHOD: a DER signature of a digest.
+/// The signing function of the EC_KEY_METHOD: makes a DER signature of a digest.
 int sign_in_tpm(int /*type*/, const unsigned char* digest, int digest_bytes, unsigned char* signature,
                 unsigned* size, const BIGNUM*, const BIGNUM*, EC_KEY* key) {
     auto* const in_tpm = static_cast<EVP_PKEY*>(EC_KEY_get_ex_data(key, signer_index()));
@@ -87,6 +90,7 @@ const EC_KEY_METHOD* tpm_method() {
     return method;
 }
 
+/// Wraps a key in the TPM into an EC key that signs with it.
 Result<EvpKeyPtr> around(EvpKeyPtr in_tpm) {
     unsigned char* der = nullptr;
     const int length = i2d_PUBKEY(in_tpm.get(), &der);

@@ -24,8 +24,8 @@ Code code_of_verify_error(int x509_v_err) noexcept {
             return Code::not_yet_valid;
         case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
             return Code::self_signed;
-        // No chain to a root of the bundle: nobody known signed it, or somebody known of the name but with
-        // another key, or somebody who is no CA.
+        // There is no chain to a root of the bundle: the issuer is unknown, or is known by name but has
+        // another key, or is not a CA.
         case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
         case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
         case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
