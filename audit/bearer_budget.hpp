@@ -1,7 +1,8 @@
-// Which refusals of people who have proven who they are have a record of their own. Whoever has ever had a
-// certificate can ask without end (disabled, revoked, for what they may not use), and must neither fill the
-// audit log's disk by it nor hide in a flood that others make: what goes beyond their share is counted, and
-// told of in one record that names them. In memory and bounded.
+// Decides which refusals of authenticated peers get an audit record of their own. Anybody who holds a
+// certificate, also a revoked one or that of a disabled account, can make requests without end. They must
+// neither fill the disk of the audit log nor disappear in a flood that others cause. Refusals beyond a peer's
+// share are counted, and one record later gives the counts and names the peers. The counts are kept in memory
+// and are bounded.
 #pragma once
 
 #include <cstddef>
@@ -15,53 +16,60 @@
 
 namespace postern::audit {
 
-/// Who is refused: the certificate whose key they have proven, and the name in it.
+/// The peer that is refused: the certificate whose private key it has proven to hold, and the user that the
+/// certificate names.
 struct Bearer {
-    /// Empty for who has proven a password.
+    /// Empty for a peer that has proven a password.
     std::string serial;
-    /// Empty where a certificate names nobody.
+    /// Empty when the certificate names no user.
     std::string user;
 };
 
+/// How many refusals may have records of their own.
 struct BearerRules {
-    /// With most_keys it bounds the whole: 2,000 a minute.
+    /// The share of one certificate. `at_once` and `every` bound each certificate; together with `most_keys`
+    /// they bound all certificates to 2,000 records a minute.
     KeyedRule certificate{.at_once = 10, .every = std::chrono::minutes(5), .most_keys = 10'000};
-    /// Over all certificates of a person, of which there may be thousands.
+    /// The share of one user, over all of the user's certificates, of which there may be thousands.
     KeyedRule user{.at_once = 50, .every = std::chrono::minutes(1), .most_keys = 10'000};
-    /// Of those who cannot be told apart, at once and a minute.
+    /// The share of all peers that cannot be told apart because `most_keys` are tracked already: so many at
+    /// once, and as many again each minute.
     std::size_t others_per_minute = kRecordsOfStrangersPerMinute;
 };
 
-/// Thread-safe.
+/// Tracks the shares of certificates and users. Thread-safe.
 class BearerBudget {
 public:
     using Time = KeyedBudget::Time;
-    /// How many certificates one record names.
+    /// The largest number of certificates that one record names.
     static constexpr std::size_t kMostNamed = 16;
 
     explicit BearerBudget(const BearerRules& rules = {});
 
-    /// Whether one more refusal of the bearer, at `now`, is to have a record of its own. Otherwise it is
-    /// counted under the bearer's name.
+    /// Returns whether one more refusal of `bearer` at `now` gets a record of its own. Otherwise it counts
+    /// the refusal for the record that names several.
     bool take(const Bearer& bearer, Time now);
-    /// Counts one for which there is no room for another reason.
+    /// Counts a refusal that gets no record for another reason, for example because the audit log cannot be
+    /// written.
     void leave_out(const Bearer& bearer);
 
+    /// How many refusals of one bearer were counted.
     struct Share {
         Bearer bearer;
         std::size_t count = 0;
     };
-    /// What was counted: in all, and of whom. Those who are named are bounded; the rest is in the number
-    /// alone.
+    /// The refusals that were counted: `count` is their total. `shares` names at most kMostNamed bearers; the
+    /// refusals of all others are in `count` alone.
     struct Untold {
         std::size_t count = 0;
         std::vector<Share> shares;
     };
-    /// What was counted since the last call, which is to be told of. Who cannot tell of it puts it back.
+    /// Returns the refusals that were counted since the last call, for a record about them, and resets the
+    /// counts. A caller that cannot write that record returns them with put_back().
     Untold take_untold();
     void put_back(const Untold& untold);
 
-    /// Certificates that are told apart now.
+    /// The number of certificates that are tracked now.
     std::size_t size() const;
 
 private:
@@ -74,7 +82,8 @@ private:
     Untold untold_;
 };
 
-/// The record of them (postern.more, postern.more_of); user.name and the serial where they are all of one.
+/// Makes the one record about the counted refusals (fields postern.more and postern.more_of). It also holds
+/// the user's name and the serial number when all of the refusals are of one user or one certificate.
 Record record_of_more(const BearerBudget::Untold& untold);
 
 }  // namespace postern::audit

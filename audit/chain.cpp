@@ -22,7 +22,7 @@ constexpr std::string_view kPreviousKey = R"(},"postern":{"audit":{"previous":")
 constexpr std::string_view kSignatureKey = R"("signature":")";
 constexpr std::size_t kTimeLength = 27;
 constexpr std::size_t kHashLength = 64;
-/// 64 bytes in base64.
+/// An Ed25519 signature of 64 bytes in base64.
 constexpr std::size_t kSignatureLength = 88;
 
 Failure malformed(std::string_view what) {
@@ -35,7 +35,8 @@ bool is_hash(std::string_view text) {
            });
 }
 
-/// Whoever can write the file chooses these; what the log writes is fit for a terminal.
+/// Checks the characters of a time. Anybody who can write the file chooses them, and they may be printed on a
+/// terminal.
 bool is_time(std::string_view text) {
     return text.find_first_not_of("0123456789-:.TZ") == text.npos;
 }
@@ -63,7 +64,7 @@ bool read_sequence(std::string_view text, std::uint64_t& sequence) {
     return error == std::errc() && end == text.data() + text.size() && is_canonical;
 }
 
-/// Signs the text and gives the signature in base64.
+/// Signs the text and returns the signature in base64.
 Result<std::string> sign(const Signer& signer, std::string_view text) {
     const auto signature = signer.key.sign_ed25519(text);
     if (!signature) {
@@ -91,7 +92,7 @@ std::string head_text(const Head& head) {
                        head.time);
 }
 
-/// A string of the object; empty if it is absent or something else.
+/// Returns the string member `key`; empty if it is absent or no string.
 std::string text_of(const nlohmann::json& object, const char* key) {
     const auto found = object.find(key);
     return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
@@ -231,7 +232,8 @@ Result<Checkpoint> parse_checkpoint(std::string_view line, const Link& link) {
     checkpoint.key_fingerprint = text_of(*found, "key");
     checkpoint.signature = text_of(*found, "signature");
 
-    // The line without the signature's bytes, which must stand where the key's first occurrence is.
+    // The signed text holds the line without the bytes of the signature, which must be at the first
+    // occurrence of the key.
     const std::size_t key = line.find(kSignatureKey);
     if (key == std::string_view::npos) {
         return malformed("the checkpoint bears no signature");

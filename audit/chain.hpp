@@ -1,5 +1,6 @@
-// What ties audit lines together: each names the SHA-256 of the one before it, and signed checkpoints name
-// where the chain stands. Pure: knows no files. chain_verifier.hpp reads whole logs with it.
+// The hash chain of an audit log: each line holds the SHA-256 of the line before it, and signed checkpoints
+// confirm where the chain stands. This file is pure and knows no files; chain_verifier.hpp verifies whole
+// logs with it.
 #pragma once
 
 #include <cstddef>
@@ -15,21 +16,25 @@
 
 namespace postern::audit {
 
-/// What the first record of a log names as its predecessor.
+/// The hash that the first record of a log holds in place of that of a line before it.
 inline constexpr std::string_view kNoPredecessor =
     "0000000000000000000000000000000000000000000000000000000000000000";
-/// A reader refuses longer lines; format_line() stays far below.
+/// The longest line, in bytes, that a reader accepts. Lines of format_line() are far shorter.
 inline constexpr std::size_t kLongestReadLine = 65536;
 
+/// The action of a signed checkpoint.
 inline constexpr std::string_view kCheckpointAction = "checkpoint";
-/// The first record of a log, and of each further file of it.
+/// The action of the first record of a log.
 inline constexpr std::string_view kStartedAction = "audit.started";
+/// The action of the first record of every later file of the log.
 inline constexpr std::string_view kRotatedAction = "audit.rotated";
+/// The action of the record that says that a torn last line was cut off.
 inline constexpr std::string_view kRecoveredAction = "audit.recovered";
-/// The reason of the checkpoint that closes a file for good.
+/// The reason of the checkpoint that ends a file before the log goes on in a new one.
 inline constexpr std::string_view kRotationReason = "rotation";
 
-/// What ties a line into the chain, read from the fixed head of the line. Views into the line.
+/// The fields that tie a line into the chain, read from the fixed head of the line. The members are views
+/// into the line.
 struct Link {
     std::uint64_t sequence = 0;
     std::string_view previous;
@@ -37,16 +42,20 @@ struct Link {
     std::string_view action;
 };
 
-/// Reads a line without its newline. Looks at its head and last byte alone: that the rest is JSON is what the
-/// next line's hash vouches for. Code::malformed_request.
+/// Parses the head of a line, which is given without its newline, and checks its last byte. The JSON between
+/// the two is not parsed, because the hash in the next line vouches for it. Fails with
+/// Code::malformed_request.
 Result<Link> parse_link(std::string_view line);
 
-/// The public keys whose signatures count, by fingerprint.
+/// The public keys whose signatures are trusted, by fingerprint.
 class KeyRing {
 public:
     void add(pki::PublicKey key);
-    /// Adds every key of a file of "PUBLIC KEY" PEM blocks.
+    /// Adds every key of a text of "PUBLIC KEY" PEM blocks. Fails when there is none
+    /// (Code::malformed_request) or when one cannot be read; keys before that one stay in the ring.
     Result<void> add_pem(std::string_view pem);
+    /// Returns null when the ring does not hold the key. The pointer is valid until the ring changes or is
+    /// destroyed.
     const pki::PublicKey* find(std::string_view fingerprint) const;
     bool is_empty() const noexcept { return keys_.empty(); }
     std::vector<std::string> fingerprints() const;
@@ -55,7 +64,7 @@ private:
     std::map<std::string, pki::PublicKey, std::less<>> keys_;
 };
 
-/// The key that signs, with its name.
+/// The private key that signs checkpoints, with the fingerprint of its public key.
 struct Signer {
     pki::PrivateKey key;
     std::string fingerprint;
@@ -63,7 +72,7 @@ struct Signer {
     static Result<Signer> make(pki::PrivateKey key);
 };
 
-/// Where a line stands in a log.
+/// Where a line stands in a log. The texts are views that the caller keeps alive.
 struct Position {
     std::string_view log_id;
     std::uint64_t sequence = 0;
@@ -73,38 +82,42 @@ struct Position {
     std::string_view program;
 };
 
-/// A signed checkpoint line. The signature is over "postern audit checkpoint v1", the log's id, the sequence
-/// number, the previous line's hash, the time, and the hash of the line itself without the signature.
+/// Returns a signed checkpoint line without its newline. The signature covers "postern audit checkpoint v1",
+/// the log's id, the sequence number, the previous line's hash, the time, and the hash of the line itself
+/// without the signature.
 Result<std::string> format_checkpoint(const Position& position, std::string_view reason,
                                       const Signer& signer);
 
-/// What a checkpoint line says of itself, not yet verified.
+/// The content of a checkpoint line, whose signature is not verified yet.
 struct Checkpoint {
     std::string log_id;
     std::string reason;
     std::string key_fingerprint;
     std::string signature;
-    /// The text that is signed.
+    /// The text that the signature covers.
     std::string text;
 };
+/// Parses a checkpoint `line`, whose head is `link`. Fails with Code::malformed_request.
 Result<Checkpoint> parse_checkpoint(std::string_view line, const Link& link);
-/// Code::unknown_issuer for a key that is not in the ring, Code::malformed_request for a signature that does
-/// not fit.
+/// Fails with Code::unknown_issuer when the signing key is not in the ring, and with Code::malformed_request
+/// when the signature is not valid.
 Result<void> check_signature(const Checkpoint& checkpoint, const KeyRing& keys);
 
-/// The highest checkpoint of a log, kept beside it and signed.
+/// The newest checkpoint of a log, in a signed file of its own beside the log.
 struct Head {
     std::string log_id;
-    /// 0 and kNoPredecessor before the first checkpoint.
+    /// Before the first checkpoint `sequence` is 0 and `hash` is kNoPredecessor.
     std::uint64_t sequence = 0;
     std::string hash;
     std::string time;
     std::string key_fingerprint;
     std::string signature;
 };
-/// `head` without key_fingerprint and signature, signed, as a line with its newline.
+/// Signs `head`, whose key_fingerprint and signature are ignored, and returns it as a line with its newline.
 Result<std::string> format_head(const Head& head, const Signer& signer);
+/// Parses a head without verifying its signature. Fails with Code::malformed_request.
 Result<Head> parse_head(std::string_view text);
+/// Fails as check_signature() of a checkpoint does.
 Result<void> check_signature(const Head& head, const KeyRing& keys);
 
 }  // namespace postern::audit

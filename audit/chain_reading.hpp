@@ -1,5 +1,5 @@
-// Reads a file of a log into the verifier: the one loop for whoever verifies a log and whoever goes on
-// writing it.
+// Reads a file of a log into the verifier. Both the verification of a log and the writer that continues one
+// use this loop.
 #pragma once
 
 #include <cstdint>
@@ -11,23 +11,25 @@
 
 namespace postern::audit {
 
+/// Optional callbacks of read_chain().
 struct ChainReading {
-    /// Looks once more at a last line without its end, which may be being written right now. None: it stays
-    /// unfinished.
+    /// Reads a last line that has no newline again, because another process may be writing it right now. When
+    /// there is no callback, the line counts as unfinished.
     std::function<LogLineReader::Item(LogLineReader&)> look_again;
-    /// Called after each line with how far the file has been read.
+    /// Called after each line with the offset up to which the file has been read, in bytes.
     std::function<void(std::uint64_t offset)> progress;
 };
 
-/// What of the file the verdict does not say.
+/// What read_chain() learns of a file besides the verdict.
 struct ChainExtent {
-    /// Where the last line, whole or not, begins.
+    /// The offset in the file, in bytes, at which the last line begins, whether it is complete or not.
     std::uint64_t last_line = 0;
     bool has_unfinished_line = false;
 };
 
-/// From where the reader stands to the end of the file, or to the line that fixes the verdict. The caller
-/// begins and ends the file for the verifier. Code::io_failed when it cannot be read.
+/// Reads from the position of `reader` to the end of the file, or to the line that settles the verdict. The
+/// caller calls begin_file() and end_file() of `verifier`. Fails with Code::io_failed when the file cannot be
+/// read.
 Result<ChainExtent> read_chain(LogLineReader& reader, ChainVerifier& verifier,
                                const ChainReading& reading = {});
 

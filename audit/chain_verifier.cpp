@@ -13,10 +13,10 @@ namespace postern::audit {
 
 namespace {
 
-/// How far back a record is recognised, so that what was put behind it can be named.
+/// The number of recent records that are remembered, so that an inserted copy of one can be recognised.
 constexpr std::size_t kRing = 4096;
-/// A valid signature vouches for all checkpoints before it, so that only each so-manieth is checked unless
-/// one fails.
+/// A valid signature vouches for all checkpoints before it. Therefore only one of so many checkpoints is
+/// verified, and the others only when it fails.
 constexpr std::size_t kUncheckedCheckpoints = 256;
 
 std::size_t differing_digits(std::string_view a, std::string_view b) {
@@ -32,7 +32,7 @@ std::string records(std::uint64_t first, std::uint64_t last) {
                          : fmt::format("records {} to {} ({}) are missing", first, last, last - first + 1);
 }
 
-/// The log's id in the first record of a file, as the log wrote it there.
+/// Returns the log's id from the first record of a file; empty if there is none.
 std::string log_id_of(std::string_view line) {
     const auto json = parse_json(line, kAnyDepth);
     const nlohmann::json::json_pointer place("/postern/audit/log_id");
@@ -86,7 +86,7 @@ bool ChainVerifier::add(std::string_view line) {
     }
     next_.place = {files_.size() - 1, line_number_};
     if (line.find('\0') != std::string_view::npos && !blank_ && !suspect_) {
-        // Torn if nothing follows it.
+        // A line with zero bytes is a torn write if no line follows it.
         blank_ = next_.place;
         return true;
     }
@@ -261,7 +261,8 @@ void ChainVerifier::accept_checkpoint(const Line& line, const Link& link) {
     last_reason_ = checkpoint->reason;
     auto& signers = summary_.signed_by;
     if (std::find(signers.begin(), signers.end(), checkpoint->key_fingerprint) == signers.end()) {
-        // A new key begins here: the old one's last signature must be seen by itself.
+        // A new key begins here. A later signature does not vouch for those of the old key, so they are
+        // verified now.
         check_signatures();
         signers.push_back(checkpoint->key_fingerprint);
     }
@@ -333,8 +334,8 @@ bool ChainVerifier::judge_insertion(const Line* next) {
         fail(FaultKind::inserted, bad.place, fmt::format("a copy of line {}", same->place.line));
         return true;
     }
-    // The line that the log itself wrote behind record `bad.sequence - 1`: everything between the two was put
-    // in.
+    // If `bad` continues record `bad.sequence - 1`, it is the line that the log wrote, and the lines between
+    // the two were inserted.
     const Remembered* predecessor = remembered(bad.sequence - 1);
     const bool is_own = predecessor != nullptr && to_hex(predecessor->hash) == bad.previous;
     const bool is_followed = next == nullptr || fits(*next, bad);
@@ -354,7 +355,7 @@ void ChainVerifier::judge_changed(const Line* next) {
     const auto checkpoint = bad.is_checkpoint ? parse_checkpoint(bad.text, *link) : Failure{};
     const bool is_signed = checkpoint.has_value() && check_signature(*checkpoint, keys_).has_value();
     const bool is_vouched_for = next != nullptr && fits(*next, bad);
-    // Two hashes of different lines differ in nearly all digits; a few mean that the digits themselves were
+    // The hashes of two different lines differ in nearly all digits. If only some differ, the hash itself was
     // edited.
     const bool is_near = differing_digits(bad.previous, before.hash) <= 40;
     if (!is_signed && !is_vouched_for && is_near) {
@@ -404,7 +405,8 @@ bool ChainVerifier::is_last_line_whole() {
 }
 
 void ChainVerifier::fail(FaultKind kind, Place place, std::string message) {
-    // A checkpoint whose signature does not fit stands further up than whatever was found now.
+    // A checkpoint with an invalid signature is at an earlier line than this fault, and the first fault
+    // counts.
     check_signatures();
     if (!fault_) {
         fault_ =

@@ -1,11 +1,11 @@
-// Says whether the lines of a log are whole, and if not, which line is the first bad one and why. Pure: lines
-// in, a verdict out; knows no files.
+// Verifies the lines of a log and, when they are not intact, names the first bad line and the reason. This
+// file is pure: it takes lines, returns a verdict and knows no files.
 //
-// What it can prove: everything up to the last signed checkpoint is as the program wrote it. Lines behind it
-// are held by the chain alone, which whoever can write the file can compute anew; the signed head (the
-// highest checkpoint, kept beside the log) tells when lines, or a checkpoint, were cut off at the end.
-// Whoever puts back an old log together with the old head of that moment is not found: compare the last
-// sequence number with a copy elsewhere.
+// It can prove that everything up to the last signed checkpoint is as the program wrote it. Lines after that
+// checkpoint are protected by the hash chain alone, which anybody who can write the file can compute anew.
+// The signed head (the newest checkpoint, in a file beside the log) shows when lines or a checkpoint were cut
+// off at the end. An old log that was restored together with the head of the same time is not detected: for
+// that, compare the last sequence number with a copy that is kept elsewhere.
 #pragma once
 
 #include <cstddef>
@@ -20,16 +20,26 @@
 
 namespace postern::audit {
 
-/// `another_key`: signed with a key that nobody named; what that means depends on who named the keys.
+/// What is wrong with a log.
 enum class FaultKind {
+    /// The line is no record of a log.
     malformed,
+    /// The content is not what the chain or a signature vouches for.
     changed,
+    /// Records are missing before the line.
     missing,
+    /// The record stands at another place than its sequence number says.
     out_of_order,
+    /// The line or the file does not belong there.
     inserted,
+    /// The signature of a checkpoint is not valid.
     bad_signature,
+    /// A checkpoint is signed with a key that is not in the ring. What that means depends on who chose the
+    /// keys of the ring.
     another_key,
+    /// Records are missing at the end of a file or of the log.
     cut_off,
+    /// The last line is incomplete, as a crash or a power cut leaves it.
     torn
 };
 std::string_view name(FaultKind kind) noexcept;
@@ -38,33 +48,39 @@ std::string_view name(FaultKind kind) noexcept;
 struct Fault {
     FaultKind kind = FaultKind::malformed;
     std::string file;
-    /// From 1; for cut_off the last line that is there, 0 if there is none.
+    /// Line numbers begin with 1. For `cut_off` it is the last line that is present, or 0 when there is none.
     std::uint64_t line = 0;
     std::string message;
 };
 
-/// Reads the lines of a log's files in order. Constant memory.
+/// Verifies the lines of a log's files, which are given in order, in constant memory. Not thread-safe.
 class ChainVerifier {
 public:
-    /// An empty ring leaves signatures unchecked.
+    /// With an empty ring, signatures are not checked.
     explicit ChainVerifier(KeyRing keys);
 
-    /// The log must reach as far as this head, whose signature the caller has checked.
+    /// Requires the log to reach as far as `head`, whose signature the caller has verified.
     void expect_head(Head head);
-    /// `is_closed`: the file was rotated away and must end in a signed checkpoint that says so.
+    /// Begins the next file. `is_closed` means that the log went on in a newer file, so that this one must
+    /// end in a signed checkpoint that says so.
     void begin_file(std::string name, bool is_closed);
-    /// A line without its newline. False once the verdict is fixed and more lines cannot change it.
+    /// Adds a line without its newline. Returns false once the verdict is settled and further lines cannot
+    /// change it.
     bool add(std::string_view line);
-    /// So many bytes stand behind the last newline of the file.
+    /// Says that `bytes` bytes follow the last newline of the file. Returns false, because no line can follow
+    /// them.
     bool add_unfinished(std::uint64_t bytes);
-    /// A line longer than kLongestReadLine.
+    /// Adds a line that is longer than kLongestReadLine, which is a fault. Returns false.
     bool add_oversized();
     void end_file();
-    /// After the last file: settles what hung on lines that did not come.
+    /// Ends the verification after the last file. It decides what could only be judged with further lines,
+    /// and checks the signatures that are still unchecked.
     void finish();
 
+    /// The first fault that was found. It is final only after finish() or once add() has returned false.
     const std::optional<Fault>& fault() const noexcept { return fault_; }
 
+    /// Counts and positions of the lines up to the first fault.
     struct Summary {
         std::uint64_t records = 0;
         std::uint64_t checkpoints = 0;
@@ -75,10 +91,10 @@ public:
         bool is_last_a_checkpoint = false;
         std::string last_time;
         std::string log_id;
-        /// Records behind the last checkpoint.
+        /// Records after the last checkpoint.
         std::uint64_t unsigned_records = 0;
         std::uint64_t last_checkpoint_line = 0;
-        /// Keys that signed checkpoints.
+        /// Fingerprints of the keys that signed checkpoints.
         std::vector<std::string> signed_by;
     };
     const Summary& summary() const noexcept { return summary_; }
@@ -111,7 +127,7 @@ private:
     void accept_checkpoint(const Line& line, const Link& link);
     void check_signatures();
     bool fits(const Line& line, const Line& on) const;
-    /// Decides what is wrong with `suspect_`, given the line behind it if there is one.
+    /// Decides what is wrong with `suspect_`. `next` is the line after it, or null when there is none.
     void judge(const Line* next);
     bool judge_insertion(const Line* next);
     void judge_changed(const Line* next);
@@ -127,7 +143,7 @@ private:
     std::uint64_t line_number_ = 0;
     std::string last_reason_;
 
-    /// The last line that fits the chain, and one behind it that does not.
+    /// The last line that fits the chain, and the line after it when that does not fit.
     std::optional<Line> current_;
     std::optional<Line> suspect_;
     Line next_;

@@ -11,7 +11,7 @@
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
-// sd_journal_send then bears the audit line's program, not the place in this file.
+// With this macro, sd_journal_send() does not add the source file, line and function of the call.
 #define SD_JOURNAL_SUPPRESS_LOCATION
 #include <sys/syslog.h>
 #include <unistd.h>
@@ -22,7 +22,7 @@ namespace postern::audit {
 
 namespace {
 
-/// For what is left when the log closes.
+/// How long the destructor waits for the lines that are left.
 constexpr std::chrono::seconds kLastCopies{1};
 
 void write_to_stdout(std::string line) {
@@ -42,7 +42,7 @@ void write_to_stdout(std::string line) {
 
 }  // namespace
 
-/// `mutex` guards what stands below it.
+/// What the thread shares with its owner. `mutex` guards the members declared after it.
 struct Copies::Desk {
     bool is_to_stdout = false;
     bool is_to_journal = false;
@@ -54,7 +54,7 @@ struct Copies::Desk {
     std::uint64_t lost = 0;
     bool is_writing = false;
     bool is_closing = false;
-    /// Nobody waits any more: the thread leaves what is left.
+    /// The owner has stopped waiting: the thread drops the remaining lines and ends.
     bool is_given_up = false;
 
     bool is_done() const { return waiting.empty() && !is_writing; }

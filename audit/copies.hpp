@@ -1,5 +1,5 @@
-// Where audit lines go besides their file, on a thread of their own: a target that takes nothing holds nobody
-// up. Copies may be lost (and then say so); the file may not.
+// Copies audit lines to further targets, on a thread of its own, so that a target that blocks delays nobody.
+// Copies may be lost, and a log message then gives their number; lines of the audit file are never lost.
 #pragma once
 
 #include <cstddef>
@@ -12,20 +12,22 @@
 
 namespace postern::audit {
 
+/// Thread-safe.
 class Copies {
 public:
-    /// Lines that may wait for their target; what comes beyond them is lost.
+    /// The most lines that may wait for their target; lines beyond them are lost.
     static constexpr std::size_t kMostWaiting = 10000;
 
-    /// `targets`: "stdout", "journald". Code::config_invalid for another word.
+    /// Each of `targets` is "stdout" or "journald"; Code::config_invalid for another word. `program` names
+    /// the source of the lines in the journal. Without targets no thread is started.
     static Result<Copies> make(const std::vector<std::string>& targets, std::string program);
-    /// Waits a second for what is left. A target that takes nothing then keeps its thread until the process
-    /// ends.
+    /// Waits up to one second for the lines that are left. If a target still blocks then, the thread is
+    /// detached and runs on until the process ends.
     ~Copies();
     Copies(Copies&&) noexcept = default;
     Copies& operator=(Copies&&) = delete;
 
-    /// Does not wait for the target. Thread-safe.
+    /// Queues `lines` without waiting for the targets.
     void add(std::vector<std::string> lines);
 
 private:
@@ -33,7 +35,7 @@ private:
     Copies(std::shared_ptr<Desk> desk, std::thread thread)
         : desk_(std::move(desk)), thread_(std::move(thread)) {}
 
-    /// Shared with the thread, which may outlive this. Null without targets.
+    /// Shared with the thread, which may outlive this object. Null without targets.
     std::shared_ptr<Desk> desk_;
     std::thread thread_;
 };

@@ -11,15 +11,15 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// A record of a connection is shorter.
+/// The initial capacity of a line; the record of a connection is shorter.
 constexpr std::size_t kUsualBytes = 2048;
 
 bool is_plain(unsigned char c) {
     return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
 }
 
-/// ASCII alone: what a peer wrote cannot play tricks on a terminal (bidirectional text, C1 controls) or a log
-/// shipper.
+/// Returns the value as ASCII JSON without control characters, so that text from a peer (bidirectional text,
+/// C1 controls) cannot affect a terminal or a log shipper.
 std::string dump(const Json& json) {
     std::string text = ascii_json_text(json);
     std::replace(text.begin(), text.end(), '\x7f', '?');
@@ -87,7 +87,7 @@ std::string JsonLine::finish() {
     return std::move(line_);
 }
 
-/// Up to the value: closes and opens objects on the way.
+/// Writes everything up to the value of the member at `path`, and closes and opens nested objects for it.
 void JsonLine::begin(std::string_view path) {
     const std::size_t dot = path.rfind('.');
     object(dot == std::string_view::npos ? std::string_view() : path.substr(0, dot));

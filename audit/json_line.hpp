@@ -1,5 +1,5 @@
-// Writes one JSON object as a line of ASCII, field by field in the order of the calls, each named by its path
-// ("source.ip"). Two records are written for each connection, so that no tree is built on the way.
+// Writes one JSON object as a line of ASCII, field by field in the order of the calls. A field is named by
+// its path ("source.ip"). Each connection has two records, so for speed no JSON tree is built.
 #pragma once
 
 #include <cstdint>
@@ -11,28 +11,29 @@
 
 namespace postern::audit {
 
+/// Not thread-safe.
 class JsonLine {
 public:
-    /// `extras` are objects whose members are put in where the line has none of that name, the first one's
-    /// first; what the line has stays. They must outlive this object, and the fields of one object must come
-    /// together.
+    /// The members of the objects in `extras` are added where the line has no member of that name; where two
+    /// of the objects have the same member, the first one counts. The objects must outlive this one. Fields
+    /// of the same nested object must be written one after the other.
     explicit JsonLine(std::vector<const nlohmann::ordered_json*> extras);
 
     void text(std::string_view path, std::string_view value);
     void number(std::string_view path, std::uint64_t value);
     void texts(std::string_view path, const std::vector<std::string>& values);
-    /// As it stands.
+    /// Writes `value`, which is JSON already, as it is.
     void json(std::string_view path, std::string_view value);
-    /// The object, though no field of it may come.
+    /// Writes the object at `path`, even if no field follows in it.
     void object(std::string_view path);
-    /// Closes the line. To be called once.
+    /// Closes the open objects and returns the line. It may be called once.
     std::string finish();
 
 private:
     /// An object that is being written.
     struct Level {
         std::string_view name;
-        /// Of names_, those from here on are its members'.
+        /// The index in `names_` of this object's first member.
         std::size_t first_name = 0;
         std::vector<const nlohmann::ordered_json*> extras;
     };

@@ -110,7 +110,8 @@ asio::awaitable<Result<void>> known(Result<void> result) {
 }  // namespace
 
 asio::awaitable<Result<void>> Log::async_append(Record record) {
-    // Done by the time that somebody waits: the usual case needs no frame with a record in it.
+    // In the usual case the append is already done here. It is returned without a coroutine frame that would
+    // hold a record.
     if (!state_->is_shared() && state_->options.durability == Durability::write) {
         return known(append(record));
     }
@@ -156,7 +157,7 @@ bool Log::is_available() const noexcept {
 Result<void> Log::reopen() {
     const std::lock_guard guard(state_->mutex);
     if (state_->is_shared()) {
-        // Each append looks for itself whether the file is still the one at its path.
+        // Each append checks by itself whether the open file is still the one at its path.
         return {};
     }
     return state_->file.reopen();

@@ -1,5 +1,5 @@
-// The audit log of one program: appends records to the hash chain, durably, before the thing they tell of is
-// let happen.
+// The audit log of one program. It appends records to the hash chain, durably, before the action that they
+// record is allowed to happen.
 #pragma once
 
 #include <chrono>
@@ -20,68 +20,79 @@
 
 namespace postern::audit {
 
-/// When an append counts as done: after write(2), which a crash of the program survives, or after
-/// fdatasync(2), which a power cut survives (records of one moment share one sync).
+/// When an append counts as done: after write(2), so that the record survives a crash of the program, or
+/// after fdatasync(2), so that it survives a power cut. Records that are appended at the same time share one
+/// sync.
 enum class Durability { write, sync };
 
+/// Who may write the log at the same time.
 enum class Sharing {
-    /// This process alone writes the file and holds its lock while it lives; a second opener is refused.
+    /// This process alone writes the file and holds its lock as long as the log is open. Another process that
+    /// opens the log is refused.
     exclusive,
-    /// Several processes append in turn (the CA service and its admin commands): the lock is held for one
-    /// append.
+    /// Several processes append in turn (the CA service and its administration commands). The lock is held
+    /// only during an append.
     shared,
 };
 
-/// A file that has grown so far is closed, unless something else is said; and what may be said.
+/// The default size in bytes at which a file is closed and a new one begins, and the bounds of the setting.
 inline constexpr std::uint64_t kRotateBytes = 256ULL << 20;
 inline constexpr std::uint64_t kLeastRotateBytes = 64ULL << 10;
 inline constexpr std::uint64_t kMostRotateBytes = 1ULL << 40;
 
+/// How to open a log.
 struct LogOptions {
     std::filesystem::path file;
-    /// Signs checkpoints; made by `load_or_make_key`.
+    /// The file of the Ed25519 key that signs checkpoints; load_or_make_key() creates it.
     std::filesystem::path key_file;
     Durability durability = Durability::write;
     Sharing sharing = Sharing::exclusive;
     std::uint64_t rotate_bytes = kRotateBytes;
     std::uint64_t records_per_checkpoint = 1000;
-    /// Records that are followed by no other for so long are signed as well; without pause, after ten times
-    /// that.
+    /// Records are signed once no other record has followed them for this long. Without such a pause they are
+    /// signed after ten times as long.
     std::chrono::milliseconds checkpoint_after{1000};
-    /// Where each line goes as well: "stdout" or "journald".
+    /// Further targets of each line: "stdout" or "journald".
     std::vector<std::string> copies;
+    /// The program's name in the records.
     std::string program;
 };
 
-/// Thread-safe. A log whose disk is full or gone fails every append with Code::audit_unavailable, so that
-/// callers refuse, and recovers when the disk does.
+/// An open audit log. Thread-safe. While its disk is full or missing, every append fails with
+/// Code::audit_unavailable, so that callers refuse what they cannot record. The log recovers by itself once
+/// the disk can be written again; only after a failed fdatasync(2) it does not, because the disk may have
+/// lost what it was given.
 class Log {
 public:
-    /// Opens or creates (0640) the file, finds the chain's end, and tells a torn last line (cut off and kept
-    /// beside the log as
-    /// `.torn-<n>`) from tampering (Code::audit_unavailable with the line). Starts with a checkpoint when it
-    /// made the key.
+    /// Opens or creates the file (mode 0640) and finds the end of the chain. A torn last line is cut off and
+    /// kept beside the log as `.torn-<n>`; a log that was tampered with is not opened
+    /// (Code::audit_unavailable with the line). A new log begins with a checkpoint. Blocking.
     static Result<std::unique_ptr<Log>> open(LogOptions options, Clock clock);
-    /// Ends what is under way and writes a last checkpoint. Loops whose coroutines append must have stopped
-    /// by then, and must outlive the log: their coroutines' ends are posted to them.
+    /// Finishes pending appends and writes a last checkpoint. Event loops whose coroutines append must have
+    /// stopped before, and must outlive the log, because the completions are posted to them.
     ~Log();
 
-    /// Blocking; for programs' own threads and Durability::write.
+    /// Appends one record and blocks until it counts as done, so it is for threads that may block. Fails with
+    /// Code::audit_unavailable.
     Result<void> append(const Record& record);
-    /// One after the other, with one lock and one sync for all. Where it fails, the first of them may stand.
+    /// Appends the records in order, with one lock and one sync for all. When it fails, some of the first
+    /// records may have been written.
     Result<void> append(std::span<const Record> records);
-    /// For event loops: does not block the loop longer than a write(2); with Durability::sync a thread of the
-    /// log syncs, and the coroutine goes on, on its own executor, when its record is on the disk.
+    /// Appends from an event loop, which it blocks no longer than one write(2). With Durability::sync a
+    /// thread of the log syncs, and with Sharing::shared another one waits for the other processes; the
+    /// coroutine continues on its own executor when its record counts as done. Fails with
+    /// Code::audit_unavailable.
     boost::asio::awaitable<Result<void>> async_append(Record record);
-    /// Reopens the file after an outside rotation (SIGHUP).
+    /// Reopens the file after another program has renamed it (SIGHUP). Blocking. Fails with
+    /// Code::audit_unavailable.
     Result<void> reopen();
-    /// Closes the file now, as when it has grown to rotate_bytes, and goes on in a new one. Blocking; does
-    /// nothing to a file without a record of its own. Code::audit_unavailable.
+    /// Closes the file now, as if it had grown to rotate_bytes, and continues in a new one. Does nothing when
+    /// the file holds no record besides its first. Blocking. Fails with Code::audit_unavailable.
     Result<void> rotate();
-    /// From the next append on.
+    /// Sets the size in bytes at which a file is closed, from the next append on.
     void set_rotate_bytes(std::uint64_t bytes);
-    /// Whether the last record was taken. A log that did not take one is tried again each second with a
-    /// checkpoint, so that this becomes true again by itself. Never waits.
+    /// Returns whether the last record could be written. After a failure the log tries every second to write
+    /// a checkpoint, so that this becomes true again by itself. Never blocks.
     bool is_available() const noexcept;
 
 private:
@@ -91,7 +102,8 @@ private:
     std::unique_ptr<State> state_;
 };
 
-/// The Ed25519 key in `path`; made there (0600) with its public half in `<path>.pub` (0644) when absent.
+/// Loads the Ed25519 key in `path`. When there is none, creates it (mode 0600), with its public half in
+/// `<path>.pub` (mode 0644).
 Result<pki::PrivateKey> load_or_make_key(const std::filesystem::path& path);
 
 }  // namespace postern::audit

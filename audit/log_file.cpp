@@ -77,7 +77,7 @@ Result<void> LogFile::publish_key() {
 }
 
 Result<void> LogFile::attach() {
-    // What stands on the disk counts from now on, a part of a line among it.
+    // From now on the content of the disk counts, including a partial line.
     has_partial_line_ = false;
     file_ = nullptr;
     auto place = find_place(options_.file, keys_, {log_id_, sequence_});
@@ -86,7 +86,7 @@ Result<void> LogFile::attach() {
     }
     auto gone_on = go_on(std::move(*place));
     if (!gone_on) {
-        // Not to be written to: the next refresh() looks again.
+        // The file must not be written to; without it, the next refresh() attaches again.
         file_ = nullptr;
     }
     return gone_on;
@@ -129,7 +129,7 @@ Result<void> LogFile::begin_log() {
     checkpoint_sequence_ = 0;
     checkpoint_hash_ = kNoPredecessor;
     checkpoint_time_ = format_time(clock_());
-    // The head comes first: a log without one is one whose head was taken away.
+    // The head is written before the first file. So a log without a head has lost it.
     const auto head = format_head({log_id_, 0, hash_, checkpoint_time_, "", ""}, signer_);
     if (!head) {
         return head.error();
@@ -268,7 +268,7 @@ Result<void> LogFile::write_checkpoint(std::string_view reason) {
 
 Result<void> LogFile::append(const Record& record) {
     if (!file_ || needs_first_record_) {
-        // A rotation could not create the new file, or not make its name last; perhaps it can now.
+        // A rotation could not create the new file or sync its folder; it may succeed now.
         if (auto created = create(); !created) {
             return created;
         }
@@ -309,14 +309,14 @@ LogFile::Settlement LogFile::begin_settlement() {
 }
 
 Result<void> LogFile::end_settlement(const Settlement& settlement) const {
-    // Without a file there is nothing to sync: the last one was, before it was rotated away.
+    // Without a file there is nothing to sync: the last one was synced before it was rotated.
     if (settlement.file && ::fdatasync(settlement.file->get()) != 0) {
         return unavailable(fmt::format("cannot sync: {}", std::strerror(errno)));
     }
     if (!settlement.head.empty()) {
         const fs::path path = head_path(options_.file);
         if (auto written = write_file(path, settlement.head, kLogMode); !written) {
-            // It stays behind, which is safe; the next checkpoint tries again.
+            // The head stays older than the log, which is safe; the next checkpoint tries again.
             spdlog::warn("event=audit.head file={} reason={}", path.string(),
                          quoted(written.error().detail, 512));
         }
@@ -362,7 +362,8 @@ Result<void> LogFile::reopen() {
     if (is_there && at_path.st_size != 0) {
         return unavailable("another file was put in its place");
     }
-    // Before this file is closed for good: without a place for the next record there would be no way on.
+    // The next file is opened before this one is ended. If it could not be opened, there would be no file to
+    // continue in.
     auto next = is_there ? open_for_append(options_.file, 0) : nullptr;
     if (is_there && !next) {
         return unavailable(fmt::format("cannot open the file in its place: {}", std::strerror(errno)));
@@ -385,8 +386,8 @@ Result<void> LogFile::refresh() {
     struct stat ours {};
     const bool is_there = ::stat(options_.file.c_str(), &at_path) == 0;
     const bool is_open = file_ && ::fstat(file_->get(), &ours) == 0;
-    // Behind a part of a line that this process could not take back, another one may have cut it off and gone
-    // on: what is to be cut off now is to be seen on the disk.
+    // If this process left a partial line, another one may have cut it off and continued, so that only the
+    // disk shows what is to be cut off now.
     if (has_partial_line_ || !is_there || !is_open || at_path.st_ino != ours.st_ino ||
         at_path.st_dev != ours.st_dev || static_cast<std::uint64_t>(at_path.st_size) < size_) {
         return attach();

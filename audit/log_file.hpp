@@ -1,9 +1,8 @@
-// The files of a log while it is written: opens, recovers, appends, checkpoints, rotates. Not thread-safe;
-// Log is.
+// Opens, recovers, appends to, signs and rotates the files of a log. Not thread-safe; Log is.
 //
-// What a crash leaves, at any moment: at most one torn last line, cut off and kept aside by the next open,
-// and a head that is behind the durable lines, never ahead of them: a head is stored after its checkpoint was
-// synced.
+// After a crash at any moment there is at most one torn last line, which the next open() cuts off and keeps
+// aside, and a head that may be older than the durable lines but never newer, because it is written only
+// after its checkpoint was synced.
 #pragma once
 
 #include <cstdint>
@@ -25,29 +24,33 @@
 
 namespace postern::audit {
 
+/// The file that a log is being written to. Functions that return a Result may block, and fail with
+/// Code::audit_unavailable.
 class LogFile {
 public:
-    /// Needs the writer's lock, as all that writes does.
+    /// Opens the log or begins it. The caller must hold the WriterLock, here and for every function that
+    /// writes.
     static Result<LogFile> open(const LogOptions& options, Clock clock, Signer signer);
 
     Result<void> append(const Record& record);
     Result<void> checkpoint(std::string_view reason);
-    /// Of a log that did not take the last record: a checkpoint, on a new file where there is none.
+    /// Tries to write a checkpoint after a record could not be written, on a new file when there is none.
     Result<void> try_again();
-    /// fdatasync(2) and, when there is a checkpoint that it does not name yet, the head.
+    /// Calls fdatasync(2) and then, if there is a checkpoint that the head does not name yet, writes the
+    /// head.
     Result<void> settle();
-    /// Closes this file for good, under its name with time and first sequence number, and begins the next
-    /// one.
+    /// Ends this file with a checkpoint, renames it after the time and its first sequence number, and begins
+    /// the next file.
     Result<void> rotate();
-    /// Follows an outside rename of the file.
+    /// Continues in a new file after another program has renamed this one.
     Result<void> reopen();
-    /// Reads what other processes have appended since (Sharing::shared).
+    /// Reads the lines that other processes have appended since the last call (Sharing::shared).
     Result<void> refresh();
 
-    /// The two halves of settle(), for a thread that syncs while others append: the first needs the lock, the
-    /// second not.
+    /// The two halves of settle(), for a thread that syncs while others append: begin_settlement() needs the
+    /// lock, end_settlement() does not.
     struct Settlement {
-        /// Shared with the LogFile, so that taking it cannot fail; closed by whoever lets it go last.
+        /// Shared with the LogFile, so that taking it cannot fail. The last owner closes it.
         std::shared_ptr<const UniqueFd> file;
         std::string head;
     };
@@ -58,17 +61,18 @@ public:
     std::uint64_t unsigned_records() const noexcept { return unsigned_records_; }
     bool has_unsettled_head() const noexcept { return has_unsettled_head_; }
     bool is_due_for_rotation() const noexcept { return size_ >= options_.rotate_bytes; }
-    /// More than the record that every file begins with.
+    /// Whether the file holds more than the record that every file begins with.
     bool has_records_of_its_own() const noexcept { return sequence_ > first_sequence_; }
     void set_rotate_bytes(std::uint64_t bytes) noexcept { options_.rotate_bytes = bytes; }
-    /// The lines written since the last call, for copies; none unless copies are wanted.
+    /// Returns the lines that were written since the last call, for copies. They are collected only when the
+    /// options ask for copies.
     std::vector<std::string> take_written() { return std::exchange(written_, {}); }
 
 private:
     LogFile(const LogOptions& options, Clock clock, Signer signer);
 
     Result<void> publish_key();
-    /// Finds the end of the chain on disk, and the file to go on in; without a file when it fails.
+    /// Finds the end of the chain on disk and the file to continue in. When it fails, `file_` is null.
     Result<void> attach();
     Result<void> go_on(LogPlace place);
     void take(ChainEnd end);
@@ -88,7 +92,7 @@ private:
     KeyRing keys_;
     std::string host_name_;
 
-    /// Null between a rotation and the next file.
+    /// Null when a rotation has closed the last file and the next one does not exist yet.
     std::shared_ptr<const UniqueFd> file_;
     std::string log_id_;
     std::string previous_file_;
@@ -103,7 +107,7 @@ private:
     std::uint64_t checkpoint_sequence_ = 0;
     bool has_unsettled_head_ = false;
     bool needs_first_record_ = false;
-    /// Part of a line that could not be taken back stands behind size_.
+    /// True while the file holds, after `size_`, part of a line that could not be removed.
     bool has_partial_line_ = false;
 };
 

@@ -1,4 +1,4 @@
-// The folder that a log lies in: whose its files are, and that their names last.
+// Checks the folder of a log and makes file names in it durable.
 #pragma once
 
 #include <sys/types.h>
@@ -9,14 +9,16 @@
 
 namespace postern::audit {
 
-/// Of the log and of what is kept beside it, but for public keys.
+/// The mode of the log and of the files beside it, except for public keys.
 inline constexpr mode_t kLogMode = 0640;
 
-/// For root alone: that nobody else decides where the folder leads. What a service's user owns is written by
-/// that user (base/folder_owner), or not at all. Code::audit_unavailable.
+/// When this process runs as root, checks that only root can decide where the folder of `file` leads. A file
+/// that the user of a service owns is written by that user (base/folder_owner) or not at all. Fails with
+/// Code::audit_unavailable.
 Result<void> check_folder_of(const std::filesystem::path& file);
 
-/// After a file was made or renamed there: its name survives a power cut. Code::audit_unavailable.
+/// Syncs the folder of `file` after the file was created or renamed, so that its name survives a power cut.
+/// Fails with Code::audit_unavailable.
 Result<void> sync_folder_of(const std::filesystem::path& file);
 
 }  // namespace postern::audit

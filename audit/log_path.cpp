@@ -26,7 +26,7 @@ fs::path beside(const fs::path& log, std::string_view suffix) {
     return fs::path(log.string() + std::string(suffix));
 }
 
-/// Splits "name.20261122T123000Z-17" into the length of "name" and 17; false for any other name.
+/// Splits "name.20261122T123000Z-17" into the length of "name" and 17. Returns false for any other name.
 bool split_rotated(std::string_view file, std::size_t& name_length, std::uint64_t& first_sequence) {
     constexpr std::string_view kForm =
         ".dddddddd"
@@ -136,7 +136,7 @@ void LogLineReader::seek(std::uint64_t offset) noexcept {
 }
 
 bool LogLineReader::fill() {
-    // What is left of a line moves to the front; kBlock is far more than a line may have.
+    // The rest of a line moves to the front of the block; kBlock is far larger than a line may be.
     std::memmove(block_.data(), block_.data() + begin_, end_ - begin_);
     block_offset_ += begin_;
     end_ -= begin_;

@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// The way on when what is missing cannot be had back.
+/// The advice when something is missing that cannot be restored.
 constexpr std::string_view kStartAgain = "keep what is left as evidence, move it all aside and start again";
 
 Result<Head> load_head(const fs::path& log, const KeyRing& keys) {
@@ -39,7 +39,7 @@ Result<Head> load_head(const fs::path& log, const KeyRing& keys) {
     return head;
 }
 
-/// What this process has seen of the log, others may have gone on with, but it is still there.
+/// Checks that the log still holds what this process has seen; other processes may have appended to it.
 Result<void> check_goes_on(const fs::path& log, const LogSeen& seen, const ChainEnd& end) {
     if (seen.sequence == 0 || (end.log_id == seen.log_id && end.sequence >= seen.sequence)) {
         return {};
@@ -50,7 +50,7 @@ Result<void> check_goes_on(const fs::path& log, const LogSeen& seen, const Chain
                          end.sequence, seen.sequence, kStartAgain));
 }
 
-/// The end of the newest older file, behind which a new one begins.
+/// Returns the end of the newest rotated file, after which a new file begins.
 Result<ChainEnd> end_before(const fs::path& log, const KeyRing& keys, const LogSeen& seen, const fs::path& elder,
                             const Head& head) {
     auto end = find_end_of_closed(elder, keys);
@@ -72,12 +72,13 @@ Result<ChainEnd> end_before(const fs::path& log, const KeyRing& keys, const LogS
     return end;
 }
 
-/// Without a line to go on from. `head`: null when there is none. Nothing for a log that begins.
+/// Finds the end when the live file has no record. `head` is null when there is none. Returns nothing for a
+/// new log.
 Result<std::optional<ChainEnd>> end_without_a_line(const fs::path& log, const KeyRing& keys, const LogSeen& seen,
                                                    const std::vector<fs::path>& elders, const Head* head) {
     if (!elders.empty()) {
         if (head == nullptr) {
-            // No crash leaves this: the head of a log is there before its first file is.
+            // No crash leads to this state, because the head is written before the first file of a log.
             return unavailable(
                 log, fmt::format("the file is gone or empty and {} is gone, so that nobody can tell whether records "
                                  "were cut off behind {}; put them back, or {}",
@@ -101,13 +102,14 @@ Result<std::optional<ChainEnd>> end_without_a_line(const fs::path& log, const Ke
     return std::optional<ChainEnd>();
 }
 
-/// The end of the file that is open in `place`; cuts a torn last line off it. `head`: null when there is none.
+/// Returns the end of the file that is open in `place`, and cuts off a torn last line. `head` is null when
+/// there is none.
 Result<ChainEnd> end_in_file(const fs::path& log, const KeyRing& keys, const LogSeen& seen, const Head* head,
                              LogPlace& place) {
     const Head known = head != nullptr ? *head : Head{"", 0, std::string(kNoPredecessor), "", "", ""};
     auto end = find_chain_end(log, keys, known);
     if (!end && head == nullptr) {
-        // It would be told as a head of another log.
+        // Otherwise the message would say that the head belongs to another log.
         return unavailable(log, fmt::format("{} is gone, so that nobody can tell whether records were cut off at the "
                                             "end; put it back, or {}",
                                             head_path(log).string(), kStartAgain));

@@ -1,5 +1,6 @@
-// Where a log goes on when a writer comes to its files: in the file at hand, in a new one behind the newest of the
-// older ones, or from its beginning. Refuses where something is missing that the signed head names.
+// Finds the place where a writer continues a log: in the live file, in a new file after the newest of the
+// older ones, or at the beginning of a new log. Refuses a log in which something is missing that the signed
+// head names.
 #pragma once
 
 #include <cstdint>
@@ -15,29 +16,32 @@
 
 namespace postern::audit {
 
+/// Where a writer continues a log.
 struct LogPlace {
-    /// Null where there is no file yet.
+    /// The live file; null when there is none.
     std::shared_ptr<const UniqueFd> file;
-    /// Where the chain stands; nothing for a log that begins.
+    /// Where the chain ends; nothing for a new log.
     std::optional<ChainEnd> end;
-    /// Whether that is in `file`. Otherwise a file begins behind `elder`.
+    /// Whether that end is in `file`. Otherwise a new file begins after the file named `elder`.
     bool is_in_file = false;
     std::string elder;
     /// The name under which a torn last line was kept; empty when there was none.
     std::string kept_as;
 };
 
-/// What this process has written or seen of a log: nothing yet with 0.
+/// The log and the last sequence number that this process has written or read. The sequence number is 0 when
+/// it has seen nothing yet.
 struct LogSeen {
     std::string log_id;
     std::uint64_t sequence = 0;
 };
 
-/// Needs the writer's lock: a torn last line is cut off. Code::audit_unavailable with what is missing or wrong;
-/// also where what was seen is not there any more.
+/// Finds the place to continue the log, and cuts off a torn last line; for that the caller must hold the
+/// WriterLock. Fails with Code::audit_unavailable and says what is missing or wrong, also when `seen` is no
+/// longer in the log.
 Result<LogPlace> find_place(const std::filesystem::path& log, const KeyRing& keys, const LogSeen& seen);
 
-/// Null with errno when it cannot be opened.
+/// Opens the file to append to, with additional `flags` of open(2). Returns null with errno set on failure.
 std::shared_ptr<const UniqueFd> open_for_append(const std::filesystem::path& file, int flags);
 
 }  // namespace postern::audit

@@ -13,7 +13,7 @@ using std::chrono::steady_clock;
 
 namespace {
 
-/// Records that never cease are signed at least each so many times `checkpoint_after`.
+/// Without a pause in the records, they are signed after `checkpoint_after` times this number.
 constexpr int kLongestUnsigned = 10;
 constexpr std::chrono::seconds kTryAgainAfter{1};
 
@@ -49,7 +49,7 @@ void Log::State::note_outcome(const Result<void>& result) {
 }
 
 void Log::State::tell_of_rotation(const Result<void>& rotated) {
-    // It is tried again with each record.
+    // The rotation is tried again with each record, so a series of failures is logged once.
     if (!rotated && rotation_outage.fails(steady_clock::now())) {
         spdlog::error("event=audit.rotate reason={}", quoted(rotated.error().detail, 512));
     } else if (const auto failures = rotated ? rotation_outage.works(steady_clock::now()) : std::nullopt) {
@@ -63,7 +63,7 @@ Result<void> Log::State::append_exclusive(const Record& record) {
     }
     note_lines();
     if ((file.sequence() + 1) % options.records_per_checkpoint == 0) {
-        // The record stands; a checkpoint that cannot be written now is made up for later.
+        // The record is written. If the checkpoint cannot be written now, a later one replaces it.
         if (file.checkpoint("interval")) {
             note_lines();
         }
@@ -118,7 +118,8 @@ Result<void> Log::State::rotate_shared() {
     return rotated;
 }
 
-/// The thread that settles rotates, too: a head that it is writing must not come behind a newer one.
+/// Has the log's thread rotate, which also writes heads: the head that it is writing must not replace a newer
+/// one.
 Result<void> Log::State::rotate_on_thread(std::unique_lock<std::mutex>& guard) {
     rotation.reset();
     wants_rotation = true;
@@ -129,7 +130,7 @@ Result<void> Log::State::rotate_on_thread(std::unique_lock<std::mutex>& guard) {
     return *rotation;
 }
 
-/// On the thread of an exclusive log, when it is due or wanted.
+/// Rotates an exclusive log, on the log's thread, when it is due or was requested.
 void Log::State::rotate_now() {
     const bool is_needed = file.is_due_for_rotation() || file.has_records_of_its_own();
     const auto rotated = broken ? Result<void>(*broken) : is_needed ? file.rotate() : Result<void>();
@@ -143,8 +144,8 @@ void Log::State::rotate_now() {
     }
 }
 
-/// Appends now; `done` is called from the thread once the record is on the disk. When this fails, `done` is
-/// not called.
+/// Appends now; the log's thread calls `done` when the records are synced. `done` is not called when this
+/// function fails.
 Result<void> Log::State::append_then(std::span<const Record> records, Done done) {
     const std::lock_guard guard(mutex);
     if (auto appended = append_locked(records); !appended) {
@@ -155,7 +156,8 @@ Result<void> Log::State::append_then(std::span<const Record> records, Done done)
     return {};
 }
 
-/// On the appender's thread. `done` is called there, or from the other one once the record is on the disk.
+/// Appends on the appender's thread. `done` is called there, or by the log's thread once the record is
+/// synced.
 void Log::State::append_job(const Record& record, Done done) {
     Result<void> appended;
     {
@@ -184,8 +186,8 @@ steady_clock::time_point Log::State::next_checkpoint() const {
         return steady_clock::time_point::max();
     }
     if (is_failing) {
-        // Nobody may ask for a record while it is known that none can be written: a load balancer has turned
-        // to others.
+        // The log must try by itself: while it is known to be unavailable, load balancers may direct all
+        // clients to other gateways, so that no append comes.
         return last_attempt + kTryAgainAfter;
     }
     if (file.unsigned_records() == 0) {
@@ -246,11 +248,12 @@ void Log::State::settle(std::unique_lock<std::mutex>& guard) {
     finish(guard, served, result);
 }
 
-/// Signs what is not signed yet. A disk that is full now is tried again after another such time.
+/// Signs the records that are not signed yet. When that fails, it is tried again after the same time.
 void Log::State::sign_quiet(std::unique_lock<std::mutex>& guard) {
     Result<void> result;
     if (is_shared()) {
-        // The log's lock is held meanwhile: who asks for a record is not to wait behind an attempt in vain.
+        // The mutex is locked during this, so an attempt that is likely to fail must not delay appends for
+        // long.
         result = writer_lock.acquire(
             is_failing ? kLockTimeoutInVain : std::chrono::milliseconds(kLockTimeout), options.program);
         if (result) {

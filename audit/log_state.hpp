@@ -1,5 +1,5 @@
-// What a Log works with, and the threads that do what a loop must not wait for: syncs, heads, signatures when
-// records went quiet, and rotation; and appends that wait for another process.
+// The state of a Log, and its threads. They do the work that must not block an event loop: syncs, heads,
+// signatures after a pause, rotation, and appends that wait for another process.
 #pragma once
 
 #include <atomic>
@@ -24,17 +24,18 @@
 
 namespace postern::audit {
 
-/// How long a shared log waits for the other writers' appends; and how long while that has just been in vain,
-/// so that records behind each other do not each wait anew for one that holds the log for good.
+/// How long a shared log waits for the appends of other processes, and how long while the last attempt was in
+/// vain, so that the records of a series do not each wait for a process that never releases the log.
 inline constexpr std::chrono::seconds kLockTimeout{5};
 inline constexpr std::chrono::milliseconds kLockTimeoutInVain{50};
-/// How long a rotation that was asked for may take: it waits for the disk.
+/// How long a requested rotation may take, which waits for the disk.
 inline constexpr std::chrono::seconds kRotationTimeout{30};
 
+/// Called once with the result of an append.
 using Done = std::function<void(Result<void>)>;
 
-/// `mutex` guards everything, and is held while a shared log waits for other processes: no loop takes it
-/// then.
+/// `mutex` guards everything unless a member says otherwise. It is also held while a shared log waits for
+/// other processes; therefore no event loop locks the mutex of a shared log.
 struct Log::State {
     State(LogOptions options_in, WriterLock lock_in, LogFile file_in, Copies copies_in)
         : options(std::move(options_in)),
@@ -46,6 +47,7 @@ struct Log::State {
         }
     }
 
+    /// An append whose record is written and waits for the sync.
     struct Waiter {
         std::uint64_t sequence;
         Done done;
@@ -81,20 +83,22 @@ struct Log::State {
     std::vector<Waiter> waiters;
     std::chrono::steady_clock::time_point first_unsigned{};
     std::chrono::steady_clock::time_point last_append{};
-    /// Of a signature.
+    /// When a signature was last attempted.
     std::chrono::steady_clock::time_point last_attempt{};
-    /// A disk that failed to sync may have lost what it was given: nothing is trusted to it any more.
+    /// Set after a failed fdatasync(2), since when nothing is written any more: the disk may have lost what
+    /// it was given.
     std::optional<Failure> broken;
-    /// Written under the mutex, read without it.
+    /// Written with the mutex locked, read without it.
     std::atomic<bool> is_failing = false;
     Outage rotation_outage;
     bool is_stopping = false;
-    /// Somebody waits for a rotation, and what became of it.
+    /// Set while a thread waits for a rotation; `rotation` is then its result.
     bool wants_rotation = false;
     std::optional<Result<void>> rotation;
     std::condition_variable has_rotated;
     std::thread thread;
-    /// Of a shared log: one thread, on which append_job() waits for other processes. Not guarded.
+    /// For a shared log: the one thread on which append_job() waits for other processes. The mutex does not
+    /// guard it.
     std::optional<boost::asio::thread_pool> appender;
 };
 

@@ -7,7 +7,7 @@
 
 int main(int argc, char** argv) {
     postern::harden_process();
-    // Ends quietly when a pager does.
+    // The program ends without an error message when its pager is closed.
     std::signal(SIGPIPE, SIG_DFL);
     return postern::deliver("postern-audit", 2,
                             [&] { return postern::audit::run_tool(argc, argv, stdout, stderr); });

@@ -32,13 +32,14 @@ bool is_at(const nlohmann::json& record, const char* pointer, std::string_view w
            record.at(place).get_ref<const std::string&>() == wanted;
 }
 
-/// "connection" covers "connection.accepted", "connection.acc" does not.
+/// Returns whether `asked` covers `action`: "connection" covers "connection.accepted", and "connection.acc"
+/// does not.
 bool covers(std::string_view asked, std::string_view action) {
     return action == asked || (action.starts_with(asked) &&
                                (asked.ends_with('.') || action.substr(asked.size()).starts_with('.')));
 }
 
-/// What the programs write; newer ones may write more.
+/// The actions that this version of the programs writes.
 constexpr std::array<std::string_view, 25> kActions{"admin.ca_created",
                                                     "admin.connection_killed",
                                                     "admin.group_member_added",
@@ -65,7 +66,7 @@ constexpr std::array<std::string_view, 25> kActions{"admin.ca_created",
                                                     "request.refused",
                                                     "session.ended"};
 
-/// Of a log that somebody else may have written, no more is kept than a person reads.
+/// The most actions that are collected from a log, which may have been written by anybody.
 constexpr std::size_t kMostNoted = 64;
 
 void note(std::set<std::string, std::less<>>& actions, std::string_view action) {
@@ -91,7 +92,8 @@ bool Filter::wants(std::string_view line, nlohmann::json& record) const {
                         : link->action == kCheckpointAction && !has_checkpoints) {
         return false;
     }
-    // A look at the text saves most lines from being parsed; what JSON escapes goes the long way.
+    // A search in the text avoids parsing most lines. A wanted value that JSON would escape is compared after
+    // parsing.
     for (const std::string* wanted : {&user, &service, &outcome, &reason, &session}) {
         const bool is_plain =
             wanted->find_first_of("\"\\") == std::string::npos && printable(*wanted) == *wanted;
@@ -163,7 +165,7 @@ Result<void> check_reason(std::string_view asked, bool is_in_log) {
 
 namespace {
 
-/// Why nothing was found, where that is because there can be no such thing.
+/// Fails when nothing was found because the action or the reason that was asked for does not exist.
 Result<void> check_asked(const Filter& filter, const std::set<std::string, std::less<>>& actions,
                          bool has_reason) {
     auto checked = check_action(filter.action, actions);
@@ -174,12 +176,12 @@ bool mentions_reason(const Filter& filter, std::string_view line) {
     return !filter.reason.empty() && line.find(filter.reason) != std::string_view::npos;
 }
 
-/// The records of one log, oldest first, through its rotated files.
+/// Reads the records of one log, oldest first, through its rotated files.
 class LogSource {
 public:
     explicit LogSource(const fs::path& log) : files_(family(log)) {}
 
-    /// To the next record that the filter wants; false at the end of the log.
+    /// Moves to the next record that the filter wants. Returns false at the end of the log.
     Result<bool> next(const Filter& filter, QueryCounts& counts) {
         while (true) {
             if (!reader_) {
@@ -218,7 +220,7 @@ public:
     }
     std::string_view line() const { return reader_->line(); }
     const nlohmann::json& record() const { return record_; }
-    /// In the record's own form, which sorts as time does.
+    /// The record's time in the format of the records, which sorts in the order of time.
     const std::string& time() const { return time_; }
 
 private:
@@ -250,7 +252,7 @@ Result<void> query(const QueryOptions& options, RecordPrinter& printer, QueryCou
         }
     }
     while (!sources.empty()) {
-        // Of equal times the log that was named first.
+        // Among equal times, the log that was named first comes first.
         const auto oldest =
             std::min_element(sources.begin(), sources.end(),
                              [](const auto& a, const auto& b) { return a->time() < b->time(); });
@@ -268,12 +270,12 @@ Result<void> query(const QueryOptions& options, RecordPrinter& printer, QueryCou
 
 namespace {
 
-/// The last wanted lines of the log, also from its rotated files; `live` is to be read on behind them.
+/// Returns the last wanted lines of the log, also from its rotated files. `live` is positioned after them.
 Result<std::deque<std::string>> last_lines(const TailOptions& options, LogLineReader& live,
                                            QueryCounts& seen) {
     std::deque<std::string> kept;
     std::vector<fs::path> files = family(options.file);
-    // The very file that is followed, whatever is renamed meanwhile.
+    // This path is the file that `live` has open, even if it is renamed in the meantime.
     files.back() = fmt::format("/proc/self/fd/{}", live.fd());
     bool is_live = true;
     while (!files.empty() && (is_live || kept.size() < options.lines)) {
@@ -337,8 +339,8 @@ Result<void> tail(const TailOptions& options, RecordPrinter& printer, const std:
     }
     printer.flush();
     while (options.is_following && !is_over() && !printer.has_failed()) {
-        // Looked at first: what was written to the old file before it was renamed must be read before the new
-        // one.
+        // This is checked before reading: what was written to the old file before it was renamed must be read
+        // before the new file.
         const bool is_current = is_still_at(*reader, options.file);
         auto item = reader->next();
         for (; item == LogLineReader::Item::line || item == LogLineReader::Item::oversized;

@@ -1,5 +1,5 @@
-// `postern-audit query` and `tail`: reads records in order, keeps those that are asked for, and shows them.
-// Streaming.
+// `postern-audit query` and `postern-audit tail`: they read records in order, select those that a filter
+// wants, and print them. Records are streamed.
 #pragma once
 
 #include <cstdint>
@@ -18,59 +18,63 @@
 
 namespace postern::audit {
 
-/// What a record must be. Empty members ask for nothing.
+/// The conditions that a record must meet. An empty member is no condition.
 struct Filter {
-    /// user.name, or the name that an unverified certificate claimed.
+    /// The user.name, or the name that an unverified certificate claimed.
     std::string user;
     std::string service;
-    /// event.action, or its first words: "connection" also means "connection.accepted".
+    /// The event.action or its leading words: "connection" also covers "connection.accepted".
     std::string action;
     std::string outcome;
     std::string reason;
-    /// postern.session.id or postern.connection.id.
+    /// The postern.session.id or the postern.connection.id.
     std::string session;
-    /// In the record's own form (RFC 3339, UTC, microseconds): from `since` on, before `until`.
+    /// Times in the format of the records (RFC 3339, UTC, microseconds). `since` is inclusive, `until` is
+    /// not.
     std::string since;
     std::string until;
-    /// Also the log's own checkpoints.
+    /// Whether the log's own checkpoints are wanted as well.
     bool has_checkpoints = false;
 
-    /// Whether the line is wanted; `record` is then the parsed line.
+    /// Returns whether the line is wanted. If so, `record` is the parsed line.
     bool wants(std::string_view line, nlohmann::json& record) const;
 };
 
-/// A point in time as people say it: "2026-11-22", "2026-11-22T12:00:00Z", "today", "yesterday" (00:00 UTC),
-/// or a duration before `now` ("15m", "2h").
+/// Parses a point in time as people write it: "2026-11-22", "2026-11-22T12:00:00Z", "today" or "yesterday"
+/// (00:00 UTC), or a duration before `now` ("15m", "2h"). Returns it in the format of the records. Fails with
+/// Code::malformed_request.
 Result<std::string> parse_moment(std::string_view text, SystemTime now);
 
 struct QueryOptions {
     std::vector<std::filesystem::path> files;
     Filter filter;
-    /// Stop after so many; 0 is no limit.
+    /// The largest number of records to print; 0 means no limit.
     std::uint64_t limit = 0;
 };
 
-/// Code::malformed_request, with what there is, for an action that no program of Postern writes and that is
-/// not among those that `seen` holds.
+/// Fails with Code::malformed_request, and lists the known actions, when `asked` is neither an action that a
+/// program of Postern writes nor one of `seen`.
 Result<void> check_action(std::string_view asked, const std::set<std::string, std::less<>>& seen);
 
-/// The same for a reason.
+/// Fails with Code::malformed_request, and lists the known reasons, when `asked` is no reason of Postern.
+/// `is_in_log` means that the log holds it, and then it counts as known.
 Result<void> check_reason(std::string_view asked, bool is_in_log);
 
-/// What a query went through.
+/// What a query has read and printed.
 struct QueryCounts {
     std::uint64_t read = 0;
     std::uint64_t printed = 0;
-    /// Lines that are no records.
+    /// The number of lines that are no records.
     std::uint64_t skipped = 0;
-    /// Of the records that were read, a bounded number.
+    /// The actions of the records that were read, up to a bound.
     std::set<std::string, std::less<>> actions;
-    /// Whether one of them holds the reason that was asked for.
+    /// Whether a line contains the reason that was asked for.
     bool has_reason = false;
 };
 
-/// Prints what the filter wants, from rotated files too, and of several logs in the order of time. As
-/// check_action() and check_reason() where it finds nothing.
+/// Prints the records that the filter wants, also from rotated files; those of several logs in the order of
+/// time. Fails with Code::not_found or Code::io_failed when a file cannot be read, and as check_action() and
+/// check_reason() do when nothing was printed. Blocking.
 Result<void> query(const QueryOptions& options, RecordPrinter& printer, QueryCounts& counts);
 
 struct TailOptions {
@@ -80,8 +84,9 @@ struct TailOptions {
     bool is_following = false;
 };
 
-/// Prints the last records, which are read from the end on, and, if asked, those to come, through rotations,
-/// until `is_over` says so. As query() where it finds nothing.
+/// Prints the last records, which are read from the end of the log backwards. With `is_following` it then
+/// prints new records as they are written, also across rotations, until `is_over` returns true. Fails as
+/// query() does. Blocking.
 Result<void> tail(const TailOptions& options, RecordPrinter& printer, const std::function<bool()>& is_over);
 
 }  // namespace postern::audit

@@ -14,20 +14,20 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// How much of what others wrote a line may hold. The next smaller one is tried until the line fits.
+/// How much foreign content a line may hold. If the line is too long, the next smaller set is tried.
 struct Bounds {
-    /// As they stand in the line, escapes and all.
+    /// The length of a string as it is written, including escapes.
     std::size_t string_bytes;
     std::size_t array_items;
     std::size_t depth;
 };
 constexpr std::array<Bounds, 3> kBounds{{{1024, 64, 8}, {256, 64, 6}, {96, 8, 3}}};
 constexpr std::size_t kLongestLine = 16384;
-/// Of what a peer was refused: many of them can be caused, and by anybody.
+/// The longest line of a refusal, which is shorter because anybody can cause many of them.
 constexpr std::size_t kLongestRefusal = 4096;
 
-/// What is written for the UTF-8 character at the front, or for one byte that is none, and how long that is in
-/// the text.
+/// The length in bytes of the UTF-8 character at the front of a text (1 for a byte that is not UTF-8), and
+/// the length in bytes of what is written for it.
 struct Written {
     std::size_t taken = 1;
     std::size_t bytes = 1;
@@ -45,11 +45,11 @@ Written written(std::string_view text) {
             return {1, 6};
         }
     }
-    // Four bytes are two escapes, of a surrogate each.
+    // A character of four bytes is written as two escapes, one for each surrogate.
     return {length, length == 4 ? 12U : 6U};
 }
 
-/// As much as is written in at most `limit` bytes, with what is gone told.
+/// Returns the part of the text that is written in at most `limit` bytes, and says how much was cut.
 std::string cut(std::string_view text, std::size_t limit) {
     std::size_t kept = 0;
     for (std::size_t bytes = 0; kept < text.size();) {
@@ -63,7 +63,7 @@ std::string cut(std::string_view text, std::size_t limit) {
     return std::string(text);
 }
 
-/// A copy of foreign JSON within the bounds.
+/// Returns a copy of foreign JSON that is within the bounds.
 Json bounded(const nlohmann::json& value, const Bounds& bounds, std::size_t depth) {
     if (value.is_string()) {
         return cut(value.get_ref<const std::string&>(), bounds.string_bytes);
@@ -94,7 +94,8 @@ Json bounded(const nlohmann::json& value, const Bounds& bounds, std::size_t dept
     return copy;
 }
 
-/// ECS event.category and event.type, which have closed lists of values, as JSON; left out where none fits.
+/// ECS event.category and event.type as JSON. Both have closed lists of values; a category is left out where
+/// none fits.
 struct Classes {
     std::string_view categories;
     std::string_view types;
@@ -140,7 +141,7 @@ Classes classes_of(std::string_view action) {
     return {{}, R"(["info"])"};
 }
 
-/// An action is a word of ours; whatever else is in it must not reach the line's head unescaped.
+/// Returns the action with every character replaced that must not be in the unescaped head of the line.
 std::string action_word(std::string_view action) {
     std::string word(action.substr(0, 64));
     for (char& c : word) {
@@ -151,7 +152,7 @@ std::string action_word(std::string_view action) {
     return word;
 }
 
-/// The line of one record within one set of bounds.
+/// Builds the line of one record within one set of bounds.
 class Line {
 public:
     explicit Line(const Record& record, const Bounds& bounds)
@@ -162,8 +163,8 @@ public:
 
     std::string build(SystemTime time, std::uint64_t sequence, std::string_view previous_hash,
                       std::string_view host_name, std::string_view program) {
-        // chain.cpp reads the head of the line up to `previous` without parsing JSON: this order is part of
-        // the format.
+        // chain.cpp reads the head of the line up to `previous` without parsing JSON, so this order is part
+        // of the format.
         line_.text("@timestamp", format_time(time));
         add_event(sequence, program);
         add_postern(previous_hash);
@@ -189,21 +190,22 @@ private:
         return record.extra.is_object() ? bounded(record.extra, bounds, bounds.depth) : Json::object();
     }
 
-    /// An empty text is left out.
+    /// Writes a text; an empty one is left out.
     void put(std::string_view path, std::string_view text) {
-        // No character is written in more than six times its bytes.
+        // A byte is written in at most six bytes.
         if (text.size() > bounds_.string_bytes / 6) {
             line_.text(path, cut(text, bounds_.string_bytes));
         } else if (!text.empty()) {
             line_.text(path, text);
         }
     }
-    /// A port that is not known is left out, and so is a count that was not taken.
+    /// Writes a port; one that is not known (0) is left out.
     void put_port(std::string_view path, std::uint16_t port) {
         if (port != 0) {
             line_.number(path, port);
         }
     }
+    /// Writes a count; one that was not taken is left out.
     void put_count(std::string_view path, const std::optional<std::uint64_t>& count) {
         if (count) {
             line_.number(path, *count);

@@ -12,8 +12,8 @@ namespace postern::audit {
 
 namespace {
 
-/// The text or number at a path of names, with what a terminal could take for a command escaped; empty if there
-/// is none.
+/// Returns the text or number at a JSON pointer, escaped so that a terminal cannot take it for a command;
+/// empty if there is none.
 std::string text_at(const nlohmann::json& record, const char* pointer) {
     const nlohmann::json::json_pointer place(pointer);
     if (!record.contains(place)) {
@@ -27,7 +27,7 @@ std::string text_at(const nlohmann::json& record, const char* pointer) {
     return value.is_string() ? text.substr(1, text.size() - 2) : text;
 }
 
-/// The texts of a list there, parted by commas.
+/// Returns the texts of the list at a JSON pointer, separated by commas.
 std::string list_at(const nlohmann::json& record, const char* pointer) {
     const nlohmann::json::json_pointer place(pointer);
     std::string joined;
@@ -57,7 +57,7 @@ std::string join_detail(std::initializer_list<std::string> parts) {
     return joined;
 }
 
-/// Of what an administrator did: the account, and who called sudo.
+/// Returns which account an administrator used, and who called sudo.
 std::string asked_by(const nlohmann::json& record) {
     const std::string uid = text_at(record, "/postern/claimed/uid");
     const std::string account = text_at(record, "/postern/claimed/account");
@@ -73,8 +73,8 @@ std::string labelled(const char* label, const std::string& text) {
     return text.empty() ? text : fmt::format("{}={}", label, text);
 }
 
-/// What an act was about, besides a user and a service: a server and its names, a token, a certificate, a
-/// file.
+/// Returns what an action was about besides a user and a service: a server and its names, a token, a
+/// certificate, a file.
 std::string about(const nlohmann::json& record) {
     const std::string kind = text_at(record, "/postern/server/kind");
     const std::string names = list_at(record, "/postern/server/names");
@@ -93,7 +93,7 @@ std::string about(const nlohmann::json& record) {
                         labelled("file", text_at(record, "/file/path"))});
 }
 
-/// What a person wants to know besides the columns.
+/// Returns what a person wants to know besides the other columns.
 std::string detail_of(const nlohmann::json& record) {
     const auto field = [&](const char* label, const char* pointer) {
         return labelled(label, text_at(record, pointer));

@@ -1,5 +1,5 @@
-// Shows audit records on a terminal or in a file: a table for people, or the lines as they are. What an
-// edited file holds cannot play tricks on the terminal.
+// Prints audit records to a terminal or a file: as a table for people, or as the lines themselves. Control
+// characters in an edited log cannot reach the terminal.
 #pragma once
 
 #include <cstdio>
@@ -10,13 +10,14 @@
 
 namespace postern::audit {
 
+/// Does not own `out`. Not thread-safe.
 class RecordPrinter {
 public:
     RecordPrinter(std::FILE* out, bool is_json, bool has_colour);
 
     void print(std::string_view line, const nlohmann::json& record);
     void flush();
-    /// The reader of the output has gone.
+    /// Whether writing has failed, for example because the reader of a pipe has closed it.
     bool has_failed() const;
 
 private:
@@ -28,7 +29,7 @@ private:
     bool has_header_ = false;
 };
 
-/// The text with everything replaced that a record's line may not have.
+/// Returns the text with every character replaced that a line of a log cannot contain.
 std::string printable(std::string_view line);
 
 }  // namespace postern::audit

@@ -52,7 +52,7 @@ Result<ChainEnd> find_chain_end(const fs::path& file, const KeyRing& keys, const
     }
     verifier.finish();
     const auto& fault = verifier.fault();
-    // Without a whole line, the head is to be found in the file before this one.
+    // Without a complete line, the record that the head names must be in the file before this one.
     const bool is_empty = fault && fault->kind == FaultKind::cut_off && verifier.summary().records == 0;
     const bool is_torn =
         fault && (fault->kind == FaultKind::torn || (is_empty && extent->has_unfinished_line));
@@ -93,7 +93,7 @@ Result<std::string> keep_torn_aside(const fs::path& file, int fd, std::uint64_t 
     if (::fstat(fd, &info) != 0) {
         return unavailable(file, std::strerror(errno));
     }
-    // A torn write is short; zeros that a power cut left may be many and need no keeping.
+    // A torn write is short. Zeros that a power cut left may be many and need not be kept.
     std::string bytes(
         std::min<std::size_t>(static_cast<std::size_t>(info.st_size) - offset, kLongestReadLine), '\0');
     if (::pread(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset)) !=

@@ -1,5 +1,5 @@
-// What a writer finds on the disk when it opens a log: where the chain ends, and whether a crash left a torn
-// last line or somebody tampered with it. Who tampered is not helped to cover it: the log stays closed then.
+// Finds the end of the chain when a writer opens a log, and tells a torn last line, which a crash leaves,
+// from tampering. A log that was tampered with stays closed, so that new records do not help to hide it.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@
 
 namespace postern::audit {
 
-/// Where the next record goes.
+/// Where the chain ends in a file, so where the next record goes.
 struct ChainEnd {
     std::string log_id;
     std::uint64_t size = 0;
@@ -21,21 +21,24 @@ struct ChainEnd {
     std::uint64_t first_sequence = 0;
     std::uint64_t unsigned_records = 0;
     std::string hash{kNoPredecessor};
-    /// Where a torn last line begins. It has to go before the file can be continued.
+    /// The offset in bytes at which a torn last line begins. The line must be cut off before the file is
+    /// continued.
     std::optional<std::uint64_t> torn_at;
 };
 
-/// Code::audit_unavailable with the file and what is wrong with it.
+/// Returns Code::audit_unavailable with the file's name and `what` is wrong with it.
 Failure unavailable(const std::filesystem::path& file, std::string_view what);
 
-/// The end of the file that is being written, which must reach as far as `head`. A file without a whole
-/// record has a size or a torn line, and nothing else. Code::audit_unavailable with the first bad line.
+/// Finds the end of the live file, which must reach as far as `head`. For a file without a complete record
+/// only `size` and `torn_at` are set. Fails with Code::audit_unavailable and the first bad line.
 Result<ChainEnd> find_chain_end(const std::filesystem::path& file, const KeyRing& keys, const Head& head);
 
-/// The end of a rotated file, which must be closed in order.
+/// Finds the end of a rotated file, which must end in the checkpoint of its rotation. Fails with
+/// Code::audit_unavailable.
 Result<ChainEnd> find_end_of_closed(const std::filesystem::path& file, const KeyRing& keys);
 
-/// Copies what stands from `offset` on to "<file>.torn-<n>" and cuts it off. Returns the name of the copy.
+/// Copies everything from `offset` (in bytes) on to "<file>.torn-<n>", at most kLongestReadLine bytes, and
+/// cuts it off. Returns the name of the copy. Fails with Code::audit_unavailable.
 Result<std::string> keep_torn_aside(const std::filesystem::path& file, int fd, std::uint64_t offset);
 
 }  // namespace postern::audit

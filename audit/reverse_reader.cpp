@@ -81,7 +81,7 @@ Result<void> ReverseLineReader::find_end() {
 Result<bool> ReverseLineReader::next() {
     bool is_oversized = false;
     while (true) {
-        // The newline that ends the line that is looked for stands at the end of text_, if anything does.
+        // If text_ is not empty, it ends with the newline of the wanted line.
         const auto before = text_.size() < 2 ? std::string::npos : text_.rfind('\n', text_.size() - 2);
         if (before == std::string::npos) {
             if (text_.size() > kLongestReadLine) {

@@ -1,4 +1,5 @@
-// Reads a file line by line from its end back, so that its last lines cost no more than they are long.
+// Reads a file line by line from its end backwards, so that reading the last lines costs no more than their
+// length.
 #pragma once
 
 #include <cstdint>
@@ -11,27 +12,29 @@
 
 namespace postern::audit {
 
+/// Not thread-safe.
 class ReverseLineReader {
 public:
-    /// Begins behind the last newline of the file as it is now.
+    /// Opens the file and begins after its last newline at this moment. Fails with Code::not_found or
+    /// Code::io_failed.
     static Result<ReverseLineReader> open(const std::filesystem::path& path);
 
-    /// To the line before; false at the beginning of the file. A line longer than kLongestReadLine is left
-    /// out. Code::io_failed.
+    /// Moves to the previous line; returns false at the beginning of the file. A line longer than
+    /// kLongestReadLine is skipped. Fails with Code::io_failed.
     Result<bool> next();
-    /// Without its newline. Valid until the next call of next().
+    /// The line without its newline. The view is valid until the next call of next().
     std::string_view line() const noexcept { return line_; }
-    /// Behind the last whole line: where reading on begins.
+    /// The offset in bytes after the last complete line, where a reader of new lines begins.
     std::uint64_t end() const noexcept { return end_; }
 
 private:
     ReverseLineReader(UniqueFd fd, std::uint64_t size) : fd_(std::move(fd)), begin_(size), end_(size) {}
-    /// Puts the block before `text_` in front of it; false at the beginning of the file.
+    /// Reads the block before `text_` and prepends it; returns false at the beginning of the file.
     Result<bool> read_back();
     Result<void> find_end();
 
     UniqueFd fd_;
-    /// What was read and not yet given out; it begins at `begin_` of the file.
+    /// The bytes that were read and not yet returned. They begin at the offset `begin_` of the file.
     std::string text_;
     std::uint64_t begin_;
     std::uint64_t end_;

@@ -41,7 +41,7 @@ std::string_view hint_for(const Failure& failure) {
         case Code::not_found:
             return "give the path of the log that the program's configuration names in [audit] file";
         default:
-            // A log is the program's that writes it.
+            // A log belongs to the user of the program that writes it.
             return ::geteuid() == 0 ? "see postern-audit --help"
                                     : "only the log's owner may read it: try with sudo";
     }
@@ -51,7 +51,7 @@ bool is_terminal(std::FILE* file) {
     return ::isatty(::fileno(file)) == 1;
 }
 
-/// ---- verify
+// ---- verify
 
 std::string place_of(const Fault& fault) {
     return fault.line == 0 ? fault.file : fmt::format("{}:{}", fault.file, fault.line);
@@ -73,7 +73,7 @@ void print_counts(std::FILE* out, const Verdict& verdict) {
            summary.unsigned_records == 0 ? "" : ": these are protected by the chain alone");
 }
 
-/// What a log cannot prove by itself, and how it is proven.
+/// Something that the log cannot prove by itself, and how it can be proven.
 struct Unproven {
     std::string_view name;
     std::string text;
@@ -220,14 +220,14 @@ int run_verify(const VerifyOptions& options, bool is_json, std::FILE* out, std::
     return exit_code;
 }
 
-/// ---- query and tail
+// ---- query and tail
 
 struct Moments {
     std::string since;
     std::string until;
 };
 
-/// CLI11 takes -1 for the greatest number that there is.
+/// Rejects negative numbers, because CLI11 converts -1 to the largest unsigned number.
 std::string check_count(const std::string& text) {
     return text.starts_with('-') ? std::string("must be 0 or more") : std::string();
 }
@@ -281,7 +281,7 @@ int run_query(QueryOptions options, const Moments& moments, bool is_json, std::F
         return cli_error(err, done.error(), hint_for(done.error()));
     }
     if (counts.printed == 0) {
-        // Nothing at all looks like a misspelt name: say that the log was read.
+        // An empty output could come from a misspelt name, so this line says that the log was read.
         fmt::print(err, "postern-audit: none of the {} records fits\n", counts.read);
     }
     if (counts.skipped > 0) {

@@ -5,7 +5,8 @@
 
 namespace postern::audit {
 
-/// Exit codes: 0 whole, 1 tampered with (or failed), 2 usage or nothing to read, 3 only a torn last line.
+/// Runs the command line and returns the exit code: 0 intact, 1 tampered with or signed with another key, 2
+/// wrong usage or not readable, 3 only a torn last line.
 int run_tool(int argc, const char* const* argv, std::FILE* out, std::FILE* err);
 
 }  // namespace postern::audit

@@ -25,7 +25,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// What the first line of a file says of its place, if it can be read.
+/// What the first line of a file says about its place in the log; empty if it cannot be read.
 struct Beginning {
     std::string log_id;
     std::uint64_t sequence = 0;
@@ -48,13 +48,13 @@ Beginning beginning_of(const fs::path& file) {
     return beginning;
 }
 
-/// The files of one log, oldest first; the last one is the log's own name unless only rotated ones are given.
+/// The files of one log, oldest first. The last one is the live file, unless only rotated ones are given.
 struct LogFiles {
     fs::path log;
     std::vector<fs::path> files;
 };
 
-/// Files of one log, each once, whatever name it is called by.
+/// A set of files that holds each file once, by whatever paths it is named.
 class FileSet {
 public:
     void add(const fs::path& file) {
@@ -73,8 +73,8 @@ private:
     std::set<std::string> known_;
 };
 
-/// Rotated files and the live one belong together by name; files under any other name by the log's id in
-/// their first line.
+/// Groups files into logs. Rotated files and the live file belong together by their names; files with other
+/// names belong together by the log's id in their first line.
 std::vector<LogFiles> group(const VerifyOptions& options, const std::vector<fs::path>& named) {
     std::map<std::string, FileSet> groups;
     for (const fs::path& file : named) {
@@ -133,7 +133,8 @@ Result<KeyRing> load_keys(const VerifyOptions& options, const fs::path& log) {
     return keys;
 }
 
-/// A last line that is being written right now gets its end in a moment; one that was torn does not.
+/// Reads an unfinished last line again for a short time. A line that is being written gets its end; a torn
+/// line does not.
 LogLineReader::Item wait_for_end(LogLineReader& reader) {
     LogLineReader::Item item = LogLineReader::Item::unfinished;
     for (int i = 0; i < 10 && item == LogLineReader::Item::unfinished; ++i) {
@@ -177,8 +178,8 @@ Result<void> read(const fs::path& file, bool is_closed, ChainVerifier& verifier,
     return {};
 }
 
-/// A head that cannot be used, as a fault at the end of the log: whoever cuts lines off would take it away,
-/// too.
+/// Loads the head. A head that cannot be used is returned as a fault at the end of the log, because anybody
+/// who cuts lines off would also remove it.
 std::optional<Fault> head_fault(const VerifyOptions& options, const LogFiles& log, const KeyRing& keys,
                                 std::optional<Head>& head) {
     const fs::path path = head_path(log.log);
@@ -205,8 +206,8 @@ std::optional<Fault> head_fault(const VerifyOptions& options, const LogFiles& lo
     return std::nullopt;
 }
 
-/// A key that a person named may be that of another log; one that lies beside the log and did not sign it is
-/// no mistake.
+/// Decides what a signature by an unknown key means. If a person named the keys, the log may be another one.
+/// The key beside the log must have signed it, so then the signature is bad.
 void judge_key(const VerifyOptions& options, const KeyRing& keys, std::optional<Fault>& fault) {
     if (!fault || fault->kind != FaultKind::another_key) {
         return;
@@ -236,7 +237,7 @@ Result<Verdict> verify_log(const VerifyOptions& options, const LogFiles& log, co
     verdict.trusted_keys = keys->fingerprints();
     verdict.has_given_keys = !options.keys.empty();
     ChainVerifier verifier(*keys);
-    // The head first: a log that is being written may only be ahead of what the head said then.
+    // The head is read first: a log that is being written can only have advanced since.
     std::optional<Fault> bad_head;
     if (!is_rotated(log.files.back())) {
         std::optional<Head> head;
@@ -313,7 +314,8 @@ Result<std::vector<Verdict>> verify(const VerifyOptions& options, const Progress
     std::vector<Verdict> verdicts;
     for (const LogFiles& log : group(options, named)) {
         auto verdict = verify_log(options, log, progress);
-        // A rotation while the files were read looks like missing records: look again at what is there now.
+        // A rotation during the verification looks like missing records, so it is repeated with the files
+        // that exist now.
         for (int i = 0; i < 3 && verdict && verdict->fault && !options.is_alone; ++i) {
             const std::vector<LogFiles> now = group(options, {log.files.back()});
             if (now.size() != 1 || now.front().files.size() <= verdict->files.size()) {

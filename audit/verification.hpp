@@ -1,5 +1,5 @@
 // `postern-audit verify`: finds the files of each log that is named, reads them in order, and says whether
-// they are whole.
+// they are intact.
 #pragma once
 
 #include <cstdint>
@@ -14,21 +14,22 @@
 
 namespace postern::audit {
 
+/// What to verify, and how strictly.
 struct VerifyOptions {
     std::vector<std::filesystem::path> files;
-    /// Every log of this folder.
+    /// A folder of which every log is verified.
     std::optional<std::filesystem::path> folder;
-    /// Public keys in PEM; none: the ones published beside the log.
+    /// Files of public keys in PEM. When empty, the keys in the file beside the log are used.
     std::vector<std::filesystem::path> keys;
-    /// Only the files that are named, not their rotated elders.
+    /// Verifies only the files that are named, not the older files of their logs.
     bool is_alone = false;
-    /// A log without its head passes.
+    /// Accepts a log without its head file.
     bool is_headless = false;
-    /// The log must reach this record.
+    /// The sequence number that the log must reach; 0 for none.
     std::uint64_t at_least = 0;
 };
 
-/// One log: its files, oldest first, and what was found.
+/// One log: its files, oldest first, and the result.
 struct Verdict {
     std::filesystem::path log;
     std::vector<std::filesystem::path> files;
@@ -37,7 +38,7 @@ struct Verdict {
     std::vector<std::string> trusted_keys;
     bool has_given_keys = false;
     bool has_head = false;
-    /// What the caller knew that the log must reach; 0 for nothing.
+    /// VerifyOptions::at_least.
     std::uint64_t at_least = 0;
     std::uint64_t bytes = 0;
 
@@ -46,11 +47,11 @@ struct Verdict {
     bool is_of_another_key() const noexcept { return fault && fault->kind == FaultKind::another_key; }
 };
 
-/// Called now and then with how many bytes are read and how many there are.
+/// Called from time to time with the number of bytes that have been read and the number of all bytes.
 using Progress = std::function<void(std::uint64_t done, std::uint64_t all)>;
 
-/// A verdict for each log. A Failure when something could not be read at all: Code::not_found, io_failed,
-/// config_invalid.
+/// Returns a verdict for each log. Fails when something could not be read: Code::not_found, io_failed or
+/// config_invalid. Blocking.
 Result<std::vector<Verdict>> verify(const VerifyOptions& options, const Progress& progress);
 
 }  // namespace postern::audit

@@ -51,7 +51,7 @@ Result<void> WriterLock::acquire(std::chrono::milliseconds timeout, std::string_
     if (timeout > std::chrono::milliseconds(0)) {
         return {};
     }
-    // Whoever holds it for good leaves its name, for the message above alone; nothing depends on it.
+    // A process that keeps the lock writes its name into the file. It is only used for the message above.
     const std::string holder = fmt::format("{}, pid {}", program, ::getpid());
     if (::ftruncate(fd_.get(), 0) != 0 || ::pwrite(fd_.get(), holder.data(), holder.size(), 0) < 0) {
         spdlog::debug("event=audit.lock file={} reason={}", lock_path(log_).string(), std::strerror(errno));

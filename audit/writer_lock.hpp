@@ -1,5 +1,5 @@
-// Who may write a log: flock(2) on a file beside it. Its holder alone writes; the lock is held across
-// rotation and gone with the process.
+// The lock of the writer of a log: flock(2) on a file beside the log. Only its holder writes. The lock is
+// kept across rotations, and the kernel releases it when the process ends.
 #pragma once
 
 #include <chrono>
@@ -12,11 +12,14 @@
 
 namespace postern::audit {
 
+/// Not thread-safe.
 class WriterLock {
 public:
+    /// Opens or creates the lock file without locking it. Fails with Code::audit_unavailable.
     static Result<WriterLock> open(const std::filesystem::path& log);
 
-    /// Code::audit_unavailable that names the holder, when it is not free within `timeout`.
+    /// Locks within `timeout`, or fails with Code::audit_unavailable and the name of the holder. A `timeout`
+    /// of 0 tries once and notes `program` in the file as the holder. Blocking.
     Result<void> acquire(std::chrono::milliseconds timeout, std::string_view program);
     void release() noexcept;
 

@@ -9,9 +9,10 @@ namespace {
 
 constexpr std::uint32_t kAuthenticationSasl = 10;
 constexpr std::string_view kBoundMechanism = "SCRAM-SHA-256-PLUS";
-/// Type, length and the code that says which Authentication… it is.
+/// The size of an Authentication message up to and including the code that says which one it is.
 constexpr std::size_t kAuthHeadBytes = kHeaderBytes + 4;
-/// The longest real one is under 100 bytes; libpq takes none above 2,000.
+/// The longest accepted AuthenticationSASL. Real ones are under 100 bytes, and libpq accepts none above
+/// 2,000.
 constexpr std::size_t kMostSaslBytes = 2000;
 
 }  // namespace
@@ -63,13 +64,15 @@ void AuthFilter::collect(std::string_view& rest) {
     rest.remove_prefix(count);
 }
 
-// At a whole header, at the code of an Authentication…, and at a whole AuthenticationSASL.
+/// Called when `held_` is a complete header, ends with the code of an Authentication message, or is a
+/// complete AuthenticationSASL.
 Result<void> AuthFilter::judge_held() {
     const std::uint64_t length = read_u32(held_, 1);
     if (held_.size() == kHeaderBytes) {
         type_ = held_[0];
         if (length < 4) {
-            // No message of the protocol. The client will say so better than a guess here.
+            // This is no message of the protocol. The bytes are forwarded, so that the client reports the
+            // error.
             phase_ = Phase::opaque;
             out_.append(std::exchange(held_, {}));
             return {};
@@ -105,7 +108,7 @@ Result<void> AuthFilter::release_sasl() {
     while (!list.empty() && list.front() != '\0') {
         const auto end = list.find('\0');
         if (end == list.npos) {
-            // Not a list of names: let the client judge it.
+            // This is no list of names; the client is to judge it.
             release_held(0);
             return {};
         }

@@ -1,7 +1,8 @@
-// Stands in the stream from server to client. While the session starts it takes SCRAM-SHA-256-PLUS out of
-// AuthenticationSASL (a client on a plain local leg aborts when it sees the offer, RFC 5802 section 6) and
-// notes BackendKeyData; it changes nothing else, ever. Afterwards it only counts lengths, so that its owner
-// knows whether a message of the owner's own would stand between two of the server's.
+// Filters the stream from a PostgreSQL server to its client. During start-up it removes SCRAM-SHA-256-PLUS
+// from AuthenticationSASL, because a client on a plain local connection aborts when it sees that offer (RFC
+// 5802, section 6), and it remembers BackendKeyData. It changes nothing else. After start-up it only tracks
+// message lengths, so that its owner knows whether a message of its own can be inserted between two of the
+// server's.
 #pragma once
 
 #include <cstdint>
@@ -12,19 +13,21 @@
 
 namespace postern::postgres {
 
+/// Pure: it does no I/O. Not thread-safe.
 class AuthFilter {
 public:
-    /// The bytes to send on for the bytes that came; they lie in `chunk` or in the filter and stay valid
-    /// until the next call. Some may be held back until their message can be judged. Fails when nothing is
-    /// left of AuthenticationSASL (Code::unavailable: the server insists on channel binding) or when it is
-    /// larger than any real one (Code::request_too_large).
+    /// Takes the bytes that came from the server and returns those to forward. The returned bytes lie in
+    /// `chunk` or in the filter and stay valid until the next call. Some bytes may be held back until their
+    /// message can be judged. Fails with Code::unavailable when AuthenticationSASL offers no mechanism but
+    /// the one that is removed (the server requires channel binding), and with Code::request_too_large when
+    /// that message is larger than any real one.
     Result<Bytes> pass(Bytes chunk);
 
     bool is_startup_over() const noexcept { return phase_ != Phase::starting; }
-    /// Whether what was sent on ends between two messages. Never again true once the stream does not read as
-    /// messages.
+    /// Returns whether the forwarded bytes end between two messages. Once the stream cannot be parsed as
+    /// messages, this stays false.
     bool is_at_boundary() const noexcept;
-    /// BackendKeyData's process id and secret; empty until it has come.
+    /// The process id and the secret of BackendKeyData; empty until that message has come.
     const std::string& backend_key() const noexcept { return key_; }
 
 private:
@@ -40,10 +43,10 @@ private:
 
     Phase phase_ = Phase::starting;
     char type_ = 0;
-    /// Bytes of the current message that are still to come and pass as they are.
+    /// The number of bytes of the current message that are still to come and are forwarded unchanged.
     std::uint64_t left_ = 0;
-    /// starting: the beginning of a message, not sent on yet, up to `wanted_` bytes. tracking: a header, sent
-    /// on already.
+    /// In the phase `starting`: the beginning of a message, up to `wanted_` bytes, that is not forwarded yet.
+    /// In `tracking`: a part of a header, which is forwarded already.
     std::string held_;
     std::size_t wanted_ = kHeaderBytes;
     bool takes_key_ = false;

@@ -60,7 +60,7 @@ Result<ErrorFields> parse_error_response(Bytes bytes) {
         }
         std::string value(text.substr(1, end - 1));
         switch (text[0]) {
-            // 'V' is never localized; it comes behind 'S', which is.
+            // 'V' is never localized. It comes after 'S', which may be, and so replaces it.
             case 'S':
             case 'V':
                 fields.severity = std::move(value);

@@ -1,4 +1,5 @@
-// A refusal in PostgreSQL's own words: an ErrorResponse that psql, JDBC and pgAdmin show.
+// Writes and reads the ErrorResponse of PostgreSQL's protocol, in which a refusal reaches psql, JDBC and
+// pgAdmin (https://www.postgresql.org/docs/current/protocol-error-fields.html).
 #pragma once
 
 #include <string>
@@ -9,23 +10,25 @@
 
 namespace postern::postgres {
 
-/// For a session that was open and is ended from outside: admin_shutdown.
+/// SQLSTATE admin_shutdown, for an open session that is ended from outside.
 inline constexpr std::string_view kCutSession = "57P01";
 
+/// The content of an ErrorResponse.
 struct Refusal {
     std::string_view sqlstate;
-    /// What happened and why, one line.
+    /// What happened and why, in one line.
     std::string message;
-    /// What to do next, one line; may be empty.
+    /// What to do next, in one line; may be empty.
     std::string hint;
-    /// What the audit log has; may be empty.
+    /// The connection's id in the audit log; may be empty.
     std::string connection_id;
 };
 
-/// ErrorResponse with severity FATAL: S, V, C, M, D ("Postern connection <id>"), H. Zero bytes in the texts
-/// end them, control characters become spaces, and each is cut at 1 KiB.
+/// Returns an ErrorResponse of severity FATAL with the fields S, V, C, M, D ("Postern connection <id>") and
+/// H. Each text ends at its first zero byte, is cut at 1,000 bytes, and is escaped as shown() does.
 std::string fatal_error(const Refusal& refusal);
 
+/// The fields of an ErrorResponse that Postern uses; empty when absent.
 struct ErrorFields {
     std::string severity;
     std::string sqlstate;
@@ -34,7 +37,8 @@ struct ErrorFields {
     std::string hint;
 };
 
-/// Reads one whole ErrorResponse or NoticeResponse, type byte included. Code::malformed_request otherwise.
+/// Parses one complete ErrorResponse or NoticeResponse, including its type byte. Fails with
+/// Code::malformed_request.
 Result<ErrorFields> parse_error_response(Bytes message);
 
 }  // namespace postern::postgres

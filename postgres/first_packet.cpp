@@ -45,7 +45,8 @@ bool may_be_said_twice(FirstPacket kind, Bytes bytes) noexcept {
         case FirstPacket::startup_message:
             return text.size() == read_u32(text, 0);
         case FirstPacket::tls:
-            // One record, whole or not: its length stands in the last two of its first five bytes.
+            // The bytes must not exceed one TLS record, whose length is in the last two bytes of its header
+            // of five bytes.
             return text.size() < 5 || text.size() - 5 <= (read_u32(text, 1) & 0xffffU);
         default:
             return false;

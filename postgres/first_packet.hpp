@@ -1,29 +1,30 @@
-// Whether the first thing that a client says is whole, and what it is: for a proxy that passes it on as it
-// came, and must not trouble the server before that. Pure.
+// Decides whether a client's first packet is complete, and what it is. It is for a proxy that forwards the
+// packet as it came and does not contact the server before. This file is pure: it does no I/O.
 #pragma once
 
 #include "postgres/wire.hpp"
 
 namespace postern::postgres {
 
+/// The kind of a client's first packet.
 enum class FirstPacket {
     incomplete,
     ssl_request,
     gss_request,
     cancel_request,
     startup_message,
-    /// TLS from the first byte (sslnegotiation=direct): its ClientHello follows as it comes.
+    /// TLS from the first byte (sslnegotiation=direct). The ClientHello need not be complete.
     tls,
-    /// Not PostgreSQL's protocol, or larger than its limit.
+    /// Not PostgreSQL's protocol, or larger than PostgreSQL accepts.
     foreign,
 };
 
-/// Judges all bytes that have come so far. A verdict other than incomplete is final.
+/// Judges all bytes that have come so far. A result other than `incomplete` is final.
 FirstPacket judge_first_packet(Bytes bytes) noexcept;
 
-/// Whether it does no harm when a server gets these bytes twice, over two connections: they are that packet
-/// with nothing behind it, and it only begins a connection. What comes behind may change data, and a cancel
-/// request that comes late hits another query.
+/// Returns whether the server may safely get these bytes twice, over two connections: they must be exactly
+/// one packet that only begins a connection. Bytes after that packet may change data, and a CancelRequest
+/// that comes late cancels another query.
 bool may_be_said_twice(FirstPacket kind, Bytes bytes) noexcept;
 
 }  // namespace postern::postgres

@@ -1,4 +1,4 @@
-// The last words for a peer that is not let in, in the language that it seems to speak.
+// The last message to a peer that is refused, in the protocol that the peer seems to speak.
 #pragma once
 
 #include <string>
@@ -8,10 +8,12 @@
 
 namespace postern::postgres {
 
-/// A fatal alert, access_denied (RFC 8446, section 6): all that can be told to TLS without a certificate.
+/// A fatal TLS alert, access_denied (RFC 8446, section 6). Without a certificate nothing else can be said to
+/// a TLS client.
 std::string tls_rejection();
 
-/// PostgreSQL: fatal_error(). TLS: tls_rejection(). HTTP: 400 with the refusal as its text. Else nothing.
+/// Returns fatal_error() for PostgreSQL, tls_rejection() for TLS, a response 400 with the refusal as its text
+/// for HTTP, and nothing for an unknown protocol.
 std::string rejection_message(Language language, const Refusal& refusal);
 
 }  // namespace postern::postgres

@@ -19,7 +19,8 @@ StartupRefusal malformed(std::string message) {
                    "This port takes PostgreSQL connections. Check which program connects to it.");
 }
 
-// The first byte of a packet is the highest of its length, and so always zero.
+/// Refuses a first byte that is not zero. The first byte of a packet is the highest byte of its length, which
+/// is always zero.
 StartupRefusal foreign_protocol(unsigned char first) {
     StartupRefusal refused = malformed("what came is not PostgreSQL's protocol");
     refused.language = Language::unknown;
@@ -37,7 +38,8 @@ StartupRefusal foreign_protocol(unsigned char first) {
     return refused;
 }
 
-// Name and value in turn, each ended by a zero byte, and a zero byte behind the last pair.
+/// Parses names and values, which alternate. Each ends with a zero byte, and another zero byte follows the
+/// last pair.
 std::optional<StartupRefusal> read_parameters(std::string_view text, StartupMessage& message) {
     while (!text.empty() && text.front() != '\0') {
         const auto name_end = text.find('\0');
@@ -73,7 +75,7 @@ StartupOutcome startup_message(std::uint32_t version, std::string_view packet) {
         return std::count_if(message.parameters.begin(), message.parameters.end(),
                              [&](const auto& parameter) { return parameter.first == name; });
     };
-    // PostgreSQL takes the last of several. Who checks one and lets the server take another has checked
+    // PostgreSQL uses the last of several. A proxy that checks another one than the server uses has checked
     // nothing.
     if (count_of("user") > 1 || count_of("database") > 1) {
         return malformed("the start-up packet names its user or database more than once");

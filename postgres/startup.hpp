@@ -1,7 +1,9 @@
-// What a client says first: SSLRequest and GSSENCRequest (both answered 'N'), then a StartupMessage or a
-// CancelRequest. Refuses what is none of these, after its first byte where that is enough, and bytes stuffed
-// behind a request for encryption before its answer (CVE-2021-23222). Holds at most one packet of
-// PostgreSQL's own limit.
+// Reads what a PostgreSQL client sends first: SSLRequest and GSSENCRequest, which are both answered with 'N',
+// and then a StartupMessage or a CancelRequest
+// (https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-START-UP). Anything else is
+// refused, after its first byte where that is enough. Bytes that follow a request for encryption before its
+// answer are refused, too (CVE-2021-23222). It buffers at most one packet of PostgreSQL's own limit, and what
+// one read brought after it.
 #pragma once
 
 #include <cstdint>
@@ -17,62 +19,70 @@
 
 namespace postern::postgres {
 
-/// PostgreSQL's MAX_STARTUP_PACKET_LENGTH: what may follow the length field.
+/// PostgreSQL's MAX_STARTUP_PACKET_LENGTH: the most bytes that may follow the length field.
 inline constexpr std::size_t kMostStartupBytes = 10'000;
 
+/// A StartupMessage that names a user.
 struct StartupMessage {
-    /// 0x00030000 for 3.0; the minor version is for the server to negotiate.
+    /// The protocol version, 0x00030000 for 3.0. The minor version is negotiated by the server.
     std::uint32_t version = 0;
     std::vector<std::pair<std::string, std::string>> parameters;
     /// The packet as it came, to be forwarded.
     std::string raw;
 
+    /// The value of a parameter, as a view into this message.
     std::optional<std::string_view> find(std::string_view parameter) const;
     /// Never empty.
     std::string_view user() const { return *find("user"); }
-    /// As PostgreSQL takes it: the user's name when absent.
+    /// The database as PostgreSQL determines it: the user's name when the parameter is absent or empty.
     std::string_view database() const;
 };
 
+/// A CancelRequest.
 struct CancelRequest {
-    /// Process id and secret, as BackendKeyData had them: AuthFilter::backend_key().
+    /// The process id and the secret, in the form of AuthFilter::backend_key().
     std::string key;
     std::string raw;
 };
 
-/// Feed more.
+/// The packet is not complete yet. The caller reads more and feeds it.
 struct NeedMore {};
-/// Write 'N', then feed more. To be written before anything else is read.
+/// The caller writes 'N' before it reads anything else, and then feeds more.
 struct AnswerNo {};
 
-/// What the peer seems to speak, and so can be told something in.
+/// The protocol that the peer seems to speak, in which it can be given a reason.
 enum class Language { postgres, tls, http, unknown };
 
-/// Not to be let in. Close, after a rejection_message() in the peer's language.
+/// The peer is refused. The caller sends a rejection_message() in the peer's protocol and closes the
+/// connection.
 struct StartupRefusal {
     Code code = Code::malformed_request;
-    /// As PostgreSQL writes its own: lower case, no full stop.
+    /// The reason in PostgreSQL's style: lower case, no full stop.
     std::string message;
     std::string hint;
     Language language = Language::postgres;
 };
 
-/// For a caller that sees bytes in its socket while the answer to an encryption request is still unsent.
+/// The refusal of bytes that a caller finds in its socket while its answer to a request for encryption is not
+/// sent yet.
 StartupRefusal stuffed_bytes();
 
+/// The result of StartupReader::feed().
 using StartupOutcome = std::variant<NeedMore, AnswerNo, StartupMessage, CancelRequest, StartupRefusal>;
 
+/// Pure: it does no I/O. Not thread-safe.
 class StartupReader {
 public:
-    /// Takes the bytes that a read returned. After a StartupMessage, a CancelRequest or a StartupRefusal
-    /// nothing more may be fed.
+    /// Takes the bytes of one read. After it has returned a StartupMessage, a CancelRequest or a
+    /// StartupRefusal it must not be called again.
     StartupOutcome feed(Bytes bytes);
 
-    /// Bytes that came behind the StartupMessage. A client may send ahead (a password that it knows will be
-    /// asked for): they are to be forwarded behind it.
+    /// Returns the bytes that came after the StartupMessage, to be forwarded after it. A client may send
+    /// ahead, for example a password that it knows will be asked for.
     std::string take_rest();
 
-    /// Whether nothing has come yet, or only whole requests that were answered.
+    /// Returns whether nothing is buffered: nothing has come yet, or only requests for encryption that were
+    /// answered.
     bool is_between_packets() const noexcept { return buffer_.empty(); }
 
 private:

@@ -13,12 +13,13 @@ namespace postern::bench {
 
 namespace {
 
-/// One connection of the backend. It writes only what fits at once or waits until it does.
+/// The state of one connection of the backend. The backend writes only as much as the socket takes, and waits
+/// for the rest.
 struct Served {
     std::string head;
     char kind = 0;
     std::uint64_t left = 0;
-    /// Echo: what the socket did not take yet.
+    /// For kEcho: the bytes that the socket has not taken yet.
     std::string unsent;
     bool is_done = false;
 };
@@ -59,7 +60,8 @@ private:
         }
     }
 
-    /// False while it is not whole.
+    /// Reads the order that begins a connection. Returns false while it is not complete, and when the
+    /// connection has ended.
     bool read_order(int fd, Served& served) {
         while (served.head.empty() || (served.head[0] != kEcho && served.head.size() < kOrderBytes)) {
             const std::size_t wanted = served.head.empty() ? 1 : kOrderBytes - served.head.size();

@@ -56,7 +56,7 @@ private:
                 die("a bulk connection was closed");
             }
             flow.left -= sent.bytes;
-            // The backend says when it has all.
+            // The backend sends a byte once it has received everything.
             if (flow.left == 0) {
                 poller_.change(fd, EPOLLIN);
             }

@@ -12,10 +12,10 @@ namespace postern::bench {
 
 namespace {
 
-/// Connections that each ask for one echoed byte.
+/// Opens connections that each request one echoed byte.
 class Greeter {
 public:
-    /// The socket when the byte came, -1 when the connection was closed first.
+    /// Called with the socket when the byte has come, and with -1 when the connection was closed before.
     using Greeted = std::function<void(int fd, double seconds)>;
 
     Greeter(Poller& poller, unsigned short port, Greeted greeted)
@@ -97,7 +97,7 @@ int measure_connects(unsigned short port, std::size_t count, std::size_t at_once
 
 namespace {
 
-/// Opens `count` connections that have echoed a byte, a few at a time.
+/// Opens `count` connections, a few at a time, and returns them once each has echoed a byte.
 std::vector<int> open_all(Poller& poller, unsigned short port, std::size_t count) {
     constexpr std::size_t kAtOnce = 32;
     std::vector<int> opened;

@@ -15,23 +15,24 @@ namespace postern::bench {
 
 namespace {
 
-/// One direction of a connection: what was read, and when it may arrive.
+/// One direction of a connection: the bytes that were read, and when they may be delivered.
 struct Way {
     int from = -1;
     int to = -1;
     struct Parcel {
         Clock::time_point due;
-        /// Empty: the end of the stream.
+        /// Empty at the end of the stream.
         std::string bytes;
     };
     std::deque<Parcel> parcels;
     bool has_ended = false;
 };
 
+/// One connection through the line.
 struct Line {
     Way there;
     Way back;
-    /// When the client's own TCP handshake would have been done.
+    /// When the TCP handshake with the client would have been complete on a real line.
     Clock::time_point established;
     bool is_gone = false;
 };
@@ -58,7 +59,7 @@ public:
     }
 
 private:
-    /// Until something comes or is due. A socket that takes no more is tried again after a millisecond.
+    /// Waits until bytes come or are due. A socket that takes no more is tried again after a millisecond.
     void wait() {
         const auto never = Clock::time_point::max();
         auto next = never;

@@ -29,7 +29,7 @@ void send_all(int fd, const std::string& bytes) {
     }
 }
 
-/// Reads messages until one of this type came whole.
+/// Reads messages until a complete one of this type has come. An ErrorResponse ends the program.
 void await_message(int fd, char type, std::string& pending) {
     for (;;) {
         while (pending.size() >= 5) {
@@ -60,6 +60,7 @@ void await_message(int fd, char type, std::string& pending) {
     }
 }
 
+/// Connects once, and returns the seconds until the first row.
 double first_row(unsigned short port, const std::string& startup, const std::string& query) {
     const auto start = Clock::now();
     const int fd = begin_connect(port);
@@ -87,7 +88,8 @@ int measure_first_rows(unsigned short port, std::size_t count, const char* user,
     std::vector<double> latencies;
     for (std::size_t i = 0; i < count; ++i) {
         latencies.push_back(first_row(port, startup, query));
-        // What is warm has time to be warm again, as between two connections of a person.
+        // A proxy that keeps warm connections gets time to replace one, as it has between two connections of
+        // a person.
         ::usleep(300'000);
     }
     std::printf("{\"connections\":%zu,\"p50_ms\":%.2f,\"p99_ms\":%.2f}\n", latencies.size(),

@@ -1,5 +1,4 @@
-// postern-load: the load generator of bench/. Knows nothing of the product; the driver (bench/bench.py) calls
-// it.
+// postern-load is the load generator of bench/. It knows nothing of Postern; bench/bench.py runs it.
 #include <sys/resource.h>
 
 #include <cstdio>

@@ -173,7 +173,7 @@ void Poller::wait(const timespec* timeout) {
     }
     for (int i = 0; i < count; ++i) {
         const auto fd = static_cast<std::size_t>(events[static_cast<std::size_t>(i)].data.fd);
-        // A copy: the handler may remove itself.
+        // The handler is copied, because it may remove itself.
         const Handler handler = handlers_[fd];
         if (handler) {
             handler(events[static_cast<std::size_t>(i)].events);

@@ -1,5 +1,5 @@
-// Non-blocking sockets on the loopback, and an epoll loop: all that the load generator stands on. Any system
-// call that fails ends the program: a measurement with a hole in it is none.
+// Non-blocking sockets on the loopback interface and an epoll loop, on which the load generator is built. An
+// unexpected failure of a system call ends the program, because a measurement with a gap is not valid.
 #pragma once
 
 #include <sys/epoll.h>
@@ -16,31 +16,35 @@ namespace postern::bench {
 
 using Clock = std::chrono::steady_clock;
 
-/// What one call moves at most.
+/// The most bytes that one call of receive() or transmit() is used for.
 inline constexpr std::size_t kBlock = 256 * 1024;
 
-/// Prints `what`, and errno's text when it is set, and exits with 1.
+/// Prints `what`, followed by the text of errno when errno is not 0, and exits with status 1.
 [[noreturn]] void die(const std::string& what);
 
-/// A listening socket on 127.0.0.1. `port` 0 chooses.
+/// Returns a listening socket on 127.0.0.1; with `port` 0 the kernel chooses the port. The caller owns the
+/// descriptor.
 int listen_on(unsigned short port);
+/// The local port of a socket.
 unsigned short port_of(int fd);
-/// Accepts one; -1 when none waits.
+/// Accepts one connection, or returns -1 when none is waiting. The caller owns the descriptor.
 int accept_from(int listening);
-/// Begins to connect to 127.0.0.1.
+/// Begins to connect to 127.0.0.1 without waiting. The caller owns the descriptor.
 int begin_connect(unsigned short port);
 
-/// What recv and send say of a non-blocking socket.
+/// The result of one recv(2) or send(2) on a non-blocking socket.
 struct Moved {
     std::size_t bytes = 0;
     bool would_block = false;
-    /// FIN or reset.
+    /// The peer has sent FIN or a reset.
     bool has_ended = false;
 };
+/// Calls recv(2) once.
 Moved receive(int fd, void* into, std::size_t size);
+/// Calls send(2) once, without SIGPIPE.
 Moved transmit(int fd, const void* bytes, std::size_t size);
 
-/// Calls the handler that was added with a socket whenever it is ready.
+/// An epoll loop that calls a socket's handler whenever the socket is ready. To be used on one thread.
 class Poller {
 public:
     using Handler = std::function<void(std::uint32_t events)>;
@@ -50,34 +54,40 @@ public:
     Poller(const Poller&) = delete;
     Poller& operator=(const Poller&) = delete;
 
+    /// Adds a socket, which the caller keeps open until remove().
     void add(int fd, std::uint32_t events, Handler handler);
+    /// Changes the epoll events that the socket waits for.
     void change(int fd, std::uint32_t events);
+    /// Replaces the socket's handler.
     void replace(int fd, Handler handler);
-    /// Also closes it.
+    /// Removes the socket and closes it.
     void remove(int fd);
-    /// One round; waits at most `milliseconds` (-1: for ever).
+    /// Waits once, for at most `milliseconds` (-1 for no limit), and calls the handlers of the sockets that
+    /// are ready.
     void poll(int milliseconds);
-    /// One round; waits until that moment at the latest, to the microsecond.
+    /// As poll(), but waits until `end` at the latest, to the microsecond.
     void poll_until(Clock::time_point end);
 
 private:
     void wait(const timespec* timeout);
 
     int epoll_;
-    /// By descriptor. A handler may remove itself and add others.
+    /// The handlers, indexed by descriptor. A handler may remove itself and add others.
     std::vector<Handler> handlers_;
 };
 
-/// Sorted in place. `part` is 0.5 for the median.
+/// Returns the quantile `part` (0.5 is the median) and sorts `values` in place; 0 when there are none.
 double quantile(std::vector<double>& values, double part);
 double seconds_since(Clock::time_point start);
 
-/// The protocol with the backend: the first byte says what a connection is for; for uploads and downloads
-/// eight bytes follow, the length, little end first.
+/// The first byte of a connection to the backend says what the connection is for. For uploads and downloads
+/// it is followed by the length in bytes, as eight bytes in little-endian order.
 inline constexpr char kEcho = 'E';
 inline constexpr char kUpload = 'U';
 inline constexpr char kDownload = 'D';
+/// The size of the order of an upload or a download.
 inline constexpr std::size_t kOrderBytes = 9;
+/// The bytes that begin a connection of this kind; `length` is ignored for kEcho.
 std::string order(char kind, std::uint64_t length);
 
 }  // namespace postern::bench

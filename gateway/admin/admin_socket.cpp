@@ -44,10 +44,11 @@ struct AdminSocket::Desk {
 namespace {
 
 constexpr std::chrono::seconds kTimeout{5};
-/// Who may connect here may do worse; this only keeps a broken script from using up the gateway's files.
+/// The most connections at a time. Its users are trusted; the bound only keeps a broken script from using up
+/// the gateway's file descriptors.
 constexpr int kMostVisitors = 16;
 constexpr std::string_view kSessions = "/v1/sessions";
-/// By which `postern-gateway kill` passes on who called sudo.
+/// The header field in which `postern-gateway kill` passes on who called sudo.
 constexpr const char* kSudoUser = "Postern-Sudo-User";
 
 http::Response problem(Code code, std::string title, std::string hint = {}) {
@@ -86,7 +87,8 @@ http::Response list(const Shared& shared, const std::string& gateway) {
     return http::json_response(200, json_text(document));
 }
 
-/// Who asks, as the record tells it: what the kernel says, and of whom sudo says that it was.
+/// Makes the record of a cut. It names who asked for it: the process as the kernel reports it, and the user
+/// that sudo names.
 audit::Record kill_record(const OpenConnection& open, const ucred& peer, std::string_view sudo_user) {
     audit::Record record;
     record.action = "admin.connection_killed";
@@ -99,7 +101,8 @@ audit::Record kill_record(const OpenConnection& open, const ucred& peer, std::st
         record.certificate_serial = open.entry.identity->login.serial;
     }
     record.claims = {{"uid", peer.uid}, {"pid", peer.pid}};
-    // Any other uid is the gateway's own. Its name is not looked up: that may wait for a directory service.
+    // Any other uid is the gateway's own. Its name is not looked up, because that may wait for a directory
+    // service.
     if (peer.uid == 0) {
         record.claims["account"] = "root";
     }
@@ -109,7 +112,7 @@ audit::Record kill_record(const OpenConnection& open, const ucred& peer, std::st
     return record;
 }
 
-/// The record first: nobody is cut off without one.
+/// Ends one connection, after its audit record is written: nobody is cut without a record.
 boost::asio::awaitable<http::Response> kill(Shared& shared, const AdminSocket::Kill& cut, std::string id,
                                             ucred peer, std::string sudo_user) {
     const std::optional<OpenConnection> open = shared.directory.find_open(id);
@@ -134,8 +137,8 @@ boost::asio::awaitable<http::Response> kill(Shared& shared, const AdminSocket::K
     co_return http::json_response(200, json_text(document));
 }
 
-/// "user=NAME&service=NAME", in any order, or one of the two; the names need no escapes. Nothing for anything
-/// else: who misspells a filter means not everybody.
+/// Parses "user=NAME&service=NAME", in any order, or one of the two; the names need no escapes. Returns
+/// nothing for anything else, so that a misspelt filter does not select everybody.
 std::optional<Selection> parse_selection(std::string_view query) {
     Selection selection;
     while (!query.empty()) {
@@ -158,7 +161,8 @@ std::optional<Selection> parse_selection(std::string_view query) {
     return selection.user.empty() && selection.service.empty() ? std::nullopt : std::optional(selection);
 }
 
-/// Those that are being opened have no record of the administrator's: the one of their own says killed.
+/// Ends the selected connections, each after its audit record is written. Tunnels that are still being opened
+/// get no such record; the record of their refusal has the reason `killed`.
 boost::asio::awaitable<http::Response> kill_all(Shared& shared, const AdminSocket::Kill& cut,
                                                 Selection selection, ucred peer, std::string sudo_user) {
     auto killed = nlohmann::json::array();
@@ -222,6 +226,7 @@ boost::asio::awaitable<http::Response> answer(Shared& shared, const std::string&
                       "Known are GET /v1/sessions, DELETE /v1/sessions/<id> and DELETE /v1/sessions?user=NAME.");
 }
 
+/// Counts a visitor as long as it lives.
 class Place {
 public:
     explicit Place(std::atomic<int>& visitors) : visitors_(visitors) { ++visitors_; }
@@ -233,7 +238,7 @@ private:
     std::atomic<int>& visitors_;
 };
 
-/// One request, one answer.
+/// Serves one connection to the socket, which carries one request.
 boost::asio::awaitable<void> attend(std::shared_ptr<AdminSocket::Desk> desk, net::PlainStream stream) {
     const Place place(desk->visitors);
     ucred peer{};
@@ -257,7 +262,7 @@ boost::asio::awaitable<void> attend(std::shared_ptr<AdminSocket::Desk> desk, net
     }
 }
 
-/// Whether somebody listens there; a socket file outlives a process that was killed.
+/// Returns whether a process listens on the socket; its file remains when a process is killed.
 bool is_listened_on(const std::filesystem::path& path) {
     sockaddr_un name{};
     name.sun_family = AF_UNIX;

@@ -1,11 +1,13 @@
-// The Unix socket by which an administrator of this machine lists live connections and ends one. HTTP, so
-// that `curl --unix-socket` works as well:
+// The Unix socket on which an administrator of this machine lists live connections and ends them. It speaks
+// HTTP, so that `curl --unix-socket` works as well:
 //
-//   GET /v1/sessions                            who is in, since when, how many bytes
-//   DELETE /v1/sessions/<id>                    ends that connection, after the audit record of who asked for it
-//   DELETE /v1/sessions?user=NAME&service=NAME  ends all of that user, to that service, or both; a record for each
+//   GET /v1/sessions                           who is connected, since when, how many bytes
+//   DELETE /v1/sessions/<id>                   ends that one, after the audit record of who asked for it
+//   DELETE /v1/sessions?user=NAME&service=NAME ends all of that user, to that service, or both, each
+//                                              after its record
 //
-// Who may: root and the gateway's own user, as the kernel tells it (SO_PEERCRED). The socket has mode 0600.
+// Only root and the gateway's own user are allowed, as the kernel reports them (SO_PEERCRED). The socket has
+// mode 0600.
 #pragma once
 
 #include <filesystem>
@@ -22,20 +24,23 @@
 
 namespace postern::gateway {
 
-/// Serves on the loops that it is given; they must be stopped before it goes.
+/// Serves on the loops that it is given, which must be stopped before this object is destroyed.
 class AdminSocket {
 public:
-    /// Cuts those tunnels with Code::killed, on whichever loops they live.
+    /// Cuts the selected tunnels with Code::killed, on whichever loops they run. Called on any of the loops.
     using Kill = std::function<void(const Selection& selection)>;
 
-    /// Takes the place of a socket that nobody listens on any more, and of nothing else.
-    /// Code::already_exists when another process listens there, Code::io_failed otherwise.
+    /// Creates the socket. It replaces a socket file of its own user that nobody listens on, and nothing
+    /// else. Fails with Code::already_exists when another process listens there, and with Code::io_failed
+    /// otherwise.
     static Result<AdminSocket> bind(const std::filesystem::path& path);
 
+    /// Accepts connections on `loops`. `shared` must outlive the loops; `gateway` is the gateway's name.
     void serve(net::EventLoops& loops, Shared& shared, std::string gateway, Kill kill);
+    /// Accepts no further connections.
     void stop() { listener_.stop(); }
 
-    /// What the connections that are being served share.
+    /// The state that all connections to the socket share.
     struct Desk;
 
 private:

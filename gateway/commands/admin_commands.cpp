@@ -43,7 +43,7 @@ constexpr int kDenied = 4;
 constexpr int kUnreachable = 5;
 constexpr std::size_t kLongestAnswer = 64U << 20;
 
-/// Why it did not work: what and why, what to do next, and the exit code.
+/// Why a command failed: the exit code, what happened and why, and what to do next.
 struct Trouble {
     int exit_code = kFailed;
     std::string message;
@@ -86,8 +86,8 @@ Trouble no_connection(const std::filesystem::path& path, int error) {
     return Trouble{kUnreachable, message, "see that the gateway runs: systemctl status postern-gateway"};
 }
 
-/// The socket itself and not what its name leads to: its folder is the gateway's, which is less than root,
-/// and may not lead root to another program's socket.
+/// Opens the socket itself, with O_PATH, and no symbolic link. Its folder belongs to the gateway's user, who
+/// must not be able to lead root to another program's socket.
 Answer<UniqueFd> find_socket(const std::filesystem::path& path, uid_t& owner) {
     const auto folder = open_folder(path.parent_path());
     if (!folder) {
@@ -107,6 +107,7 @@ Answer<UniqueFd> find_socket(const std::filesystem::path& path, uid_t& owner) {
     return found;
 }
 
+/// Connects to the socket, and checks that root or the owner of the socket file answers.
 Answer<UniqueFd> connect(const std::filesystem::path& path) {
     uid_t owner = 0;
     const auto found = find_socket(path, owner);
@@ -135,7 +136,7 @@ Answer<UniqueFd> connect(const std::filesystem::path& path) {
     return fd;
 }
 
-/// The body of the answer to one request. HTTP/1.0 in spirit: the gateway closes behind it.
+/// Sends one request and returns the body of the answer, which ends when the gateway closes the connection.
 Answer<Json> ask(const std::filesystem::path& config, std::string_view request_line) {
     const auto path = socket_of(config);
     if (!path) {
@@ -147,7 +148,7 @@ Answer<Json> ask(const std::filesystem::path& config, std::string_view request_l
     }
     std::string request = fmt::format("{} HTTP/1.1\r\nHost: gateway\r\nConnection: close\r\n", request_line);
     const char* const sudo_user = std::getenv("SUDO_USER");
-    // A login name needs no escaping; anything else is not passed on.
+    // A login name needs no escaping. A value with a line break is not passed on.
     if (sudo_user != nullptr && std::string_view(sudo_user).find_first_of("\r\n") == std::string_view::npos) {
         request += fmt::format("Postern-Sudo-User: {}\r\n", sudo_user);
     }
@@ -172,7 +173,7 @@ Answer<Json> ask(const std::filesystem::path& config, std::string_view request_l
     if (answer.starts_with("HTTP/1.1 200")) {
         Json document = Json::parse(body, nullptr, false);
         if (document.is_object()) {
-            // Json takes anything: which of the two this is has to be said.
+            // Json can be built from anything, so the kind of the result must be given.
             return Answer<Json>(boost::system::in_place_value, std::move(document));
         }
     }
@@ -184,7 +185,8 @@ Answer<Json> ask(const std::filesystem::path& config, std::string_view request_l
                    problem->hint};
 }
 
-// The gateway that answers may have been broken into: nothing is taken to be what it should be.
+/// Returns a member of an object, or null. The gateway that answers may be compromised, so the answer may
+/// have any form; the next functions return an empty value for a member of another type.
 const Json* member_of(const Json& session, const char* key) {
     const auto found = session.is_object() ? session.find(key) : session.end();
     return found == session.end() ? nullptr : &*found;
@@ -205,7 +207,7 @@ Json list_of(const Json& answer, const char* key) {
     return found != nullptr && found->is_array() ? *found : Json::array();
 }
 
-/// "2026-11-22T12:30:00.000000Z" to "2026-11-22 12:30:00".
+/// Turns "2026-11-22T12:30:00.000000Z" into "2026-11-22 12:30:00".
 std::string short_time(std::string time) {
     time.resize(std::min<std::size_t>(time.size(), 19));
     if (time.size() > 10) {

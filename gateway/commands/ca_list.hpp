@@ -1,5 +1,5 @@
-// What the CA lists, compared with what the gateway serves: desktops open a service as the CA says, and refuse a
-// gateway that names another protocol. Pure, but for the reading.
+// Compares the services that the CA lists with those that the gateway serves. Desktops open a service as the
+// CA lists it, and refuse a gateway that names another protocol. Only read_ca_list() does I/O.
 #pragma once
 
 #include <filesystem>
@@ -13,13 +13,13 @@
 
 namespace postern::gateway {
 
-/// `text` is what `postern-ca check-config --json` prints. A line for each service that the CA does not list,
-/// or lists otherwise; none when all is well. Code::config_invalid when the text is something else.
+/// `text` is the output of `postern-ca check-config --json`. Returns a line for each of `services` that the
+/// CA does not list or lists differently. Fails with Code::config_invalid when the text is something else.
 Result<std::vector<std::string>> differences_from_ca(std::string_view text,
                                                      std::span<const Service> services);
 
-/// The text of a file or a pipe, or of standard input for "-". Code::config_invalid for what is longer than
-/// any CA's list: none of it counts then.
+/// Reads a file or a pipe, or standard input when `file` is "-". Fails with Code::config_invalid when it is
+/// longer than the list of any CA, so that a part of a list is never compared. Blocking.
 Result<std::string> read_ca_list(const std::filesystem::path& file);
 
 }  // namespace postern::gateway

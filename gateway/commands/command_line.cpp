@@ -48,7 +48,8 @@ struct Options {
     std::string connection_id;
 };
 
-/// PostgreSQL tells its max_connections to nobody who has not logged in, so that only a person can compare.
+/// Prints how many connections each PostgreSQL server may get. PostgreSQL shows max_connections only to users
+/// who have logged in, so that a person has to compare the two.
 void print_places(const Policy& policy) {
     struct Places {
         std::string services;
@@ -69,7 +70,7 @@ void print_places(const Policy& policy) {
     }
 }
 
-/// Whether the CA lists what is served here; tells what it does not.
+/// Prints where the CA's list differs from the services that are served here, and returns the exit code.
 int compare_with_ca(const std::filesystem::path& list, const Snapshot& snapshot) {
     const auto text = read_ca_list(list);
     const auto differences = text ? differences_from_ca(*text, snapshot.settings.policy.services())
@@ -111,7 +112,7 @@ int wrong_use(std::string_view what, const Failure& failure, std::string_view hi
 }
 
 int enroll_command(Options& options) {
-    // Before anybody is asked for a token.
+    // These options are checked before a person is asked for the token.
     std::optional<http::HttpsUrl> ca_url;
     if (options.ca_url) {
         auto parsed = http::HttpsUrl::parse(*options.ca_url);
@@ -199,7 +200,7 @@ int run_command_line(int argc, char** argv) {
         say_to(stderr, "hint: see postern-gateway --help\n");
         return kUsage;
     }
-    // An empty one was given as well.
+    // An option that was given with an empty value was still given.
     if (ca->count() > 0) {
         options.ca_url = given_url;
     }
@@ -214,8 +215,8 @@ int run_command_line(int argc, char** argv) {
         return kUsage;
     }
     options.config = std::filesystem::absolute(options.config);
-    // Root believes no configuration that another user can write, and no folder of another user: it becomes
-    // that user.
+    // As root, the program reads no configuration that another user can write, and no folder of another user:
+    // it becomes that user first.
     if (const auto became = become_owner_of(options.config);
         !became && became.error().code != Code::not_found) {
         return cli_error("nothing was done", became.error());

@@ -3,7 +3,7 @@
 
 namespace postern::gateway {
 
-/// Parses and runs; returns the exit code.
+/// Parses the command line, runs the command and returns its exit code.
 int run_command_line(int argc, char** argv);
 
 }  // namespace postern::gateway

@@ -19,7 +19,7 @@ namespace postern::gateway {
 
 namespace {
 
-/// What comes must be usable before it replaces anything.
+/// Checks that the new certificate fits the configuration before it replaces anything.
 Result<void> check(const ca_api::Enrolled& enrolled, const Settings& settings) {
     if (enrolled.trust_domain != settings.trust_domain) {
         return Failure{Code::config_invalid,
@@ -35,7 +35,7 @@ Result<void> check(const ca_api::Enrolled& enrolled, const Settings& settings) {
     return {};
 }
 
-/// Fails before the token is used up when the files could not be written.
+/// Checks that the files can be written, before the token is used up.
 Result<void> check_files(const Settings& settings) {
     for (const auto& path : {settings.key, settings.certificate, settings.user_ca, settings.server_ca}) {
         if (path.has_parent_path()) {

@@ -1,5 +1,5 @@
-// `postern-gateway enroll`: first contact with the CA, pinned by its fingerprint, and the gateway's
-// certificate for a one-time token.
+// `postern-gateway enroll`: contacts the CA for the first time, verifies it by its fingerprint, and gets the
+// gateway's certificate for a one-time token.
 #pragma once
 
 #include <filesystem>
@@ -12,17 +12,19 @@
 
 namespace postern::gateway {
 
+/// The parameters of an enrolment.
 struct Enrolment {
     std::filesystem::path config;
-    /// Nothing: [ca] url of the configuration.
+    /// The CA's address; when empty, [ca] url of the configuration.
     std::optional<http::HttpsUrl> ca_url;
-    /// Of the server root.
+    /// The fingerprint of the root certificate that the CA's server certificate chains to.
     ca_api::Fingerprint fingerprint;
     Secret token;
 };
 
-/// Makes a key, redeems the token, and writes certificate, key, user_ca and server_ca to the paths of the
-/// configuration. Nothing is written unless everything came. Blocking.
+/// Generates a key, redeems the token, and writes the certificate, the key, user_ca and server_ca to the
+/// paths of the configuration. Nothing is written unless all of them were received and fit the configuration.
+/// When it fails before the CA was asked, the token is not used up. Blocking.
 Result<void> enroll(const Enrolment& enrolment);
 
 }  // namespace postern::gateway

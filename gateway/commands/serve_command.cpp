@@ -32,21 +32,22 @@ using boost::system::error_code;
 using std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kLookEvery{20};
-/// How long the last records may take after everything was cut.
+/// How long the last audit records may take after all tunnels were cut.
 constexpr std::chrono::seconds kLastWords{3};
-/// The service manager kills what takes longer than the unit says (TimeoutStopSec), unless it is asked for
-/// more time again and again: each `kAskForTimeEvery` for so many microseconds (sd_notify(3)).
+/// The service manager kills a service that takes longer to stop than its unit allows (TimeoutStopSec),
+/// unless the service asks for more time: every `kAskForTimeEvery`, for this number of microseconds
+/// (sd_notify(3)).
 constexpr std::chrono::seconds kAskForTimeEvery{5};
 constexpr const char* kMoreTime = "EXTEND_TIMEOUT_USEC=30000000";
-/// A certificate that ends does so between two reloads, too.
+/// How often warnings are logged; a certificate may expire without a reload.
 constexpr std::chrono::hours kWarnEvery{24};
-/// How long what holds nothing any more may take to end by itself.
+/// How long threads without any work left may take to end by themselves.
 constexpr std::chrono::milliseconds kLeftovers{300};
 
-/// The server's life on the main thread: signals, watchdog, drain.
+/// Runs the server on the main thread: signals, watchdog, drain.
 class ServerLifecycle {
 public:
-    /// `hangups`: those of the loop that came earlier, and those to come.
+    /// `hangups` waits on `loop` for SIGHUP and SIGUSR1 and may have received some already.
     ServerLifecycle(Server& server, asio::io_context& loop, asio::signal_set& hangups)
         : server_(server), loop_(loop), signals_(hangups) {
         signals_.add(SIGTERM);
@@ -56,7 +57,7 @@ public:
         warn_daily();
     }
 
-    /// Until the server has been drained.
+    /// Returns when the server is drained.
     void run() { loop_.run(); }
     bool had_to_cut() const noexcept { return had_to_cut_; }
 
@@ -167,8 +168,8 @@ private:
     bool had_to_cut_ = false;
 };
 
-/// After Server::close(): a thread may still wait for a CA that does not answer, or for a name server, and
-/// neither wait can be ended from here. The process ends without them.
+/// Makes the process end soon after Server::close(). A thread may still wait for a CA that does not answer,
+/// or for a name server, and neither wait can be interrupted.
 void exit_soon(int exit_code) {
     spdlog::default_logger()->flush();
     std::thread([exit_code] {
@@ -180,8 +181,8 @@ void exit_soon(int exit_code) {
 }  // namespace
 
 int serve_command(const std::filesystem::path& config) {
-    // One that comes while the gateway starts is not the end of it, but a reload, or a rotation, once it
-    // serves.
+    // A SIGHUP or SIGUSR1 that comes during start-up must not end the gateway. It is a reload or a rotation
+    // as soon as the gateway serves.
     asio::io_context loop{1};
     asio::signal_set hangups(loop, SIGHUP, SIGUSR1);
     auto server = Server::start(config, system_clock());

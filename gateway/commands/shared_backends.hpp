@@ -1,5 +1,5 @@
-// Services that one PostgreSQL server is: what `check-config` says of them, since its certificate has to name
-// each.
+// Finds services that share one PostgreSQL server. `check-config` names them, because the server's
+// certificate must name each of them.
 #pragma once
 
 #include <string>
@@ -9,8 +9,8 @@
 
 namespace postern::gateway {
 
-/// One line for each backend that several PostgreSQL services have: which they are, and how its certificate
-/// comes to be for all of them.
+/// Returns one line for each backend that several PostgreSQL services share: it names the services, and the
+/// command that gets a certificate for all of them.
 std::vector<std::string> notes_on_shared_backends(const Policy& policy);
 
 }  // namespace postern::gateway

@@ -32,7 +32,7 @@ Result<void> check_current(const Revocations* revocations, Moment now, Graces gr
         return Failure{Code::crl_stale,
                        fmt::format("a new CRL was due at {}", format_time(revocations->crl.next_update()))};
     }
-    // A clock that was set back, here or at the CA service, makes no list last longer.
+    // A clock that was set back, here or at the CA service, must not make a CRL last longer.
     if (now.even >= revocations->trusted_until + graces.offline) {
         return Failure{
             Code::crl_stale,

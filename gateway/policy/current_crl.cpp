@@ -31,6 +31,7 @@ Result<Verified> verify(std::string_view der, const pki::TrustBundle& user_ca) {
     return with_context("no CA of the user CA bundle signed this CRL", std::move(last));
 }
 
+/// The failure of a CRL whose times do not fit this machine's clock.
 Failure of_another_time(Code code, const pki::Crl& crl, SystemTime now) {
     return Failure{code,
                    fmt::format("CRL number {} is of {} to {}, and it is {} by this machine's clock: check it "
@@ -92,7 +93,7 @@ Result<RevocationsPtr> CurrentCrl::offer(std::string_view der, const pki::TrustB
     }
     if (is_of_same_key) {
         const pki::Crl& known = current_->crl;
-        // The same again is no other receipt.
+        // Receiving the same list again does not extend its lifetime.
         if (offered.number() == known.number() && offered.next_update() == known.next_update()) {
             return current_;
         }
@@ -139,7 +140,7 @@ Result<RevocationsPtr> CurrentCrl::offer_changes(std::string_view deltas, Moment
 }
 
 void CurrentCrl::verify_again(const pki::TrustBundle& user_ca) {
-    // What signed the list is looked for, so that the list itself need not be kept.
+    // The bundle is searched for the key that signed the list, so that the list itself need not be kept.
     const bool is_known = current_ != nullptr &&
                           std::ranges::any_of(user_ca.certificates(), [&](const pki::Certificate& candidate) {
                               return pki::signs_crls_as(candidate, *issuer_);

@@ -1,5 +1,5 @@
-// The best verified CRL that this gateway has seen. Neither an older one replaces it, nor one of another
-// time.
+// Holds the best verified CRL that this gateway has seen. It is not replaced by an older one, nor by one that
+// is not valid at this time.
 #pragma once
 
 #include <chrono>
@@ -14,27 +14,31 @@
 
 namespace postern::gateway {
 
-/// To be used on one thread.
+/// Holds the CRL in force. To be used on one thread.
 class CurrentCrl {
 public:
-    /// How far ahead of this machine's clock the CA's may be.
+    /// How far the CA's clock may be ahead of this machine's.
     static constexpr std::chrono::minutes kClockSlack{5};
 
-    /// Takes the CRL (DER) if a CA of the bundle signed it and it is not older (CRL number, RFC 5280
-    /// section 5.2.3) than the one at hand of the same authority: Code::crl_stale for an older one. One whose
-    /// thisUpdate has not come (Code::not_yet_valid) is never taken, one whose nextUpdate is over
-    /// (Code::expired) only where the one at hand is over, too, or there is none. What is at hand then
-    /// stays, but for what a newer one of another time revokes: that is the CA's word whatever the clocks
-    /// say, and is added to what is at hand, which get() tells.
+    /// Takes the CRL (DER) if a CA of the bundle signed it and it is not older than the current one of the
+    /// same CA (CRL number, RFC 5280, section 5.2.3). An older one fails with Code::crl_stale. One whose
+    /// thisUpdate is in the future, by more than kClockSlack, is never taken (Code::not_yet_valid). One whose
+    /// nextUpdate has passed is taken only when the current one is out of date as well or there is none
+    /// (Code::expired otherwise).
+    ///
+    /// After a failure the current CRL stays. There is one addition: if a newer CRL of the same CA was
+    /// refused for its times, the certificates that it revokes are added to the current one, because a
+    /// revocation counts whatever the clocks say. get() returns the result.
     Result<RevocationsPtr> offer(std::string_view der, const pki::TrustBundle& user_ca, Moment now);
-    /// Takes the changes that lead on from the list at hand (delta CRLs of the same authority, DER, one
-    /// behind the other), all of them or none. Judged like a list of the number and the times of the last
-    /// one; Code::crl_stale also where they do not begin with the list at hand.
+    /// Applies delta CRLs of the same CA (DER, concatenated) to the current CRL, all of them or none. The
+    /// result is judged like a complete CRL with the number and the times of the last delta. Also fails with
+    /// Code::crl_stale when the deltas do not begin with the current CRL.
     Result<RevocationsPtr> offer_changes(std::string_view deltas, Moment now);
-    /// Drops the CRL unless the (new) bundle still holds the key that signed it, as one that may.
+    /// Drops the CRL unless the new bundle still holds the key that signed it, in a certificate that may sign
+    /// CRLs.
     void verify_again(const pki::TrustBundle& user_ca);
 
-    /// Null while there is none.
+    /// The current CRL; null while there is none.
     const RevocationsPtr& get() const noexcept { return current_; }
 
 private:
@@ -43,7 +47,7 @@ private:
     RevocationsPtr take(pki::Crl list, Moment now);
 
     RevocationsPtr current_;
-    /// Who signed it: another key counts its CRLs from one again.
+    /// The CA that signed the current CRL. CRLs of another key are numbered independently.
     std::optional<pki::Certificate> issuer_;
 };
 

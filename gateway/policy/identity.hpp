@@ -1,5 +1,5 @@
-// Who stands at the gate: what a verified client certificate says, read once and shared by everything that
-// its bearer opens. Refuses a certificate of another trust domain.
+// The identity in a verified client certificate, which is read once and shared by all connections that show
+// the certificate. A certificate of another trust domain is refused.
 #pragma once
 
 #include <memory>
@@ -13,37 +13,41 @@
 
 namespace postern::gateway {
 
+/// What a verified login certificate says.
 struct Identity {
     pki::LoginIdentity login;
-    /// RFC 4514 text, for the audit record.
+    /// The certificate's subject in the text form of RFC 4514, for the audit record.
     std::string subject;
-    /// Which CRL speaks of this certificate: the issuer's name, and its key, since an authority that was made
-    /// anew bears the same name. Hex; empty when the certificate does not say.
+    /// The issuer's name and the identifier of its key, which together determine the CRL that covers this
+    /// certificate: a CA that was set up anew has the name of the old one. The identifier is in hex, and
+    /// empty when the certificate does not contain it.
     std::string issuer;
     std::string issuer_key;
 };
 
-/// Immutable; tunnels of one certificate share one.
+/// Immutable. All tunnels of one certificate share one object.
 using IdentityPtr = std::shared_ptr<const Identity>;
 
-/// Code::malformed_certificate when the certificate is no login certificate of `trust_domain`.
+/// Reads the identity from a verified certificate. Fails with Code::malformed_certificate when it is no login
+/// certificate of `trust_domain`.
 Result<IdentityPtr> identity_of(const pki::Certificate& certificate, std::string_view trust_domain);
 
-/// Remembers what the certificates that were shown last say, for connections that share one
-/// (net::VerifiedChains). Reading is not judging: validity, revocation and rules are looked at each time. To
-/// be used on one thread.
+/// Caches the identities of recent certificates, for connections that share one certificate object
+/// (net::VerifiedChains). Only the reading is cached; validity, revocation and rules are checked each time.
+/// To be used on one thread.
 class KnownIdentities {
 public:
     /// As identity_of().
     Result<IdentityPtr> of(const pki::Certificate& certificate, std::string_view trust_domain);
     std::size_t size() const noexcept { return known_.size(); }
 
-    /// When there are so many, all is forgotten.
+    /// The cache is emptied when it holds this many.
     static constexpr std::size_t kMost = 1024;
 
 private:
     struct Known {
-        /// Keeps the address, by which it is found, from being another one's.
+        /// Keeps the X509 object alive, so that its address, which is the key of the map, cannot become that
+        /// of another one.
         pki::Certificate certificate;
         IdentityPtr identity;
     };

@@ -7,9 +7,10 @@ namespace postern::gateway {
 
 namespace {
 
-/// Logs, the admin socket, the CRL's connection, name look-ups.
+/// The descriptors for logs, the administration socket, the connection for the CRL, and name look-ups.
 constexpr std::size_t kReservedFiles = 64;
-/// epoll, eventfd and timerfd. Besides, each loop accepts with a descriptor of its own for each listener.
+/// The descriptors of one event loop: epoll, eventfd and timerfd. In addition, each loop has a descriptor for
+/// each listener.
 constexpr std::size_t kFilesOfALoop = 3;
 
 KeyedRule rule_of(std::size_t per_minute) {

@@ -12,7 +12,8 @@ IdentityPtr LoginSessions::note(IdentityPtr identity) {
     if (known->login.fingerprint == identity->login.fingerprint) {
         return known;
     }
-    // A session is one person's. Anything else is a CA gone wrong, and extends nothing.
+    // A session belongs to one user. A certificate of the same session with another user is an error of the
+    // CA and extends nothing.
     if (known->login.name == identity->login.name && known->login.not_after < identity->login.not_after) {
         known = identity;
     }

@@ -1,6 +1,5 @@
-// The newest certificate that was seen of each login session. A tunnel lives as long as its session is
-// renewed: the certificate that opened it may expire, when a newer one of the same session has been shown
-// since.
+// Remembers the newest certificate of each login session. A tunnel may stay open as long as its session is
+// renewed: the certificate that opened it may expire once a newer one of the same session has been shown.
 #pragma once
 
 #include <mutex>
@@ -12,16 +11,17 @@
 
 namespace postern::gateway {
 
-/// Thread-safe. Holds one entry for a session until its newest certificate has expired, so it is bounded by
-/// what the CA issues.
+/// Thread-safe. It holds one entry for each session until the session's newest certificate has expired, so
+/// its size is bounded by what the CA issues.
 class LoginSessions {
 public:
-    /// Notes an identity that authenticate() let pass. Returns the one to keep: an equal one that is already
-    /// known is shared.
+    /// Records an identity that authenticate() has accepted. Returns the object to keep, which is the known
+    /// one when it is of the same certificate, so that it is shared.
     IdentityPtr note(IdentityPtr identity);
-    /// The newest certificate of the session of the same user; `identity` itself when none newer is known.
+    /// Returns the newest certificate of the same session and user, or `identity` itself when no newer one is
+    /// known.
     IdentityPtr newest(const IdentityPtr& identity) const;
-    /// Forgets sessions whose newest certificate expired before `time`.
+    /// Removes the sessions whose newest certificate expired before `time`.
     void forget_before(SystemTime time);
     std::size_t size() const;
 

@@ -1,5 +1,5 @@
-// Which services there are and who may use them: allow rules only, indexed by service, so that ten thousand
-// rules cost a connection no more than one. Pure. An empty policy denies everybody.
+// The services and who may use them. There are only allow rules. They are indexed by service, so that ten
+// thousand rules cost a connection no more than one. This file is pure. An empty policy denies everybody.
 #pragma once
 
 #include <functional>
@@ -16,9 +16,10 @@
 
 namespace postern::gateway {
 
-/// What the backend speaks; `postgres` lets the gateway watch how a session begins.
+/// The backend's protocol. With `postgres` the gateway can watch how a session begins.
 enum class Protocol { postgres, tcp };
-/// Advice for the agent: who makes TLS with the backend.
+/// Tells the agent who does TLS with the backend: the agent itself (end_to_end) or the local program
+/// (passthrough).
 enum class Mode { end_to_end, passthrough };
 
 std::string_view name(Protocol protocol) noexcept;
@@ -29,38 +30,39 @@ struct Service {
     net::Address backend;
     Protocol protocol = Protocol::postgres;
     Mode mode = Mode::end_to_end;
-    /// For people: what it is, and the database that their programs are to name. May be empty.
+    /// Texts for people, which may be empty: a description, and the database that their programs should name.
     std::string description = {};
     std::string database = {};
     ServiceBounds bounds = {};
 };
 
-/// Lets each of `users` and each member of one of `groups` use each of `services`.
+/// Allows each of `users` and each member of one of `groups` to use each of `services`.
 struct Rule {
     std::vector<std::string> services;
     std::vector<std::string> users;
     std::vector<std::string> groups;
 };
 
+/// Immutable after it was made.
 class Policy {
 public:
-    /// Knows no service and lets nobody in.
+    /// Makes the empty policy, which denies everybody.
     Policy() = default;
-    /// Code::config_invalid for two services of one name and for a rule that names a service that does not
-    /// exist.
+    /// Fails with Code::config_invalid when two services have the same name or a rule names a service that
+    /// does not exist.
     static Result<Policy> make(std::vector<Service> services, std::span<const Rule> rules);
 
-    /// Null when there is no such service. Valid as long as the policy.
+    /// Returns null when there is no such service. The pointer is valid as long as the policy.
     const Service* find(std::string_view service) const;
-    /// Whether a rule lets the user, or one of the groups, use the service.
+    /// Returns whether a rule allows the user or one of the groups to use the service.
     bool allows(std::string_view service, std::string_view user, std::span<const std::string> groups) const;
-    /// Whom the rules name, of the user and the groups, to let them in: "user alice" or "group analysts", for
-    /// the record. Empty when nobody is let in.
+    /// Returns which entry of the rules admits the user, "user alice" or "group analysts", for the audit
+    /// record; empty when none does.
     std::string allowed_as(std::string_view service, std::string_view user,
                            std::span<const std::string> groups) const;
-    /// Whether any rule opens the service to anybody.
+    /// Returns whether any rule allows anybody to use the service.
     bool is_open_to_anyone(std::string_view service) const;
-    /// In the order of the configuration.
+    /// The services in the order of the configuration.
     std::span<const Service> services() const noexcept { return services_; }
 
 private:
@@ -78,7 +80,7 @@ private:
 
     std::vector<Service> services_;
     std::unordered_map<std::string, std::size_t, Hash, std::equal_to<>> index_;
-    /// One for each of services_.
+    /// The users and groups that may use each of services_, at the same index.
     std::vector<Allowed> allowed_;
 };
 

@@ -1,4 +1,4 @@
-// A verified CRL, together with the authority that it speaks for.
+// A verified CRL, together with the identity of the CA that issued it.
 #pragma once
 
 #include <memory>
@@ -9,14 +9,14 @@
 
 namespace postern::gateway {
 
-/// Immutable; published to every loop.
+/// Immutable; shared by all event loops.
 struct Revocations {
     pki::Crl crl;
-    /// The subject of the authority that signed it, and its key's identifier in hex: certificates of another
-    /// issuer are not covered by it, nor those of another key of the same name.
+    /// The subject of the CA that signed the CRL, and the identifier of its key in hex. The CRL covers no
+    /// certificates of another issuer, nor those of another key of the same name.
     std::string issuer;
     std::string issuer_key;
-    /// As long after its receipt as it lasts (from thisUpdate to nextUpdate).
+    /// The time of receipt plus the CRL's lifetime (from thisUpdate to nextUpdate), by the monotonic clock.
     EvenTime trusted_until{};
 };
 

@@ -11,6 +11,7 @@ namespace postern::gateway {
 
 namespace {
 
+/// The most CancelRequests of one identity at one service at a time.
 constexpr std::size_t kMostCancels = 8;
 
 struct Holder {
@@ -28,7 +29,7 @@ struct Counts {
 
 struct ServiceSlots::State {
     mutable std::mutex mutex;
-    /// Of services that the configuration names, or named.
+    /// The services that have tunnels or CancelRequests.
     std::unordered_map<std::string, Counts> services;
 };
 

@@ -1,6 +1,7 @@
-// How many tunnels one service may have at once, in all and of one identity: its PostgreSQL has
-// max_connections for everybody, and a login alone, without any password of the database, takes one of those.
-// Those that have not begun to talk are counted apart: they never have more than half of a service's places.
+// Limits the number of tunnels that one service has at a time, in all and of one identity. PostgreSQL's
+// max_connections is shared by everybody, and an authenticated client occupies one of those connections even
+// without a database password. Tunnels whose session has not begun are counted separately and never take more
+// than half of a service's places.
 #pragma once
 
 #include <cstddef>
@@ -11,19 +12,21 @@
 
 namespace postern::gateway {
 
+/// The bounds of one service.
 struct ServiceBounds {
-    /// With PostgreSQL's own default max_connections (100, of which 3 are the superuser's) some stay for
-    /// those who do not come through this gateway.
+    /// PostgreSQL's default max_connections is 100, of which 3 are reserved for superusers; this default
+    /// leaves some for clients that do not come through this gateway.
     std::size_t connections = 90;
     std::size_t per_identity = 30;
 };
 
-/// Thread-safe. Asked when a tunnel opens, begins and ends, never for each message.
+/// Counts the tunnels of each service. Thread-safe. It is used when a tunnel opens, begins and ends, never
+/// for each message.
 class ServiceSlots {
     struct State;
 
 public:
-    /// A tunnel's place at its service; given back when it goes.
+    /// A tunnel's place at its service, which is given back when this object is destroyed.
     class Place {
     public:
         Place() = default;
@@ -31,9 +34,11 @@ public:
         Place& operator=(Place&& other) noexcept;
         ~Place();
 
-        /// Its session has begun: from now on it is not counted among those that have not.
+        /// Records that the tunnel's session has begun, so that it no longer counts among those that have
+        /// not.
         void begun() noexcept;
-        /// Of a CancelRequest, which is over soon: what goes on would be a session that nobody counts.
+        /// Whether the place is that of a CancelRequest. Such a tunnel must end soon, because a session in it
+        /// would not be counted.
         bool is_cancel() const noexcept { return is_cancel_; }
 
     private:
@@ -49,12 +54,12 @@ public:
 
     ServiceSlots();
 
-    /// Code::limit_reached with the bound that is full. A CancelRequest (`is_cancel`) has a place of its own,
-    /// of which an identity has few: it must go through where everything is taken, and PostgreSQL counts
-    /// none.
+    /// Takes a place, or fails with Code::limit_reached and the bound that is reached. A CancelRequest
+    /// (`is_cancel`) has a place of its own kind, of which an identity has a few: it must get through when
+    /// all other places are taken, and PostgreSQL does not count it as a connection.
     Result<Place> enter(const std::string& service, const std::string& identity, ServiceBounds bounds,
                         bool is_cancel = false);
-    /// How many there are at the service, cancels not counted.
+    /// The number of tunnels at the service, without CancelRequests.
     std::size_t count(const std::string& service) const;
 
 private:

@@ -16,7 +16,7 @@ namespace {
 using std::chrono::hours;
 using std::chrono::seconds;
 
-/// What of IPv4 or IPv6 an address stands for, as Listener binds it.
+/// Returns whether the host stands for all addresses of IPv6 or of IPv4, as Listener binds it.
 bool is_all_of(std::string_view host, bool is_v6) {
     return host == "*" || host == (is_v6 ? "::" : "0.0.0.0");
 }
@@ -68,7 +68,7 @@ void read_gateway(config::Table table, Settings& settings) {
     settings.expiry_grace =
         table.duration("expiry_grace", Milliseconds(0), Milliseconds(0), pki::kLongestExpiryGrace);
     settings.admin_socket = table.optional_path("admin_socket");
-    // sockaddr_un holds 107 bytes of a path.
+    // sockaddr_un holds a path of at most 107 bytes.
     if (settings.admin_socket && settings.admin_socket->native().size() > 107) {
         table.problem("admin_socket", "a Unix socket's path has 107 bytes at most");
     }
@@ -115,7 +115,7 @@ void read_ca(config::Table table, Settings& settings) {
         table.duration("offline_grace", Milliseconds(0), Milliseconds(0), hours(24 * 30));
 }
 
-/// `services`: the bounds of a service that has none of its own.
+/// Reads [limits]. `services` gets the bounds of a service that does not set its own.
 void read_limits(config::Table table, LimitSettings& limits, ServiceBounds& services) {
     const auto count = [&](std::string_view key, std::size_t& value) {
         value = static_cast<std::size_t>(table.integer(key, static_cast<std::int64_t>(value), 1, 1'000'000));
@@ -164,10 +164,10 @@ void read_audit(config::Table table, AuditSettings& audit) {
 }
 
 constexpr std::size_t kMostDescription = 200;
-/// NAMEDATALEN.
+/// PostgreSQL's NAMEDATALEN, less the terminating byte.
 constexpr std::size_t kMostDatabaseName = 63;
 
-// Texts that go to a person's terminal and into their programs' settings.
+/// Reads one line of text, which may be printed on a terminal and written to the settings of other programs.
 std::string read_line(config::Table& table, std::string_view key, std::size_t most) {
     std::string text = table.text(key, "");
     const bool is_line =
@@ -264,7 +264,7 @@ std::vector<Rule> read_rules(std::vector<config::Table> tables, const std::vecto
     return rules;
 }
 
-/// What the gateway writes takes the place of no file that it reads, or writes for something else.
+/// Checks that no file that the gateway writes has the path of another file of the configuration.
 void check_places(config::Table root, const Settings& settings) {
     struct Place {
         const char* table;

@@ -1,6 +1,6 @@
-// The gateway's configuration file, read the strict way into values that are right: names are names,
-// addresses are addresses, every number has its bounds. Knows no certificates and no sockets; snapshot.hpp
-// adds what the files hold.
+// Reads the gateway's configuration file into values that are valid: names are names, addresses are
+// addresses, and every number is within its bounds. Unknown keys are errors. This file knows no certificates
+// and no sockets; snapshot.hpp adds the content of the files that the configuration names.
 #pragma once
 
 #include <chrono>
@@ -22,34 +22,37 @@ namespace postern::gateway {
 
 using Milliseconds = std::chrono::milliseconds;
 
+/// The [limits] of the configuration.
 struct LimitSettings {
-    /// Tunnels in all, of one source address, of one identity; 0: half and a quarter of all, of which a process
-    /// with few file descriptors has fewer than it was told (share_of()).
+    /// Tunnels in all, from one source address, and of one identity. For the last two, 0 means half and a
+    /// quarter of all. A process with few file descriptors has fewer (net::share_of()).
     std::size_t connections = 16384;
     std::size_t connections_per_address = 0;
     std::size_t connections_per_identity = 0;
-    /// That one identity may open at once, and again within a minute.
+    /// Tunnels that one identity may open at once, and again each minute.
     std::size_t connections_per_identity_per_minute = 6000;
-    /// Connections that are not let in yet. At the bound the oldest of them is cut, so that silent peers lock
-    /// nobody out.
+    /// Connections that are not authenticated yet or have not asked for a tunnel. At the bound the oldest one
+    /// of the address that has the most is cut, so that silent peers lock nobody out.
     std::size_t pending = 4096;
-    /// Connections of proven identities that have not asked for a tunnel yet, which desktops keep warm: in
-    /// all, of one identity. Beyond these they wait among the pending, no longer than a stranger may.
+    /// Connections of authenticated identities that have not asked for a tunnel yet, which desktops keep
+    /// warm: in all, and of one identity. Beyond these bounds they wait among the pending connections, no
+    /// longer than those may.
     std::size_t warm = 4096;
     std::size_t warm_per_identity = 64;
-    /// Handshakes that have a record of their own when they fail, at once and a minute.
+    /// Failed handshakes that get audit records of their own, at once and again each minute.
     std::size_t failed_handshakes_recorded = kRecordsOfStrangersPerMinute;
     Milliseconds handshake_timeout{10'000};
-    /// From the handshake (or the answer before) to the last byte of a request head.
+    /// From the handshake, or the answer before, to the last byte of a request head.
     Milliseconds request_timeout{10'000};
-    /// From the handshake to the first byte of a request head, for those that are warm.
+    /// From the handshake to the first byte of a request head, on a warm connection.
     Milliseconds warm_timeout{600'000};
-    /// The dial, and the first answer of a PostgreSQL backend.
+    /// For dialling a backend, and for the first answer of a PostgreSQL backend.
     Milliseconds backend_timeout{5'000};
     /// From the answer to CONNECT until a PostgreSQL session has begun (SessionStart).
     Milliseconds start_timeout{10'000};
 };
 
+/// The [audit] section of the configuration; see audit::LogOptions.
 struct AuditSettings {
     std::filesystem::path file;
     std::filesystem::path key;
@@ -58,19 +61,21 @@ struct AuditSettings {
     std::uint64_t rotate_bytes = audit::kRotateBytes;
 };
 
+/// The whole configuration.
 struct Settings {
     // [gateway]
     std::string name;
     std::vector<net::Address> listen;
     std::size_t threads = 0;
     Milliseconds drain_timeout{30'000};
-    /// How long a live tunnel may outlive the newest certificate of its login session.
+    /// How long a tunnel may stay open after the newest certificate of its login session has expired.
     Milliseconds expiry_grace{0};
-    /// Where `postern-gateway sessions` and `kill` ask; nothing: nowhere.
+    /// The path of the administration socket; without a path there is no socket.
     std::optional<std::filesystem::path> admin_socket;
 
     // [health]
-    /// Where /livez and /readyz are answered over plain HTTP; nothing: nowhere.
+    /// The address on which /livez and /readyz are answered over plain HTTP; without an address they are not
+    /// served.
     std::optional<net::Address> health_listen;
 
     // [tls]
@@ -79,28 +84,29 @@ struct Settings {
     std::filesystem::path user_ca;
 
     // [ca]
-    /// Nothing until the file has been read.
+    /// The CA service's URL; empty until the file has been read.
     std::optional<http::HttpsUrl> ca;
     std::string ca_url() const { return ca ? ca->text() : std::string(); }
     std::filesystem::path server_ca;
     std::string trust_domain;
     Milliseconds crl_refresh{1'000};
-    /// Where the newest CRL is kept over a restart.
+    /// The file that keeps the newest CRL across restarts.
     std::optional<std::filesystem::path> crl_file;
-    /// How long past its nextUpdate the CRL still counts.
+    /// How long after its nextUpdate the CRL still counts.
     Milliseconds offline_grace{0};
 
     LimitSettings limits;
     AuditSettings audit;
     Policy policy;
 
-    /// Code::config_invalid with every problem of the file, one a line.
+    /// Reads the file. Fails with Code::config_invalid and every problem of the file, one a line. Blocking.
     static Result<Settings> load(const std::filesystem::path& file);
-    /// `name` stands for the file in messages; relative paths are taken from its folder.
+    /// Parses a text. `name` is the file's name in messages, and relative paths are resolved against its
+    /// folder.
     static Result<Settings> parse(std::string_view text, const std::filesystem::path& name);
 };
 
-/// What differs between the two but takes effect only after a restart: the keys' names.
+/// Returns the names of the keys that differ and take effect only after a restart.
 std::vector<std::string> changes_that_need_restart(const Settings& old, const Settings& changed);
 
 }  // namespace postern::gateway

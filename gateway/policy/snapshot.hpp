@@ -1,5 +1,5 @@
-// The settings with everything that their files hold, checked and ready for use. Published whole: a reload
-// makes a new one or leaves the old one in force.
+// The settings together with the content of the files that they name, checked and ready for use. A snapshot
+// is replaced as a whole: a reload makes a new one or leaves the old one in force.
 #pragma once
 
 #include <filesystem>
@@ -24,18 +24,20 @@ struct Snapshot {
     net::TlsContext tls;
     pki::TrustBundle user_ca;
     pki::TrustBundle server_ca;
-    /// The gateway's own certificate, and what it came with.
+    /// The gateway's own certificate and the intermediate certificates of its chain.
     std::vector<pki::Certificate> chain;
     pki::PrivateKey key;
 
-    /// What is allowed but makes trouble at `now`, or soon: a certificate that ends, a policy that denies
-    /// everybody.
+    /// Returns what is valid but is or will soon be a problem at `now`, for example a certificate that
+    /// expires or a service that nobody may use.
     std::vector<std::string> warnings(SystemTime now) const;
 
     Graces graces() const noexcept { return Graces{settings.offline_grace}; }
 
-    /// Code::config_invalid, or the failure of the file that could not be read, with its path.
+    /// Reads the configuration and its files. Fails with Code::config_invalid, or with the failure of the
+    /// file that could not be read and its path. Blocking.
     static Result<std::shared_ptr<const Snapshot>> load(const std::filesystem::path& file);
+    /// Reads the files that `settings` name. Fails as load() does.
     static Result<std::shared_ptr<const Snapshot>> make(Settings settings);
 };
 

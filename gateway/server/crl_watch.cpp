@@ -14,16 +14,17 @@ namespace postern::gateway {
 
 namespace {
 
-// A CA that does not answer must not hold up the one that does again: ask anew soon.
+/// This timeout is short, so that a CA that does not answer is soon asked anew and found when it works again.
 constexpr std::chrono::seconds kConnectTimeout{2};
 constexpr std::chrono::seconds kAnswerTimeout{5};
-/// A long list over a slow line takes as long as it takes, as long as it comes.
+/// A long list over a slow line may take any time as long as it arrives at this rate.
 constexpr std::size_t kLeastBytesPerSecond = 8U << 10;
-/// Beyond so much of changes the whole list is fetched anew, without what has left it meanwhile.
+/// When the deltas have this many bytes, the complete list is fetched again; it no longer contains what has
+/// expired.
 constexpr std::size_t kMostChanges = 1U << 20;
-/// Where the CA's whole list is not newer than what is at hand.
+/// How soon the complete list is requested again while the deltas are that long.
 constexpr std::chrono::minutes kCompleteAgainAfter{1};
-/// How long a CA that did not take this gateway's certificate is not shown it again.
+/// How long the gateway does not show its certificate to a CA that did not accept it.
 constexpr std::chrono::minutes kAnonymousFor{10};
 
 Failure refusal_of(const http::ClientAnswer& answer) {
@@ -31,7 +32,7 @@ Failure refusal_of(const http::ClientAnswer& answer) {
     return Failure{Code::unavailable, fmt::format("the CA service answered {}{}", answer.status, why)};
 }
 
-/// Where the changes since the list in `crl_file` are kept.
+/// The file of the deltas since the list in `crl_file`.
 std::filesystem::path changes_file(const std::filesystem::path& crl_file) {
     return std::filesystem::path(crl_file).concat(".changes");
 }
@@ -113,7 +114,7 @@ bool CrlWatch::make_client() {
     options.server_ca = snapshot_->server_ca;
     options.trust_domain = snapshot_->settings.trust_domain;
     if (!is_anonymous) {
-        // By it the CA knows which gateway holds which list.
+        // By this certificate the CA knows which gateway has which list.
         options.credentials = net::TlsCredentials{snapshot_->key, snapshot_->chain};
     }
     options.connect_timeout = kConnectTimeout;
@@ -131,7 +132,8 @@ bool CrlWatch::make_client() {
     return true;
 }
 
-/// A CA that does not know gateways' certificates, or not this one, gives anybody its list.
+/// Handles a failed request. A CA that does not accept this gateway's certificate gives its list to anybody,
+/// so the next requests do without the certificate.
 void CrlWatch::fail(const Failure& failure) {
     if (failure.code == Code::cancelled) {
         return;
@@ -156,13 +158,13 @@ void CrlWatch::fetch() {
         complete_again_at_ = even_() + kCompleteAgainAfter;
         fetch_complete();
     }
-    // With each change the CA is told at once that it is in force here.
+    // The request for the next change tells the CA that the last one is in force here.
     while (!fetch_changes() && !is_stopping()) {
     }
 }
 
 void CrlWatch::fetch_complete() {
-    // What the answer holds is not younger than the question.
+    // The answer is at least as recent as the request, so the age of the list is counted from the request.
     const EvenTime asked_at = even_();
     auto answer = client_->get("/v1/crl", etag_);
     if (!answer) {
@@ -190,7 +192,7 @@ bool CrlWatch::fetch_changes() {
             end_complaint();
             return true;
         case 404:
-            // A CA service that has forgotten what came since, or that is older than the changes.
+            // The CA service no longer has the deltas since this number, or its version knows no deltas.
             fetch_complete();
             return current_.get()->crl.number() == number;
         default:
@@ -212,7 +214,8 @@ void CrlWatch::take(const http::ClientAnswer& answer, EvenTime asked_at) {
     }
     const RevocationsPtr before = current_.get();
     auto taken = current_.offer(answer.body, snapshot_->user_ca, Moment{clock_(), asked_at});
-    // The CA's whole list lags behind the changes: it is not fetched again until it is another one.
+    // The CA's complete list is older than the deltas. Its ETag is kept, so that the same list is not fetched
+    // again.
     is_ahead_ = !taken && before != nullptr && taken.error().code == Code::crl_stale;
     if (taken || is_ahead_) {
         etag_ = answer.etag;
@@ -230,8 +233,8 @@ void CrlWatch::take(const http::ClientAnswer& answer, EvenTime asked_at) {
     use(*taken);
     if (const auto& file = snapshot_->settings.crl_file) {
         write_file(*file, answer.body);
-        // Only then: those of the list before do not lead on from this one, and are left out when they are
-        // read.
+        // The deltas are removed only after the new list is written. If the gateway stops in between, they do
+        // not continue the new list, and are ignored when they are read.
         std::error_code ignored;
         std::filesystem::remove(changes_file(*file), ignored);
     }
@@ -247,7 +250,7 @@ bool CrlWatch::take_changes(std::string changes, EvenTime asked_at) {
             tell(taken.error());
             publish_added(before);
         } else {
-            // Of another key than the list at hand, for one.
+            // The deltas may be of another key than the current list, for example.
             fetch_complete();
         }
         return current_.get()->crl.number() == number;
@@ -286,7 +289,7 @@ void CrlWatch::use(const RevocationsPtr& taken) {
 void CrlWatch::tell(const Failure& failure) {
     const std::string complaint =
         fmt::format("reason={} detail={}", name(failure.code), quoted(failure.detail, 512));
-    // Times and numbers, which differ with each attempt, do not make it another one.
+    // Times and numbers differ with each attempt and do not make the failure another one.
     std::string kind = complaint;
     std::erase_if(kind, [](unsigned char c) { return std::isdigit(c) != 0; });
     if (kind != complaint_) {

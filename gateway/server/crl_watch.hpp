@@ -1,6 +1,6 @@
-// Keeps the CRL fresh: a thread of its own asks the CA service every crl_refresh for what changed since the
-// list at hand, or for the whole list, verifies what comes, keeps it on disk and publishes it. Nothing else
-// waits for the CA.
+// Keeps the CRL current. A thread asks the CA service once every crl_refresh for what changed since the
+// current list, or for the complete list. It verifies the answer, stores it on disk and publishes it. No
+// other thread waits for the CA.
 #pragma once
 
 #include <condition_variable>
@@ -19,23 +19,25 @@
 
 namespace postern::gateway {
 
+/// The thread that fetches the CRL.
 class CrlWatch {
 public:
-    /// Called on the constructor's thread with the CRL of the disk, if there is a good one, then on the
-    /// watch's thread at every change; null when a reload took the trust away from what was at hand.
+    /// Called on the constructor's thread with the CRL from disk, if there is a valid one, and later on the
+    /// watch's thread after each change. The argument is null when a reload has removed the trust in the
+    /// current CRL.
     using Publish = std::function<void(RevocationsPtr)>;
 
-    /// Lists are judged by `clock`, the receipt of them counts by `even`.
+    /// The times in a CRL are compared with `clock`; its age since it was received is measured with `even`.
     CrlWatch(SnapshotPtr snapshot, Clock clock, EvenClock even, Publish publish);
-    /// Stops and joins; waits for the answer that is under way, or for the look-up of the CA's name.
+    /// Stops and joins the thread. It waits for a pending answer of the CA, or for the look-up of its name.
     ~CrlWatch();
     CrlWatch(const CrlWatch&) = delete;
     CrlWatch& operator=(const CrlWatch&) = delete;
 
-    /// Asks for no further CRL. Does not wait: one may still be published after this.
+    /// Stops without waiting: a CRL may still be published after this call. Thread-safe.
     void stop();
 
-    /// After a reload: other addresses, trust bundles, times.
+    /// Hands over the snapshot of a reload, with other addresses, trust bundles and times. Thread-safe.
     void set(SnapshotPtr snapshot);
 
 private:
@@ -44,15 +46,16 @@ private:
     void fetch();
     bool make_client();
     void fail(const Failure& failure);
-    /// Whether there is nothing left to ask for: the list at hand is the newest, or there was a failure.
+    /// Returns true when there is nothing left to ask for: the current list is the newest, or the request
+    /// failed.
     bool fetch_changes();
     void fetch_complete();
     void take(const http::ClientAnswer& answer, EvenTime asked_at);
     bool take_changes(std::string changes, EvenTime asked_at);
     void use(const RevocationsPtr& taken);
-    /// What a list that was refused has added to the one at hand.
+    /// Publishes the revocations that a refused list has added to the current one.
     void publish_added(const RevocationsPtr& before);
-    /// Once for as long as it stays the same.
+    /// Logs a failure, once until another one or a success.
     void tell(const Failure& failure);
     void end_complaint();
     void read_files();
@@ -66,23 +69,24 @@ private:
     std::mutex mutex_;
     std::condition_variable wake_;
     bool is_stopping_ = false;
-    /// Handed over by set().
+    /// The snapshot that set() has handed over.
     SnapshotPtr next_;
 
-    // The watch's thread alone.
+    // The members from here on are used only on the watch's thread.
     SnapshotPtr snapshot_;
     CurrentCrl current_;
     std::optional<http::Client> client_;
-    /// Until then this gateway does not show its certificate, which the CA did not take.
+    /// Until then the gateway does not show its certificate, because the CA did not accept it.
     std::optional<EvenTime> anonymous_until_;
     bool is_anonymous_ = false;
     std::string etag_;
-    /// Of the whole list that the CA hands out.
+    /// True while the current list is newer than the complete list that the CA hands out.
     bool is_ahead_ = false;
     EvenTime complete_again_at_{};
-    /// Since the complete list that is on disk, as they came.
+    /// The deltas since the complete list on disk, concatenated as they were received.
     std::string changes_;
-    /// What was last complained of, without its numbers, so that an outage is one line and its end another.
+    /// The last logged failure without its digits, so that an outage is logged in one line and its end in
+    /// another.
     std::string complaint_;
     std::thread thread_;
 };

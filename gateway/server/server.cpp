@@ -71,8 +71,8 @@ void log_cut(std::size_t count, const char* why) {
     }
 }
 
-/// Writes what the audit log did not take when it was due. A record is among the unwritten again only when it
-/// was not taken: at a stop nobody may write it a second time.
+/// Writes the records that the audit log could not take when they were due. A record is put back only after
+/// it could not be written, so that it is not written a second time when the gateway stops.
 asio::awaitable<void> catch_up(Worker& worker) {
     std::size_t count = 0;
     bool is_written = true;
@@ -93,7 +93,7 @@ asio::awaitable<void> catch_up(Worker& worker) {
     }
 }
 
-/// The last attempt, after the loops.
+/// Writes these records once more after the loops have stopped. Records that cannot be written are lost.
 void write_rest(Worker& worker, audit::Log& log) {
     std::size_t lost = 0;
     for (const audit::Record& record : worker.unwritten) {
@@ -105,11 +105,11 @@ void write_rest(Worker& worker, audit::Log& log) {
     }
 }
 
-/// Handshakes that failed and have no record of their own, of one kind.
+/// One kind of failed handshakes that are counted and have no records of their own.
 struct Others {
     RecordBudget& budget;
     audit::Stage stage;
-    /// Takes their number.
+    /// A format string whose argument is their number.
     const char* message;
 };
 
@@ -124,6 +124,7 @@ audit::Record record_of(const Others& kind, std::size_t count) {
     return audit::record_of_more(count, kind.stage, fmt::format(fmt::runtime(kind.message), count));
 }
 
+/// Writes the records about refusals that were only counted.
 asio::awaitable<void> tell_of_others(Worker& worker) {
     worker.shared.silent.tell(std::chrono::steady_clock::now());
     const std::array<Others, 2> kinds = others(worker.shared);
@@ -135,7 +136,7 @@ asio::awaitable<void> tell_of_others(Worker& worker) {
         audit::Record record = record_of(kind, count);
         const auto written = co_await worker.shared.audit.async_append(std::move(record));
         if (!written) {
-            // Told when it can be written: not each second of an outage.
+            // The count is written once the log works again, and is not logged every second of the outage.
             kind.budget.put_back(count);
             continue;
         }
@@ -157,7 +158,7 @@ asio::awaitable<void> tell_of_others(Worker& worker) {
                  untold.count, quoted(first.user, 64), quoted(first.serial, 64), untold.shares.size() - 1);
 }
 
-/// Cuts expired tunnels for as long as the loop runs.
+/// Runs once a second for as long as the loop: cuts expired tunnels and writes the records that are due.
 asio::awaitable<void> sweep(Worker& worker) {
     asio::steady_timer timer(worker.loop);
     MemoryReturn memory;
@@ -185,7 +186,7 @@ audit::LogOptions log_options(const AuditSettings& settings) {
     return options;
 }
 
-/// What keeps the gateway from letting people in. On the worker's loop.
+/// Returns what keeps the gateway from letting anybody in. To be called on the worker's loop.
 std::vector<http::HealthCheck> checks(const Worker& worker) {
     const bool has_list =
         check_current(worker.revocations.get(), worker.shared.now(), worker.snapshot->graces()).has_value();
@@ -226,7 +227,7 @@ Server::~Server() {
 
 void Server::close() {
     if (crl_watch_) {
-        // What it still publishes reaches loops that have stopped.
+        // A CRL that it still publishes is posted to loops that have stopped, which is harmless.
         crl_watch_->stop();
     }
     for (net::Listener& listener : listeners_) {
@@ -250,7 +251,7 @@ void Server::close() {
     if (const auto untold = shared_.bearers.take_untold(); untold.count > 0 && audit_) {
         [[maybe_unused]] const auto told = audit_->append(audit::record_of_more(untold));
     }
-    // Records that are being synced wake sessions, for which the loops must still be there.
+    // Records that are being synced resume sessions when they are done, so the loops must still exist.
     audit_.reset();
 }
 
@@ -279,8 +280,8 @@ Result<std::unique_ptr<Server>> Server::start(std::filesystem::path config, Cloc
     return server;
 }
 
-// `listen` and `threads` do not change without a restart; of another number of addresses after a reload the
-// difference is a few descriptors.
+/// `threads` does not change without a restart, and neither do the addresses that are listened on. If a
+/// reload changes the number of addresses, this is wrong by a few descriptors.
 Fixtures Server::fixtures() const noexcept {
     return Fixtures{loops_.size(), snapshot_->settings.listen.size()};
 }
@@ -370,7 +371,7 @@ Result<void> Server::reload() {
     if (!loaded) {
         return loaded.error();
     }
-    // As with a connection: what cannot be recorded does not happen.
+    // As for a connection, what cannot be recorded does not happen.
     if (!recorded) {
         spdlog::error("event=config.not_reloaded file={} reason={}", config_.string(),
                       name(recorded.error().code));

@@ -1,5 +1,5 @@
-// The running gateway: loops, listeners, audit log, CRL watch, and the settings in force. What starts and
-// stops it, and signals, are the command's.
+// The running gateway: event loops, listeners, audit log, CRL watch, and the settings in force. Signals,
+// starting and stopping are handled by the `serve` command.
 #pragma once
 
 #include <cstdint>
@@ -21,51 +21,54 @@
 
 namespace postern::gateway {
 
-/// To be used on one thread that is none of the loops.
+/// A running gateway. To be used on one thread that is none of the event loops.
 class Server {
 public:
-    /// Reads the configuration, opens the audit log, binds, and serves. While there is no CRL it refuses
-    /// everybody.
+    /// Reads the configuration, opens the audit log, binds the ports and serves. Until it has a CRL it
+    /// refuses everybody. Fails when one of these steps does. Blocking.
     static Result<std::unique_ptr<Server>> start(std::filesystem::path config, Clock clock);
-    /// close(), and then waits for what may take long and holds nothing: the CA's answer, the look-up of a
-    /// name.
+    /// Calls close() and then joins the thread that may still wait for the CA's answer or for a name look-up.
     ~Server();
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;
 
-    /// The ports in force, in the order of gateway.listen.
+    /// The ports that it listens on, in the order of gateway.listen.
     std::vector<unsigned short> ports() const;
-    /// Of [health]; 0 where there is none.
+    /// The port of [health]; 0 when it is not configured.
     unsigned short health_port() const { return health_ ? health_->port() : 0; }
+    /// The settings in force. The reference is valid until the next reload().
     const Snapshot& snapshot() const noexcept { return *snapshot_; }
 
-    /// Reads the configuration and the files that it names again. For connections from now on; live tunnels
-    /// that it no longer allows are cut. On a failure the old one stays in force, also when the audit log
-    /// cannot be written (Code::audit_unavailable).
+    /// Reads the configuration and the files that it names again, for connections from now on. Open tunnels
+    /// that it no longer allows are cut. On a failure the old configuration stays in force; that includes
+    /// that the audit log cannot be written (Code::audit_unavailable). Blocking.
     Result<void> reload();
-    /// Closes the audit log's file and goes on in a new one, whatever its size. Blocking: not for a loop.
+    /// Closes the audit log's file and continues in a new one, whatever its size. A failure is logged.
+    /// Blocking.
     void rotate_audit_log();
 
-    /// Logs what makes trouble, or soon will, in what is in force: a certificate that ends. As start() and
-    /// reload() do; to be called daily.
+    /// Logs Snapshot::warnings() of the settings in force, for example a certificate that expires soon.
+    /// start() and reload() do the same; the owner calls it daily.
     void warn() const;
 
-    /// No new connections, no new tunnels. What carries no tunnel is closed at once: handshakes, warm
-    /// connections, those that are kept alive.
+    /// Accepts no new connections and no new tunnels. Connections without a tunnel are closed at once: those
+    /// in a handshake, warm ones and those that are kept alive. It does not wait until every loop has done
+    /// so.
     void stop_accepting();
-    /// Cuts every tunnel. Their records are written when tunnels() is 0.
+    /// Cuts every tunnel without waiting. Their records are written when tunnels() is 0.
     void cut_all(Code reason);
+    /// The number of tunnels that are being opened or are open, or whose last record is not written yet.
     std::size_t tunnels() const;
-    /// Connections whose peer never said a byte, since the start.
+    /// The number of connections since the start whose peer never sent a byte.
     std::size_t silent_peers() const noexcept { return shared_.silent.total(); }
-    /// After stop_accepting(): whether every loop has heard of it, no tunnel is left, and whoever was in the
-    /// middle of a handshake or a refusal then has the record of it. Until then close() would lose records.
+    /// Returns whether close() would lose no audit record after stop_accepting(): every loop has handled it,
+    /// no tunnel is left, and every handshake and refusal that was pending has its record.
     bool is_drained() const;
-    /// Ends the loops and everything on them, and closes the audit log with its last checkpoint. Waits for no
-    /// peer.
+    /// Stops the event loops and everything on them, and closes the audit log with a last checkpoint. It
+    /// waits for no peer.
     void close();
 
-    /// Asks each loop for a sign of life; whether each has answered the last time.
+    /// Asks each event loop for a sign of life. Returns whether all of them have answered the previous call.
     bool check_alive();
 
 private:
@@ -82,7 +85,7 @@ private:
     SnapshotPtr snapshot_;
     std::unique_ptr<audit::Log> audit_;
     Shared shared_;
-    // Sessions on the loops use the workers until the loops are gone.
+    /// Sessions on the event loops use the workers until the loops are gone.
     std::vector<std::unique_ptr<Worker>> workers_;
     net::EventLoops loops_;
     std::vector<net::Listener> listeners_;

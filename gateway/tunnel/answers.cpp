@@ -95,7 +95,7 @@ Words words_of(Code code, std::string_view user, std::string_view service) {
         case Code::not_found:
             return {"There is no such thing here, or it is not yours.",
                     "Known are CONNECT <service>:<port>, GET /v1/services and GET /v1/connections/<id>."};
-        // The table speaks of this machine, which is not the reader's.
+        // The common table of reasons speaks of the local machine, which is not the reader's.
         case Code::internal:
         case Code::io_failed:
         case Code::config_invalid:

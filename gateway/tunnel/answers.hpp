@@ -1,5 +1,5 @@
-// What the gateway says over HTTP: refusals with Proxy-Status (RFC 9209) and a problem body (RFC 9457), and
-// the two documents that it serves. Pure.
+// The gateway's HTTP responses: refusals with Proxy-Status (RFC 9209) and a problem body (RFC 9457), and the
+// two documents that it serves. This file is pure.
 #pragma once
 
 #include <optional>
@@ -14,23 +14,24 @@
 
 namespace postern::gateway {
 
-/// Whom and what a refusal is about; empty where it is not known.
+/// The user, service and connection that a refusal is about; a member is empty when it is not known.
 struct RefusalSubject {
     std::string_view user;
     std::string_view service;
     std::string_view connection_id;
 };
 
-/// The cause in one sentence, and the next step, for the person who is refused.
+/// Returns the cause in one sentence and the next step, for the person who is refused.
 http::Problem problem_of(Code code, const RefusalSubject& subject);
-/// Why an open tunnel was cut, in one sentence.
+/// Returns in one sentence why an open tunnel was cut.
 std::string cut_message(Code code, std::string_view user, std::string_view service);
-/// The problem as a response of the gateway named `gateway`: with Proxy-Status and Postern-Connection.
+/// Makes the response, with Proxy-Status and Postern-Connection, of the gateway named `gateway`.
 http::Response refusal(const http::Problem& problem, std::string_view gateway);
 
-/// GET /v1/services: what this identity may use, and nothing of the rest.
+/// Makes the answer to GET /v1/services, which lists only the services that this identity may use.
 http::Response services_answer(const Policy& policy, const Identity& identity);
-/// GET /v1/connections/<id>, to its owner.
+/// Makes the answer to GET /v1/connections/<id>; the caller has checked that the connection is the client's
+/// own.
 http::Response connection_answer(std::string_view id, const ConnectionEntry& entry);
 
 }  // namespace postern::gateway

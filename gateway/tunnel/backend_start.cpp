@@ -9,7 +9,7 @@ namespace postern::gateway {
 
 namespace {
 
-// Length 8, then 80877103.
+/// SSLRequest: the length 8, then the code 80877103.
 constexpr std::array<unsigned char, 8> kSslRequest{0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f};
 
 Failure backend_failure(const Failure& failure, bool has_timed_out) {
@@ -33,7 +33,8 @@ boost::asio::awaitable<Result<void>> start_backend_tls(net::ByteStream& backend,
     if (!written) {
         co_return backend_failure(written.error(), deadline.has_passed());
     }
-    // Room for two: a server says one byte here, and a second one would be somebody in between.
+    // There is room for two bytes. A server sends one here; a second one could come from an attacker in
+    // between.
     std::array<unsigned char, 2> answer{};
     const net::Buffer room(answer);
     auto got = co_await backend.read_some(room);
@@ -43,9 +44,9 @@ boost::asio::awaitable<Result<void>> start_backend_tls(net::ByteStream& backend,
     if (*got == 0) {
         co_return Failure{Code::backend_unreachable, "the server closed instead of answering SSLRequest"};
     }
-    // An ErrorResponse: a server that could not start a process for the connection, a pooler that is full.
-    // What it says has come in plain text, so that it may be anybody's word (PostgreSQL's manual, "SSL
-    // Session Encryption").
+    // This is an ErrorResponse, for example of a server that could not start a process, or of a pooler that
+    // is full. Its text is not used, because it came in plain text and anybody may have sent it (PostgreSQL
+    // manual, "SSL Session Encryption").
     if (answer[0] == 'E') {
         co_return Failure{Code::backend_unreachable, "the server answered SSLRequest with an error"};
     }

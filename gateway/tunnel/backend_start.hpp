@@ -1,5 +1,5 @@
-// The first words of a PostgreSQL connection, spoken by the gateway: the SSLRequest, so that the client's TLS
-// can begin with its own first byte (PostgreSQL manual, "SSL Session Encryption").
+// The start of a PostgreSQL connection, done by the gateway itself: it sends SSLRequest, so that the client's
+// first byte to the server can already be TLS (PostgreSQL manual, "SSL Session Encryption").
 #pragma once
 
 #include <chrono>
@@ -11,9 +11,10 @@
 
 namespace postern::gateway {
 
-/// Sends SSLRequest and waits for 'S'. backend_refused_tls for any other answer and for bytes behind it (they
-/// did not come through TLS), backend_timed_out, backend_unreachable when the server closes, cancelled when
-/// the stream is closed from outside.
+/// Sends SSLRequest and waits for 'S', both within `timeout`. Fails with backend_refused_tls on another
+/// answer and when bytes follow the 'S' (they did not come through TLS), with backend_timed_out, with
+/// backend_unreachable when the server closes or answers with an ErrorResponse, and with cancelled when the
+/// stream is closed by somebody else. `backend` must outlive the call and is not closed by it.
 boost::asio::awaitable<Result<void>> start_backend_tls(net::ByteStream& backend,
                                                        std::chrono::milliseconds timeout);
 

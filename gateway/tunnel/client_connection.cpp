@@ -34,8 +34,8 @@ boost::asio::awaitable<Result<void>> append(Worker& worker, audit::Record record
 
 Result<void> check_still_trusted(ClientConnection& connection) {
     const Snapshot& in_force = *connection.worker.snapshot;
-    // A snapshot's TLS context and its trust bundle were made together, and the connection keeps its context
-    // alive.
+    // The TLS context and the trust bundle of a snapshot are made together. The connection keeps its context
+    // alive, so that the address of another one cannot be the same.
     if (SSL_get_SSL_CTX(connection.client.native()) == in_force.tls.get()) {
         return {};
     }
@@ -50,8 +50,8 @@ Result<void> check_still_trusted(ClientConnection& connection) {
 
 namespace {
 
-/// Nobody gets here without having proven the key of a certificate of the user CA, though not each of those
-/// names somebody.
+/// Returns the bearer for the budget of records. Every client here has proven to hold the key of a
+/// certificate of the user CA, but such a certificate need not name a user.
 audit::Bearer bearer_of(ClientConnection& connection) {
     if (connection.identity) {
         return {(*connection.identity)->login.serial, (*connection.identity)->login.name};
@@ -72,8 +72,8 @@ bool has_its_own_record(ClientConnection& connection) {
     return connection.worker.shared.bearers.take(bearer_of(connection), std::chrono::steady_clock::now());
 }
 
-/// One that the log does not take is counted. A stop waits for the record, and not for the client that reads
-/// its answer.
+/// Appends the record of a refusal; if that fails, the refusal is counted. A stopping gateway waits for the
+/// record, but not for the client that reads the answer.
 boost::asio::awaitable<Result<void>> append_refusal(ClientConnection& connection, audit::Record record) {
     const Counted undecided(connection.worker.undecided);
     auto appended = co_await append(connection.worker, std::move(record));
@@ -107,7 +107,7 @@ boost::asio::awaitable<void> refuse(ClientConnection& connection, Failure failur
     const RefusalSubject subject{user, service, connection.id};
     http::Problem problem = problem_of(failure.code, subject);
     if (has_its_own_record(connection)) {
-        // A user's and a service's name are of a form that needs no quotes.
+        // User and service names have a form that needs no quotes.
         spdlog::info("event=connection.rejected id={} source={} user={} service={} reason={} detail={}",
                      connection.id, connection.source.text(), user.empty() ? "-" : user,
                      service.empty() ? "-" : service, name(failure.code), quoted(failure.detail, 512));

@@ -27,9 +27,9 @@ namespace postern::gateway {
 namespace {
 
 constexpr std::string_view kConnections = "/v1/connections/";
-/// A laptop may sleep for a quarter of an hour and find its tunnels as they were. No bound on what stays
-/// unconfirmed: a psql that was stopped in the middle of a large result, or whose pager stands still, may go
-/// on an hour later, as it may without a gateway.
+/// A laptop may sleep for a quarter of an hour and find its tunnels open. The time that sent data may stay
+/// unacknowledged is not bounded: a psql that is stopped in the middle of a large result, or whose pager
+/// waits, may continue an hour later, as it may without a gateway.
 constexpr net::PlainStream::Liveness kLiveness{std::chrono::seconds(60), std::chrono::seconds(60), 14,
                                                std::nullopt};
 
@@ -66,17 +66,18 @@ std::string_view message_of(Code code) {
     }
 }
 
-/// A certificate is looked at for its time only where the user CA has signed it; its purpose comes before its
-/// signature, so that a forged one gets as far. Whoever shows an old one need not have its key: it may be a
-/// person whose desktop is late, or anybody with a copy.
+/// Returns the budget of records for a failed handshake. A certificate's times are checked only after the
+/// user CA's signature on it, while its purpose is checked before, so a forged certificate can fail for its
+/// purpose. A client with an expired certificate has not proven to hold its key: it may be a user's desktop
+/// that is late, or anybody with a copy.
 RecordBudget& budget_of(Shared& shared, Code reason) {
     const bool is_out_of_time = reason == Code::expired || reason == Code::not_yet_valid;
     return is_out_of_time ? shared.untimely_certificates : shared.failed_handshakes;
 }
 
-/// Records a handshake that failed. The alert is sent and read by then. Nothing was let in that a missing
-/// record should have stopped: beyond the budget, and while the audit log cannot be written, they are counted,
-/// and told of together.
+/// Records a failed handshake, after the TLS alert was sent. Nobody was let in, so the record need not be
+/// written in any case: beyond the budget, and while the audit log cannot be written, failures are counted
+/// and reported together.
 boost::asio::awaitable<void> reject_handshake(ClientConnection& connection, Failure failure) {
     const bool is_probe = failure.code == Code::end_of_stream || failure.code == Code::timed_out;
     if (is_probe && !connection.client.has_heard()) {
@@ -105,7 +106,8 @@ boost::asio::awaitable<void> reject_handshake(ClientConnection& connection, Fail
     }
 }
 
-/// The handshake, and who it was with. False when the connection has ended. It is `undecided` until then.
+/// Does the TLS handshake and determines the client's identity. Returns false when the connection has ended.
+/// The connection counts as undecided until this returns.
 boost::asio::awaitable<bool> greet(ClientConnection& connection, net::FairTurns::Member& turns,
                                    [[maybe_unused]] Counted undecided) {
     const SnapshotPtr snapshot = connection.worker.snapshot;
@@ -139,7 +141,7 @@ boost::asio::awaitable<bool> greet(ClientConnection& connection, net::FairTurns:
     co_return true;
 }
 
-/// A GET that authenticate() let pass. Nothing when there is no such thing.
+/// Answers a GET of a client that authenticate() has accepted. Returns nothing for an unknown target.
 std::optional<http::Response> answer_get(const ClientConnection& connection, std::string_view target) {
     const Identity& identity = **connection.identity;
     const Snapshot& snapshot = *connection.worker.snapshot;
@@ -177,9 +179,9 @@ Result<TunnelRequest> tunnel_request_of(const http::Request& request) {
         view(request["Postern-Client-Program"]), view(request["Postern-Purpose"])});
 }
 
-/// How long the first request may take to begin. Whoever has proven who they are, and may be talked to, may
-/// stay warm for long where there is a place for it, though not beyond their certificate; everybody else has
-/// as long as for a handshake.
+/// Returns how long the client may take to begin its first request. An authenticated client that is not
+/// refused may stay warm for a long time if there is a place, but not longer than its certificate is valid.
+/// All others get the timeout of a request.
 std::chrono::milliseconds wait_warm(ClientConnection& connection) {
     Worker& worker = connection.worker;
     const LimitSettings& limits = worker.snapshot->settings.limits;
@@ -194,14 +196,14 @@ std::chrono::milliseconds wait_warm(ClientConnection& connection) {
         return limits.request_timeout;
     }
     connection.warm_place.emplace(std::move(*place));
-    // It stays good for a last answer.
+    // The connection stays usable for a last answer.
     const std::function<void()> cut = [&connection] { connection.client.wake(); };
     connection.ticket = worker.warm.enter(cut);
     const auto valid_for = std::chrono::duration_cast<std::chrono::milliseconds>(login.not_after - now.wall);
     return std::max(std::min(limits.warm_timeout, valid_for), limits.request_timeout);
 }
 
-/// Reads requests and answers those that are no CONNECT. Null when the connection has ended.
+/// Reads requests and answers those that are not CONNECT. Returns null when the connection has ended.
 boost::asio::awaitable<std::unique_ptr<ConnectRequest>> next_tunnel(ClientConnection& connection) {
     const std::chrono::milliseconds timeout = connection.worker.snapshot->settings.limits.request_timeout;
     http::RequestLimits limits;
@@ -217,16 +219,16 @@ boost::asio::awaitable<std::unique_ptr<ConnectRequest>> next_tunnel(ClientConnec
         auto request = co_await reader.next(begins_within);
         if (!request) {
             Failure failure = request_failure(connection, request.error());
-            // A warm connection that nobody needed, or one that is kept alive and has no more to ask, or
-            // either when the gateway shuts down.
+            // This is a warm connection that was not needed, a connection that was kept alive and has no
+            // further request, or either of them when the gateway shuts down.
             const bool is_quiet_end =
                 failure.code == Code::end_of_stream || failure.code == Code::cancelled ||
                 (failure.code == Code::timed_out &&
                  (!is_first || (connection.warm_place && reader.is_between_requests())));
             if (is_quiet_end) {
                 spdlog::debug("event=connection.ended id={} reason={}", connection.id, name(failure.code));
-                // To a client whose CONNECT is on its way, an orderly end before any answer says that
-                // nothing was done with it.
+                // If the client has just sent a CONNECT, an orderly end before any answer tells it that the
+                // request was not handled.
                 co_await net::lingering_close(connection.client, kCloseTimeout);
             } else {
                 co_await refuse(connection, std::move(failure), std::move(no_service));
@@ -302,7 +304,8 @@ boost::asio::awaitable<void> serve_connection(Worker& worker, net::PlainStream s
         net::TlsStream(std::move(socket), worker.snapshot->tls, net::TlsStream::Role::server),
         {}};
     std::string address = net::address_key(connection.source.address);
-    // On the heap, as what a session needs only for a while is: its frame lives as long as the tunnel.
+    // What a session needs only for a while is on the heap, because the frame of this coroutine lives as long
+    // as the tunnel.
     auto turns = std::make_unique<net::FairTurns::Member>(worker.turns, address);
     const std::function<void()> cut = [&connection, &turns] {
         connection.client.cancel();

@@ -9,8 +9,9 @@
 
 namespace postern::gateway {
 
-/// To be spawned on the worker's loop. Ends when the connection has; every refusal and every tunnel has then
-/// its records.
+/// Serves a connection; to be spawned on the worker's loop. It ends when the connection does, and every
+/// refusal and every tunnel has its audit records then. `undecided` counts the connection until its handshake
+/// is over. `worker` must outlive the loop.
 boost::asio::awaitable<void> serve_connection(Worker& worker, net::PlainStream socket, Counted undecided);
 
 }  // namespace postern::gateway

@@ -7,7 +7,7 @@ namespace postern::gateway {
 
 namespace {
 
-/// The text in place, cut where it does not fit (the last byte of a name's place stays 0).
+/// Copies a text to an array and cuts it if it is too long. The last byte of a name's array stays 0.
 template <std::size_t Size>
 std::array<char, Size> fixed(std::string_view text) noexcept {
     std::array<char, Size> bytes{};
@@ -15,7 +15,7 @@ std::array<char, Size> fixed(std::string_view text) noexcept {
     return bytes;
 }
 
-/// A copy that stays good when the tunnel has ended.
+/// Returns a copy that stays valid after the tunnel has ended.
 OpenConnection seen(const std::string& id, const ConnectionEntry& entry) {
     OpenConnection open{id, entry, 0, 0};
     open.entry.counters = nullptr;

@@ -1,5 +1,5 @@
-// Which tunnels there are, and why the last ones ended: looked up by connection id from any loop. The owner
-// of a tunnel asks here after it was cut, and a CancelRequest finds the backend of the session that it
+// The open tunnels, and why the last ones ended, looked up by connection id from any loop. The owner of a
+// tunnel asks here after the tunnel was cut, and a CancelRequest finds the backend of the session that it
 // cancels.
 #pragma once
 
@@ -19,26 +19,28 @@
 
 namespace postern::gateway {
 
-/// A tunnel as others may see it.
+/// What others may learn about a tunnel.
 struct ConnectionEntry {
     std::string user;
     std::string service;
-    /// The very address that was dialled, so that a second connection meets the same server behind a name of
-    /// many.
+    /// The address that was actually dialled, so that a second connection reaches the same server when a name
+    /// has several.
     std::string backend_ip;
     std::uint16_t backend_port = 0;
     bool is_open = true;
-    /// Why the gateway cut it; nothing when one of the two sides ended it.
+    /// Why the gateway cut the tunnel; nothing when one of the two sides ended it.
     std::optional<Code> reason;
-    /// For the administrator's list; empty for one that has ended. The certificate is the one that opened it.
+    /// The members from here on are for the administrator's list, and empty for a tunnel that has ended. The
+    /// certificate is the one that opened the tunnel.
     IdentityPtr identity{};
     std::string source{};
     SystemTime opened_at{};
-    /// Valid until closed(): the tunnel that counts outlives its entry.
+    /// The tunnel's live byte counts. The pointer is valid until closed(), which is called before the tunnel
+    /// is destroyed.
     const net::RelayCounters* counters = nullptr;
 };
 
-/// A live tunnel as the administrator of the gateway sees it.
+/// An open tunnel as the gateway's administrator sees it.
 struct OpenConnection {
     std::string id;
     ConnectionEntry entry;
@@ -46,27 +48,32 @@ struct OpenConnection {
     std::uint64_t bytes_from_backend = 0;
 };
 
-/// Thread-safe. Remembers the last `memory` tunnels that ended.
+/// Thread-safe. It remembers the last `memory` tunnels that ended.
 class ConnectionDirectory {
 public:
     explicit ConnectionDirectory(std::size_t memory = 4096) : ended_(memory) {}
 
+    /// Adds an open tunnel.
     void opened(const std::string& id, ConnectionEntry entry);
+    /// Moves the tunnel `id`, if there is one, to those that have ended. `reason` is why the gateway cut it,
+    /// if it did.
     void closed(const std::string& id, std::optional<Code> reason);
-    /// Nothing when the id is unknown or belongs to somebody else: who asks must not learn which. Of one that
-    /// has ended, the user, the service and the reason.
+    /// Returns the entry if the tunnel belongs to `user`. An unknown id and that of another user's tunnel
+    /// both give nothing, so that the caller cannot tell them apart. For a tunnel that has ended, only the
+    /// user, the service and the reason are set.
     std::optional<ConnectionEntry> find(const std::string& id, std::string_view user) const;
 
-    /// For the administrator alone: whoever they belong to.
+    /// All open tunnels of all users, for the administrator.
     std::vector<OpenConnection> all_open() const;
+    /// An open tunnel of any user, for the administrator.
     std::optional<OpenConnection> find_open(const std::string& id) const;
 
 private:
-    /// One that has ended, without memory of its own: thousands of small blocks, allocated among those of
-    /// live tunnels, would keep the heap from ever shrinking.
+    /// A tunnel that has ended, in a fixed amount of memory. Thousands of small allocations among those of
+    /// open tunnels would keep the heap from shrinking.
     struct Ended {
         std::array<char, 36> id{};
-        // Names have 63 bytes at most.
+        /// Names have at most 63 bytes.
         std::array<char, 64> user{};
         std::array<char, 64> service{};
         std::optional<Code> reason;
@@ -74,7 +81,7 @@ private:
 
     mutable std::mutex mutex_;
     std::unordered_map<std::string, ConnectionEntry> open_;
-    /// A ring: `next_` is the oldest, and the one that goes next.
+    /// A ring buffer. `next_` is the index of the oldest entry, which is overwritten next.
     std::vector<Ended> ended_;
     std::size_t next_ = 0;
 };

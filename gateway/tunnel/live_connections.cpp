@@ -12,8 +12,8 @@ namespace postern::gateway {
 
 namespace {
 
-/// Of the chain that the connection showed. Expiry is judged elsewhere, by the newest certificate of the
-/// session: one that is over is looked at as it was in its last second.
+/// Verifies the chain that the connection showed. Expiry is judged elsewhere, by the newest certificate of
+/// the session; an expired certificate is verified at the last second of its validity.
 Result<void> check_vouched_for(const net::TlsStream& connection, const pki::TrustBundle& user_ca,
                                SystemTime now) {
     const net::TlsPeer peer = connection.peer();
@@ -26,9 +26,10 @@ Result<void> check_vouched_for(const net::TlsStream& connection, const pki::Trus
     return user_ca.verify(*peer.certificate, others, pki::Purpose::client_auth, moment);
 }
 
-/// Of one of them is enough: the CA revokes the certificates of a session together.
+/// Returns whether the CRL covers one of the certificates, so that the tunnel could be revoked. One is
+/// enough, because the CA revokes all certificates of a session together.
 bool can_be_revoked(std::initializer_list<const Identity*> certificates, const Revocations* revocations) {
-    // Without a list, as in an outage of the CA, those who are in stay in.
+    // Without a CRL, as in an outage of the CA, open tunnels stay open.
     return revocations == nullptr ||
            std::any_of(certificates.begin(), certificates.end(),
                        [&](const Identity* identity) { return covers_issuer(*revocations, *identity); });
@@ -56,7 +57,7 @@ void LiveTunnel::cut(Code reason) noexcept {
         return;
     }
     reason_ = reason;
-    // The coroutine's pending operations end with `cancelled`, after this call.
+    // The pending operations of the tunnel's coroutine complete with `cancelled` after this call.
     if (backend_ != nullptr) {
         backend_->close();
     }
@@ -92,11 +93,11 @@ std::size_t LiveConnections::judge_all(const Judgement& judgement) {
         if (tunnel->reason_) {
             continue;
         }
-        // Whichever of them is on the list ends it: the certificate that opened the tunnel, the one that
-        // carries it now, and the newest of the session. The CA revokes a session's certificates together; a
-        // list that comes from elsewhere may name one alone, and may leave out what has expired.
+        // The tunnel ends if the CRL contains any of three certificates: the one that opened it, the one that
+        // keeps it open now, and the newest of the session. The CA revokes all certificates of a session
+        // together, but a CRL from elsewhere may contain only one of them and may leave out expired ones.
         const IdentityPtr newest = judgement.sessions.newest(tunnel->identity_);
-        // Mostly they are one and the same, which is looked up once.
+        // Usually the three are the same, which is looked up once.
         Result<void> allowed;
         for (const IdentityPtr* other : {&tunnel->opener_, &newest}) {
             if (allowed && *other != tunnel->identity_) {
@@ -113,8 +114,8 @@ std::size_t LiveConnections::judge_all(const Judgement& judgement) {
             ++count;
         } else if (!can_be_revoked({tunnel->opener_.get(), tunnel->identity_.get(), newest.get()},
                                    judgement.revocations)) {
-            // The list is of another key than that of these certificates: the CA's issuing key has changed.
-            // None will ever name them again.
+            // The CRL is of another key than these certificates: the CA's issuing key has changed. No CRL
+            // will contain them any more.
             tunnel->cut(Code::crl_stale);
             ++count;
         }
@@ -123,7 +124,8 @@ std::size_t LiveConnections::judge_all(const Judgement& judgement) {
 }
 
 std::size_t LiveConnections::judge_trust(const pki::TrustBundle& user_ca, SystemTime now) {
-    // The tunnels of one certificate are mostly many, and a chain's signatures take their time.
+    // Many tunnels share one certificate, and verifying a chain is expensive, so each certificate is verified
+    // once.
     std::unordered_map<const Identity*, Result<void>> judged;
     std::size_t count = 0;
     for (LiveTunnel* tunnel : tunnels_) {

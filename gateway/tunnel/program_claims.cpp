@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t kMostPathBytes = 256;
 
-// The number behind `key`, which goes from `rest`.
+/// Reads the number after `key`, and removes both from `rest`.
 bool take_number(std::string_view& rest, std::string_view key, std::uint32_t& into) {
     if (!rest.starts_with(key)) {
         return false;

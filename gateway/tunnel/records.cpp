@@ -114,7 +114,7 @@ TunnelEnd tunnel_end(const net::RelayEnd& relay, std::optional<Code> cut_reason)
     end.closed_by = relay.ended_by == net::Side::a ? "client" : "backend";
     if (relay.failure) {
         end.reason = relay.failure->code;
-        // A half-closed tunnel that moved nothing more: the gateway's timeout ended it.
+        // The gateway's timeout ended a half-closed tunnel that moved no more bytes.
         if (relay.failure->code == Code::timed_out) {
             end.closed_by = "gateway";
         }

@@ -1,4 +1,4 @@
-// The gateway's audit records, made of what a connection knows. Pure.
+// Makes the gateway's audit records from the facts of a connection. This file is pure.
 #pragma once
 
 #include <chrono>
@@ -14,12 +14,13 @@
 
 namespace postern::gateway {
 
-/// Which part of a connection's life a refusal for this reason belongs to.
+/// Returns the stage of a connection to which a refusal with this reason belongs.
 audit::Stage stage_of(Code reason) noexcept;
 
-/// A connection that was turned away: action connection.rejected.
+/// Makes the record of a connection that was rejected (connection.rejected).
 audit::Record rejected_record(const std::string& connection_id, const net::Endpoint& source, Code reason,
                               audit::Stage stage, std::string message);
+/// Makes the record of a tunnel that is let in (connection.accepted), without its user and service.
 audit::Record accepted_record(const std::string& connection_id, const net::Endpoint& source);
 
 /// How a tunnel ended.
@@ -31,17 +32,19 @@ struct TunnelEnd {
     std::string closed_by;
     std::optional<Code> reason;
 };
+/// Makes the record of a tunnel that ended (connection.closed), without its user and service.
 audit::Record closed_record(const std::string& connection_id, const net::Endpoint& source,
                             const TunnelEnd& end);
 
-/// Who a verified certificate says it is.
+/// Adds the user and the certificate of a verified identity to the record.
 void name_identity(audit::Record& record, const Identity& identity);
-/// What a desktop claims of the local program; nothing when it claims nothing.
+/// Adds the desktop's claims about the local program to the record, if there are any.
 void name_program(audit::Record& record, const std::optional<ProgramClaims>& program);
-/// What a certificate that was not believed claims.
+/// Adds the claims of a certificate that was not accepted to the record.
 void name_claim(audit::Record& record, const pki::Certificate& certificate);
 
-/// Who ended the tunnel and why: what the gateway did comes first, then the relay's own word.
+/// Determines who ended the tunnel and why: `cut_reason`, if the gateway cut it, and otherwise the result of
+/// the relay. The duration is left to the caller.
 TunnelEnd tunnel_end(const net::RelayEnd& relay, std::optional<Code> cut_reason);
 
 }  // namespace postern::gateway

@@ -8,7 +8,8 @@ namespace postern::gateway {
 
 namespace {
 
-/// SSLRequest and GSSENCRequest (PostgreSQL's manual, "Message Formats"), but for their last byte.
+/// The bytes of SSLRequest and GSSENCRequest (PostgreSQL manual, "Message Formats") without the last one, in
+/// which they differ.
 constexpr std::array<unsigned char, 7> kEncryptionRequest{0, 0, 0, 8, 0x04, 0xd2, 0x16};
 constexpr unsigned char kTlsHandshake = 0x16;
 

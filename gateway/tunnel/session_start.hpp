@@ -1,7 +1,7 @@
-// Watches how a PostgreSQL session begins, as far as can be seen where its content is encrypted: a client
-// that was let in has so much time for its first byte and until the server has answered its start-up packet,
-// and a server that was spoken to so much for its first byte. A session that has come so far ends by
-// PostgreSQL's own authentication_timeout if nobody proves who they are.
+// Watches how a PostgreSQL session begins, as far as this is visible when its content is encrypted. The
+// client has a limited time until the server has answered its start-up packet, and the server has a limited
+// time for its first byte after the client has sent one. From then on PostgreSQL's own authentication_timeout
+// ends the session if nobody authenticates.
 #pragma once
 
 #include <chrono>
@@ -17,11 +17,12 @@
 
 namespace postern::gateway {
 
-/// How far a session has come, by who has spoken and what the client spoke first. Pure.
+/// How far a session has come, judged by the order in which the two sides send and by the client's first
+/// bytes. Pure.
 ///
-/// Behind a ClientHello, or a request for encryption, the start-up packet comes at the earliest with the
-/// client's second turn, and else with its first one. The server's answer to it is the beginning: a password
-/// may be asked for by then, for which a person is waited for.
+/// After a ClientHello or a request for encryption, the start-up packet comes with the client's second turn
+/// at the earliest; otherwise it comes with the first turn. The session counts as begun with the server's
+/// answer to that packet, which may already ask for a password that a person has to type.
 class SessionProgress {
 public:
     void client_said(net::Bytes bytes);
@@ -36,26 +37,32 @@ private:
     bool has_begun_ = false;
 };
 
+/// The time limits of SessionStart.
 struct StartTimeouts {
-    /// From now to the beginning.
+    /// From the construction of SessionStart until the session has begun.
     std::chrono::milliseconds client;
-    /// From the client's first byte to the server's.
+    /// From the client's first byte to the server's first byte.
     std::chrono::milliseconds server;
 };
 
-/// To be used on one thread.
+/// Watches one session with timers. To be used on one thread; it must outlive the relay that uses its
+/// filters.
 class SessionStart {
 public:
     struct Hooks {
-        /// Code::timed_out for the client, Code::backend_timed_out for the server; at most once.
+        /// Called when a time limit has passed, at most once for each: with Code::timed_out for the client's
+        /// and Code::backend_timed_out for the server's.
         std::function<void(Code)> give_up;
+        /// Called once when the session has begun.
         std::function<void()> on_begun;
     };
 
     SessionStart(const boost::asio::any_io_executor& executor, StartTimeouts timeout, Hooks hooks);
 
-    /// The client's bytes were forwarded (also by the relay's own filter).
+    /// Says that bytes of the client were forwarded. from_client() calls it for the bytes of the relay; the
+    /// caller does so for bytes before the relay.
     void client_said(net::Bytes bytes);
+    /// The filters for the two directions of the relay. They change no bytes.
     net::RelayFilter* from_client() noexcept { return &from_client_; }
     net::RelayFilter* from_backend() noexcept { return &from_backend_; }
 

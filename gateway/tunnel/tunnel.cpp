@@ -25,14 +25,14 @@ namespace {
 
 using std::chrono::steady_clock;
 
-/// From a server's reset to the end that its client has already sent.
+/// How long after a server's reset the client's own end may take to arrive.
 constexpr auto kGoodbyeTimeout = std::chrono::milliseconds(250);
-/// A database host that has lost its power says nothing: no client is to wait for it for the kernel's two
-/// hours.
+/// When a database host loses its power it sends nothing. Without these limits a client would wait for the
+/// two hours of the kernel's default.
 constexpr net::PlainStream::Liveness kBackendLiveness{std::chrono::seconds(60), std::chrono::seconds(15), 4,
                                                       std::nullopt};
 
-/// What the judgement gives to one that may pass.
+/// What a tunnel needs once it has been authorized: its service, its places, and the settings at that time.
 struct Admission {
     const Service* service = nullptr;
     Permit permit;
@@ -40,13 +40,13 @@ struct Admission {
     SnapshotPtr snapshot;
 };
 
-/// What a tunnel is made of. The order is the order of its making; the streams outlive the place in the live
-/// set that may close them.
+/// An open tunnel. The members are declared in the order in which they are made; `live` is destroyed before
+/// the backend's stream, which it may close.
 struct Tunnel {
     Tunnel(ClientConnection& connection, Admission admission, const std::string& service_name);
 
     const steady_clock::time_point started_at = steady_clock::now();
-    /// From its judgement until its last record is written.
+    /// Counts the tunnel from its authorization until its last record is written.
     Counted counted;
     Permit permit;
     ServiceSlots::Place place;
@@ -55,9 +55,9 @@ struct Tunnel {
     std::chrono::milliseconds start_timeout;
     std::optional<net::PlainStream> backend;
     std::optional<SessionStart> session_start;
-    /// Of a CancelRequest's.
+    /// The time limit of a CancelRequest.
     std::optional<net::Deadline> end_of_cancel;
-    /// Of the relay, and of what was handed on before it.
+    /// The bytes of the relay, and those that were forwarded before it.
     net::RelayCounters counters;
     LiveTunnel live;
 };
@@ -72,8 +72,9 @@ Tunnel::Tunnel(ClientConnection& connection, Admission admission, const std::str
       start_timeout(admission.snapshot->settings.limits.start_timeout),
       live(connection.worker.live, *connection.identity, service_name, connection.id, &connection.client) {}
 
-/// PostgreSQL's protocol itself says where a session ends. Of others nobody but who carries them knows
-/// whether an end was one, and says so in what lies below: a reset, and TLS without a goodbye.
+/// Returns whether an end of the stream must be distinguishable from a loss. PostgreSQL's protocol itself
+/// says where a session ends. In other protocols only the layers below can tell: a loss is passed on as a TCP
+/// reset, and as TLS without close_notify.
 bool must_tell_ends(const Tunnel& tunnel) {
     return tunnel.protocol == Protocol::tcp;
 }
@@ -86,7 +87,8 @@ Failure backend_failure(const Failure& failure) {
     return Failure{code, failure.detail};
 }
 
-/// Where the tunnel goes: the service's address, or the very server of the session that is to be cancelled.
+/// Returns the address to dial: that of the service, or the server of the very session that is to be
+/// cancelled.
 Result<net::Address> destination(const ClientConnection& connection, const TunnelRequest& request,
                                  const Service& service) {
     if (request.cancel_of.empty()) {
@@ -104,8 +106,8 @@ Result<net::Address> destination(const ClientConnection& connection, const Tunne
     return net::Address{session->backend_ip, std::to_string(session->backend_port), false};
 }
 
-/// Dials, and starts TLS where it is asked for. The backend stands in the tunnel before the first wait on it,
-/// so that a cut reaches it.
+/// Dials the backend, and starts TLS if requested. The backend is part of the tunnel before the first wait on
+/// it, so that a cut closes it.
 boost::asio::awaitable<Result<void>> open_backend(Tunnel& tunnel, net::Address address, BackendStart start) {
     auto dialled = co_await net::dial(std::move(address), tunnel.backend_timeout);
     if (!dialled) {
@@ -130,7 +132,7 @@ boost::asio::awaitable<Result<void>> open_backend(Tunnel& tunnel, net::Address a
     co_return Result<void>();
 }
 
-/// Writes connection.accepted and makes the tunnel known to its owner.
+/// Writes the record connection.accepted and adds the tunnel to the directory.
 boost::asio::awaitable<Result<void>> let_in(ClientConnection& connection, Tunnel& tunnel,
                                             std::string destination_text) {
     const net::Endpoint remote = tunnel.backend->remote();
@@ -168,8 +170,8 @@ void log_opened(const ClientConnection& connection, const Tunnel& tunnel) {
                  tunnel.backend->remote().text());
 }
 
-/// Of what the client sent behind its CONNECT, as much as goes without waiting: the backend works on it while
-/// the client is told that it may. A failure shows again at the next write.
+/// Forwards as many of the bytes that the client sent after its CONNECT as the socket takes at once, so that
+/// the backend processes them while the client gets its answer. A failure is reported by the next write.
 void forward_at_once(Tunnel& tunnel, std::string& early) {
     if (early.empty()) {
         return;
@@ -185,7 +187,7 @@ void forward_at_once(Tunnel& tunnel, std::string& early) {
     }
 }
 
-/// Hands on the rest of it.
+/// Forwards the rest of these bytes.
 boost::asio::awaitable<Result<void>> forward_rest(Tunnel& tunnel, std::string early) {
     if (early.empty()) {
         co_return Result<void>();
@@ -193,7 +195,7 @@ boost::asio::awaitable<Result<void>> forward_rest(Tunnel& tunnel, std::string ea
     const std::function<void()> cut = [&tunnel] { tunnel.live.cut(Code::backend_timed_out); };
     const net::Deadline deadline(tunnel.backend->executor(), tunnel.backend_timeout, cut);
     net::Bytes rest(reinterpret_cast<const unsigned char*>(early.data()), early.size());
-    // Not write_all(): what has gone counts, also when the rest does not go.
+    // write_all() is not used, because the bytes that were sent count even if the rest cannot be sent.
     while (true) {
         const auto sent = tunnel.backend->try_write(rest);
         if (!sent) {
@@ -211,7 +213,7 @@ boost::asio::awaitable<Result<void>> forward_rest(Tunnel& tunnel, std::string ea
     }
 }
 
-/// Writes connection.closed: once for each connection.accepted.
+/// Writes the record connection.closed, exactly once for each connection.accepted.
 boost::asio::awaitable<void> conclude(ClientConnection& connection, Tunnel& tunnel, TunnelEnd end) {
     connection.worker.shared.directory.closed(connection.id,
                                               end.closed_by == "gateway" ? end.reason : std::nullopt);
@@ -231,6 +233,7 @@ boost::asio::awaitable<void> conclude(ClientConnection& connection, Tunnel& tunn
     }
 }
 
+/// The end of a tunnel that failed before its relay began.
 net::RelayEnd broken(net::Side side, const Failure& failure) {
     net::RelayEnd end;
     end.ended_by = side;
@@ -239,7 +242,8 @@ net::RelayEnd broken(net::Side side, const Failure& failure) {
     return end;
 }
 
-/// Tells the client that it is let in, and the backend what the client has said. An end when that fails.
+/// Answers the client's CONNECT and forwards its first bytes to the backend. Returns the end of the tunnel if
+/// that fails.
 boost::asio::awaitable<std::optional<net::RelayEnd>> start(ClientConnection& connection, Tunnel& tunnel,
                                                            std::string early) {
     if (!tunnel.live.cut_reason()) {
@@ -268,8 +272,9 @@ boost::asio::awaitable<net::RelayEnd> relay(ClientConnection& connection, Tunnel
     return net::relay(connection.client, *tunnel.backend, options);
 }
 
-/// PostgreSQL reads no further than a client's Terminate; when TLS's goodbye lies behind that, unread, its
-/// socket answers with a reset. The client's own end, right behind, tells this from a server that was lost.
+/// PostgreSQL reads nothing after a client's Terminate. If the client's close_notify follows unread, closing
+/// the socket sends a reset. The client's own end, which follows at once, tells this from the loss of the
+/// server.
 boost::asio::awaitable<void> note_goodbye(ClientConnection& connection, net::RelayEnd& end) {
     const bool may_be = end.failure && end.failure->code == Code::end_of_stream &&
                         end.ended_by == net::Side::b && end.a_is_whole;
@@ -287,8 +292,8 @@ boost::asio::awaitable<void> note_goodbye(ClientConnection& connection, net::Rel
     }
 }
 
-/// Judges, at this moment and by what is in force at this moment, and takes the tunnel's places. Without a
-/// wait between the judgement and the place in the live set.
+/// Authorizes the tunnel by what is in force at this moment, and takes its places. The caller must not wait
+/// between this and the construction of the LiveTunnel, so that no change is missed.
 Result<Admission> admit(ClientConnection& connection, const std::string& service, bool is_cancel) {
     Worker& worker = connection.worker;
     if (worker.is_draining) {
@@ -314,8 +319,9 @@ Result<Admission> admit(ClientConnection& connection, const std::string& service
     return Admission{*allowed, std::move(*permit), std::move(*place), worker.snapshot};
 }
 
-/// Of other protocols than PostgreSQL's nothing is known: who speaks first, or when. What is said in a
-/// CancelRequest's place may be encrypted, so that its time is bounded, whatever is said.
+/// Starts the time limits for the beginning of the session. For protocols other than PostgreSQL there are
+/// none, because it is not known who sends first. The bytes of a CancelRequest may be encrypted, so its whole
+/// duration is limited, whatever is sent.
 void watch_start(ClientConnection& connection, Tunnel& tunnel) {
     if (tunnel.place.is_cancel()) {
         std::function<void()> give_up = [&live = tunnel.live] { live.cut(Code::timed_out); };
@@ -333,8 +339,8 @@ void watch_start(ClientConnection& connection, Tunnel& tunnel) {
     tunnel.session_start.emplace(connection.client.executor(), timeout, std::move(hooks));
 }
 
-/// From the judgement to a backend that is ready and the record that says so. Null when the client was
-/// refused.
+/// Authorizes and opens the tunnel, until the backend is ready and connection.accepted is written. Returns
+/// null when the client was refused.
 boost::asio::awaitable<TunnelPtr> open_tunnel(ClientConnection& connection, TunnelRequest request) {
     auto admission = admit(connection, request.service, !request.cancel_of.empty());
     if (!admission) {
@@ -375,7 +381,7 @@ boost::asio::awaitable<TunnelPtr> open_tunnel(ClientConnection& connection, Tunn
     co_return std::move(tunnel);
 }
 
-/// Closes what is left of it, and records the end.
+/// Closes the rest of the tunnel and records its end.
 boost::asio::awaitable<void> finish(ClientConnection& connection, Tunnel& tunnel, net::RelayEnd relayed) {
     relayed.bytes_a_to_b = tunnel.counters.a_to_b;
     co_await note_goodbye(connection, relayed);
@@ -385,8 +391,8 @@ boost::asio::awaitable<void> finish(ClientConnection& connection, Tunnel& tunnel
         tunnel.backend->set_reset_on_close(false);
     }
     tunnel.backend->close();
-    // Closing a socket with unread bytes in it resets the connection, and the client loses the server's last
-    // words.
+    // Closing a socket with unread bytes resets the connection, and the client would lose the server's last
+    // bytes.
     const bool is_complete = relayed.a_was_told_of_end && relayed.b_was_told_of_end;
     const bool has_last_words = !is_complete && relayed.a_is_whole && !tunnel.live.cut_reason();
     if (!has_last_words) {
@@ -403,7 +409,7 @@ boost::asio::awaitable<void> finish(ClientConnection& connection, Tunnel& tunnel
 
 }  // namespace
 
-// Each step has a frame of its own, so that what it needs is gone when the tunnel idles.
+/// Each step is a coroutine of its own, so that what it needs is freed before the tunnel is idle.
 boost::asio::awaitable<void> serve_tunnel(ClientConnection& connection,
                                           std::unique_ptr<ConnectRequest> asked) {
     const TunnelPtr tunnel = co_await open_tunnel(connection, std::move(asked->request));

@@ -1,5 +1,5 @@
-// A CONNECT that was understood: judged, dialled, recorded, answered, relayed, and recorded again when it
-// ends.
+// Serves a CONNECT request that was parsed: authorizes it, dials the backend, records and answers it, relays
+// the bytes, and records its end.
 #pragma once
 
 #include <memory>
@@ -12,14 +12,15 @@
 
 namespace postern::gateway {
 
-/// A CONNECT, ready to be judged.
+/// A parsed CONNECT request that is not authorized yet.
 struct ConnectRequest {
     TunnelRequest request;
-    /// What the client sent behind it; forwarded after the tunnel was let in.
+    /// What the client sent after the request. It is forwarded once the tunnel is let in.
     std::string early;
 };
 
-/// Uses the connection up.
+/// Serves the tunnel or refuses it. The connection cannot be used afterwards. `connection` must outlive the
+/// call.
 boost::asio::awaitable<void> serve_tunnel(ClientConnection& connection,
                                           std::unique_ptr<ConnectRequest> asked);
 

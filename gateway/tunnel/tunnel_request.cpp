@@ -41,7 +41,7 @@ Result<TunnelRequest> parse_tunnel_request(const TunnelHead& head) {
         }
         request.program = *std::move(program);
     }
-    // Other words are a later desktop's, and change nothing.
+    // Other values may come from a later version of the desktop and are ignored.
     if (head.purpose == "probe") {
         request.program = request.program.value_or(ProgramClaims());
         request.program->is_probe = true;

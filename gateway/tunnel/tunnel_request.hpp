@@ -1,4 +1,4 @@
-// What a CONNECT asks for, parsed out of its head. Pure.
+// Parses what a CONNECT request asks for from its head. This file is pure.
 #pragma once
 
 #include <cstdint>
@@ -11,22 +11,26 @@
 
 namespace postern::gateway {
 
-/// What the gateway says to the backend itself before it forwards the client's first byte.
+/// What the gateway itself sends to the backend before it forwards the client's first byte.
 enum class BackendStart { none, postgres_tls };
 
+/// What a CONNECT request asks for.
 struct TunnelRequest {
     std::string service;
-    /// The client's idea of the port. The service alone decides where the gateway dials.
+    /// The port that the client named. It has no influence: the service alone decides where the gateway
+    /// dials.
     std::uint16_t port = 0;
     BackendStart backend_start = BackendStart::none;
-    /// The live connection to whose very backend this one must go; empty for none.
+    /// The id of the open connection whose session is to be cancelled, so that this one must reach the same
+    /// server; empty for none.
     std::string cancel_of;
-    /// What the desktop says of the local program; a claim.
+    /// What the desktop claims about the local program.
     std::optional<ProgramClaims> program;
 };
 
-/// The parts of a CONNECT's head that are the gateway's: the request target, and the fields
-/// Postern-Backend-Start, Postern-Cancel-Of, Postern-Client-Program and Postern-Purpose (empty when absent).
+/// The parts of a CONNECT request's head that concern the gateway: the request target, and the fields
+/// Postern-Backend-Start, Postern-Cancel-Of, Postern-Client-Program and Postern-Purpose, which are empty when
+/// absent.
 struct TunnelHead {
     std::string_view target;
     std::string_view backend_start;
@@ -35,8 +39,8 @@ struct TunnelHead {
     std::string_view purpose = {};
 };
 
-/// Code::malformed_request unless the target is `<service>:<port>` (RFC 9110, section 9.3.6) and the fields
-/// hold what is known.
+/// Fails with Code::malformed_request unless the target is `<service>:<port>` (RFC 9110, section 9.3.6) and
+/// the fields have known values. An unknown Postern-Purpose is ignored.
 Result<TunnelRequest> parse_tunnel_request(const TunnelHead& head);
 
 }  // namespace postern::gateway

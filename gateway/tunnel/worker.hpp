@@ -1,4 +1,4 @@
-// What the gateway's loops work with: what all of them share, and what each of them owns alone.
+// The data that the gateway's event loops use: what all of them share, and what each of them owns.
 #pragma once
 
 #include <algorithm>
@@ -29,8 +29,8 @@
 
 namespace postern::gateway {
 
-/// Shared by all loops; every member is thread-safe. ConnectRequest when a tunnel opens or ends, never while
-/// bytes move.
+/// Shared by all event loops; every member is thread-safe. It is used when a tunnel opens or ends, never
+/// while bytes are relayed.
 struct Shared {
     Clock clock;
     audit::Log& audit;
@@ -38,12 +38,13 @@ struct Shared {
     ServiceSlots services;
     LoginSessions sessions;
     ConnectionDirectory directory;
-    /// Of strangers.
+    /// The budget of audit records for failed handshakes of unauthenticated peers.
     RecordBudget failed_handshakes;
-    /// Of those who showed a certificate of the user CA before or after its time. Apart, so that strangers
-    /// do not crowd them out; bounded, because a copy of one certificate is enough to be among them.
+    /// The budget of audit records for peers whose certificate of the user CA has expired or is not valid
+    /// yet. It is separate, so that other failed handshakes do not use it up, and bounded, because for this a
+    /// copy of one certificate is enough, without its key.
     RecordBudget untimely_certificates;
-    /// Of those who have proven the key of a certificate.
+    /// The budget of audit records for peers that have proven to hold the key of a certificate.
     audit::BearerBudget bearers;
     SilentPeers silent = {};
     EvenClock even = even_clock();
@@ -51,7 +52,8 @@ struct Shared {
     Moment now() const { return Moment{clock(), even()}; }
 };
 
-/// One loop's own. Everything but the counters is to be used on the loop's thread; outlives the loop.
+/// The data of one event loop. Everything but the atomic members is to be used on the loop's thread. A worker
+/// outlives its loop.
 struct Worker {
     Worker(boost::asio::io_context& loop_, Shared& shared_, SnapshotPtr snapshot_,
            RevocationsPtr revocations_, std::size_t pending_bound)
@@ -59,7 +61,7 @@ struct Worker {
           shared(shared_),
           snapshot(std::move(snapshot_)),
           revocations(std::move(revocations_)),
-          // Half of them, so that one address leaves places to others whatever it does.
+          // One address gets at most half of the places, so that it leaves some to others whatever it does.
           pending(pending_bound, std::max<std::size_t>(1, pending_bound / 2)),
           turns(loop_) {}
 
@@ -69,22 +71,23 @@ struct Worker {
     /// Null while there is no CRL.
     RevocationsPtr revocations;
     net::PendingConnections pending;
-    /// Of the handshakes of those that are pending.
+    /// The turns, by address, of the handshakes of pending connections.
     net::FairTurns turns;
-    /// Those that are warm. Their bound is that of Limits: here nobody is cut for a newer one.
+    /// The warm connections. Their bound is in Limits; none of them is cut to make room for a newer one.
     net::PendingConnections warm{std::numeric_limits<std::size_t>::max()};
     LiveConnections live;
     KnownIdentities identities;
-    /// Records of tunnels that ended while the audit log could not be written; tried again every second.
-    /// Bounded by the tunnels that were open then: without an audit log nobody is let in.
+    /// Records of tunnels that ended while the audit log could not be written; they are tried again every
+    /// second. Their number is bounded by that of the tunnels that were open when the outage began, because
+    /// nobody is let in without an audit log.
     std::deque<audit::Record> unwritten;
 
-    /// No new tunnels: the gateway is shutting down. Read by any thread, which finds in the two numbers below
-    /// every tunnel that was let in before.
+    /// Set when the gateway shuts down and lets no new tunnels in. Any thread may read it, and then finds in
+    /// `tunnels` and `undecided` everything that was let in before.
     std::atomic<bool> is_draining = false;
-    /// Tunnels that are being opened or are open, until their last record is written. Read by any thread.
+    /// Tunnels that are being opened or are open, until their last record is written. Any thread may read it.
     std::atomic<std::size_t> tunnels = 0;
-    /// Handshakes and refusals whose record, if they get one, is not written yet. Read by any thread.
+    /// Handshakes and refusals whose record, if they get one, is not written yet. Any thread may read it.
     std::atomic<std::size_t> undecided = 0;
     /// The last beat that this loop's thread has answered.
     std::atomic<std::uint64_t> beat = 0;
