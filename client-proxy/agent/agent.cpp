@@ -31,23 +31,26 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr auto kGatewayTimeout = std::chrono::seconds(5);
-/// Between two looks at whether gateways still answer.
+/// The interval at which live tunnels are checked for gateways that no longer answer.
 constexpr auto kSilenceLook = std::chrono::seconds(5);
 constexpr std::chrono::milliseconds kLongestShowPause = std::chrono::minutes(1);
-/// Local connections on each loop that are told why they may not come in.
+/// The most rejected local connections, for each loop, that are told at the same time why they were rejected.
 constexpr std::size_t kMostStrangers = 16;
-/// Where libpq looks when it is given a folder and no port.
+/// The port that libpq uses when it is given only a socket folder.
 constexpr unsigned short kPostgresPort = 5432;
-// Descriptors that are looked at to name a local program whose name decides: as long as it takes.
+/// The most descriptors that are examined to identify a local program when `allow_programs` decides about it.
+/// The search may take as long as it needs.
 constexpr std::size_t kPatientSearch = 200'000;
 
-// Somebody looked whether the port is open: nothing was asked, and nobody is left to be told.
+/// Whether the peer closed the connection without a byte, as a port scan does. Then there is nobody to tell
+/// of the rejection.
 bool is_gone_without_a_word(int fd) {
     char byte = 0;
     return ::recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
-// Whether who connected there may be on another host. Where that is not known, it is not believed.
+/// Whether the peer may be on another host, judged by the local address of the connection. An unknown address
+/// counts as local, so that the peer is checked.
 bool is_elsewhere(const net::Endpoint& at) {
     return !at.address.empty() && at.address != "unix" && at.address != "127.0.0.1" && at.address != "::1";
 }
@@ -88,8 +91,9 @@ bool is_latest(const Login& login, const LoginSource& logins) {
     return latest && latest->certificate().fingerprint() == login.certificate().fingerprint();
 }
 
-// A tunnel whose gateway does not hear of the new certificate is cut when the old one ends: again until it is
-// seen, for as long as the gateway has such tunnels and no newer login is shown.
+/// Shows the login to the gateways of the live tunnels, and repeats this for those that could not be reached
+/// until it succeeds. A gateway that does not see the renewed certificate cuts the tunnels when the old one
+/// expires. It ends early when the gateways have no such tunnels any more or `logins` has a newer login.
 asio::awaitable<void> show_to_gateways(const LiveTunnels& tunnels, std::chrono::milliseconds first_pause,
                                        std::shared_ptr<LoginSource> logins, LoginPtr login) {
     const auto executor = co_await asio::this_coro::executor;
@@ -159,7 +163,7 @@ void Agent::start() {
     for (std::size_t i = 0; i < loops_.size(); ++i) {
         net::spawn(loops_.at(i), "silence", end_silent_tunnels(tunnels_));
     }
-    // Without them a change is noticed when something fails.
+    // Without these messages a change of network is noticed only when something fails.
     if (auto messages = open_network_messages()) {
         std::function<void()> changed = [this] { network_changed(); };
         net::spawn(loops_.at(0), "network", watch_network(*std::move(messages), std::move(changed)));
@@ -175,7 +179,7 @@ Result<LocalPortPtr> Agent::open(PortOrder order) {
         return first.error();
     }
     const unsigned short number = first->port();
-    // "localhost" is ::1 as well: whoever else listened there would be asked for the password first.
+    // "localhost" is ::1 as well: another program that listened there would receive the password first.
     auto second = net::Listener::bind(net::Address{plan.v6, std::to_string(number)});
     if (!second && second.error().code == Code::already_exists) {
         return second.error();
@@ -213,7 +217,7 @@ Result<LocalPortPtr> Agent::open(PortOrder order) {
     return ports_.back().port;
 }
 
-// Whoever has the TCP port of that number has this name.
+/// The agent that has the TCP port of that number also owns the socket of that name.
 void Agent::open_socket(OpenPort& open) {
     open.socket.reset();
     open.port->socket_folder.clear();
@@ -261,7 +265,7 @@ void Agent::use(LocalRules rules) {
 
 Result<net::Listener> Agent::bind_socket(unsigned short number) const {
     const auto path = socket_folder_ / fmt::format(".s.PGSQL.{}", number);
-    // What lies there is a dead agent's.
+    // A file that is there was left by an agent that has ended.
     ::unlink(path.c_str());
     net::Address address;
     address.host = path.string();
@@ -276,7 +280,7 @@ void Agent::accept_on(net::Listener& listener, const LocalPortPtr& port) {
                        });
 }
 
-// A PostgreSQL of this machine's own may have the port 5432, and the first service another one.
+/// A local PostgreSQL may have the TCP port 5432, while the first service has another one.
 void Agent::settle_default_socket() {
     const auto has_socket = [](const OpenPort& open) { return !open.port->socket_folder.empty(); };
     const bool is_taken = std::any_of(ports_.begin(), ports_.end(), [&](const OpenPort& open) {
@@ -381,7 +385,8 @@ Outcome<LocalProgram> Agent::let_in(const LocalPort& port, std::size_t loop, int
 void Agent::serve(const LocalPortPtr& port, asio::io_context& loop, std::size_t index,
                   net::PlainStream local) {
     LocalProgram program;
-    // By the address that was connected to: on those of unsafe_listen nobody can be told from another host.
+    // The local address decides: on the addresses of unsafe_listen a local process cannot be told from
+    // another host.
     if (!is_elsewhere(local.local())) {
         auto known = let_in(*port, index, local.fd());
         if (!known) {
@@ -390,7 +395,8 @@ void Agent::serve(const LocalPortPtr& port, asio::io_context& loop, std::size_t 
             }
             Refusal refusal = known.error();
             events_.refused(port->service, refusal);
-            // A service that is not PostgreSQL speaks a language that is not known here.
+            // The protocol of a service that is not PostgreSQL is unknown, so nothing can be written to its
+            // client.
             if (port->mode == Mode::end_to_end || port->is_postgres) {
                 net::spawn(loop, "rejected_client",
                            reject_client(*strangers_[index], std::move(refusal), std::move(local),

@@ -1,5 +1,6 @@
-// The running agent: its local ports, its event loops, and what all sessions share. Refuses local connections
-// of other users, more pending ones than a bound (the oldest goes), and more sessions than a bound.
+// The running agent owns its local ports, its event loops, and the state that all sessions share. It rejects
+// local connections of other users. It bounds the pending connections (the oldest one is closed) and the
+// sessions.
 #pragma once
 
 #include <chrono>
@@ -27,96 +28,108 @@
 
 namespace postern::client {
 
-/// A local port as it is to be opened.
+/// Describes a local port that is to be opened.
 struct PortOrder {
     std::string service;
     Mode mode = Mode::end_to_end;
     bool is_postgres = true;
-    /// 0: any.
+    /// 0 stands for any free port.
     unsigned short number = 0;
     std::shared_ptr<LoginSource> logins;
     bool admits_other_users = false;
-    /// How many warm connections each event loop keeps for it; nothing: as many as the options say.
+    /// The number of warm connections that each event loop keeps for this port. Without a value
+    /// `WarmOptions::few` applies.
     std::optional<std::size_t> warm;
 };
 
-/// What may change while the agent runs.
+/// Settings that may change while the agent runs.
 struct LocalRules {
-    /// Addresses besides the loopback on which ports listen, for other hosts too. For ports opened from now
-    /// on.
+    /// Addresses besides the loopback on which ports listen, so that other hosts reach them too. A change
+    /// applies to ports that are opened later.
     std::vector<std::string> unsafe_listen;
-    /// Paths, or names, of the only programs that are let in; empty: all of this user's.
+    /// Paths or file names of the only programs that may connect. When it is empty, every program of this
+    /// user may.
     std::vector<std::string> allow_programs;
     WarmOptions warm;
 };
 
 struct AgentOptions {
-    /// 0: one loop a core.
+    /// 0 stands for one loop for each core.
     std::size_t loops = 2;
-    /// Local connections that have not said what they want; in all.
+    /// The most local connections, on all loops together, that have not sent their first packet yet.
     std::size_t pending = 1024;
+    /// The most sessions on all loops together.
     std::size_t sessions = 16384;
-    /// For a local client's first packet.
+    /// Limits the wait for a local client's first packet.
     std::chrono::milliseconds start_timeout = std::chrono::seconds(10);
-    /// For a renewal that a local client waits for.
+    /// Limits the wait of a local client for a renewal of the login.
     std::chrono::milliseconds login_timeout = std::chrono::seconds(20);
-    /// From the first cut tunnel to the last refusal at shutdown.
+    /// Limits the shutdown: the time that sessions have to end after their tunnels were cut.
     std::chrono::milliseconds drain_timeout = std::chrono::seconds(2);
-    /// Before a new login is shown again to a gateway that has not seen it. Grows from time to time, up to a
-    /// minute.
+    /// The first pause before a renewed login is shown again to a gateway that could not be reached. The
+    /// pause grows with each attempt, up to a minute.
     std::chrono::milliseconds show_pause = std::chrono::seconds(2);
-    /// Where the Unix sockets of PostgreSQL services go, .s.PGSQL.<number>; empty: nowhere. The first is also
-    /// .s.PGSQL.5432, while no service has that number.
+    /// The folder of the Unix sockets of PostgreSQL services, which are called .s.PGSQL.<number>. When it is
+    /// empty, there are none. The first open port is also reachable as .s.PGSQL.5432 while no service has
+    /// that number.
     std::filesystem::path socket_folder;
     LocalRules rules;
     DialTimeouts dial;
 };
 
+/// Thread rule: open(), close(), use(), move_sockets() and stop() are called from one and the same thread,
+/// which is not one of the loops. The other functions state their own rule.
 class Agent {
 public:
+    /// `events` outlives the agent.
     Agent(EventSink& events, AgentOptions options);
-    /// Stops at once.
+    /// Closes the ports and stops the loops at once; nobody waits for the sessions.
     ~Agent();
     Agent(const Agent&) = delete;
     Agent& operator=(const Agent&) = delete;
 
-    /// Starts the loops.
+    /// Starts the event loops and the background tasks, among them the network watch. It is called once,
+    /// before open().
     void start();
-    /// Binds 127.0.0.1 and, where there is one, ::1. Code::already_exists when one of them is taken. After
-    /// start(); like close() and stop() always from the same thread, which is no loop.
+    /// Binds 127.0.0.1 and, where IPv6 is available, ::1, and also the addresses of
+    /// `LocalRules::unsafe_listen`. It is called after start(). Errors: Code::already_exists when one of the
+    /// addresses is taken.
     Result<LocalPortPtr> open(PortOrder order);
-    /// Closes the port and ends what goes through it, with `why` for its clients.
+    /// Closes the port and cuts its tunnels. Clients are told `why`.
     void close(const LocalPort& port, const Refusal& why);
-    /// From now on. From the thread of open().
+    /// Replaces the rules for connections and ports from now on.
     void use(LocalRules rules);
-    /// The Unix sockets are in that folder from now on: the one they were in has gone. From the thread of
-    /// open().
+    /// Moves the Unix sockets of all open ports to `folder`, because the folder in which they were is gone.
     void move_sockets(const std::filesystem::path& folder);
-    /// Ends what goes through the port, which stays open. Any thread.
+    /// Cuts the tunnels of the port, which itself stays open. May be called from any thread.
     void end_tunnels(const LocalPort& port, const Refusal& why) { tunnels_.cut(&port, why); }
-    /// The network is another one: warm connections are replaced, and gateways that could not be reached are
-    /// tried again. Any thread.
+    /// Tells the agent that the machine is on another network: warm connections are replaced, resolved names
+    /// are forgotten, and gateways that could not be reached are tried again. May be called from any thread.
     void network_changed();
-    /// Shows a new login to the gateways of live tunnels, so that they live on. Any thread.
+    /// Shows a renewed login to the gateways of the live tunnels of `logins`, so that they do not cut those
+    /// tunnels when the old certificate expires. May be called from any thread.
     void show(std::shared_ptr<LoginSource> logins, LoginPtr login);
-    /// Closes the ports, tells the clients of live tunnels, waits for them.
+    /// Closes the ports, cuts the tunnels, and waits up to `AgentOptions::drain_timeout` until their sessions
+    /// have ended. It blocks.
     void stop();
 
+    /// May be called from any thread.
     Traffic traffic(const LocalPort& port) const { return tunnels_.traffic(port); }
-    /// How many stand ready. From a thread that is no loop.
+    /// The number of connections that stand ready on all loops. It blocks, and must not be called from one of
+    /// the loops.
     std::size_t warm_connections();
 
     const AgentOptions& options() const noexcept { return options_; }
-    /// For tests.
+    /// Gives tests access to the dialer.
     Dialer& dialer() noexcept { return dialer_; }
 
 private:
     struct OpenPort {
         LocalPortPtr port;
         std::vector<net::Listener> listeners;
-        /// Nothing where it has no Unix socket.
+        /// Has no value when the port has no Unix socket.
         std::optional<net::Listener> socket;
-        /// `postern psql`: nobody else is to find it.
+        /// True for `postern psql`, whose port no other program is meant to find.
         bool is_for_one_program = false;
     };
     struct DefaultSocket {
@@ -129,11 +142,11 @@ private:
     std::shared_ptr<const LocalRules> rules() const;
     void accept_on(net::Listener& listener, const LocalPortPtr& port);
     void settle_default_socket();
-    /// Has the port's next connections find something ready.
+    /// Lets each loop open warm connections for the port.
     void warm_up(const LocalPortPtr& port);
     void serve(const LocalPortPtr& port, boost::asio::io_context& loop, std::size_t index,
                net::PlainStream local);
-    /// Who it is, when it may come in.
+    /// Identifies the local program that connected, or refuses the connection.
     Outcome<LocalProgram> let_in(const LocalPort& port, std::size_t loop, int fd);
 
     EventSink& events_;
@@ -148,14 +161,14 @@ private:
     std::vector<ProgramFinder> programs_;
     std::vector<std::unique_ptr<net::PendingConnections>> pending_;
     std::vector<std::unique_ptr<net::PendingConnections>> strangers_;
-    /// One a loop, like those it is made of.
+    /// The contexts, and the vectors that they refer to, have one element for each loop.
     std::vector<SessionContext> contexts_;
-    // After everything that sessions touch, before the doors through which they come.
+    /// The loops are destroyed before everything above, which sessions use, and after the listeners below.
     net::EventLoops loops_;
-    // Their sockets must go before the loops do.
+    /// The sockets of the pools must be closed before the loops are destroyed.
     std::vector<std::unique_ptr<WarmPool>> warm_;
     std::vector<OpenPort> ports_;
-    /// .s.PGSQL.5432 for the first of them, while none has that number.
+    /// .s.PGSQL.5432, which leads to the first open port while no port has that number.
     std::optional<DefaultSocket> default_socket_;
 };
 

@@ -1,4 +1,4 @@
-// What the agent remembers of a person's wishes, in settings.json of the profile.
+// The agent's memory of a person's choices, in settings.json of the profile.
 #pragma once
 
 #include <cstddef>
@@ -17,22 +17,25 @@
 namespace postern::client {
 
 struct AgentSettings {
+    /// The most elements of each of the three collections.
     static constexpr std::size_t kMostNames = 256;
 
     std::set<std::string> connect_at_start;
     std::set<std::string> favourites;
-    /// The database that the lines to paste name, for each service that has one.
+    /// The database, by service, that the connection lines name.
     std::map<std::string, std::string, std::less<>> databases;
     bool notifications = true;
 
-    /// Empty when none is known.
+    /// The database of the service; empty when none is set.
     std::string database(std::string_view service) const;
 
-    /// The defaults when there is no file, or a damaged one: these are conveniences.
+    /// Returns the defaults when the file is missing or damaged: the settings are only a convenience.
     static AgentSettings load(const ProfileFolder& folder);
+    /// Errors: Code::io_failed.
     Result<void> save(const ProfileFolder& folder) const;
     nlohmann::json to_json() const;
-    /// Any members of settings; Code::malformed_request, and nothing taken, when one is of a wrong type.
+    /// Takes over the settings that `members` contains. Errors: Code::malformed_request when one has a wrong
+    /// type; then nothing is changed.
     Result<void> take(const nlohmann::json& members);
 };
 

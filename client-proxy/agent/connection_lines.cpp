@@ -22,14 +22,14 @@ nlohmann::json connection_lines(const ConnectionPlace& place) {
                                 has_database ? " PGDATABASE=" + shell_word(place.database) : std::string())},
         };
         if (!place.socket_folder.empty()) {
-            // libpq's own default needs no option.
+            // libpq's default port needs no option.
             const std::string port = place.port == 5432 ? "" : fmt::format(" -p {}", place.port);
             lines["socket"] =
                 fmt::format("psql -h {}{} -U {}{}", shell_word(place.socket_folder), port, user, option);
         }
         return lines;
     }
-    // "localhost" would prove any server of the server CA that bears that name.
+    // With "localhost" every server certificate of the server CA that bears that name would be accepted.
     if (place.server_host.empty()) {
         return nullptr;
     }

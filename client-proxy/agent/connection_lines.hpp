@@ -1,4 +1,5 @@
-// What a person pastes into a terminal or a program to reach a service at its local port. Pure.
+// The lines that a person pastes into a terminal or a program to reach a service at its local port. Nothing
+// here has side effects.
 #pragma once
 
 #include <string>
@@ -9,27 +10,29 @@
 
 namespace postern::client {
 
+/// What the lines of one service are made of.
 struct ConnectionPlace {
     std::string service;
     Mode mode = Mode::end_to_end;
     unsigned short port = 0;
     std::string user;
-    /// The login's files, for a client that does TLS itself (passthrough).
+    /// The files of the login, for a client that does TLS itself (passthrough).
     std::string certificate_file;
     std::string key_file;
     std::string server_ca_file;
-    /// Empty: the program's own default, which is the user's name.
+    /// When it is empty, programs use their own default, which is the user's name.
     std::string database = {};
-    /// Of PostgreSQL's Unix socket; empty where there is none.
+    /// The folder of PostgreSQL's Unix socket; empty when there is none.
     std::string socket_folder = {};
-    /// The DNS name by which a client that does TLS itself knows this service and no other (passthrough). It
-    /// is not looked up: the port is on localhost. Empty where there is none.
+    /// The DNS name in the certificate of this service's server and of no other, for a client that verifies
+    /// the server itself (passthrough). It is not resolved, because the port is on localhost. Empty when
+    /// there is none.
     std::string server_host = {};
 };
 
-/// `psql`, `jdbc`, `dsn`, `env`; passed through, all of them name `server_host`, and without one there is
-/// nothing that would prove the service, and so no line. `socket`, where there is one, is psql through the
-/// Unix socket.
+/// Returns an object with the lines `psql`, `jdbc`, `dsn` and `env`, and with `socket`, which is psql through
+/// the Unix socket, where there is one. For passthrough every line names `server_host`; without a server_host
+/// the result is null, because nothing would prove the identity of the service.
 nlohmann::json connection_lines(const ConnectionPlace& place);
 
 }  // namespace postern::client

@@ -1,6 +1,7 @@
-// The agent's events on the disk, for `postern events`: one JSON object a line, as docs/agent-protocol.md has
-// them, in events.jsonl of the profile. Bounded: a file that is full becomes events.jsonl.1, in place of the
-// one before. May be lost, as every log; a disk that takes nothing stops nobody.
+// The agent's events on disk, for `postern events`: one JSON object for each line, in the format of
+// docs/agent-protocol.md, in events.jsonl of the profile. The size is bounded: a full file is renamed to
+// events.jsonl.1, which replaces the previous one. Events may be lost, as with every log; a disk that cannot
+// be written stops nothing.
 #pragma once
 
 #include <cstddef>
@@ -17,14 +18,16 @@
 
 namespace postern::client {
 
-/// One writer: the agent. Not thread-safe.
+/// The agent is the only writer. The class is not thread-safe.
 class EventFile {
 public:
+    /// The default of the file's size limit.
     static constexpr std::size_t kMostBytes = 1 << 20;
 
     explicit EventFile(const ProfileFolder& folder, std::size_t most_bytes = kMostBytes);
 
-    /// Code::io_failed; then it is tried again with a later event, after a pause. Nothing within the pause.
+    /// Appends the event. Errors: Code::io_failed; a pause follows, in which events are dropped without an
+    /// error, and a later event is tried again.
     Result<void> add(const nlohmann::json& event);
 
     static std::filesystem::path file_in(const ProfileFolder& folder);
@@ -40,19 +43,18 @@ private:
     Pace pace_;
 };
 
-/// The events that are kept, the oldest first. A line that is damaged, or was cut off by a power cut, is left
-/// out. Code::not_found when there is no file.
+/// Reads the stored events, the oldest first. Lines that are damaged or incomplete, as after a power cut, are
+/// left out. Errors: Code::not_found when there is no file.
 Result<std::vector<nlohmann::json>> read_events(const ProfileFolder& folder);
 
-/// Which to show.
+/// Selects events.
 struct EventChoice {
-    /// Empty: of all.
+    /// An empty service or connection id selects all events.
     std::string service;
     std::string connection_id;
-    /// The newest of them.
+    /// The most events to select; the newest are kept.
     std::size_t most = 0;
 };
-/// Pure.
 std::vector<nlohmann::json> chosen(const std::vector<nlohmann::json>& events, const EventChoice& choice);
 
 }  // namespace postern::client

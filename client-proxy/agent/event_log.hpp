@@ -1,6 +1,8 @@
-// The agent's last events, for `postern status` and the tray: bounded, newest first. Not thread-safe.
-// Kept as text, one piece of the heap for each: as documents they would be fifteen, scattered among what a
-// burst of connections frees, and would hold its pages.
+// The agent's last events in memory, for `postern status` and the tray: a bounded number, the newest first.
+// Not thread-safe.
+// Each event is kept as text, which is one heap allocation. A JSON document would take about fifteen,
+// scattered among the memory that a burst of connections frees, and would keep those pages from being
+// returned.
 #pragma once
 
 #include <cstddef>
@@ -15,15 +17,16 @@
 
 namespace postern::client {
 
-/// As docs/agent-protocol.md has it.
+/// Returns the event in the format of docs/agent-protocol.md.
 nlohmann::json to_json(const Event& event, SystemTime time);
 
 class EventLog {
 public:
+    /// The most events that are kept.
     static constexpr std::size_t kMost = 1000;
 
     void add(const nlohmann::json& event);
-    /// `service` empty: of all.
+    /// Returns the newest events, at most `limit`, of `service`; of all services when that is empty.
     nlohmann::json latest(std::string_view service, std::size_t limit) const;
 
 private:

@@ -45,7 +45,7 @@ std::vector<KeptPort> kept_ports_from_json(std::string_view text, std::string_vi
             port.is_postgres = item.at("postgres").get<bool>();
             const auto number = item.at("port").get<std::int64_t>();
             port.admits_other_users = item.at("unsafe_any_local_user").get<bool>();
-            // An older agent wrote down what a gateway had said as well.
+            // Older agents also stored modes that a gateway had named.
             port.is_wanted_so = item.value("wanted_so", false);
             if (pki::is_resource_name(port.service) && number > 0 && number <= 65535) {
                 port.number = static_cast<unsigned short>(number);

@@ -1,6 +1,7 @@
-// The ports that stay open without anybody who holds them, written down while they are open: an agent that
-// was killed, updated, or ended with the person's last logout opens them again when it comes back. In the
-// profile's folder, because the runtime folder goes with that logout; a restart of the machine forgets them.
+// The ports that stay open although no client holds them, written to disk while they are open. An agent that
+// was killed, updated, or ended at the person's last logout opens them again when it starts. The file is in
+// the profile's folder, because that logout removes the runtime folder. After a restart of the machine its
+// content does not count.
 #pragma once
 
 #include <filesystem>
@@ -19,19 +20,21 @@ struct KeptPort {
     bool is_postgres = true;
     unsigned short number = 0;
     bool admits_other_users = false;
-    /// The mode is a person's own word, and needs no catalogue.
+    /// The person chose the mode explicitly, so that the catalogue need not list the service.
     bool is_wanted_so = false;
 };
 
-/// Which run of the machine this is: another one after each restart. Empty when it is not known.
+/// Identifies this boot of the machine; it changes with each restart. Empty when it is not known.
 std::string boot_id();
 
 std::string to_json_text(const std::vector<KeptPort>& ports, std::string_view boot);
-/// None of another run of the machine. What is damaged is left out: these are conveniences.
+/// Returns no ports when they were written in another boot than `boot`. Damaged entries are left out: kept
+/// ports are only a convenience.
 std::vector<KeptPort> kept_ports_from_json(std::string_view text, std::string_view boot);
 
+/// Reads the ports of this boot; returns none when there is no file.
 std::vector<KeptPort> load_kept_ports(const std::filesystem::path& file);
-/// Removes the file when there are none.
+/// Replaces the file; removes it when there are no ports.
 Result<void> save_kept_ports(const std::filesystem::path& file, const std::vector<KeptPort>& ports);
 
 }  // namespace postern::client

@@ -11,7 +11,8 @@ namespace {
 constexpr const char* kAllV4 = "0.0.0.0";
 constexpr const char* kAllV6 = "::";
 
-// As the system writes it: an address can be written in many ways.
+/// Returns the address in its canonical form, because an address can be written in several ways. Text that is
+/// not an address is returned as it is.
 std::string plain(const std::string& host) {
     boost::system::error_code error;
     const auto address = boost::asio::ip::make_address(host, error);

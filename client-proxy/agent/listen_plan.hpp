@@ -1,4 +1,5 @@
-// At which addresses a local port listens: the loopback, and those of unsafe_listen. Pure.
+// The addresses at which a local port listens: the loopback and those of `unsafe_listen`. Nothing here has
+// side effects.
 #pragma once
 
 #include <string>
@@ -6,13 +7,15 @@
 
 namespace postern::client {
 
-/// Each address once. "All addresses" of a family stand in for its loopback and for every other one.
+/// Contains each address once. The wildcard address of a family replaces the loopback and every other address
+/// of that family.
 struct ListenPlan {
     std::string v4 = "127.0.0.1";
     std::string v6 = "::1";
     std::vector<std::string> more;
 
-    /// Of addresses, and "*" for all of both families. What is no address is kept as it is: binding it tells.
+    /// Takes addresses, and "*" for all addresses of both families. Text that is not an address is kept as it
+    /// is: binding it reports the error.
     static ListenPlan of(const std::vector<std::string>& unsafe_listen);
 };
 

@@ -1,5 +1,5 @@
-// The local ports that are open, who holds each open, and which number each service gets: the same one every
-// time. Lives on one thread.
+// The local ports that are open, the clients that hold them open, and the port number of each service, which
+// stays the same each time. Used on one thread.
 #pragma once
 
 #include <cstdint>
@@ -17,48 +17,60 @@
 
 namespace postern::client {
 
+/// A request to open a port.
 struct PortWish {
     PortOrder order;
-    /// Nothing: the remembered one, or the next free one. 0: any, not remembered.
+    /// Without a value it is the remembered number, or the next free one. 0 stands for any port, which is not
+    /// remembered.
     std::optional<unsigned short> number;
-    /// The client without whom the port closes again; 0: it stays open.
+    /// The control client whose port it is: the port closes when all of its holders are gone. 0 keeps the
+    /// port open without a holder.
     std::uint64_t holder = 0;
-    /// The mode is a person's own word.
+    /// The person chose the mode explicitly.
     bool is_wanted_so = false;
-    /// A name that no gateway offers may be a slip: it gets a number for now, not for good.
+    /// Whether a gateway offers the service. A name that none offers may be a typing error; it gets a number
+    /// for now, but the number is not remembered.
     bool is_known = true;
 };
 
+/// An open port and the control clients that hold it open.
 struct HeldPort {
     LocalPortPtr port;
     std::set<std::uint64_t> holders;
+    /// The port stays open without holders.
     bool is_kept = false;
     bool is_remembered = true;
     bool is_wanted_so = false;
 };
 
 class OpenPorts {
+/// `agent` outlives this object.
 public:
     OpenPorts(Agent& agent, ProfileFolder folder)
         : agent_(agent), folder_(std::move(folder)), assignments_(PortAssignments::load(folder_)) {}
 
-    /// The open port that fits the wish, or a new one. `remark` is set when it is not the remembered number.
+    /// Returns the open port that fits the wish, or opens one. `remark` is set when the port does not have
+    /// the remembered number because another program has taken that.
     Outcome<LocalPortPtr> open(PortWish wish, std::string& remark);
-    /// Who holds the one open holds the other.
+    /// Gives `port` the same holders as `like`.
     void hold_alike(const LocalPort& port, const LocalPort& like);
-    /// All of the service's (of that number, unless 0). Those that were closed.
+    /// Closes the service's ports: the one with that number, or all of them when `number` is 0. Returns those
+    /// that were closed; their clients are told `why`.
     std::vector<LocalPortPtr> close(std::string_view service, unsigned short number, const Refusal& why);
-    /// Those that nobody holds any more.
+    /// Removes the holder, and closes the ports that nobody holds any more. Returns those that were closed;
+    /// their clients are told `why`.
     std::vector<LocalPortPtr> release(std::uint64_t holder, const Refusal& why);
-    /// Code::already_exists when the number is another service's, the next time that it opens.
+    /// Errors: Code::already_exists when the number is assigned to another service.
     Outcome<void> check_not_kept(const std::string& service, Mode mode, unsigned short number);
-    /// For the next time, when it is not another service's.
+    /// Assigns the number to the service from the next opening on. Errors: Code::already_exists when it is
+    /// assigned to another service; Code::io_failed.
     Outcome<void> remember(const std::string& service, Mode mode, unsigned short number);
 
     const std::vector<HeldPort>& all() const noexcept { return ports_; }
-    /// The one to show for the service: a remembered one before others; null when there is none.
+    /// The port to show for the service: one with a remembered number comes before others. Null when there is
+    /// none.
     const HeldPort* of(std::string_view service) const;
-    /// 0 when there is none. Of what was remembered last.
+    /// The assigned number, as it was last read from disk; 0 when there is none.
     unsigned short remembered(std::string_view service, Mode mode) const;
     std::vector<std::string> remembered_services() const;
 

@@ -13,7 +13,7 @@ bool is_letter_or_digit(char character) {
            (character >= '0' && character <= '9');
 }
 
-// Nothing but letters, digits and these.
+/// Whether the text is not empty and contains only letters, digits and `signs`.
 bool is_made_of(std::string_view text, std::string_view signs) {
     return !text.empty() && std::all_of(text.begin(), text.end(), [&](char character) {
         return is_letter_or_digit(character) || signs.find(character) != signs.npos;

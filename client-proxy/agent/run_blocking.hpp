@@ -1,4 +1,4 @@
-// Work that blocks (the CA service, files), done on a thread of its own while a coroutine waits.
+// Runs blocking work (requests to the CA service, files) on a thread pool while a coroutine waits.
 #pragma once
 
 #include <functional>
@@ -16,8 +16,8 @@
 
 namespace postern::client {
 
-/// Not to be called from more coroutines than there may be jobs waiting: whoever calls has the bound. The
-/// work may outlive the coroutine.
+/// Runs `work` on `pool` and returns its result on the coroutine's own executor. The queue of the pool is not
+/// bounded, so the caller bounds the number of coroutines that call this. `work` may outlive the coroutine.
 template <class T>
 boost::asio::awaitable<T> run_blocking(boost::asio::thread_pool& pool, std::function<T()> work) {
     namespace asio = boost::asio;
@@ -31,7 +31,8 @@ boost::asio::awaitable<T> run_blocking(boost::asio::thread_pool& pool, std::func
     const auto state = std::make_shared<State>(executor);
     asio::post(pool, [state, executor, work = std::move(work)] {
         state->result = work();
-        // To this coroutine's own thread, so that it cannot come before the wait.
+        // The wait is cancelled on the coroutine's own thread, so that this cannot happen before the wait
+        // begins.
         asio::post(executor, [state] { state->done.cancel(); });
     });
     co_await state->done.async_wait(net::kAwait);

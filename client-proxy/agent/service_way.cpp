@@ -40,8 +40,9 @@ Refusal not_postgres(const std::string& service) {
             {}};
 }
 
-// Where no CA says it the gateway's word is as good as any on how a client of a passed-through port begins:
-// nothing that the gateway could not see anyway depends on it.
+/// Whether clients of a service that no CA describes begin with PostgreSQL's protocol. Here the gateway's
+/// word is good enough: it decides only what a passthrough client's first packet looks like, which the
+/// gateway sees anyway.
 bool speaks_postgres(const std::string& service, const std::vector<OfferedService>& offered) {
     const auto offer = std::find_if(offered.begin(), offered.end(),
                                     [&](const OfferedService& one) { return one.name == service; });

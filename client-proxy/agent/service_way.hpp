@@ -1,6 +1,6 @@
-// How a service is opened: end to end or passed through. The CA's catalogue says it, or a person in so many
-// words. What gateways say is held against it and decides nothing: one that was broken into would have what
-// should be end to end pass through itself. Pure.
+// Decides how a service is opened: end to end or passthrough. The CA's catalogue says it, or the person does
+// explicitly. What gateways say is only compared with that and decides nothing: a compromised gateway would
+// ask for passthrough, to read what should be end to end. Nothing here has side effects.
 #pragma once
 
 #include <optional>
@@ -14,7 +14,7 @@
 
 namespace postern::client {
 
-/// The words that clients of the agent get for these refusals.
+/// The values of `Refusal::reason` for these two refusals.
 inline constexpr std::string_view kNotListed = "service_not_listed";
 inline constexpr std::string_view kContradicted = "gateway_contradicts";
 
@@ -23,13 +23,14 @@ struct ServiceWay {
     bool is_postgres = true;
 };
 
-/// `wanted` is a person's own word; `offered` what gateways say, of any service. Refused: what the CA does
-/// not list, unless a person has it passed through; what is no PostgreSQL, end to end; and, unless a person
-/// has it passed through, what a gateway says to be another protocol than the CA does.
+/// `wanted` is the person's explicit choice; `offered` is what gateways say, about any service. Refusals: a
+/// service that the CA does not list, unless passthrough is wanted; end to end for a service that is not
+/// PostgreSQL; and, unless passthrough is wanted, a service for which a gateway names another protocol than
+/// the CA does.
 Outcome<ServiceWay> service_way(const Catalogue& catalogue, const std::string& service,
                                 std::optional<Mode> wanted, const std::vector<OfferedService>& offered);
 
-/// What a gateway that contradicts the CA is told of by; nothing where none does.
+/// The refusal that names a gateway which contradicts the CA about the service; no value when none does.
 std::optional<Refusal> contradiction(const Catalogue& catalogue, const std::string& service,
                                      const std::vector<OfferedService>& offered);
 

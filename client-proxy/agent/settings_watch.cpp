@@ -9,7 +9,8 @@ namespace postern::client {
 SettingsWatch::SettingsWatch(std::filesystem::path file, Preferences in_force)
     : file_(std::move(file)), in_force_(std::move(in_force)), seen_(mark()) {}
 
-// The change time moves also where somebody puts an older file, with its times, in the place.
+/// The change time (ctime) differs even when an older file is put in place together with its old modification
+/// time.
 SettingsWatch::Mark SettingsWatch::mark() const {
     struct stat info {};
     if (file_.empty() || ::stat(file_.c_str(), &info) != 0) {

@@ -1,5 +1,4 @@
-// Notices that config.toml is another one than what the agent goes by. What cannot be read leaves in force
-// what was. Not thread-safe.
+// Detects changes of config.toml. When the file cannot be read, the settings in force stay. Not thread-safe.
 #pragma once
 
 #include <sys/types.h>
@@ -14,14 +13,15 @@ namespace postern::client {
 
 class SettingsWatch {
 public:
-    /// `file` empty: there is no place for one, and nothing changes.
+    /// When `file` is empty, there is no place for a file, and nothing changes.
     SettingsWatch(std::filesystem::path file, Preferences in_force);
 
-    /// Nothing while the file is as it was at the last look. Cheap: one stat().
+    /// Returns the settings, or the error of reading them, when the file has changed since the last call; no
+    /// value when it has not. It costs one stat().
     std::optional<Result<Preferences>> look();
-    /// What is gone by from now on.
+    /// Sets the settings that are in force from now on, and clears the problem.
     void take(Preferences preferences);
-    /// The file is not gone by, and why.
+    /// Notes why the file's settings are not in force.
     void refuse(Failure why) { problem_ = std::move(why); }
 
     const Preferences& in_force() const noexcept { return in_force_; }
@@ -29,7 +29,7 @@ public:
     const std::filesystem::path& file() const noexcept { return file_; }
 
 private:
-    /// What tells two states of a file apart; all 0 when there is none.
+    /// The properties by which two states of a file are told apart; all are 0 when there is no file.
     struct Mark {
         dev_t device = 0;
         ino_t inode = 0;

@@ -1,5 +1,5 @@
-// Port squatting: a process of another user listens where a person's programs expect a service, and is given
-// their database password. Nothing keeps a port for somebody while no agent runs.
+// Detects port squatting: a process of another user listens where a person's programs expect a service, and
+// receives their database password. Nothing reserves a port while no agent runs.
 #pragma once
 
 #include <optional>
@@ -10,9 +10,11 @@
 
 namespace postern::client {
 
-/// What to tell of who listens on the service's port; nothing when nobody does, or this user's own program.
+/// Returns the warning about a process of another user that listens on the service's port; no value when
+/// nobody listens there, or a program of this user.
 std::optional<Refusal> squatter_on(const std::string& service, unsigned short port);
-/// The same of who was found there. Pure but for this process's own user.
+/// The same for a listener that was found already. Apart from this process's user id it depends on its
+/// arguments alone.
 std::optional<Refusal> squatting(const std::string& service, unsigned short port,
                                  const std::optional<LocalProgram>& listener);
 

@@ -29,23 +29,24 @@ namespace postern::client {
 
 namespace {
 
-/// An agent that a command started ends after so much time without anybody.
+/// An on-demand agent ends after this time without a client or an open port.
 constexpr auto kIdle = std::chrono::minutes(5);
 
-// Blocked before the first thread starts, so that every thread inherits it and only wait() takes them.
+/// Blocks the signals that end the agent. It is created before the first thread starts, so that every thread
+/// inherits the mask and only wait_a_second() receives them.
 class EndSignals {
 public:
     EndSignals() {
         ::sigemptyset(&signals_);
         for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
-            // A blocked signal comes even when it is ignored, as nohup has it.
+            // A blocked signal stays pending even when it is ignored, as nohup sets it.
             if (!is_ignored(signal)) {
                 ::sigaddset(&signals_, signal);
             }
         }
         ::pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
     }
-    /// Whether one came within a second.
+    /// Whether a signal arrived within a second.
     bool wait_a_second() const {
         const timespec second{1, 0};
         return ::sigtimedwait(&signals_, nullptr, &second) > 0;
@@ -55,13 +56,15 @@ private:
     sigset_t signals_{};
 };
 
-/// Before an agent whose folder has gone with the person's last logout is taken for one that stays away.
+/// How long to wait for an agent whose folder was removed at the person's last logout to take its place
+/// again.
 constexpr auto kReturnTimeout = std::chrono::seconds(5);
 constexpr Pace::Bounds kReturnPace{std::chrono::milliseconds(500), std::chrono::seconds(10)};
 
-// An agent that goes on without its folder takes it again within two seconds of its return: one that starts just
-// then lets it, and is not needed. What holds the lock may also serve another runtime folder for good, in
-// another container that shares the profile.
+/// Waits for the lock "profile.lock", which a running agent holds for its profile. An agent whose folder was
+/// removed takes its place again within two seconds after the folder has returned; an agent that starts at
+/// that moment lets it do so, and is not needed. The holder of the lock may also serve another runtime folder
+/// permanently, in another container that shares the profile; then the wait ends without the lock.
 Result<FolderLock> wait_for_homeless(const ProfileFolder& folder, const control::RuntimeFolder& place) {
     auto held = folder.try_lock("profile.lock");
     const auto until = std::chrono::steady_clock::now() + kReturnTimeout;
@@ -73,16 +76,17 @@ Result<FolderLock> wait_for_homeless(const ProfileFolder& folder, const control:
     return held;
 }
 
-/// Where the agent is found. Its folder may go, with the last logout, and come back with the next login: what
-/// is open stays open meanwhile.
+/// The folder where the agent is found. It may be removed at the last logout and return at the next login;
+/// open ports stay open meanwhile.
 class Place {
 public:
     Place(ProfileFolder profile, control::RuntimeFolder folder, control::AgentSeat seat)
         : profile_(std::move(profile)), folder_(std::move(folder)), seat_(std::move(seat)) {}
 
     control::AgentSeat& seat() noexcept { return seat_; }
-    /// To be called each second. False when another agent has taken the place, so that nobody finds this one, and
-    /// when the profile is gone too: then this is the end of the person's folders, and no logout.
+    /// Is called every second. It returns false when the agent is to end: another agent has taken the place,
+    /// so that no client finds this one; or the profile is gone too, which is not a logout but the removal of
+    /// the person's folders.
     bool settle(Desk& desk) {
         const auto now = std::chrono::steady_clock::now();
         std::error_code ignored;
@@ -92,7 +96,8 @@ public:
         if (!pace_.is_due(now)) {
             return true;
         }
-        // Whoever removes folders may be about to remove the rest.
+        // A process that removes this folder may be about to remove the profile too, so this waits for the
+        // next call.
         const bool was_reachable = std::exchange(is_reachable_, seat_.is_reachable());
         if (!is_reachable_ && was_reachable) {
             return true;
@@ -115,7 +120,7 @@ public:
     }
 
 private:
-    // The seat that is held where there is no new one.
+    /// Serves in `folder`. Without a new `seat` the one that is already held is used.
     bool take(Desk& desk, const control::RuntimeFolder& folder, std::optional<control::AgentSeat> seat) {
         auto listener = seat ? seat->listen() : seat_.listen();
         if (!listener) {
@@ -166,7 +171,7 @@ int run_agent(const AgentCommandOptions& options) {
         return stop_agent();
     }
     UniqueFd ready(options.ready_fd);
-    // Whoever started it has no terminal to look at the error on.
+    // The command that started the agent shows the error, because the agent has no terminal.
     const auto report = [&](const std::optional<Refusal>& refusal) {
         if (ready) {
             const std::string text = control::start_report(refusal);
@@ -226,7 +231,8 @@ int run_agent(const AgentCommandOptions& options) {
         ::sd_notify(0, "STOPPING=1");
         desk.stop();
         if (desk.is_busy()) {
-            // Something waits for a CA that does not answer. What it writes it writes whole.
+            // A request waits for a CA that does not answer, so the process ends without it. Files are always
+            // replaced as a whole, so none is left half written.
             std::fflush(nullptr);
             std::_Exit(0);
         }

@@ -26,14 +26,14 @@ namespace {
 using control::text_in;
 using nlohmann::json;
 
-/// Of a person who mistypes the password; then the command ends.
+/// How often a password may be entered before the command ends.
 constexpr int kMostAttempts = 3;
 
 Refusal usage(std::string message, std::string hint) {
     return {Code::config_invalid, std::move(message), std::move(hint), {}};
 }
 
-// Which file holds the password; empty when none does.
+/// The file that holds the password; empty when there is none.
 std::filesystem::path password_file(const LoginOptions& options) {
     if (!options.password_file.empty()) {
         return options.password_file;
@@ -55,7 +55,8 @@ Result<Secret> password_from(const std::filesystem::path& file) {
     return read_secret_file(file, SecretKind::password);
 }
 
-// While a person thinks, the agent may have something to tell, and the command may be ended.
+/// Waits for the person's input; meanwhile the agent's notifications are received, and signals can end the
+/// wait.
 WaitForInput input_beside(control::AgentClient& agent) {
     return [&agent](int fd) { return agent.wait_for_input(fd); };
 }
@@ -92,7 +93,7 @@ Outcome<Secret> ask_secret(const WaitForInput& wait, const LoginOptions& options
         secret = password_from(file);
     } else if (!options.is_non_interactive) {
         secret = ask_secret_line(shown(label) + ": ", wait);
-        // An empty answer is asked for again.
+        // An empty answer is returned as it is, and the caller asks again.
         if (secret && !secret->is_empty()) {
             secret = secret_of(*secret, SecretKind::password, "what was typed");
         }
@@ -106,7 +107,7 @@ Outcome<Secret> ask_secret(const WaitForInput& wait, const LoginOptions& options
     return *std::move(secret);
 }
 
-// What a login method asks for, from the person or from what stands in for one.
+/// Collects the values of a login method's fields, from the person or from the options.
 Outcome<void> fill_fields(control::AgentClient& agent, const LoginOptions& options, const json& method,
                           const std::string& likely_user, json& fields) {
     const WaitForInput wait = input_beside(agent);
@@ -124,7 +125,8 @@ Outcome<void> fill_fields(control::AgentClient& agent, const LoginOptions& optio
             fields[name] = *text;
             continue;
         }
-        // Not the one that PostgreSQL asks for, a moment later and with nearly the same words.
+        // The question says that this is not the database password, for which psql asks a moment later in
+        // nearly the same words.
         const bool is_password = name == "password";
         const std::string question =
             is_password && !user.empty() ? fmt::format("Password of {} for Postern, not the database's", user) : label;
@@ -143,13 +145,14 @@ Outcome<void> fill_fields(control::AgentClient& agent, const LoginOptions& optio
     return {};
 }
 
-// In the form in which it is compared and kept; a person may leave the scheme out.
+/// The CA's address in the form in which it is compared and stored. The person may leave out the scheme.
 Result<std::string> ca_address(const std::string& typed) {
     const auto url = http::HttpsUrl::parse(typed.find("://") == typed.npos ? "https://" + typed : typed);
     return url ? Result<std::string>(url->text()) : url.error();
 }
 
-// At the first contact: the person compares, as with a new host of ssh. Only the whole word counts.
+/// Shows the fingerprint at the first contact, and lets the person compare it, as ssh does for a new host.
+/// Only the whole word "yes", or the fingerprint itself, confirms it.
 Outcome<std::string> ask_fingerprint(control::AgentClient& agent, const std::string& url) {
     const auto root = agent.call("trust.inspect", {{"ca", url}});
     if (!root) {
@@ -184,7 +187,8 @@ Outcome<std::string> ask_fingerprint(control::AgentClient& agent, const std::str
         {}};
 }
 
-// Which CA to believe: the options', the preferences', the one that is believed, or what the person says.
+/// Determines the CA to trust, from the options, the preferences, the CA that is trusted already, or the
+/// person, and makes the agent trust it. `is_wrong_use` is set when the command was used wrongly.
 Outcome<void> settle_trust(control::AgentClient& agent, const LoginOptions& options, const json& trust,
                            bool& is_wrong_use) {
     const auto preferences = Preferences::load();
@@ -300,7 +304,7 @@ Outcome<json> log_in_at(control::AgentClient& agent, const LoginOptions& options
             is_wrong_use = filled.error().code == Code::config_invalid;
             return filled.error();
         }
-        // The name stays; only the secrets are asked for again.
+        // The user name stays; only the secrets are asked for again.
         asked.user = text_in(fields, "username");
         auto login = agent.call("login", {{"method", text_in(*method, "id")}, {"fields", fields}});
         for (auto& field : fields) {
@@ -323,7 +327,7 @@ Outcome<void> ensure_login(control::AgentClient& agent, const LoginOptions& opti
     }
     const json& login = (*state)["login"];
     const std::string standing = text_in(login, "state");
-    // Another login than the one that was asked for.
+    // The person may have asked for another login than the current one.
     const auto wanted = ca_address(options.ca);
     if (!options.ca.empty() && !wanted) {
         return usage(wanted.error().detail, "The CA's administrator knows its address.");
@@ -337,7 +341,7 @@ Outcome<void> ensure_login(control::AgentClient& agent, const LoginOptions& opti
     const bool has_password = options.takes_password_from_stdin || has_password_file(options);
     if (!can_ask(options) && !has_password) {
         if (login.is_object() && !is_another) {
-            // Its port opens, and says to each client what is wrong.
+            // The port opens anyway, and tells each client what is wrong.
             return {};
         }
         return Refusal{

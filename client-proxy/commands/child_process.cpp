@@ -17,8 +17,8 @@ namespace postern::client {
 
 namespace {
 
-// Between fork and exec only what is safe in the child of a process with threads. exec itself takes the
-// handlers away.
+/// Runs in the forked child. Between fork and exec only async-signal-safe functions may be called, because
+/// the process has threads. exec itself resets the signal handlers.
 [[noreturn]] void become(char* const* arguments, const std::string& complaint, const Inherited& inherited,
                          const sigset_t& mask) {
     inherited.give_back();
@@ -30,8 +30,8 @@ namespace {
 
 pid_t g_child = 0;
 
-// What the terminal sends (Ctrl-C, its new size) reaches the program by itself. A signal that somebody sent
-// to this process is the program's to judge.
+/// Forwards a signal that was sent to this process to the program, which decides what to do. Signals from the
+/// terminal (Ctrl-C, a change of its size) reach the program by themselves.
 void pass_on(int signal, siginfo_t* info, void*) {
     if (g_child > 0 && info->si_code != SI_KERNEL) {
         ::kill(g_child, signal);
@@ -63,7 +63,7 @@ int run_child(std::vector<std::string> command, const Inherited& inherited) {
         arguments.push_back(word.data());
     }
     arguments.push_back(nullptr);
-    // None is lost between the handlers and the program that they are for.
+    // All signals are blocked until the child is known, so that none is lost in between.
     sigset_t all;
     sigset_t mask;
     ::sigfillset(&all);

@@ -1,5 +1,5 @@
-// Runs a program in the foreground of this one's terminal, which passes on the signals that are sent to
-// itself alone, and waits.
+// Runs a program in the foreground of this process's terminal, and waits for it. Signals that are sent to
+// this process alone are passed on to the program.
 #pragma once
 
 #include <string>
@@ -9,8 +9,8 @@
 
 namespace postern::client {
 
-/// The program's exit code, 128 + signal, or 127 when it cannot be started. SIGHUP that was ignored
-/// when this process was started (nohup) stays so for both.
+/// Returns the program's exit code, 128 plus the signal that ended it, or 127 when it cannot be started. When
+/// SIGHUP was ignored at the start of this process (nohup), it stays ignored for both.
 int run_child(std::vector<std::string> command, const Inherited& inherited);
 
 }  // namespace postern::client

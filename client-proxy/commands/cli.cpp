@@ -33,7 +33,7 @@ void add_login_choice(CLI::App& command, LoginChoice& choice) {
         ->group(group)
         ->expected(1)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-        // One value each time: the word behind it is not the next.
+        // The option takes one value each time; the next word is not another value.
         ->allow_extra_args(false);
 }
 
@@ -51,7 +51,7 @@ void add_login_options(CLI::App& command, LoginOptions& login) {
     command.add_flag("--non-interactive", login.is_non_interactive, "Never ask anything");
 }
 
-/// The words that a person may have meant: commands, or the options of one.
+/// The known words that are compared with a mistyped one: the commands, or the options of one command.
 std::vector<std::string> commands_of(const CLI::App& app) {
     std::vector<std::string> names;
     for (const auto* command : app.get_subcommands([](const CLI::App*) { return true; })) {
@@ -69,7 +69,7 @@ std::vector<std::string> options_of(const CLI::App& command) {
     return names;
 }
 
-/// What was wrong with the command line, in the words of the other errors.
+/// Prints what is wrong with the command line, in the form of the other errors.
 int tell_wrong_use(const CLI::App& app, const CLI::ParseError& error, int argc, char** argv) {
     const auto chosen = app.get_subcommands();
     const auto meant = [](const std::string& word, const std::vector<std::string>& known) {
@@ -98,13 +98,13 @@ int tell_wrong_use(const CLI::App& app, const CLI::ParseError& error, int argc, 
     return fail_usage(fmt::format("postern {}: {}", command, error.what()), hint);
 }
 
-/// How many words there are before "--". What stands behind it is another program's, word for word, where
-/// CLI11 takes "[a,b]" for a list.
+/// The number of words before "--". The words after it belong to another program and must not be changed;
+/// CLI11 would read "[a,b]" as a list.
 int own_words(int argc, char** argv) {
     return static_cast<int>(std::find(argv, argv + argc, std::string_view("--")) - argv);
 }
 
-/// `postern help` and `postern help COMMAND`, as --help.
+/// Turns `postern help` and `postern help COMMAND` into --help.
 std::vector<char*> with_help_option(int argc, char** argv) {
     static char help_option[] = "--help";
     std::vector<char*> words(argv, argv + argc);
@@ -188,7 +188,7 @@ int run_cli(int argument_count, char** arguments, const Inherited& inherited) {
             "SERVICE or SERVICE:PORT; bytes untouched: clients with TLS of their own, other protocols")
         ->expected(1)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-        // One value each time: the word behind it is not the next.
+        // The option takes one value each time; the next word is not another value.
         ->allow_extra_args(false);
     connect_command->add_flag("--background", connect_options.is_background,
                               "Leave the ports open and return; see: postern disconnect");
@@ -224,7 +224,7 @@ int run_cli(int argument_count, char** arguments, const Inherited& inherited) {
         app.add_subcommand("psql", "Run psql on a service: postern psql SERVICE -d DATABASE, or any other "
                                    "argument of psql behind SERVICE");
     psql_command->add_option("service", psql.service, "SERVICE")->required();
-    // From the first word on that is none of its own, everything is psql's.
+    // From the first word that is not one of its own options on, all words belong to psql.
     psql_command->prefix_command();
     psql_command->add_flag("--tcp", psql.uses_tcp, "Through localhost, and not the agent's Unix socket");
     add_login_options(*psql_command, psql.login);
@@ -304,7 +304,7 @@ int run_cli(int argument_count, char** arguments, const Inherited& inherited) {
         if (explained) {
             return *explained;
         }
-        // --help and --version come this way too.
+        // --help and --version also arrive here.
         return error.get_exit_code() == 0 ? app.exit(error) : tell_wrong_use(app, error, argc, argv);
     }
     return code;

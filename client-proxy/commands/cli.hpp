@@ -5,7 +5,8 @@
 
 namespace postern::client {
 
-/// Parses and runs; returns the exit code. `inherited` is for the programs that it runs.
+/// Parses the arguments and runs the command; returns the exit code. `inherited` is passed on to the programs
+/// that commands run.
 int run_cli(int argc, char** argv, const Inherited& inherited);
 
 }  // namespace postern::client

@@ -1,5 +1,5 @@
-// The commands of `postern`. Each returns the process's exit code: 0 ok, 1 failed, 2 usage, 3 configuration,
-// 4 not authenticated or denied, 5 unreachable.
+// The commands of `postern`. Each returns the exit code of the process: 0 success, 1 failure, 2 usage, 3
+// configuration, 4 not authenticated or denied, 5 unreachable.
 #pragma once
 
 #include <cstddef>
@@ -11,106 +11,113 @@
 
 namespace postern::client {
 
-/// How the person, or who stands in for one, is asked.
+/// How to log in, and whether the person may be asked.
 struct LoginOptions {
-    /// Empty: as the last time; the first time the person is asked, and compares the fingerprint.
+    /// When it is empty, the CA of config.toml is used, or else the one that is trusted already. At the first
+    /// login the person is asked for it, and compares the fingerprint.
     std::string ca;
     std::string fingerprint;
     std::string user;
     bool takes_password_from_stdin = false;
-    /// Its first line is the password. Empty: $CREDENTIALS_DIRECTORY/postern-password, where that is.
+    /// The first line of the file is the password. When it is empty, $CREDENTIALS_DIRECTORY/postern-password
+    /// is used if it exists.
     std::string password_file;
-    /// Never asks anything.
+    /// The person is never asked.
     bool is_non_interactive = false;
 };
 int log_in(const LoginOptions& options, bool as_json);
 int log_out(bool as_json);
 int show_status(bool as_json);
 int show_services(bool as_json);
-/// The names alone, as far as this machine knows them: for shells. Asks nothing over the network.
+/// Prints only the names that this machine knows, for shell completion. Nothing is asked over the network.
 int name_services();
 
 struct ConnectOptions {
-    /// SERVICE or SERVICE:PORT: end to end where it is PostgreSQL, else passed through.
+    /// Each is SERVICE or SERVICE:PORT. PostgreSQL services are opened end to end, others as passthrough.
     std::vector<std::string> services;
     std::vector<std::string> passthrough;
     LoginChoice files;
     LoginOptions login;
     bool as_json = false;
     bool admits_other_users = false;
-    /// Ports stay open after the command.
+    /// The ports stay open after the command has ended.
     bool is_background = false;
-    /// Also writes libpq's connection service file.
+    /// Also write libpq's connection service file.
     bool writes_service_file = false;
-    /// Ends the agent with itself: the agent is there for this command alone.
+    /// End the agent together with this command, for which alone it runs.
     bool owns_agent = false;
-    /// Of libpq, for the lines to paste; empty: as the last time.
+    /// The database for the connection lines. When it is empty, the one of the last time is used.
     std::string database;
-    /// Waits for the CA service and the gateways where they cannot be reached yet.
+    /// Wait while the CA service and the gateways cannot be reached yet.
     bool is_patient = false;
-    /// Connections to the gateway that are kept ready for it, on each event loop; less than 0: as configured.
+    /// The number of connections to the gateway that each event loop keeps ready for the ports. A negative
+    /// number means the configured one.
     int warm = -1;
 };
 int connect(const ConnectOptions& options);
 int disconnect(const std::string& service, bool as_json);
 
-/// A program that finds the service in its environment: psql, or any other.
+/// A program that finds the service through its environment: psql, or any other.
 struct RunOptions {
     std::string service;
     std::vector<std::string> command;
     LoginChoice files;
     LoginOptions login;
     Inherited inherited;
-    /// PGHOST is localhost, for programs that know no Unix socket.
+    /// Set PGHOST to localhost, for programs that do not support Unix sockets.
     bool uses_tcp = false;
 };
 int run_with_service(const RunOptions& options);
 
 struct WaitOptions {
     std::string service;
-    /// Empty: the one that was used last, else postgres.
+    /// When it is empty, the database that was used last is used, or else postgres.
     std::string database;
-    /// As parse_duration() takes it.
+    /// A duration in the format of parse_duration().
     std::string timeout = "60s";
     bool as_json = false;
 };
-/// Until the service's port is open and its PostgreSQL answers.
+/// Waits until the service's port is open and its PostgreSQL answers. For a passthrough port the open port is
+/// enough.
 int wait_for_service(const WaitOptions& options);
 
 struct DoctorOptions {
-    /// Empty: everything but a service.
+    /// When it is empty, no service is checked.
     std::string service;
-    /// Asked for in PostgreSQL's start-up; empty: the one that was used last, else postgres.
+    /// The database that the start-up asks for. When it is empty, the one that was used last is used, or else
+    /// postgres.
     std::string database;
-    /// Before the first login: which CA service to look at; empty: that of config.toml.
+    /// The CA service to check before the first login. When it is empty, the one of config.toml is used.
     std::string ca;
     bool as_json = false;
 };
 int run_doctor(const DoctorOptions& options);
 
 struct EventsOptions {
-    /// Empty: of all.
+    /// When it is empty, the events of all services are shown.
     std::string service;
-    /// A connection's id: what is known of it here, what its gateway says, and where to look on.
+    /// A connection id. When it is set, the events of this connection are shown, with what its gateway says
+    /// and where to look further.
     std::string connection;
-    /// The newest.
+    /// The most events to show; the newest are shown.
     std::size_t most = 50;
     bool as_json = false;
 };
-/// What the agent has noted, the oldest first.
+/// Prints the events that the agent has stored, the oldest first.
 int show_events(const EventsOptions& options);
 
 struct AgentCommandOptions {
-    /// Ends when nobody has needed it for a while.
+    /// End when no client has needed the agent for a while.
     bool is_on_demand = false;
-    /// Told when it serves; -1: nobody.
+    /// A descriptor that is told when the agent serves, or why it cannot; -1 when there is none.
     int ready_fd = -1;
-    /// Ends the one that runs instead.
+    /// End the running agent instead of starting one.
     bool stops = false;
 };
 int run_agent(const AgentCommandOptions& options);
 
-/// postern --explain: what a reason means that a message, a log or --json names; "all" of them.
+/// Implements postern --explain: prints the meaning of a reason that a message, a log or --json names, or of
+/// all reasons for "all".
 int explain(const std::string& word);
 
 }  // namespace postern::client

@@ -30,11 +30,11 @@ namespace {
 
 using nlohmann::json;
 
-/// As a shell says it of a program that Ctrl-C ended.
+/// The exit code that shells use for a program that Ctrl-C ended.
 constexpr int kInterrupted = 130;
-/// Agents in a row that ended before the ports were open. The first may be one that was dying.
+/// How many agents in a row may end before the ports are open. The first may be one that was about to end.
 constexpr int kMostLost = 3;
-/// Between two attempts to log in, with --wait.
+/// The pauses between attempts to log in, with --wait.
 constexpr Pace::Bounds kWaitPace{std::chrono::seconds(2), std::chrono::seconds(15)};
 
 Outcome<WantedPort> parse_wanted(const std::string& text, const char* mode) {
@@ -83,15 +83,16 @@ Outcome<std::vector<WantedPort>> parse_all_wanted(const ConnectOptions& options)
     return all;
 }
 
-// Blocked from the start, so that none is lost before it is waited for.
+/// Blocks the signals that stop the command. It is created first, so that none is lost before it is waited
+/// for.
 class StopSignals {
 public:
     StopSignals() {
         sigset_t signals;
         ::sigemptyset(&signals);
         for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
-            // A blocked signal comes even when it is ignored: as nohup has it, and a shell's job in the
-            // background.
+            // A blocked signal stays pending even when it is ignored, as nohup and a shell's background jobs
+            // set it.
             if (!is_ignored(signal)) {
                 ::sigaddset(&signals, signal);
             }
@@ -100,7 +101,7 @@ public:
         fd_ = UniqueFd(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
     }
     int fd() const noexcept { return fd_.get(); }
-    /// Whether one came within that time.
+    /// Whether a signal arrived within that time.
     bool wait(std::chrono::milliseconds timeout) const {
         pollfd waiting{fd_.get(), POLLIN, 0};
         return ::poll(&waiting, 1, static_cast<int>(timeout.count())) > 0;
@@ -110,7 +111,7 @@ private:
     UniqueFd fd_;
 };
 
-// The clients of its tunnels are told before it goes.
+/// Ends the agent, which first tells the clients of its tunnels.
 void end_agent(control::AgentClient& agent) {
     agent.interrupt_when_readable(-1);
     if (agent.call("shutdown")) {
@@ -128,17 +129,18 @@ int connect(const ConnectOptions& options) {
     if (wanted->empty()) {
         return fail_usage("connect to which service?", "See what there is: postern services");
     }
-    // On the way to the agent it would become another one.
+    // The JSON of the control protocol would change such a name.
     if (!options.database.empty() && !is_database_name(options.database)) {
         return fail(bad_database_name(options.database));
     }
-    // In a container there is nobody else to bury what ends.
+    // As the first process of a container it inherits orphaned processes, and ignoring SIGCHLD lets the
+    // kernel reap them.
     const bool is_first_process = ::getpid() == 1;
     if (is_first_process) {
         std::signal(SIGCHLD, SIG_IGN);
     }
-    // Before anything is waited for: the first process of a container gets no signal that it does not ask
-    // for.
+    // This comes before any wait: the first process of a container receives only the signals that it handles
+    // or blocks.
     const StopSignals signals;
     auto agent = control::AgentClient::find_or_start();
     if (!agent) {

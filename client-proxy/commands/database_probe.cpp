@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::size_t kMostAnswer = 65536;
 
-/// The first message that comes back to a StartupMessage; empty when none does.
+/// The first message that answers a StartupMessage; empty when none arrives.
 std::string first_answer(unsigned short port, const std::string& user, const std::string& database,
                          std::chrono::milliseconds timeout) {
     const UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -25,7 +25,7 @@ std::string first_answer(unsigned short port, const std::string& user, const std
     address.sin_family = AF_INET;
     address.sin_port = htons(port);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    // It comes in one piece.
+    // The answer arrives in one piece, so a timeout for each read is enough.
     const timeval most{timeout.count() / 1000, timeout.count() % 1000 * 1000};
     ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &most, sizeof most);
     if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {

@@ -70,7 +70,7 @@ std::string to_text(const std::vector<Finding>& findings, bool has_color, bool h
             finding.state == Finding::State::good  ? colored("32", has_unicode ? "✓" : "+")
             : finding.state == Finding::State::bad ? colored("31", has_unicode ? "✗" : "!")
                                                    : std::string("-");
-        // A settings file may have several faults.
+        // A settings file may have several faults, each on its own line.
         for (std::string_view left = finding.detail; !left.empty();) {
             const auto end = std::min(left.find('\n'), left.size());
             text += fmt::format("{} {:<{}}  {}\n", sign, finding.step, width, shown(left.substr(0, end)));

@@ -1,4 +1,5 @@
-// What `postern doctor` finds: one finding a step, each a tick, or a cause and a remedy. Pure.
+// The findings of `postern doctor`: one for each step, which is good, or has a cause and a remedy. It does no
+// I/O.
 #pragma once
 
 #include <string>
@@ -16,13 +17,13 @@ struct Finding {
     enum class State {
         good,
         bad,
-        /// Not looked at: something before it failed.
+        /// Not checked, because an earlier step failed.
         skipped,
     };
-    /// "ca.tls", "gateway.gw1.policy"
+    /// The name of the step, for example "ca.tls" or "gateway.gw1.policy".
     std::string step;
     State state = State::good;
-    /// What was found, or the cause.
+    /// What was found, or the cause of the trouble.
     std::string detail;
     std::string remedy;
 };
@@ -34,7 +35,7 @@ public:
     void skip(std::string step, std::string why);
 
     const std::vector<Finding>& findings() const noexcept { return findings_; }
-    /// 0, or the exit code of the first trouble.
+    /// 0, or the exit code of the first finding that is bad.
     int exit_code() const noexcept { return exit_code_; }
     nlohmann::json to_json() const;
 
@@ -43,14 +44,14 @@ private:
     int exit_code_ = 0;
 };
 
-/// For people: one line for each finding, with its remedy on the next.
+/// The text for people: one line for each finding, followed by a line with its remedy.
 std::string to_text(const std::vector<Finding>& findings, bool has_color, bool has_unicode);
 
-/// Whether the agent or a gateway refused, and not PostgreSQL.
+/// Whether the error comes from the agent or a gateway, and not from PostgreSQL.
 bool is_told_by_postern(const postgres::ErrorFields& error);
 
-/// What PostgreSQL's own refusal means, and what to do about it. What the agent or a gateway refused is told
-/// as they told it.
+/// Explains a refusal by PostgreSQL and what to do about it. A refusal by the agent or a gateway is returned
+/// in their own words.
 Refusal explain(const postgres::ErrorFields& error, std::string_view service, std::string_view user);
 
 }  // namespace postern::client

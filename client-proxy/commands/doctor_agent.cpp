@@ -20,7 +20,8 @@ namespace {
 using control::text_in;
 using nlohmann::json;
 
-// An environment that changed after the agent's start is the one thing that it cannot notice.
+/// Checks the settings that the agent uses. The only change that an agent cannot notice itself is one of the
+/// environment after its start.
 void check_uses(DiagnosticReport& report, const json& uses) {
     if (!uses.is_object()) {
         return;
@@ -125,7 +126,7 @@ void judge_root(DiagnosticReport& report, const std::vector<pki::Certificate>& s
 
 namespace {
 
-// As a stranger, who believes nothing of what is said.
+/// Asks without any trust anchors, so nothing in the answer is trusted.
 Result<http::ClientAnswer> ask_as_stranger(const std::string& url, const CaRoute& route) {
     http::ClientOptions options;
     options.url = url;

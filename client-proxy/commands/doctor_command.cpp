@@ -63,7 +63,8 @@ asio::awaitable<Result<void>> try_dial(net::Address address) {
 
 bool check_direct(DiagnosticReport& report, const std::string& what, const net::Address& address);
 
-// Whether the steps behind it are worth taking. What goes through a proxy is looked up by the proxy.
+/// Checks whether the address can be reached; returns whether further steps make sense. A name behind a proxy
+/// is resolved by the proxy.
 bool check_network(DiagnosticReport& report, const std::string& what, const net::Address& address) {
     const auto held = proxy_rules();
     const Result<ProxyRules>& rules = *held;
@@ -123,7 +124,7 @@ void check_clock(DiagnosticReport& report, http::Client& client) {
                 "the CA service's");
 }
 
-// Why a CA service is not trusted: another one, or the same one set up anew.
+/// Reports why the CA service is not trusted: it is another one, or the same one was set up anew.
 void check_pin(DiagnosticReport& report, const Profile& profile) {
     const auto claimed = claimed_trust(profile.ca_url);
     if (!claimed) {
@@ -214,7 +215,7 @@ std::optional<LoginPtr> check_login(DiagnosticReport& report, const ProfileFolde
     return *std::move(login);
 }
 
-// The names of the services that it offers; nothing when it does not answer.
+/// Checks a gateway; returns the names of the services that it offers, and no value when it does not answer.
 std::optional<std::vector<std::string>> check_gateway(DiagnosticReport& report, const GatewayEntry& entry,
                                                       const LoginPtr& login) {
     const std::string what = "gateway." + entry.name;
@@ -248,7 +249,7 @@ std::optional<std::vector<std::string>> check_gateway(DiagnosticReport& report, 
     return names;
 }
 
-// What they offer together; nothing when none answers.
+/// Checks all gateways; returns the services that they offer together, and no value when none answers.
 std::optional<std::set<std::string>> check_gateways(DiagnosticReport& report, const LoginPtr& login) {
     std::optional<std::set<std::string>> offered;
     for (const auto& gateway : login->catalogue().gateways) {
@@ -267,7 +268,8 @@ std::optional<std::set<std::string>> check_gateways(DiagnosticReport& report, co
     return offered;
 }
 
-// Nothing that is reached through wrong settings says anything.
+/// Checks the settings first, because a check that uses wrong settings proves nothing. Returns whether they
+/// are good.
 bool check_settings(DiagnosticReport& report) {
     if (const auto preferences = Preferences::load(); !preferences) {
         report.bad("settings", settings_refusal(preferences.error()));
@@ -277,7 +279,7 @@ bool check_settings(DiagnosticReport& report) {
     return report.exit_code() == 0;
 }
 
-// The CA service to ask before anybody has logged in; empty when none is named.
+/// The CA service to check before anybody has logged in; empty when none is named.
 std::string first_ca(const DoctorOptions& options) {
     const auto preferences = Preferences::load();
     std::string url = options.ca.empty() && preferences ? preferences->ca_url : options.ca;

@@ -14,7 +14,8 @@ namespace {
 
 using nlohmann::json;
 
-// The port that the person's programs use, where there is one: ~/.pgpass may name it.
+/// Whether the service has a port for the person's programs. The query then uses this port, because ~/.pgpass
+/// may name it.
 bool has_port(control::AgentClient& agent, const std::string& service) {
     const auto state = agent.call("state");
     if (!state) {
@@ -28,7 +29,8 @@ bool has_port(control::AgentClient& agent, const std::string& service) {
     return false;
 }
 
-// What PostgreSQL says only to who knows the password: that the certificate is of somebody else.
+/// Runs a query, because only with the password does PostgreSQL say whether the certificate belongs to
+/// another user.
 void check_query(DiagnosticReport& report, const std::string& step, unsigned short port,
                  const std::string& service, const std::string& user, const std::string& database) {
     const PsqlAnswer answer = ask_psql(port, user, database);

@@ -1,5 +1,5 @@
-// The part of `postern doctor` that is about one service: policy, the way to its PostgreSQL, and what that
-// says itself.
+// The part of `postern doctor` that checks one service: the policy, the path to its PostgreSQL, and
+// PostgreSQL's own answer.
 #pragma once
 
 #include <string>
@@ -8,12 +8,12 @@
 
 namespace postern::client {
 
-/// Goes the way that psql goes, through the agent. `database` empty: the one that was used last, else
-/// postgres.
+/// Opens the service through the agent, in the same way as psql. When `database` is empty, the one that was
+/// used last is used, or else postgres. It blocks.
 void check_service(DiagnosticReport& report, const std::string& service, const std::string& user,
                    const std::string& database);
 
-/// What PostgreSQL's first answer means: whether it goes on, and how. Pure.
+/// Reports the meaning of the code in PostgreSQL's AuthenticationRequest. It does no I/O.
 void judge_authentication(DiagnosticReport& report, const std::string& step, std::uint32_t code,
                           const std::string& user);
 

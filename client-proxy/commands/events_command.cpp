@@ -53,7 +53,7 @@ std::string line_of(const json& event, SystemTime now) {
     return line;
 }
 
-// What the gateway says became of it; nothing where it cannot be asked.
+/// What the gateway says about the connection's end; no value when it cannot be asked.
 std::optional<Refusal> ask_gateway(const ProfileFolder& folder, const std::string& name,
                                    const std::string& id) {
     auto login = Login::load(folder);
@@ -78,7 +78,7 @@ std::optional<Refusal> ask_gateway(const ProfileFolder& folder, const std::strin
     return std::nullopt;
 }
 
-// From here to the gateway's log, and from there to the CA service's.
+/// The way to continue the search: from here to the gateway's log, and from there to the CA service's.
 std::string way_on(const ProfileFolder& folder, const std::vector<json>& events, const std::string& id) {
     std::string gateway;
     std::string session;

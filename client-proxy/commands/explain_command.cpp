@@ -1,4 +1,4 @@
-// postern --explain: what a reason means, by the table that all programs share.
+// postern --explain: the meaning of a reason, from the table that all programs share.
 #include <string>
 #include <vector>
 

@@ -20,18 +20,18 @@ using nlohmann::json;
 
 namespace {
 
-/// Between two attempts to log in, once the login session has ended or is about to.
+/// The pauses between attempts to log in when the login session has ended or is about to end.
 constexpr Pace::Bounds kLoginPace{std::chrono::seconds(5), std::chrono::minutes(2)};
-/// Before the end of a session.
+/// How long before the end of a session the next login is made.
 constexpr auto kLoginAhead = std::chrono::seconds(10);
 
-// Of a *state*, or of the notification `attention`.
+/// The reason in the member `attention` of a *state* or of the notification `attention`.
 std::string reason_of_attention(const json& told) {
     const auto found = told.find("attention");
     return found != told.end() ? control::text_in(*found, "reason") : std::string();
 }
 
-// Of a *state*; 0 while the two clocks agree.
+/// The clock difference in a *state*; 0 when the two clocks agree.
 std::chrono::seconds clock_ahead_in(const json& state) {
     const auto found = state.find("clock_ahead_seconds");
     const std::chrono::seconds ahead(
@@ -89,8 +89,8 @@ Outcome<void> Foreground::open(control::AgentClient& agent) {
             return shown;
         }
     }
-    // What the agent had to remark comes before the answer to this. Who stops the command now stops one whose
-    // ports are open: watch() sees it.
+    // The agent's remarks about the ports arrive before the answer to this request. A person who stops the
+    // command from now on stops one whose ports are open, which watch() notices.
     if (const auto last = agent.call("settings.get"); !last && last.error().code != Code::cancelled) {
         return last.error();
     }
@@ -104,7 +104,7 @@ Outcome<void> Foreground::show_opened(const WantedPort& wanted, const json& serv
     traffic_[wanted.service] = service;
     const json& opened = service["opened"];
     const auto port = opened["port"].get<unsigned short>();
-    // After the agent was started again there is nothing new to paste.
+    // After a restart of the agent the lines to paste are the same, so they are not printed again.
     if (!options_.as_json && std::exchange(told_ports_[wanted.service + wanted.mode], port) == port) {
         notes_.remark(fmt::format("{} is at localhost:{} again", wanted.service, port));
     } else {
@@ -150,7 +150,7 @@ void Foreground::take(const control::Notification& notification) {
     }
 }
 
-// Somebody has closed it; the others stay open.
+/// Removes a service whose ports were closed by another client; the others stay open.
 void Foreground::forget(const std::string& service) {
     services_.erase(service);
     states_.erase(service);
@@ -161,20 +161,21 @@ void Foreground::forget(const std::string& service) {
     }
 }
 
-// Told again while it stays so: that is no reason to try again what failed.
+/// Takes over a change of the attention. The agent repeats the notification while the state lasts, and a
+/// repetition is no reason to retry a login that failed.
 void Foreground::note_attention(const std::string& reason) {
     const bool is_expired = reason == "login_expired";
     if (is_expired != was_expired_) {
         was_expired_ = is_expired;
         needs_login_ = is_expired;
-        // One that was over at once is no better the next time.
+        // The pause stays long after a login that ended at once, because the next one will not be better.
         if (std::chrono::steady_clock::now() - last_login_ > kLoginAhead) {
             login_pace_.worked();
         }
     }
 }
 
-// By the CA service's clock, as the agent knows it.
+/// The CA service's time, as far as the agent knows it.
 SystemTime Foreground::time_there() const {
     return system_clock()() - clock_ahead_;
 }
@@ -185,13 +186,15 @@ void Foreground::take_all(control::AgentClient& agent) {
     }
 }
 
-// A session that is about to end while the password is at hand: the next one begins before, and nobody waits.
+/// Whether the session is about to end and the password is in a file, so that the next session can begin
+/// early and no connection has to wait.
 bool Foreground::is_session_ending() const {
     const auto ends = parse_time(control::text_in(login_, "session_ends"));
     return ends && *ends - time_there() < kLoginAhead && has_password_file(options_.login);
 }
 
-// A login session ends after some hours whatever is renewed. Where nobody sits the password is in a file.
+/// Makes a new login when it is needed and possible. A login session ends after some hours even if its
+/// certificates are renewed. Where no person is present, the password is in a file.
 void Foreground::log_in_again(control::AgentClient& agent) {
     const auto now = std::chrono::steady_clock::now();
     if (!asks_login_ || !login_pace_.is_due(now) || (!needs_login_ && !is_session_ending())) {
@@ -199,8 +202,8 @@ void Foreground::log_in_again(control::AgentClient& agent) {
     }
     LoginOptions login = options_.login;
     const bool asks_person = !has_password_file(login);
-    // Who asks from the background is stopped: it asks once it is brought to the foreground, and until then
-    // no connection waits for an answer.
+    // A background job that reads from the terminal is stopped. It therefore asks only in the foreground, and
+    // until then no connection waits for an answer.
     const bool can_ask_now = !asks_person || is_in_foreground(STDIN_FILENO);
     if (std::exchange(says_it_asks_, can_ask_now) != can_ask_now) {
         if (!can_ask_now) {
@@ -221,13 +224,13 @@ void Foreground::log_in_again(control::AgentClient& agent) {
     }
     const auto done = log_in_at(agent, login);
     if (done || done.error().code == Code::cancelled) {
-        // An agent that has ended ends the question, too, and is started again.
+        // The end of the agent also ends the question, and a new agent is started.
         was_cancelled_ = !done && !agent.is_closed();
         return;
     }
     notes_.remark(fmt::format("the login has ended, and a new one failed: {}", done.error().message));
-    // A password that was refused is not tried again: it would only lock the account. A person may know a
-    // better one.
+    // A stored password that was refused is not tried again, because that would only lock the account. A
+    // person may enter a better one.
     needs_login_ = asks_person || reason_of(done.error().code).exit_code == 5;
     if (!needs_login_) {
         asks_login_ = false;

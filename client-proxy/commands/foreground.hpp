@@ -1,5 +1,5 @@
-// `postern connect` while it runs: opens its ports at the agent, shows what becomes of them, and sees to it
-// that a login session that ends is followed by another.
+// `postern connect` while it runs: it opens its ports at the agent, shows their events, and starts a new
+// login session when the current one ends.
 #pragma once
 
 #include <chrono>
@@ -22,20 +22,23 @@ namespace postern::client {
 
 struct WantedPort {
     std::string service;
-    /// Empty: whatever fits the service.
+    /// When it is empty, the service is opened in the mode that fits it.
     std::string mode;
-    /// Nothing: the remembered one, or the next free one. 0: any, not remembered.
+    /// Without a value it is the remembered port, or the next free one. 0 stands for any port, which is not
+    /// remembered.
     std::optional<unsigned short> port;
 };
 
-/// Its ports stay open while it runs, or for good (ConnectOptions::is_background). One thread.
+/// Its ports stay open while it runs, or permanently with ConnectOptions::is_background. Used on one thread.
 class Foreground {
 public:
+    /// `options` and `notes` outlive this object.
     Foreground(const ConnectOptions& options, std::vector<WantedPort> wanted, Notes& notes);
 
-    /// Opens the ports; says which.
+    /// Opens the ports and prints them.
     Outcome<void> open(control::AgentClient& agent);
-    /// Until a signal comes, which makes `signals` readable (0), or the agent ends.
+    /// Runs until `signals` is readable, the ports were closed by other clients, or the person cancelled a
+    /// question, and returns the exit code 0. Returns no value when the agent has ended.
     std::optional<int> watch(control::AgentClient& agent, int signals);
 
 private:
@@ -59,20 +62,20 @@ private:
     std::map<std::string, std::string> states_;
     std::map<std::string, int> told_ports_;
     nlohmann::json login_;
-    /// How far this machine's clock is ahead of the CA service's, where that matters.
+    /// How far this machine's clock is ahead of the CA service's; 0 when they agree.
     std::chrono::seconds clock_ahead_{0};
     bool has_ended_ = false;
-    /// A new login is to be made, as soon as its pause is over.
+    /// A new login is to be made when the pause is over.
     bool needs_login_ = false;
-    /// Of logins that fail for want of a network, and of those that do not last.
+    /// The pauses between logins, which become longer when logins fail because of the network or do not last.
     Pace login_pace_;
     std::chrono::steady_clock::time_point last_login_ = std::chrono::steady_clock::now();
     bool was_expired_ = false;
-    /// A new login can be made from here. Local connections wait for it.
+    /// A new login can be made by this command, so local connections wait for it.
     bool asks_login_;
-    /// What the agent was told of that.
+    /// The value of `asks_login` that the agent was told last.
     bool says_it_asks_ = false;
-    /// Ctrl-C at the question.
+    /// The person pressed Ctrl-C at the question.
     bool was_cancelled_ = false;
 };
 

@@ -24,7 +24,7 @@ std::string member(const json& object, const char* key) {
 
 constexpr std::size_t kMostCommand = 8192;
 
-// The words of --json, which are older than those of the control protocol.
+/// The names of events in --json, which are older than those of the control protocol.
 std::string spoken(const std::string& kind) {
     return kind == "renewal_failed" ? "not_renewed" : kind == "logout" ? "logged_out" : kind;
 }
@@ -53,7 +53,7 @@ void Notes::clear_status() {
     drawn_.clear();
 }
 
-// As a job in the background it leaves the terminal to whoever has it.
+/// Draws the status line. A background job does not draw, because the terminal belongs to another job.
 void Notes::draw_status() {
     if (!is_in_foreground(STDOUT_FILENO)) {
         return;
@@ -101,7 +101,8 @@ void Notes::listening(const std::string& service, const json& opened, const json
                     passes_through ? "passed through: the client brings its own TLS" : "end to end");
     if (commands.is_object()) {
         for (const char* kind : {"psql", "socket", "dsn", "jdbc"}) {
-            // With TLS of its own a line is long: one says how, and --json has the others.
+            // Lines for clients with their own TLS are long, so only psql's is printed; --json has the
+            // others.
             if (passes_through && std::string_view(kind) != "psql") {
                 continue;
             }

@@ -1,5 +1,5 @@
-// What a running `postern connect` says: one line an event for people, or one JSON object for programs. On a
-// terminal the last line is a status line that the others push down.
+// The output of a running `postern connect`: one line for each event for people, or one JSON object for
+// programs. On a terminal the last line is a status line, above which the others appear.
 #pragma once
 
 #include <string>
@@ -15,23 +15,25 @@ namespace postern::client {
 class Notes {
 public:
     enum class Style {
-        /// Ports on standard output, the rest on standard error.
+        /// Ports are printed on standard output, everything else on standard error.
         human,
-        /// Everything on standard output, an object a line.
+        /// Everything is printed on standard output, one JSON object for each line.
         json,
     };
-    /// `has_status_line`: standard output is a terminal that status() may draw on.
+    /// `has_status_line` says that standard output is a terminal on which status() may draw.
     Notes(Style style, bool has_color, bool has_status_line);
     ~Notes();
     Notes(const Notes&) = delete;
     Notes& operator=(const Notes&) = delete;
 
-    /// `opened` is a *port* of the control protocol, `commands` the lines to paste.
+    /// Prints that a port is open. `opened` is a *port* of the control protocol, `commands` are the lines to
+    /// paste, and `agent` is the agent's process id.
     void listening(const std::string& service, const nlohmann::json& opened, const nlohmann::json& commands,
                    int agent);
-    /// An *event* of the control protocol.
+    /// Prints an *event* of the control protocol.
     void event(const nlohmann::json& event);
-    /// Something that is good to know.
+    /// Prints a remark that may be useful to the person.
+    /// Draws the status line, if there is one.
     void remark(std::string_view text);
     void status(const ShownStatus& status);
 
@@ -44,7 +46,7 @@ private:
     const bool has_color_;
     const bool has_status_line_;
     ShownStatus status_;
-    /// The line that stands there; empty when none does.
+    /// The status line that is on the screen; empty when there is none.
     std::string drawn_;
     std::size_t drawn_columns_ = 0;
 };

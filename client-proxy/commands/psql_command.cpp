@@ -17,8 +17,8 @@ namespace postern::client {
 
 namespace {
 
-// libpq looks a password up by the host's name, and by the folder where that is a socket (PostgreSQL's
-// manual, "The Password File"): lines for localhost are found through TCP alone.
+/// Whether the password file has lines for localhost. libpq looks up a password by the host name, or by the
+/// folder for a socket (PostgreSQL manual, "The Password File"), so such lines are found only through TCP.
 bool has_password_for_localhost() {
     const char* const given = std::getenv("PGPASSFILE");
     const char* const home = std::getenv("HOME");
@@ -32,20 +32,23 @@ bool has_password_for_localhost() {
     return text->starts_with("localhost:") || text->find("\nlocalhost:") != text->npos;
 }
 
-// The socket's folder, where this program is better led there: nobody else can stand in it.
+/// The folder of the Unix socket if the program is to use that, and empty for TCP. The socket is preferred,
+/// because no other user can listen in its place.
 std::string socket_for(const RunOptions& options, const nlohmann::json& opened) {
     const bool wants_tcp = options.uses_tcp || has_password_for_localhost();
     return wants_tcp ? std::string() : control::text_in(opened, "socket");
 }
 
-// What a program must not take from elsewhere: where to connect, and TLS, which ends in the agent.
+/// Sets the variables that the program must not take from elsewhere: where to connect, and no TLS, because
+/// TLS ends in the agent.
 void set_environment(const nlohmann::json& opened, const std::string& socket) {
     const auto user = opened.value("user", std::string());
     const auto database = opened.value("database", std::string());
     const bool may_name_another = opened.value("user_map", false);
     for (const char* variable :
          {"PGSERVICE", "PGSERVICEFILE", "PGREQUIRESSL", "PGREQUIREPEER", "PGREQUIREAUTH", "PGSSLNEGOTIATION",
-          // libpq 16 refuses sslmode=disable beside sslrootcert=system, or a certificate that it must show.
+          // libpq 16 rejects sslmode=disable together with sslrootcert=system or a certificate that it must
+          // send.
           "PGSSLROOTCERT", "PGSSLCERTMODE", "PGSSLCERT", "PGSSLKEY", "PGSSLCRL", "PGSSLCRLDIR",
           "PGCHANNELBINDING", "PGTARGETSESSIONATTRS"}) {
         ::unsetenv(variable);
@@ -71,7 +74,8 @@ void set_environment(const nlohmann::json& opened, const std::string& socket) {
 /// psql's exit code when the connection failed (PostgreSQL manual, psql, "Exit Status").
 constexpr int kPsqlNotConnected = 2;
 
-// Whether psql's arguments name a database: by -d, or by the first word that is no option's value.
+/// Whether psql's arguments name a database: by -d, or by the first word that is not an option or the value
+/// of one.
 bool names_database(const std::vector<std::string>& command) {
     constexpr std::string_view kOptionsWithValue = "cfvLoFPRThpU";
     for (std::size_t i = 1; i < command.size(); ++i) {
@@ -92,7 +96,7 @@ int run_with_service(const RunOptions& options) {
         return fail_usage(fmt::format("'{}' is no service's name", options.service),
                           "See what there is: postern services");
     }
-    // Held until the program has ended: its port closes when this process goes.
+    // The connection to the agent stays open until the program has ended, because the port closes with it.
     auto agent = control::AgentClient::find_or_start();
     if (!agent) {
         return fail(agent.error());

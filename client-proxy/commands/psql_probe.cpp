@@ -26,7 +26,8 @@ namespace {
 constexpr auto kQueryTimeout = std::chrono::seconds(20);
 constexpr std::size_t kMostComplaint = 8192;
 
-// This process's environment without what would lead psql elsewhere, and with where it is to go.
+/// The environment for psql: this process's, without the variables that would change where psql connects, and
+/// with those that say where.
 std::vector<std::string> psql_environment(unsigned short port, const std::string& user,
                                           const std::string& database) {
     std::vector<std::string> environment;
@@ -61,7 +62,7 @@ std::vector<char*> pointers_to(std::vector<std::string>& words) {
     return pointers;
 }
 
-/// Its standard error, until it is closed or the time is up.
+/// psql's standard error, until it is closed or kQueryTimeout has passed.
 std::string read_complaint(int fd) {
     const auto end = std::chrono::steady_clock::now() + kQueryTimeout;
     std::string text;
@@ -121,7 +122,7 @@ PsqlAnswer ask_psql(unsigned short port, const std::string& user, const std::str
     }
     writing = UniqueFd();
     const std::string complaint = read_complaint(reading.get());
-    // One that still runs is too late.
+    // A psql that still runs has exceeded the time.
     ::kill(child, SIGKILL);
     int status = 0;
     while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {

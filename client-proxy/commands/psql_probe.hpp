@@ -1,5 +1,5 @@
-// What a person's own psql would see behind a local port: the only one who knows their database password
-// (PGPASSWORD, ~/.pgpass), without which PostgreSQL does not say whether the certificate fits the user.
+// Runs the person's own psql on a local port. Only psql finds their database password (PGPASSWORD,
+// ~/.pgpass), without which PostgreSQL does not say whether the certificate fits the user.
 #pragma once
 
 #include <optional>
@@ -13,22 +13,22 @@ struct PsqlAnswer {
     enum class Kind {
         /// A query ran.
         answered,
-        /// PostgreSQL wants a password, and none is at hand.
+        /// PostgreSQL asks for a password, and psql found none.
         no_password,
         /// There is no psql on this machine.
         no_psql,
-        /// Refused, with the message.
+        /// The connection or the query was refused, with the message.
         refused,
     };
     Kind kind = Kind::refused;
-    /// PostgreSQL's own words, without psql's.
+    /// PostgreSQL's own message, without psql's prefix.
     std::string message;
 };
 
-/// Of what psql wrote to its standard error when a connection failed. Pure.
+/// Reads what psql wrote to its standard error when a connection failed. It does no I/O.
 PsqlAnswer psql_complaint(std::string_view text);
 
-/// Runs `psql -w` on localhost. Blocking, twenty seconds at most.
+/// Runs a query with `psql -w` on localhost. It blocks, for about twenty seconds at most.
 PsqlAnswer ask_psql(unsigned short port, const std::string& user, const std::string& database);
 
 }  // namespace postern::client

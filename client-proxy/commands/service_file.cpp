@@ -39,21 +39,21 @@ std::vector<std::string_view> lines_of(std::string_view text) {
     return lines;
 }
 
-// libpq takes no notice of blanks around a line.
+/// libpq ignores blanks around a line.
 std::string_view without_blanks(std::string_view line) {
     const auto begin = line.find_first_not_of(" \t\r\f\v");
     const auto end = line.find_last_not_of(" \t\r\f\v");
     return begin == line.npos ? std::string_view() : line.substr(begin, end + 1 - begin);
 }
 
-// What a person has added to the section is none of it.
+/// Whether Postern wrote the line. Settings that a person added to the section are kept.
 bool is_of_section(std::string_view line) {
     static constexpr std::array kWritten{"host=", "port=", "user=", "dbname=", "sslmode=", "gssencmode="};
     return std::any_of(kWritten.begin(), kWritten.end(),
                        [&](const char* key) { return line.starts_with(key); });
 }
 
-// So that of two commands neither writes over what the other has just written.
+/// Locks the folder, so that two commands do not overwrite each other's changes.
 Result<UniqueFd> lock_folder(const std::filesystem::path& folder) {
     UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     while (!fd || ::flock(fd.get(), LOCK_EX) != 0) {
@@ -67,7 +67,7 @@ Result<UniqueFd> lock_folder(const std::filesystem::path& folder) {
 }  // namespace
 
 Outcome<std::string> with_entry(std::string_view text, const ServiceFileEntry& entry) {
-    // A line has no quotes, and ends before the blanks at its end.
+    // The file's syntax has no quotes, and blanks at the end of a line are lost.
     if (without_blanks("=" + entry.database) != "=" + entry.database ||
         entry.database.find('\n') != entry.database.npos) {
         return Refusal{
@@ -123,7 +123,7 @@ Outcome<std::filesystem::path> write_service_file(const ServiceFileEntry& entry)
     }
     const std::filesystem::path path =
         named != nullptr ? std::filesystem::path(named) : std::filesystem::path(home) / ".pg_service.conf";
-    // Behind a link, as of those who keep such files elsewhere; with the mode that its owner gave it.
+    // The file may be a symbolic link, whose target is replaced, and it keeps its mode.
     std::error_code none_yet;
     const auto followed = std::filesystem::canonical(path, none_yet);
     const auto& file = none_yet ? path : followed;

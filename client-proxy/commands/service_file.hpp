@@ -1,5 +1,5 @@
-// libpq's connection service file (PostgreSQL's manual, "The Connection Service File"): one entry a service,
-// so that `psql service=orders-db` works. What others wrote there stays as it is.
+// Maintains libpq's connection service file (PostgreSQL manual, "The Connection Service File"): one section
+// for each service, so that `psql service=orders-db` works. Sections that others wrote stay unchanged.
 #pragma once
 
 #include <filesystem>
@@ -14,16 +14,16 @@ struct ServiceFileEntry {
     std::string service;
     unsigned short port = 0;
     std::string user;
-    /// Empty: libpq's default, the user's name.
+    /// When it is empty, libpq uses its default, the user's name.
     std::string database = {};
 };
 
-/// The file's text with the entry, in place of an older one of Postern's; settings that somebody added to
-/// that one stay. Code::already_exists when somebody else wrote a section of that name, Code::config_invalid
-/// for a database whose name cannot be said there. Pure.
+/// Returns the file's text with the entry, which replaces an older one that Postern wrote; settings that a
+/// person added to that section stay. Errors: Code::already_exists when somebody else wrote a section of that
+/// name; Code::config_invalid for a database name that the file's syntax cannot express. It does no I/O.
 Outcome<std::string> with_entry(std::string_view text, const ServiceFileEntry& entry);
 
-/// Writes it to $PGSERVICEFILE or ~/.pg_service.conf; which one it was.
+/// Writes the entry to $PGSERVICEFILE or ~/.pg_service.conf, and returns which file it was.
 Outcome<std::filesystem::path> write_service_file(const ServiceFileEntry& entry);
 
 }  // namespace postern::client

@@ -28,7 +28,7 @@ using nlohmann::json;
 
 constexpr std::size_t kMostTrouble = 5;
 
-/// Connections that ended otherwise than their programs wanted, the newest first.
+/// Connections that were refused or cut, the newest first.
 json trouble_in(const json& events) {
     auto trouble = json::array();
     for (const auto& event : events) {
@@ -40,8 +40,8 @@ json trouble_in(const json& events) {
     return trouble;
 }
 
-/// What the agent that runs says; null when none does, which is no reason to start one. Refused where it says
-/// nothing, or somebody else is in its place.
+/// The state of the running agent; null when none runs, and none is started for this. Errors: the agent does
+/// not answer, or another user's process is in its place.
 Outcome<json> ask_agent() {
     const auto told = [](json object) {
         return Outcome<json>(boost::system::in_place_value, std::move(object));
@@ -61,7 +61,8 @@ Outcome<json> ask_agent() {
     return told(*std::move(state));
 }
 
-// When it was, what broke, whom it hit, and what to do: for each of the last.
+/// Describes each of the last refused or cut connections: when it happened, the cause, the service, and what
+/// to do.
 std::string trouble_text(const json& agent, SystemTime now) {
     std::string text;
     if (!agent.is_object()) {
@@ -104,18 +105,18 @@ std::string ports_text(const json& agent) {
     return text;
 }
 
-/// Where the login's times, and how it stands, are read: from the agent that runs, which knows what the CA
-/// service and the gateways have said, and what is on no disk; else from the files.
+/// How the login is shown. The values come from the running agent, which knows what the CA service and the
+/// gateways have said and whether the login is on disk, or else from the files.
 struct ShownLogin {
     std::string serial;
     std::optional<SystemTime> not_after;
     std::optional<SystemTime> renew_after;
-    /// By the clock of who judged it.
+    /// Judged by the clock of the source.
     bool is_certificate_over = false;
     std::string state;
-    /// Why it opens nothing any more.
+    /// Why the login no longer gives access.
     std::optional<Refusal> over;
-    /// Why it is on no disk.
+    /// Why the login is not on disk.
     std::optional<Refusal> unkept;
 };
 
@@ -225,7 +226,7 @@ std::string login_text(const Profile& profile, const ShownLogin& login, const Pr
     return text;
 }
 
-// Only where it is worth telling.
+/// The line about this machine's clock; empty while the difference is small.
 std::string clock_text(const json& agent) {
     const json ahead = agent.is_object() ? agent.value("clock_ahead_seconds", json()) : json();
     const std::chrono::seconds by(ahead.is_number_integer() ? ahead.get<std::int64_t>() : 0);

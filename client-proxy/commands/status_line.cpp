@@ -13,12 +13,12 @@ namespace {
 
 constexpr auto kSoon = std::chrono::minutes(5);
 
-/// What is left out, from nothing to nearly everything.
+/// What is left out of the line, from nothing to nearly everything.
 enum class Detail { all, without_hint, without_bytes, one_sum, states_alone, state_of_all };
 
 struct Span {
     std::string text;
-    /// Of SGR; empty: as it is.
+    /// The parameter of SGR; empty for no colour.
     const char* color = "";
 };
 using Spans = std::vector<Span>;
@@ -101,7 +101,7 @@ void put_certificate(Line& line, const ShownStatus& status) {
     }
 }
 
-// Of all services as one: the worst state, the sums.
+/// All services as one: the worst state, and the sums.
 ShownService sum_of(const std::vector<ShownService>& services) {
     ShownService sum;
     sum.name = fmt::format("{} services", services.size());

@@ -64,7 +64,7 @@ int fail(const Refusal& refusal) {
     tell_as_json(name(refusal.code), refusal.message, refusal.hint, refusal.connection_id);
     std::fflush(stdout);
     std::string text;
-    // A configuration may have several faults, each on a line of its own.
+    // A configuration may have several faults, each on its own line.
     for (std::string_view left = refusal.message; !left.empty() || text.empty();) {
         const auto end = std::min(left.find('\n'), left.size());
         text += fmt::format("postern: error: {}\n", shown(left.substr(0, end)));
@@ -95,11 +95,11 @@ bool is_drawable(int fd) {
 
 bool is_in_foreground(int fd) {
     const pid_t owner = ::tcgetpgrp(fd);
-    // Of a terminal that controls nobody here, nothing is known.
+    // Nothing is known about a terminal that is not this process's controlling terminal.
     return owner < 0 || owner == ::getpgrp();
 }
 
-// no-color.org: set to anything but nothing.
+/// By no-color.org, NO_COLOR counts when it is set and not empty.
 bool has_color(int fd) {
     const char* const unwanted = std::getenv("NO_COLOR");
     return is_drawable(fd) && (unwanted == nullptr || *unwanted == '\0');

@@ -1,4 +1,4 @@
-// How the commands speak with a person: errors in two lines, questions on the terminal.
+// How the commands communicate with a person: errors in two lines, and questions on the terminal.
 #pragma once
 
 #include <string>
@@ -14,36 +14,38 @@
 
 namespace postern::client {
 
-/// Whether failures are also said on standard output, as one line of JSON: {"event": "error", "code", "message",
-/// "hint", "connection_id"}. For the process; set before anything can fail.
+/// Sets whether failures are also printed on standard output, as one line of JSON: {"event": "error", "code",
+/// "message", "hint", "connection_id"}. It applies to the whole process, and is called before anything can
+/// fail.
 void set_json_failures(bool is_wanted);
 
-/// The member as shown() has it; empty where there is none.
+/// The string member `key`, made safe for a terminal by shown(); empty when there is none.
 std::string word_in(const nlohmann::json& told, const char* key);
 
-/// "postern: error: …" and "hint: …" on standard error; returns the exit code.
+/// Prints "postern: error: …" and "hint: …" on standard error; returns the exit code.
 int fail(const Refusal& refusal);
-/// For a command that was used wrongly: exit code 2.
+/// The same for a command that was used wrongly; returns the exit code 2.
 int fail_usage(std::string_view message, std::string_view hint);
 
-/// Whether the descriptor is a terminal on which a line can be drawn anew.
+/// Whether the descriptor is a terminal on which a line can be redrawn.
 bool is_drawable(int fd);
-/// Whether the terminal is this process's: a job in the background neither draws on it nor asks.
+/// Whether this process is in the foreground of the terminal. A background job neither draws on it nor asks.
+/// True when this is not known.
 bool is_in_foreground(int fd);
-/// Whether colours may be used on the descriptor (such a terminal, NO_COLOR not set).
+/// Whether colours may be used on the descriptor: it is a drawable terminal, and NO_COLOR is not set.
 bool has_color(int fd);
-/// Whether the person's terminal takes more than ASCII, by the locale that it is set to.
+/// Whether the person's terminal supports more than ASCII, judged by the locale variables.
 bool has_unicode();
-/// Columns that a line may fill without wrapping.
+/// The number of columns that a line may use without wrapping.
 std::size_t terminal_width(int fd);
 
-/// Something that the next question is about. Code::config_invalid without a terminal.
+/// Writes to the terminal what the next question is about. Errors: Code::config_invalid without a terminal.
 Result<void> tell_on_terminal(std::string_view text);
-/// One line from the terminal, without its newline; `fallback` for an empty one. Code::config_invalid without
-/// a terminal, Code::cancelled when `wait` gave up.
+/// Asks on the terminal; returns the answer without its newline, or `fallback` when it is empty. Errors:
+/// Code::config_invalid without a terminal; Code::cancelled when `wait` returned false.
 Result<std::string> ask(std::string_view question, std::string_view fallback, const WaitForInput& wait);
 
-/// "14:30" today, "23 Nov 14:30" on another day; local time.
+/// The local time: "14:30:05" for today, "23 Nov 14:30" for another day.
 std::string local_time(SystemTime time, SystemTime now);
 
 }  // namespace postern::client

@@ -21,9 +21,9 @@ using SteadyTime = std::chrono::steady_clock::time_point;
 
 constexpr auto kPause = std::chrono::milliseconds(500);
 
-// Whether the service's port is open and what is behind it answers.
+/// Whether the service's port is open and the PostgreSQL behind it answers.
 Outcome<void> is_ready(const std::string& service, const std::string& database, SteadyTime end) {
-    // Also with a timeout of zero somebody wants to know how it is now.
+    // Even with a timeout of 0 one check is made.
     const auto left = [end] {
         const auto rest =
             std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());

@@ -11,7 +11,7 @@ Failure malformed(std::string what) {
     return {Code::malformed_request, "catalogue: " + std::move(what)};
 }
 
-// Empty for an absent or null member.
+/// The string member `key`; empty when it is absent or null.
 Result<std::string> text(const nlohmann::json& object, const char* key) {
     if (!object.is_object()) {
         return malformed("an entry is no object");
@@ -26,7 +26,7 @@ Result<std::string> text(const nlohmann::json& object, const char* key) {
     return found->get<std::string>();
 }
 
-// False for an absent member.
+/// The boolean member `key`; false when it is absent.
 Result<bool> truth(const nlohmann::json& object, const char* key) {
     const auto found = object.find(key);
     if (found != object.end() && !found->is_boolean()) {
@@ -35,7 +35,7 @@ Result<bool> truth(const nlohmann::json& object, const char* key) {
     return found != object.end() && found->get<bool>();
 }
 
-// Beside locals that are called `name`.
+/// Calls name() where a local variable called `name` hides it.
 constexpr std::string_view name_of(Mode mode) {
     return name(mode);
 }
@@ -70,7 +70,7 @@ Result<ServiceEntry> service(const nlohmann::json& json) {
     if (!user_map) {
         return user_map.error();
     }
-    // An older CA service says neither. A word that is not known here is no PostgreSQL's.
+    // An older CA service sends neither. An unknown protocol is not PostgreSQL.
     const bool is_postgres = protocol->empty() || *protocol == "postgres";
     const bool is_passed = !is_postgres || *mode == name_of(Mode::passthrough);
     return ServiceEntry{*name, *server_name, *user_map, is_postgres,

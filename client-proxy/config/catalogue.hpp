@@ -1,6 +1,6 @@
-// What the CA service says there is: gateways and where they are, and which services there are: what they
-// speak, whether TLS is end to end, and the names that their servers must prove. All of that comes from here
-// or from a person's own word, never from a gateway.
+// The CA service's catalogue: the gateways and their addresses, and the services with their protocol, their
+// mode and the names that their servers must prove. All of this comes from the CA or from a person's explicit
+// choice, never from a gateway.
 #pragma once
 
 #include <string>
@@ -19,7 +19,8 @@ struct GatewayEntry {
     std::string address;
 };
 
-/// How a service's bytes go: TLS with the server inside the tunnel, or untouched.
+/// How a service's bytes are carried: inside TLS that the agent does with the server through the tunnel, or
+/// unchanged.
 enum class Mode { end_to_end, passthrough };
 
 constexpr std::string_view name(Mode mode) {
@@ -28,29 +29,31 @@ constexpr std::string_view name(Mode mode) {
 
 struct ServiceEntry {
     std::string name;
-    /// The DNS name in a PostgreSQL certificate from elsewhere; empty: the certificate is for service/<name>.
+    /// The DNS name that a PostgreSQL certificate of another CA bears. When it is empty, the certificate is
+    /// the one for service/<name>.
     std::string server_name;
     /// Whether its PostgreSQL maps login names to database users (pg_ident.conf).
     bool user_map = false;
     bool is_postgres = true;
-    /// What it is opened as when nobody says anything else.
+    /// The mode in which the service is opened when the person does not choose one.
     Mode mode = Mode::end_to_end;
 };
 
 struct Catalogue {
     std::vector<GatewayEntry> gateways;
     std::vector<ServiceEntry> services;
-    /// Whether what is not listed is not there. False for what an older CA service said, and where there was
-    /// none to ask.
+    /// Whether a service that is not listed does not exist. It is false for the answer of an older CA
+    /// service, and when no CA was asked.
     bool is_complete = false;
 
-    /// Null when it is not listed.
+    /// Null when the service is not listed. The pointer is valid while the catalogue is not changed.
     const ServiceEntry* find(std::string_view name) const;
-    /// What is known of the service; one with nothing special when it is not listed.
+    /// Returns the entry of the service, or one with default properties when it is not listed.
     ServiceEntry service(std::string_view name) const;
 };
 
-/// Code::malformed_request when a part is missing, of a wrong type, or no name or address.
+/// Errors: Code::malformed_request when a part is missing or has a wrong type, and when a name or address is
+/// not valid.
 Result<Catalogue> catalogue_from_json(const nlohmann::json& json);
 nlohmann::json to_json(const Catalogue& catalogue);
 

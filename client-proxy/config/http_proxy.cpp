@@ -52,7 +52,7 @@ Result<HttpProxy> parse_proxy(std::string_view url) {
         url.remove_prefix(scheme_end + 3);
     }
     HttpProxy proxy;
-    // A password may hold an @ that nobody encoded: the last one ends it.
+    // A password may contain an @ that is not encoded, so the last @ ends the credentials.
     const auto authority = url.substr(0, url.find('/', url.rfind('@') == url.npos ? 0 : url.rfind('@')));
     std::string host(authority);
     if (const auto at = authority.rfind('@'); at != authority.npos) {
@@ -60,7 +60,7 @@ Result<HttpProxy> parse_proxy(std::string_view url) {
         const auto colon = credentials.find(':');
         auto user = decoded_credential(credentials.substr(0, colon));
         auto password = decoded_credential(colon == credentials.npos ? "" : credentials.substr(colon + 1));
-        // RFC 7617: the first colon ends the user name.
+        // RFC 7617: a user name contains no colon.
         if (!user || !password || user->find(':') != user->npos) {
             return invalid("has a user name or password that is not percent-encoded as it should be");
         }
@@ -86,7 +86,7 @@ Secret connect_request(const HttpProxy& proxy, const net::Address& target) {
     if (proxy.has_credentials()) {
         Secret plain(proxy.user + ":" + std::string(proxy.password.reveal()));
         Secret encoded(pki::base64(plain.reveal()));
-        // No growth on the way, which would leave a copy behind.
+        // The string must not reallocate, which would leave a copy of the secret behind.
         request.reserve(request.size() + encoded.reveal().size() + 64);
         request.append("Proxy-Authorization: Basic ").append(encoded.reveal()).append("\r\n");
     }

@@ -1,5 +1,5 @@
-// The HTTP proxy of a corporate network as bytes: its address as people write it, the CONNECT that asks it
-// for a way through, and its answer, read with a bound. Pure.
+// An HTTP proxy, without I/O: its address as people write it, and the CONNECT request that asks it for a
+// tunnel.
 #pragma once
 
 #include <string>
@@ -17,17 +17,17 @@ struct HttpProxy {
     Secret password;
 
     bool has_credentials() const noexcept { return !user.empty() || !password.is_empty(); }
-    /// host:port, for people and logs: never the credentials.
+    /// The proxy as host:port, for people and logs. It never contains the credentials.
     std::string text() const { return address.text(); }
 };
 
-/// "http://user:password@proxy.example.org:3128". As curl takes it: the scheme may be left out, the port is
-/// 1080 when it is, and %40 in user or password is an @. Code::config_invalid for anything else, with no word
-/// of the credentials in it.
+/// Reads a proxy's address as curl does, for example "http://user:password@proxy.example.org:3128": the
+/// scheme may be missing, the default port is 1080, and %40 in the user name or password stands for @.
+/// Errors: Code::config_invalid, with a detail that contains nothing of the credentials.
 Result<HttpProxy> parse_proxy(std::string_view url);
 
-/// CONNECT for `target`, with Proxy-Authorization where the proxy has credentials (RFC 9110, sections 9.3.6
-/// and 11.7; RFC 7617). A secret as a whole.
+/// Returns the CONNECT request for `target`, with Proxy-Authorization when the proxy has credentials (RFC
+/// 9110, sections 9.3.6 and 11.7; RFC 7617). The whole request is a secret.
 Secret connect_request(const HttpProxy& proxy, const net::Address& target);
 
 }  // namespace postern::client

@@ -27,7 +27,7 @@ void read_login(config::Table root, Preferences& preferences) {
             ca.problem("url", read.error().detail);
         }
     }
-    // Blanks do not count in it.
+    // The fingerprint may contain blanks, which are ignored.
     if (const auto fingerprint = ca.text("fingerprint", ""); !fingerprint.empty()) {
         if (const auto read = ca_api::Fingerprint::parse(fingerprint)) {
             preferences.fingerprint = read->text();

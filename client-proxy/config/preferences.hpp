@@ -1,5 +1,6 @@
-// $XDG_CONFIG_HOME/postern/config.toml: what an administrator may put on every desktop, so that `postern
-// login` needs no arguments. Optional; options on the command line go before it.
+// The settings of $XDG_CONFIG_HOME/postern/config.toml, which an administrator may put on every desktop so
+// that `postern login` needs no arguments. The file is optional, and options on the command line take
+// precedence.
 #pragma once
 
 #include <filesystem>
@@ -12,11 +13,11 @@
 
 namespace postern::client {
 
-/// [key] of config.toml: where the key of a login is made.
+/// [key] of config.toml: where the key of a new login is created or found.
 struct KeyPreferences {
     /// "file", "keyring", "tpm2" or "pkcs11".
     std::string store = "file";
-    // pkcs11
+    // Only for store = "pkcs11":
     std::string uri;
     std::filesystem::path module;
     std::filesystem::path pin_file;
@@ -31,8 +32,8 @@ struct Preferences {
     // [key]
     KeyPreferences key;
     // [network]
-    /// "http://user:password@host:port", or "none". Whoever may read the file learns the password: it must be
-    /// private then.
+    /// "http://user:password@host:port", or "none". When it contains a password, the file must be private,
+    /// because everybody who can read it learns the password.
     Secret proxy;
     std::string no_proxy;
     // [agent]
@@ -40,9 +41,10 @@ struct Preferences {
     std::vector<std::string> allow_programs;
     WarmOptions warm;
 
-    /// Where the file is, or would be; empty without a home.
+    /// The path of the file, whether it exists or not; empty when the user has no home.
     static std::filesystem::path default_file();
-    /// Empty ones when there is no file. Code::config_invalid with every problem of the file.
+    /// Returns the defaults when there is no file. Errors: Code::config_invalid, whose detail names every
+    /// problem in the file; also when the file contains the proxy's password and is not private.
     static Result<Preferences> load();
     static Result<Preferences> load(const std::filesystem::path& file);
 };

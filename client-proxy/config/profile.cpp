@@ -123,7 +123,7 @@ Result<UniqueFd> ProfileFolder::open_lock(const char* name) const {
     UniqueFd fd(::open((path_ / name).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
     const int why = errno;
     if (!fd) {
-        // A disk that can only be read: the lock needs no more, once it is there.
+        // The disk may be read-only. flock(2) works on an existing file that is opened for reading.
         fd = UniqueFd(::open((path_ / name).c_str(), O_RDONLY | O_CLOEXEC));
     }
     if (!fd) {

@@ -1,6 +1,6 @@
-// The agent's state on disk, $XDG_STATE_HOME/postern: which CA, what it said, the login certificate and its
-// key. The folder is 0700 and refused when others may look into it; every file is replaced as a whole.
-// Several processes share it.
+// The login state on disk, in $XDG_STATE_HOME/postern: the CA, what it said, the login certificate and its
+// key. The folder has mode 0700 and is refused when others can read it. Every file is replaced as a whole.
+// Several processes share the folder.
 #pragma once
 
 #include <filesystem>
@@ -15,7 +15,7 @@
 
 namespace postern::client {
 
-/// profile.json.
+/// The content of profile.json.
 struct Profile {
     std::string ca_url;
     /// "sha256:<hex>" of the server CA's root.
@@ -25,15 +25,17 @@ struct Profile {
     std::vector<std::string> groups;
     std::string session_id;
     std::optional<SystemTime> session_expires;
-    /// When the CA wants the login certificate renewed.
+    /// The time from which the CA wants the login certificate renewed.
     std::optional<SystemTime> renew_after;
     Catalogue catalogue;
 };
 
+/// Errors: Code::config_invalid when the profile is damaged.
 Result<Profile> profile_from_json(std::string_view text);
 std::string to_json_text(const Profile& profile);
 
-/// Other processes wait while it lives (flock).
+/// An exclusive lock (flock(2)) on a file of the folder, which other processes wait for. The destructor
+/// releases it.
 class FolderLock {
 public:
     explicit FolderLock(UniqueFd fd) : fd_(std::move(fd)) {}
@@ -44,19 +46,22 @@ private:
 
 class ProfileFolder {
 public:
-    /// $XDG_STATE_HOME/postern, or ~/.local/state/postern. Code::config_invalid without a home.
+    /// $XDG_STATE_HOME/postern, ~/.local/state/postern or $STATE_DIRECTORY/postern. Errors:
+    /// Code::config_invalid when none of the variables is set.
     static Result<std::filesystem::path> default_path();
-    /// Makes the folder if it is not there. Code::config_invalid when it is another user's or others may look
-    /// into it.
+    /// Opens the folder, and creates it if it does not exist. Errors: Code::config_invalid when it belongs to
+    /// another user or is accessible to others; Code::io_failed.
     static Result<ProfileFolder> open(const std::filesystem::path& path);
 
-    /// Code::not_found when nobody has logged in yet.
+    /// Errors: Code::not_found when nobody has logged in yet; Code::config_invalid when the profile is
+    /// damaged.
     Result<Profile> load() const;
+    /// Errors: Code::io_failed.
     Result<void> save(const Profile& profile) const;
 
-    /// Blocks until no other process holds `name`.
+    /// Blocks until no other process holds the lock `name`. Errors: Code::io_failed.
     Result<FolderLock> lock(const char* name) const;
-    /// Code::already_exists while another process holds it.
+    /// Does not block. Errors: Code::already_exists while another process holds the lock; Code::io_failed.
     Result<FolderLock> try_lock(const char* name) const;
 
     const std::filesystem::path& path() const noexcept { return path_; }

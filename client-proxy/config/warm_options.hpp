@@ -1,4 +1,4 @@
-// How many connections to a gateway stand ready before anybody asks for one.
+// How many connections to a gateway are kept ready before a session needs one.
 #pragma once
 
 #include <chrono>
@@ -6,15 +6,16 @@
 
 namespace postern::client {
 
-/// [agent] of config.toml.
+/// The warm settings in [agent] of config.toml.
 struct WarmOptions {
-    /// Kept for each gateway on each event loop; 0: none, ever.
+    /// The number that is kept for each gateway on each event loop. 0 switches warm connections off.
     std::size_t few = 2;
-    /// After bursts.
+    /// The upper limit, which is reached after bursts.
     std::size_t most = 16;
-    /// Without anybody asking for so long, none are kept.
+    /// When no session has asked for this long, no warm connections are kept.
     std::chrono::milliseconds rest = std::chrono::minutes(5);
-    /// One that was not needed for so long is replaced; less than gateways wait.
+    /// A connection that was unused for this long is replaced. It is shorter than the time after which
+    /// gateways close an unused connection.
     std::chrono::milliseconds lifetime = std::chrono::minutes(4);
 };
 

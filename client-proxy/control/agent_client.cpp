@@ -27,7 +27,7 @@ namespace {
 using Moment = std::chrono::steady_clock::time_point;
 
 constexpr auto kStartTimeouts = std::chrono::seconds(10);
-/// Between two attempts to start an agent that does not come up.
+/// The pauses between attempts to start an agent that does not come up.
 constexpr Pace::Bounds kStartPace{std::chrono::milliseconds(200), std::chrono::seconds(2)};
 constexpr off_t kMostLogBytes = 1 << 20;
 
@@ -37,7 +37,8 @@ int milliseconds_until(Moment end) {
     return static_cast<int>(std::max<std::chrono::milliseconds::rep>(0, left.count()));
 }
 
-// Whoever listens there is told passwords. The kernel notes who called listen(2) (unix(7), SO_PEERCRED).
+/// Passwords are sent to the process that listens there, so it must belong to this user. The kernel records
+/// who called listen(2) (unix(7), SO_PEERCRED).
 Result<void> check_peer(int fd, const std::string& path) {
     ucred peer{};
     socklen_t size = sizeof peer;
@@ -54,7 +55,7 @@ Result<void> check_peer(int fd, const std::string& path) {
     return {};
 }
 
-// Refusals of connect_to().
+/// Translates a failure of connect_to().
 Refusal connect_refusal(const Failure& failure) {
     if (failure.code == Code::policy_denied) {
         return {failure.code,
@@ -83,7 +84,8 @@ Result<UniqueFd> connect_to(const RuntimeFolder& folder) {
     return fd;
 }
 
-// In the child: nothing of the terminal is left, and another fork makes it nobody's session leader.
+/// Runs in the forked child. It leaves the terminal's session, and forks again so that the agent is not a
+/// session leader.
 [[noreturn]] void become_agent(const RuntimeFolder& folder, int ready) {
     ::setsid();
     if (::fork() != 0) {
@@ -97,10 +99,10 @@ Result<UniqueFd> connect_to(const RuntimeFolder& folder) {
     ::dup2(nothing, STDIN_FILENO);
     ::dup2(output >= 0 ? output : nothing, STDOUT_FILENO);
     ::dup2(output >= 0 ? output : nothing, STDERR_FILENO);
-    // The agent stays when whoever started this command has gone, who may wait for the end of what they gave
-    // it.
+    // The agent outlives the program that started this command, which may wait for the end of file on the
+    // descriptors that it passed.
     ::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
-    // Its number is said on the command line; it stays open there.
+    // The command line names this descriptor, so it stays open across exec.
     ::fcntl(ready, F_SETFD, 0);
     ::umask(077);
     [[maybe_unused]] const int ignored = ::chdir("/");
@@ -116,8 +118,8 @@ Result<UniqueFd> connect_to(const RuntimeFolder& folder) {
     ::_exit(127);
 }
 
-// Waits until the agent says that it serves, says why it cannot, or is gone. That there is one already is no
-// reason: another command was quicker.
+/// Starts an agent and waits until it reports that it serves, reports why it cannot, or ends. That another
+/// agent runs already is not an error: another command was quicker.
 std::optional<Refusal> start_agent(const RuntimeFolder& folder, Moment end) {
     std::array<int, 2> ends{};
     if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
@@ -142,7 +144,7 @@ std::optional<Refusal> start_agent(const RuntimeFolder& folder, Moment end) {
     return std::nullopt;
 }
 
-// Why an agent that was there is gone, as far as this process can know.
+/// Why the agent has ended, as far as this process can find out.
 Refusal why_gone() {
     if (const auto preferences = Preferences::load(); !preferences) {
         return settings_refusal(preferences.error());
@@ -209,13 +211,13 @@ Outcome<AgentClient> AgentClient::find_or_start() {
             }
             pace.failed(std::chrono::steady_clock::now());
         }
-        // Another command may have been quicker, and its agent not there yet.
+        // Another command may have started an agent that does not serve yet.
         std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
 }
 
 bool AgentClient::read_more(std::chrono::milliseconds timeout) {
-    // poll() leaves out a negative descriptor.
+    // poll(2) ignores a negative descriptor.
     std::array<pollfd, 2> waiting{pollfd{fd_.get(), POLLIN, 0}, pollfd{interruption_, POLLIN, 0}};
     const int ready = ::poll(waiting.data(), waiting.size(), static_cast<int>(timeout.count()));
     is_interrupted_ = ready > 0 && waiting[1].revents != 0;
@@ -248,12 +250,12 @@ Outcome<nlohmann::json> AgentClient::call(std::string_view method, const nlohman
             continue;
         }
         if (sent <= 0) {
-            // It may have said why.
+            // The agent may have sent the reason before it closed the connection.
             break;
         }
         left.remove_prefix(static_cast<std::size_t>(sent));
     }
-    // A password may have been in it.
+    // The request may contain a password.
     explicit_bzero(line.data(), line.size());
     const Moment end = std::chrono::steady_clock::now() + timeout;
     for (;;) {
@@ -266,7 +268,7 @@ Outcome<nlohmann::json> AgentClient::call(std::string_view method, const nlohman
                 if (const auto* error = std::get_if<Error>(&answer->outcome)) {
                     return refusal_of(*error);
                 }
-                // JSON converts to nearly everything, so that the result must be told what it is.
+                // nlohmann::json converts to nearly every type, so the alternative is named.
                 return Outcome<nlohmann::json>(boost::system::in_place_value,
                                                std::get<nlohmann::json>(std::move(answer->outcome)));
             }
@@ -285,7 +287,7 @@ Outcome<nlohmann::json> AgentClient::call(std::string_view method, const nlohman
     }
 }
 
-// Nobody waits for an answer now: what comes are notifications.
+/// Stores the notifications. Answers are dropped, because no call() waits for one.
 void AgentClient::take_in() {
     while (auto received = lines_.next()) {
         auto message = read_message(*received);

@@ -1,5 +1,5 @@
-// A command's side of the control socket: finds the agent, or starts one in the background, and asks it.
-// Blocking; one thread.
+// The client side of the control socket, for commands: it finds the agent or starts one in the background,
+// and sends it requests. Blocking; for use on one thread.
 #pragma once
 
 #include <chrono>
@@ -17,38 +17,41 @@
 
 namespace postern::client::control {
 
-/// What an agent that a command started says to it, once: that it serves, or why it cannot.
+/// The line with which an agent that a command started reports, once, that it serves or why it cannot.
 std::string start_report(const std::optional<Refusal>& refusal);
-/// The reason in it; nothing when it serves, or another agent does.
+/// The reason in such a line. There is no value when the agent serves, or when another agent already does.
 std::optional<Refusal> told_at_start(std::string_view report);
 
+/// A connection to the agent. Not thread-safe; all functions block.
 class AgentClient {
 public:
-    /// Whether an agent of this user answers there.
+    /// Whether an agent of this user accepts connections at the folder's socket.
     static bool answers_at(const RuntimeFolder& folder);
-    /// To the agent that runs; Code::not_found when none does, Code::policy_denied when a process of another
-    /// user is in its place.
+    /// Connects to the running agent. Errors: Code::not_found when none runs; Code::policy_denied when a
+    /// process of another user listens in its place.
     static Outcome<AgentClient> find();
-    /// The same, after starting one when none runs. It outlives this process.
+    /// The same, but starts an agent when none runs. That agent outlives this process. Errors also:
+    /// Code::unavailable when the agent does not start within ten seconds, or the agent's own reason.
     static Outcome<AgentClient> find_or_start();
 
-    /// The result. Longer than any wait that the agent itself allows.
+    /// Sends a request and returns its result. The default `timeout` is longer than any wait that the agent
+    /// itself allows. Errors: the agent's refusal; Code::timed_out; Code::unavailable when the agent has
+    /// ended; Code::cancelled after interrupt_when_readable().
     Outcome<nlohmann::json> call(std::string_view method,
                                  const nlohmann::json& params = nlohmann::json::object(),
                                  std::chrono::milliseconds timeout = std::chrono::seconds(60));
-    /// The next notification that has come; nothing when none has. Call when fd() is readable, until there is
-    /// nothing more.
+    /// Returns the next notification that has arrived; no value when there is none. It is called when fd() is
+    /// readable, until it returns no value.
     std::optional<Notification> take();
-    /// Until `fd` can be read, while what the agent tells is taken in. False when call() is to end, or the
-    /// agent has ended.
+    /// Blocks until `fd` is readable, and meanwhile stores the agent's notifications. Returns false when the
+    /// interruption descriptor is readable or the agent has ended.
     bool wait_for_input(int fd);
-    /// Until the agent has ended; ten seconds at most.
+    /// Blocks until the agent has closed the connection, ten seconds at most.
     void wait_until_closed();
-    /// Whether the agent has closed the connection.
     bool is_closed() const noexcept { return is_closed_; }
     int fd() const noexcept { return fd_.get(); }
-    /// From now on call() ends with Code::cancelled as soon as the descriptor can be read, and asks nothing
-    /// more.
+    /// From now on call() fails with Code::cancelled as soon as the descriptor is readable, and sends no
+    /// further request. The caller keeps the descriptor open.
     void interrupt_when_readable(int fd) noexcept { interruption_ = fd; }
 
 private:

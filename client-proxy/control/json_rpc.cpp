@@ -20,7 +20,7 @@ std::string line_of(const json& message) {
     return json_text(message) + "\n";
 }
 
-// Deeper than any message is. The parser itself does not recurse, but what works on its result does.
+/// No valid message is deeper. The parser does not recurse, but code that works on its result does.
 constexpr int kMostDepth = 16;
 
 bool is_id(const json& id) {
@@ -179,7 +179,7 @@ std::variant<std::monostate, Answer, Notification> read_message(std::string_view
         }
         return Notification{method, message.value("params", json::object())};
     }
-    // An error that is no request's alone has no id (JSON-RPC 2.0, section 5).
+    // An error that belongs to no single request has a null id (JSON-RPC 2.0, section 5).
     const bool is_about_all = message.contains("error") && message.contains("id") && message["id"].is_null();
     if (!is_about_all && (!message.contains("id") || !message["id"].is_number_unsigned())) {
         return std::monostate();

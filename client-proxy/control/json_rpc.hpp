@@ -1,5 +1,6 @@
-// JSON-RPC 2.0, one object a line, as both ends of the control socket need it. Pure: bytes in, messages and
-// lines out. Refuses lines past a bound, batches, and parameters that are no object.
+// JSON-RPC 2.0 with one object for each line, for both ends of the control socket. It does no I/O: bytes go
+// in, messages and lines come out. Lines beyond a limit, batches, and parameters that are not an object are
+// refused.
 #pragma once
 
 #include <cstddef>
@@ -14,30 +15,30 @@
 
 namespace postern::client::control {
 
-/// Of one line, without its newline.
+/// The most bytes of one line, without its newline.
 constexpr std::size_t kMostRequestBytes = 64 * 1024;
 constexpr std::size_t kMostAnswerBytes = 1024 * 1024;
 
-/// A member that is a string; empty otherwise, also when `object` is none.
+/// The string member `key`. Empty when there is none, and when `object` is not an object.
 std::string text_in(const nlohmann::json& object, const char* key);
 
-/// Cuts what comes in into lines.
+/// Splits the received bytes into lines.
 class LineReader {
 public:
     explicit LineReader(std::size_t most_bytes) : most_bytes_(most_bytes) {}
-    /// False once a line is longer than the bound: there is no way on from there.
+    /// Adds bytes. Returns false once a line exceeds the limit; then the stream cannot be read any further.
     bool feed(std::string_view bytes);
-    /// The next whole line, without newline; empty ones are left out.
+    /// The next complete line, without its newline. Empty lines are skipped.
     std::optional<std::string> next();
 
 private:
     std::size_t most_bytes_;
     std::string buffer_;
-    /// Up to here there is no newline.
+    /// The bytes before this offset contain no newline.
     std::size_t looked_at_ = 0;
 };
 
-/// The codes of the JSON-RPC specification, section 5.1, and the one for what Postern itself refuses.
+/// The error codes of the JSON-RPC specification, section 5.1, and `refused` for what Postern itself refuses.
 enum class ErrorCode : int {
     parse = -32700,
     invalid_request = -32600,
@@ -50,46 +51,49 @@ enum class ErrorCode : int {
 struct Error {
     ErrorCode code = ErrorCode::internal;
     std::string message;
-    /// reason, hint, connection_id; null when there is none.
+    /// An object with reason, hint and connection_id; null when there is none.
     nlohmann::json data;
 };
 
-/// What the agent refuses, with the reason's word.
+/// The error that tells a client of the refusal, with its reason.
 Error error_of(const Refusal& refusal);
-/// The same on the other side; a reason that is not known there becomes Code::internal.
+/// The refusal that an error tells of. An unknown reason becomes Code::internal.
 Refusal refusal_of(const Error& error);
-/// A refusal that a result tells of under that key (reason, message, hint, connection_id); nothing where it has none.
+/// The refusal in the member `key` of a result (an object with reason, message, hint and connection_id); no
+/// value when there is none.
 std::optional<Refusal> refusal_in(const nlohmann::json& object, const char* key);
-/// The reason's word of an error; empty when it has none.
+/// The reason in an error; empty when there is none.
 std::string reason_word(const Error& error);
-/// The Code of a word that is finer than a Code's name: login_required, port_in_use and others; nothing for every other word.
+/// The Code for a reason that is finer than the name of a Code, such as login_required or port_in_use; no
+/// value for all other words.
 std::optional<Code> code_of_finer_reason(std::string_view word);
 
 struct Request {
-    /// A string, a number, or null.
+    /// A string, an integer, or null.
     nlohmann::json id;
     std::string method;
     nlohmann::json params = nlohmann::json::object();
 };
 
-/// A request that is to be answered with an error at once.
+/// A request that is answered with an error without being executed.
 struct BadRequest {
     nlohmann::json id;
     Error error;
 };
 
-/// A request, what to answer to a bad one, or nothing for a notification, which nobody but the agent sends.
+/// Returns the request, the answer to an invalid one, or nothing for a notification, because only the agent
+/// sends notifications.
 std::variant<std::monostate, Request, BadRequest> read_request(std::string_view line);
 
-/// Lines, each with its newline. Text that is not UTF-8 is replaced.
+/// Lines to send, with their newline. Text that is not valid UTF-8 is replaced.
 std::string request_line(std::uint64_t id, std::string_view method, const nlohmann::json& params);
 std::string result_line(const nlohmann::json& id, const nlohmann::json& result);
 std::string error_line(const nlohmann::json& id, const Error& error);
 std::string notification_line(std::string_view method, const nlohmann::json& params);
 
-/// What the agent says.
+/// The answer to a request.
 struct Answer {
-    /// 0: of an error that is no request's alone.
+    /// The id of the request; 0 for an error that belongs to no single request.
     std::uint64_t id = 0;
     std::variant<nlohmann::json, Error> outcome;
 };
@@ -97,7 +101,7 @@ struct Notification {
     std::string method;
     nlohmann::json params;
 };
-/// Nothing for what is neither.
+/// Returns an answer or a notification, or nothing when the line is neither.
 std::variant<std::monostate, Answer, Notification> read_message(std::string_view line);
 
 }  // namespace postern::client::control

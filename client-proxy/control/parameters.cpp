@@ -82,7 +82,7 @@ std::optional<std::int64_t> Parameters::optional_number(std::string_view name, s
     if (found == nullptr) {
         return std::nullopt;
     }
-    // What is unsigned may be beyond what is signed.
+    // An unsigned value may exceed the range of a signed one.
     const bool is_too_large =
         found->is_number_unsigned() &&
         found->get<std::uint64_t>() > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());

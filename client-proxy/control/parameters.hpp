@@ -1,5 +1,5 @@
-// The parameters of a request, each read as the type that it is and as nothing else: JSON's numbers turn into
-// one another without a word, and 5432.7 is no port. One reading for all methods. Pure.
+// Reads the parameters of a request, each with its exact type. JSON libraries convert numbers silently, and
+// 5432.7 is not a port. All methods use this one reader. Nothing here has side effects.
 #pragma once
 
 #include <cstdint>
@@ -13,14 +13,15 @@
 
 namespace postern::client::control {
 
-/// A parameter is missing, or not what it has to be; says which, and what it takes. Answered with
-/// ErrorCode::invalid_parameters.
+/// A parameter is missing or not valid; the text says which one, and what it takes. The request is answered
+/// with ErrorCode::invalid_parameters.
 class BadParameter : public std::invalid_argument {
 public:
     using std::invalid_argument::invalid_argument;
 };
 
-/// Of an object that outlives it. All throw BadParameter. null is the same as not given.
+/// The parameters of one request; the JSON object outlives it. Every function but has() throws BadParameter.
+/// A null value counts as not given.
 class Parameters {
 public:
     explicit Parameters(const nlohmann::json& object) : object_(object) {}
@@ -30,11 +31,11 @@ public:
     std::string text(std::string_view name, std::string_view fallback) const;
     bool flag(std::string_view name, bool fallback) const;
     std::vector<std::string> texts(std::string_view name) const;
-    /// A whole number from `least` to `most`.
+    /// An integer from `least` to `most`.
     std::int64_t number(std::string_view name, std::int64_t least, std::int64_t most) const;
     std::optional<std::int64_t> optional_number(std::string_view name, std::int64_t least,
                                                 std::int64_t most) const;
-    /// An empty one when it is not given.
+    /// An empty object when it is not given. The reference is valid as long as the JSON object.
     const nlohmann::json& object(std::string_view name) const;
 
 private:

@@ -26,14 +26,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The rank of the folder in the profile.
+/// The rank of the folder in the profile, which comes last.
 constexpr std::size_t kLastResort = 100;
 
 Failure unusable(const fs::path& path, std::string_view why) {
     return {Code::config_invalid, fmt::format("{} cannot be used: {}", path.string(), why)};
 }
 
-// Whoever owns the folder above can put another one in its place.
+/// The parent folder must belong to this user or to root, because its owner can replace the folder in it.
 Result<void> check_owner(const fs::path& place) {
     struct stat info {};
     if (::stat(place.c_str(), &info) != 0) {
@@ -119,7 +119,7 @@ Result<net::Listener> AgentSeat::listen() {
         note_inode();
         return net::Listener::adopt(SD_LISTEN_FDS_START);
     }
-    // Nobody but the holder of the lock binds here, so that what is there is a dead agent's.
+    // Only the holder of the lock binds this socket, so one that exists was left by a dead agent.
     ::unlink(socket_.c_str());
     net::Address address;
     address.host = socket_.string();

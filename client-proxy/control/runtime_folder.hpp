@@ -1,5 +1,5 @@
-// Where the running agent is found: a folder for this user alone, the lock that says there is one agent, and
-// its socket.
+// The place where the running agent is found: a folder that only this user can access, the lock that makes
+// sure that there is one agent, and the agent's socket.
 #pragma once
 
 #include <cstddef>
@@ -16,17 +16,18 @@ namespace postern::client::control {
 
 class RuntimeFolder {
 public:
-    /// The first that can be used of: $XDG_RUNTIME_DIR/postern, /run/user/<uid>/postern,
-    /// $RUNTIME_DIRECTORY/postern, and the folder `run` of the profile, which nobody else can make. Makes it.
-    /// One of a folder that belongs to another user (a variable that was inherited with `su`) is passed over,
-    /// and one that is another user's, a link, or open to others. Code::config_invalid when none is left.
+    /// Opens the first usable folder of $XDG_RUNTIME_DIR/postern, /run/user/<uid>/postern,
+    /// $RUNTIME_DIRECTORY/postern, and `run` in the profile's folder, which no other user can create. It
+    /// creates the folder. A candidate is passed over when its parent belongs to neither this user nor root
+    /// (a variable that was inherited through `su`), or when it belongs to another user, is a symbolic link,
+    /// or is accessible to others. Errors: Code::config_invalid when none is left.
     static Result<RuntimeFolder> open();
 
     const std::filesystem::path& path() const noexcept { return path_; }
     std::filesystem::path socket() const { return path_ / "agent.sock"; }
-    /// Which one would have come first, and why it cannot be used; empty when this is the first.
+    /// The first candidate that could not be used, and why; empty when the first one was usable.
     const std::string& passed_over() const noexcept { return passed_over_; }
-    /// Whether clients look here before they look there.
+    /// Whether clients try this folder before the other one.
     bool comes_before(const RuntimeFolder& other) const noexcept { return rank_ < other.rank_; }
 
 private:
@@ -37,18 +38,19 @@ private:
     std::string passed_over_;
 };
 
-/// Being the one agent of this user: held as long as it lives, given back by the kernel whatever happens.
+/// The right to be the one agent of this user. The kernel releases it (flock(2)) when the object is destroyed
+/// or the process ends.
 class AgentSeat {
 public:
-    /// Code::already_exists while another agent has it.
+    /// Errors: Code::already_exists while another agent has it; Code::io_failed.
     static Result<AgentSeat> take(const RuntimeFolder& folder);
 
-    /// Binds the socket, in place of what a dead agent left; or, the first time, takes over the one that
-    /// systemd opened (LISTEN_FDS).
+    /// Binds the agent's socket, and replaces one that a dead agent left. The first time it adopts the socket
+    /// that systemd opened, if there is one (sd_listen_fds(3)).
     Result<net::Listener> listen();
-    /// Whether the socket's path still leads to this agent. When not, nobody can reach it.
+    /// Whether the socket's path still leads to this agent. If it does not, no client can reach the agent.
     bool is_reachable() const;
-    /// Whether the lock in that folder is the one that is held.
+    /// Whether the folder's lock file is the one that this object holds.
     bool is_of(const RuntimeFolder& folder) const;
 
 private:

@@ -31,7 +31,8 @@ bool is_own_user(int fd) {
     return ::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.uid == ::geteuid();
 }
 
-// Rather than having closed its writing side alone (poll(2) of a Unix socket).
+/// Whether the peer has closed the connection completely, and not only its sending side (poll(2) reports
+/// POLLHUP).
 bool has_hung_up(int fd) {
     pollfd peer{fd, 0, 0};
     return ::poll(&peer, 1, 0) != 0;
@@ -59,7 +60,7 @@ struct Server::Client {
     asio::steady_timer has_output;
     std::size_t requests = 0;
     bool is_subscribed = false;
-    /// It will ask no more, and may still wait for answers.
+    /// The client has closed its sending side, but may still wait for answers.
     bool has_asked_all = false;
     bool is_gone = false;
 };

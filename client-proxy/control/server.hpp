@@ -1,6 +1,6 @@
-// The agent's control socket: lets in processes of the same user alone, cuts the stream into requests, hands
-// them to the methods, and tells subscribers what changed. Refuses a client too many, a line too long, too
-// many requests at once, and closes whoever does not read.
+// The agent's control socket. It admits only processes of the same user, splits the stream into requests,
+// passes them to the methods, and notifies subscribers of changes. It refuses clients, lines and concurrent
+// requests beyond their limits, and closes a client that does not read.
 #pragma once
 
 #include <cstddef>
@@ -21,46 +21,49 @@ namespace postern::client::control {
 
 using ClientId = std::uint64_t;
 using Reply = std::variant<nlohmann::json, Error>;
-/// `reason` in place of the code's word, where one is given.
+/// The error reply for a refusal. `reason`, when it is not empty, replaces the refusal's own.
 Reply refusal_reply(const Refusal& refusal, std::string_view reason = {});
 
-/// What the requests are for. Called on the server's loop.
+/// The implementation of the requests. It is called on the server's loop.
 class Methods {
 public:
     virtual ~Methods() = default;
+    /// Executes a request. It may throw BadParameter, which is answered with ErrorCode::invalid_parameters.
+    /// The client may be gone before it returns.
     virtual boost::asio::awaitable<Reply> call(ClientId client, std::string method,
                                                nlohmann::json params) = 0;
-    /// The client's connection has ended.
+    /// Called once when the connection of the client has ended.
     virtual void gone(ClientId client) = 0;
 };
 
 struct ServerBounds {
-    /// Each program that `postern run` or `psql` started is one.
+    /// Each program that `postern run` or `psql` started is one client.
     std::size_t clients = 1024;
+    /// The most requests of one client that are executed at the same time.
     std::size_t requests_at_once = 16;
-    /// What waits for a client that does not read.
+    /// The most bytes that wait to be sent to one client. A client that exceeds this is closed.
     std::size_t unread_bytes = 1024 * 1024;
 };
 
 class Server {
 public:
-    /// `loops` has one loop, on which everything here happens; it and `methods` outlive the server.
+    /// `loops` has one loop, on which everything here runs. `loops` and `methods` outlive the server.
     Server(net::EventLoops& loops, Methods& methods, ServerBounds bounds = {});
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;
 
-    /// Before or after the loop starts; then on the loop. In place of the listener before, whose clients
-    /// stay.
+    /// Accepts clients from `listener`, which replaces the previous one; clients of that one stay connected.
+    /// It may be called before the loop starts, and later only on the loop.
     void serve(net::Listener listener);
 
-    // On the loop.
+    // The functions below are called on the loop only.
     void subscribe(ClientId client);
+    /// Sends a notification to all subscribers.
     void publish(std::string_view method, const nlohmann::json& params);
     std::size_t clients() const noexcept { return clients_.size(); }
     std::size_t subscribers() const noexcept;
-    /// Whether something still waits to be written to a client.
+    /// Whether bytes still wait to be written to a client.
     bool has_unsent() const noexcept;
-    /// Whether the client is still connected.
     bool has(ClientId client) const { return clients_.count(client) > 0; }
 
 private:

@@ -292,7 +292,7 @@ Result<void> keep_login(const ProfileFolder& folder, const Profile& profile, con
     files.push_back({folder.path() / "profile.json", to_json_text(profile)});
     files.push_back({folder.login_certificate(), pki::to_pem(answer.chain)});
     FileBatch batch;
-    // The key first: a certificate without its key is no login.
+    // The key comes first, because a certificate without its key is not a login.
     if (key_pem != nullptr) {
         if (auto added = batch.add(folder.login_key(), key_pem->reveal(), 0600); !added) {
             return added;

@@ -1,5 +1,5 @@
-// The CA service's interface as the desktop uses it: log in, renew, log out, and the first contact, which
-// believes nothing but a fingerprint. Blocking; for a command or a thread of its own.
+// The CA service's interface as the desktop uses it: login, renewal, logout, and the first contact, in which
+// nothing is trusted but a fingerprint. Blocking, for a command or a dedicated thread.
 #pragma once
 
 #include <memory>
@@ -24,7 +24,7 @@
 
 namespace postern::client {
 
-/// What login and renewal answer.
+/// The answer to a login or a renewal.
 struct LoginAnswer {
     std::vector<pki::Certificate> chain;
     std::string user;
@@ -35,13 +35,15 @@ struct LoginAnswer {
     SystemTime renew_after;
     Catalogue catalogue;
 };
+/// Errors: Code::malformed_request, or the error of reading the certificates.
 Result<LoginAnswer> login_answer_from_json(std::string_view text);
 
 using ca_api::Trust;
-/// What a server says of itself before anything is believed of it, asked over the route of this machine.
+/// Asks a server what it claims about itself; nothing of this is verified. The connection goes over this
+/// machine's route, with its proxy.
 Outcome<ca_api::ClaimedTrust> claimed_trust(const std::string& url);
 
-/// One way in which the CA lets people log in; whoever asks the person draws a form from it.
+/// One method of login that the CA offers. The program that asks the person shows its fields as a form.
 struct LoginMethod {
     struct Field {
         std::string name;
@@ -52,28 +54,34 @@ struct LoginMethod {
     };
     std::string id;
     std::string title;
-    /// "form"; others are left out by who does not know them.
+    /// "form". A program ignores methods of a kind that it does not know.
     std::string kind;
     std::vector<Field> fields;
 };
-/// At most 16 methods of 16 fields. Code::malformed_request.
+/// Errors: Code::malformed_request, also for more than 16 methods or a method with more than 16 fields.
 Result<std::vector<LoginMethod>> login_methods_from_json(std::string_view text);
 
+/// A client of one CA service. All functions block; it is used by one thread at a time.
 class CaClient {
 public:
+    /// `credentials` are the login certificate and its key; without them only login_methods(), login() and
+    /// trust() are useful. Errors: Code::config_invalid for a `url` or proxy setting that is not valid.
     static Outcome<CaClient> make(std::string url, pki::TrustBundle server_ca, std::string trust_domain,
                                   std::optional<net::TlsCredentials> credentials);
-    /// First contact: learns the authority from the server itself and believes it by the pin.
+    /// The first contact: asks the server for its authority and trusts that by the fingerprint `pin` of its
+    /// root. Errors: Code::unknown_issuer when the server does not show that root, and those of reaching it.
     static Outcome<CaClient> make_pinned(const std::string& url, const ca_api::Fingerprint& pin);
 
     Outcome<std::vector<LoginMethod>> login_methods();
-    /// `fields`: what was entered, by the field's name.
-    /// For that key; a certificate for another one is refused, here and in renew().
+    /// Logs in by `method`. `fields` are pairs of a field's name and what was entered. The certificate is
+    /// issued for `key`; an answer with a certificate for another key is refused, as in renew().
     Outcome<LoginAnswer> login(std::string_view method,
                                const std::vector<std::pair<std::string, Secret>>& fields,
                                const pki::PrivateKey& key);
-    /// For the key of the certificate that this client shows.
+    /// Renews the login certificate of this client, for the same key. Errors: Code::no_certificate without
+    /// credentials, and the CA's refusals.
     Outcome<LoginAnswer> renew();
+    /// Ends the login session at the CA, which revokes its certificates.
     Outcome<void> logout();
     Outcome<Trust> trust();
 
@@ -86,16 +94,18 @@ private:
     http::Client client_;
     std::string url_;
     CaRoute route_;
-    /// Of the certificate that it shows.
+    /// The key of the login certificate that this client presents.
     std::optional<pki::PrivateKey> key_;
 };
 
+/// Writes the CA's certificates and the profile to the folder: all of the files or none. The caller holds the
+/// lock "login.lock".
 Result<void> keep_trust(const ProfileFolder& folder, const Profile& profile, const Trust& trust);
-/// Puts a login into the folder, or leaves the old one there as it was; the caller holds its lock. The key
-/// and the trust only when they are new.
+/// Writes a login to the folder: all of the files, or none, so that the old login stays as it was. `trust`
+/// and `key_pem` may be null when they have not changed. The caller holds the lock "login.lock".
 Result<void> keep_login(const ProfileFolder& folder, const Profile& profile, const LoginAnswer& answer,
                         const Trust* trust, const Secret* key_pem = nullptr);
-/// The profile after that answer.
+/// Returns the profile with the values of `answer`.
 Profile updated(Profile profile, const LoginAnswer& answer);
 
 }  // namespace postern::client

@@ -1,5 +1,5 @@
-// A login as it is held: on the disk, or in memory in the place of what is there, while the disk takes
-// nothing.
+// A login as the agent holds it: on disk, or in memory in place of the one on disk while the disk cannot be
+// written.
 #pragma once
 
 #include <filesystem>
@@ -14,34 +14,36 @@
 
 namespace postern::client {
 
-/// A renewed login that the disk did not take.
+/// A renewed login that could not be written to the disk.
 struct UnkeptLogin {
     Profile profile;
     LoginAnswer answer;
     std::optional<Trust> trust;
-    /// Fingerprint of the certificate on the disk in whose place it comes. While that is still there, this
-    /// one is the profile's login.
+    /// The fingerprint of the certificate on disk that it replaces. As long as that certificate is on disk,
+    /// this login is the profile's login.
     std::string replaces;
     Failure why;
 };
 struct HeldLogin {
     LoginPtr login;
-    /// Null when it is on the disk.
+    /// Null when the login is on disk.
     std::shared_ptr<const UnkeptLogin> unkept;
 };
 
-/// With what is held in the place of the disk's; null when nobody is logged in, or the files are damaged.
+/// The login on disk, or the unkept one that replaces it. Null when nobody is logged in or the files are
+/// damaged.
 LoginPtr newest_login(const ProfileFolder& folder, const HeldLogin& held);
 
-/// Writes it to the disk; the caller holds the folder's lock.
+/// Writes the login to the disk. The caller holds the lock "login.lock".
 Result<void> keep(const ProfileFolder& folder, const UnkeptLogin& login);
-/// Tries the disk again. Nothing is written when somebody else has put another login there meanwhile.
+/// Tries again to write the login. It takes the lock "login.lock". When the disk has another login by now, it
+/// writes nothing and succeeds.
 Result<void> keep_unkept(const ProfileFolder& folder, const UnkeptLogin& unkept);
 
-/// What people are told while it is on no disk.
+/// What people are told while the login is not on disk.
 Refusal unkept_refusal(const Failure& why);
 
-/// When the file was written; the same while it is not there.
+/// The time of the file's last write; the same fixed value whenever it cannot be read.
 std::filesystem::file_time_type write_time(const std::filesystem::path& path);
 
 }  // namespace postern::client

@@ -83,12 +83,13 @@ std::string Login::user() const {
     return identity_ ? identity_->name : certificate().common_name();
 }
 
-// A certificate's times are whole seconds.
+/// The second is added because a certificate's times are whole seconds.
 bool Login::ends_with_session() const noexcept {
     return session_expires_ && not_after_ + std::chrono::seconds(1) > *session_expires_;
 }
 
-// Of one that lives for seconds, a part of the time that there is for its renewal.
+/// A certificate that lives only for seconds needs a margin shorter than kHandshakeSpan: a third of the time
+/// that is left for its renewal.
 bool Login::is_used_up(SystemTime now) const {
     const auto span = std::min<SystemTime::duration>(kHandshakeSpan, (not_after_ - renew_after_) / 3);
     return now + span >= not_after_;

@@ -1,5 +1,5 @@
-// A login as one immutable whole: certificate, key, and the TLS settings that are made of them once, not for
-// each connection. What renews it publishes a new one; a session keeps the one that it began with.
+// A login as one immutable object: the certificate, the key, and the TLS contexts, which are created once and
+// not for each connection. A renewal creates a new object; a session keeps the one with which it began.
 #pragma once
 
 #include <memory>
@@ -16,47 +16,53 @@
 
 namespace postern::client {
 
-/// What the CA service said of a login certificate; nothing where it said none.
+/// The times that the CA service named for a login certificate; a value is missing when it named none.
 struct LoginTimes {
-    /// When it wants it renewed.
+    /// The time from which the CA wants the certificate renewed.
     std::optional<SystemTime> renew_after;
-    /// When the login session ends, past which no certificate of it lasts.
+    /// The end of the login session, which no certificate of it outlasts.
     std::optional<SystemTime> session_expires;
 };
 
+/// Immutable, and therefore thread-safe.
 class Login {
 public:
-    /// Code::config_invalid when the key is not that of the certificate.
+    /// Errors: Code::config_invalid when there is no certificate or the key does not belong to it; failures
+    /// of setting up TLS.
     static Result<std::shared_ptr<const Login>> make(net::TlsCredentials credentials,
                                                      const pki::TrustBundle& server_ca,
                                                      std::string trust_domain, Catalogue catalogue,
                                                      const LoginTimes& times = {});
-    /// From the profile's files. Code::unauthenticated when nobody is logged in.
+    /// Reads the login from the files of the profile. Errors: Code::unauthenticated when nobody is logged in;
+    /// Code::unavailable when the key's keyring or token is not available.
     static Result<std::shared_ptr<const Login>> load(const ProfileFolder& folder);
 
     const pki::Certificate& certificate() const noexcept { return credentials_.chain.front(); }
     const net::TlsCredentials& credentials() const noexcept { return credentials_; }
-    /// Nothing when the certificate is not a login certificate (which only one handed in by name can be).
+    /// No value when the certificate is not a login certificate, which can only be true of a file that a
+    /// person named.
     const std::optional<pki::LoginIdentity>& identity() const noexcept { return identity_; }
-    /// The login name, or what stands in its place.
+    /// The login name, or else the certificate's common name.
     std::string user() const;
     const std::string& trust_domain() const noexcept { return trust_domain_; }
     const Catalogue& catalogue() const noexcept { return catalogue_; }
     const pki::TrustBundle& server_ca() const noexcept { return server_ca_; }
-    /// TLS 1.3 with gateways; and with PostgreSQL inside the tunnel (1.2 at least, P-256 first: an X25519
-    /// share costs PostgreSQL's default a whole round trip).
+    /// The TLS contexts: TLS 1.3 for gateways, and at least TLS 1.2 for PostgreSQL inside the tunnel. The
+    /// latter offers P-256 first, because an X25519 key share costs a whole round trip with PostgreSQL's
+    /// defaults.
     const net::TlsContext& gateway_tls() const noexcept { return gateway_tls_; }
     const net::TlsContext& server_tls() const noexcept { return server_tls_; }
 
-    /// When the CA wants it renewed: two thirds into its life.
+    /// The time from which the login is renewed: what the CA named, else two thirds of the certificate's
+    /// life.
     SystemTime renew_after() const noexcept { return renew_after_; }
     SystemTime not_after() const noexcept { return not_after_; }
-    /// Whether a renewal gives no more: it lasts as long as its session. Not where the CA has not said when
-    /// that ends.
+    /// Whether a renewal cannot last longer, because the certificate ends with its login session. False when
+    /// the CA has not named the end of the session.
     bool ends_with_session() const noexcept;
-    /// Whether too little of it is left for a handshake to be sure to come through.
+    /// Whether so little time is left that a handshake may not complete.
     bool is_used_up(SystemTime now) const;
-    /// Whether it was made just now: within a tenth of its life.
+    /// Whether the certificate is in the first tenth of its life.
     bool is_new(SystemTime now) const;
 
 private:

@@ -1,4 +1,4 @@
-// Certificate files that a connecting command was told to use, as a LoginSource.
+// A LoginSource of certificate files that a connecting command was told to use.
 #pragma once
 
 #include <memory>
@@ -10,20 +10,21 @@
 
 namespace postern::client {
 
-/// Which certificate files to show instead of the profile's login.
+/// The certificate files to use instead of the profile's login.
 struct LoginChoice {
     std::string certificate;
     std::string key;
-    /// Instead of what the profile says: for machines on which nobody logs in.
+    /// These replace what the profile says, for machines on which nobody logs in.
     std::string server_ca;
     std::string trust_domain;
-    /// NAME=HOST:PORT
+    /// Each has the form NAME=HOST:PORT.
     std::vector<std::string> gateways;
 
     bool has_files() const noexcept { return !certificate.empty() || !key.empty(); }
 };
 
-/// Of the files.
+/// Reads the files of the choice. Errors: Code::config_invalid for a missing or damaged file, a key that does
+/// not belong to the certificate, or an unknown trust domain.
 Outcome<std::shared_ptr<LoginSource>> open_login(const LoginChoice& choice, const ProfileFolder& folder);
 
 }  // namespace postern::client

@@ -20,7 +20,7 @@ constexpr std::string_view kKeyringHead = "-----BEGIN POSTERN KEYRING KEY-----\n
 constexpr std::string_view kKeyringFoot = "\n-----END POSTERN KEYRING KEY-----\n";
 constexpr std::size_t kIdBytes = 16;
 
-/// Empty for a file that names nothing in the keyring.
+/// The id of the keyring entry to which `file` refers; empty when it refers to none.
 std::string keyring_id(std::string_view file) {
     if (!file.starts_with(kKeyringHead) || !file.ends_with(kKeyringFoot)) {
         return {};
@@ -49,8 +49,8 @@ Result<NewLoginKey> make_exportable(const std::string& store, const std::string&
     return NewLoginKey{*std::move(key), Secret(fmt::format("{}{}{}", kKeyringHead, id, kKeyringFoot))};
 }
 
-// What the keyring gave once stays in this process, which holds the key anyway: a keyring that is locked
-// meanwhile asks nobody for it again.
+/// Caches the last secret in this process, which holds the key anyway, so that a keyring that was locked in
+/// the meantime does not ask the person again.
 Result<Secret> from_keyring(const std::string& id) {
     static std::mutex mutex;
     static std::string known_id;
@@ -93,7 +93,7 @@ Result<pki::PrivateKey> load_login_key(const ProfileFolder& folder) {
     }
     const auto pem = from_keyring(id);
     if (!pem) {
-        // A key that has gone from there is a damaged login, not a missing one.
+        // A key that is missing in the keyring is a damaged login, not the absence of one.
         return pem.error().code == Code::not_found ? Failure{Code::unavailable, pem.error().detail}
                                                    : pem.error();
     }
@@ -102,7 +102,7 @@ Result<pki::PrivateKey> load_login_key(const ProfileFolder& folder) {
 
 void forget_login_key(std::string_view file) {
     if (const std::string id = keyring_id(file); !id.empty()) {
-        // What cannot be removed is worth nothing without the session, which ends.
+        // A key that cannot be removed is useless without its login session, which ends.
         [[maybe_unused]] const auto ignored = keyring::forget(id);
     }
 }

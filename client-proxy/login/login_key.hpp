@@ -1,5 +1,5 @@
-// The key of a login: made in a file, in the desktop's keyring, in a TPM, or named on a token, as config.toml
-// wants it; and what stands for it in the profile.
+// The key of a login. According to config.toml it is created in a file, in the desktop's keyring or in a TPM,
+// or it is an existing key on a token. login.key in the profile holds the key or a reference to it.
 #pragma once
 
 #include <filesystem>
@@ -16,27 +16,28 @@ namespace postern::client {
 
 struct NewLoginKey {
     pki::PrivateKey key;
-    /// For login.key: the key itself, its name in the keyring, the key wrapped by the TPM, or where the token
-    /// has it.
+    /// The content of login.key: the key itself, its id in the keyring, the key wrapped by the TPM, or its
+    /// place on the token.
     Secret file;
 };
 
-/// A new key; for pkcs11 the one that is on the token. One in the keyring is there from now on:
-/// forget_login_key() for a login that came to nothing.
+/// Creates a key, or opens the one on the token for pkcs11. A key in the keyring is stored there at once;
+/// when the login fails, the caller removes it with forget_login_key(). It blocks.
 Result<NewLoginKey> make_login_key(const KeyPreferences& wanted, const std::string& user);
 
-/// The profile's key, from wherever it is. Code::not_found without one; Code::unavailable when what keeps it
-/// is not there.
+/// Loads the profile's key from wherever it is kept. It blocks. Errors: Code::not_found when there is none;
+/// Code::unavailable when the keyring or the token is not available.
 Result<pki::PrivateKey> load_login_key(const ProfileFolder& folder);
 
-/// Removes what `file` (the content of a login.key) names from the keyring; nothing to do for other keys.
+/// Removes the key from the keyring to which `file`, the content of a login.key, refers. It does nothing for
+/// other keys.
 void forget_login_key(std::string_view file);
-/// The profile's, with its file.
+/// Removes the profile's key and login.key.
 void forget_login_key(const ProfileFolder& folder);
 
-/// Whether login.key is a key that other programs can read too.
+/// Whether login.key is a key file that other programs can read too.
 bool has_key_file(const ProfileFolder& folder);
-/// For people: the file, or what else keeps it.
+/// Describes for people where the key is kept.
 std::string place_of_key(const ProfileFolder& folder);
 
 }  // namespace postern::client

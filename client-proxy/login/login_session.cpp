@@ -39,8 +39,8 @@ Outcome<Profile> believed(const ProfileFolder& folder) {
     return *std::move(profile);
 }
 
-// With what an earlier login learnt; where that is of no use any more (the CA was set up anew, or has a new
-// root that the pin is for), as at the first time.
+/// Reaches the CA with the trust that an earlier login stored. When that does not verify the CA any more,
+/// because it was set up anew or has a new root to which the pin belongs, it is done as at the first contact.
 Outcome<CaClient> reach_ca(const ProfileFolder& folder, const Profile& profile) {
     if (auto server_ca = pki::TrustBundle::load(folder.server_ca())) {
         auto ca = CaClient::make(profile.ca_url, *std::move(server_ca), profile.trust_domain, std::nullopt);
@@ -59,7 +59,7 @@ Outcome<CaClient> reach_ca(const ProfileFolder& folder, const Profile& profile) 
     return CaClient::make_pinned(profile.ca_url, *pin);
 }
 
-/// What the CA itself says of a login. Everything else happened on the way to it.
+/// Whether the code is the CA's own answer to a login. All other codes come from failures on the way to it.
 bool is_answer_to_login(Code code) {
     return code == Code::unauthenticated || code == Code::limit_reached || code == Code::user_disabled ||
            code == Code::malformed_request || code == Code::unavailable || code == Code::audit_unavailable;
@@ -80,8 +80,8 @@ void forget_login(const ProfileFolder& folder) {
     forget_login_key(folder);
 }
 
-/// A key in the keyring is worth nothing without the certificate that it was made for: it goes when no login
-/// came of it.
+/// Removes a new key from the keyring when the login for which it was made does not succeed, because it is
+/// useless without its certificate.
 class KeyOnTrial {
 public:
     explicit KeyOnTrial(const Secret& file) : file_(&file) {}
@@ -98,9 +98,9 @@ private:
     const Secret* file_;
 };
 
-/// Asks with the certificate of the last login too, if it is this user's: by its key the CA knows them, also
-/// where somebody at the same address guesses at their name. Where that does not come through (the authority has
-/// changed meanwhile), without it.
+/// Logs in with the certificate of the last login, if it is this user's: by its key the CA recognises the
+/// user, even while another client at the same address guesses passwords for this name. When this does not
+/// reach the CA's judgement (its authority may have changed), it logs in without the certificate.
 Outcome<LoginAnswer> ask_for_login(const ProfileFolder& folder, const Profile& profile, CaClient& stranger,
                                    std::string_view method, const LoginFields& fields,
                                    const pki::PrivateKey& key) {
@@ -118,15 +118,15 @@ Outcome<LoginAnswer> ask_for_login(const ProfileFolder& folder, const Profile& p
     return stranger.login(method, fields, key);
 }
 
-// The CA revokes every certificate of the session, so that a copy of one is worth nothing.
+/// Ends the session at the CA, which revokes every certificate of it, so that copies are useless.
 Outcome<void> end_session(const ProfileFolder& folder) {
     const auto login = Login::load(folder);
     if (!login && login.error().code == Code::unauthenticated) {
         return {};
     }
     const auto profile = folder.load();
-    // A key that cannot be had now (the keyring is locked, the token is away) belongs to a session all the
-    // same.
+    // A key that is not available now (the keyring is locked, the token is unplugged) still belongs to a
+    // session, so this is an error.
     if (!login || !profile) {
         return local_refusal(login ? profile.error() : login.error());
     }
@@ -186,7 +186,7 @@ Outcome<Profile> accept_ca(const ProfileFolder& folder, const std::string& addre
     profile.ca_url = url;
     profile.pin = pin.text();
     profile.trust_domain = trust->trust_domain;
-    // The name is asked for again at the next login, with this one to start from.
+    // The name of the previous login is only the suggestion at the next one.
     profile.user = known ? known->user : std::string();
     const auto held = folder.lock("login.lock");
     if (!held) {

@@ -1,5 +1,5 @@
-// Where a session gets its login from, at the moment in which a local connection is accepted: not a timer but
-// that moment decides whether the certificate is still good, so that a machine that slept is right at once.
+// Where a session gets its login from when a local connection is accepted. The certificate is checked at that
+// moment and not by a timer, so that the answer is right at once after the machine has slept.
 #pragma once
 
 #include <chrono>
@@ -12,30 +12,31 @@
 
 namespace postern::client {
 
-/// What is worth waiting for where the login is no longer good.
+/// What a caller waits for when the login is no longer valid.
 enum class WaitsFor {
-    /// The CA's answer.
+    /// Waits for the answer of the CA.
     renewal,
-    /// And the person, where only a new login helps and somebody asks them for it: for sessions, behind
-    /// which a program waits.
+    /// Also waits for the person to log in, when only a new login helps and a program asks them for it. This
+    /// is for sessions, whose local program waits.
     person,
 };
 
-/// Thread-safe.
+/// All functions are thread-safe.
 class LoginSource {
 public:
     virtual ~LoginSource() = default;
-    /// A login that is good now; waits for a renewal, at most `timeout`, only when there is none.
+    /// A login that is valid now. It waits for a renewal, at most `timeout`, only when there is none. Errors:
+    /// the reason why the login was not renewed; Code::timed_out.
     virtual boost::asio::awaitable<Outcome<LoginPtr>> current(std::chrono::milliseconds timeout,
                                                               WaitsFor worth) = 0;
-    /// The newest one, good or not; null when there is none.
+    /// The newest login, valid or not; null when there is none.
     virtual LoginPtr latest() const = 0;
-    /// Whether it waits for somebody, so that its end would have to wait as well.
+    /// Whether a renewal is under way, for whose end the destructor would have to wait.
     virtual bool is_busy() const { return false; }
 };
 
-/// Certificate files that somebody else looks after (`connect --cert --key`): shown as they are, never
-/// renewed, judged by the gateway alone.
+/// Certificate files that are maintained by others (`connect --cert --key`). They are used as they are, never
+/// renewed, and only the gateway judges them.
 class FixedLogin final : public LoginSource {
 public:
     explicit FixedLogin(LoginPtr login) : login_(std::move(login)) {}

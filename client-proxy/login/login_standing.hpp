@@ -1,5 +1,5 @@
-// How a login stands: the one reading that the agent, `postern status`, `postern doctor`, exit codes and the
-// tray share. Pure.
+// The state of a login: the single evaluation that the agent, `postern status`, `postern doctor`, exit codes
+// and the tray share. Nothing here has side effects.
 #pragma once
 
 #include <optional>
@@ -14,25 +14,25 @@ namespace postern::client {
 struct LoginStanding {
     enum class State {
         valid,
-        /// A new certificate is being asked for, or will be when somebody needs one.
+        /// A renewal is under way, or begins as soon as the login is needed.
         renewing,
-        /// Somebody must log in.
+        /// A person must log in.
         expired,
         revoked,
     };
     State state = State::valid;
-    /// Why it opens nothing any more; nothing while it does.
+    /// Why the login no longer gives access; no value while it does.
     std::optional<Refusal> why;
 
     bool is_over() const noexcept { return why.has_value(); }
 };
 std::string_view name(LoginStanding::State state) noexcept;
 
-/// What is said of a session whose time has come, before the CA service has been asked.
+/// The refusal for a session that has reached its end, before the CA service has confirmed it.
 Refusal session_over();
 
-/// `failure`: why the last renewal failed, as the CA service said it; `is_renewing`: whether one is under
-/// way; `now`: by login_clock().
+/// `failure` is why the last renewal failed, as the CA service said it. `is_renewing` says whether a renewal
+/// is under way. `now` is the time by login_clock().
 LoginStanding standing_of(const Login& login, const std::optional<SystemTime>& session_ends,
                           const std::optional<Refusal>& failure, bool is_renewing, SystemTime now);
 

@@ -15,7 +15,8 @@ namespace postern::client {
 
 namespace {
 
-/// Of renewals that fail or do not help, less for certificates that live for minutes.
+/// The longest pause between renewals that fail or do not help. Certificates that live for minutes have a
+/// shorter one.
 constexpr std::chrono::milliseconds kLongestPause = std::chrono::seconds(30);
 
 }  // namespace
@@ -51,8 +52,8 @@ Outcome<HeldLogin> renew_login(const ProfileFolder& folder, SystemTime now, bool
     if (!answer) {
         return answer.error();
     }
-    // A rotated CA is learnt over a connection that the old one vouches for. Without it the renewal is as
-    // good.
+    // A rotated CA becomes known over a connection that the old one verifies. The renewal is valid without
+    // this answer too.
     const auto trust = ca->trust();
     UnkeptLogin renewed{updated(*profile, *answer), *answer,
                         trust ? std::optional<Trust>(*trust) : std::nullopt, replaces, Failure{}};
@@ -90,7 +91,7 @@ bool is_final(Code code) {
            code == Code::unauthenticated;
 }
 
-// The first pause is short: the network may have been away for a moment.
+/// The first pause is short, because the network may have been away only for a moment.
 Pace::Bounds renewal_pace(const LoginPtr& login) {
     std::chrono::milliseconds most = kLongestPause;
     if (login) {

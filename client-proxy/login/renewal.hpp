@@ -1,4 +1,4 @@
-// One renewal of a login at the CA service, and what it is worth. Blocking; for a thread of its own.
+// One renewal of a login at the CA service, and the meaning of its outcome. Blocking, for a dedicated thread.
 #pragma once
 
 #include "base/clock.hpp"
@@ -10,24 +10,26 @@
 
 namespace postern::client {
 
-/// One renewal, by whoever is first among the processes that share the folder: what is on the disk (or held
-/// in its place) when that is still good and not doubted, or a new one from the CA, kept on the disk where
-/// that is possible. Blocking.
+/// Renews the profile's login. The lock "login.lock" lets one of the processes that share the folder do it.
+/// Returns the login on disk, or the one held in its place, when that is not due yet and not doubted;
+/// otherwise a new one from the CA, which is written to the disk if possible. `is_doubted` asks the CA in any
+/// case. It blocks.
 Outcome<HeldLogin> renew_login(const ProfileFolder& folder, SystemTime now, bool is_doubted = false,
                                const HeldLogin& held = {});
 
-/// For commands that need a good login once: the profile's, renewed when it is due. Blocking.
+/// The profile's login for commands that need a valid one once; it is renewed when it is due. It blocks.
 Outcome<LoginPtr> good_login(const ProfileFolder& folder, SystemTime now);
 
-/// Whether only a new login helps.
+/// Whether only a new login helps after the CA refused a renewal with `code`.
 bool is_final(Code code);
-/// Between renewals that fail or do not help.
+/// The pauses between renewals that fail or do not help.
 Pace::Bounds renewal_pace(const LoginPtr& login);
 
 Refusal not_logged_in();
-/// Why the login is not renewed, as whoever needs it is told.
+/// What is told to those who need the login when its renewal failed because of `why`.
 Refusal not_renewed(const Login& login, SystemTime now, Refusal why);
-/// A renewal that succeeded: what is wrong is here, or there, and another one would be no better.
+/// The refusal after a renewal that succeeded but whose certificate is not valid by this machine's time. The
+/// clock here or there is wrong, so another renewal would not help.
 Refusal no_help(const Login& login, SystemTime now);
 
 }  // namespace postern::client

@@ -1,4 +1,5 @@
-// The thread of a RenewedLogin: when the CA is asked, what becomes of its answer, and the disk.
+// The renewing thread of RenewedLogin: when the CA is asked, how its answer is used, and how the login is
+// written to the disk.
 #include <chrono>
 #include <optional>
 #include <utility>
@@ -12,15 +13,16 @@ namespace postern::client {
 
 namespace {
 
-/// How often the wall clock and the profile's files are looked at: after sleep, or a login by another
+/// How often the wall clock and the profile's files are checked, to notice sleep and a login by another
 /// process.
 constexpr auto kTick = std::chrono::seconds(2);
-/// A CA service that cannot be reached is tried again for those who wait: the network, or the service, may
-/// have come back this very moment.
+/// How long an unreachable CA service is tried again for callers that wait, because the network or the
+/// service may have just come back.
 constexpr auto kReachTimeout = std::chrono::seconds(2);
 constexpr Pace::Bounds kReachPace{std::chrono::milliseconds(200), std::chrono::seconds(1)};
 
-// The network or the service may come back at any moment, and an attempt takes its time by itself.
+/// Whether an attempt may follow without a pause: the network or the service may come back at any moment, and
+/// each attempt takes time by itself.
 bool may_be_reached_again(Code code) {
     return code == Code::unreachable || code == Code::timed_out;
 }
@@ -78,13 +80,14 @@ void RenewedLogin::renew_now(std::unique_lock<std::mutex>& lock) {
     const std::optional<Refusal> standing = !is_doubted && must_pause() ? failure_ : std::nullopt;
     is_renewing_ = true;
     lock.unlock();
-    // Before: a login that another process makes meanwhile is seen at the next look.
+    // The time is read before the files, so that a login which another process writes in between is noticed
+    // at the next check.
     files_seen_ = write_time(folder_.login_certificate());
     const LoginPtr newest = newest_login(folder_, before);
     const std::string fingerprint = newest ? newest->certificate().fingerprint() : std::string();
     const bool is_same = newest && before.login && fingerprint == before.login->certificate().fingerprint();
     const bool is_dead = newest && fingerprint == dead_fingerprint_;
-    // Whoever waits is told at once what the last answer was.
+    // In these cases callers get the last answer at once, without a request to the CA.
     const bool is_settled = is_dead || (standing && is_same);
     auto outcome = is_dead      ? Outcome<HeldLogin>(dead_refusal_)
                    : is_settled ? Outcome<HeldLogin>(*standing)
@@ -116,7 +119,8 @@ void RenewedLogin::renew_now(std::unique_lock<std::mutex>& lock) {
     lock.lock();
 }
 
-// Whether it helped is judged by the clock as it is known now: the answer may have corrected it.
+/// Takes over the outcome of a renewal. The clock is read again, because the CA's answer may have corrected
+/// it.
 void RenewedLogin::take(std::unique_lock<std::mutex>& lock, const HeldLogin& before,
                         const Outcome<HeldLogin>& outcome, SystemTime asked_at) {
     const auto steady = std::chrono::steady_clock::now();
@@ -136,7 +140,7 @@ void RenewedLogin::take(std::unique_lock<std::mutex>& lock, const HeldLogin& bef
         failure_ = no_help(*login_, now);
         pace_.failed(steady);
     } else if (login_->ends_with_session() || now >= login_->renew_after()) {
-        // There is nothing more to have.
+        // A renewal cannot give a longer certificate.
         pace_.failed(steady);
     } else {
         pace_ = Pace(renewal_pace(login_));
@@ -179,7 +183,7 @@ void RenewedLogin::keep_now(std::unique_lock<std::mutex>& lock) {
     }
 }
 
-// Another process has logged in, renewed, or logged out.
+/// Reads the login again when another process has logged in, renewed, or logged out.
 void RenewedLogin::watch_files(std::unique_lock<std::mutex>& lock) {
     const auto seen = write_time(folder_.login_certificate());
     if (seen == files_seen_) {

@@ -1,4 +1,4 @@
-// What callers see of it, and those who wait.
+// The part of RenewedLogin that callers use, and the waits.
 #include "client-proxy/login/renewed_login.hpp"
 
 #include <utility>
@@ -17,13 +17,15 @@ namespace {
 
 using net::kAwait;
 constexpr Pace::Bounds kKeepPace{std::chrono::seconds(1), std::chrono::minutes(1)};
-/// Of questions to the CA that gateways gave rise to: each makes a certificate, which may not help either.
+/// The pauses between requests to the CA that gateways caused by rejecting the login. Each request issues a
+/// certificate, which may not help either.
 constexpr Pace::Bounds kDoubtPace{std::chrono::seconds(5), std::chrono::minutes(10)};
-/// Doubts that are so far apart have nothing to do with one another.
+/// Doubts that are this far apart count as unrelated.
 constexpr auto kCalm = std::chrono::minutes(10);
-/// Between two questions to the CA which services there are.
+/// The shortest interval between two requests for the catalogue.
 constexpr auto kCataloguePause = std::chrono::seconds(15);
-/// Too little of a certificate for a handshake and a judgement at the gateway.
+/// With less time than this left, a certificate is not used: a handshake and the gateway's judgement may not
+/// complete.
 constexpr auto kLastMoments = std::chrono::milliseconds(300);
 constexpr int kMostRounds = 3;
 
@@ -109,7 +111,7 @@ asio::awaitable<void> RenewedLogin::ask_catalogue(std::chrono::milliseconds time
     std::erase(waiting_, timer);
 }
 
-// With the mutex held.
+/// Whether waiting for the person makes sense. The caller holds the mutex.
 bool RenewedLogin::is_worth_asking() const {
     const bool is_good = login_ && !login_->is_used_up(clock_());
     return !is_good && failure_ && is_final(failure_->code) && hooks_.can_ask && hooks_.can_ask();
@@ -144,8 +146,8 @@ void RenewedLogin::let_go(std::vector<Timer>& waiting) {
 asio::awaitable<Outcome<LoginPtr>> RenewedLogin::current(std::chrono::milliseconds timeout, WaitsFor worth) {
     const auto executor = co_await asio::this_coro::executor;
     const auto end = std::chrono::steady_clock::now() + timeout;
-    // A certificate that is renewed in the last moments of a session is over before a gateway has seen it:
-    // the round after its end says what is to be done.
+    // A certificate that is renewed in the last moments of a session may expire before a gateway sees it. In
+    // that case the next round, after its end, decides what to do.
     for (int round = 0; round < kMostRounds; ++round) {
         Timer timer;
         {
@@ -162,8 +164,8 @@ asio::awaitable<Outcome<LoginPtr>> RenewedLogin::current(std::chrono::millisecon
             is_wanted_ = true;
             wake_.notify_all();
         }
-        // The renewing thread posts the cancellation to this executor, so that it cannot come before the
-        // wait.
+        // The renewing thread posts the cancellation to this executor, so it cannot happen before the wait
+        // begins.
         co_await timer->async_wait(kAwait);
 
         bool asks_person = false;
@@ -177,7 +179,7 @@ asio::awaitable<Outcome<LoginPtr>> RenewedLogin::current(std::chrono::millisecon
             }
         }
         if (asks_person) {
-            // All who wait go on with the one login that is made.
+            // One login by the person serves all callers that wait.
             co_await timer->async_wait(kAwait);
         }
 

@@ -19,7 +19,7 @@ constexpr const char* kServiceInterface = "org.freedesktop.Secret.Service";
 constexpr const char* kItemInterface = "org.freedesktop.Secret.Item";
 constexpr const char* kPromptInterface = "org.freedesktop.Secret.Prompt";
 constexpr const char* kSchema = "org.postern.LoginKey";
-/// What stands for "no object".
+/// The object path that stands for "no object".
 constexpr std::string_view kNothing = "/";
 constexpr std::uint64_t kCallTimeout = 10'000'000;
 constexpr auto kPromptTimeout = std::chrono::seconds(60);
@@ -35,7 +35,7 @@ Failure unavailable(int error) {
     return unavailable(std::strerror(-error));
 }
 
-/// One conversation with the keyring.
+/// A connection to the Secret Service with an open session.
 class Conversation {
 public:
     static Result<Conversation> open() {
@@ -62,7 +62,7 @@ public:
         return conversation;
     }
 
-    /// The item of the id, unlocked; empty when there is none.
+    /// The object path of the item with that id, unlocked; empty when there is none.
     Result<std::string> item(const std::string& id) {
         auto asked = question(kServicePath, kServiceInterface, "SearchItems");
         if (::sd_bus_message_append(asked.get(), "a{ss}", 2, "xdg:schema", kSchema, "id", id.c_str()) < 0) {
@@ -232,7 +232,7 @@ private:
         return 0;
     }
 
-    // The keyring asks the person, in a window of its own.
+    /// Waits until the person has answered the prompt, which the keyring shows in its own window.
     Result<void> confirm(std::string prompt) {
         if (prompt == kNothing) {
             return {};

@@ -1,5 +1,6 @@
-// The desktop's keyring: the Secret Service on the person's own D-Bus (gnome-keyring, KWallet, KeePassXC). A
-// secret is kept in the default collection, which is open while the person is logged in at the desktop.
+// The desktop's keyring: the Secret Service on the person's D-Bus session bus (gnome-keyring, KWallet,
+// KeePassXC). A secret is kept in the default collection, which is unlocked while the person is logged in at
+// the desktop.
 #pragma once
 
 #include <string>
@@ -9,14 +10,14 @@
 
 namespace postern::client::keyring {
 
-// Blocking; a locked keyring asks the person in its own window, which is waited for a minute at most.
-// Code::unavailable when there is no keyring, or it stays locked.
+// All functions here block. A locked keyring asks the person in its own window, for which they wait at most a
+// minute. Errors: Code::unavailable when there is no keyring or it stays locked.
 
-/// `label` is what a person reads in the keyring's own program.
+/// Stores the secret under `id`. `label` is what a person reads in the keyring's own program.
 Result<void> store(const std::string& id, const std::string& label, const Secret& secret);
-/// Code::not_found when it holds none of that id.
+/// Errors: Code::not_found when the keyring has no secret with that id.
 Result<Secret> find(const std::string& id);
-/// Also when there is none.
+/// Removes the secret; succeeds also when there is none.
 Result<void> forget(const std::string& id);
 
 }  // namespace postern::client::keyring

@@ -1,4 +1,4 @@
-// Whether what is left in the background outlives the person's last logout.
+// Whether ports that stay open in the background outlive the person's last logout.
 #pragma once
 
 #include <filesystem>
@@ -7,18 +7,18 @@
 namespace postern::client {
 
 struct LoginPlaces {
-    /// Where the agent is found.
+    /// The folder where the agent is found.
     std::filesystem::path runtime;
-    /// What systemd-logind takes away with the last logout: /run/user/<uid>.
+    /// The folder that systemd-logind removes at the last logout: /run/user/<uid>.
     std::filesystem::path usual;
-    /// Who lingers (loginctl(1), enable-linger).
+    /// The folder that has a file for each user whose processes linger (loginctl(1), enable-linger).
     std::filesystem::path lingering;
-    /// Is there where logind manages logins.
+    /// A path that exists where systemd-logind manages logins.
     std::filesystem::path logins;
 };
-/// What to say of it; empty when there is nothing to say.
+/// A note for the person about what happens at logout; empty when there is nothing to say.
 std::string lingering_note(const LoginPlaces& places, const std::string& user);
-/// Of this user, on this machine, where the agent is found in `runtime`.
+/// The same for this user and this machine. `runtime` is the folder where the agent is found.
 std::string lingering_note(const std::filesystem::path& runtime);
 
 }  // namespace postern::client

@@ -24,7 +24,8 @@ namespace postern::client {
 
 namespace {
 
-// A socket that nobody has any more shows as root's, without an inode: its process closed it, or has ended.
+/// A socket without an inode has no owner any more, because its process closed it or ended; the kernel shows
+/// it as root's.
 std::optional<LocalPeer> owned(uid_t uid, std::uint64_t inode) {
     if (inode == 0) {
         return std::nullopt;
@@ -34,7 +35,7 @@ std::optional<LocalPeer> owned(uid_t uid, std::uint64_t inode) {
 
 struct Ends {
     int family = 0;
-    // The peer's address and port, then ours; network byte order, as the kernel keeps them.
+    /// The address and port of the peer, then of this end, in network byte order as the kernel stores them.
     std::array<std::uint32_t, 4> peer{};
     std::uint16_t peer_port = 0;
     std::array<std::uint32_t, 4> own{};
@@ -72,8 +73,8 @@ std::optional<Ends> ends_of(int fd) {
     return ends;
 }
 
-// sock_diag(7): one request for exactly this connection, as the peer's socket sees it. Each event loop's
-// thread keeps its socket: making one takes longer than the question.
+/// Asks sock_diag(7) for exactly this connection, as the peer's socket sees it. The netlink socket is kept
+/// for each thread, because creating one takes longer than the request.
 std::optional<LocalPeer> ask_kernel(const Ends& ends) {
     thread_local UniqueFd netlink;
     thread_local std::uint32_t number = 0;
@@ -100,7 +101,7 @@ std::optional<LocalPeer> ask_kernel(const Ends& ends) {
     std::memcpy(question.request.id.idiag_dst, ends.own.data(), sizeof ends.own);
     question.request.id.idiag_cookie[0] = INET_DIAG_NOCOOKIE;
     question.request.id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
-    // The kernel has answered by the time send() returns.
+    // The kernel has answered when send() returns.
     alignas(nlmsghdr) std::array<char, 4096> answer{};
     nlmsghdr header{};
     ssize_t got = 0;
@@ -110,7 +111,7 @@ std::optional<LocalPeer> ask_kernel(const Ends& ends) {
         got = ::recv(netlink.get(), answer.data(), answer.size(), MSG_DONTWAIT);
         std::memcpy(&header, answer.data(), sizeof header);
     }
-    // An answer to another question must never stand for this one's.
+    // An answer to another request must never be taken for this one's.
     if (!is_asked || got < static_cast<ssize_t>(sizeof header) || header.nlmsg_seq != number) {
         netlink = UniqueFd();
         return std::nullopt;
@@ -132,7 +133,7 @@ std::string proc_form(const Ends& ends, const std::array<std::uint32_t, 4>& addr
     return text + fmt::format(":{:04X}", ntohs(port));
 }
 
-// proc(5): where sock_diag is not to be had.
+/// Reads /proc/net/tcp (proc(5)) where sock_diag(7) is not available.
 std::optional<LocalPeer> ask_proc(const Ends& ends) {
     const std::string wanted_local = proc_form(ends, ends.peer, ends.peer_port);
     const std::string wanted_remote = proc_form(ends, ends.own, ends.own_port);

@@ -1,5 +1,5 @@
-// Whose process is at the other end of a loopback connection. A port on localhost is open to every user of
-// the machine; a login is for one.
+// Finds out whose process is at the other end of a loopback connection. A port on localhost is open to every
+// user of the machine, but a login belongs to one.
 #pragma once
 
 #include <sys/types.h>
@@ -11,18 +11,19 @@ namespace postern::client {
 
 struct LocalPeer {
     uid_t uid = 0;
-    /// Of its socket; 0 when it is not known.
+    /// The inode of the peer's socket; 0 when it is not known.
     std::uint64_t inode = 0;
-    /// 0 when the kernel does not say (TCP).
+    /// 0 when the kernel does not tell it, as for TCP.
     pid_t pid = 0;
 };
 
-/// Who owns the peer's socket, as the kernel says (SO_PEERCRED for a Unix socket; sock_diag, else
-/// /proc/net/tcp for TCP); nothing when it does not say, when the peer is not on this machine, or has already
-/// closed its socket: then it was anybody's.
+/// The owner of the peer's socket, as the kernel tells it: by SO_PEERCRED for a Unix socket, and by
+/// sock_diag(7) or else /proc/net/tcp for TCP. No value when the kernel does not tell it, when the peer is
+/// not on this machine, or when the peer has already closed its socket, because then it could have been
+/// anybody's.
 std::optional<LocalPeer> local_peer(int fd);
 
-/// Whether that is this process's user, or root.
+/// Whether the peer belongs to this process's user or to root.
 bool is_own_user(const LocalPeer& peer);
 
 }  // namespace postern::client

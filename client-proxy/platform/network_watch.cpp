@@ -23,9 +23,9 @@ namespace asio = boost::asio;
 
 namespace {
 
-/// More addresses than machines have; what comes beyond them counts as a change each time.
+/// More addresses than machines have. Each address beyond this limit counts as a change.
 constexpr std::size_t kMost = 4096;
-/// An address rarely comes alone.
+/// Changes rarely come alone, so further ones are awaited for this long.
 constexpr std::chrono::milliseconds kSettle{100};
 
 template <class T>
@@ -75,7 +75,7 @@ bool NetworkState::take_address(std::string_view payload, bool has_gone) {
         if (attribute->rta_len < sizeof *attribute || attribute->rta_len > payload.size()) {
             break;
         }
-        // IFA_LOCAL is this end of a point-to-point link; elsewhere both are the same.
+        // IFA_LOCAL is the local address of a point-to-point link; on other links both attributes are equal.
         if (attribute->rta_type == IFA_LOCAL || (attribute->rta_type == IFA_ADDRESS && address.empty())) {
             address = payload.substr(RTA_LENGTH(0), attribute->rta_len - RTA_LENGTH(0));
         }
@@ -142,7 +142,7 @@ asio::awaitable<void> watch_network(UniqueFd messages, std::function<void()> on_
             if (got > 0) {
                 is_change = state.take({block.data(), static_cast<std::size_t>(got)}) || is_change;
             } else if (got < 0 && errno == ENOBUFS) {
-                // Some were lost: who knows what they told.
+                // The kernel dropped messages, which may have reported a change.
                 is_change = true;
             } else {
                 break;

@@ -1,4 +1,4 @@
-// Notices that the machine is on another network: an address or a link that came or went (rtnetlink(7)).
+// Detects that the machine is on another network, by addresses and links that come and go (rtnetlink(7)).
 #pragma once
 
 #include <cstdint>
@@ -16,11 +16,12 @@
 
 namespace postern::client {
 
-/// Which addresses and links there are, as far as the kernel has told of changes. Pure. The kernel also tells
-/// of what is none: an address whose lifetime was extended, a wireless scan.
+/// The addresses and links of the machine, as far as the kernel has reported changes. The kernel also reports
+/// events that change nothing, such as an address whose lifetime was extended or a wireless scan. It does no
+/// I/O. Not thread-safe.
 class NetworkState {
 public:
-    /// Whether one of the messages (rtnetlink) is a change.
+    /// Takes in a datagram of rtnetlink messages, and returns whether one of them is a change.
     bool take(std::string_view messages);
 
 private:
@@ -28,14 +29,15 @@ private:
     bool take_link(std::string_view payload, bool has_gone);
 
     std::set<std::pair<unsigned, std::string>> addresses_;
-    /// By interface: whether it can carry something.
+    /// For each interface, whether it can carry traffic.
     std::map<unsigned, bool> links_;
 };
 
-/// The kernel's messages about addresses and links.
+/// Opens a netlink socket that receives the kernel's messages about addresses and links.
 Result<UniqueFd> open_network_messages();
 
-/// Calls `on_change` on the coroutine's loop, once for changes that come together. Runs as long as the loop.
+/// Calls `on_change` on the coroutine's event loop, once for changes that come together. It runs as long as
+/// the loop.
 boost::asio::awaitable<void> watch_network(UniqueFd messages, std::function<void()> on_change);
 
 }  // namespace postern::client

@@ -31,15 +31,15 @@ namespace postern::client {
 
 namespace {
 
-// Descriptors that are looked at to name a local program: milliseconds.
+/// The most descriptors that a quick search examines, which takes some milliseconds.
 constexpr std::size_t kQuickSearch = 4096;
 
-/// Descriptors around the last one found that are looked at before anything else.
+/// The number of descriptors on each side of the last one found that are examined first.
 constexpr int kNextFew = 8;
-/// Process numbers, threads included, that are tried before all processes are listed.
+/// The number of newest process numbers, threads included, that are tried before all processes are listed.
 constexpr pid_t kNewest = 16;
 constexpr std::size_t kMostClaimedPath = 256;
-/// For a question that a person asked.
+/// The most descriptors that are examined when a person waits for the answer.
 constexpr std::size_t kPatientBudget = 200'000;
 
 using Folder = std::unique_ptr<DIR, int (*)(DIR*)>;
@@ -54,7 +54,7 @@ std::string link_of(const std::string& path) {
     return size > 0 ? std::string(target.data(), static_cast<std::size_t>(size)) : std::string();
 }
 
-/// A number that is the whole name; nothing for others.
+/// The number that the whole name consists of; no value for other names.
 std::optional<int> number_in(const char* name) {
     char* end = nullptr;
     const long number = std::strtol(name, &end, 10);
@@ -64,7 +64,8 @@ std::optional<int> number_in(const char* name) {
     return static_cast<int>(number);
 }
 
-/// The newest first: who has just connected has often just begun.
+/// The processes of the user, the newest first, because a process that has just connected has often just
+/// started.
 std::vector<pid_t> processes_of(uid_t uid) {
     std::vector<pid_t> pids;
     const Folder proc = open_folder("/proc");
@@ -82,7 +83,7 @@ std::vector<pid_t> processes_of(uid_t uid) {
     return pids;
 }
 
-/// proc(5): the number that was given out last; 0 when it is not to be had.
+/// The process number that was assigned last (proc(5), /proc/loadavg); 0 when it is not available.
 pid_t newest_process() {
     const UniqueFd file(::open("/proc/loadavg", O_RDONLY | O_CLOEXEC));
     std::array<char, 128> text{};
@@ -91,7 +92,8 @@ pid_t newest_process() {
     return line.empty() ? 0 : static_cast<pid_t>(std::strtol(text.data() + line.rfind(' ') + 1, nullptr, 10));
 }
 
-/// proc(5): whose thread that is; threads are found under their own numbers, too.
+/// The process to which the thread belongs (proc(5), Tgid). /proc also contains threads under their own
+/// numbers.
 pid_t process_of(pid_t thread) {
     std::ifstream status(fmt::format("/proc/{}/status", thread));
     for (std::string line; std::getline(status, line);) {
@@ -140,7 +142,7 @@ bool is_program_named(const std::vector<std::string>& names, const std::string& 
 }
 
 bool ProgramFinder::look_near(Found& place, const std::string& wanted) {
-    // A pool opens one after another; who opens and closes gets the lowest number that is free.
+    // A pool opens one socket after another, and a process that opens and closes gets the lowest free number.
     for (int step = 0; step < kNextFew; ++step) {
         for (const int fd : {place.fd + step, place.fd - step}) {
             if (fd >= 0 && link_of(fmt::format("/proc/{}/fd/{}", place.pid, fd)) == wanted) {
@@ -173,7 +175,7 @@ pid_t ProgramFinder::find(std::uint64_t inode, uid_t uid, std::size_t budget) {
     if (last_.pid != 0 && look_near(last_, wanted)) {
         return last_.pid;
     }
-    // Who has just begun to run connects first of all.
+    // A process that has just started is the most likely one to connect.
     const pid_t newest = newest_process();
     for (pid_t pid = newest; pid > 0 && pid > newest - kNewest; --pid) {
         if (pid != last_.pid && look_into(pid, wanted, budget)) {

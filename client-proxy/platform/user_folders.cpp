@@ -15,7 +15,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The absolute path that the variable names, the first where systemd has separated several by colons; empty without one.
+/// The absolute path in the variable; the first one when `is_list` is set, because systemd separates several
+/// by colons. Empty when there is none.
 fs::path absolute_in(const char* variable, bool is_list = false) {
     const char* const value = std::getenv(variable);
     std::string_view text = value != nullptr ? value : "";
@@ -55,7 +56,8 @@ std::vector<fs::path> runtime_places() {
     if (fs::is_directory(usual, ignored) && (all.empty() || all.front() != usual)) {
         all.push_back(usual);
     }
-    // Of a system service; the folder in it is for this user alone whatever RuntimeDirectoryMode= says.
+    // This is a system service's folder. The folder inside it is private to this user, whatever
+    // RuntimeDirectoryMode= says.
     if (auto service = absolute_in("RUNTIME_DIRECTORY", true); !service.empty()) {
         all.push_back(std::move(service));
     }

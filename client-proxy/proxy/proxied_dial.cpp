@@ -19,8 +19,8 @@ namespace asio = boost::asio;
 
 namespace {
 
-/// A laptop that has just woken up, or is on another network: its neighbours and names are known a moment
-/// later.
+/// How long an unreachable network is tried again: on a machine that has just woken up or changed its
+/// network, neighbours and names become known a moment later.
 constexpr std::chrono::milliseconds kNetworkTimeout{2000};
 constexpr std::string_view kCaService = "the CA service";
 

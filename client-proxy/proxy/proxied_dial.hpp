@@ -1,4 +1,4 @@
-// Connections to gateways and to the CA service, directly or through the proxy that this process's settings
+// Connects to gateways and to the CA service, directly or through the proxy that the settings of this process
 // name.
 #pragma once
 
@@ -16,31 +16,35 @@
 
 namespace postern::client {
 
-/// Of this process: config.toml and the environment, read at the first use. A bad setting refuses every
-/// connection rather than going round the proxy. Never null; whoever uses one keeps it meanwhile. Any thread.
+/// The rules of this process, read from config.toml and the environment at the first call. An invalid setting
+/// is an error for every connection, so that none bypasses the proxy. The result is never null, and the
+/// caller keeps it while it uses it. May be called from any thread.
 std::shared_ptr<const Result<ProxyRules>> proxy_rules();
-/// In place of those, for connections from now on.
+/// Replaces the rules for connections from now on. May be called from any thread.
 void use_proxy_rules(ProxyRules rules);
 
-/// To the gateway called `gateway`, at `where`; `timeout` covers the proxy's answer too.
+/// Connects to the gateway called `gateway` at the address `where`. `timeout` includes the answer of a proxy.
+/// Errors: gateway_refusal(), or the refusal of the proxy.
 boost::asio::awaitable<Outcome<net::PlainStream>> dial_gateway(net::Address where, std::string gateway,
                                                                std::chrono::milliseconds timeout);
 
-/// How the CA service is reached, for http::Client. What stood in the way is kept for refusal().
+/// The connection of an http::Client to the CA service. It keeps the reason why the last connection failed on
+/// the way, for refusal().
 class CaRoute {
 public:
-    /// `url`: what it is called in a refusal.
+    /// `url` is how refusals name the CA service.
     explicit CaRoute(std::string url);
-    /// For http::ClientOptions::dial. By the rules as they are at each connection.
+    /// The function for http::ClientOptions::dial. It applies the rules that are in force at each connection.
     http::Dial dial() const;
-    /// Set when the settings are wrong, and nothing is to be dialled.
+    /// The refusal to report, before anything is dialled, when the proxy settings are invalid; no value when
+    /// they are valid.
     static std::optional<Refusal> misconfigured();
-    /// Set when the last connection failed at the proxy, or for want of good settings.
+    /// Has a value when the last connection failed at the proxy or because of invalid settings.
     std::optional<Refusal> refusal() const;
 
 private:
     std::string url_;
-    /// Shared with the clients that dial by it.
+    /// Shared with the dial functions.
     std::shared_ptr<std::optional<Refusal>> refusal_;
 };
 

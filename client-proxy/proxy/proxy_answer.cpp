@@ -66,7 +66,7 @@ Result<bool> ProxyAnswer::feed(std::string_view bytes) {
         const unsigned status = head ? head->result_int() : 0;
         buffer_.erase(0, end + kEmptyLine.size());
         if (status >= 200 && status < 300) {
-            // The target waits for us to begin TLS.
+            // The target waits for this side to begin TLS, so no bytes can come from it yet.
             if (!buffer_.empty()) {
                 return Failure{Code::unreachable,
                                fmt::format("the proxy {} sent bytes of its own into the tunnel", name_)};
@@ -84,7 +84,7 @@ Failure ProxyAnswer::judge(const std::optional<Head>& head) {
     if (status < 100) {
         return {Code::unreachable, fmt::format("what answers at {} is no HTTP proxy", name_)};
     }
-    // Some say 401 to credentials that they do not take.
+    // Some proxies answer 401 when they reject credentials.
     if (status == 407 || (status == 401 && has_shown_credentials_)) {
         is_about_credentials_ = true;
         const std::string_view what = !offers_basic(*head)

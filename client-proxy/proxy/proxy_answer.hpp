@@ -1,4 +1,4 @@
-// What an HTTP proxy answers to CONNECT, read with a bound. Pure.
+// Reads the answer of an HTTP proxy to CONNECT, with a limit on its size. It does no I/O.
 #pragma once
 
 #include <optional>
@@ -11,8 +11,9 @@
 
 namespace postern::client {
 
-/// Reads the answer over any number of feeds. Code::unreachable when the proxy refuses, with `detail` for
-/// people (lower case, no full stop); nothing that the proxy said but its status goes into it.
+/// Reads the answer in any number of pieces. Errors: Code::unreachable when the proxy refuses or does not
+/// answer as an HTTP proxy, with a `detail` for people (lower case, no full stop), which contains nothing
+/// that the proxy sent but its status.
 class ProxyAnswer {
 public:
     using Head = boost::beast::http::response_header<>;
@@ -21,9 +22,10 @@ public:
     ProxyAnswer(std::string name, bool has_shown_credentials)
         : name_(std::move(name)), has_shown_credentials_(has_shown_credentials) {}
 
-    /// True: the way is open, and what is sent now arrives at the target. False: feed more.
+    /// Returns true when the tunnel is open, so that bytes sent from now on reach the target, and false when
+    /// more of the answer is needed.
     Result<bool> feed(std::string_view bytes);
-    /// Whether the refusal was about the user name and password.
+    /// Whether the proxy refused because of the user name and password.
     bool is_about_credentials() const noexcept { return is_about_credentials_; }
 
 private:

@@ -26,7 +26,7 @@ CaClock::CaClock(Clock local, SinceBoot since_boot)
 
 void CaClock::learn(SystemTime theirs) {
     const std::lock_guard lock(mutex_);
-    // A Date is cut to whole seconds.
+    // The Date field is truncated to whole seconds; half a second is the mean of what was cut off.
     anchor_ = Anchor{theirs + std::chrono::milliseconds(500), since_boot_()};
 }
 

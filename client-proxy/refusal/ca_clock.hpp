@@ -1,6 +1,6 @@
-// The time by which logins are judged: this machine's clock, or, where that is wrong, the CA service's, as it
-// told it over TLS that was verified. Certificates live by the CA's clock; a desktop whose own is an hour
-// ahead would take each new one for over.
+// The time by which logins are judged: this machine's clock, or, when that is wrong, the CA service's time as
+// it was told over verified TLS. Certificates follow the CA's clock; a desktop whose own clock is an hour
+// ahead would take each new one for expired.
 #pragma once
 
 #include <chrono>
@@ -13,27 +13,29 @@
 
 namespace postern::client {
 
-/// Thread-safe.
+/// All functions are thread-safe.
 class CaClock {
 public:
-    /// Time that passes whatever is done to the clock, also while the machine is suspended.
+    /// The time since boot, which runs on when the clock is set and while the machine is suspended.
     using SinceBoot = std::function<std::chrono::nanoseconds()>;
 
-    /// Within this the two are taken for the same: the CA tells whole seconds, and the answer took a while.
+    /// Within this difference the two clocks count as equal: the CA tells whole seconds, and its answer takes
+    /// time.
     static constexpr std::chrono::seconds kTolerance{5};
-    /// From here on a person is told: nothing fails yet, and soon will.
+    /// From this difference on a person is told. Nothing fails yet, but soon will.
     static constexpr std::chrono::seconds kWorthTelling{30};
 
     CaClock(Clock local, SinceBoot since_boot);
 
-    /// What the CA service has just said the time is, by a connection that is verified.
+    /// Takes the time that the CA service has just told over a verified connection.
     void learn(SystemTime theirs);
-    /// Another CA service counts from now on.
+    /// Forgets the CA's time, because another CA service is used from now on.
     void forget();
-    /// The time by the CA service; by this machine's clock where they agree, or the CA has said nothing yet.
+    /// The CA service's time. When the two clocks agree, or the CA has not told its time yet, it is this
+    /// machine's time.
     SystemTime now() const;
-    /// By how much this machine's clock is ahead of the CA's, less than 0: behind. Nothing before the CA has
-    /// told the time. As it is now: a clock that was set meanwhile is right again.
+    /// How far this machine's clock is ahead of the CA's; negative when it is behind. No value before the CA
+    /// has told its time. The clock is read at each call, so that one that was corrected is right at once.
     std::optional<std::chrono::seconds> ahead() const;
 
 private:
@@ -49,15 +51,15 @@ private:
     std::optional<Anchor> anchor_;
 };
 
-/// This process's.
+/// The clock of this process.
 CaClock& ca_clock();
-/// ca_clock().now(), for whoever takes a clock.
+/// ca_clock().now() as a Clock.
 Clock login_clock();
 
-/// "65 min ahead of", "2 h behind": to be followed by whose clock it is compared with.
+/// "65 min ahead of" or "2 h behind"; the caller adds whose clock it is compared with.
 std::string offset_text(std::chrono::seconds ahead);
-/// What is to be said of this machine's clock where something failed that a wrong one explains: empty while
-/// it is known to be right, or within what nobody notices.
+/// What to say about this machine's clock when a failure could be explained by a wrong one. Empty while the
+/// clock is known to be right within kWorthTelling, and before the CA has told its time.
 std::string clock_trouble();
 inline constexpr const char* kSetTheClock = "Set this machine's clock: timedatectl set-ntp true";
 

@@ -19,7 +19,8 @@ constexpr std::string_view kLogIn = "Run: postern login";
 constexpr std::string_view kAskAdministrator =
     "Ask the administrator, who finds the connection id in the audit log.";
 
-// What a verdict on the login certificate means; nothing for what is no verdict.
+/// The meaning of a peer's verdict on the login certificate, and a hint; empty when the code is not a
+/// verdict.
 std::pair<std::string_view, std::string_view> verdict_on_us(Code code) {
     switch (code) {
         case Code::no_certificate:
@@ -83,18 +84,18 @@ std::string_view what_is_wrong_with_them(Code code) {
     }
 }
 
-// A certificate that is judged to be over, or too early, has a first suspect: the clock that it was judged
-// by.
+/// Whether the verdict depends on a clock: for a certificate that is expired or not yet valid, the clock that
+/// judged it may be wrong.
 bool is_about_time(Code code) {
     return code == Code::expired || code == Code::not_yet_valid;
 }
 
-// Not one that the CA service has found right.
+/// Whether this machine's clock may be wrong. It is not suspected when the CA service's time confirms it.
 bool is_clock_suspected(Code code) {
     return is_about_time(code) && (!ca_clock().ahead() || !clock_trouble().empty());
 }
 
-// Their certificate, judged by this machine's clock.
+/// The refusal of a peer's certificate that was judged by this machine's clock.
 Refusal clock_refusal(Code code, std::string_view whose) {
     const bool is_early = code == Code::not_yet_valid;
     const std::string known = clock_trouble();
@@ -107,7 +108,8 @@ Refusal clock_refusal(Code code, std::string_view whose) {
             {}};
 }
 
-// A verdict on this machine's login certificate, by somebody else's clock.
+/// Adds the known error of this machine's clock to a peer's verdict on the login certificate, which the peer
+/// judged by its own clock.
 Refusal with_clock(Refusal refusal) {
     if (const std::string known = clock_trouble(); is_about_time(refusal.code) && !known.empty()) {
         refusal.message += "; " + known;
@@ -120,8 +122,8 @@ bool is_about_reaching(Code code) {
     return code == Code::unreachable || code == Code::timed_out || code == Code::cancelled;
 }
 
-// Whether it is the server's certificate that is wrong. Whoever closes the connection or speaks something
-// else before there is one has proven nothing, neither good nor bad.
+/// Whether the server's certificate is wrong. A peer that closes the connection, or speaks something else,
+/// before it has shown one has proven nothing, neither good nor bad.
 bool is_about_trust(Code code) {
     return is_certificate_verdict(code) || code == Code::wrong_server_identity;
 }
@@ -134,7 +136,7 @@ Refusal exhausted(const Failure& failure) {
         {}};
 }
 
-// Of TLS that did not come to a certificate.
+/// The hint for TLS that failed before the server showed a certificate.
 std::string_view hint_without_tls(Code code) {
     switch (code) {
         case Code::end_of_stream:

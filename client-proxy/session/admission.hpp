@@ -1,4 +1,4 @@
-// What every session needs before it dials: one of the bounded places, and a login that is good now.
+// What every session needs before it dials: one of the bounded session slots, and a login that is valid now.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -16,7 +16,9 @@ struct Admission {
     LoginPtr login;
 };
 
-/// Waits for a renewal of the login, at most as long as `context` says; it outlives the call.
+/// Takes a slot and the login. It waits for a renewal of the login, at most `SessionContext::login_timeout`,
+/// and for the person if someone asks them. `context` outlives the call. Errors: Code::limit_reached when all
+/// slots are taken, and those of LoginSource::current().
 boost::asio::awaitable<Outcome<Admission>> admit(const SessionContext& context, LocalPortPtr port);
 
 }  // namespace postern::client

@@ -28,7 +28,8 @@ net::Bytes bytes_of(const std::string& text) {
     return {reinterpret_cast<const unsigned char*>(text.data()), text.size()};
 }
 
-// The server's bytes on their way to the client. Its cancel key becomes known on the way.
+/// Filters the bytes from the server to the client, and registers the session's cancel key when the server
+/// sends it.
 class ServerToClient final : public net::RelayFilter {
 public:
     ServerToClient(CancelMap& cancels, std::string service, CancelTarget target)
@@ -49,7 +50,7 @@ public:
     }
 
     const std::optional<Failure>& failure() const noexcept { return failure_; }
-    /// Whether the client has heard anything of the server.
+    /// Whether the client has received anything from the server.
     bool has_passed() const noexcept { return has_passed_; }
     bool is_at_boundary() const noexcept { return filter_.is_at_boundary(); }
 
@@ -90,7 +91,7 @@ private:
     LocalProgram program_;
     net::PlainStream local_;
     postgres::StartupReader reader_;
-    /// What the client seems to speak.
+    /// The protocol that the client seems to speak.
     postgres::Language language_ = postgres::Language::postgres;
     bool is_probe_ = false;
     /// Why the agent itself ended the session.
@@ -209,7 +210,8 @@ asio::awaitable<void> EndToEndSession::carry(ServerTunnel server, std::string fi
     co_await leave_tunnel(*server.tls, end);
 }
 
-// An orderly end has said what there is to say. A tunnel that was cut has not.
+/// Reports how the session ended. A client whose tunnel was cut is told why; after an orderly end there is
+/// nothing to tell.
 asio::awaitable<void> EndToEndSession::judge_end(const net::RelayEnd& end, const ServerToClient& to_client,
                                                  const Tunnel& tunnel) {
     if (!end.failure) {
@@ -249,8 +251,8 @@ asio::awaitable<void> EndToEndSession::judge_end(const net::RelayEnd& end, const
     }
 }
 
-// PostgreSQL closes when it has acted. The client waits for the same, so that a query it sends next is not
-// the one that is hit.
+/// Forwards a CancelRequest. PostgreSQL closes the connection after it has acted, and so does this session,
+/// so that the client does not send a next query that would be hit.
 asio::awaitable<void> EndToEndSession::cancel(postgres::CancelRequest request) {
     auto target = context_.cancels.find(port_->service, request.key);
     if (!target) {

@@ -1,6 +1,6 @@
-// One local PostgreSQL client, taken end to end: its start-up is answered here, TLS with PostgreSQL is made
-// here inside the tunnel, with the login certificate, and every refusal is told in PostgreSQL's protocol.
-// Nothing is dialled before a whole StartupMessage or CancelRequest has come.
+// One session of a local PostgreSQL client, end to end. The agent answers the client's start-up, does TLS
+// with PostgreSQL inside the tunnel with the login certificate, and tells every refusal in PostgreSQL's
+// protocol. Nothing is dialled before a complete StartupMessage or CancelRequest has arrived.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>

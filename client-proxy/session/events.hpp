@@ -1,4 +1,4 @@
-// What happened to a local port or to the login, for whoever shows or keeps it.
+// Events of local ports and of the login, for the components that show or store them.
 #pragma once
 
 #include <string>
@@ -10,10 +10,10 @@
 namespace postern::client {
 
 enum class EventKind {
-    /// A local port opened, or closed.
+    /// A local port was opened or closed.
     connected,
     disconnected,
-    /// A local connection got its tunnel; ended in order; was turned away; was open and was cut.
+    /// A local connection got its tunnel; ended in order; was refused; or had its open tunnel cut.
     accepted,
     closed,
     refused,
@@ -24,7 +24,7 @@ enum class EventKind {
     renewal_failed,
     gateway_lost,
     gateway_back,
-    /// Something that is good to know.
+    /// A remark that may be useful to the person.
     remark,
 };
 std::string_view name(EventKind kind) noexcept;
@@ -32,20 +32,21 @@ std::string_view name(EventKind kind) noexcept;
 struct Event {
     EventKind kind = EventKind::remark;
     std::string service;
-    /// What is told to people. For a refusal the code is the reason; else Code::internal and unused.
+    /// What people are told. When `has_reason` is true, its code is the reason; otherwise the code is
+    /// Code::internal and unused.
     Refusal told;
     bool has_reason = false;
     std::string program;
     int pid = 0;
-    /// Of a connection that has one.
+    /// The gateway of the connection; empty when the event has none.
     std::string gateway = {};
-    /// It was postern's own look whether the service answers, and nobody's access.
+    /// The connection was Postern's own check whether the service answers, and not a person's access.
     bool is_probe = false;
-    /// It ended because the agent broke it off; then `told` says why.
+    /// The connection ended because the agent ended it; `told` says why.
     bool is_broken_off = false;
 };
 
-/// Thread-safe; quick.
+/// All functions are thread-safe and return quickly.
 class EventSink {
 public:
     virtual ~EventSink() = default;
@@ -63,7 +64,8 @@ public:
         const Refusal told{Code::internal, {}, {}, connection_id};
         note({EventKind::closed, std::string(service), told, false, {}, 0, gateway});
     }
-    /// By the agent itself: the port was closed, somebody logged out, the agent ends.
+    /// Notes a connection that the agent itself ended, because the port was closed, the person logged out, or
+    /// the agent stops.
     void broken_off(std::string_view service, const Refusal& why, const std::string& gateway) {
         note({EventKind::closed, std::string(service), why, true, {}, 0, gateway, false, true});
     }

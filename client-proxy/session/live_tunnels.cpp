@@ -11,7 +11,7 @@ struct LiveTunnels::Session {
     LocalPortPtr port;
     GatewayEntry gateway;
     boost::asio::any_io_executor executor;
-    // Touched on the session's thread alone; empty once the entry is gone.
+    /// Used only on the session's thread; empty once the entry is gone.
     Cut cut;
     GatewayConnection* connection = nullptr;
     net::RelayCounters counters;

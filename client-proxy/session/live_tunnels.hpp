@@ -1,5 +1,5 @@
-// The tunnels that are open now: which gateways to show a renewed certificate, what each port carries, and
-// what to end when a port closes. Thread-safe.
+// The tunnels that are open now: the gateways that must see a renewed certificate, the traffic of each port,
+// and the tunnels that end when a port closes. Thread-safe.
 #pragma once
 
 #include <cstddef>
@@ -20,10 +20,10 @@
 
 namespace postern::client {
 
-/// What goes through one port.
+/// The traffic of one port.
 struct Traffic {
     std::size_t connections = 0;
-    /// Towards the local programs, and from them; since the port was opened.
+    /// Bytes towards the local programs, and from them, since the port was opened.
     std::uint64_t bytes_in = 0;
     std::uint64_t bytes_out = 0;
 
@@ -35,11 +35,12 @@ class LiveTunnels {
     struct Session;
 
 public:
-    /// Called on the session's executor, at most once, only while the entry lives, with what its client is to
-    /// be told.
+    /// Ends a tunnel; `why` is what its client is to be told. It is called on the session's executor, at most
+    /// once, and only while the entry exists.
     using Cut = std::function<void(const Refusal& why)>;
 
-    /// To be made and destroyed on the session's thread.
+    /// The registration of one tunnel, which ends with this object. It is created and destroyed on the
+    /// session's thread.
     class Entry {
     public:
         Entry(std::shared_ptr<State> state, std::shared_ptr<Session> session, std::uint64_t number);
@@ -47,7 +48,7 @@ public:
         Entry(const Entry&) = delete;
         Entry& operator=(const Entry&) = delete;
 
-        /// For the relay; a is the local end.
+        /// The counters for the relay, whose side a is the local client.
         net::RelayCounters& counters() noexcept;
 
     private:
@@ -57,17 +58,18 @@ public:
     };
 
     LiveTunnels();
-    /// `tunnel` outlives the entry.
+    /// Registers a tunnel of `port`. `tunnel` outlives the entry.
     std::unique_ptr<Entry> add(LocalPortPtr port, const Tunnel& tunnel, boost::asio::any_io_executor executor,
                                Cut cut);
     std::size_t size() const;
-    /// Each gateway once, of tunnels that show `logins`' certificate.
+    /// The gateways of the tunnels that use the login of `logins`, each of them once.
     std::vector<GatewayEntry> gateways(const LoginSource& logins) const;
     Traffic traffic(const LocalPort& port) const;
-    /// On that executor's thread, every few seconds: those of its tunnels whose gateway has fallen silent
-    /// end.
+    /// Ends the tunnels of `executor` whose gateway no longer answers. It is called on that executor's thread
+    /// every few seconds.
     void end_silent(const boost::asio::any_io_executor& executor);
-    /// Of one port, or (null) all of them.
+    /// Cuts the tunnels of one port, or all of them when `port` is null. Each is cut on its own executor,
+    /// after this returns.
     void cut(const LocalPort* port, const Refusal& why);
 
 private:

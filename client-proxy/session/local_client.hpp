@@ -1,5 +1,5 @@
-// The local end of a session: waits for the client's first words with a deadline, and takes leave of it in
-// its own protocol.
+// The local end of a session: it reads the client's first packet with a deadline, and closes the connection
+// in the client's own protocol.
 #pragma once
 
 #include <chrono>
@@ -22,14 +22,16 @@
 
 namespace postern::client {
 
-/// A client that has not said yet what it wants: it holds one of the bounded places and has until the
-/// deadline. Both end with this object.
+/// A client that has not sent its first packet yet. It occupies one of the bounded places for pending clients
+/// and has a deadline; both end with this object.
 class FirstWords {
 public:
+    /// `context` and `local` outlive this object.
     FirstWords(const SessionContext& context, net::PlainStream& local);
 
-    /// What came, or nothing when the client left or was cut for a newer one. Code::timed_out at the
-    /// deadline; the client can still be written to.
+    /// Reads into `into`; returns the number of bytes, 0 at the end of the stream. Errors: Code::timed_out at
+    /// the deadline, when the client can still be written to; another code when the client left or was
+    /// evicted for a newer one.
     boost::asio::awaitable<Result<std::size_t>> read(net::Buffer into);
 
 private:
@@ -38,15 +40,17 @@ private:
     net::Deadline deadline_;
 };
 
-/// Tells of the client's tunnel, once the bytes that are there have gone on: nobody waits for the news.
+/// Reports the accepted connection to the events. It is posted to the loop, so that the bytes that are ready
+/// are forwarded first.
 void tell_accepted(const SessionContext& context, net::PlainStream& local, std::string service, LocalProgram program,
                    const Tunnel& tunnel, bool is_probe = false);
 
-/// Writes the last words and closes, after the client had time to read them.
+/// Writes `last_words` and closes the connection after the client had time to read them. It takes a few
+/// seconds at most.
 boost::asio::awaitable<void> close_with(net::PlainStream& local, std::string last_words);
 
-/// Closes a tunnel whose relay has ended. Where the local program is gone, by a reset too, the gateway is
-/// told of an end in order: programs that have not read all there was leave no other way.
+/// Closes a tunnel whose relay has ended. When the local program is gone, even by a reset, the gateway sees
+/// an orderly end, because a program that exits with unread data cannot end its connection in any other way.
 boost::asio::awaitable<void> leave_tunnel(net::ByteStream& tunnel, const net::RelayEnd& end);
 
 }  // namespace postern::client

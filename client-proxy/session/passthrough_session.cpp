@@ -47,7 +47,7 @@ private:
     LocalProgram program_;
     net::PlainStream local_;
     FirstPacket kind_ = FirstPacket::incomplete;
-    /// What has been read of the client and has not been sent for good.
+    /// Bytes that were read from the client and may still have to be sent.
     std::string first_bytes_;
     std::size_t first_bytes_count_ = 0;
     std::optional<net::ConnectionSlots::Slot> slot_;
@@ -55,7 +55,7 @@ private:
     std::optional<Refusal> cut_;
 };
 
-// Each step has a frame of its own, so that what it needs is gone when the tunnel idles.
+/// Each step is a coroutine with its own frame, whose memory is released before the tunnel idles.
 asio::awaitable<void> PassthroughSession::run() {
     std::optional<Tunnel> tunnel = co_await open();
     if (!tunnel) {
@@ -71,7 +71,7 @@ asio::awaitable<void> PassthroughSession::run() {
     co_await finish(*tunnel, *end);
 }
 
-// Nothing when the client is gone, or was told why it may not.
+/// Returns no value when the client is gone or was told of a refusal.
 asio::awaitable<std::optional<Tunnel>> PassthroughSession::open() {
     if (port_->is_postgres && !co_await read_first_packet()) {
         local_.close();
@@ -83,8 +83,8 @@ asio::awaitable<std::optional<Tunnel>> PassthroughSession::open() {
         co_await refuse(std::move(refusal));
         co_return std::nullopt;
     }
-    // PostgreSQL's protocol itself says where a session ends. Of others nobody but who carries them knows
-    // whether an end was one.
+    // PostgreSQL's protocol itself marks the end of a session. With other protocols only a reset tells an
+    // aborted connection from an orderly end.
     local_.set_reset_on_close(!port_->is_postgres);
     slot_ = std::move(admitted->slot);
     find_program(program_, context_.programs);
@@ -108,8 +108,8 @@ asio::awaitable<std::optional<Tunnel>> PassthroughSession::open() {
     co_return *std::move(tunnel);
 }
 
-// Whether there is one to pass on. A client that sends none, or something else, is not worth a backend's
-// slot.
+/// Whether a complete first packet of PostgreSQL's protocol has arrived. A client that sends none, or
+/// something else, does not get a connection slot of a backend.
 asio::awaitable<bool> PassthroughSession::read_first_packet() {
     FirstWords words(context_, local_);
     std::array<unsigned char, 4096> block{};
@@ -133,8 +133,8 @@ asio::awaitable<bool> PassthroughSession::read_first_packet() {
     co_return true;
 }
 
-// All that the client has said by now, as far as it travels with a CONNECT. Without a wait, and without
-// meeting its end, which is for the relay.
+/// Reads everything that the client has sent by now, up to the limit for a CONNECT. It does not wait, and
+/// does not consume the end of the stream, which the relay handles.
 std::string PassthroughSession::hear() {
     std::array<unsigned char, 4096> block{};
     while (first_bytes_.size() < kMostWithConnect && local_.has_unread()) {
@@ -159,7 +159,7 @@ std::unique_ptr<LiveTunnels::Entry> PassthroughSession::register_open(Tunnel& tu
     return live;
 }
 
-// What did not travel with the CONNECT. An end when that fails.
+/// Sends the first bytes that were not sent with the CONNECT. Returns an end when this fails.
 asio::awaitable<std::optional<net::RelayEnd>> PassthroughSession::send_first_bytes(Tunnel& tunnel) {
     const std::string bytes = std::exchange(first_bytes_, {});
     if (bytes.empty()) {
@@ -180,8 +180,8 @@ asio::awaitable<void> PassthroughSession::finish(Tunnel& tunnel, const net::Rela
     if (end.a_was_told_of_end) {
         local_.set_reset_on_close(false);
     }
-    // Once the server has spoken, the stream is the client's own TLS, in which nothing can be said. The
-    // terminal can be told.
+    // Once the server has sent bytes, the stream is inside the client's own TLS, and no message can be
+    // inserted. Before that the client can be told.
     const bool can_be_told = port_->is_postgres && end.a_is_whole && end.bytes_b_to_a == 0;
     if (!can_be_told) {
         local_.close();
@@ -213,7 +213,8 @@ asio::awaitable<void> PassthroughSession::refuse(Refusal refusal) {
     context_.events.refused(port_->service, refusal);
     std::string said = last_words(refusal);
     const bool is_mute = said.empty() && !port_->is_postgres;
-    // Where nothing can be said: an orderly end would be an answer, in protocols that know no other.
+    // When nothing can be said, the connection is reset: in some protocols an orderly end would be a valid
+    // answer.
     local_.set_reset_on_close(is_mute);
     if (is_mute) {
         local_.close();
@@ -222,7 +223,7 @@ asio::awaitable<void> PassthroughSession::refuse(Refusal refusal) {
     co_await close_with(local_, std::move(said));
 }
 
-// In the language that the client has begun in; empty where that has no words for it.
+/// The message of the refusal in the protocol with which the client began; empty when that protocol has none.
 std::string PassthroughSession::last_words(const Refusal& refusal) const {
     switch (kind_) {
         case FirstPacket::ssl_request:

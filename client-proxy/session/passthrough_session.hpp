@@ -1,5 +1,5 @@
-// One local client whose bytes go through untouched: a PostgreSQL client with its own TLS and the login
-// certificate's files, or any other TCP protocol.
+// One session of a local client whose bytes pass unchanged: a PostgreSQL client that does TLS itself with the
+// files of the login certificate, or a client of any other TCP protocol.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -10,8 +10,8 @@
 
 namespace postern::client {
 
-/// Runs until the session is over. `context` outlives it. For PostgreSQL nothing is dialled before
-/// the client's first packet (or the first byte of its TLS) has come.
+/// Runs until the session is over. `context` outlives it. For PostgreSQL nothing is dialled before the
+/// client's first packet, or the first byte of its TLS, has arrived.
 boost::asio::awaitable<void> serve_passthrough(const SessionContext& context, LocalPortPtr port, LocalProgram program,
                                                net::PlainStream local);
 

@@ -1,12 +1,14 @@
-// How postern's own looks at a service name themselves to PostgreSQL, so that its log, the agent's events and
-// the gateway's record tell them from somebody's access. A claim: any program may say so.
+// The application_name that Postern's own checks of a service send to PostgreSQL, so that its log, the
+// agent's events and the gateway's audit record distinguish them from a person's access. It is only a claim,
+// which any program can make.
 #pragma once
 
 #include <string_view>
 
 namespace postern::client {
 
-/// The application_name of those that ask for nothing, and of the query that `postern doctor` has psql run.
+/// The application_name of checks that run no query, and of the query that `postern doctor` runs through
+/// psql.
 inline constexpr const char* kProbeName = "postern probe";
 inline constexpr const char* kDoctorName = "postern doctor";
 

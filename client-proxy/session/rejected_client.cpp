@@ -19,7 +19,8 @@ namespace {
 
 constexpr auto kStrangerTimeout = std::chrono::seconds(5);
 
-// Which language the last words are to be in; nothing for a peer that needs none.
+/// Reads the client's start-up, and returns the protocol for the message; no value for a peer that needs
+/// none.
 asio::awaitable<std::optional<postgres::Language>> hear_out(net::PlainStream& local, bool brings_tls) {
     postgres::StartupReader reader;
     std::array<unsigned char, 4096> block{};

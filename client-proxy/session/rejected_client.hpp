@@ -1,5 +1,5 @@
-// A local connection that may not come in, of another user or by a program that is not allowed: it reads why,
-// in PostgreSQL's own protocol, and nothing is dialled for it.
+// A local connection that is rejected, because it comes from another user or from a program that is not
+// allowed. The client reads the reason in PostgreSQL's protocol, and nothing is dialled for it.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -10,8 +10,9 @@
 
 namespace postern::client {
 
-/// `strangers` bounds how many are told at a time; beyond that the oldest is cut without a word. A client of
-/// a passed-through port, which brings its own TLS, is told in answer to its request for it.
+/// Tells the client of the refusal and closes. `strangers` bounds how many clients are told at the same time;
+/// beyond that the oldest is closed without a message. `brings_tls` is true for a passthrough port, whose
+/// client does TLS itself and is told in answer to its SSLRequest. `strangers` outlives the call.
 boost::asio::awaitable<void> reject_client(net::PendingConnections& strangers, Refusal refusal,
                                            net::PlainStream local, bool brings_tls);
 

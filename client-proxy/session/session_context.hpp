@@ -1,5 +1,5 @@
-// What the sessions of one event loop share and borrow. All of it outlives them but `warm`, which goes before the loops do, with the frames
-// of sessions that are still suspended: no destructor of theirs may touch it.
+// What the sessions of one event loop share. All of it outlives them except `warm`, which is destroyed before
+// the loops and so before the frames of sessions that are still suspended: their destructors must not use it.
 #pragma once
 
 #include <chrono>
@@ -16,19 +16,19 @@
 namespace postern::client {
 
 struct SessionContext {
-    // Of all loops.
+    // Shared by all loops:
     EventSink& events;
     Dialer& dialer;
     CancelMap& cancels;
     LiveTunnels& tunnels;
     net::ConnectionSlots& slots;
-    // Of this loop, to be used on it alone.
+    // Belonging to this loop, and used only on it:
     net::PendingConnections& pending;
     WarmPool& warm;
     ProgramFinder& programs;
-    /// For a local client's first packet.
+    /// Limits the wait for a local client's first packet.
     std::chrono::milliseconds start_timeout;
-    /// For a renewal of the login that a local client waits for.
+    /// Limits the wait of a local client for a renewal of the login.
     std::chrono::milliseconds login_timeout;
 };
 

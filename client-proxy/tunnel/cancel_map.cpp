@@ -11,7 +11,7 @@ struct Numbered {
     std::uint64_t number = 0;
 };
 
-// Names hold no zero byte.
+/// The key of the map. A zero byte separates the parts, because service names contain none.
 std::string full_key(std::string_view service, std::string_view key) {
     std::string full(service);
     full.push_back('\0');

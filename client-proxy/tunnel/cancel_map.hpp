@@ -1,5 +1,6 @@
-// Which session a CancelRequest means: by the key that its backend gave out. Thread-safe; an entry lives as
-// long as its session, so that the map is no larger than the number of sessions.
+// Finds the session that a CancelRequest means, by the key that its backend gave out (BackendKeyData).
+// Thread-safe. An entry exists as long as its session, so the map is never larger than the number of
+// sessions.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +15,7 @@
 
 namespace postern::client {
 
-/// Where the session's tunnel goes.
+/// The tunnel of the session that is to be cancelled.
 struct CancelTarget {
     GatewayEntry gateway;
     std::string connection_id;
@@ -24,7 +25,7 @@ class CancelMap {
     struct State;
 
 public:
-    /// One session's entry.
+    /// The entry of one session; its destructor removes it.
     class Entry {
     public:
         Entry() = default;
@@ -43,9 +44,10 @@ public:
 
     CancelMap();
 
-    /// A server that starts anew may give out a key a second time: the newer session is the one that is
-    /// meant.
+    /// Adds a session. A restarted server may give out a key a second time; then the key means the newer
+    /// session.
     Entry add(std::string_view service, std::string_view key, CancelTarget target);
+    /// The session whose backend gave out the key; no value when there is none.
     std::optional<CancelTarget> find(std::string_view service, std::string_view key) const;
     std::size_t size() const;
 

@@ -74,7 +74,7 @@ asio::awaitable<Refusal> ask_why_cut(std::shared_ptr<LoginSource> logins, Gatewa
             co_return std::move(refusal);
         }
         told = parse_json(*answer);
-        // One of its threads has cut the tunnel, another one does not know it yet.
+        // One thread of the gateway has cut the tunnel, but another one does not know it yet.
         if (control::text_in(told, "state") != "open" || question == kQuestions) {
             break;
         }

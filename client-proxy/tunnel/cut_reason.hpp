@@ -1,4 +1,4 @@
-// Why a live tunnel ended: the gateway that cut it knows.
+// Asks the gateway that cut a live tunnel for the reason.
 #pragma once
 
 #include <memory>
@@ -11,8 +11,9 @@
 
 namespace postern::client {
 
-/// Why the gateway says that a tunnel ended: asks for the connection by its id. Also a refusal to answer (the
-/// certificate is revoked, expired) is an answer.
+/// Returns why the gateway says that the connection with that id ended. A refusal of the question itself (the
+/// certificate is revoked or expired) also is an answer. When no reason is known, the refusal says that the
+/// tunnel was cut. It takes several seconds at most.
 boost::asio::awaitable<Refusal> ask_why_cut(std::shared_ptr<LoginSource> logins, GatewayEntry gateway,
                                             std::string connection_id);
 

@@ -27,8 +27,9 @@ Refusal no_gateways() {
             {}};
 }
 
-// By how much a person learns from it: a gateway's verdict tells more than that another one is away; and one that is
-// away may be the very one that knows the service, so that this is told before another's "no such service".
+/// How informative a refusal is to a person. A gateway's verdict says more than that another gateway is down.
+/// A gateway that is down may be the one that knows the service, so it says more than another's "no such
+/// service".
 int rank(Code code) {
     switch (code) {
         case Code::unknown_service:
@@ -56,7 +57,7 @@ Result<void> check_database_identity(const pki::Certificate& certificate, const 
     if (service.server_name.empty()) {
         return pki::check_server_identity(certificate, trust_domain, pki::ServerKind::service, service.name);
     }
-    // A gateway may stand on the database's host and bear its DNS name. It must not be able to play the
+    // A gateway may run on the database's host and bear its DNS name, but must not be able to pose as the
     // database.
     const std::string ours = fmt::format("spiffe://{}/", trust_domain);
     const auto uris = certificate.uris();
@@ -91,7 +92,7 @@ std::optional<GatewayEntry> Dialer::preferred(std::string_view service, const Ca
     return gateways.empty() ? std::nullopt : std::optional(std::move(gateways.front()));
 }
 
-/// Gateways that are being opened side by side. Those that lose end by themselves, and find nobody.
+/// Gateways that are tried at the same time. Those that lose end by themselves and find the race over.
 struct Dialer::Race {
     explicit Race(const asio::any_io_executor& executor) : bell(executor) {}
 
@@ -103,11 +104,11 @@ struct Dialer::Race {
     bool is_over = false;
     std::optional<Reached> winner;
     std::vector<Lost> lost;
-    /// Who has been dialled and has not answered, since when.
+    /// The gateways that are being dialled, with the time at which that began.
     std::map<std::string, std::chrono::steady_clock::time_point> dialled;
     std::size_t running = 0;
 
-    /// One that takes part, until it leaves however it leaves.
+    /// Counts a participant from its start to its end, in whatever way it ends.
     class Runner {
     public:
         explicit Runner(std::shared_ptr<Race> race) : race_(std::move(race)) {}
@@ -155,7 +156,7 @@ asio::awaitable<Outcome<Dialer::Reached>> Dialer::race(LoginPtr login, std::vect
     std::vector<GatewayEntry> waiting(gateways.rbegin(), gateways.rend());
     std::optional<Refusal> refused;
     for (;;) {
-        // The next one has its turn when one has failed, and when none has answered for a while.
+        // The next gateway is tried when one has failed, or when none has answered for a while.
         if (!waiting.empty()) {
             ++race->running;
             GatewayEntry next = std::move(waiting.back());
@@ -163,7 +164,7 @@ asio::awaitable<Outcome<Dialer::Reached>> Dialer::race(LoginPtr login, std::vect
             asio::co_spawn(executor, run_in(race, std::move(next), login), asio::detached);
         }
         while (race->lost.empty() && !race->is_over && race->running > 0) {
-            // Each of them ends by its own timeout.
+            // Each participant ends by its own timeouts.
             const auto pause = waiting.empty() ? timeout_.turn + timeout_.gateway : timeout_.head_start;
             race->bell.expires_after(pause);
             const auto [rung] = co_await race->bell.async_wait(net::kAwait);
@@ -178,7 +179,7 @@ asio::awaitable<Outcome<Dialer::Reached>> Dialer::race(LoginPtr login, std::vect
         }
         race->lost.clear();
         if (race->winner) {
-            // Who had the head start and has not answered is taken for silent.
+            // A gateway that had the head start and did not answer counts as failed.
             const auto now = std::chrono::steady_clock::now();
             for (const auto& [name, since] : race->dialled) {
                 if (now - since >= timeout_.head_start) {
@@ -282,8 +283,8 @@ asio::awaitable<std::optional<Admittance>> Dialer::connect(Reached& reached, Tun
     }
     outcome.made = connected.error();
     const bool has_timed_out = connected.error().code == Code::timed_out;
-    // An answer that says "timed out" is the end of the time that the gateway gives a connection that outcome
-    // nothing. No answer in all that time is a gateway that hangs, and not a connection that had died.
+    // A gateway that answers "timed out" had given up waiting for a request on an idle connection. No answer
+    // within the whole timeout means that the gateway hangs, and not that the connection had died.
     const bool had_died = connection.has_heard() ? has_timed_out : !has_timed_out;
     outcome.was_dead = reached.is_warm && had_died;
     outcome.is_final = connection.may_have_passed_on();
@@ -318,12 +319,12 @@ asio::awaitable<Dialer::ConnectOutcome<ServerTunnel>> Dialer::ask_server(Reached
                                                                          TunnelOrder order) {
     ConnectOutcome<ServerTunnel> outcome;
     auto& connection = *reached.connection;
-    // To go before the connection does.
+    // It is declared here so that it is destroyed before the connection, to which it refers.
     auto tls = std::make_unique<net::NestedTlsStream>(connection, login->server_tls(), service.server_name);
     auto hello = tls->take_client_hello();
     if (!hello) {
         outcome.made = server_refusal(hello.error(), service.name);
-        // Nothing that another gateway could do better.
+        // Another gateway could do no better.
         outcome.is_final = true;
         co_return std::move(outcome);
     }
@@ -349,7 +350,7 @@ asio::awaitable<Dialer::ConnectOutcome<ServerTunnel>> Dialer::ask_server(Reached
     if (!is_it) {
         Refusal refusal = server_refusal(is_it.error(), service.name);
         if (is_it.error().code == Code::end_of_stream) {
-            // The gateway may have cut it.
+            // The gateway may have cut the tunnel.
             GatewayEntry gateway = made.tunnel.gateway;
             std::string id = made.tunnel.connection_id;
             Refusal told = co_await ask_why_cut(port->logins, std::move(gateway), std::move(id));

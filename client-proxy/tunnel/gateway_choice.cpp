@@ -50,7 +50,7 @@ bool GatewayChoice::may_try_another(Code code) noexcept {
         case Code::unknown_service:
         case Code::shutting_down:
         case Code::end_of_stream:
-        // It lets nobody in now, whoever asks.
+        // With these codes the gateway admits nobody for now, whoever asks.
         case Code::crl_stale:
         case Code::audit_unavailable:
         case Code::unavailable:

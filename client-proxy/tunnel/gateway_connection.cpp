@@ -28,20 +28,21 @@ namespace {
 
 constexpr std::size_t kMostHeadBytes = 8 * 1024;
 constexpr std::size_t kMostBodyBytes = 256 * 1024;
-/// A network that comes back within a minute has carried its tunnels over.
+/// The longest time that sent bytes may stay unacknowledged; tunnels survive a network outage of up to a
+/// minute.
 constexpr std::chrono::seconds kUnconfirmed{60};
 constexpr net::PlainStream::Liveness kLiveness{std::chrono::seconds(30), std::chrono::seconds(10), 3,
                                                kUnconfirmed};
-/// What goes out over a connection that has stood unused is confirmed sooner, or it stands no more.
+/// The same for a connection that stood unused; it is shorter, so that a dead connection is found soon.
 constexpr std::chrono::milliseconds kWarmConfirmation{1500};
 
-// SNI is for names alone (RFC 6066, section 3).
+/// The server name for SNI, which must not be an IP address (RFC 6066, section 3).
 std::string server_name_of(const std::string& host) {
     return net::is_ip_address(host) ? std::string() : host;
 }
 
-// What the two clocks of this machine and of the one who issued the certificate make of it. TLS alerts tell
-// less.
+/// Refines a gateway's TLS alert by the times of the login certificate, judged by the CA's clock, because
+/// such alerts say less.
 Code judged_here(const Login& login, Code alert) {
     if (alert != Code::malformed_certificate && alert != Code::tls_failed) {
         return alert;
@@ -125,7 +126,7 @@ asio::awaitable<Outcome<Admittance>> GatewayConnection::connect(TunnelOrder orde
     if (!answer) {
         may_have_passed_on_ =
             !once.empty() && !has_ended_in_order_ && !is_certificate_verdict(answer.error().code);
-        // An alert has words of its own, whatever it is about.
+        // A TLS alert has its own message, whatever it is about.
         if (may_have_passed_on_ && answer.error().code != Code::tls_failed) {
             co_return unanswered_refusal(answer.error().code, gateway_.name);
         }
@@ -162,7 +163,8 @@ asio::awaitable<Outcome<GatewayConnection::Answer>> GatewayConnection::ask(
     const net::Deadline deadline(executor(), timeout, std::move(cut));
     const net::Bytes bytes(reinterpret_cast<const unsigned char*>(request.data()), request.size());
     const auto written = co_await tls_.write_all(bytes);
-    // Also after a write that failed: what the gateway has against the certificate may lie there, unread.
+    // The answer is read even after a failed write: the alert with the gateway's verdict on the certificate
+    // may have arrived.
     auto answer = co_await read_answer(opens_tunnel);
     if (!answer) {
         const bool is_reading_to_blame = written || answer.error().code != Code::cancelled;
@@ -170,7 +172,7 @@ asio::awaitable<Outcome<GatewayConnection::Answer>> GatewayConnection::ask(
         co_return verdict(deadline.has_passed() ? Failure{Code::timed_out, {}} : failure);
     }
     if (opens_tunnel && answer->status == 200) {
-        // A backend that reads nothing for longer than that is no dead network: see end_if_silent().
+        // A backend that reads nothing for longer than this is not a dead network; see end_if_silent().
         tls_.socket().expect_confirmation_within(std::chrono::milliseconds(0));
     } else if (is_warm_) {
         tls_.socket().expect_confirmation_within(kUnconfirmed);
@@ -178,8 +180,7 @@ asio::awaitable<Outcome<GatewayConnection::Answer>> GatewayConnection::ask(
     co_return *std::move(answer);
 }
 
-// Only the head is Beast's to parse: what comes behind it is a tunnel, or a body of the length that the head
-// tells.
+/// Beast parses only the head. What follows it is the tunnel, or a body of the length that the head names.
 asio::awaitable<Result<GatewayConnection::Answer>> GatewayConnection::read_answer(bool opens_tunnel) {
     http::response_parser<http::empty_body> parser;
     parser.header_limit(kMostHeadBytes);

@@ -1,6 +1,6 @@
-// One TLS connection to a gateway, and what may be asked over it: a tunnel (CONNECT), or a GET. As a
-// ByteStream it is the tunnel. Nothing is believed of a gateway but what its certificate proves: that it is
-// this gateway of this trust domain.
+// A TLS connection to a gateway and the requests over it: a CONNECT, which makes this ByteStream the tunnel,
+// or a GET. Only what the gateway's certificate proves is trusted: that it is this gateway of this trust
+// domain.
 #pragma once
 
 #include <chrono>
@@ -22,11 +22,11 @@
 
 namespace postern::client {
 
-/// What is said of who asks, for the record.
+/// What the gateway's audit record says about the caller. These are claims.
 struct CallerClaims {
-    /// What the local program says of itself; may be empty.
+    /// The claims about the local program, in the format of LocalProgram::claims(); may be empty.
     std::string program = {};
-    /// It is postern's own look whether the service answers.
+    /// The connection is Postern's own check whether the service answers.
     bool is_probe = false;
 };
 
@@ -35,53 +35,60 @@ struct TunnelOrder {
     std::string service;
     /// The gateway is to send PostgreSQL's SSLRequest before it forwards the first byte.
     bool starts_postgres_tls = false;
-    /// The gateway's id of the live connection to whose very backend this one must go; empty: to the
-    /// service's.
+    /// The gateway's id of the live connection whose backend this tunnel must reach; empty for any backend of
+    /// the service.
     std::string cancel_of;
     CallerClaims claims;
-    /// First bytes for the backend; they travel with the CONNECT. It may be asked again over another
-    /// connection when its answer is lost, and the backend has got them then: only what it may be told twice.
+    /// First bytes for the backend, which are sent with the CONNECT. When the answer is lost, the request may
+    /// be repeated over another connection although the backend has received them, so they may contain only
+    /// what can safely be sent twice.
     std::string first_bytes;
-    /// Asked as the CONNECT leaves, for what the backend is to be told once at most and travels with it; may
-    /// be null. See may_have_passed_on().
+    /// Called when the CONNECT is sent; returns bytes for the backend that are sent with it and must be sent
+    /// at most once. It may be null. See may_have_passed_on().
     std::function<std::string()> once;
 };
 
-/// A tunnel that was let in.
+/// The answer to a CONNECT that was accepted.
 struct Admittance {
     std::string connection_id;
-    /// How much of what is said once has gone with the CONNECT.
+    /// The number of bytes of `TunnelOrder::once` that were sent with the CONNECT.
     std::size_t said_once = 0;
 };
 
+/// Used on the thread of its executor. One request at a time; a connection makes either one tunnel or one
+/// GET.
 class GatewayConnection final : public net::ByteStream {
 public:
-    /// Dials, does the handshake and checks who answers. `timeout` covers all of it.
+    /// Connects, does the handshake and checks the gateway's identity. `timeout` covers all of it. Errors:
+    /// gateway_refusal().
     static boost::asio::awaitable<Outcome<std::unique_ptr<GatewayConnection>>> open(
         GatewayEntry gateway, LoginPtr login, std::chrono::milliseconds timeout);
 
-    /// Makes this stream the tunnel.
+    /// Sends the CONNECT. After success this stream is the tunnel. Errors: the gateway's refusal, its verdict
+    /// on the certificate, or unanswered_refusal().
     boost::asio::awaitable<Outcome<Admittance>> connect(TunnelOrder order, std::chrono::milliseconds timeout);
-    /// The body of a 200.
+    /// Sends a GET and returns the body of a 200. Errors: the gateway's refusal, or its verdict on the
+    /// certificate.
     boost::asio::awaitable<Outcome<std::string>> get(std::string path, std::chrono::milliseconds timeout);
 
     const std::string& gateway() const noexcept { return gateway_.name; }
-    /// Whether nothing has come that nobody asked for: a connection that was kept warm and has ended, or was
-    /// refused, is not quiet.
+    /// Whether nothing has arrived unasked. A warm connection that has ended or was refused is not quiet.
     bool is_quiet() noexcept;
-    /// It has stood unused: that its path has died shows when it is asked, and soon then.
+    /// Marks the connection as one that stood unused. A dead network path shows only when it is used, so its
+    /// answers are then expected sooner.
     void note_warm() noexcept { is_warm_ = true; }
-    /// Since the gateway's machine, or the proxy's before it, has last confirmed or said something.
+    /// The time since the peer (the gateway's machine, or the proxy in between) last acknowledged or sent
+    /// something.
     std::chrono::milliseconds since_heard() noexcept { return tls_.socket().since_heard(); }
-    /// Whether a byte of an answer has come.
+    /// Whether a byte of an answer has arrived.
     bool has_heard() const noexcept { return has_heard_; }
-    /// Whether a CONNECT that failed had something with it that is said once at most, and the backend may
-    /// have got that: the connection was lost before its answer was whole. A gateway that answers with a
-    /// refusal, or ends the connection in order instead, has passed nothing on.
+    /// Whether bytes that must be sent at most once may have reached the backend although the CONNECT failed.
+    /// This is so when the connection was lost before its answer was complete. A gateway that answers with a
+    /// refusal, or closes the connection in order, has forwarded nothing.
     bool may_have_passed_on() const noexcept { return may_have_passed_on_; }
 
-    /// Of a tunnel, every few seconds: one whose gateway's machine has left what was sent unanswered for a
-    /// minute ends as lost.
+    /// Ends a tunnel as lost when the gateway's machine has not acknowledged sent bytes for a minute. It is
+    /// called every few seconds.
     void end_if_silent(std::chrono::steady_clock::time_point now) noexcept;
 
     void when_readable(net::ReadyListenerPtr listener) override;
@@ -118,7 +125,7 @@ private:
     GatewayEntry gateway_;
     LoginPtr login_;
     net::TlsStream tls_;
-    /// Read from the gateway, not yet used: what came behind an answer.
+    /// Bytes that were read after an answer and are not used yet.
     std::string rest_;
     bool has_heard_ = false;
     bool has_ended_in_order_ = false;
@@ -127,12 +134,12 @@ private:
     net::AckMonitor answers_;
 };
 
-/// A gateway that lets the tunnel in, and the tunnel.
+/// A tunnel, and the gateway that accepted it.
 struct Tunnel {
     std::unique_ptr<GatewayConnection> stream;
     std::string connection_id;
     GatewayEntry gateway;
-    /// See Admittance.
+    /// See Admittance::said_once.
     std::size_t said_once = 0;
 };
 

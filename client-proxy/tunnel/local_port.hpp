@@ -1,4 +1,4 @@
-// What one local port leads to, as its sessions see it.
+// The properties of a local port that its sessions use.
 #pragma once
 
 #include <atomic>
@@ -13,6 +13,9 @@
 
 namespace postern::client {
 
+/// A local port. `is_postgres`, `is_closed` and the byte counts may be used on any thread; the other members
+/// do not change after the port was opened, except `socket_folder`, which belongs to the thread that opens
+/// ports.
 struct LocalPort {
     LocalPort(std::string service_name, Mode way, bool speaks_postgres, std::shared_ptr<LoginSource> source)
         : service(std::move(service_name)),
@@ -22,20 +25,20 @@ struct LocalPort {
 
     const std::string service;
     const Mode mode;
-    /// passthrough: whether clients speak PostgreSQL, so that nothing is dialled before their first packet is
-    /// whole.
+    /// For passthrough: whether clients speak PostgreSQL, so that nothing is dialled before their first
+    /// packet is complete.
     std::atomic<bool> is_postgres;
     const std::shared_ptr<LoginSource> logins;
     /// Set before the port opens.
     unsigned short number = 0;
     bool admits_other_users = false;
-    /// How many warm connections each event loop keeps for it; 0: none.
+    /// The number of warm connections that each event loop keeps for it. 0 means none.
     std::size_t warm = 0;
     /// The folder of its PostgreSQL Unix socket; empty when it has none.
     std::string socket_folder;
-    /// Nobody comes any more.
+    /// The port is closed and accepts no connections.
     std::atomic<bool> is_closed = false;
-    /// What sessions moved that have ended: towards the local program, and from it.
+    /// The bytes of ended sessions: towards the local program, and from it.
     std::atomic<std::uint64_t> ended_bytes_in = 0;
     std::atomic<std::uint64_t> ended_bytes_out = 0;
 };

@@ -93,7 +93,7 @@ asio::awaitable<Outcome<std::vector<OfferedService>>> fetch_services_of(GatewayE
 
 namespace {
 
-/// What gateways that are asked at once answer, in the catalogue's order. On one loop.
+/// The answers of gateways that are asked at the same time, in the catalogue's order. Used on one event loop.
 struct Answers {
     Answers(const asio::any_io_executor& executor, std::size_t count)
         : offered(count), left(count), is_complete(executor, asio::steady_timer::time_point::max()) {}
@@ -103,7 +103,7 @@ struct Answers {
     asio::steady_timer is_complete;
 };
 
-/// However a question ends.
+/// Counts one question as finished, in whatever way it ends.
 class EndOfAnswers {
 public:
     explicit EndOfAnswers(std::shared_ptr<Answers> answers) : answers_(std::move(answers)) {}

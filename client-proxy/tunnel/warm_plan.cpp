@@ -8,7 +8,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// What a burst needed is kept for so long.
+/// How long the connections that a burst needed are kept.
 constexpr auto kCalm = 5s;
 constexpr WarmPlan::Span kLeastLifetime = 5s;
 
@@ -55,7 +55,7 @@ void WarmPlan::failed(Time now) {
 }
 
 void WarmPlan::ended_early(Time now, Span age) {
-    // Several that end together are one event, and the oldest is told of first.
+    // Several connections that end together are one event, of which the oldest is reported first.
     if (!may_open(now)) {
         return;
     }

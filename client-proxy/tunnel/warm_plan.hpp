@@ -1,5 +1,6 @@
-// How many warm connections to keep to one gateway: a few while its services are used, more for a while after
-// a burst took all of them, none when nobody has asked for long. Pure: times are handed in. Not thread-safe.
+// Decides how many warm connections to keep to one gateway: a few while its services are used, more for a
+// while after a burst took all of them, and none when nobody has asked for a long time. It reads no clock:
+// times are parameters. Not thread-safe.
 #pragma once
 
 #include <chrono>
@@ -18,28 +19,31 @@ public:
     explicit WarmPlan(WarmOptions options, Pace::Chance chance = &Pace::random)
         : options_(options), pace_({std::chrono::seconds(1), std::chrono::seconds(60)}, chance) {}
 
-    /// A port opened: somebody will ask soon.
+    /// Notes that a port was opened, so a request will come soon.
     void expect(Time now);
-    /// Somebody asked; `spare` are left after that. A miss, none was there, makes for more.
+    /// Notes a request. `was_there` says whether a warm connection was ready, and `spare` how many are left.
+    /// When none was ready, more are kept.
     void asked(Time now, bool was_there, std::size_t spare);
-    /// To be called now and then, with the number that stand ready: what was not needed for a while goes.
+    /// Is called regularly with the number of ready connections, and lowers the target by those that were not
+    /// needed for a while.
     void look(Time now, std::size_t ready);
-    /// How many should stand ready.
+    /// The number of connections that should be ready.
     std::size_t wanted(Time now) const;
 
-    /// The gateway answered somebody.
+    /// Notes that the gateway answered a request.
     void worked();
-    /// A connection could not be opened, or ended before its time, at that age: the next one waits, and the
-    /// time of those after it is shorter.
+    /// Notes that a connection could not be opened, or ended early at `age`. The next attempt is delayed, and
+    /// after an early end later connections are replaced sooner.
     void failed(Time now);
     void ended_early(Time now, Span age);
     bool may_open(Time now) const { return pace_.is_due(now); }
-    /// The network is another one: nothing learned so far counts.
+    /// Forgets what was learned, because the machine is on another network.
     void forget_failures();
 
-    /// One that has stood for so long is to be replaced.
+    /// Whether a connection of that age is to be replaced.
     bool is_old(Span age) const { return age >= lifetime_; }
-    /// One was replaced for its age alone: as long as that is known to be good.
+    /// Notes that a connection reached its full age and was replaced. Longer lifetimes are tried again, up to
+    /// the configured one.
     void replaced_in_time();
 
 private:
@@ -49,7 +53,7 @@ private:
     std::size_t target_ = 0;
     Time last_asked_{};
     bool is_used_ = false;
-    /// The least that stood ready since the last look that took some away.
+    /// The smallest number that was ready since the target was last lowered.
     std::size_t least_spare_ = 0;
     Time calm_since_{};
     Span lifetime_ = options_.lifetime;

@@ -20,9 +20,10 @@ namespace {
 using namespace std::chrono_literals;
 using Time = WarmPlan::Time;
 
-/// Handshakes of one pool at a time: those that somebody waits for go before.
+/// The most handshakes of one pool at the same time, so that those which sessions wait for come first.
 constexpr std::size_t kOpeningsAtOnce = 4;
-/// What was taken is replaced once the rush is over, or has lasted for so long.
+/// A connection that was taken is replaced once none has been taken for `kBreath`, or the rush has lasted for
+/// `kLongestRush`.
 constexpr auto kBreath = 5ms;
 constexpr auto kLongestRush = 50ms;
 
@@ -32,7 +33,7 @@ Time now() {
 
 }  // namespace
 
-/// What is ready for one gateway and one login.
+/// The connections that are ready for one gateway and one login.
 struct WarmPool::GatewayPool {
     struct Standing {
         std::unique_ptr<GatewayConnection> connection;
@@ -52,13 +53,14 @@ struct WarmPool::GatewayPool {
     const GatewayEntry gateway;
     const std::shared_ptr<LoginSource> logins;
     LoginPtr login;
-    /// Ports that need it.
+    /// The ports that use these connections.
     std::vector<LocalPortPtr> ports;
     WarmPlan plan;
-    /// The oldest in front.
+    /// The oldest connection is in front.
     std::deque<Standing> ready;
     std::size_t opening = 0;
-    /// Of what is being opened now: what began before the last change of login or network is not kept.
+    /// Increases with each change of login or network. A connection whose opening began in an earlier
+    /// generation is not kept.
     std::uint64_t generation = 0;
 
     asio::steady_timer timer;
@@ -93,7 +95,7 @@ WarmPool::GatewayPoolPtr WarmPool::find(const LocalPort& port, const GatewayEntr
     return found != pools_.end() ? *found : nullptr;
 }
 
-/// Null when there is to be none.
+/// Returns null when no connections are kept for the port, and when `login` is older than the pool's.
 WarmPool::GatewayPoolPtr WarmPool::pool_of(const LocalPortPtr& port, const GatewayEntry& gateway,
                                            const LoginPtr& login) {
     if (port->warm == 0 || port->is_closed) {
@@ -112,7 +114,7 @@ WarmPool::GatewayPoolPtr WarmPool::pool_of(const LocalPortPtr& port, const Gatew
         pool->ports.push_back(port);
     }
     if (pool->login != login) {
-        // A session that began before the renewal has the older one.
+        // A session that began before the renewal still has the older login.
         if (login->not_after() < pool->login->not_after()) {
             return nullptr;
         }
@@ -238,7 +240,7 @@ asio::awaitable<void> WarmPool::open_one(GatewayPoolPtr pool) {
     Opened opened = co_await open_(std::move(gateway), std::move(login));
     --pool->opening;
     if (generation != pool->generation) {
-        // For another login, or before the network changed.
+        // The connection was opened for another login, or before the network changed.
     } else if (!opened) {
         pool->plan.failed(now());
     } else if (pool->ready.size() < pool->plan.wanted(now())) {

@@ -1,6 +1,6 @@
-// Connections to gateways that are ready before anybody needs them: the handshake is done, nothing has been
-// asked. One pool an event loop, without locks; to be used on its thread alone. What is handed out may have
-// died unnoticed: whoever asks over it asks again over a fresh one when it does not answer.
+// Connections to gateways that are kept ready: the TLS handshake is done, and nothing has been requested.
+// Each event loop has a pool, without locks, which is used only on the loop's thread. A connection from the
+// pool may have died unnoticed; a caller that gets no answer repeats its request over a new one.
 #pragma once
 
 #include <chrono>
@@ -27,33 +27,35 @@ public:
     using Opened = Outcome<std::unique_ptr<GatewayConnection>>;
     using Open = std::function<boost::asio::awaitable<Opened>(GatewayEntry gateway, LoginPtr login)>;
 
-    /// How long this machine has slept since it started.
+    /// The total time that this machine has been suspended since it started.
     using SleepClock = std::function<std::chrono::nanoseconds()>;
 
-    /// `open` dials and does the handshake. The loop must have stopped before the pool goes.
+    /// `open` connects and does the handshake. `loop` outlives the pool and has stopped before the pool is
+    /// destroyed.
     WarmPool(boost::asio::io_context& loop, WarmOptions options, Open open,
              SleepClock sleep_clock = &time_asleep);
     ~WarmPool();
     WarmPool(const WarmPool&) = delete;
     WarmPool& operator=(const WarmPool&) = delete;
 
-    /// The port's clients will go to that gateway: makes some ready.
+    /// Opens connections to the gateway, because the port's clients will need them.
     void expect(const LocalPortPtr& port, const GatewayEntry& gateway, const LoginPtr& login);
-    /// One that is ready; null when none is. Others take its place soon.
+    /// Returns a ready connection, or null when there is none. It is replaced soon.
     std::unique_ptr<GatewayConnection> take(const LocalPortPtr& port, const GatewayEntry& gateway,
                                             const LoginPtr& login);
-    /// The gateway answered a connection of that port.
+    /// Notes that the gateway answered a connection of the port.
     void worked(const LocalPortPtr& port, const GatewayEntry& gateway);
-    /// One of them was dead, and had not seemed so: the others of that gateway are not handed out any more.
+    /// Notes that a connection which looked alive was dead. The other ready connections to that gateway are
+    /// closed and replaced.
     void distrust(const LocalPortPtr& port, const GatewayEntry& gateway);
-    /// The port has closed: what no other port needs goes.
+    /// Notes that the port has closed. Connections that no other port needs are closed.
     void close(const LocalPort& port);
-    /// The network is another one, or the machine has slept: what stands is taken for dead, and replaced at
-    /// once.
+    /// Replaces all ready connections at once, because they count as dead after a change of network or a
+    /// suspension.
     void start_over();
-    /// For gateways that are used for the first time from now on.
+    /// Applies the options to gateways that are used for the first time from now on.
     void use(WarmOptions options) { options_ = options; }
-    /// How many stand ready.
+    /// The number of ready connections.
     std::size_t ready() const;
 
 private:
@@ -67,7 +69,7 @@ private:
     void arm(const GatewayPoolPtr& pool);
     static void clear(GatewayPool& pool);
     boost::asio::awaitable<void> open_one(GatewayPoolPtr pool);
-    /// While there is a pool, once a second.
+    /// Checks the pools once a second while there is one.
     boost::asio::awaitable<void> watch();
     void look_at(const GatewayPoolPtr& pool);
     bool has_slept();
