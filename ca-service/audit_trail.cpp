@@ -11,7 +11,7 @@ namespace postern::ca {
 
 namespace {
 
-/// Which change of the store the record tells of.
+/// Writes the number of the change of the store that the record describes to the record.
 Result<void> number_by_change(store::Database& database, audit::Record& record) {
     const auto number = store::change_counter(database);
     if (!number) {

@@ -1,4 +1,4 @@
-// The audit records of the CA service, made in one place so that the same event has the same fields whoever
+// Builds the CA service's audit records in one place, so that the same event has the same fields whoever
 // caused it.
 #pragma once
 
@@ -20,23 +20,24 @@ struct Actor {
     std::string source_ip;
     std::uint16_t source_port = 0;
     std::string connection_id;
-    /// postern.claimed.*: the administrator's uid and names.
+    /// The administrator's uid and account names, for the record's postern.claimed.* fields.
     nlohmann::json claims;
 
-    /// The account that started this process, and the one that sudo names.
+    /// Returns the account that started this process, and the one in SUDO_USER.
     static Actor local_administrator();
 };
 
-/// A record with the actor's fields filled in.
+/// Returns a record of `action` with the actor's fields filled in.
 audit::Record record_of(const Actor& actor, std::string action);
-/// The same for something refused.
+/// Returns the same for a refused action, with the code and detail of `failure`.
 audit::Record refusal_of(const Actor& actor, std::string action, const Failure& failure);
 
-/// Numbers the change of the store of which the records tell, in its write transaction and before they are
-/// written (postern.store.change).
+/// Numbers the change of the store that `records` describe and writes the number to each of them
+/// (postern.store.change). Call it inside the change's write transaction, before the records are appended to
+/// the audit log. Fails as store::begin_change() does.
 Result<void> begin_change(store::Database& database, std::span<audit::Record> records);
 
-/// Adds what a login certificate says of itself.
+/// Copies user, session, serial and end of `certificate` to `record`.
 void describe(audit::Record& record, const store::IssuedCertificate& certificate);
 
 }  // namespace postern::ca

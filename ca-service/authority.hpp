@@ -1,5 +1,5 @@
-// The two authorities of one CA as files in its folder: roots, issuing intermediates, bundles. The root keys
-// are written once and never read again: they may be taken off the machine.
+// The CA's two authorities (for users and for servers) as files in its folder: roots, issuing intermediates,
+// bundles. The root keys are written once and never read again, so they may be moved off the machine.
 #pragma once
 
 #include <filesystem>
@@ -12,16 +12,16 @@
 
 namespace postern::ca {
 
-/// Makes both authorities, named after `organization`, in a folder that has none: root for ten years, issuing
-/// for two.
+/// Creates both authorities, named after `organization`, in a folder that has none. The roots are valid for
+/// ten years, the issuing certificates for two.
 Result<void> create_authorities(const std::filesystem::path& directory, const std::string& organization,
                                 SystemTime now);
 
-/// Immutable and thread-safe.
+/// The two authorities, ready to sign. Immutable and thread-safe.
 class Authority {
 public:
-    /// Reads the issuing keys and the certificates. Code::config_invalid when a key may be read by others or
-    /// does not fit its certificate.
+    /// Reads the issuing keys and the certificates. Fails with Code::config_invalid when other accounts may
+    /// read a key or when a key does not fit its certificate.
     static Result<Authority> load(const std::filesystem::path& directory);
 
     /// Signs login certificates and the CRL.
@@ -41,14 +41,15 @@ private:
     pki::TrustBundle server_bundle_;
 };
 
-/// What desktops and gateways pin at first contact: "sha256:<hex>" of the server root's certificate. Needs no
-/// key.
+/// Returns what desktops and gateways pin at first contact: "sha256:<hex>" of the server root's certificate.
+/// Reads no key.
 Result<std::string> server_root_pin(const std::filesystem::path& directory);
 
-/// A certificate's end: `lifetime` from now, but never beyond what it hangs on.
+/// Returns the end of a certificate that `issuer` signs at `now`: `lifetime` later, but no later than the end
+/// of any certificate in the issuer's chain.
 SystemTime bounded_end(SystemTime now, std::chrono::milliseconds lifetime, const pki::Issuer& issuer);
 
-/// The names of all files that create_authorities() makes.
+/// Returns the names of all files that create_authorities() makes.
 const std::vector<std::string>& authority_files();
 
 }  // namespace postern::ca

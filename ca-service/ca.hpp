@@ -1,4 +1,4 @@
-// What the handlers of the CA service share. Everything in it is thread-safe; it outlives the event loops.
+// The state that the CA service's handlers share. All of it is thread-safe and outlives the event loops.
 #pragma once
 
 #include <atomic>
@@ -18,6 +18,7 @@
 
 namespace postern::ca {
 
+/// Owns all shared state but the audit log, which must outlive it.
 struct Ca {
     Ca(Authority loaded, Config config, audit::Log& log, Clock time, ThrottleRules rules = {})
         : authority(std::move(loaded)),
@@ -44,8 +45,8 @@ struct Ca {
     CrlPublisher crls;
     GatewayReports gateways;
     ChangeLogTail logged;
-    /// The store was put back from a backup, and nobody has accepted that: nothing is handed out that it
-    /// decides.
+    /// True while the store is one that was restored from a backup and that no administrator has accepted. As
+    /// long as it is true, nothing is handed out that depends on the store.
     std::atomic<bool> is_store_restored = false;
 };
 

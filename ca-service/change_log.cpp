@@ -18,7 +18,8 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
-/// What is in the line of each change. Quotes inside of texts are escaped: nobody else's text reads so.
+/// The text that the line of each change contains. Quotes within texts are escaped, so no text from elsewhere
+/// reads like it.
 constexpr std::string_view kMark = R"("store":{"change":)";
 
 std::string text_at(const Json& record, const char* pointer) {
@@ -137,13 +138,13 @@ Result<std::uint64_t> ChangeLogTail::newest() {
     const std::lock_guard lock(mutex_);
     struct stat info {};
     if (::stat(log_.c_str(), &info) != 0) {
-        // Between two files, or taken away: what it told of stays told.
+        // The log is between two files, or was taken away. What it said before stays true.
         return newest_;
     }
     const auto size = static_cast<std::uint64_t>(info.st_size);
     const bool is_the_same = info.st_dev == device_ && info.st_ino == inode_ && size >= offset_;
     if (!is_the_same) {
-        // In this order: what is written while the log is searched is read behind it.
+        // The end is read first, so that what is written while the log is searched is read afterwards.
         const auto end = audit::ReverseLineReader::open(log_);
         const auto found = newest_logged_change(log_);
         if (!found) {

@@ -19,7 +19,7 @@ using std::chrono::hours;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-/// Where agents are to connect to.
+/// Returns whether agents can connect to the address.
 bool is_reachable(const net::Address& address) {
     return !address.is_unix && address.host != "*" && address.port != "0";
 }

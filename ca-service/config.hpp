@@ -1,4 +1,4 @@
-// What ca.toml says, read the strict way. A Config that exists is right.
+// The settings of ca.toml, parsed strictly. A Config that exists is valid.
 #pragma once
 
 #include <chrono>
@@ -19,21 +19,23 @@
 
 namespace postern::ca {
 
-/// A gateway that agents are told of.
+/// A gateway that the CA tells agents of.
 struct CatalogueGateway {
     std::string name;
     std::string address;
 };
 
-/// A service that agents are told of, and how its PostgreSQL is known.
+/// A service that the CA tells agents of, and how its PostgreSQL server is identified.
 struct CatalogueService {
     std::string name;
-    /// The DNS name on a certificate that another CA gave to this PostgreSQL.
+    /// The DNS name in the certificate of this PostgreSQL server, where another CA issued it.
     std::optional<std::string> server_name;
-    /// Its pg_ident.conf maps login names, so that the agent does not compare them.
+    /// True when the server's pg_ident.conf maps login names; the agent then does not compare the database
+    /// user with the login name.
     bool has_user_map = false;
     bool is_postgres = true;
-    /// Bytes go through untouched unless somebody asks for end to end; always so for what is not PostgreSQL.
+    /// True when bytes pass through untouched unless the user asks for end-to-end encryption. Always true for
+    /// a service that is not PostgreSQL.
     bool is_passed_through = false;
 };
 
@@ -45,7 +47,7 @@ struct Config {
     std::chrono::milliseconds session_lifetime{};
     std::chrono::milliseconds server_certificate_lifetime{};
     std::chrono::milliseconds crl_lifetime{};
-    /// How many a login session and a user are given within half a certificate's life.
+    /// How many certificates a login session and a user may be issued within half a certificate's life.
     std::size_t certificates_per_session = 0;
     std::size_t certificates_per_user = 0;
     /// The CRL distribution point in login certificates.
@@ -56,37 +58,39 @@ struct Config {
     audit::Durability audit_durability = audit::Durability::write;
     std::uint64_t audit_rotate_bytes = audit::kRotateBytes;
 
-    /// What every process that writes the audit log opens it with.
+    /// Returns the options with which every process that writes the audit log opens it.
     audit::LogOptions audit_log() const;
 
-    /// Where /livez and /readyz are answered over plain HTTP; nothing: nowhere.
+    /// The address that answers /livez and /readyz over plain HTTP; empty for none.
     std::optional<net::Address> health_listen;
 
     http::HttpsLimits http;
-    /// Of strangers, with a record of their own, at once and a minute.
+    /// How many refusals of strangers get an audit record of their own, at once and per minute.
     std::size_t refusals_recorded = kRecordsOfStrangersPerMinute;
     std::chrono::milliseconds drain_timeout{};
+    /// 0 stands for one worker per core.
     std::size_t login_workers = 0;
     std::size_t login_queue = 0;
     std::size_t request_workers = 0;
     std::size_t request_queue = 0;
 
     std::vector<CatalogueGateway> gateways;
-    /// Beside these there are the services that hold a certificate (ca-service/catalogue.hpp).
+    /// The services that hold a certificate are listed beside these (ca-service/catalogue.hpp).
     std::vector<CatalogueService> services;
 
-    /// `directory` is where the audit log is when the file does not say, or names no absolute path.
-    /// Code::config_invalid with every problem.
+    /// Reads `file`. Relative paths in it start at `directory`, which also holds the audit log unless the
+    /// file names another place. Fails with Code::config_invalid and every problem in the detail, or with
+    /// Code::not_found or Code::io_failed when the file cannot be read.
     static Result<Config> load(const std::filesystem::path& file, const std::filesystem::path& directory);
     static Result<Config> parse(std::string_view text, const std::filesystem::path& file,
                                 const std::filesystem::path& directory);
 };
 
-/// The file that `init` writes.
+/// Returns the text of the configuration that `postern-ca init` writes.
 std::string initial_config(const std::string& listen, const std::vector<std::string>& names,
                            const std::string& trust_domain);
 
-/// The configuration in force. Thread-safe; a request takes one snapshot.
+/// Holds the configuration in force. Thread-safe; a request takes one snapshot.
 class LiveConfig {
 public:
     explicit LiveConfig(Config config) : current_(std::make_shared<const Config>(std::move(config))) {}

@@ -15,7 +15,7 @@ namespace {
 using std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kLookEvery{200};
-/// Of the time that a list took, before the next one.
+/// The rest before the next list, as a multiple of the time that the last one took.
 constexpr int kRestTimes = 9;
 
 }  // namespace

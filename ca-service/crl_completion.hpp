@@ -1,5 +1,5 @@
-// A thread that makes the complete revocation list where that takes long, beside the changes, which do not
-// wait for it. It works for a tenth of the time at the most.
+// A thread that signs the complete revocation list where that takes long, so that changes are published
+// without waiting for it. It works for at most a tenth of the time.
 #pragma once
 
 #include <condition_variable>
@@ -15,11 +15,12 @@
 
 namespace postern::ca {
 
+/// Calls CrlPublisher::complete() on its own thread and its own connection to the store.
 class CrlCompletion {
 public:
-    /// Fails as Database::open does. `ca` must outlive it.
+    /// Starts the thread. Fails as store::Database::open() does. `ca` must outlive this object.
     static Result<std::unique_ptr<CrlCompletion>> start(const std::filesystem::path& store, Ca& ca);
-    /// Waits for the list that is being made.
+    /// Waits for a list that is being signed, then joins the thread.
     ~CrlCompletion();
     CrlCompletion(const CrlCompletion&) = delete;
     CrlCompletion& operator=(const CrlCompletion&) = delete;

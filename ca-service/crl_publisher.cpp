@@ -15,7 +15,7 @@ namespace postern::ca {
 
 namespace {
 
-/// Long before the bound of those who fetch it.
+/// The size from which a warning is logged, long before the bound of those who fetch the list.
 constexpr std::size_t kWarnOfSizeFrom = pki::kLongestCrl / 4;
 
 constexpr std::chrono::hours kWarnOfSizeEvery{1};
@@ -39,7 +39,8 @@ bool CrlPublisher::is_fresh(std::uint64_t revocations, std::chrono::milliseconds
                             SystemTime now) const {
     const std::lock_guard lock(mutex_);
     return head_.number != 0 && head_.revocations == revocations &&
-           // Where the clock was ahead, the list is anew with the right time: nobody takes one of the future.
+           // A list that was made while the clock was ahead is made again with the right time, because nobody
+           // takes a list of the future.
            now >= head_.this_update && now < head_.this_update + lifetime / 2 && now < head_.next_update;
 }
 
@@ -60,13 +61,13 @@ Result<void> CrlPublisher::update(store::Database& database, std::chrono::millis
     return last == nullptr || last->entries <= kFewEntries ? complete(database, lifetime) : Result<void>();
 }
 
-/// Under changing_.
+/// Must be called with `changing_` held.
 Result<void> CrlPublisher::advance(store::Database& database, std::chrono::milliseconds lifetime) {
     const SystemTime now = clock_();
     std::vector<pki::RevokedSerial> revoked;
     store::CrlTurn turn;
     {
-        // One transaction, so that counter, changes and number belong together; the signature needs no lock.
+        // One transaction makes counter, changes and number belong together. The signature needs no lock.
         auto transaction = store::Transaction::write(database);
         if (!transaction) {
             return transaction.error();
@@ -114,7 +115,7 @@ void CrlPublisher::publish(const Head& head, std::optional<Change> change) {
     const std::lock_guard lock(mutex_);
     head_ = head;
     if (!change || (!feed_.empty() && feed_.back().number != change->base)) {
-        // Another process numbered a list between.
+        // Another process has numbered a list in between.
         feed_.clear();
         feed_bytes_ = 0;
     }
@@ -140,7 +141,7 @@ Result<void> CrlPublisher::complete(store::Database& database, std::chrono::mill
         }
     }
     const SystemTime now = clock_();
-    // What was revoked since the number was taken may be among them: it is said again with the next change.
+    // The list may contain what was revoked since its number was taken. The next change says it again.
     auto serials = store::revoked_serials(database, std::min(now, settled_()));
     if (!serials) {
         return serials.error();

@@ -1,6 +1,5 @@
-// The revocation list as it is handed out: the complete one, which any client reads, and beside it the
-// changes from each list to the next, so that a revocation costs the gateways what it adds and not the whole
-// list.
+// The published revocation list: the complete CRL, which any client reads, and beside it the delta CRLs from
+// each list to the next, so that a revocation costs the gateways only what it adds and not the whole list.
 #pragma once
 
 #include <chrono>
@@ -19,63 +18,67 @@
 
 namespace postern::ca {
 
+/// A complete CRL, signed.
 struct PublishedCrl {
     std::uint64_t number = 0;
     std::string der;
     SystemTime this_update{};
     SystemTime next_update{};
-    /// The store's revocation counter that it answers to.
+    /// The store's revocation counter when the list was numbered: the list holds all revocations up to it.
     std::uint64_t revocations = 0;
     std::size_t entries = 0;
 };
 
-/// Thread-safe.
+/// Signs the lists and keeps the newest in memory. Thread-safe.
 class CrlPublisher {
 public:
-    /// A complete list of at most so many entries is made at once with each change (some ten milliseconds), a
-    /// longer one by complete() alone.
+    /// A complete list of at most this many entries is signed with each change, which takes some ten
+    /// milliseconds. A longer one is signed by complete() alone.
     static constexpr std::size_t kFewEntries = 5'000;
-    /// What the changes that are kept take at the most, but for the last one: a gateway that held none of
-    /// these lists fetches the complete one.
+    /// The bound in bytes of the delta CRLs that are kept; the newest one is always kept. A gateway that
+    /// holds none of the lists from which they start fetches the complete list.
     static constexpr std::size_t kMostFeedBytes = 1U << 20;
 
-    /// `issuer` must outlive this object. What is over by `settled` is left off, which may lag behind the
-    /// clock (SettledClock).
+    /// `issuer` must outlive this object. The complete list leaves off the certificates that are past at the
+    /// time of `settled`, which may lag behind `clock` (SettledClock).
     CrlPublisher(const pki::Issuer& issuer, Clock clock, Clock settled)
         : issuer_(issuer), clock_(std::move(clock)), settled_(std::move(settled)) {}
 
-    /// Signs what was committed to the store since the last list, if there is something, or if half of the
-    /// last list's time is over. `lifetime` is from thisUpdate to nextUpdate. One caller signs, the others
-    /// wait for it.
+    /// Numbers a new list and signs its delta CRL, if something was revoked since the last list or if half of
+    /// the last list's `lifetime` has passed. `lifetime` is the time from thisUpdate to nextUpdate. One
+    /// caller signs, the others wait for it. Fails with the store's or the issuer's error.
     Result<void> update(store::Database& database, std::chrono::milliseconds lifetime);
-    /// Signs the complete list, unless it is of the newest number. Takes seconds where it is long, during
-    /// which update() goes on.
+    /// Signs the complete list, unless that of the newest number is signed. This takes seconds where the list
+    /// is long; update() can run at the same time.
     Result<void> complete(store::Database& database, std::chrono::milliseconds lifetime);
-    /// Both: the complete list that holds everything committed to the store before the call.
+    /// Calls update() and complete(). Returns the complete list, which holds everything that was committed to
+    /// the store before the call.
     Result<std::shared_ptr<const PublishedCrl>> current(store::Database& database,
                                                         std::chrono::milliseconds lifetime);
 
-    /// From memory, waiting neither for the store nor for a signature:
+    // The following read from memory and wait neither for the store nor for a signature.
 
-    /// The complete list that was signed last; null before the first one.
+    /// Returns the complete list that was signed last; null before the first one.
     std::shared_ptr<const PublishedCrl> latest() const;
+    /// Returns true while the newest list has been signed as a delta CRL only.
     bool is_complete_due() const;
-    /// The number of the newest list, by its changes or complete; 0 before the first one.
+    /// Returns the number of the newest list, signed as a delta or complete; 0 before the first one.
     std::uint64_t newest() const;
-    /// The store's revocation counter that the newest list answers to.
+    /// Returns the store's revocation counter up to which the newest list holds all revocations.
     std::uint64_t revocations() const;
-    /// The delta CRLs (DER, one behind the other) that lead from the list of that number to the newest; empty
-    /// where it is the newest. Code::not_found when they are not known (any more).
+    /// Returns the delta CRLs (DER, one behind the other) that lead from the list `number` to the newest;
+    /// empty where `number` is the newest. Fails with Code::not_found when they are not kept, or no longer.
     Result<std::string> changes_since(std::uint64_t number) const;
 
 private:
-    /// What the newest list answers to.
+    /// The newest list: its number, its times, and the revocation counter that it covers.
     struct Head {
         std::uint64_t number = 0;
         std::uint64_t revocations = 0;
         SystemTime this_update{};
         SystemTime next_update{};
     };
+    /// A delta CRL, which leads from the list `base` to the list `number`.
     struct Change {
         std::uint64_t base = 0;
         std::uint64_t number = 0;
@@ -90,17 +93,17 @@ private:
     const pki::Issuer& issuer_;
     Clock clock_;
     Clock settled_;
-    /// Held while changes are signed, and while a complete list is: first this, then the one of what is
-    /// published.
+    /// `changing_` is held while a delta CRL is signed, `completing_` while a complete list is. Either is
+    /// locked before `mutex_`, which guards what is published.
     std::mutex changing_;
     std::mutex completing_;
     mutable std::mutex mutex_;
     Head head_;
     std::shared_ptr<const PublishedCrl> complete_;
-    /// Each leads on from the one before it; the last one to the head.
+    /// Each delta CRL starts at the list at which the one before it ends; the last one ends at `head_`.
     std::deque<Change> feed_;
     std::size_t feed_bytes_ = 0;
-    /// Under completing_.
+    /// Guarded by `completing_`.
     std::optional<std::chrono::steady_clock::time_point> warned_at_;
 };
 

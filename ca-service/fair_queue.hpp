@@ -1,7 +1,7 @@
-// A bounded queue with fair queueing between its flows, here called lanes, so that nobody's many jobs stand in the
-// way of somebody else's one: jobs of one lane wait for each other, the lanes of one rank take turns (start-time
-// fair queueing), a lower rank is served first, and where all places are taken, the job that would be served last
-// gives way.
+// A bounded queue with fair queueing between its flows, here called lanes, so that one user's many jobs do
+// not delay another user's single job. Jobs of one lane wait for each other, the lanes of one rank take turns
+// (start-time fair queueing), and a lower rank is served first. Where all places are taken, the job that
+// would be served last gives way.
 #pragma once
 
 #include <algorithm>
@@ -17,22 +17,22 @@
 
 namespace postern::ca {
 
-/// The lane of a job and its priority.
+/// The lane of a job, and its rank, which is its priority.
 struct Turn {
-    /// One for each user, or for each stranger's address.
+    /// The flow that the job belongs to: there is one for each user, or for each stranger's address.
     std::string lane;
-    /// Those with a lower one are served first, however many they are.
+    /// Jobs of a lower rank are served first, however many they are.
     unsigned rank = 0;
 };
 
-/// Not thread-safe.
+/// A queue of at most `bound` jobs, and of one at least. Not thread-safe.
 template <class Job>
 class FairQueue {
 public:
     explicit FairQueue(std::size_t bound) : bound_(std::max<std::size_t>(1, bound)) {}
 
-    /// Returns what found no place: the job itself, where it would be served last, or the one that would have
-    /// been. Nothing while there are places.
+    /// Queues `job`. Returns nothing while there are places. Where all are taken, returns the job that would
+    /// be served last, which may be `job` itself.
     std::optional<Job> push(const Turn& turn, Job job) {
         std::optional<Job> displaced;
         const auto found = lanes_.find(turn.lane);
@@ -52,14 +52,14 @@ public:
         return displaced;
     }
 
-    /// Nothing when it is empty.
+    /// Takes the next job; returns nothing when the queue is empty.
     std::optional<Job> pop() {
         if (waiting_.empty()) {
             return std::nullopt;
         }
         const auto first = waiting_.begin();
         now_ = std::max(now_, first->first.round);
-        // What was served stays in its lane's account.
+        // A job that was served stays charged to its lane.
         first->second.before = first->first.round;
         return take(first).job;
     }
@@ -69,17 +69,17 @@ public:
 
 private:
     struct Lane {
-        /// The round of its last job.
+        /// The round of the lane's last job.
         std::uint64_t last = 0;
         std::size_t waiting = 0;
     };
     struct Waiting {
         std::string lane;
-        /// The lane's account without this job.
+        /// The value of Lane::last without this job.
         std::uint64_t before = 0;
         Job job;
     };
-    /// By rank and round, and then as they came.
+    /// Orders the jobs by rank, then by round, then by arrival.
     struct Place {
         unsigned rank = 0;
         std::uint64_t round = 0;

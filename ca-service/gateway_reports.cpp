@@ -51,7 +51,7 @@ Result<void> GatewayReports::write(store::Database& database, SystemTime now) {
             const bool is_new = report.crl_number != report.written_number;
             const bool is_sign =
                 report.heard_at > report.written_at && now - report.written_at >= kSignOfLife;
-            // Also when the clock went back.
+            // A report is written too when the clock went back.
             if (is_new || is_sign || now < report.written_at) {
                 due.push_back({name, report.crl_number, report.heard_at});
             }

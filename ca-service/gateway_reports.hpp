@@ -1,5 +1,5 @@
-// Which revocation list each gateway holds, by what it says when it asks for changes, under the name that its
-// certificate proves.
+// Which revocation list each gateway holds. A gateway names its list when it asks for changes, and is known
+// by the name in its certificate.
 #pragma once
 
 #include <chrono>
@@ -15,19 +15,20 @@
 
 namespace postern::ca {
 
-/// Thread-safe. Kept in memory and written down in bulk, so that a question costs no transaction.
+/// Keeps the gateways' reports in memory and writes them to the store in bulk, so that a request costs no
+/// transaction. Thread-safe.
 class GatewayReports {
 public:
-    /// How often what has not changed is written down again, as a sign of life.
+    /// How often an unchanged report is written again, as a sign of life.
     static constexpr std::chrono::seconds kSignOfLife{30};
-    /// Beyond so many names no further ones are noted.
+    /// How many gateways are noted; the names of further ones are ignored.
     static constexpr std::size_t kMost = 10'000;
 
-    /// `verified` is the certificate of a server of this CA; those that are no gateway of the trust domain
-    /// say nothing.
+    /// Notes that the server with the certificate `verified` holds the list `crl_number`. `verified` is a
+    /// verified certificate of this CA. A server that is no gateway of `trust_domain` is ignored.
     void note(const pki::Certificate& verified, const std::string& trust_domain, std::uint64_t crl_number,
               SystemTime now);
-    /// Writes down what is new, if something is.
+    /// Writes the reports that are new or due to the store, if there are any. Fails with the store's error.
     Result<void> write(store::Database& database, SystemTime now);
 
 private:

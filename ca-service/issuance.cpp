@@ -10,10 +10,11 @@ namespace postern::ca {
 
 namespace {
 
-/// Other machines' clocks may be behind.
+/// Certificates are backdated, because the clocks of other machines may be behind.
 constexpr std::chrono::seconds kBackdate{60};
 
-/// Of what is asked for only the key counts, and that has been read: who asks is not told to ask otherwise.
+/// Returns Code::internal for a certificate that cannot be made. Of the request only the key counts, and that
+/// has been read, so the client is not told to ask in another way.
 Failure our_fault(const Failure& failure) {
     return Failure{Code::internal, "cannot make the certificate: " + failure.detail};
 }

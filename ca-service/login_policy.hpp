@@ -1,4 +1,4 @@
-// Who may log in: the one place that decides it.
+// Decides who may log in. Nothing else does.
 #pragma once
 
 #include <optional>
@@ -9,13 +9,13 @@
 namespace postern::ca {
 
 struct LoginFacts {
-    /// Nothing when no user has the name.
+    /// Empty when no user has the name.
     const std::optional<store::User>& user;
     bool password_matches = false;
 };
 
-/// Code::unauthenticated for a wrong password and for an unknown user alike; Code::user_disabled only to
-/// somebody who knows the password.
+/// Fails with Code::unauthenticated for a wrong password and for an unknown user alike, and with
+/// Code::user_disabled only when the password is right.
 Result<void> may_log_in(const LoginFacts& facts);
 
 }  // namespace postern::ca

@@ -63,7 +63,8 @@ std::string known_key(const pki::Certificate& presented, std::string_view user, 
         pki::is_over(identity->not_after + kKeyKnownFor, now)) {
         return {};
     }
-    // Of the key, and not of the certificate: a renewed one is no fresh budget. The CA has put it there.
+    // The key counts and not the certificate, because a renewal must not bring a fresh budget. The CA has put
+    // this identifier into the certificate.
     return presented.subject_key_id();
 }
 
@@ -142,7 +143,8 @@ void LoginThrottle::uncharge(const std::string& key, const ThrottleRule& rule, T
     Entry& charged = found->second;
     --charged.failures;
     if (charged.failures == 0 && !charged.is_familiar) {
-        // It says no more than none: what is never judged pushes nobody's failures out.
+        // An entry without failures says no more than none. It is removed, so that attempts that are never
+        // judged evict nobody's failures.
         order_.erase(charged.place);
         entries_.erase(found);
         return;
@@ -155,7 +157,7 @@ void LoginThrottle::uncharge(const std::string& key, const ThrottleRule& rule, T
 
 void LoginThrottle::succeeded(const Attempt& attempt, Time now) {
     const std::lock_guard lock(mutex_);
-    // Failures of others stay counted; this one's charge goes.
+    // Only the charge of this attempt is taken back; the failures of others stay counted.
     uncharge(attempt.charged_address, rules_.address, now);
     uncharge(attempt.charged_user, rules_.user, now);
     if (attempt.pair.empty()) {

@@ -1,6 +1,6 @@
-// How often a password may be tried: per user and per address, or by the key of an earlier login, with a delay
-// that doubles. In memory and bounded; an attempt is charged before it is judged, so that a thousand at once do not slip through
-// together.
+// Limits how often a password may be tried: per user and per address, or per key of an earlier login, with a
+// delay that doubles. The counts are in memory and bounded. An attempt is charged before it is judged, so
+// that a thousand attempts at once do not slip through together.
 #pragma once
 
 #include <chrono>
@@ -17,8 +17,8 @@
 
 namespace postern::ca {
 
-/// From the `free_failures`-th failure on, the next attempt waits `first_delay`, then twice as long, up to
-/// `most_delay`. One failure is forgotten each `forgive_every`.
+/// From the `free_failures`-th failure on, the next attempt has to wait for `first_delay`, then for twice as
+/// long each time, up to `most_delay`. One failure is forgotten each `forgive_every`.
 struct ThrottleRule {
     unsigned free_failures = 5;
     std::chrono::milliseconds first_delay = std::chrono::seconds(1);
@@ -27,61 +27,68 @@ struct ThrottleRule {
 };
 
 struct ThrottleRules {
-    /// A stranger who guesses can hold a user out for `most_delay` at a time, so that it is short; but see
-    /// LoginThrottle.
+    /// The delays are short, because a stranger who guesses can lock a user out for `most_delay` at a time;
+    /// LoginThrottle says where even that is impossible.
     ThrottleRule user;
-    /// Offices share an address, and attempts count while they are judged: more are free than can be under
-    /// way at once. But who goes on waits long.
+    /// Many failures are free, because an office shares one address and attempts count while they are judged:
+    /// more are free than can be under way at once. An address that continues waits long.
     ThrottleRule address{.free_failures = 200,
                          .first_delay = std::chrono::seconds(1),
                          .most_delay = std::chrono::minutes(10),
                          .forgive_every = std::chrono::seconds(30)};
-    /// Half of them for pairs of user and address that belong together, which nobody's failures push out.
+    /// Half of the entries are for familiar pairs of user and address, which nobody's failures can evict.
     std::size_t most_entries = 20'000;
 };
 
-/// Thread-safe. A user and an address that succeeded together before are counted on their own, and by nothing
-/// else, so that somebody else's guessing does not lock the user out: neither at the user's name from
-/// elsewhere, nor at other names from the user's own office. And whoever proves the key of an earlier login of
-/// that very user is counted by that key alone: nobody else has it, also at the same address. Both outlive a restart:
-/// the certificate says whose its key is, and the store remembers the pairs. What is no login name counts as one user
-/// whatever it is: nobody has it, and strangers choose its length.
+/// Counts the failed attempts. Thread-safe.
+///
+/// A user and an address that succeeded together before are a familiar pair, which has a count of its own and
+/// no other. So another person's guessing does not lock the user out, neither under the user's name from
+/// elsewhere nor under other names from the user's own office. A peer that proves the key of an earlier login
+/// of the very user is counted by that key alone, also at a familiar address, since nobody else has it. Both
+/// survive a restart: the certificate says whose its key is, and the store remembers the pairs.
+///
+/// All names that are no login name count as one user, since nobody has such a name and strangers choose its
+/// length.
 class LoginThrottle {
 public:
-    /// Not the wall clock: one that was set back would hold everybody out until it caught up.
+    /// A steady clock, because a wall clock that was set back would lock everybody out until it caught up.
     using Time = std::chrono::steady_clock::time_point;
 
     explicit LoginThrottle(ThrottleRules rules = {});
 
-    /// An admitted attempt: what it was charged to, so that its charge is taken back from there, whatever
-    /// became of the pair meanwhile.
+    /// An admitted attempt, with the counts that it was charged to. The charge is taken back from those, even
+    /// if the pair has become familiar or was evicted in the meantime.
     struct Attempt {
         std::string charged_user;
-        /// Empty where user and address are a familiar pair, and for who has proven a known key.
+        /// Empty for a familiar pair, and for a peer that has proven a known key.
         std::string charged_address;
-        /// Empty for what is no login name.
+        /// Empty for a name that is no login name.
         std::string pair;
     };
+    /// The answer of admit().
     struct Admission {
-        /// Nothing when the attempt may go on (it is then charged); otherwise how long to wait.
+        /// Empty when the attempt may go on, in which case it was charged; otherwise how long to wait.
         std::optional<std::chrono::milliseconds> wait;
         Attempt attempt;
-        /// What it was charged to, user and address as a familiar pair or the address alone, and the failures
-        /// counted there before: who waits with whom for a worker, and behind whom.
+        /// What the attempt was charged to: the familiar pair, the known key, or the address. Attempts of one
+        /// lane wait for each other in the queue for a worker (Turn::lane).
         std::string lane;
+        /// The failures that were counted there before; they decide the rank in that queue.
         unsigned failures_before = 0;
     };
 
-    /// `known_key`: the key of an earlier login of this user that the peer has proven (known_key()); or empty.
+    /// Charges an attempt, unless its user or address has to wait. `known_key` is the result of known_key()
+    /// for a key that the peer has proven, or empty.
     Admission admit(const std::string& user, std::string_view address, Time now,
                     std::string_view known_key = {});
-    /// The admitted attempt was right: takes its charge back, and from now on counts user and address as a
-    /// pair of their own.
+    /// Reports that an admitted attempt was right: takes its charge back, and counts the user and the address
+    /// as a familiar pair from now on.
     void succeeded(const Attempt& attempt, Time now);
-    /// That user and address have succeeded together before, as the store remembers it: counts them as a pair of
-    /// their own from now on.
+    /// Counts `user` and `network` (throttled_network()) as a familiar pair from now on, because the store
+    /// remembers that they succeeded together before.
     void remember(const std::string& user, const std::string& network);
-    /// The admitted attempt was never judged (the service itself failed): takes its charge back.
+    /// Takes the charge of an admitted attempt back that was not judged, because the service itself failed.
     void refund(const Attempt& attempt, Time now);
 
     std::size_t size() const;
@@ -92,7 +99,7 @@ private:
         Time last_charge{};
         Time blocked_until{};
         bool is_familiar = false;
-        /// In `familiar_` or `order_`.
+        /// The position of the entry's key in `familiar_` or `order_`.
         std::list<std::string>::iterator place;
     };
 
@@ -108,20 +115,23 @@ private:
     ThrottleRules rules_;
     mutable std::mutex mutex_;
     std::unordered_map<std::string, Entry> entries_;
-    /// Keys, least recently used first: of familiar pairs, and of all else.
+    /// Keys, least recently used first: `familiar_` has those of familiar pairs, `order_` all others.
     Order familiar_;
     Order order_;
 };
 
-/// For how long after its end a certificate still says that its key is this user's: a long holiday.
+/// How long after its end a certificate still proves that its key is this user's: a long holiday.
 inline constexpr std::chrono::hours kKeyKnownFor{24 * 90};
 
-/// By what the throttle knows the key of an earlier login of `user`; empty where the certificate, whose key has
-/// been proven and whose chain verified but for its end, is none of such.
+/// Returns the name under which the throttle counts the key of an earlier login of `user`. Returns an empty
+/// string where `presented` is not a login certificate of that user in `trust_domain`, or ended longer than
+/// kKeyKnownFor ago. The peer must have proven the key, and the chain must have been verified except for the
+/// certificate's end.
 std::string known_key(const pki::Certificate& presented, std::string_view user, std::string_view trust_domain,
                       SystemTime now);
 
-/// The part of an address that one stranger holds: the whole of IPv4, the /64 of IPv6.
+/// Returns the part of an address that one stranger holds: the whole of an IPv4 address, the /64 of an IPv6
+/// address.
 std::string throttled_network(std::string_view address);
 
 }  // namespace postern::ca

@@ -27,7 +27,7 @@ constexpr std::size_t kHashBytes = 32;
 Result<Secret> prepare_password(const Secret& password) {
     const std::string_view typed = password.reveal();
     std::string mapped;
-    // No copy of it stays behind where it grew.
+    // The space is reserved, because a string that grows leaves copies of the password behind.
     mapped.reserve(typed.size() + 1);
     const auto* at = reinterpret_cast<const std::uint8_t*>(typed.data());
     for (std::size_t left = typed.size(); left > 0;) {

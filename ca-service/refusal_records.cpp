@@ -18,7 +18,7 @@ constexpr std::size_t kMostUnderWay = 1024;
 
 bool is_told(audit::Log& log, const audit::Record& record) {
     const auto written = log.append(record);
-    // Again each second until it works.
+    // The append is tried again each second until it works.
     static Outage outage;
     if (!written && outage.fails(std::chrono::steady_clock::now())) {
         spdlog::error("event=audit.failed detail={}", quoted(written.error().detail, 512));

@@ -1,6 +1,6 @@
-// The records of what is refused. Strangers can fail as often as they like, and so can whoever has ever had a
-// login; neither must be able to fill the audit log's disk by it, with which nobody would be let in: what
-// goes beyond a budget is counted, and told of in one record.
+// The audit records of refusals. Strangers can fail as often as they like, and so can everybody who ever had
+// a login. Neither must be able to fill the audit log's disk that way, since nobody would be let in then.
+// Refusals beyond a budget are counted and reported in one record.
 #pragma once
 
 #include <atomic>
@@ -16,25 +16,28 @@
 
 namespace postern::ca {
 
-/// Thread-safe.
+/// Appends the records within their budgets. Thread-safe.
 class RefusalRecords {
 public:
     RefusalRecords(audit::Log& log, std::size_t strangers_per_minute)
         : log_(log), strangers_(strangers_per_minute) {}
 
-    /// Appends the record of a refusal, or counts it: under the name of who has proven a certificate, or as a
-    /// stranger's. Where a thousand are being written, further ones are counted, too: their connections are
-    /// not to wait for a slow disk in any number. What cannot be written is counted, and told of when it can.
+    /// Appends the record of a refusal, or counts it: in the budget of `bearer`, who has proven a
+    /// certificate, or in that of strangers. While a thousand records are being written, further ones are
+    /// counted too, so that not any number of connections waits for a slow disk. A record that cannot be
+    /// written is counted, and reported when the log can be written again. Fails with
+    /// Code::audit_unavailable.
     boost::asio::awaitable<Result<void>> async_append(audit::Record record,
                                                       std::optional<audit::Bearer> bearer = std::nullopt);
-    /// For what costs more than its record, and is bounded by that: a password that was judged.
+    /// Appends a record without a budget. It is for refusals that cost more than their record and are bounded
+    /// by that: a password that was judged.
     boost::asio::awaitable<Result<void>> async_append_always(audit::Record record);
 
-    /// Appends a record for strangers and one for bearers that were counted, if any. To be called every
-    /// second or so, and at the end.
+    /// Appends one record for the strangers and one for the bearers whose refusals were only counted, if
+    /// there are any. Call it about every second, and at the end.
     void tell_of_others();
 
-    /// From now on so many of strangers at once and a minute.
+    /// Sets how many records strangers may cause, at once and per minute.
     void set(std::size_t strangers_per_minute) { strangers_.set(strangers_per_minute); }
 
 private:

@@ -1,5 +1,5 @@
-// Who may have a login certificate renewed, or end its session: the one place that decides it. What the store
-// does not know is refused.
+// Decides who may renew a login certificate or end its session. Nothing else does. What the store does not
+// know is refused.
 #pragma once
 
 #include <optional>
@@ -17,19 +17,22 @@ namespace postern::ca {
 struct RenewalFacts {
     /// What the verified (perhaps expired) certificate says.
     const pki::LoginIdentity& presented;
-    /// What the store says of its serial, its session and its user; nothing when it knows none.
+    /// What the store knows of the certificate's serial, its session and its user; empty where it knows
+    /// nothing.
     const std::optional<store::IssuedCertificate>& certificate;
     const std::optional<store::Session>& session;
     const std::optional<store::User>& user;
     SystemTime now;
 };
 
-/// Code::unauthenticated for a certificate that the store does not know or knows otherwise,
-/// Code::user_disabled, Code::session_ended or Code::revoked.
+/// Fails with Code::unauthenticated when the store does not know the certificate or knows it as another's,
+/// with Code::user_disabled or Code::session_ended, with the code of the revocation's reason when the
+/// certificate is revoked, and with Code::not_yet_valid.
 Result<void> may_renew(const RenewalFacts& facts);
 
-/// A renewal goes on with the key that proved itself in the handshake: whoever could use a login's key for a
-/// moment must not leave with a certificate for one of his own. Code::policy_denied for another key.
+/// Checks that a renewal is for the key that was proven in the handshake: somebody who could use a login's
+/// key for a moment must not leave with a certificate for a key of their own. Fails with Code::policy_denied
+/// for another key.
 Result<void> may_renew_for(const pki::Certificate& presented, const pki::PublicKey& asked);
 
 }  // namespace postern::ca

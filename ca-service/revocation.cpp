@@ -13,7 +13,7 @@ namespace {
 
 using Records = std::vector<audit::Record>;
 
-/// Inside the caller's transaction, who writes the records.
+/// Works inside the caller's transaction. The caller writes the records.
 Result<void> take_back(store::Database& database, Records& records, const Actor& actor,
                        const store::Session& session, store::Revocation revocation, Revoked& total) {
     const Code reason = pki::code_of(revocation.reason);
@@ -43,7 +43,7 @@ Result<void> take_back(store::Database& database, Records& records, const Actor&
     return {};
 }
 
-/// Inside the caller's transaction, who writes the records.
+/// Works inside the caller's transaction. The caller writes the records.
 Result<Revoked> take_back_all(store::Database& database, Records& records, const Actor& actor,
                               const std::string& user, store::Revocation revocation) {
     // A session may have expired while its last certificate is still within the slack.

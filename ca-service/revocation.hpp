@@ -1,4 +1,4 @@
-// Taking back what was granted. One certificate stands for its login session, since every certificate of a
+// Revokes what was granted. One certificate stands for its login session, since every certificate of a
 // session is on the same machine and could renew itself: to revoke one is to end the session.
 #pragma once
 
@@ -14,26 +14,29 @@
 
 namespace postern::ca {
 
+/// What a call revoked.
 struct Revoked {
     std::size_t certificates = 0;
     std::size_t sessions = 0;
-    /// The store's revocation counter behind it: a list that answers to this holds it.
+    /// The store's revocation counter afterwards: a CRL that covers this counter holds the revocation.
     std::uint64_t counter = 0;
 };
 
-/// Each is one transaction; its records (certificate.revoked, session.ended) are written before it commits,
-/// and without them it does not (Code::audit_unavailable). The CRL follows by itself.
+// Each function is one transaction. Its records (certificate.revoked, session.ended) are written before the
+// commit; without them it fails with Code::audit_unavailable and changes nothing. The CRL follows by itself
+// (ca-service/store_watch.hpp).
 
-/// Code::not_found when no such session was ever.
+/// Ends a login session. Fails with Code::not_found when the store knows no such session.
 Result<Revoked> end_session(store::Database& database, audit::Log& audit, const Actor& actor,
                             const std::string& session_id, store::Revocation revocation);
-/// By any certificate of the session. Code::not_found when no such certificate was ever issued.
+/// Ends the session of a certificate. Fails with Code::not_found when the store knows no such certificate.
 Result<Revoked> revoke_by_serial(store::Database& database, audit::Log& audit, const Actor& actor,
                                  const std::string& serial, store::Revocation revocation);
-/// Every session of the user. Code::not_found when there is no such user.
+/// Ends every session of a user. Fails with Code::not_found when there is no such user.
 Result<Revoked> revoke_by_user(store::Database& database, audit::Log& audit, const Actor& actor,
                                const std::string& user, store::Revocation revocation);
-/// The same, and no login from now on (admin.user_disabled).
+/// Ends every session of a user and refuses their logins from now on (admin.user_disabled). Fails with
+/// Code::not_found when there is no such user.
 Result<Revoked> disable_user(store::Database& database, audit::Log& audit, const Actor& actor,
                              const std::string& user, SystemTime now);
 

@@ -29,7 +29,7 @@ bool is_server_name(std::string_view text) noexcept {
     if (net::is_ip_address(std::string(text))) {
         return text.find('%') == std::string_view::npos;
     }
-    // Four numbers that are no address are no name either.
+    // Digits and dots that form no address form no name either.
     if (text.find_first_not_of("0123456789.") == std::string_view::npos) {
         return false;
     }

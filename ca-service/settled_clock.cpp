@@ -18,7 +18,7 @@ SystemTime SettledClock::now() {
     const SystemTime expected = settled_ + duration_cast<SystemTime::duration>(even - settled_at_);
     settled_at_ = even;
     if (wall <= expected + kSlack) {
-        // Also where it went back: what is forgotten later is forgotten soon enough.
+        // A clock that went back is followed at once: what is forgotten later is forgotten soon enough.
         settled_ = wall;
         jump_.reset();
         return settled_;

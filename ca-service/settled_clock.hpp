@@ -1,7 +1,7 @@
-// A time for what cannot be taken back: to forget certificates, and to leave a revocation off the list. It
-// is never ahead of the wall clock, and where that jumps ahead it goes on evenly until the new time has stood
-// for a day: a clock that was set wrong, by hand or by a machine that woke up, is set right before anything
-// is lost.
+// A clock for decisions that cannot be taken back: to forget certificates, and to leave a revocation off the
+// list. It is never ahead of the wall clock. When the wall clock jumps ahead, it goes on evenly until the new
+// time has stood for a day, so that a clock that was set wrong (by hand, or when the machine woke up) is set
+// right before anything is lost.
 #pragma once
 
 #include <chrono>
@@ -13,17 +13,19 @@
 
 namespace postern::ca {
 
-/// Thread-safe. To be asked every few seconds: what it has not seen between two jumps, it takes for one. A
-/// clock that is wrong when this object is made cannot be told from a right one.
+/// Follows the wall clock and holds its jumps back. Thread-safe. Call now() every few seconds: several jumps
+/// between two calls are seen as one. A clock that is already wrong when this object is made cannot be told
+/// from a right one.
 class SettledClock {
 public:
+    /// How long a jump must stand before its time counts.
     static constexpr std::chrono::hours kStands{24};
-    /// What a wall clock may be moved ahead by at once without being doubted.
+    /// How far the wall clock may move ahead at once without being doubted.
     static constexpr std::chrono::minutes kSlack{1};
 
     SettledClock(Clock wall, EvenClock even);
 
-    /// Logs that a jump was seen, and that its time counts from now on.
+    /// Returns the settled time. Logs a warning when it sees a jump, and another when the new time counts.
     SystemTime now();
 
 private:

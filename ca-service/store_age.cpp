@@ -21,12 +21,13 @@ namespace postern::ca {
 
 namespace {
 
-/// The log may name somebody whom the store does not have: that is no failure.
+/// Turns Code::not_found into a success: the log may name a user whom the store does not have, and that is no
+/// failure.
 Result<void> ignore_missing(const Result<void>& done) {
     return !done && done.error().code == Code::not_found ? Result<void>() : done;
 }
 
-/// event.reason as a CRL says it.
+/// Returns the reason that a CRL gives for event.reason.
 pki::RevocationReason reason_of(const std::string& name_of_code) {
     if (name_of_code == name(Code::user_disabled)) {
         return pki::RevocationReason::privilege_withdrawn;
@@ -35,7 +36,8 @@ pki::RevocationReason reason_of(const std::string& name_of_code) {
                                                      : pki::RevocationReason::unspecified;
 }
 
-/// One record after the other, into a store that has not seen them. Inside the caller's transaction.
+/// Applies one record after the other to a store that has not seen them. Works inside the caller's
+/// transaction.
 class Replay {
 public:
     Replay(store::Database& database, const Config& config)
@@ -66,7 +68,7 @@ public:
         return {};
     }
 
-    /// Who was added meanwhile can do nothing with what they got since: it cannot be renewed.
+    /// Revokes what the users got who were added after the backup: it could not be renewed.
     Result<void> finish(SystemTime now) {
         for (const std::string& user : added_) {
             const auto sessions = store::sessions_with_live_certificates(database_, user, now);
@@ -158,7 +160,7 @@ private:
             return user.error();
         }
         if (!*user) {
-            // Of a user of whom the log does not tell how they were added.
+            // The log does not say how this user was added.
             if (auto added = add_user(change); !added) {
                 return added;
             }
@@ -177,7 +179,7 @@ private:
         return store::add_certificate(database_, certificate);
     }
 
-    /// By it the CA lists the services.
+    /// Adds the certificate by which the CA lists a server's services.
     Result<void> add_server_certificate(const LoggedChange& change, const LoggedServer& server) {
         if (change.serial.empty() || !change.not_after) {
             return {};
@@ -232,7 +234,7 @@ private:
         return ignore_missing(store::set_disabled(database_, change.user, false));
     }
     Result<void> withdraw_password(const LoggedChange& change) {
-        // An empty hash is nobody's.
+        // No password fits an empty hash.
         without_password_.insert(change.user);
         return ignore_missing(store::set_password_hash(database_, change.user, "", change.time));
     }
@@ -289,7 +291,7 @@ nlohmann::json to_json(const CarriedOver& done) {
 Result<StoreAge> compare_with_log(store::Database& database, const std::filesystem::path& log) {
     StoreAge age;
     const auto read = [&]() -> Result<void> {
-        // In this order: what is committed after the log was read is in the store.
+        // The log is read first: what is committed after that is in the store.
         const auto newest = newest_logged_change(log);
         if (!newest) {
             return newest.error();
@@ -307,7 +309,7 @@ Result<StoreAge> compare_with_log(store::Database& database, const std::filesyst
     if (!age.is_unfinished() && !age.is_restored()) {
         return age;
     }
-    // Somebody may be between the record and the commit: with the lock nobody is.
+    // Another process may be between the record and the commit. While the lock is held, none is.
     auto transaction = store::Transaction::write(database);
     if (!transaction) {
         return transaction.error();

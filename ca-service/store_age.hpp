@@ -1,6 +1,6 @@
-// Rollback detection: whether the store is as far as the audit log says. One that was put back from a backup has
-// forgotten what was done since, revocations among it; the log brings it up to date where an administrator says
-// so.
+// Rollback detection: compares the store with the audit log. A store that was restored from a backup has
+// forgotten what was done since, revocations among it. The log brings it up to date when an administrator
+// says so.
 #pragma once
 
 #include <cstddef>
@@ -21,48 +21,53 @@
 
 namespace postern::ca {
 
-/// The newest change by the store's word and by the log's.
+/// The numbers of the newest change in the store and in the audit log.
 struct StoreAge {
     std::uint64_t in_store = 0;
-    /// Nothing where the log tells of none: then nothing can be said.
+    /// Empty where the log has no change; then nothing can be said.
     std::optional<std::uint64_t> in_log;
 
-    /// A change is written to the log before it is committed, so that one may be in the log alone.
+    /// Returns true where the log has one change more. A change is written to the log before it is committed,
+    /// so that one may be in the log alone.
     bool is_unfinished() const { return in_log && *in_log == in_store + 1; }
+    /// Returns true where the log has at least two changes more: then the store was restored from a backup.
     bool is_restored() const { return in_log && *in_log > in_store + 1; }
 };
 
-/// Also while others change the store. Fails as the store does, and with Code::io_failed for the log.
+/// Compares the two, also while other processes change the store. Fails with the store's error, or with
+/// Code::io_failed for the log.
 Result<StoreAge> compare_with_log(store::Database& database, const std::filesystem::path& log);
 
-/// What was carried over from the log.
+/// What catch_up() carried over from the log to the store.
 struct CarriedOver {
     std::size_t certificates = 0;
     std::size_t revocations = 0;
     std::size_t sessions = 0;
-    /// Who is disabled by it, or was enabled again.
+    /// Users who are now disabled, and users who were enabled again.
     std::vector<std::string> disabled;
     std::vector<std::string> enabled;
-    /// Whose password was changed meanwhile: the old one does not count, the new one is not known.
+    /// Users whose password was changed after the backup: the old one does not count any more, and the new
+    /// one is not known.
     std::vector<std::string> without_password;
-    /// Who was added meanwhile: they are there, disabled and without a password.
+    /// Users who were added after the backup: they exist now, disabled and without a password.
     std::vector<std::string> added;
     std::size_t group_changes = 0;
-    /// One-time tokens that may have been used meanwhile, and count no more.
+    /// How many one-time tokens were withdrawn, because they may have been used after the backup.
     std::size_t tokens = 0;
-    /// Whether the log goes back far enough.
+    /// Whether the log goes back to the store's last change.
     bool is_whole = true;
 };
-/// As the audit record and `--json` say it.
+/// Returns the object that the audit record and `--json` hold.
 nlohmann::json to_json(const CarriedOver& done);
 
-/// Brings the store up to what the log tells, in one transaction with its record ("admin.store_restored", or
-/// "admin.store_caught_up" for one unfinished change). Nothing where there is nothing to do. Where the log
-/// does not go back far enough, Code::not_found unless `even_if_incomplete`.
+/// Brings the store up to the log's newest change, in one transaction with its record
+/// ("admin.store_restored", or "admin.store_caught_up" for one unfinished change). Returns nothing where
+/// there is nothing to do. Where the log does not go back far enough, fails with Code::not_found unless
+/// `even_if_incomplete`.
 Result<std::optional<CarriedOver>> catch_up(store::Database& database, audit::Log& log, const Config& config,
                                             const Actor& actor, const Clock& clock, bool even_if_incomplete);
 
-/// What an administrator is told: cause, and what to do.
+/// Returns a sentence for an administrator: how old the store is, and what that means.
 std::string told(const StoreAge& age);
 
 }  // namespace postern::ca

@@ -62,7 +62,7 @@ Result<void> StoreAgeWatch::compare() {
     return {};
 }
 
-/// Whether the log tells of a change that is not in the store: of a process that ended between the two.
+/// Returns whether the log has a change that is not in the store, because a process ended between the two.
 bool StoreAgeWatch::is_behind() {
     const auto newest = ca_.logged.newest();
     const auto counter = store::change_counter(database_);

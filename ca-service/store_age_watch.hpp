@@ -1,5 +1,5 @@
-// Holds the service back while its store is one that was put back from a backup, until an administrator has
-// accepted that.
+// Holds the service back while its store is one that was restored from a backup, until an administrator has
+// accepted that store.
 #pragma once
 
 #include <chrono>
@@ -13,15 +13,16 @@
 
 namespace postern::ca {
 
-/// To be used on one thread.
+/// Sets Ca::is_store_restored. Must be used on one thread.
 class StoreAgeWatch {
 public:
-    /// Compares store and log, finishes a change that was interrupted, and sets Ca::is_store_restored. Fails
-    /// as Database::open and compare_with_log() do. `ca` must outlive it.
+    /// Compares the store with the log, finishes a change that was interrupted, and sets
+    /// Ca::is_store_restored. Fails as store::Database::open(), compare_with_log() and catch_up() do. `ca`
+    /// must outlive this object.
     static Result<std::unique_ptr<StoreAgeWatch>> start(const std::filesystem::path& store, Ca& ca);
 
-    /// Finishes a change that another process has left undone. While the store is not accepted: looks again every few
-    /// seconds, and says so every minute. To be called every second or so.
+    /// Finishes a change that another process has left unfinished. While a restored store is not accepted,
+    /// compares again every few seconds and logs that every minute. Call it about every second.
     void look();
 
 private:

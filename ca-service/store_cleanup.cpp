@@ -14,15 +14,15 @@ namespace postern::ca {
 namespace {
 
 constexpr std::chrono::minutes kTidyEvery{10};
-/// How long what has ended stays to be looked at.
+/// How long what has ended can still be looked at.
 constexpr std::chrono::hours kRemembered{24 * 30};
-/// How much longer it stays known where somebody logged in from: as long as a key does, a long holiday.
+/// How much longer the place of a login is remembered: 90 days in all, as long as a key (kKeyKnownFor).
 constexpr std::chrono::hours kPlacesRemembered{24 * 60};
 
 }  // namespace
 
 std::optional<StoreCleanup::Job> StoreCleanup::due() {
-    // Asked also when nothing is due, so that it sees a jump when it happens.
+    // The clock is asked even when nothing is due, so that it sees a jump when it happens.
     const SystemTime before = settled_.now() - kRemembered;
     const auto now = even_();
     if (done_at_ && now - *done_at_ < kTidyEvery) {

@@ -1,4 +1,4 @@
-// When the store forgets certificates, sessions and tokens that ended long ago.
+// Decides when the store forgets certificates, sessions and tokens that ended long ago.
 #pragma once
 
 #include <chrono>
@@ -10,8 +10,8 @@
 
 namespace postern::ca {
 
-/// Not thread-safe. What is old is judged by the settled clock, so that one that jumps ahead takes no live
-/// certificate and no mark of a revocation with it.
+/// Not thread-safe. The settled clock decides what is old, so that a wall clock that jumps ahead removes no
+/// live certificate and no mark of a revocation.
 class StoreCleanup {
 public:
     using Job = std::function<void(store::Database&)>;
@@ -19,8 +19,8 @@ public:
     /// `settled` must outlive this object.
     StoreCleanup(SettledClock& settled, EvenClock even) : settled_(settled), even_(std::move(even)) {}
 
-    /// The work, if it is due: at first, and then each ten minutes, whatever the wall clock does. To be asked
-    /// every second or so.
+    /// Returns the work if it is due: at the first call, and then every ten minutes, whatever the wall clock
+    /// does. Call it about every second.
     std::optional<Job> due();
 
 private:

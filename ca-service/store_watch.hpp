@@ -1,5 +1,5 @@
-// The one thread that looks at the store for those who must not wait: it keeps the revocation list that is
-// handed out current, whichever process revoked, and knows whether the store answers.
+// The one thread that looks at the store for callers that must not wait: it keeps the published revocation
+// list current, whichever process revoked, and knows whether the store answers.
 #pragma once
 
 #include <chrono>
@@ -17,22 +17,22 @@
 
 namespace postern::ca {
 
-/// Thread-safe.
+/// Runs the thread. Thread-safe.
 class StoreWatch {
 public:
-    /// How long after a revocation the list that tells of it may be late, but for the signature.
+    /// How much later than a revocation its list may come, apart from the time of the signature.
     static constexpr std::chrono::milliseconds kLookEvery{100};
 
-    /// Looks once before it returns. Fails as Database::open does; a list that cannot be made is logged, and
-    /// tried again. `ca` must outlive it.
+    /// Looks once before it returns, then starts the thread. Fails as store::Database::open() does. A list
+    /// that cannot be made is logged and tried again. `ca` must outlive this object.
     static Result<std::unique_ptr<StoreWatch>> start(const std::filesystem::path& store, Ca& ca);
     ~StoreWatch();
     StoreWatch(const StoreWatch&) = delete;
     StoreWatch& operator=(const StoreWatch&) = delete;
 
-    /// Somebody has just revoked: looks now. Does not wait for it.
+    /// Makes the thread look now, because something was just revoked. Does not wait for it.
     void look_now();
-    /// Code::unavailable with the cause when the store has not answered for ten seconds.
+    /// Fails with Code::unavailable and the cause when the store has not answered for ten seconds.
     Result<void> health() const;
 
 private:
@@ -47,7 +47,7 @@ private:
     bool is_wanted_ = false;
     bool is_stopping_ = false;
     std::chrono::steady_clock::time_point answered_at_;
-    /// Of the last look, if it failed.
+    /// The error of the last look, if it failed.
     std::optional<std::string> complaint_;
     std::thread thread_;
 };

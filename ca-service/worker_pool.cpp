@@ -68,7 +68,7 @@ void WorkerPool::work_on(store::Database& database) {
         try {
             job(database);
         } catch (...) {
-            // Logged there: a bug ends one job, not the thread.
+            // This logs the exception. A bug ends one job, not the thread.
             failure_of_exception_in_flight();
         }
     }

@@ -1,5 +1,6 @@
-// Threads for what blocks: argon2 and the store. Each owns a connection to the store. The queue is bounded
-// and fair (FairQueue); who finds no place in it is told at once, so that event loops never wait.
+// Threads for work that blocks: argon2 and the store. Each thread owns a connection to the store. The queue
+// is bounded and fair (FairQueue). A job that finds no place in it is refused at once, so that event loops
+// never wait.
 #pragma once
 
 #include <condition_variable>
@@ -25,29 +26,32 @@
 
 namespace postern::ca {
 
-/// The detail of the failure when a job found no place.
+/// The detail of the failure when a job found no place in the queue.
 inline constexpr std::string_view kQueueIsFull = "the worker queue is full";
 
+/// Runs jobs on its threads. Thread-safe.
 class WorkerPool {
 public:
     using Job = std::function<void(store::Database&)>;
 
-    /// Opens the store once for each thread. Fails as Database::open does. `newest`: see
-    /// Database::set_newest_recorded.
+    /// Opens the store once for each thread and starts the threads. Fails as store::Database::open() does.
+    /// `newest` goes to Database::set_newest_recorded().
     static Result<std::unique_ptr<WorkerPool>> start(const std::filesystem::path& store_file,
                                                      std::size_t threads, std::size_t queue_limit,
                                                      const store::Database::NewestRecorded& newest = {});
-    /// Runs what is queued, then joins.
+    /// Runs the jobs that are queued, then joins the threads.
     ~WorkerPool();
     WorkerPool(const WorkerPool&) = delete;
     WorkerPool& operator=(const WorkerPool&) = delete;
 
-    /// What the job throws is logged. `on_displaced` is called in its place, now or later and on any thread,
-    /// when it finds no place in the queue, or loses it to one of a lane that has fewer waiting.
+    /// Queues `job`. An exception that it throws is logged. `on_displaced` is called in its place, now or
+    /// later and on any thread, when the job finds no place in the queue or loses it to a job that is to be
+    /// served before it.
     void post(const Turn& turn, Job job, std::function<void()> on_displaced);
 
-    /// Runs `work` on a worker and comes back on the caller's own executor. Code::unavailable when it finds
-    /// no place in the queue, or loses it. `T` is what `work` returns inside its Result.
+    /// Runs `work` on a worker and resumes on the caller's own executor. Fails with Code::unavailable when
+    /// the job finds no place in the queue or loses it, and with Code::internal when `work` throws. `T` is
+    /// the type of the value in the Result of `work`.
     template <class T>
     boost::asio::awaitable<Result<T>> run(Turn turn, std::function<Result<T>(store::Database&)> work);
 
@@ -68,7 +72,8 @@ private:
     std::vector<std::thread> threads_;
 };
 
-/// Calls `work` and makes an exception that leaves it into Code::internal, logged: a bug ends one request.
+/// Logs the exception that is being handled and returns it as Code::internal, so that a bug ends one request.
+/// Call it in a catch block. An exception that is no std::exception is thrown on.
 Failure failure_of_exception_in_flight();
 
 template <class T>
@@ -79,7 +84,7 @@ boost::asio::awaitable<Result<T>> WorkerPool::run(Turn turn,
     auto result = std::make_shared<Result<T>>(Failure{Code::unavailable, std::string(kQueueIsFull)});
     auto initiate = [this, executor, result, turn = std::move(turn),
                      work = std::move(work)](auto handler) mutable {
-        // std::function wants copyable jobs; a completion handler is move-only.
+        // std::function wants copyable jobs, and a completion handler is move-only.
         auto shared = std::make_shared<decltype(handler)>(std::move(handler));
         // Outstanding work keeps the loop running until the answer is back.
         auto guard = std::make_shared<asio::executor_work_guard<asio::any_io_executor>>(executor);

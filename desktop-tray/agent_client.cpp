@@ -18,7 +18,7 @@ namespace postern::tray {
 namespace {
 
 constexpr qsizetype kLongestLine = 1 << 20;
-// The agent works on 16 of one client at a time.
+/// The agent works on 16 requests of one client at a time.
 constexpr qsizetype kMostWaiting = 16;
 constexpr int kProtocol = 1;
 constexpr int kMostLaunches = 5;
@@ -60,7 +60,7 @@ AgentClient::AgentClient(AgentClientOptions options, QObject* parent)
 }
 
 AgentClient::~AgentClient() {
-    // Nobody may be told any more.
+    // No callback may be called any more.
     waiting_.clear();
     socket_.disconnect(this);
 }
@@ -131,7 +131,7 @@ void AgentClient::ask_login(bool may_wait) {
     }
 }
 
-// All questions at once: one round trip until the window is full.
+/// Sends all requests at once, so that it takes one round trip until the window is full.
 void AgentClient::introduce() {
     say_hello();
     ask(QStringLiteral("subscribe"), {}, this, [this](const Answer& answer) {
@@ -158,7 +158,8 @@ void AgentClient::introduce() {
 
 void AgentClient::on_lost() {
     const bool was_known = state_.is_known();
-    // Whoever ends the agent on purpose ends its ports too. One that was killed cuts what people count on.
+    // Somebody who ends the agent on purpose ends its ports too. An agent that was killed cuts what people
+    // count on.
     if (was_known && !has_said_goodbye_ && state_.open_count() > 0) {
         emit connections_lost();
     }
@@ -166,7 +167,7 @@ void AgentClient::on_lost() {
     answer_all(own_trouble(QStringLiteral("agent_gone"), tr("The agent does not answer."),
                            tr("Try again in a moment.")));
     if (was_known) {
-        // It may be restarting; give it the whole timeout anew.
+        // The agent may be restarting, so it gets the whole timeout anew.
         trying_.start();
         launches_left_ = kMostLaunches;
         set_status(Status::connecting);
@@ -187,7 +188,7 @@ void AgentClient::on_lost() {
                       "then try again."),
              {}});
     }
-    // Goes on trying quietly: somebody may start the agent by hand.
+    // The client goes on trying quietly, because somebody may start the agent by hand.
     retry_.start(status_ == Status::failed ? options_.retry_every * 8 : options_.retry_every);
 }
 

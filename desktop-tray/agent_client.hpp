@@ -1,8 +1,9 @@
-// The control socket's other end: one connection to the agent, requests and their answers, notifications into
-// the state, coming back when the agent went away, starting it where it does not run.
+// The client's end of the agent's control socket: one connection to the agent, requests with their answers,
+// and notifications, which change the state. It reconnects when the agent goes away, and starts the agent
+// where none runs.
 //
-// Refuses an agent of another user, lines of more than 1 MiB, and more than 16 questions at a time. Every
-// question has a deadline; when the connection is lost each one is answered with that.
+// It refuses an agent of another user, lines of more than 1 MiB, and more than 16 requests at a time. Every
+// request has a deadline. When the connection is lost, each open request is answered with that error.
 #pragma once
 
 #include <QDeadlineTimer>
@@ -20,26 +21,29 @@
 namespace postern::tray {
 
 struct AgentClientOptions {
-    /// Empty when there is no folder for it.
+    /// Empty when there is no folder for the socket.
     QString socket;
-    /// What starts the agent; empty for never.
+    /// The command that starts the agent; empty for never.
     QStringList launch;
-    /// From one start to the next, whatever became of the agent.
+    /// The least time from one start to the next, whatever became of the agent.
     std::chrono::milliseconds launch_pause{20000};
     std::chrono::milliseconds retry_every{250};
-    /// From the first failed try to saying so.
+    /// How long the client tries before it reports that it failed.
     std::chrono::milliseconds timeout{8000};
 
-    /// From the environment; the agent's program is looked for beside this one, then on PATH.
+    /// Returns the options for this environment. The agent's program is looked for beside this one, then on
+    /// PATH.
     static AgentClientOptions from_environment();
 };
 
+/// The result of a request, or its error.
 struct Answer {
     QJsonObject result;
     std::optional<Trouble> error;
     bool is_ok() const { return !error; }
 };
 
+/// Talks to the agent. It lives on Qt's one thread, and nothing in it waits.
 class AgentClient : public QObject {
     Q_OBJECT
 
@@ -52,7 +56,7 @@ public:
 
     /// Connects, and starts the agent if nobody answers.
     void start();
-    /// The same once more, after `failed`.
+    /// Starts over, after `failed`.
     void try_again();
 
     Status status() const { return status_; }
@@ -60,31 +64,34 @@ public:
     const Trouble& failure() const { return failure_; }
     const AgentState& state() const { return state_; }
 
-    /// `on_answer` is called once, later, unless `context` is gone by then.
+    /// Sends a request. `on_answer` is called once, after this function has returned, unless `context` has
+    /// been destroyed by then.
     void ask(const QString& method, const QJsonObject& params, QObject* context, OnAnswer on_answer,
              std::chrono::milliseconds deadline = std::chrono::seconds(30));
 
-    /// `connect`, `disconnect`, `port.set`; a refusal comes as `refused`. No `mode`: the agent's choice.
+    /// These send `connect`, `disconnect` and `port.set`. The signal `refused` reports a refusal. Without a
+    /// `mode` the agent chooses it.
     void connect_service(const QString& name, const QString& mode = {});
     void disconnect_service(const QString& name);
     void set_port(const QString& name, int port);
-    /// `settings.set` with one member.
+    /// Sends `settings.set` with one member. The signal `refused` reports a refusal.
     void change_setting(const QString& name, const QJsonValue& value);
-    /// `logout`: ends every tunnel.
+    /// Sends `logout`, which ends every tunnel.
     void sign_out();
     void refresh_services();
-    /// Whether local connections may wait for somebody to sign in here.
+    /// Tells the agent whether local connections may wait for somebody to sign in here.
     void ask_login(bool may_wait);
 
 signals:
     void status_changed();
     void state_changed();
-    /// The numbers moved, nothing else did.
+    /// Only the numbers of the traffic have changed.
     void traffic_changed();
     void event_happened(const postern::tray::Event& event);
-    /// The agent went without a word while ports were open. The next one opens them again.
+    /// The agent went away without notice while ports were open. The next one opens them again.
     void connections_lost();
-    /// What somebody asked for with one click did not work.
+    /// A request that somebody made with one click was refused. `service` is empty where the request was
+    /// about none.
     void refused(const QString& service, const postern::tray::Trouble& trouble);
 
 private:
@@ -122,9 +129,9 @@ private:
     QTimer overdue_;
     QElapsedTimer trying_;
     QElapsedTimer launched_;
-    /// How often an agent that does not answer is still started.
+    /// How many more times an agent that does not answer is started.
     int launches_left_ = 0;
-    /// The agent said that it ends: somebody wanted that.
+    /// The agent announced that it ends, because somebody wanted that.
     bool has_said_goodbye_ = false;
 };
 

@@ -212,7 +212,7 @@ bool is_local(const Trouble& trouble) {
 
 void AgentState::set_services(const QJsonObject& json) {
     services_.clear();
-    // An agent that does not tell it is older than the word.
+    // An agent that does not send this member is older than it.
     are_services_known_ = json["services_known"].toBool(true);
     services_trouble_ = optional_from<Trouble>(json["services_error"], trouble_of);
     for (const QJsonValue& value : json["services"].toArray()) {
@@ -327,7 +327,7 @@ Overview AgentState::overview() const {
     const bool has_error = std::any_of(services_.begin(), services_.end(), [](const Service& service) {
         return service.state == ServiceState::error;
     });
-    // That nobody is signed in is a state of its own, not a fault.
+    // That nobody is signed in is a state of its own and no fault.
     const bool is_signed_out =
         !login_ && (!attention_ || attention_->reason == QLatin1String("login_required"));
     if (is_signed_out) {

@@ -1,8 +1,9 @@
-// What the agent has told: the login, the services, the settings, what needs attention. A pure value: objects
-// of the control protocol (docs/agent-protocol.md) in, claims out; no socket, no clock, no window.
+// What the agent has reported: the login, the services, the settings, what needs attention. It is a pure
+// value: it takes objects of the control protocol (docs/agent-protocol.md), and knows no socket, no clock and
+// no window.
 //
-// The strings come from gateways and the CA: they are made single lines here, once (foreign_text), so that
-// whatever shows them need not.
+// The strings come from gateways and the CA. They are made single lines here, once (foreign_text.hpp), so
+// that what shows them need not do it.
 #pragma once
 
 #include <QDateTime>
@@ -19,7 +20,7 @@ struct Trust {
     QString trust_domain;
     QString fingerprint;
     QStringList gateways;
-    /// Who signed in last; may be empty.
+    /// The user who signed in last; may be empty.
     QString user;
     bool operator==(const Trust&) const = default;
 };
@@ -36,21 +37,23 @@ struct Login {
     QDateTime session_ends;
     QString certificate_file;
     LoginState state = LoginState::valid;
-    /// May be used: neither expired nor revoked.
+    /// Returns true while the login may be used: it is neither expired nor revoked.
     bool is_usable() const { return state == LoginState::valid || state == LoginState::renewing; }
-    /// The person should sign in again before the session ends by itself.
+    /// Returns true when the person should sign in again, because the session ends within ten minutes.
     bool ends_soon(const QDateTime& now) const;
     bool operator==(const Login&) const = default;
 };
 
 enum class ServiceState { disconnected, connecting, connected, error };
 
+/// A failure or a refusal, as it is told to a person.
 struct Trouble {
     QString reason;
     QString message;
     QString hint;
     QString connection_id;
-    /// The window's own words, in the person's language; else the agent's or the CA's, in English.
+    /// True for the window's own words, which are in the person's language. The words of the agent and the CA
+    /// are in English.
     bool is_own = false;
     bool is_empty() const { return reason.isEmpty() && message.isEmpty(); }
     bool operator==(const Trouble&) const = default;
@@ -64,7 +67,8 @@ struct Service {
     QString mode;
     ServiceState state = ServiceState::disconnected;
     bool is_allowed = true;
-    /// By the CA. What it does not list is only passed through, and only if a person says so.
+    /// True when the CA lists the service. What it does not list is only passed through, and only if a person
+    /// says so.
     bool is_listed = true;
     int open_ports = 0;
     int port = 0;  ///< 0: none was chosen yet
@@ -73,12 +77,13 @@ struct Service {
     qint64 bytes_in = 0;
     qint64 bytes_out = 0;
     Trouble error;
-    /// By the protocol's names: psql, jdbc, dsn, env.
+    /// The commands by the protocol's names: psql, jdbc, dsn, env.
     QMap<QString, QString> commands;
     bool connects_at_start = false;
     bool is_favourite = false;
 
-    /// The local port is open or on its way. An open port whose last connection was refused is in `error`.
+    /// Returns true when the local port is open or being opened. A port that is open although its last
+    /// connection was refused has the state `error`.
     bool is_on() const {
         return state == ServiceState::connecting || state == ServiceState::connected ||
                (state == ServiceState::error && open_ports > 0);
@@ -117,6 +122,7 @@ struct LoginMethod {
     QList<LoginField> fields;
 };
 
+/// A CA that answers at an address and that a person has not trusted yet.
 struct InspectedCa {
     QString ca;
     QString fingerprint;
@@ -130,34 +136,34 @@ Service service_from(const QJsonObject& json);
 Event event_from(const QJsonObject& json);
 AgentSettings settings_from(const QJsonObject& json);
 InspectedCa inspected_ca_from(const QJsonObject& json);
-/// The methods that a form can be drawn for; others are left out. At most 8, with 8 fields each.
+/// Returns the methods for which a form can be drawn, at most 8 with 8 fields each; others are left out.
 QList<LoginMethod> login_methods_from(const QJsonObject& result);
-/// Of the window itself.
+/// Makes a trouble in the window's own words.
 Trouble own_trouble(const QString& reason, const QString& message, const QString& hint);
-/// An error object of JSON-RPC.
+/// Reads the error object of a JSON-RPC answer.
 Trouble trouble_from_error(const QJsonObject& error);
-/// Of a connection that was refused or cut: without a gateway's id it need not have left this computer, and
-/// says nothing about rules or gateways.
+/// Adapts the reason of a connection that was refused or cut. Without a gateway's connection id the
+/// connection need not have left this computer, so its reason says nothing about rules or gateways.
 Trouble about_local(Trouble trouble);
-/// Whether it is one of those.
+/// Returns whether about_local() has adapted the trouble's reason.
 bool is_local(const Trouble& trouble);
-/// Of something that only the CA service could do: what cannot be reached, or has had too much, then is that
-/// and no gateway.
+/// Adapts the reason of a request that only the CA service can answer: what cannot be reached, or was asked
+/// too often, then is the CA service and no gateway.
 Trouble about_ca(Trouble trouble);
 
-/// What the icon and the header tell at a glance.
+/// What the icon and the header show at a glance.
 enum class Overview { no_agent, not_set_up, signed_out, signed_in, connected, needs_attention };
 
 class AgentState {
 public:
-    /// The result of `state` or `subscribe`.
+    /// Takes the result of `state` or `subscribe`.
     void replace(const QJsonObject& state);
-    /// A notification. False if it is not known, or says nothing.
+    /// Applies a notification. Returns false if its method is not known.
     bool apply(const QString& method, const QJsonObject& params);
-    /// One service as a method's result told it.
+    /// Adds or replaces one service, as a method's result reported it.
     void put(Service service);
     void put_events(QList<Event> newest_first);
-    /// Nothing is known any more: the agent is gone.
+    /// Forgets everything, because the agent is gone.
     void forget();
 
     bool is_known() const { return is_known_; }
@@ -165,20 +171,22 @@ public:
     const std::optional<Login>& login() const { return login_; }
     const QList<Service>& services() const { return services_; }
     const Service* service(const QString& name) const;
-    /// A gateway has told what there is: what is not among the services is not there for this person.
+    /// Returns true when a gateway has listed the services: what is not among them does not exist for this
+    /// person.
     bool are_services_known() const { return are_services_known_; }
-    /// Why none has, if one was asked and did not answer.
+    /// Why no gateway has listed them, if one was asked and did not answer.
     const std::optional<Trouble>& services_trouble() const { return services_trouble_; }
     const AgentSettings& settings() const { return settings_; }
     const std::optional<Trouble>& attention() const { return attention_; }
-    /// Local connections wait for somebody to sign in.
+    /// Returns true while local connections wait for somebody to sign in.
     bool is_sign_in_awaited() const { return is_sign_in_awaited_; }
-    /// Somebody is signed in, and may use what is open.
+    /// Returns true while somebody is signed in and may use what is open.
     bool is_signed_in() const { return login_ && login_->is_usable(); }
-    /// Newest first; at most 200.
+    /// The events, the newest first; at most 200.
     const QList<Event>& events() const { return events_; }
     int connected_count() const;
-    /// Services with an open local port, whatever became of their last connection.
+    /// Returns the number of services whose local port is open or being opened, whatever became of their last
+    /// connection.
     int open_count() const;
     Overview overview() const;
 

@@ -44,7 +44,8 @@ QColor mixed(const QColor& over, const QColor& under, double share) {
                             mix(over.blueF(), under.blueF()));
 }
 
-// Placeholders are @name@; every colour comes from the palette, so that one text serves light and dark.
+/// Returns the style sheet for a palette. Placeholders are @name@; every colour comes from the palette, so
+/// that one text serves light and dark.
 QString style_sheet(const QPalette& palette) {
     QString text = QStringLiteral(R"(
 QPushButton { background: @button@; color: @text@; border: 1px solid @line@; border-radius: 6px; padding: 6px 14px; }
@@ -165,10 +166,10 @@ void Appearance::use(Theme theme, bool system_is_dark) {
 }
 
 void Appearance::apply() {
-    // Asked once: a style sheet puts itself in front of the style.
+    // The style is asked once, because a style sheet puts itself in front of it.
     static const bool is_plain = QApplication::style()->name() == QLatin1String("fusion");
     if (!is_plain) {
-        return;  // The desktop's own style knows better.
+        return;  // A desktop's own style stays as it is.
     }
     const bool is_dark = theme_ == Theme::dark || (theme_ == Theme::follow_system && system_is_dark_);
     const QString wanted = is_dark ? QStringLiteral("dark") : QStringLiteral("light");

@@ -1,5 +1,5 @@
 // Light and dark, the colours that carry meaning, and the form of the controls where the desktop brings no
-// style of its own (Qt's Fusion). Under a desktop's own style nothing is painted over.
+// style of its own (Qt's Fusion). A desktop's own style is left as it is.
 #pragma once
 
 #include <QColor>
@@ -15,7 +15,7 @@ namespace postern::tray {
 
 enum class Theme { follow_system, light, dark };
 
-/// Readable on the palette's window and base colours.
+/// Colours that are readable on the window and base colours of a palette.
 struct Tones {
     QColor accent;
     QColor on_accent;
@@ -37,10 +37,11 @@ class Appearance : public QObject {
 public:
     explicit Appearance(QObject* parent = nullptr);
 
-    /// Repaints all windows. `system_is_dark` is what was known last; the desktop is asked in the background.
+    /// Repaints all windows. `system_is_dark` is what was last known of the desktop; follow_desktop() asks
+    /// again.
     void use(Theme theme, bool system_is_dark);
     bool system_is_dark() const { return system_is_dark_; }
-    /// Asks the desktop portal, and listens to it from now on. Never waits.
+    /// Asks the desktop portal for its theme and follows its changes from now on. Never waits.
     void follow_desktop();
 
 signals:
@@ -56,12 +57,12 @@ private:
     ColorScheme scheme_;
 };
 
-/// A label's text size against the desktop's font: 1.3 for a title.
+/// Sets the widget's font to `factor` times the size of the desktop's font: 1.3 for a title.
 void scale_font(QWidget* widget, double factor, bool bold = false);
-/// Text that is less important than its neighbour.
+/// Draws the text as less important than its neighbour.
 void make_quiet(QWidget* widget);
-/// Shows a box or a button as ticked or not, without telling that somebody ticked it. What people do is told
-/// by toggled(): screen readers toggle, and never click.
+/// Shows a box or a button as ticked or not, without the signal toggled(). That signal means that a person
+/// did it: screen readers toggle, and never click.
 void show_checked(QAbstractButton* button, bool is_checked);
 
 }  // namespace postern::tray

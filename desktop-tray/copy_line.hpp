@@ -1,4 +1,4 @@
-// A line of text to give to somebody or something else, with the button that copies it.
+// A line of text that somebody gives to another person or program, with the button that copies it.
 #pragma once
 
 #include <QWidget>

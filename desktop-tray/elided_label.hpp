@@ -1,5 +1,5 @@
-// A label that gives way: of a text that is too long for its place it shows the beginning, and the whole in
-// its tooltip. A long name pushes nothing out of the window.
+// A label that gives way: a text that is too long for its place is cut at its end, and the tooltip shows it
+// whole. So a long name pushes nothing out of the window.
 #pragma once
 
 #include <QLabel>
@@ -9,10 +9,10 @@ namespace postern::tray {
 
 class ElidedLabel : public QLabel {
 public:
-    /// At most so many lines.
+    /// The label has `most_lines` lines at most.
     explicit ElidedLabel(int most_lines, QWidget* parent = nullptr);
 
-    /// What is seen of the text at the present width.
+    /// Returns what can be seen of the text at the present width.
     QStringList shown_lines() const { return lines_for(contentsRect().width()); }
     QSize sizeHint() const override;
     QSize minimumSizeHint() const override;

@@ -19,7 +19,7 @@ QString without_keys(QString text) {
 }
 
 QString without_markup(QString text) {
-    // The like of them, which no reader takes for markup.
+    // These characters look alike, and no reader takes them for markup.
     return text.replace(QLatin1Char('<'), QChar(0x2039))
         .replace(QLatin1Char('>'), QChar(0x203a))
         .replace(QLatin1Char('&'), QChar(0xff06));
@@ -27,7 +27,7 @@ QString without_markup(QString text) {
 
 void set_informative_text(QMessageBox* box, const QString& text) {
     box->setTextFormat(Qt::PlainText);
-    // The label is made with the first text, and has its format then.
+    // The label is made with the first text, so its format can be set only then.
     box->setInformativeText(QStringLiteral(" "));
     for (QLabel* label : box->findChildren<QLabel*>()) {
         label->setTextFormat(Qt::PlainText);
@@ -35,7 +35,7 @@ void set_informative_text(QMessageBox* box, const QString& text) {
     box->setInformativeText(text);
 }
 
-// A label is polished before it is seen, a tooltip's before it has its text.
+/// A label is polished before it is seen, and a tooltip's label before it has its text.
 bool PlainLabels::eventFilter(QObject* watched, QEvent* event) {
     if (event->type() == QEvent::Polish) {
         if (auto* const label = qobject_cast<QLabel*>(watched);

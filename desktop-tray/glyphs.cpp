@@ -12,7 +12,7 @@ namespace postern::tray {
 
 namespace {
 
-// On a grid of 16 by 16.
+/// Returns a star on a grid of 16 by 16.
 QPainterPath star_path() {
     QPolygonF corners;
     for (int corner = 0; corner < 10; ++corner) {

@@ -14,7 +14,7 @@ enum class Glyph { star, star_filled, menu, copy, check, terminal, search };
 
 QIcon glyph_icon(Glyph glyph);
 void paint_glyph(QPainter& painter, Glyph glyph, const QRectF& area, const QColor& color);
-/// The switch of a service: off, on, or on its way.
+/// Draws the switch of a service: off, on, or between the two while it connects.
 void paint_switch(QPainter& painter, const QRectF& area, ServiceState state, const QPalette& palette);
 
 QIcon program_icon();

@@ -1,4 +1,4 @@
-// The panes beside the service's: the certificate with its countdown, and what happened lately.
+// The panes beside that of the service: the certificate with its countdown, and the recent events.
 #pragma once
 
 #include <QWidget>

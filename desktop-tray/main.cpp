@@ -39,12 +39,12 @@ bool has_argument(int argc, char** argv, std::initializer_list<std::string_view>
     });
 }
 
-// What needs no window needs no display either.
+/// Returns whether only text is asked for. What needs no window needs no display either.
 bool wants_words_alone(int argc, char** argv) {
     return has_argument(argc, argv, {"-h", "--help", "--help-all", "-v", "--version"});
 }
 
-// Qt would abort, and leave a core.
+/// Returns whether there is no display. Qt would abort then and leave a core.
 bool has_no_display(int argc, char** argv) {
     return !qEnvironmentVariableIsSet("DISPLAY") && !qEnvironmentVariableIsSet("WAYLAND_DISPLAY") &&
            !qEnvironmentVariableIsSet("WAYLAND_SOCKET") && !qEnvironmentVariableIsSet("QT_QPA_PLATFORM") &&

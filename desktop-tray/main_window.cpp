@@ -23,7 +23,7 @@ namespace {
 
 constexpr qsizetype kMostWaitingLinks = 3;
 
-// A message box is as narrow as its first line.
+/// Widens a message box, which is as narrow as its first line otherwise.
 void widen(QMessageBox* box) {
     if (auto* const grid = qobject_cast<QGridLayout*>(box->layout())) {
         grid->addItem(new QSpacerItem(box->fontMetrics().averageCharWidth() * 52, 0), grid->rowCount(), 0, 1,
@@ -53,7 +53,7 @@ MainWindow::MainWindow(AgentClient* client, Preferences* preferences, Clock cloc
     layout->setContentsMargins(0, 0, 0, 0);
     layout->addWidget(pages_);
     const int line = fontMetrics().height();
-    // Large letters on a small screen: the window stays inside, its parts scroll.
+    // With large letters on a small screen the window stays inside, and its parts scroll.
     resize(QSize(line * 64, line * 43).boundedTo(screen()->availableSize() * 0.92));
     if (!preferences_->geometry().isEmpty()) {
         restoreGeometry(preferences_->geometry());
@@ -175,7 +175,7 @@ void MainWindow::bring_up() {
     raise_window();
 }
 
-// A program that tries again each minute would bring the window up each minute.
+/// Keeps a program that tries again each minute from bringing the window up each minute.
 void MainWindow::put_off(bool is_put_off) {
     is_put_off_ = is_put_off;
     client_->ask_login(!is_put_off);
@@ -237,7 +237,8 @@ void MainWindow::ask_next_link() {
     }
 }
 
-// Closed by its answer; only asked about what may be connected to, else told.
+/// Makes the message box for a link, which its answer closes. It asks only about a service that may be
+/// connected to, and otherwise tells why not.
 QMessageBox* MainWindow::question_for(const QString& service) {
     const AgentState& state = client_->state();
     const Service* const known = state.service(service);

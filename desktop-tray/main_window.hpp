@@ -1,4 +1,4 @@
-// The window: which page is right for what the agent told, the menu, the keys.
+// The window: it chooses the page that fits the agent's state, and has the menu and the keys.
 #pragma once
 
 #include <QPointer>
@@ -31,13 +31,14 @@ public:
 
     MainWindow(AgentClient* client, Preferences* preferences, Clock clock, QWidget* parent = nullptr);
 
-    /// In front of the other windows, because somebody wants it.
+    /// Brings the window in front of the others, because somebody wants it.
     void bring_up();
     void show_sign_in();
     void show_settings();
     void choose(const QString& service);
-    /// A link asks; a person confirms. One question at a time: a link that waits for its answer already is
-    /// not asked again, and of others a few wait in line; more are dropped.
+    /// Asks a person whether to connect to a service that a link names. One question is open at a time. A
+    /// link whose question is open or waits already is not asked again; a few others wait in line, and more
+    /// are dropped.
     void ask_to_connect(const QString& service);
     void show_psql(const QString& service);
     PageKind page() const;
@@ -59,7 +60,7 @@ private:
     void raise_window();
     void ask_next_link();
     QMessageBox* question_for(const QString& service);
-    /// Somebody does not want to sign in now, or does again.
+    /// Notes that somebody does not want to sign in now, or wants to again.
     void put_off(bool is_put_off);
     void go_to(PageKind page);
     QString last_user() const;
@@ -83,7 +84,7 @@ private:
     /// Somebody asked to sign in although the list could be shown.
     bool wants_sign_in_ = false;
     bool is_sign_in_awaited_ = false;
-    /// The window came up by itself since, and nobody has signed in.
+    /// The window has come up by itself to ask for a sign-in, and nobody has signed in since.
     bool has_asked_ = false;
     bool is_put_off_ = false;
 };

@@ -16,7 +16,7 @@ QLabel* plain_label(const QString& text, QWidget* parent, bool is_selectable) {
     auto* const label = new QLabel(text, parent);
     label->setTextFormat(Qt::PlainText);
     label->setWordWrap(true);
-    // A long word is cut off rather than pushes its neighbours out.
+    // A long word is cut off and does not push its neighbours out.
     label->setMinimumWidth(1);
     if (is_selectable) {
         label->setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);

@@ -1,5 +1,5 @@
 // A framed message inside the window: what happened, why, what to do next, the id of the connection to ask
-// about, and perhaps one button.
+// about, and at most one button.
 #pragma once
 
 #include <QFrame>
@@ -20,7 +20,7 @@ public:
     enum class Tone { warning, danger };
 
     explicit NoticeBox(Tone tone, QWidget* parent = nullptr);
-    /// Hides itself when there is nothing to say.
+    /// Shows the trouble; hides the box when the trouble is empty.
     void show_trouble(const Trouble& trouble);
     void clear() { show_trouble({}); }
     void set_button(const QString& text);
@@ -42,7 +42,7 @@ private:
     QPushButton* button_;
 };
 
-/// A label for text that came from elsewhere: plain text, wrapped, selectable when `is_selectable`.
+/// Makes a label for text that came from elsewhere: plain text, wrapped, selectable when `is_selectable`.
 QLabel* plain_label(const QString& text = {}, QWidget* parent = nullptr, bool is_selectable = false);
 
 }  // namespace postern::tray

@@ -7,11 +7,12 @@ namespace postern::tray {
 namespace {
 
 constexpr qint64 kQuietSeconds = 60;
-// A program that needs a login mostly tries again, for as long as nobody signs in.
+/// How long there is no second notice about the login. A program that needs a login mostly tries again, for
+/// as long as nobody signs in.
 constexpr qint64 kQuietAboutLogin = 600;
 constexpr qsizetype kMostRemembered = 256;
 
-// Reasons that mean the whole login, however many services notice it.
+/// Returns whether the reason concerns the whole login, however many services notice it.
 bool is_about_login(const QString& reason) {
     for (const char* known : {"revoked", "user_disabled", "session_ended", "expired", "login_expired",
                               "login_required", "ca_unreachable"}) {
@@ -26,7 +27,8 @@ bool can_sign_in_help(const QString& reason) {
     return reason != QLatin1String("user_disabled") && reason != QLatin1String("ca_unreachable");
 }
 
-// Reasons that may mean that there is no way to the gateway any more; one notice for all of them.
+/// Returns whether the reason may mean that there is no way to the gateway any more. There is one notice for
+/// all of these.
 bool is_loss(const QString& reason) {
     for (const char* known : {"unreachable", "end_of_stream", "timed_out", "shutting_down"}) {
         if (reason == QLatin1String(known)) {
@@ -39,7 +41,8 @@ bool is_loss(const QString& reason) {
 constexpr QLatin1String kLoss("connection lost");
 constexpr QLatin1String kWaiting("a program waits");
 
-// A login ends once, whatever its connections and the agent call that.
+/// Returns one name for the end of a login. A login ends once, whatever its connections and the agent call
+/// that.
 QString end_of_login(const QString& reason) {
     for (const char* known : {"session_ended", "expired", "login_required"}) {
         if (reason == QLatin1String(known)) {
@@ -72,7 +75,7 @@ std::optional<Notice> Notices::on_event(const Event& event, const AgentState& st
                             : is_loss(reason)      ? QString(kLoss)
                                                    : event.service + QLatin1Char('/') + reason;
     if (event.kind == QLatin1String("refused") || event.kind == QLatin1String("cut")) {
-        // That the gateways are lost has a notice of its own.
+        // All losses of a gateway have one subject, and so one notice.
         const qint64 quiet = is_about_login(reason) ? kQuietAboutLogin : kQuietSeconds;
         if (is_local(event.trouble) || !may_say(subject, now, quiet)) {
             return std::nullopt;
@@ -101,7 +104,7 @@ std::optional<Notice> Notices::on_event(const Event& event, const AgentState& st
 }
 
 std::optional<Notice> Notices::on_state(const AgentState& state, const QDateTime& now) {
-    // Being signed out or not set up is what a person chose; the window says it.
+    // Being signed out or not set up is what a person chose, and the window says it.
     const bool is_asked_for =
         state.attention() && (state.attention()->reason == QLatin1String("login_required") ||
                               state.attention()->reason == QLatin1String("trust_required"));
@@ -109,7 +112,7 @@ std::optional<Notice> Notices::on_state(const AgentState& state, const QDateTime
     const bool is_new = attention != std::exchange(attention_, attention);
     const bool was_awaited = std::exchange(is_awaited_, state.is_sign_in_awaited());
     if (is_awaited_ && !was_awaited && may_say(kWaiting, now, kQuietAboutLogin)) {
-        // That says as well that the login has ended.
+        // This notice says as well that the login has ended.
         may_say(end_of_login(attention), now);
         return Notice{tr("A program waits for you to sign in"), tr("It goes on as soon as you have."), true,
                       true};
@@ -136,7 +139,7 @@ std::optional<Notice> Notices::on_state(const AgentState& state, const QDateTime
         return std::nullopt;
     }
     if (before == LoginState::expired || before == LoginState::revoked) {
-        // The next end is another one.
+        // The next end of a login is another one, and is told again.
         for (const char* end : {"login_expired", "revoked"}) {
             said_.remove(QLatin1String(end));
         }

@@ -1,6 +1,6 @@
-// When to disturb a person: only when they must act (sign in again) or lost something (refused, revoked,
-// connection lost and back). Remembers what it has said, so that nothing is said twice. Pure: events and
-// states in, notices out.
+// Decides when to disturb a person: only when they must act (sign in again) or lost something (refused,
+// revoked, connection lost and back). It remembers what it has said, so that nothing is said twice. It is
+// pure: it takes events and states, and returns notices.
 #pragma once
 
 #include <QCoreApplication>
@@ -15,7 +15,7 @@ struct Notice {
     QString title;
     QString text;
     bool is_warning = true;
-    /// To sign in is what the person should do about it.
+    /// True when the person should sign in because of it.
     bool wants_sign_in = false;
     bool operator==(const Notice&) const = default;
 };
@@ -25,7 +25,7 @@ class Notices {
 
 public:
     std::optional<Notice> on_event(const Event& event, const AgentState& state, const QDateTime& now);
-    /// After every change of the state, and once a minute.
+    /// To be called after every change of the state, and once a minute.
     std::optional<Notice> on_state(const AgentState& state, const QDateTime& now);
 
 private:

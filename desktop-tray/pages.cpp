@@ -31,7 +31,7 @@ Page::Page(QWidget* parent)
     column_->addWidget(text_);
     column_->addSpacing(8);
 
-    // Small screens and large letters scroll rather than cut.
+    // On small screens and with large letters the page scrolls and is not cut.
     auto* const inside = new QWidget(this);
     auto* const rows = new QVBoxLayout(inside);
     auto* const across = new QHBoxLayout;

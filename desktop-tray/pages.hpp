@@ -1,5 +1,5 @@
-// The pages that fill the window when there is no list to show yet: a message, the first run, signing in.
-// Each is one calm column in the middle.
+// The pages that fill the window while there is no list to show: a message, the first run, signing in. Each
+// is one calm column in the middle.
 #pragma once
 
 #include <QWidget>
@@ -26,7 +26,7 @@ class Page : public QWidget {
 
 public:
     explicit Page(QWidget* parent = nullptr);
-    /// The window's menu, at the upper right.
+    /// Puts the window's menu at the upper right.
     void set_menu(QMenu* menu);
 
 protected:
@@ -41,10 +41,10 @@ private:
     QToolButton* menu_button_;
 };
 
-/// The button of the window's menu, without its menu.
+/// Makes the button of the window's menu, without its menu.
 QToolButton* make_menu_button(QWidget* parent);
 
-/// The agent is on its way, or cannot be reached.
+/// Says that the agent is being started, or cannot be reached.
 class MessagePage : public Page {
     Q_OBJECT
 
@@ -60,14 +60,14 @@ private:
     QPushButton* again_;
 };
 
-/// The first run: which CA, and is it the right one?
+/// The first run: asks which CA to use, and whether it is the right one.
 class SetUpPage : public Page {
     Q_OBJECT
 
 public:
     SetUpPage(AgentClient* client, QWidget* parent = nullptr);
     void start();
-    /// "ca.example.org:7444" as https; nothing if it cannot be an address of a CA.
+    /// Returns "ca.example.org:7444" as an https URL; empty if the text cannot be the address of a CA.
     static QString address_from(const QString& typed);
 
 protected:
@@ -79,7 +79,7 @@ private:
     void inspect();
     void show_inspected(const InspectedCa& ca);
     void accept();
-    /// Asks the agent, which reads fingerprints, whether the pasted one is the one that is shown.
+    /// Asks the agent, which can read fingerprints, whether the pasted one is the one that is shown.
     void compare();
     void judge();
     void set_busy(bool is_busy);
@@ -109,7 +109,7 @@ class SignInPage : public Page {
 
 public:
     SignInPage(AgentClient* client, QWidget* parent = nullptr);
-    /// Asks the CA for its methods. `user` is filled in where a field wants it.
+    /// Asks the CA for its methods. `user` is filled in where a field wants the login name.
     void start(const QString& user, bool may_go_back);
 
 signals:

@@ -1,5 +1,5 @@
-// What is the tray's alone to remember: theme, window, who signed in last. The services' settings are
-// the agent's.
+// What the tray alone remembers: theme, window, start at login, who signed in last. The services' settings
+// are the agent's.
 #pragma once
 
 #include <QByteArray>
@@ -11,12 +11,12 @@ namespace postern::tray {
 
 class Preferences {
 public:
-    /// $XDG_CONFIG_HOME/postern/tray.ini
+    /// Opens $XDG_CONFIG_HOME/postern/tray.ini.
     Preferences();
 
     Theme theme() const;
     void set_theme(Theme theme);
-    /// What the desktop was last, so that the first frame has the right colours.
+    /// Whether the desktop was dark last, so that the first frame has the right colours.
     bool system_was_dark() const;
     void set_system_was_dark(bool is_dark);
     QByteArray geometry() const;

@@ -17,7 +17,7 @@ public:
     using QAbstractListModel::QAbstractListModel;
     static constexpr int kNameRole = Qt::UserRole;
 
-    /// Keeps rows (and so the selection) where the names are the same.
+    /// Keeps the rows (and so the selection) where the names are the same.
     void show(const QList<Service>& services, bool is_signed_in);
     bool is_signed_in() const { return is_signed_in_; }
     const Service* at(const QModelIndex& index) const;
@@ -30,7 +30,7 @@ private:
     bool is_signed_in_ = true;
 };
 
-/// Favourites first, then by name; the filter looks into names and descriptions.
+/// Sorts favourites first, then by name. The filter looks into names and descriptions.
 class ServiceFilter : public QSortFilterProxyModel {
     Q_OBJECT
 
@@ -57,7 +57,7 @@ public:
     void paint(QPainter* painter, const QStyleOptionViewItem& option,
                const QModelIndex& index) const override;
     QSize sizeHint(const QStyleOptionViewItem& option, const QModelIndex& index) const override;
-    /// Where the switch of a row is.
+    /// Returns where the switch of a row is.
     static QRect switch_area(const QRect& row, const QFontMetrics& metrics);
 
 signals:

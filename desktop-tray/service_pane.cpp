@@ -57,7 +57,7 @@ ServicePane::ServicePane(AgentClient* client, QWidget* parent) : QWidget(parent)
     layout->addStretch();
 }
 
-// Both cards begin their values at the same column.
+/// Makes both cards begin their values at the same column.
 void ServicePane::align_labels() {
     int width = 0;
     for (const QLabel* label : labels_) {
@@ -92,7 +92,7 @@ QWidget* ServicePane::make_header() {
     title->addStretch(1);
     auto* const line = new QHBoxLayout;
     line->setSpacing(7);
-    // Beside the first line of what may be two.
+    // The dot stands beside the first line of a text that may have two.
     dot_->setFixedHeight(state_->fontMetrics().height());
     line->addWidget(dot_, 0, Qt::AlignTop);
     line->addWidget(state_, 1);
@@ -125,7 +125,7 @@ QWidget* ServicePane::make_connection_card() {
     port_label->setBuddy(port_);
     mode_label_ = new QLabel(tr("&Encryption"), card);
     mode_ = new QComboBox(card);
-    // In a narrow window it is the first to give way.
+    // In a narrow window this box is the first to give way.
     mode_->setMinimumWidth(fontMetrics().averageCharWidth() * 16);
     mode_label_->setBuddy(mode_);
     at_start_ = new QCheckBox(tr("Connect when Postern starts"), card);
@@ -182,7 +182,7 @@ QWidget* ServicePane::make_use_card() {
     ++row;
     psql_ = new QPushButton(glyph_icon(Glyph::terminal), QLatin1Char(' ') + tr("Open psq&l in a terminal"),
                             use_card_);
-    // Without the gap between glyph and text, and without the mark of the accelerator.
+    // The name leaves out the gap between glyph and text, and the mark of the accelerator.
     psql_->setAccessibleName(psql_->text().trimmed().remove(QLatin1Char('&')));
     grid->addWidget(psql_, row, 1, Qt::AlignLeft);
     grid->setColumnStretch(1, 1);
@@ -312,7 +312,7 @@ void ServicePane::toggle() {
     } else if (!service_.is_listed) {
         ask_to_pass_through(service_.name);
     } else {
-        // What nobody has changed is the CA's to say.
+        // A mode that nobody has changed is for the CA to say.
         const QString mode = mode_->currentData().toString();
         client_->connect_service(service_.name, mode != service_.mode ? mode : QString());
     }
@@ -369,13 +369,13 @@ void ServicePane::ask_to_move(const QString& service, int port, int connections)
 
 bool ServicePane::eventFilter(QObject* watched, QEvent* event) {
     if (event->type() == QEvent::Wheel && !static_cast<QWidget*>(watched)->hasFocus()) {
-        event->ignore();  // It scrolls what the field is in.
+        event->ignore();  // The event then scrolls what the field is in.
         return true;
     }
     const bool leaves = event->type() == QEvent::FocusOut &&
                         static_cast<QFocusEvent*>(event)->reason() == Qt::ActiveWindowFocusReason;
     if (watched == port_ && leaves) {
-        port_->setValue(service_.port);  // What is half typed is nobody's word.
+        port_->setValue(service_.port);  // A number that is half typed does not count.
     }
     return QWidget::eventFilter(watched, event);
 }

@@ -25,12 +25,12 @@ class ServicePane : public QWidget {
 
 public:
     explicit ServicePane(AgentClient* client, QWidget* parent = nullptr);
-    /// nullptr: none is chosen.
+    /// `service` is nullptr where none is chosen.
     void show_service(const Service* service);
     void show_traffic(const Service& service);
-    /// What somebody asked for did not work.
+    /// Shows why something that somebody asked for did not work.
     void show_refusal(const Trouble& trouble);
-    /// As the button does: connects or disconnects.
+    /// Connects or disconnects, as the button does.
     void toggle();
 
 signals:

@@ -38,7 +38,7 @@ public:
     void show_tab(int index);
     QByteArray save_split() const;
     void restore_split(const QByteArray& split);
-    /// After a change of the state, and every so often for the countdown.
+    /// To be called after a change of the state, and regularly for the countdown.
     void show_state();
     void show_traffic();
 

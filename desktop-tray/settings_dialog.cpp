@@ -76,7 +76,7 @@ SettingsDialog::SettingsDialog(AgentClient* client, Preferences* preferences, QW
         emit theme_chosen(theme);
     });
     connect(at_start_, &QListWidget::itemChanged, this, [this] {
-        // Those that no gateway has told of yet are not in the list, and stay.
+        // Services that no gateway has listed yet are not in this list, and stay in the setting.
         QStringList names;
         for (const QString& name : client_->state().settings().connect_at_start) {
             if (at_start_->findItems(name, Qt::MatchExactly).isEmpty()) {

@@ -1,4 +1,4 @@
-// Settings: everything takes effect at once.
+// The settings. Every change takes effect at once.
 #pragma once
 
 #include <QDialog>

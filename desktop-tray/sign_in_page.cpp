@@ -30,7 +30,8 @@ QLineEdit* make_edit(const LoginField& field, QWidget* parent) {
     return edit;
 }
 
-// The fields that every CA has are named in the person's language; others as the CA calls them.
+/// Returns the title of a field. The fields that every CA has are named in the person's language, others as
+/// the CA calls them.
 QString title_of(const LoginField& field) {
     if (field.name == QLatin1String("username") || field.name == QLatin1String("user")) {
         return SignInPage::tr("Login name");
@@ -190,7 +191,7 @@ void SignInPage::submit() {
         QStringLiteral("login"), params, this,
         [this, user](const Answer& answer) {
             set_busy(false);
-            // What is secret does not stay in the window, whatever came of it.
+            // Secrets do not stay in the window, whatever came of the login.
             QLineEdit* first_secret = nullptr;
             for (QLineEdit* edit : edits_) {
                 if (edit->echoMode() == QLineEdit::Password ||

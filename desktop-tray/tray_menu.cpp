@@ -98,7 +98,7 @@ void TrayMenu::build() {
     const AgentState& state = client_->state();
     const bool ends_soon = state.login() && state.login()->ends_soon(clock_());
     const bool may_sign_in = state.trust() && (!state.is_signed_in() || state.attention() || ends_soon);
-    // Rebuilding closes a menu that is open: only when it would offer something else.
+    // Rebuilding closes a menu that is open, so it is done only when the menu would offer something else.
     QString content = QStringLiteral("%1 %2").arg(state.login().has_value()).arg(may_sign_in);
     for (const Service& service : state.services()) {
         content += QStringLiteral("\n%1\t%2\t%3\t%4\t%5")
@@ -113,7 +113,7 @@ void TrayMenu::build() {
         return;
     }
     menu_->clear();
-    // That takes the entries away, but not the menus that they open.
+    // clear() takes the entries away, but not the menus that they open.
     for (QMenu* const sub : menu_->findChildren<QMenu*>(QString(), Qt::FindDirectChildrenOnly)) {
         sub->deleteLater();
     }

@@ -24,12 +24,13 @@ public:
     TrayMenu(AgentClient* client, Clock clock, QObject* parent = nullptr);
     ~TrayMenu() override;
 
-    /// Once something is there to show the icon (TrayHost). False if there is nothing after all.
+    /// Shows the icon, once something is there to show it (TrayHost). Returns false if there is nothing after
+    /// all.
     bool show();
     bool is_shown() const { return icon_ && icon_->isVisible(); }
-    /// By the icon; without one, by the desktop itself.
+    /// Shows a notification by the icon, or by the desktop itself where there is no icon.
     void say(const Notice& notice);
-    /// After a change of the state, and once a minute.
+    /// To be called after a change of the state, and once a minute.
     void show_state();
     QMenu* menu() const { return menu_.get(); }
 

@@ -12,7 +12,7 @@ namespace postern::tray {
 
 namespace {
 
-// A program that starts with the desktop may come before the tray does.
+/// How long the tray may take to appear. A program that starts with the desktop may come before it.
 constexpr std::chrono::seconds kTrayTimeout{10};
 
 }  // namespace
@@ -58,8 +58,9 @@ TrayProgram::TrayProgram(ProgramOptions options, QObject* parent)
     connect(&window_, &MainWindow::quit_wanted, qApp, &QApplication::quit);
     connect(&window_, &MainWindow::closed, this, [this] {
         if (!tray_.is_shown()) {
-            qApp->quit();  // Nothing else is left to come back to it by. The connections stay: they are the
-                           // agent's.
+            // Nothing else is left to come back to the program by. The connections stay: they are the
+            // agent's.
+            qApp->quit();
         }
     });
     connect(&tray_, &TrayMenu::quit_wanted, qApp, &QApplication::quit);
@@ -104,7 +105,7 @@ void TrayProgram::start() {
     if (!options_.in_background) {
         window_.show();
     }
-    // Asking for the tray waits for the session bus; the first frame must not.
+    // Asking for the tray waits for the session bus, and the first frame must not wait for it.
     QTimer::singleShot(0, this, [this] {
         appearance_.follow_desktop();
         tray_host_.look();
@@ -138,7 +139,8 @@ void TrayProgram::fulfil(const QString& wish) {
     }
 }
 
-// A link may come before the agent has told its services, or a gateway which there are.
+/// Asks about the link when it is known whether there is such a service, or at the timeout. A link may come
+/// before the agent has listed its services, or before a gateway has said which there are.
 void TrayProgram::open_link() {
     const AgentState& state = client_.state();
     if (link_.isEmpty() || !state.is_known()) {

@@ -1,4 +1,4 @@
-// The running program: client, window, tray, notifications, links, wired together.
+// The running program: it wires client, window, tray, notifications and links together.
 #pragma once
 
 #include <QObject>
@@ -17,9 +17,9 @@ namespace postern::tray {
 struct ProgramOptions {
     AgentClientOptions agent = AgentClientOptions::from_environment();
     std::function<QDateTime()> clock = [] { return QDateTime::currentDateTimeUtc(); };
-    /// No window at the start, if there is a tray.
+    /// Shows no window at the start, if there is a tray.
     bool in_background = false;
-    /// How long a link waits for a gateway to tell whether there is such a service.
+    /// How long a link waits until a gateway says whether there is such a service.
     std::chrono::milliseconds link_timeout{15000};
 };
 
@@ -31,7 +31,7 @@ public:
     ~TrayProgram() override;
 
     void start();
-    /// "show", a link, or "stay" for nothing.
+    /// Does what another start of the program asked for: "show", a link, or "stay" for nothing.
     void fulfil(const QString& wish);
 
     AgentClient& client() { return client_; }
@@ -39,7 +39,7 @@ public:
     TrayMenu& tray() { return tray_; }
 
 signals:
-    /// What a notification said, shown or not.
+    /// Emitted with each notice, whether a notification shows it or not.
     void noticed(const postern::tray::Notice& notice);
 
 private:
@@ -59,9 +59,10 @@ private:
     QTimer link_timeout_;
 };
 
-/// Style, colours, translations: once, before the first window.
+/// Sets the application's name and icon, the filter for labels, and the translations. Call it once, before
+/// the first window.
 void prepare_application(const QString& language = {});
-/// Translations alone; needs no display.
+/// Sets the translations alone; it needs no display.
 void prepare_words(const QString& language = {});
 
 }  // namespace postern::tray

@@ -12,11 +12,11 @@ struct Words {
     const char* reason;
     const char* headline;
     const char* next_step;
-    /// The agent's message names what the headline cannot: a port, a rule, an address.
+    /// True where the agent's message names what the headline cannot: a port, a rule, an address.
     bool has_detail = false;
 };
 
-// The reasons are the audit log's (base/result.hpp) and the agent's own.
+/// The words for each reason. The reasons are those of the audit log (base/result.hpp) and the agent's own.
 constexpr Words kWords[] = {
     {"login_required", QT_TRANSLATE_NOOP("Wording", "You are not signed in."),
      QT_TRANSLATE_NOOP("Wording", "Sign in, then try again.")},
@@ -55,10 +55,10 @@ constexpr Words kWords[] = {
      QT_TRANSLATE_NOOP("Wording", "Check your network or VPN, then try again."), true},
     {"ca_unavailable", QT_TRANSLATE_NOOP("Wording", "The CA service cannot do this now."),
      QT_TRANSLATE_NOOP("Wording", "Try again in a moment; then tell your administrator."), true},
-    // Failed logins, or certificates: the CA's words say which.
+    // This is about failed logins or about certificates; the CA's words say which.
     {"asked_too_often", QT_TRANSLATE_NOOP("Wording", "The CA service was asked too often."),
      QT_TRANSLATE_NOOP("Wording", "Wait a moment, then try again."), true},
-    // The CA's database, or what keeps the login's key: the agent's words say which.
+    // This is the CA's database or what keeps the login's key; the agent's words say which.
     {"unavailable", QT_TRANSLATE_NOOP("Wording", "That cannot be done now."),
      QT_TRANSLATE_NOOP("Wording", "Try again in a moment."), true},
     {"unreachable", QT_TRANSLATE_NOOP("Wording", "The gateway cannot be reached."),
@@ -141,10 +141,10 @@ const Words* words_for(const QString& reason) {
     return found == std::end(kWords) ? nullptr : found;
 }
 
-// What the agent says is a part of a sentence.
+/// Makes a sentence of what the agent says, which is a part of one.
 QString as_sentence(QString text) {
     if (!text.isEmpty()) {
-        // Names stay as they are.
+        // Names stay as they are, so only these words get a capital.
         for (const char* word : {"the ", "this ", "no ", "nobody ", "a ", "an ", "you "}) {
             if (text.startsWith(QLatin1String(word))) {
                 text[0] = text[0].toUpper();
@@ -159,7 +159,7 @@ QString as_sentence(QString text) {
 
 }  // namespace
 
-// The agent and the CA speak English.
+/// Returns whether the person reads the language of the message. The agent and the CA speak English.
 bool Wording::is_readable(const Trouble& trouble) {
     if (trouble.is_own) {
         return true;
@@ -311,7 +311,7 @@ QString Wording::duration(std::chrono::seconds left) {
 QString Wording::time(const QDateTime& when, const QDateTime& now) {
     const QDateTime local = when.toLocalTime();
     const QLocale locale;
-    // Seconds, which the plain locale has, say nothing here.
+    // The seconds, which the plain locale has, say nothing here.
     const QString hour =
         locale.toString(local.time(), locale.timeFormat(QLocale::ShortFormat).remove(QLatin1String(":ss")));
     return local.date() == now.toLocalTime().date()

@@ -1,5 +1,5 @@
-// How things are said to a person, in the language of the desktop: reasons in plain words, durations, sizes,
-// states.
+// The words in which things are told to a person, in the language of the desktop: reasons in plain words,
+// durations, sizes, states.
 #pragma once
 
 #include <QCoreApplication>
@@ -14,28 +14,30 @@ class Wording {
     Q_DECLARE_TR_FUNCTIONS(Wording)
 
 public:
-    /// What happened, in plain words for the reasons that are known; else what the agent said.
+    /// Returns what happened: plain words for the reasons that are known, else what the agent said.
     static QString headline(const Trouble& trouble);
-    /// What the agent said, where it says more than the headline, to people who read its language; may be
-    /// empty.
+    /// Returns what the agent said, where it says more than the headline and the person reads its language;
+    /// may be empty.
     static QString detail(const Trouble& trouble);
-    /// The same for the others, introduced as what it is; empty where detail() says it.
+    /// Returns the same for people who do not read that language, introduced as the program's words; empty
+    /// where detail() says it.
     static QString original(const Trouble& trouble);
-    /// What to do next; may be empty.
+    /// Returns what to do next; may be empty.
     static QString next_step(const Trouble& trouble);
 
     static QString event(const Event& event);
-    /// An open port is worth nothing to somebody whose certificate is not valid.
+    /// Returns the service's state. An open port is worth nothing to somebody whose certificate is not valid,
+    /// so it is not called connected unless `is_signed_in`.
     static QString state(const Service& service, bool is_signed_in = true);
     static QString overview(const AgentState& state);
-    /// "2 open connections"
+    /// Returns for example "2 open connections".
     static QString connections(int count);
     static QString bytes(qint64 count);
-    /// "47 min", "1 h 5 min", "30 s"; "now" when nothing is left.
+    /// Returns for example "47 min", "1 h 5 min" or "30 s"; "now" when nothing is left.
     static QString duration(std::chrono::seconds left);
-    /// "20:15", with the day when it is another one.
+    /// Returns for example "20:15", with the day when it is another one.
     static QString time(const QDateTime& when, const QDateTime& now);
-    /// Fingerprints are compared by eye: groups of four, upper case.
+    /// Returns the fingerprint in upper case and groups of four, because people compare it by eye.
     static QString fingerprint(const QString& fingerprint);
 
 private:

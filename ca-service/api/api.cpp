@@ -21,7 +21,7 @@
 #include "ca-service/api/renewal.hpp"
 #include "net/connection_slots.hpp"
 
-// Every temporary that a co_await would hold has a name here: g++ 12 destroys unnamed ones twice.
+// Every temporary that a co_await would hold has a name here, because g++ 12 destroys unnamed ones twice.
 
 namespace postern::ca::api {
 
@@ -33,7 +33,7 @@ using beast_http::field;
 using beast_http::status;
 using beast_http::verb;
 
-/// An answer that no cache and no proxy may keep.
+/// Makes an answer that no cache and no proxy may keep.
 http::Response answer(std::string json) {
     http::Response response = http::json_response(200, std::move(json));
     response.set(field::cache_control, "no-store");
@@ -55,7 +55,7 @@ std::string_view trimmed(std::string_view text) {
     return text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
-/// Whether If-None-Match names the entity tag (RFC 9110, section 13.1.2).
+/// Returns whether If-None-Match names the entity tag (RFC 9110, section 13.1.2).
 bool names_tag(std::string_view list, std::string_view tag) {
     while (!list.empty()) {
         const std::size_t comma = std::min(list.find(','), list.size());
@@ -71,8 +71,9 @@ bool names_tag(std::string_view list, std::string_view tag) {
     return false;
 }
 
-/// Who has logged in from there before comes before strangers, and among these those whose address has failed
-/// less: whoever guesses makes the next guesses wait, and nobody else.
+/// Returns the place of a login in the queue. A familiar pair and a known key come before strangers, and
+/// among strangers those whose address has failed less. So somebody who guesses delays their own next guesses
+/// and nobody else.
 Turn turn_of(const LoginThrottle::Admission& admission) {
     constexpr std::array<unsigned, 3> kFailures{5, 20, 80};
     const bool is_familiar = admission.attempt.charged_address.empty();
@@ -80,7 +81,7 @@ Turn turn_of(const LoginThrottle::Admission& admission) {
     return Turn{admission.lane, is_familiar ? 0U : 1U + static_cast<unsigned>(rank - kFailures.begin())};
 }
 
-/// The list that a request for changes says it holds: "?after=NUMBER", and nothing else.
+/// Returns the list that a request for changes says it holds: "?after=NUMBER", and nothing else.
 std::optional<std::uint64_t> number_after(std::string_view target) {
     constexpr std::string_view kQuery = "?after=";
     const std::size_t at = target.find('?');
@@ -96,7 +97,7 @@ std::optional<std::uint64_t> number_after(std::string_view target) {
 
 }  // namespace
 
-/// One request on its way through.
+/// One request while it is handled.
 struct Api::Call {
     http::Request request;
     http::ClientInfo client;
@@ -131,8 +132,8 @@ asio::awaitable<http::Response> Api::handle(http::Request request, http::ClientI
     const std::string method(call.request.method_string());
 
     Refusal refused{.failure = {Code::not_found, fmt::format("{} {}", method, path)}};
-    // A store that has forgotten revocations decides nothing, and its list is none. Who is trusted is no matter of
-    // the store.
+    // A store that has forgotten revocations decides nothing, and its list is not handed out. Who is trusted
+    // does not depend on the store.
     const bool is_held_back = ca_.is_store_restored && path != "/v1/trust";
     if (is_held_back) {
         refused.failure = Failure{Code::unavailable, std::string(kStoreIsRestored)};
@@ -273,7 +274,8 @@ asio::awaitable<Api::Outcome> Api::trust(Call) {
 }
 
 asio::awaitable<Api::Outcome> Api::crl(Call call) {
-    // From memory: no worker, no queue and no lock that strangers could hold up. The watch keeps it current.
+    // The list comes from memory: no worker, no queue and no lock that strangers could hold up. The watch
+    // keeps it current.
     const std::shared_ptr<const PublishedCrl> published = ca_.crls.latest();
     if (!published || published->next_update <= ca_.clock()) {
         Refusal refused;
@@ -285,14 +287,14 @@ asio::awaitable<Api::Outcome> Api::crl(Call call) {
     const std::string known(call.request[field::if_none_match]);
     http::Response response = empty_answer(status::ok);
     response.set(field::etag, tag);
-    // Each use must ask again: that is how a revocation reaches everybody within seconds.
+    // Each use must ask again, so that a revocation reaches everybody within seconds.
     response.set(field::cache_control, "no-cache");
     if (names_tag(known, tag)) {
         response.result(status::not_modified);
         co_return response;
     }
     response.set(field::content_type, "application/pkix-crl");
-    // Part of the published list, and alive as long as it.
+    // The body is part of the published list and keeps the list alive.
     response.shared_body = std::shared_ptr<const std::string>(published, &list.der);
     co_return response;
 }
@@ -308,7 +310,7 @@ asio::awaitable<Api::Outcome> Api::crl_changes(Call call) {
     if (const auto& caller = call.client.peer.server_certificate) {
         ca_.gateways.note(*caller, ca_.settings.get()->trust_domain, *after, ca_.clock());
     }
-    // From memory, like the list.
+    // The changes come from memory, like the list.
     Result<std::string> changes = ca_.crls.changes_since(*after);
     if (!changes) {
         refused.failure = changes.error();
@@ -335,7 +337,8 @@ asio::awaitable<Api::Outcome> Api::health(Call) {
 }
 
 asio::awaitable<Api::Outcome> Api::login_methods(Call) {
-    // Desktops draw a form from it, and post what was entered to /v1/login (others: /v1/login/<id>).
+    // Desktops draw a form from this, and post what was entered to /v1/login (for other methods:
+    // /v1/login/<id>).
     co_return answer(R"({"methods":[{"id":"password","title":"Password","kind":"form","fields":[)"
                      R"({"name":"username","label":"User","kind":"text","required":true},)"
                      R"({"name":"password","label":"Password","kind":"secret","required":true}]}]})");
@@ -364,7 +367,7 @@ asio::awaitable<void> Api::record_rejected(http::RejectedConnection rejected) {
             bearer = bearer_of(*rejected.certificate);
         }
     }
-    // Nothing was let in that a missing record should have stopped.
+    // A missing record lets nobody in here: the connection was rejected anyway.
     auto appending = ca_.refusals.async_append(std::move(record), std::move(bearer));
     const Result<void> written = co_await std::move(appending);
     static Outage outage;

@@ -1,4 +1,4 @@
-// The CA service's interface, /v1: which request goes to which handler, and on which threads.
+// The CA service's HTTP interface, /v1: which request goes to which handler, and on which threads.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -11,28 +11,32 @@
 
 namespace postern::ca::api {
 
-/// Three pools: password hashes must not hold up renewals, and what strangers try with tokens takes no worker
-/// from people who have a certificate. In each of them the queue is fair between users or addresses.
+/// The service has three pools, so that password hashes do not delay renewals, and strangers who try tokens
+/// take no worker from people who have a certificate. In each of them the queue is fair between users or
+/// addresses.
 struct Workers {
     WorkerPool& logins;
-    /// Of those who have shown a certificate.
+    /// For requests of people who have shown a certificate.
     WorkerPool& requests;
     WorkerPool& enrolments;
 };
 
-/// Thread-safe; called on every loop. `ca`, the pools and the watch outlive the loops.
+/// Answers the requests. Thread-safe: it is called on every loop. `ca`, the pools and the watch must outlive
+/// the loops.
 class Api {
 public:
     Api(Ca& ca, Workers workers, StoreWatch& store) : ca_(ca), workers_(workers), store_(store) {}
 
+    /// Answers one request. A refusal is recorded before it is answered.
     boost::asio::awaitable<http::Response> handle(http::Request request, http::ClientInfo client);
-    /// Records what is refused before handle() sees it: a connection that cannot ask, a request that cannot be
-    /// read. Through the log's own queue: whatever strangers do takes no worker from those who ask.
+    /// Records what is refused before handle() sees it: a connection that cannot ask, or a request that
+    /// cannot be read. It uses the log's own queue, so that strangers take no worker from those who ask.
     boost::asio::awaitable<void> record_rejected(http::RejectedConnection rejected);
 
 private:
     struct Call;
-    /// A handler makes no answer to what it refuses: handle() does, after the record of it.
+    /// A handler returns a Refusal and makes no answer to what it refuses: handle() makes it, after the
+    /// refusal is recorded.
     using Outcome = boost::system::result<http::Response, Refusal>;
     boost::asio::awaitable<Outcome> login(Call call);
     boost::asio::awaitable<Outcome> renewal(Call call);

@@ -13,7 +13,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-/// The member's text, moved out of the object.
+/// Moves the member's text out of the object.
 Result<std::string> take_text(Json& object, const char* member) {
     if (!object.is_object()) {
         return Failure{Code::malformed_request, "the body is no JSON object"};
@@ -25,7 +25,7 @@ Result<std::string> take_text(Json& object, const char* member) {
     return std::move(found->get_ref<std::string&>());
 }
 
-/// Wipes a body that holds a secret when it goes.
+/// Wipes a body that holds a secret at the end of its scope.
 class Wiper {
 public:
     explicit Wiper(std::string& text) : text_(text) {}
@@ -105,7 +105,7 @@ std::string login_answer(const Ca& ca, const LoginGrant& grant) {
         {"user", grant.user.name},
         {"groups", grant.user.groups},
         {"trust_domain", config->trust_domain},
-        // Complete: what is not listed is not there, whatever a gateway says.
+        // The catalogue is complete: what is not listed does not exist, whatever a gateway says.
         {"catalogue",
          {{"gateways", std::move(gateways)}, {"services", std::move(services)}, {"complete", true}}},
     };

@@ -1,4 +1,5 @@
-// The JSON that clients send and get. Pure: reads a stranger's bytes, knows no store and no clock.
+// The JSON that clients send and get. The functions are pure: they read a stranger's bytes and know no store
+// and no clock.
 #pragma once
 
 #include <string>
@@ -13,7 +14,7 @@
 namespace postern::ca::api {
 
 struct LoginBody {
-    /// As it was typed; need not be a login name.
+    /// The name as it was typed, which need not be a login name.
     std::string username;
     Secret password;
     std::string csr;
@@ -24,11 +25,12 @@ struct EnrolmentBody {
     std::string csr;
 };
 
-/// Code::malformed_request with what is missing or wrong. Members that nobody knows are ignored, so that
-/// newer clients work. `body` is wiped: it holds a password or a token.
+/// Reads the body of a request. Fails with Code::malformed_request and what is missing or wrong as detail.
+/// Unknown members are ignored, so that newer clients work. `body` is wiped, since it holds a password or a
+/// token.
 Result<LoginBody> parse_login(std::string&& body);
 Result<EnrolmentBody> parse_enrolment(std::string&& body);
-/// The CSR of a renewal.
+/// Returns the CSR of a renewal. Fails with Code::malformed_request.
 Result<std::string> parse_renewal(std::string_view body);
 
 std::string login_answer(const Ca& ca, const LoginGrant& grant);

@@ -10,7 +10,7 @@ namespace postern::ca::api {
 
 Result<pki::Certificate> enroll(Ca& ca, store::Database& database, const Actor& actor,
                                 const EnrolmentBody& body) {
-    // Strangers have no token: they cost a look-up, neither a signature nor the write lock.
+    // Strangers have no token. They cost a look-up, but neither a signature nor the write lock.
     if (auto checked = store::check_token(database, body.token, ca.clock()); !checked) {
         return checked.error();
     }

@@ -1,4 +1,5 @@
-// POST /v1/enroll: a one-time token and a CSR in, a server's certificate out. The names come from the token.
+// POST /v1/enroll: takes a one-time token and a CSR, and gives a server's certificate. The names come from
+// the token.
 #pragma once
 
 #include "base/result.hpp"
@@ -10,8 +11,8 @@
 
 namespace postern::ca::api {
 
-/// Uses the token up only when the certificate is made, stored and recorded. Whoever asked
-/// records a refusal.
+/// Redeems the token for a certificate. The token is used up only when the certificate is made, stored and
+/// recorded. Blocks, so call it on worker threads only. A refusal is recorded by the caller.
 Result<pki::Certificate> enroll(Ca& ca, store::Database& database, const Actor& actor,
                                 const EnrolmentBody& body);
 

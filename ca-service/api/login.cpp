@@ -14,7 +14,7 @@ namespace postern::ca::api {
 
 namespace {
 
-/// Whose password fits, as the store said before the transaction.
+/// The user, and whether the password fits, as the store said before the transaction.
 struct Verified {
     std::optional<store::User> user;
     bool password_matches = false;
@@ -24,7 +24,7 @@ struct Verified {
 
 Result<Verified> verify(Ca& ca, store::Database& database, const LoginBody& body) {
     Verified verified;
-    // What is no login name is nobody's: the same work, the same answer.
+    // A name that is no login name is nobody's. It takes the same work and gets the same answer.
     if (pki::is_login_name(body.username)) {
         auto user = store::find_user(database, body.username);
         if (!user) {
@@ -38,7 +38,7 @@ Result<Verified> verify(Ca& ca, store::Database& database, const LoginBody& body
     verified.password_matches = ca.passwords.verify(hash, password);
     bool is_outdated = ca.passwords.needs_rehash(hash);
     if (!verified.password_matches && password.reveal() != body.password.reveal()) {
-        // It may have been set, as it was typed, before passwords were prepared.
+        // The password may have been set as it was typed, before passwords were prepared.
         verified.password_matches = ca.passwords.verify(hash, body.password);
         is_outdated = true;
     }
@@ -54,8 +54,8 @@ Result<LoginGrant> open_session(Ca& ca, store::Database& database, const Actor& 
     if (!transaction) {
         return transaction.error();
     }
-    // Again under the lock: the user may have been disabled, or the password changed, while the hash was
-    // computed.
+    // The user is read again under the lock, because they may have been disabled, or the password changed,
+    // while the hash was computed.
     const auto user = store::find_user(database, verified.user->name);
     if (!user) {
         return user.error();
@@ -130,8 +130,8 @@ Result<LoginGrant> log_in(Ca& ca, store::Database& database, const Actor& actor,
     }
     const Failure failure = grant.error();
     if (failure.code != Code::unauthenticated && failure.code != Code::malformed_request) {
-        // The password was right, or this service failed: no guess. Who sends what cannot be read could go on
-        // without end.
+        // The password was right, or this service failed: that is no guess. A request that cannot be read
+        // stays charged, since somebody could send such requests without end.
         ca.throttle.refund(attempt, std::chrono::steady_clock::now());
     }
     return failure;

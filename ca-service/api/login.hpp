@@ -1,4 +1,4 @@
-// POST /v1/login: a password and a CSR in, a certificate out.
+// POST /v1/login: takes a password and a CSR, and gives a certificate.
 #pragma once
 
 #include "base/result.hpp"
@@ -10,9 +10,9 @@
 
 namespace postern::ca::api {
 
-/// Judges an admitted attempt (what LoginThrottle::admit says of it) and settles its charge. Blocks for the
-/// hash: worker threads only. A login is recorded before it returns; without the record it is
-/// Code::audit_unavailable. Whoever asked records a refusal.
+/// Judges an attempt that LoginThrottle::admit() has admitted as `attempt`, and settles its charge. Blocks
+/// for the hash, so call it on worker threads only. A login is recorded before the function returns; without
+/// the record it fails with Code::audit_unavailable. A refusal is recorded by the caller.
 Result<LoginGrant> log_in(Ca& ca, store::Database& database, const Actor& actor, const LoginBody& body,
                           const LoginThrottle::Attempt& attempt);
 

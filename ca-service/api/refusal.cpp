@@ -79,7 +79,8 @@ Words words_of(RequestKind asked, Code code) {
         case Code::audit_unavailable:
             return {"The CA service cannot write its audit log, so it refuses.",
                     "Tell your administrator: the log of postern-ca says why."};
-        // The table speaks of this machine, which is not the reader's.
+        // The words of the common table speak of the machine that runs the program, which is not the
+        // reader's.
         case Code::internal:
         case Code::io_failed:
         case Code::config_invalid:
@@ -104,7 +105,7 @@ void log(const Failure& failure, const std::string& connection_id) {
         tell(spdlog::level::debug);
         return;
     }
-    // A queue that strangers fill is our fault, too.
+    // A queue that strangers fill is this service's fault too, so the number of lines is bounded.
     static RecordBudget faults(kFaultsLoggedPerMinute);
     if (!faults.take(std::chrono::steady_clock::now())) {
         return;
@@ -142,13 +143,13 @@ audit::Record record_of(const Actor& actor, const std::optional<pki::Certificate
     return record;
 }
 
-/// Whose budget the refusal is charged to; nothing for a stranger's.
+/// Returns the bearer to whose budget the refusal is charged; nothing for a stranger.
 std::optional<audit::Bearer> charged(const std::optional<pki::Certificate>& presented,
                                      const Refusal& refused) {
     if (presented) {
         return bearer_of(*presented);
     }
-    // The password was right, or these would not have been told.
+    // These codes are told only where the password was right.
     const Code code = refused.failure.code;
     if (refused.was_judged && (code == Code::user_disabled || code == Code::limit_reached)) {
         return audit::Bearer{{}, refused.claimed_user};

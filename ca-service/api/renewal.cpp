@@ -8,7 +8,7 @@ namespace postern::ca::api {
 
 namespace {
 
-/// What the store knows of the bearer, read in the caller's transaction.
+/// What the store knows of the bearer, as it was read in the caller's transaction.
 struct Bearer {
     std::optional<store::IssuedCertificate> certificate;
     std::optional<store::Session> session;
@@ -31,7 +31,7 @@ Result<Bearer> look_up(store::Database& database, const pki::LoginIdentity& iden
     return Bearer{std::move(*certificate), std::move(*session), std::move(*user)};
 }
 
-/// The bearer, if may_renew() says so.
+/// Returns the bearer if may_renew() allows it.
 Result<Bearer> admit(Ca& ca, store::Database& database, const pki::LoginIdentity& identity) {
     if (identity.trust_domain != ca.settings.get()->trust_domain) {
         return Failure{Code::unauthenticated, "the certificate is of another trust domain"};

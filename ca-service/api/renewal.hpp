@@ -1,4 +1,4 @@
-// POST /v1/renew and POST /v1/logout: for the bearer of a login certificate whose session lives.
+// POST /v1/renew and POST /v1/logout, for the bearer of a login certificate whose session is live.
 #pragma once
 
 #include <string>
@@ -13,12 +13,13 @@
 
 namespace postern::ca::api {
 
-/// `presented` has been verified in the handshake, but for its end. The new certificate bears the groups of
-/// now. Whoever asked records a refusal.
+/// Issues a new certificate in the session of `presented`, with the user's groups as they are now. The
+/// handshake has verified `presented` except for its end. Blocks. A refusal is recorded by the caller.
 Result<LoginGrant> renew(Ca& ca, store::Database& database, const Actor& actor,
                          const pki::Certificate& presented, const std::string& csr);
 
-/// Ends the session and revokes what it holds. A session that has ended already is a success.
+/// Ends the session of `presented` and revokes its certificates. Succeeds when the session has ended already.
+/// Blocks.
 Result<void> log_out(Ca& ca, store::Database& database, const Actor& actor,
                      const pki::Certificate& presented);
 

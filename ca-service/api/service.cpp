@@ -37,7 +37,7 @@ using std::chrono::minutes;
 
 constexpr hours kWarnOfEndBefore{24 * 30};
 constexpr hours kWarnOfEndEvery{24};
-/// A stranger's enrolment is one look-up, and a good one a rare thing.
+/// One worker is enough: a stranger's enrolment is one look-up, and a good one is rare.
 constexpr std::size_t kEnrolmentWorkers = 1;
 
 struct OwnCertificate {
@@ -46,7 +46,7 @@ struct OwnCertificate {
     SystemTime renew_at{};
 };
 
-/// A fresh key and certificate for this service itself; neither touches the disk.
+/// Makes a fresh key and certificate for this service itself. Neither touches the disk.
 Result<OwnCertificate> make_own_certificate(const Authority& authority, const Config& config,
                                             SystemTime now) {
     auto key = pki::PrivateKey::generate_p256();
@@ -87,8 +87,8 @@ void warn_of_old_authority(const pki::Issuer& issuer, std::string_view kind, Sys
     }
 }
 
-/// What of the wanted bounds this process can keep: a connection takes a file descriptor, and the store, the
-/// audit log and the loops must always find one. One address keeps a share of what there is.
+/// Returns what of the wanted bounds this process can keep. A connection takes a file descriptor, and the
+/// store, the audit log and the loops must always find one. One address keeps its share of what there is.
 http::HttpsLimits fitting(http::HttpsLimits wanted, std::size_t most_files, std::size_t workers) {
     constexpr std::size_t kReservedFiles = 64;
     constexpr std::size_t kFilesOfALoop = 8;
@@ -117,7 +117,7 @@ http::HttpsLimits limits_in_force(const http::HttpsLimits& wanted, std::size_t w
     return limits;
 }
 
-/// Half of what the throttle can hold: the other half is for those who fail.
+/// Half of what the throttle can hold. The other half is for those who fail.
 constexpr std::size_t kMostPlaces = 10'000;
 
 Result<void> remember_places(LoginThrottle& throttle, const std::filesystem::path& store_file) {
@@ -135,7 +135,7 @@ Result<void> remember_places(LoginThrottle& throttle, const std::filesystem::pat
     return {};
 }
 
-/// The first setting that differs and that only a restart can change; empty if none does.
+/// Returns the first setting that differs and that only a restart can change; empty if there is none.
 std::string_view needs_restart(const Config& before, const Config& after) {
     if (before.listen.text() != after.listen.text()) {
         return "ca.listen";
@@ -208,7 +208,7 @@ struct Service::State {
     }
 
     void warn_daily(SystemTime now) {
-        // Also when the clock went back.
+        // It also warns when the clock went back.
         if (warned_at && now >= *warned_at && now < *warned_at + kWarnOfEndEvery) {
             return;
         }
@@ -223,7 +223,7 @@ struct Service::State {
     SystemTime renew_own_at{};
     std::vector<std::string> own_names;
     StoreCleanup store_cleanup{ca.settled, even_clock()};
-    /// One for each loop: how many probes it has answered.
+    /// How many probes each loop has answered.
     std::vector<std::atomic<unsigned>> heartbeats = std::vector<std::atomic<unsigned>>(cores());
     unsigned probes = 0;
 };
@@ -231,7 +231,7 @@ struct Service::State {
 Service::Service(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
 Service::~Service() {
-    // Listener, then loops, then workers: whoever calls goes before whom it calls.
+    // Callers are destroyed before what they call: the listeners, then the loops, then the workers.
     state_->https.reset();
     state_->health.reset();
     state_->loops.stop();
@@ -241,7 +241,7 @@ Service::~Service() {
     state_->store.reset();
     state_->completion.reset();
     state_->ca.refusals.tell_of_others();
-    // Records that are being written wake requests, for which the loops must still be there.
+    // Records that are being written resume requests, for which the loops must still exist.
     state_->audit.reset();
 }
 
@@ -257,7 +257,7 @@ Result<std::unique_ptr<Service>> Service::start(const ServiceFiles& files, Confi
     const Config settings = config;
     auto state = std::make_unique<State>(files, std::move(*log), std::move(*authority), std::move(config),
                                          std::move(clock));
-    // Before anything is handed out.
+    // The store is compared before anything is handed out.
     auto age = StoreAgeWatch::start(files.store, state->ca);
     if (!age) {
         return age.error();
@@ -352,7 +352,7 @@ Result<void> Service::reload() {
     if (const std::string_view setting = needs_restart(*before, *config); !setting.empty()) {
         spdlog::warn("event=config.needs_restart setting={}", setting);
     }
-    // These are part of what has been issued, or bound at the start.
+    // These settings are part of what has been issued, or were bound at the start.
     config->trust_domain = before->trust_domain;
     config->listen = before->listen;
     config->audit_file = before->audit_file;
@@ -387,7 +387,7 @@ void Service::tick() {
     const SystemTime now = state_->ca.clock();
     const auto config = state_->ca.settings.get();
     state_->warn_daily(now);
-    // A clock that was ahead when the certificate was made has been set right.
+    // The clock may have been ahead when the certificate was made, and set right since.
     const bool is_too_early = pki::is_too_early(state_->own_not_before, now);
     if (is_too_early || now >= state_->renew_own_at || config->names != state_->own_names) {
         auto own = make_own_certificate(state_->ca.authority, *config, now);

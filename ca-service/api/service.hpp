@@ -1,4 +1,4 @@
-// postern-ca serve: from files to a running service and back. Owns the threads.
+// postern-ca serve: starts the service from its files, and stops it. Owns the threads.
 #pragma once
 
 #include <filesystem>
@@ -16,10 +16,11 @@ struct ServiceFiles {
     std::filesystem::path store;
 };
 
-/// Everything that serves, started and listening. One thread drives it: the one that made it.
+/// Everything that serves, started and listening. It must be used on the thread that made it.
 class Service {
 public:
-    /// Code::config_invalid, already_exists (the port is taken), audit_unavailable, unavailable or io_failed.
+    /// Fails with Code::config_invalid, Code::already_exists (the port is taken), Code::audit_unavailable,
+    /// Code::unavailable or Code::io_failed.
     static Result<std::unique_ptr<Service>> start(const ServiceFiles& files, Config config,
                                                   Clock clock = system_clock());
     ~Service();
@@ -27,18 +28,20 @@ public:
     Service& operator=(const Service&) = delete;
 
     unsigned short port() const;
-    /// Of [health]; 0 where there is none.
+    /// The port of [health] in ca.toml; 0 where there is none.
     unsigned short health_port() const;
-    /// Reads the configuration again and puts in force what can change; a bad file keeps the old one.
+    /// Reads the configuration again and puts in force what can change. A bad file leaves the old
+    /// configuration in force.
     Result<void> reload();
-    /// Closes the audit log's file and goes on in a new one, whatever its size. Blocking.
+    /// Closes the audit log's file and goes on in a new one, whatever its size. Blocks.
     void rotate_audit_log();
-    /// What is due from time to time: the service's own certificate, tidying the store, a warning each day
-    /// where an issuing certificate ends within a month.
+    /// Does what is due from time to time: renews the service's own certificate, cleans the store up, and
+    /// warns each day where an issuing certificate ends within a month. Call it about every second.
     void tick();
-    /// Whether every event loop has answered since the last call: what the watchdog is told.
+    /// Returns whether every event loop has answered since the last call. The watchdog is fed by it.
     bool is_responsive();
-    /// Stops accepting, lets running requests end. Whether nothing had to be cut.
+    /// Stops accepting and waits for the requests that run, for `drain_timeout` at most. Returns true when
+    /// nothing had to be cut.
     bool drain();
 
 private:

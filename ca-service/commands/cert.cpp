@@ -1,4 +1,4 @@
-// postern-ca cert …
+// The command postern-ca cert: lists and revokes certificates.
 
 #include <algorithm>
 #include <array>
@@ -86,9 +86,9 @@ bool holds_all(const std::vector<std::string>& names, const std::vector<std::str
         others, [&](const std::string& other) { return std::ranges::find(names, other) != names.end(); });
 }
 
-/// Whether the server that was given the one has the other, newer one instead. A gateway has its name for itself. A
-/// service may be several servers, and a server several services: it is the same server where they have a service
-/// in common, and one has all the other names of the other.
+/// Returns whether the server that was given `one` has the newer certificate instead. A gateway has its name
+/// for itself. A service may be several servers, and a server several services: it is the same server where
+/// the two certificates have a service in common, and one has all other names of the other.
 bool is_replaced_by(const store::ServerCertificate& one, const store::ServerCertificate& newer) {
     if (one.kind != newer.kind || newer.issued_at <= one.issued_at) {
         return false;
@@ -190,7 +190,7 @@ CommandResult<void> list_certificates(const CommandLine& line, const Certificate
     return {};
 }
 
-/// As people paste it from openssl or a browser: upper case, with colons.
+/// Normalizes a serial number that was pasted from openssl or a browser: upper case, with colons.
 std::string normalized_serial(const std::string& text) {
     std::string serial;
     for (const char c : text) {

@@ -110,7 +110,8 @@ std::filesystem::path CommandLine::config() const {
 CommandResult<void> become_owner_of_folder(const CommandLine& line) {
     auto became = become_owner_of(line.directory);
     if (became) {
-        // In whose hands the folder is, decides for its configuration too; elsewhere it is to be root's.
+        // Whoever owns the folder decides about a configuration in it, too. A configuration elsewhere must be
+        // root's.
         became = check_only_root_decides(line.config());
     }
     if (!became && became.error().code != Code::not_found) {
@@ -283,13 +284,14 @@ int run(int argc, char** argv) {
                                        shell_word(option->as<std::string>()));
         }
     }
-    // Until `serve` starts one of its own: what people and scripts read on standard output is the command's.
+    // This log is for the time until `serve` starts one of its own. What people and scripts read on standard
+    // output is the command's.
     if (auto started = start_log("postern-ca", "warn"); !started) {
         return tell(command_error("cannot start", started.error()), own_options);
     }
     if (line.has_folder) {
-        // From the root on: who the program becomes may not be allowed to pass the folder that it was started
-        // in.
+        // The paths are made absolute, because the user that the program becomes may not be allowed to pass
+        // the folder in which it was started.
         line.directory = std::filesystem::absolute(line.directory / "").parent_path();
         line.config_file =
             line.config_file.empty() ? line.config_file : std::filesystem::absolute(line.config_file);

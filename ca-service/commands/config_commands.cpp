@@ -1,4 +1,4 @@
-// postern-ca check-config and postern-ca fingerprint.
+// The commands postern-ca check-config and postern-ca fingerprint.
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -21,7 +21,8 @@ std::string_view mode_of(const CatalogueService& service) {
     return service.is_passed_through ? "passthrough" : "end_to_end";
 }
 
-// The name that the agent demands of the certificate; nothing where nobody but the client looks.
+/// Returns the name that the agent demands of the server's certificate; empty where only the client looks at
+/// it.
 std::string proof_of(const CatalogueService& service) {
     if (service.is_passed_through) {
         return {};

@@ -1,5 +1,5 @@
-// postern-ca enroll: on a PostgreSQL server. Makes a key that never leaves the machine, and trades a token
-// for the certificate.
+// The command postern-ca enroll, which runs on a PostgreSQL server: makes a key that never leaves the
+// machine, and trades a token for the certificate.
 
 #include <grp.h>
 #include <pwd.h>
@@ -32,7 +32,7 @@ struct EnrollOptions {
     std::string url;
     std::string pin;
     std::string token;
-    /// An empty one, too.
+    /// True for an empty token, too.
     bool is_token_given = false;
     fs::path token_file;
     fs::path out_certificate;
@@ -43,7 +43,7 @@ struct EnrollOptions {
     bool is_json = false;
 };
 
-/// Why nobody could be asked: the network, the address, or somebody else who answers.
+/// Returns why the CA could not be asked: the network, the address, or somebody else who answers.
 CommandError not_reached(const std::string& url, const Failure& failure) {
     switch (failure.code) {
         case Code::out_of_resources:
@@ -76,7 +76,8 @@ CommandError not_reached(const std::string& url, const Failure& failure) {
     }
 }
 
-/// The CA's own refusal has its words and what to do next in it; all else is about the way to it.
+/// Returns why the CA did not enrol the server. The CA's own refusal holds its words and what to do next; all
+/// else is about the way to it.
 CommandError not_enrolled(const std::string& url, const Failure& failure) {
     switch (failure.code) {
         case Code::unauthenticated:
@@ -131,7 +132,7 @@ CommandResult<std::optional<FileBatch::Owner>> find_owner(const EnrollOptions& o
     return std::optional<FileBatch::Owner>(FileBatch::Owner{account->pw_uid, account->pw_gid});
 }
 
-/// Fails before the token is used up when the files could not be written.
+/// Fails when the files could not be written, before the token is used up.
 CommandResult<void> check_files(const EnrollOptions& options) {
     for (const fs::path& file :
          {options.out_certificate, options.out_key, options.out_user_ca, options.out_server_ca}) {

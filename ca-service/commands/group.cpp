@@ -1,4 +1,4 @@
-// postern-ca group …
+// The command postern-ca group: puts users into groups and takes them out, and lists the groups.
 
 #include <algorithm>
 
@@ -28,7 +28,7 @@ void tell_change(const GroupOptions& options, bool is_member, bool has_changed) 
     say_json(told);
 }
 
-/// In or out; says so too when there was nothing to do.
+/// Puts a user into a group or takes them out. Says so too when there was nothing to do.
 CommandResult<void> change(const CommandLine& line, const GroupOptions& options, bool is_joining) {
     if (!pki::is_resource_name(options.group)) {
         return CommandError{Exit::usage, fmt::format("'{}' is no group name", options.group),

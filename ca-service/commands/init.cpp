@@ -1,4 +1,5 @@
-// postern-ca init: both authorities, the store, the audit key and a commented configuration, or nothing.
+// The command postern-ca init: makes both authorities, the store, the audit key and a commented
+// configuration, or nothing.
 
 #include <unistd.h>
 
@@ -26,7 +27,8 @@ struct InitOptions {
     bool is_json = false;
 };
 
-/// "ca.example.org" -> "example.org"; a name without a domain stands for itself.
+/// Returns the trust domain that the first suitable name gives: "example.org" for "ca.example.org", and a
+/// name with at most one dot for itself. Returns "postern.internal" where no name is suitable.
 std::string trust_domain_of(const std::vector<std::string>& names) {
     for (const std::string& candidate : names) {
         const std::size_t dot = candidate.find('.');
@@ -65,14 +67,15 @@ CommandResult<void> check(const InitOptions& options) {
     return {};
 }
 
-/// Where the configuration of a new CA goes: of root's in its usual place, apart from what will be the
-/// service's.
+/// Returns where the configuration of a new CA goes. Root's CA in its usual place has it apart from the
+/// folder that will be the service's.
 std::filesystem::path place_of_config(const CommandLine& line) {
     const bool is_usual = line.config_file.empty() && line.directory == kDefaultDirectory && ::geteuid() == 0;
     return is_usual ? std::filesystem::path(kDefaultConfig) : line.config();
 }
 
-/// The service reads it as a user of its own; there is nothing secret in it.
+/// Writes the configuration, which everybody may read: the service reads it as a user of its own, and nothing
+/// in it is secret.
 Result<void> write_config(const std::filesystem::path& file, const std::string& text) {
     const std::filesystem::path folder = file.parent_path();
     std::error_code error;
@@ -80,13 +83,13 @@ Result<void> write_config(const std::filesystem::path& file, const std::string& 
         if (auto made = create_directory(folder, 0755); !made) {
             return made;
         }
-        // The umask has closed it.
+        // The umask has closed the folder.
         std::filesystem::permissions(folder, static_cast<std::filesystem::perms>(0755), error);
     }
     return write_file(file, text, 0644);
 }
 
-/// Everything but the marker. The store comes late: with it the folder counts as a CA.
+/// Makes everything but the marker. The store comes late, because with it the folder counts as a CA.
 Result<void> build(const std::filesystem::path& directory, const std::filesystem::path& config_file,
                    const InitOptions& options) {
     if (auto made = create_authorities(directory, options.trust_domain, system_clock()()); !made) {
@@ -102,7 +105,7 @@ Result<void> build(const std::filesystem::path& directory, const std::filesystem
         if (!database) {
             return database.error();
         }
-        // A log of a CA that was here before is further than this new store.
+        // The log of a CA that was here before may be further than this new store.
         const auto logged = newest_logged_change(parsed->audit_file);
         if (!logged) {
             return logged.error();

@@ -64,7 +64,7 @@ Result<InitMarker> InitMarker::begin(const fs::path& directory) {
         return Failure{Code::already_exists,
                        fmt::format("another init is at work in {}", directory.string())};
     }
-    // The other one may have finished, and removed the marker, between open and lock.
+    // The other `init` may have finished, and removed the marker, between open and lock.
     struct stat mine {};
     struct stat there {};
     if (::fstat(lock.get(), &mine) != 0 || ::stat(marker.c_str(), &there) != 0 ||
@@ -75,7 +75,7 @@ Result<InitMarker> InitMarker::begin(const fs::path& directory) {
     if (::chmod(directory.c_str(), 0700) != 0) {
         return failed("cannot close to others", directory);
     }
-    // What an interrupted init left: no certificate of it was ever handed out.
+    // An interrupted `init` left these files. No certificate of it was ever handed out.
     for (const fs::directory_entry& entry : fs::directory_iterator(directory, error)) {
         if (entry.path().filename() != kMarker) {
             std::error_code ignored;

@@ -1,5 +1,5 @@
-// The file that says that `init` has begun and not yet ended. While it is there, nothing in the folder has
-// ever been used, and only then may `init` throw it away.
+// The file that says that `init` has begun and has not ended. While it exists, nothing in the folder has ever
+// been used, and only then may `init` remove what is there.
 #pragma once
 
 #include <filesystem>
@@ -14,10 +14,11 @@ bool is_init_unfinished(const std::filesystem::path& directory);
 /// Held from the first file of a new CA to the last.
 class InitMarker {
 public:
-    /// Makes the folder (0700), or takes an empty one, or one that an interrupted `init` left, which it
-    /// empties of what `init` makes. Code::already_exists when there is a CA, or anything else.
+    /// Makes the folder (0700), or takes an empty one, or takes one that an interrupted `init` left, and
+    /// removes its files. Fails with Code::already_exists when the folder holds a CA or anything else, or
+    /// when another `init` is at work in it.
     static Result<InitMarker> begin(const std::filesystem::path& directory);
-    /// The CA is whole and on the disk.
+    /// Says that the CA is complete: syncs the folder and removes the marker.
     Result<void> finish();
 
 private:

@@ -25,26 +25,26 @@ using std::chrono::steady_clock;
 
 constexpr milliseconds kLookEvery{50};
 constexpr milliseconds kTimeout{5'000};
-/// For the service, where no gateway is waited for.
+/// How long the service is waited for where no gateway is waited for.
 constexpr milliseconds kPublishTimeout{2'000};
-/// Who was heard of within this is there, and waited for.
+/// A gateway that was heard of within this time is there, and is waited for.
 constexpr auto kLately = 3 * GatewayReports::kSignOfLife;
 
 /// How far a revocation has got. Times are counted from the moment that it was committed.
 struct Reach {
     struct Gateway {
         std::string name;
-        /// Nothing while it does not hold a list with the revocation.
+        /// Empty while the gateway does not hold a list with the revocation.
         std::optional<milliseconds> after{};
-        /// When it last said what it holds; nothing when it never did.
+        /// When the gateway last said what it holds; empty when it never did.
         std::optional<SystemTime> heard_at{};
     };
-    /// When the CA service put it on a list; nothing when it has not.
+    /// When the CA service put the revocation on a list; empty when it has not.
     std::optional<milliseconds> published{};
     std::vector<Gateway> gateways{};
 };
 
-/// What is known before the first look: the names of the catalogue.
+/// Returns what is known before the first look: the names of the catalogue's gateways.
 Reach of_catalogue(const Config& config) {
     Reach reach;
     for (const CatalogueGateway& gateway : config.gateways) {
@@ -62,14 +62,14 @@ std::string seconds_of(milliseconds time) {
     return fmt::format("{:.1f} s", static_cast<double>(time.count()) / 1000.0);
 }
 
-/// Follows what the running service writes down until every gateway that was heard of lately holds a list
-/// that answers to `revocations` (of the store's counter), for `timeout` at the most. Of each gateway that
-/// ever said something, and of those of the catalogue.
+/// Follows what the running service writes to the store until every gateway that was heard of lately holds a
+/// list that covers `revocations` (of the store's counter), for `timeout` at the most. The result has each
+/// gateway that ever reported, and those of the catalogue.
 Result<Reach> watch_reach(store::Database& database, const Config& config, std::uint64_t revocations,
                           milliseconds timeout, const Clock& clock) {
     const auto began = steady_clock::now();
     Reach reach = of_catalogue(config);
-    // The number of the first list that answers to the revocation.
+    // The number of the first list that covers the revocation.
     std::optional<std::uint64_t> number;
     while (true) {
         const auto took = std::chrono::duration_cast<milliseconds>(steady_clock::now() - began);
@@ -104,7 +104,7 @@ Result<Reach> watch_reach(store::Database& database, const Config& config, std::
     return reach;
 }
 
-/// Sentences for a person, one a line.
+/// Returns sentences for a person, one a line.
 std::string told_of(const Reach& reach) {
     std::vector<std::string> held;
     std::vector<std::string> missing;
@@ -147,12 +147,12 @@ nlohmann::json to_json(const Reach& reach) {
     return {{"published_seconds", seconds(reach.published)}, {"gateways", std::move(gateways)}};
 }
 
-/// As long as a person waits. Nothing where there is no gateway to tell of.
+/// Waits for as long as a person would. Returns nothing where there is no gateway to tell of.
 std::optional<Reach> reach_of(Administration& administration, const Revoked& revoked) {
     auto reach = watch_reach(administration.database, administration.config, revoked.counter, kTimeout,
                              administration.clock);
     if (!reach) {
-        // It is done all the same.
+        // The revocation is done all the same.
         say_to(stderr, "postern-ca: warning: cannot see which gateways have it: {}\n", reach.error().detail);
         return std::nullopt;
     }

@@ -1,4 +1,4 @@
-// postern-ca serve: signals in, systemd told, the service driven.
+// The command postern-ca serve: drives the service by signals, and reports to systemd.
 
 #include <malloc.h>
 #include <time.h>
@@ -33,7 +33,8 @@ sigset_t block_signals() {
     return signals;
 }
 
-/// How often the watchdog must be told: half of what systemd asks for, at most a second.
+/// Returns how often the watchdog must be told: after half of the time that systemd asks for, at most a
+/// second.
 std::chrono::microseconds heartbeat_interval() {
     std::uint64_t watchdog_microseconds = 0;
     std::chrono::microseconds interval = std::chrono::seconds(1);
@@ -58,8 +59,8 @@ void reload(Service& service) {
     }
 }
 
-/// While it lives, the service manager is asked for the time that the drain takes, again and again: it kills
-/// what takes longer than the unit says (TimeoutStopSec; sd_notify(3)).
+/// Asks the service manager, while it lives, for the time that the drain takes, again and again: the manager
+/// kills what takes longer than the unit says (TimeoutStopSec; sd_notify(3)).
 class MoreTime {
 public:
     MoreTime() = default;
@@ -90,7 +91,7 @@ private:
     std::thread thread_{[this] { ask(); }};
 };
 
-/// Until SIGTERM or SIGINT.
+/// Serves until SIGTERM or SIGINT.
 void drive(Service& service, const sigset_t& signals) {
     const auto interval = heartbeat_interval();
     const timespec timeout{interval.count() / 1'000'000, interval.count() % 1'000'000 * 1000};
@@ -122,8 +123,8 @@ CommandResult<void> serve(const CommandLine& line, const std::string& level) {
     if (!config) {
         return config.error();
     }
-    // A password hash takes 19 MiB: it goes back to the kernel at once instead of staying in each thread's
-    // arena.
+    // A password hash takes 19 MiB. It goes back to the kernel at once with this, instead of staying in each
+    // thread's arena.
     ::mallopt(M_MMAP_THRESHOLD, 1 << 20);
     const sigset_t signals = block_signals();
     const std::string host = config->listen.host;
@@ -149,7 +150,7 @@ CommandResult<void> serve(const CommandLine& line, const std::string& level) {
         const MoreTime more_time;
         return (*service)->drain();
     }();
-    // One that hangs here gets no more.
+    // A service that hangs here gets no more time.
     service->reset();
     spdlog::info("event=serve.stopped clean={}", is_clean);
     return {};

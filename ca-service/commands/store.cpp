@@ -1,4 +1,4 @@
-// postern-ca store …
+// The command postern-ca store: accepts a store that was restored from a backup.
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

@@ -6,7 +6,8 @@
 
 namespace postern::ca::commands {
 
-/// Prints to standard output. What in a cell is no sign of its own is written out (base/shown_text).
+/// Prints to standard output. Control and other invisible characters in a cell are escaped
+/// (base/shown_text.hpp).
 void print_table(const std::vector<std::string>& head, const std::vector<std::vector<std::string>>& rows);
 
 }  // namespace postern::ca::commands

@@ -1,4 +1,5 @@
-// postern-ca token …: what a gateway or a PostgreSQL server trades for its certificate, once.
+// The command postern-ca token: one-time tokens that a gateway or a PostgreSQL server trades for its
+// certificate.
 
 #include <algorithm>
 
@@ -24,7 +25,7 @@ namespace postern::ca::commands {
 namespace {
 
 constexpr std::chrono::hours kLongestLife{24 * 7};
-/// Of the hash, in lists and records.
+/// How many digits of the hash lists and records show as the token's id.
 constexpr std::size_t kIdDigits = 12;
 
 struct TokenOptions {
@@ -37,7 +38,8 @@ struct TokenOptions {
     bool is_json = false;
 };
 
-/// What somebody asks a certificate for: `names` of one gateway, or of the services of one PostgreSQL server.
+/// Returns what a certificate is asked for: the name of one gateway, or those of the services of one
+/// PostgreSQL server, and the DNS names.
 CommandResult<ServerSubject> subject_of(const TokenOptions& options) {
     if (options.gateway.empty() == options.services.empty()) {
         return CommandError{Exit::usage,
@@ -111,7 +113,7 @@ CommandResult<void> add_what_it_has(const CommandLine& line, ServerSubject& subj
             }
         }
     };
-    // What the options say more comes behind what there is.
+    // What the options add comes behind what there is.
     ServerSubject renewed;
     renewed.kind = subject.kind;
     for (const std::string& name : subject.names) {
@@ -281,7 +283,7 @@ CommandResult<void> list_tokens(const CommandLine& line, const TokenOptions& opt
     return {};
 }
 
-/// The one token whose id begins so.
+/// Returns the one token whose id begins with `id` and that was not used.
 CommandResult<store::EnrolmentToken> find_token(store::Database& database, const std::string& id) {
     const CommandError unknown{Exit::failed, fmt::format("there is no token {}", id),
                                "postern-ca token list shows the ids of those that there are"};

@@ -1,4 +1,4 @@
-// postern-ca user …
+// The command postern-ca user: adds, changes, disables and lists the people who may log in.
 
 #include <utility>
 
@@ -50,7 +50,7 @@ CommandResult<void> add(const CommandLine& line, const UserOptions& options) {
     if (!administration) {
         return administration.error();
     }
-    // Before a person types a password in vain.
+    // The name is looked up before a person types a password in vain.
     const auto known = store::find_user(administration->database, options.name);
     if (!known) {
         return command_error("cannot add the user", known.error());

@@ -204,14 +204,14 @@ Result<CrlTurn> next_crl(Database& database, SystemTime now) {
                 soci::use(counter);
         };
         const long long last_number = read("crl_number");
-        // Of a store that an older program wrote it is not known what came since the last list: no list leads
-        // on from that.
+        // A store that an older program wrote does not say what was revoked since the last list, so no list
+        // leads on from that one.
         const long long last_revocations = read("crl_revocations");
         const bool leads_on = last_revocations >= 0;
         const long long last_update = read("crl_this_update");
         const long long revocations = read("revocations");
-        // Seconds since 1970 as the floor: a store restored from a backup would otherwise repeat numbers that
-        // gateways have seen, and they would keep the older list.
+        // The number is at least the seconds since 1970: a store restored from a backup would otherwise
+        // repeat numbers that gateways have seen, and they would keep the older list.
         const long long floor = std::chrono::floor<std::chrono::seconds>(now).time_since_epoch().count();
         const long long number = std::max(last_number + 1, floor);
         write("crl_number", number);

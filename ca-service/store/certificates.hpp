@@ -1,5 +1,5 @@
 // Every certificate that was issued, and which of them are revoked. The revocation counter grows with each
-// change, so that a running service sees what another process revoked.
+// revocation, so that a running service sees what another process revoked.
 #pragma once
 
 #include <cstddef>
@@ -16,11 +16,11 @@
 
 namespace postern::ca::store {
 
-/// For how long after its end a certificate still counts as one that somebody may present: other machines'
-/// clocks.
+/// How long after its end a certificate still counts as one that can be presented, because the clocks of
+/// other machines may be behind.
 inline constexpr std::chrono::minutes kClockSlack{5};
-/// What has ended after that may still carry a tunnel somewhere: by a gateway's grace (pki::kLongestExpiryGrace), and
-/// by the slack of its clock.
+/// Returns the time before which a certificate must have ended so that no tunnel anywhere can live by it: a
+/// gateway may carry it on for a grace (pki::kLongestExpiryGrace) and for the slack of its clock.
 SystemTime lived_by_since(SystemTime now) noexcept;
 
 struct Revocation {
@@ -50,23 +50,24 @@ struct ServerCertificate {
     SystemTime not_after{};
     SystemTime issued_at{};
 
-    /// `name` and `more_services`.
+    /// Returns `name`, then `more_services`.
     std::vector<std::string> names() const;
 };
 
 struct CertificateFilter {
-    /// Empty: of everybody.
+    /// Empty for the certificates of all users.
     std::string user{};
-    /// Only those that can still be presented at this time.
+    /// Where set, only certificates that are neither expired at this time nor revoked.
     std::optional<SystemTime> live_at{};
 };
 
 Result<void> add_certificate(Database& database, const IssuedCertificate& certificate);
 Result<std::optional<IssuedCertificate>> find_certificate(Database& database, const std::string& serial);
-/// Newest first.
+/// Returns the certificates, the newest first.
 Result<std::vector<IssuedCertificate>> list_certificates(Database& database, const CertificateFilter& filter);
 
-/// How many certificates the session, and the user in all sessions, were given after `since` and up to `now`.
+/// How many certificates the session, and the user in all sessions, were issued after `since` and up to
+/// `now`.
 struct CertificatesIssued {
     std::size_t to_session = 0;
     std::size_t to_user = 0;
@@ -75,44 +76,47 @@ Result<CertificatesIssued> certificates_issued(Database& database, const std::st
                                                const std::string& session_id, SystemTime since,
                                                SystemTime now);
 
-/// Revokes the session's certificates that are not, also those that have expired, as long as a tunnel may live by
-/// them. Returns, to be told of, those that have not expired (plus slack), or else the last one that has. Call inside
-/// a write transaction.
+/// Revokes the session's certificates that are not revoked yet, expired ones too as long as a tunnel may live
+/// by them. Returns what is to be recorded: those that have not expired (plus slack), or else the one that
+/// expired last. Call it inside a write transaction.
 Result<std::vector<IssuedCertificate>> revoke_session(Database& database, const std::string& session_id,
                                                       Revocation revocation);
 
-/// What a CRL signed at `now` must hold: what is revoked, until no tunnel can live by it any more.
+/// Returns what a CRL signed at `now` must hold: each revoked certificate until no tunnel can live by it any
+/// more.
 Result<std::vector<pki::RevokedSerial>> revoked_serials(Database& database, SystemTime now);
-/// What was revoked after the revocation counter had that value.
+/// Returns what was revoked after the revocation counter had the value `counter`.
 Result<std::vector<pki::RevokedSerial>> serials_revoked_since(Database& database, std::uint64_t counter);
-/// Grows with every revocation, in whichever process.
+/// Returns a counter that grows with every revocation, in whichever process.
 Result<std::uint64_t> revocation_counter(Database& database);
-/// The next list's place among all: its number is greater than each one before, also those of a store that
-/// was restored from an older copy, and also when the clock went back: by it alone gateways order lists.
+/// The number of the next list, and what it covers. Gateways order lists by their numbers alone, so the
+/// number is greater than each one before, also when the store was restored from an older copy and when the
+/// clock went back.
 struct CrlTurn {
     std::uint64_t number = 0;
-    /// What the revocation counter says: the list answers to all of it.
+    /// The revocation counter up to which the list holds all revocations.
     std::uint64_t revocations = 0;
-    /// The list before it: its number (0 where there was none that it leads on from), the counter that it answered to, and when it
-    /// was made.
+    /// The list before it: its number (0 where the next list cannot be a delta to it), the revocation counter
+    /// that it covered, and when it was made.
     std::uint64_t last_number = 0;
     std::uint64_t last_revocations = 0;
     SystemTime last_update{};
 };
-/// Call inside a write transaction.
+/// Numbers the next list. Call it inside a write transaction.
 Result<CrlTurn> next_crl(Database& database, SystemTime now);
 
 Result<void> add_server_certificate(Database& database, const ServerCertificate& certificate);
 Result<std::vector<ServerCertificate>> list_server_certificates(Database& database);
+/// A service, and how long it is certified.
 struct CertifiedService {
     std::string name{};
-    /// When its certificate ends; of several the last.
+    /// When the service's certificate ends; of several certificates, the last end.
     SystemTime until{};
 };
-/// Services with a certificate that has not ended at `now`, by name.
+/// Returns the services with a certificate that has not ended at `now`, sorted by name.
 Result<std::vector<CertifiedService>> certified_services(Database& database, SystemTime now);
 
-/// Removes login certificates that ended before `before`.
+/// Removes login certificates that ended before `before`. Returns how many.
 Result<long long> forget_certificates(Database& database, SystemTime before);
 
 }  // namespace postern::ca::store

@@ -1,5 +1,5 @@
-// A number for each change of the store that the audit log tells of. Both bear it, so that a store that was
-// put back from a copy is noticed: the log is further than the store.
+// A number for each change of the store that the audit log records. Both the store and the log hold it, so
+// that a store that was restored from a copy is noticed: the log is further than the store.
 #pragma once
 
 #include <cstdint>
@@ -9,13 +9,14 @@
 
 namespace postern::ca::store {
 
-/// The number of the last change; inside a transaction that has begun one, of that.
+/// Returns the number of the last change; inside a transaction that has begun a change, the number of that
+/// one.
 Result<std::uint64_t> change_counter(Database& database);
-/// Numbers the change of this write transaction. No number is given twice: Code::unavailable where a change is
-/// recorded (Database::set_newest_recorded) that was interrupted before it was committed, and that has to be finished
-/// first.
+/// Numbers the change of this write transaction. No number is given twice: fails with Code::unavailable when
+/// the log (Database::set_newest_recorded()) holds a change that was interrupted before its commit, which has
+/// to be finished first.
 Result<void> begin_change(Database& database);
-/// For a store that has caught up with its log.
+/// Sets the number of the last change, for a store that has caught up with its log.
 Result<void> set_change_counter(Database& database, std::uint64_t number);
 
 }  // namespace postern::ca::store

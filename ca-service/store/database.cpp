@@ -19,7 +19,7 @@ namespace {
 
 constexpr int kBusyTimeoutSeconds = 5;
 
-/// What goes wrong with a database for a reason that an administrator can do something about.
+/// A cause of a failure that an administrator can do something about.
 struct Cause {
     int code;
     std::string_view text;
@@ -44,8 +44,8 @@ const Cause* cause_of(int code) {
     return found == kCauses.end() ? nullptr : &*found;
 }
 
-/// SQLite calls it an input/output error, or says that it cannot open, where it cannot keep what it keeps
-/// beside the file.
+/// Names the state of the disk where it explains the failure. SQLite reports an input/output error, or that
+/// it cannot open the file, where it cannot write what it keeps beside the file.
 Failure with_state_of_disk(Failure failure, std::string_view what, const std::filesystem::path& file) {
     struct statvfs disk {};
     const auto folder = file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
@@ -63,7 +63,7 @@ Failure with_state_of_disk(Failure failure, std::string_view what, const std::fi
     return failure;
 }
 
-/// Settings that belong to a connection, not to the file.
+/// Sets what belongs to a connection, not to the file.
 void configure(soci::session& sql) {
     // The mode stays with the file; asking for it again would need the lock.
     std::string mode;
@@ -130,14 +130,14 @@ Database::~Database() = default;
 
 namespace {
 
-/// SOCI reads `key=value` words; quotes keep a path with spaces in one piece.
+/// Opens a session. SOCI reads `key=value` words; quotes keep a path with spaces in one piece.
 std::unique_ptr<soci::session> connect(const std::string& database, std::string_view more = {}) {
     return std::make_unique<soci::session>(
         soci::sqlite3, fmt::format("db=\"{}\" timeout={}{}", database, kBusyTimeoutSeconds, more));
 }
 
-/// "file:…?immutable=1" (https://sqlite.org/uri.html): nothing is kept beside the file, and nobody changes
-/// it.
+/// Returns "file:…?immutable=1" (https://sqlite.org/uri.html): nothing is kept beside the file, and nobody
+/// changes it.
 std::string immutable(const std::filesystem::path& file) {
     std::string uri = "file:";
     for (const char c : file.string()) {
@@ -151,7 +151,7 @@ Result<std::unique_ptr<soci::session>> connect_to_read(std::string_view what, co
     return guarded(what, [&]() -> Result<std::unique_ptr<soci::session>> {
         auto session = connect(database, " readonly=1");
         int count = 0;
-        // Only now the file is looked at.
+        // SQLite looks at the file only now.
         *session << "SELECT COUNT(*) FROM sqlite_master", soci::into(count);
         return session;
     });
@@ -174,7 +174,7 @@ Result<Database> Database::open_to_read(const std::filesystem::path& file) {
                        fmt::format("{}: {}", what, error ? error.message() : "there is no such file")};
     }
     auto session = connect_to_read(what, file.string());
-    // Without a log of changes beside it, the file alone is all.
+    // Without a write-ahead log beside it, the file alone is complete.
     const auto log_bytes = std::filesystem::file_size(file.string() + "-wal", error);
     if (!session && session.error().code == Code::io_failed && (error || log_bytes == 0)) {
         if (auto again = connect_to_read(what, immutable(file)); again) {

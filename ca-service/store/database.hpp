@@ -1,5 +1,9 @@
-// One connection to the CA's state, and the rules under which it is written: WAL, foreign keys on, and a
-// commit that has reached the disk before it counts. The only place that knows which engine is behind SOCI.
+// A connection to the CA's state, and the rules under which it is written: WAL, foreign keys on, and a commit
+// that has reached the disk before it counts. No other file opens the engine that is behind SOCI.
+//
+// Every function of this folder that takes a Database fails with Code::unavailable while another process
+// holds the lock, with Code::already_exists where it violates a constraint, and with Code::io_failed for all
+// else. Its comment names further codes.
 #pragma once
 
 #include <cstdint>
@@ -18,15 +22,17 @@ class session;
 
 namespace postern::ca::store {
 
-/// Not thread-safe: each thread opens its own. Several processes may have the same file open.
+/// A connection to the store. Not thread-safe: each thread opens its own. Several processes may have the same
+/// file open.
 class Database {
 public:
-    /// Opens the file, creates it (0600) when it is absent, and brings its schema up to date.
-    /// Code::config_invalid when a newer program wrote it, Code::unavailable when it stayed locked,
-    /// Code::io_failed otherwise.
+    /// Opens the file, creates it (0600) when it is absent, and brings its schema up to date. Fails with
+    /// Code::config_invalid when a newer program wrote it, with Code::unavailable when it stayed locked, and
+    /// with Code::io_failed otherwise.
     static Result<Database> open(const std::filesystem::path& file);
-    /// For commands that only look: needs no room on the disk and no right to write, so that they work where
-    /// nothing else does. Of an older program's store it is open(). Code::not_found when there is no file.
+    /// Opens the file for commands that only read. It needs no free space and no right to write, so that they
+    /// work where nothing else does. A store that an older program wrote is opened as open() does. Fails with
+    /// Code::not_found when there is no file.
     static Result<Database> open_to_read(const std::filesystem::path& file);
     Database(Database&&) noexcept;
     Database& operator=(Database&&) noexcept;
@@ -34,7 +40,8 @@ public:
 
     soci::session& session() noexcept { return *session_; }
 
-    /// What begin_change() asks for the newest change that is recorded elsewhere; nothing where nobody records.
+    /// Returns the newest change that is recorded in the audit log, for begin_change(). It is empty where
+    /// nobody records.
     using NewestRecorded = std::function<Result<std::uint64_t>()>;
     void set_newest_recorded(NewestRecorded newest) { newest_recorded_ = std::move(newest); }
     const NewestRecorded& newest_recorded() const noexcept { return newest_recorded_; }
@@ -45,19 +52,19 @@ private:
     NewestRecorded newest_recorded_;
 };
 
-/// Rolled back when it goes without commit(). Transactions do not nest.
+/// A transaction. It is rolled back when it is destroyed without commit(). Transactions do not nest.
 class Transaction {
 public:
-    /// Takes the write lock at once (waiting up to the busy timeout), so that what is read inside stays true
-    /// until commit.
+    /// Takes the write lock at once, so that what is read inside stays true until the commit. Fails with
+    /// Code::unavailable when the lock stays taken for the busy timeout.
     static Result<Transaction> write(Database& database);
-    /// One consistent snapshot for several reads.
+    /// Begins one consistent snapshot for several reads.
     static Result<Transaction> read(Database& database);
     Transaction(Transaction&& other) noexcept : database_(std::exchange(other.database_, nullptr)) {}
     Transaction& operator=(Transaction&&) = delete;
     ~Transaction();
 
-    /// When it returns without failure the changes survive a power cut.
+    /// Commits. When it succeeds, the changes survive a power cut.
     Result<void> commit();
 
 private:
@@ -65,13 +72,16 @@ private:
     Database* database_;
 };
 
-/// Runs a statement whose one parameter is a time, and returns how many rows it changed.
+/// Runs a statement whose one parameter is a time, and returns how many rows it changed. `what` says what
+/// could not be done if it fails.
 Result<long long> execute(Database& database, std::string_view what, const char* statement, SystemTime time);
 
-/// What to do about what a failure of the store names as its cause; empty where it names none.
+/// Returns what an administrator can do about the cause that a failure of the store names; empty where it
+/// names none.
 std::string_view advice_on(const Failure& failure) noexcept;
 
-/// The failure for the SOCI exception that is being handled; any other exception goes on.
+/// Returns the failure for the SOCI exception that is being handled; any other exception is thrown on. `what`
+/// says what could not be done.
 Failure failure_in_flight(std::string_view what);
 
 /// Runs `body`, which returns a Result, and turns the engine's exceptions into its failure.

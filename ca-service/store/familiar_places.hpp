@@ -1,4 +1,4 @@
-// From where each person has logged in lately, so that the login throttle knows it again after a restart.
+// Where each person has logged in from lately, so that the login throttle knows it again after a restart.
 #pragma once
 
 #include <cstddef>
@@ -13,18 +13,18 @@ namespace postern::ca::store {
 
 struct FamiliarPlace {
     std::string user{};
-    /// As throttled_network() gives it.
+    /// The form that throttled_network() gives.
     std::string network{};
 };
 
-/// How many are kept of one person: the ones of the last logins.
+/// How many places are kept of one user: those of the last logins.
 inline constexpr std::size_t kMostPlacesOfAUser = 16;
 
-/// Call inside the write transaction of the login.
+/// Notes a login from `place` at `now`. Call it inside the write transaction of the login.
 Result<void> note_familiar_place(Database& database, const FamiliarPlace& place, SystemTime now);
-/// Those of the last logins of all, `most` of them, the oldest first.
+/// Returns the places of the last logins of all users, `most` at the most, the oldest first.
 Result<std::vector<FamiliarPlace>> familiar_places(Database& database, std::size_t most);
-/// Removes those from where nobody has logged in since `before`.
+/// Removes the places from which nobody has logged in since `before`. Returns how many.
 Result<long long> forget_familiar_places(Database& database, SystemTime before);
 
 }  // namespace postern::ca::store

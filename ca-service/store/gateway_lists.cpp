@@ -48,7 +48,7 @@ Result<long long> forget_gateway_lists(Database& database, SystemTime before) {
 
 Result<NewestList> newest_list(Database& database) {
     return guarded("cannot read the newest list", [&]() -> Result<NewestList> {
-        // One statement, so that the two belong together.
+        // One statement reads both, so that the two belong together.
         long long number = 0;
         long long revocations = 0;
         database.session() << "SELECT (SELECT value FROM counters WHERE name = 'crl_number'), "

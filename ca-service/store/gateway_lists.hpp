@@ -1,5 +1,5 @@
-// What each gateway said of the revocation list that it holds: how an administrator's command, which is
-// another process than the service, sees whom a revocation has reached.
+// The revocation list that each gateway said it holds. By it an administrator's command, which is another
+// process than the service, sees whom a revocation has reached.
 #pragma once
 
 #include <cstdint>
@@ -18,14 +18,15 @@ struct GatewayList {
     SystemTime heard_at{};
 };
 
-/// In one transaction of its own.
+/// Writes the lists in one transaction of its own.
 Result<void> note_gateway_lists(Database& database, const std::vector<GatewayList>& lists);
-/// Sorted by name.
+/// Returns the lists, sorted by the gateways' names.
 Result<std::vector<GatewayList>> gateway_lists(Database& database);
-/// Removes those that were not heard of since.
+/// Removes the lists of gateways that were not heard of since `before`. Returns how many.
 Result<long long> forget_gateway_lists(Database& database, SystemTime before);
 
-/// The newest list that the service has numbered, and the revocation counter that it answers to.
+/// The newest list that the service has numbered, and the revocation counter that it covers. Both are 0 where
+/// that counter is not known.
 struct NewestList {
     std::uint64_t number = 0;
     std::uint64_t revocations = 0;

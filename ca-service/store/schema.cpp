@@ -10,8 +10,8 @@ namespace postern::ca::store {
 
 namespace {
 
-// A step that has been released is never edited: the next change is a new step. SQL that SQLite and
-// PostgreSQL share.
+/// Returns the steps from each version to the next. A step that has been released is never edited: the next
+/// change is a new step. The SQL is what SQLite and PostgreSQL share.
 const std::vector<std::vector<const char*>>& steps() {
     static const std::vector<std::vector<const char*>> kSteps{
         {
@@ -36,7 +36,8 @@ const std::vector<std::vector<const char*>>& steps() {
             "CREATE INDEX sessions_by_user ON sessions (user_name)",
             "CREATE INDEX sessions_by_expiry ON sessions (expires_at)",
 
-            // No cascade: a certificate's row must outlive everything until it can no longer be presented.
+            // There is no cascade: a certificate's row must outlive everything until the certificate can no
+            // longer be presented.
             "CREATE TABLE certificates ("
             " serial TEXT PRIMARY KEY,"
             " user_name TEXT NOT NULL,"
@@ -59,7 +60,7 @@ const std::vector<std::vector<const char*>>& steps() {
             " not_after BIGINT NOT NULL,"
             " issued_at BIGINT NOT NULL)",
 
-            // The token itself is nowhere: only its SHA-256.
+            // The token itself is not stored, only its SHA-256.
             "CREATE TABLE enrolment_tokens ("
             " hash TEXT PRIMARY KEY,"
             " kind TEXT NOT NULL,"
@@ -79,12 +80,12 @@ const std::vector<std::vector<const char*>>& steps() {
             "INSERT INTO counters (name, value) VALUES ('crl_this_update', 0)",
         },
         {
-            // Each issue counts what the user was given lately.
+            // Each issue counts the certificates that the user was issued lately.
             "CREATE INDEX certificates_by_user_and_issue ON certificates (user_name, issued_at)",
             "DROP INDEX certificates_by_user",
         },
         {
-            // Not the addresses themselves of IPv6, but their networks.
+            // For IPv6 these are networks and not the addresses themselves.
             "CREATE TABLE familiar_places ("
             " user_name TEXT NOT NULL REFERENCES users (name) ON DELETE CASCADE,"
             " network TEXT NOT NULL,"
@@ -98,23 +99,23 @@ const std::vector<std::vector<const char*>>& steps() {
             "ALTER TABLE server_certificates ADD COLUMN more_services TEXT NOT NULL DEFAULT '[]'",
         },
         {
-            // What the revocation counter said when a certificate was revoked: what came since a list is
-            // found without a look at the others.
+            // The value of the revocation counter when the certificate was revoked. With it the revocations
+            // since a list are found without a look at the others.
             "ALTER TABLE certificates ADD COLUMN revocation_number BIGINT NOT NULL DEFAULT 0",
             "CREATE INDEX certificates_by_revocation ON certificates (revocation_number)"
             " WHERE revocation_number <> 0",
-            // -1: nobody noted what the last list answered to.
+            // The value -1 says that nobody noted what the last list covered.
             "INSERT INTO counters (name, value) VALUES ('crl_revocations', -1)",
         },
         {
-            // Which list each gateway said that it holds, and when.
+            // The list that each gateway said it holds, and when it said so.
             "CREATE TABLE gateway_lists ("
             " gateway TEXT PRIMARY KEY,"
             " crl_number BIGINT NOT NULL,"
             " heard_at BIGINT NOT NULL)",
         },
         {
-            // Of changes that the audit log tells of.
+            // Counts the changes that the audit log records.
             "INSERT INTO counters (name, value) VALUES ('changes', 0)",
         },
     };

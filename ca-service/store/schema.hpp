@@ -6,11 +6,11 @@
 
 namespace postern::ca::store {
 
-/// Applies the steps that the file has not seen, in order, each in one transaction. Code::config_invalid when
-/// the file is newer than this program.
+/// Applies the steps that the file has not seen, in order, each in one transaction. Fails with
+/// Code::config_invalid when the file is newer than this program.
 Result<void> migrate(Database& database);
 
-/// The version that this program writes.
+/// Returns the version that this program writes.
 int newest_schema_version() noexcept;
 Result<int> schema_version(Database& database);
 

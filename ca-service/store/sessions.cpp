@@ -59,7 +59,8 @@ Result<std::vector<Session>> sessions_with_live_certificates(Database& database,
         soci::statement rows =
             (database.session().prepare
                  << "SELECT id, created_at, expires_at, ended_at FROM sessions WHERE user_name = :user AND "
-                    // No certificate outlives its session: those long over are not looked at one by one.
+                    // No certificate outlives its session, so the sessions that ended long ago need not be
+                    // looked at one by one.
                     "expires_at > :over AND ((ended_at = 0 AND expires_at > :now) OR EXISTS (SELECT 1 FROM "
                     "certificates WHERE "
                     "session_id = sessions.id AND revoked_at = 0 AND not_after > :limit)) ORDER BY id",

@@ -1,5 +1,5 @@
-// Login sessions: from one login with a password until they expire or are ended. Certificates are renewed
-// within one.
+// Login sessions. A session lasts from a login with a password until it expires or is ended. Certificates are
+// renewed within it.
 #pragma once
 
 #include <optional>
@@ -17,7 +17,7 @@ struct Session {
     std::string user{};
     SystemTime created_at{};
     SystemTime expires_at{};
-    /// Ended before its time: by logout, by an administrator, or with its user.
+    /// Set where the session ended before its time: by logout, by an administrator, or with its user.
     std::optional<SystemTime> ended_at{};
 
     bool is_live(SystemTime now) const { return !ended_at && now < expires_at; }
@@ -25,13 +25,13 @@ struct Session {
 
 Result<void> add_session(Database& database, const Session& session);
 Result<std::optional<Session>> find_session(Database& database, const std::string& id);
-/// The user's sessions in which a certificate is, or can still be made, usable: live ones, and those that are
-/// over but have an unrevoked certificate that a tunnel may live by (lived_by_since).
+/// Returns the user's sessions in which a certificate is usable or can still be made: live ones, and those
+/// that are over but have an unrevoked certificate that a tunnel may live by (lived_by_since()).
 Result<std::vector<Session>> sessions_with_live_certificates(Database& database, const std::string& user,
                                                              SystemTime now);
-/// False when it had ended already or does not exist.
+/// Ends the session. Returns false when it had ended already or does not exist.
 Result<bool> end_session(Database& database, const std::string& id, SystemTime now);
-/// Removes sessions that expired before `before` and of which no certificate is left.
+/// Removes sessions that expired before `before` and of which no certificate is left. Returns how many.
 Result<long long> forget_sessions(Database& database, SystemTime before);
 
 }  // namespace postern::ca::store

@@ -26,7 +26,7 @@ std::vector<std::string> groups_of(soci::session& sql, const std::string& user) 
     return groups;
 }
 
-/// Runs an UPDATE, INSERT or DELETE whose uses are bound, and tells how many rows it changed.
+/// Runs an UPDATE, INSERT or DELETE whose uses are bound. Returns how many rows it changed.
 long long execute_counted(soci::statement& statement) {
     statement.execute(true);
     return statement.get_affected_rows();

@@ -1,4 +1,5 @@
-// Notifications where there is no tray icon to show them by: straight to the desktop's notification server.
+// Notifications where there is no tray icon that could show them: they go straight to the desktop's
+// notification server.
 #pragma once
 
 #include <QObject>
@@ -16,7 +17,7 @@ public:
     void say(const QString& title, const QString& text);
 
 signals:
-    /// The person clicked the newest notification.
+    /// Somebody clicked the newest notification.
     void clicked();
 
 private slots:

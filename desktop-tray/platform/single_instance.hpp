@@ -1,4 +1,5 @@
-// One tray a person: the second start hands its wish (show yourself, or a link) to the first and ends.
+// One tray for each person: a second start hands its wish (to show the window, or a link) to the first one
+// and ends.
 //
 // The wish is one line of at most 512 bytes on a socket that only this user can reach.
 #pragma once
@@ -17,7 +18,8 @@ public:
     /// `folder` is $XDG_RUNTIME_DIR/postern; it is made with mode 0700.
     explicit SingleInstance(const QString& folder, QObject* parent = nullptr);
 
-    /// True if this is the first. Else the wish ("show" or a link) was handed over, and this one should end.
+    /// Returns true if this is the first instance. Otherwise the wish ("show" or a link) was handed over, and
+    /// this process should end.
     bool claim(const QString& wish);
 
 signals:

@@ -12,7 +12,8 @@ struct Terminal {
     const char* before_command;
 };
 
-// The first one that is there. What stands between the terminal's name and the command differs.
+/// The terminals in the order in which they are looked for. What stands between the terminal's name and the
+/// command differs.
 constexpr Terminal kTerminals[] = {
     {"x-terminal-emulator", "-e"}, {"kgx", "--"},   {"gnome-terminal", "--"}, {"konsole", "-e"},
     {"xfce4-terminal", "-x"},      {"kitty", "--"}, {"alacritty", "-e"},      {"foot", "--"},

@@ -5,8 +5,9 @@
 
 namespace postern::tray {
 
-/// `terminal` and its arguments, so that `command` runs in it and an error stays readable. Empty if no
-/// terminal is installed. `find` says where a program is, empty if nowhere.
+/// Returns the command line that runs `command` in a terminal and keeps the terminal open after an error, so
+/// that it stays readable. `wanted_terminal` is taken if it is installed. The result is empty if no terminal
+/// is installed. `find` returns the path of a program, or an empty string.
 QStringList terminal_command(const QStringList& command, const QString& wanted_terminal,
                              QString (*find)(const QString& program));
 

@@ -1,6 +1,6 @@
-// Whether something on the desktop shows icons: a StatusNotifier host on the session bus, or an XEmbed tray
-// of the X server. Qt asks for the first one once, with the first icon, and keeps the answer: so no icon may
-// be made before somebody is there to show it.
+// Finds out whether something on the desktop shows icons: a StatusNotifier host on the session bus, or an
+// XEmbed tray of the X server. Qt asks for the StatusNotifier host once, with the first icon, and keeps the
+// answer. So no icon may be made before there is something to show it.
 #pragma once
 
 #include <QObject>
@@ -15,12 +15,12 @@ class TrayHost : public QObject {
 public:
     explicit TrayHost(QObject* parent = nullptr);
 
-    /// From now on, until `stop`, and without waiting for the bus.
+    /// Looks from now on, until stop(), without waiting for the bus.
     void look();
     void stop();
 
 signals:
-    /// Each time one is seen.
+    /// Emitted each time such a host or tray is seen.
     void found();
 
 private slots:

@@ -1,5 +1,5 @@
-// A command at a terminal of its own (tests/support/at_terminal.py), with a person who waits for a text and
-// types an answer.
+// Runs a command at a terminal of its own (tests/support/at_terminal.py), with a person who waits for a text
+// and types an answer.
 #pragma once
 
 #include <string>
@@ -12,7 +12,7 @@
 
 namespace postern::test {
 
-/// What is waited for, and what is typed then.
+/// Pairs of the text that is waited for and the answer that is typed then.
 using Steps = std::vector<std::pair<std::string, std::string>>;
 
 inline ProcessResult at_terminal(const Steps& steps, std::vector<std::string> command,

@@ -1,4 +1,4 @@
-// A page of docs/clients: its code blocks, as people copy them, so that tests can run every line of it.
+// The code blocks of a page of docs/clients, as people copy them, so that tests can run every line of it.
 #pragma once
 
 #include <filesystem>
@@ -19,21 +19,21 @@ struct PageBlock {
     int line = 0;
 };
 
-/// Throws when there is no such page, or a fence is not closed.
+/// Reads the blocks of a page. Throws when there is no such page or no block, or when a fence is not closed.
 std::vector<PageBlock> read_page(const std::filesystem::path& page);
 
-/// How a page is run: a block with a file's name becomes that file, `sh` is run (and has to fail where it
-/// says so), and each line of a `text` block must occur in what the block before it said. Other blocks are
-/// refused: nothing on a page goes untried.
+/// Runs a page: a block with a file's name becomes that file, `sh` is run (and has to fail where the block
+/// says so), and each line of a `text` block must occur in the output of the block before it. Other blocks
+/// are refused, so that nothing on a page goes untried.
 class PageRun {
 public:
     /// `folder` becomes the working folder and HOME.
     PageRun(std::filesystem::path folder, ProcessOptions options)
         : folder_(std::move(folder)), options_(std::move(options)) {}
 
-    /// Numbers of ports on the page, and what they are in this run.
+    /// Replaces the port number `on_page` by `here` wherever it stands on the page.
     void map_port(int on_page, int here) { ports_[on_page] = here; }
-    /// Throws with the page's line and what was said.
+    /// Throws with the page's line and the output when a block does not do what it says.
     void run(const std::vector<PageBlock>& blocks);
 
     std::string mapped(std::string text) const;

@@ -1,4 +1,4 @@
-// A client of the agent's control socket, as the tray is one.
+// A client of the agent's control socket, like the tray.
 #pragma once
 
 #include <sys/socket.h>
@@ -18,6 +18,7 @@
 
 namespace postern::test {
 
+/// Connects to the agent of a laptop. Every read waits for at most 30 seconds.
 class ControlClient {
 public:
     explicit ControlClient(const Laptop& laptop) : fd_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
@@ -34,7 +35,7 @@ public:
 
     bool is_connected() const { return is_connected_; }
 
-    /// The whole answer.
+    /// Sends a request and returns the whole answer; null when none comes.
     nlohmann::json call(const std::string& method, const nlohmann::json& params = nlohmann::json::object()) {
         const int id = ++last_id_;
         const std::string line =
@@ -49,7 +50,8 @@ public:
             notifications_.push_back(message);
         }
     }
-    /// The next notification of that method for which the claim holds.
+    /// Returns the params of the next notification of `method` for which `claim` holds. Fails the test when
+    /// none comes.
     template <class Claim>
     nlohmann::json wait_for(const std::string& method, Claim claim) {
         for (;;) {

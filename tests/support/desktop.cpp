@@ -13,7 +13,7 @@ namespace postern::test {
 
 namespace {
 
-/// For a busy machine; what is claimed has mostly come within a second.
+/// The timeout is for a busy machine: what is claimed has mostly come within a second.
 constexpr std::chrono::seconds kTimeout{60};
 constexpr int kPanelHeight = 24;
 
@@ -65,7 +65,7 @@ void Desktop::start_tray() {
     late_host_ = start_host("tray");
 }
 
-// In order, so that what hangs on a bus ends by itself.
+/// Ends the processes in order, so that what depends on a bus ends by itself.
 Desktop::~Desktop() {
     for (Process* process :
          {panel_.get(), late_host_.get(), host_.get(), bus_daemon_.get(), x_server_.get()}) {
@@ -155,7 +155,8 @@ bool Desktop::point(int x, int y, int button) const {
     return run(std::move(command), options, kTimeout).exit_code == 0;
 }
 
-// Menus are the program's windows that no window manager manages, but for the icon itself.
+/// Returns the program's open menus, which are its windows that no window manager manages, except for the
+/// icon itself.
 std::vector<Desktop::Area> Desktop::open_menus() const {
     ProcessOptions options;
     options.environment = environment();
@@ -194,7 +195,7 @@ std::optional<Desktop::Area> Desktop::icon_area() const {
     for (std::string line; std::getline(lines, line);) {
         shape[line.substr(0, line.find('='))] = std::atoi(line.c_str() + line.find('=') + 1);
     }
-    // The panel is as wide as its icons: without any it is a few pixels.
+    // The panel is as wide as its icons; without any it is a few pixels wide.
     const bool has_icon = panel.exit_code == 0 && shape["WIDTH"] >= 20;
     return has_icon ? std::optional(Area{shape["X"], shape["Y"], shape["WIDTH"], shape["HEIGHT"]})
                     : std::nullopt;
@@ -227,7 +228,7 @@ bool Desktop::click_first_of_first_submenu() const {
                     return sub != both.end() && point(sub->x + sub->width / 2, sub->y + 2 * kStep, 1);
                 }
             }
-            // A click beside it closes the menu; then once more.
+            // A click beside the menu closes it. Then all of this is tried once more.
             point(icon->x - 700, icon->y, 1);
             return false;
         },

@@ -1,6 +1,6 @@
-// A desktop without a screen, for programs with windows: an X server, a session bus, a tray, and somebody who
-// looks and clicks. What is on the screen is read as a screen reader reads it (AT-SPI), so that a test sees
-// what people are told and nothing of how the program is made.
+// A desktop without a screen, for programs with windows: an X server, a session bus, a tray, and functions
+// that look and click. They read the screen as a screen reader does (AT-SPI), so that a test sees what people
+// are told and nothing of how the program is made.
 #pragma once
 
 #include <map>
@@ -20,11 +20,11 @@ class Desktop {
 public:
     enum class Tray {
         none,
-        /// No tray, but notifications.
+        /// No tray, but a server for notifications.
         notifications_only,
         /// StatusNotifier: icon and menu over D-Bus, as on today's desktops.
         status_notifier,
-        /// XEmbed: a window in a panel (trayer), to be clicked by pointer.
+        /// XEmbed: a window in a panel (trayer), which the pointer clicks.
         xembed
     };
 
@@ -33,36 +33,39 @@ public:
     Desktop(const Desktop&) = delete;
     Desktop& operator=(const Desktop&) = delete;
 
-    /// Makes a program appear here, and tell about itself.
+    /// Returns the environment in which a program appears on this desktop and tells screen readers about
+    /// itself.
     std::map<std::string, std::string> environment() const;
 
-    /// What can be seen now: a line each with role, name and text, parted by tabs.
+    /// Returns what can be seen now: a line each with role, name and text, separated by tabs.
     std::string screen() const;
-    /// Whether the text comes to the screen, or leaves it.
+    /// These wait until the text is on the screen, or is not. They return false at the timeout.
     bool shows(std::string_view text) const;
     bool hides(std::string_view text) const;
-    /// Does it as soon as it can be done; false if it never can. Names may be cut short.
+    /// These act as soon as it is possible, and return false if it never is. Names may be cut short.
     bool press(const std::string& button) const;
     bool type(const std::string& field, const std::string& text) const;
     bool choose(const std::vector<std::string>& labels) const;
-    /// The line, and Enter, with the keyboard; false while there is no terminal (xterm).
+    /// Types the line and Enter with the keyboard. Returns false while there is no terminal (xterm).
     bool type_in_terminal(const std::string& line) const;
     bool has_terminal() const;
-    /// By pointer, where the icon is a window (xembed): a click on it; the menu that its right button opens,
-    /// down to the first entry that opens another one, and there the first entry.
+    /// These use the pointer where the icon is a window (xembed). click_icon() clicks on it. The other one
+    /// opens its menu with the right button, goes down to the first entry that opens a submenu, and clicks
+    /// the first entry there.
     bool click_icon() const;
     bool click_first_of_first_submenu() const;
 
-    /// The icon as the tray shows it: `tool_tip`, `menu` (labels; of those that open more, pairs of label and
-    /// menu). Null while there is none.
+    /// Returns the icon as the tray shows it: `tool_tip`, and `menu` with the labels of its entries (for an
+    /// entry with a submenu, a pair of label and menu). Null while there is no icon.
     nlohmann::json icon() const;
-    /// Whether the menu comes to hold an entry that begins so, at its top.
+    /// Waits until the menu has an entry at its top level that begins with `label`. Returns false at the
+    /// timeout.
     bool offers(std::string_view label) const;
-    /// The tray (StatusNotifier) of a desktop that has had none.
+    /// Starts the tray (StatusNotifier) of a desktop that has had none.
     void start_tray();
-    /// As when somebody chooses it in the desktop's settings.
+    /// Makes the desktop dark, as when somebody chooses that in its settings.
     void turn_dark() const;
-    /// Every notification so far, a line each.
+    /// Returns every notification so far, a line each.
     std::string notifications() const;
     bool notifies(std::string_view text) const;
 

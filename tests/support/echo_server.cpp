@@ -47,7 +47,7 @@ EchoServer::~EchoServer() {
 }
 
 void EchoServer::serve() {
-    // What a peer did not take yet, by connection.
+    // What each connection's peer has not taken yet.
     std::unordered_map<int, std::string> pending;
     std::array<epoll_event, 256> events{};
     std::array<char, 65536> block{};

@@ -1,4 +1,4 @@
-// A TCP backend that sends back what it gets, for tests that want thousands of connections without a
+// A TCP backend that sends back what it gets, for tests that need thousands of connections without a
 // database.
 #pragma once
 
@@ -20,7 +20,7 @@ public:
     int open() const noexcept { return open_; }
     /// Connections that were ever accepted.
     int accepted() const noexcept { return accepted_; }
-    /// Bytes that ever came, over all of them.
+    /// Bytes that ever came, over all connections.
     std::size_t heard() const noexcept { return heard_; }
 
 private:

@@ -25,11 +25,11 @@ namespace postern::test {
 
 namespace {
 
-/// New connections between two looks at those that stand.
+/// How many new connections are started between two looks at the open ones.
 constexpr int kMostStarts = 64;
 constexpr int kMostEvents = 256;
 
-/// Of a whole answer at the front; 0 when more must come first.
+/// Returns the size of a whole answer at the front of `text`; 0 when more must come first.
 std::size_t answer_size(std::string_view text) {
     const std::size_t head = text.find("\r\n\r\n");
     if (head == std::string_view::npos) {
@@ -92,7 +92,7 @@ bool Flood::start(Peer& peer, int number) {
     peer = Peer();
     UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     const int on = 1;
-    // The port is chosen when the other end is known, from all that are not taken towards it.
+    // The kernel chooses the port when the other end is known, from all that are not taken towards it.
     ::setsockopt(fd.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
     ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     sockaddr_in own = loopback(0);

@@ -1,5 +1,5 @@
-// Thousands of connections that do not wait: each asks, takes the answer and asks again, and one that is cut
-// off comes back at once. From one address or from many (127.0.0.0/8 has enough).
+// Thousands of connections that do not wait: each sends a request, takes the answer and asks again, and one
+// that is cut off connects again at once. They come from one address or from many (127.0.0.0/8 has enough).
 #pragma once
 
 #include <atomic>
@@ -13,7 +13,7 @@
 
 namespace postern::test {
 
-/// From where everybody on this machine asks a service of its own: 127.0.0.1.
+/// 127.0.0.1, the address from which clients on this machine reach its own services.
 inline constexpr std::uint32_t kOwnAddress = 0x7f000001;
 
 class Flood {
@@ -21,15 +21,17 @@ public:
     struct Options {
         int port = 0;
         int connections = 0;
-        /// From this address and those that follow: of strangers, unless it is kOwnAddress.
+        /// The connections come from this address and those that follow. They are the addresses of strangers,
+        /// unless this is kOwnAddress.
         std::uint32_t first_address = 0x7f000101;
         int addresses = 1;
-        /// With a context each connection shakes hands. It must outlive the flood.
+        /// With a context each connection does a TLS handshake. It must outlive the flood.
         SSL_CTX* tls = nullptr;
-        /// What connection `i` says, over and over, each time that it has been answered. Nothing: it says no
-        /// more; with a handshake it leaves after that, without one it waits to be cut off.
+        /// What connection `i` sends over and over, each time that it has been answered. Without it a
+        /// connection sends nothing: with a handshake it leaves after that, without one it waits to be cut
+        /// off.
         std::function<std::string(int i)> words;
-        /// So many times before it waits for the answers.
+        /// How many times it sends that before it waits for the answers.
         int at_once = 1;
     };
 
@@ -41,14 +43,14 @@ public:
     std::uint64_t connects() const { return connects_; }
     std::uint64_t handshakes() const { return handshakes_; }
     std::uint64_t answers() const { return answers_; }
-    /// Connections that stand.
+    /// Connections that are open now.
     int open() const { return open_; }
 
 private:
     struct Peer;
     void live();
     bool start(Peer& peer, int number);
-    /// False when the connection has ended.
+    /// Returns false when the connection has ended.
     bool go_on(Peer& peer, int number);
     bool shake_hands(Peer& peer);
     void ask(Peer& peer, int number) const;

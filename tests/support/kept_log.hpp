@@ -1,4 +1,4 @@
-// The program's log, kept for a test to look at.
+// Keeps the program's log for a test to look at.
 #pragma once
 
 #include <memory>
@@ -11,8 +11,8 @@
 
 namespace postern::test {
 
-/// What is logged while it lives, at the level that is the default. To be made before the threads that log,
-/// and to be asked, and to go, after them.
+/// Keeps what is logged while it lives, at the default level. Make it before the threads that log; read it
+/// and destroy it after they have ended.
 class KeptLog {
 public:
     KeptLog() {

@@ -1,4 +1,4 @@
-// A port of the loopback that a test's own server accepts on.
+// A port of the loopback on which a test's own server accepts.
 #pragma once
 
 #include <sys/socket.h>
@@ -10,7 +10,7 @@
 
 namespace postern::test {
 
-/// Of 127.0.0.1, any free port.
+/// Listens on any free port of 127.0.0.1.
 class LoopbackListener {
 public:
     LoopbackListener() : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
@@ -23,9 +23,9 @@ public:
     }
 
     unsigned short port() const { return port_; }
-    /// The next connection; none once it is ended.
+    /// Waits for the next connection; returns none after end().
     UniqueFd accept() const { return UniqueFd(::accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC)); }
-    /// Any thread.
+    /// Ends accept(). It may be called on any thread.
     void end() const { ::shutdown(fd_.get(), SHUT_RDWR); }
 
 private:

@@ -1,5 +1,5 @@
-// A man in the middle between a machine and its CA service at first contact. He has what everybody has, the CA's
-// root, and an authority of his own beside it; what he is sent he keeps.
+// A man in the middle between a machine and its CA service at first contact. He has what everybody has, the
+// CA's root, and an authority of his own beside it. He counts what he is sent.
 #pragma once
 
 #include <atomic>
@@ -26,8 +26,8 @@ namespace postern::test {
 
 class Middleman {
 public:
-    /// `bait`: the right root. `own`: an authority that should not be believed; `shown`: what he says beside
-    /// the bait to make it so.
+    /// `bait` is the right root. `own` is an authority that should not be believed, and `shown` are the
+    /// certificates that he sends beside the bait so that it is.
     Middleman(const pki::Certificate& bait, const pki::KeyAndCertificate& own,
               const std::vector<pki::Certificate>& shown)
         : own_(own), user_ca_(make_authority("Middleman's users", system_clock()())) {
@@ -57,7 +57,8 @@ public:
     Middleman& operator=(const Middleman&) = delete;
 
     std::string url() const { return "https://localhost:" + std::to_string(service_->port()); }
-    /// How often he was asked what he is, which everybody may, and sent a token or a password.
+    /// How often he was asked which CAs to trust, which everybody may ask, and how often he was sent a token
+    /// or a password.
     int asked() const { return asked_; }
     int secrets() const { return secrets_; }
 
@@ -85,7 +86,7 @@ private:
         http::Response response = http::json_response(200, json_text(body));
         co_return response;
     }
-    /// He enrolls whoever sends him a token, for the key that was made for it.
+    /// Enrols whoever sends a token: issues a certificate for the key of the CSR.
     std::string certificate_for(const std::string& body) const {
         const auto json = parse_json(body);
         const auto key = pki::public_key_from_csr(json.value("csr", std::string()));
@@ -115,7 +116,7 @@ private:
     std::unique_ptr<http::HttpsService> service_;
 };
 
-/// The ways in which a middleman's authority has tried to pass for one that the root vouches for.
+/// A way in which a middleman's authority tries to pass for one that the root vouches for.
 struct Disguise {
     const char* name;
     pki::KeyAndCertificate own;

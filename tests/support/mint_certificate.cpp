@@ -1,4 +1,4 @@
-// mint-certificate: makes one odd certificate for tests and the demonstration. Never installed.
+// mint-certificate: makes one odd certificate for tests and the demonstration. It is never installed.
 #include <iostream>
 #include <map>
 

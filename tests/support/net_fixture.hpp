@@ -1,4 +1,4 @@
-// Coroutines over real sockets on loopback, for unit tests of what stands on net.
+// Coroutines over real sockets on the loopback, for unit tests of what is built on common/net.
 #pragma once
 
 #include <array>
@@ -22,8 +22,8 @@
 
 namespace postern::test {
 
-/// Runs coroutines on one loop until all have ended; rethrows what one of them threw. Throws when they take
-/// too long.
+/// Runs coroutines on one loop until all have ended, and rethrows what one of them threw. Throws when they do
+/// not end within `timeout`.
 inline void run_all(boost::asio::io_context& loop, std::vector<boost::asio::awaitable<void>> sessions,
                     std::chrono::seconds timeout = std::chrono::seconds(60)) {
     std::size_t running = sessions.size();
@@ -82,7 +82,7 @@ inline net::Bytes as_bytes(const std::string& text) {
     return net::Bytes(reinterpret_cast<const unsigned char*>(text.data()), text.size());
 }
 
-/// `failure` when the wait ends with one.
+/// Waits until the stream can be read. Sets `failure` when the wait ends with one.
 inline boost::asio::awaitable<void> wait_for_bytes(net::ByteStream& stream, std::optional<Code>& failure) {
     const auto ready = co_await stream.wait_readable();
     if (ready.has_error()) {
@@ -106,7 +106,7 @@ inline boost::asio::awaitable<std::string> read_to_end(net::ByteStream& stream) 
     }
 }
 
-/// What a stream has said up to its end, and whether that was a failure.
+/// What a stream has said up to its end, and the failure if it ended with one.
 struct Heard {
     std::string text;
     std::optional<Code> failure;
@@ -127,7 +127,7 @@ inline boost::asio::awaitable<void> hear(net::ByteStream& stream, Heard& heard) 
     }
 }
 
-/// Reads exactly so many bytes; throws on a failure or an earlier end.
+/// Reads exactly `size` bytes; throws on a failure or an earlier end.
 inline boost::asio::awaitable<std::string> read_exactly(net::ByteStream& stream, std::size_t size) {
     std::string all(size, '\0');
     std::size_t done = 0;
@@ -149,7 +149,7 @@ inline SystemTime test_now() {
     return std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
 }
 
-/// What the gateway and the agent of a test trust and show.
+/// The authorities that the gateway and the agent of a test trust, and the credentials that they show.
 struct TestPki {
     Authority user_ca = make_authority("Test User CA", test_now());
     Authority server_ca = make_authority("Test Server CA", test_now());
@@ -175,7 +175,7 @@ struct TestPki {
     }
 };
 
-/// One for all cases of a program; keys are slow.
+/// Returns one TestPki for all cases of a program, because keys are slow to make.
 inline TestPki& shared_pki() {
     static TestPki pki;
     return pki;

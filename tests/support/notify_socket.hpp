@@ -1,4 +1,4 @@
-// What a program tells the service manager (sd_notify), read by a test in its place.
+// Reads what a program tells the service manager (sd_notify(3)), in the manager's place.
 #pragma once
 
 #include <poll.h>
@@ -15,7 +15,7 @@
 
 namespace postern::test {
 
-/// For NOTIFY_SOCKET in a program's environment.
+/// The socket that NOTIFY_SOCKET names in a program's environment.
 class NotifySocket {
 public:
     explicit NotifySocket(const std::filesystem::path& path)
@@ -32,7 +32,7 @@ public:
         }
     }
 
-    /// Reads on until a message holds the text; false where twenty seconds bring none.
+    /// Reads until a message holds the text. Returns false when twenty seconds bring no message.
     bool is_told(std::string_view text) const {
         pollfd readable{socket_.get(), POLLIN, 0};
         while (::poll(&readable, 1, 20'000) > 0) {

@@ -15,7 +15,7 @@ inline std::string u32(std::uint32_t value) {
     return out;
 }
 
-/// What a client sends first: a length that counts itself, and the payload.
+/// Returns what a client sends first: a length that counts itself, and the payload.
 inline std::string packet(std::string_view payload) {
     return u32(static_cast<std::uint32_t>(payload.size() + 4)) + std::string(payload);
 }

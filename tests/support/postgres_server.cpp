@@ -26,7 +26,7 @@ namespace fs = std::filesystem;
 
 const fs::path kPrograms = "/usr/lib/postgresql/15/bin";
 
-/// PostgreSQL refuses to run as root, and a key that others own.
+/// Returns options to run as postgres: PostgreSQL refuses to run as root, and refuses a key that others own.
 ProcessOptions as_postgres() {
     ProcessOptions options;
     options.user = "postgres";
@@ -57,14 +57,14 @@ constexpr const char* kRoles =
     "create role carol login; create role mallory login password 'mallory-password';"
     "grant all on schema public to public; grant pg_monitor, pg_signal_backend to alice";
 
-/// What all servers begin with, made once in the build folder: a new cluster takes longer than most cases. Nobody runs on it. Its name
-/// changes with what it is made of.
+/// The cluster that all servers begin with a copy of. It is made once, in the build folder, because a new
+/// cluster takes longer than most cases. No server runs on it. Its name changes with what it is made of.
 const fs::path kTemplate =
     fs::path(POSTERN_TEST_CACHE) /
     fmt::format("postgres-cluster-{:x}",
                 std::hash<std::string>()(fmt::format("{} {} {}", kPrograms.string(), fmt::join(kInitOptions, " "), kRoles)));
 
-/// Other test programs wait while it lives.
+/// Other test programs wait while the lock lives.
 UniqueFd lock_template() {
     fs::create_directories(kTemplate.parent_path());
     const std::string path = kTemplate.string() + ".lock";
@@ -75,7 +75,7 @@ UniqueFd lock_template() {
     return lock;
 }
 
-/// With its owner, who is another user where root runs the tests.
+/// Copies a cluster with its owner, who is another user where root runs the tests.
 void copy_cluster(const fs::path& from, const fs::path& to) {
     const ProcessResult copied = run({"cp", "-a", from, to});
     if (copied.exit_code != 0) {

@@ -12,14 +12,15 @@
 namespace postern::test {
 
 struct PostgresFiles {
-    /// The server's certificate chain and key (PEM), and the CA that names people.
+    /// The server's certificate chain and key (PEM), and the CA that issues the users' certificates.
     std::filesystem::path certificate;
     std::filesystem::path key;
     std::filesystem::path user_ca;
 };
 
-/// Users: `alice` and `bob` (SCRAM, password "<name>-password"), `carol` (method cert). Database `orders`.
-/// The superuser is `postgres`, through the Unix socket only.
+/// A running server. Its users are `alice`, `bob` and `mallory` (SCRAM, password "<name>-password") and
+/// `carol` (method cert), its database is `orders`. The superuser is `postgres`, through the Unix socket
+/// only.
 class PostgresServer {
 public:
     static constexpr int kMaxConnections = 600;
@@ -29,10 +30,11 @@ public:
 
     int port() const noexcept { return port_; }
     pid_t pid() const noexcept { return server_->pid(); }
-    /// Runs SQL as the superuser over the Unix socket; rows as psql -At prints them. Throws on an error.
+    /// Runs SQL as the superuser over the Unix socket, and returns the rows as psql -At prints them. Throws
+    /// on an error.
     std::string sql(std::string_view statement, std::string_view database = "orders") const;
     std::string log() const { return server_->err(); }
-    /// Whether it was shut down in order.
+    /// Stops the server. Returns whether it was shut down in order.
     bool stop();
     void start();
 

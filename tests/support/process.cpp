@@ -43,7 +43,8 @@ fs::path new_folder(const char* pattern) {
     return name;
 }
 
-// proc(5): the state stands behind the name, which is in parentheses and may hold any character.
+/// Returns whether each thread of the process has stopped. In /proc/PID/stat the state stands behind the
+/// name, which is in parentheses and may hold any character (proc(5)).
 bool each_thread_stands_still(pid_t process) {
     const fs::directory_iterator threads(fmt::format("/proc/{}/task", process));
     return std::all_of(begin(threads), end(threads), [](const fs::directory_entry& thread) {
@@ -57,8 +58,9 @@ int exit_code_of(int status) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-// What the shell that runs the tests says of proxies and of other databases is not for what they start. To be
-// asked before fork(): the child of a process with threads must not allocate.
+/// Returns the variables that are not for the programs that tests start: what the shell that runs the tests
+/// says of proxies and of other databases. To be called before fork(), because the child of a process with
+/// threads must not allocate.
 std::vector<std::string> words_of_the_shell() {
     std::vector<std::string> names{"http_proxy", "https_proxy", "all_proxy", "no_proxy",
                                    "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"};
@@ -81,7 +83,8 @@ std::vector<std::string> words_of_the_shell() {
     ::dup2(out, 1);
     ::dup2(err, 2);
     ::close_range(3, ~0U, 0);
-    // A test may ignore it, and a shell whose job in the background the tests are: that would be inherited.
+    // A test may ignore these signals, and so may a shell that runs the tests in the background. The child
+    // would inherit that.
     for (const int number : {SIGPIPE, SIGINT, SIGQUIT, SIGHUP}) {
         std::signal(number, SIG_DFL);
     }
@@ -243,8 +246,8 @@ TemporaryFolder::~TemporaryFolder() {
     fs::remove_all(path_, ignored);
 }
 
-/// For this process, as long as it lives: a port that it has picked, and on which nothing listens yet, is picked by no other test
-/// program. An abstract name (unix(7)) leaves nothing behind.
+/// Reserves a port for this process as long as it lives, so that no other test program picks a port that this
+/// one has picked and does not listen on yet. An abstract name (unix(7)) leaves nothing behind.
 static bool is_reserved(int port) {
     const int fd = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0) {

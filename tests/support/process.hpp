@@ -13,17 +13,17 @@
 
 namespace postern::test {
 
-/// All of the file; nothing when it cannot be read.
+/// Returns all of the file; empty when it cannot be read.
 std::string content_of(const std::filesystem::path& file);
 
 struct ProcessOptions {
-    /// Added to, or replacing, this process's environment, of which proxies and what libpq reads are left
-    /// out. An empty value unsets.
+    /// Variables that are added to this process's environment, or replace those there. The environment's
+    /// proxies and what libpq reads are left out. An empty value unsets a variable.
     std::map<std::string, std::string> environment;
     std::filesystem::path folder;
-    /// Fed to standard input, which is then closed.
+    /// The text on standard input, which is closed after it.
     std::string input;
-    /// Runs as this user when the tests run as root ("postgres" for a PostgreSQL server).
+    /// The user to run as when the tests run as root ("postgres" for a PostgreSQL server).
     std::string user;
 };
 
@@ -46,16 +46,15 @@ public:
 
     pid_t pid() const noexcept { return pid_; }
     void signal(int number) const;
-    /// Nothing if it still runs after `timeout`.
+    /// Returns the exit code; nothing if the process still runs after `timeout`.
     std::optional<int> wait(std::chrono::milliseconds timeout);
     bool is_running();
-    /// What it has written so far.
+    /// What the process has written so far.
     std::string out() const;
     std::string err() const;
-    /// SIGTERM, then SIGKILL after the timeout; the exit code.
+    /// Sends SIGTERM, and SIGKILL after the timeout. Returns the exit code.
     int stop(std::chrono::milliseconds timeout = std::chrono::seconds(15));
-    /// Waits until its standard output (or error) holds the text; throws with all of its output when it does
-    /// not.
+    /// Waits until standard output (or error) holds the text. Throws with all of the output when it does not.
     void wait_for_out(std::string_view text, std::chrono::milliseconds timeout = std::chrono::seconds(60));
     void wait_for_err(std::string_view text, std::chrono::milliseconds timeout = std::chrono::seconds(60));
 
@@ -69,7 +68,7 @@ private:
     std::string name_;
 };
 
-/// Runs to the end, or kills it at the timeout.
+/// Runs a command to its end, or kills it at the timeout.
 ProcessResult run(std::vector<std::string> command, ProcessOptions options = {},
                   std::chrono::milliseconds timeout = std::chrono::seconds(60));
 
@@ -77,8 +76,8 @@ ProcessResult run(std::vector<std::string> command, ProcessOptions options = {},
 template <class Claim>
 bool eventually(Claim claim, std::chrono::milliseconds timeout = std::chrono::seconds(30));
 
-/// A process that stands still from here to the end of the scope. kill(2) returns before each thread has
-/// heard of it, so the constructor waits until they stand still; it throws when they do not.
+/// Stops a process (SIGSTOP) from here to the end of the scope. kill(2) returns before each thread has
+/// stopped, so the constructor waits until all have; it throws when they do not.
 class Pause {
 public:
     explicit Pause(pid_t process);
@@ -90,8 +89,8 @@ private:
     pid_t process_;
 };
 
-/// A folder under the system's temporary one, removed at the end; others may enter it (PostgreSQL runs as
-/// another user).
+/// A folder under the system's temporary one, removed at the end. Others may enter it, because PostgreSQL
+/// runs as another user.
 class TemporaryFolder {
 public:
     TemporaryFolder();
@@ -104,7 +103,8 @@ private:
     std::filesystem::path path_;
 };
 
-/// A TCP port on the loopback that nobody listens on right now, from below the range of ephemeral ports.
+/// Returns a TCP port on the loopback that nobody listens on right now, from below the range of ephemeral
+/// ports. No other test program is given it while this one runs.
 int free_port();
 
 void sleep_briefly();

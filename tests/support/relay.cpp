@@ -104,7 +104,7 @@ void Relay::accept() {
     ++open_;
 }
 
-/// False at the end.
+/// Returns false at the end of the connection.
 bool Relay::pass(int from, int to) {
     std::array<char, 65536> block{};
     const ssize_t got = ::recv(from, block.data(), block.size(), 0);

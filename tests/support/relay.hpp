@@ -1,4 +1,4 @@
-// A line between a client and a server that tests can cut: TCP in, TCP out, and trouble on request.
+// A TCP relay between a client and a server, which tests can cut and make fail.
 #pragma once
 
 #include <atomic>
@@ -11,23 +11,23 @@ namespace postern::test {
 
 class Relay {
 public:
-    /// Of 127.0.0.1. Listens there too, or on the address that is named.
+    /// Forwards to `target_port` of 127.0.0.1. Listens on a free port of `address`.
     explicit Relay(int target_port, const std::string& address = "127.0.0.1");
     ~Relay();
     Relay(const Relay&) = delete;
     Relay& operator=(const Relay&) = delete;
 
     int port() const noexcept { return port_; }
-    /// Connections that were ever accepted, and that are open now.
+    /// Connections that were ever accepted, and those that are open now.
     int accepted() const noexcept { return accepted_; }
     int open() const noexcept { return open_; }
 
-    /// Connections that are open now are closed, without a byte having been passed on, when their client next
-    /// says something.
+    /// Closes the connections that are open now when their client next sends something, without passing that
+    /// on.
     void close_at_next_word();
-    /// The same when their server next says something: what the client said before has arrived.
+    /// Closes them when their server next sends something: what the client sent before has arrived by then.
     void close_at_next_answer();
-    /// Whether new connections are closed at once. Those that are open stay.
+    /// Sets whether new connections are closed at once. Those that are open stay.
     void reject(bool does) { rejects_ = does; }
 
 private:
@@ -48,10 +48,10 @@ private:
     struct End {
         int other = -1;
         bool is_client = false;
-        /// Which connection it belongs to, counted from 1.
+        /// The connection that it belongs to, counted from 1.
         int number = 0;
     };
-    /// The thread's own.
+    /// Used by the thread alone.
     std::map<int, End> ends_;
     std::thread thread_;
 };

@@ -148,7 +148,7 @@ QJsonObject scripted_service(const QString& name, const QString& state, int port
                         {"allowed", true},        {"port", port > 0 ? QJsonValue(port) : QJsonValue()},
                         {"connections", 0},       {"bytes_in", 0},
                         {"bytes_out", 0}};
-    // As the agent has them: of a port that is open.
+    // As with the agent, only a port that is open has commands.
     if (port > 0 && state != "disconnected") {
         const QString number = QString::number(port);
         service["commands"] =

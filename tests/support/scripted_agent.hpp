@@ -1,5 +1,5 @@
 // An agent that says what a test tells it to: the other end of the control socket, without logins and
-// tunnels. Lives in the test's own event loop.
+// tunnels. It lives in the test's own event loop.
 #pragma once
 
 #include <QHash>
@@ -28,20 +28,20 @@ public:
     int protocol = 1;
 
     void start();
-    /// As if it was killed: the connections end, the socket stays behind.
+    /// Ends the connections without a word, as if the agent was killed.
     void stop();
     void answer(const QString& method, const QJsonObject& result);
     void answer_by(const QString& method, Script script);
     void refuse(const QString& method, const QString& reason, const QString& message,
                 const QString& hint = {});
-    /// Never answers this one.
+    /// Makes the agent never answer this method.
     void keep_silent_about(const QString& method);
     void notify(const QString& method, const QJsonValue& params);
     void send_raw(const QByteArray& bytes);
 
     int clients() const { return static_cast<int>(clients_.size()); }
     int count(const QString& method) const;
-    /// The newest question of that method; empty if there was none.
+    /// Returns the params of the newest request of that method; empty if there was none.
     QJsonObject last(const QString& method) const;
 
 private:
@@ -62,7 +62,7 @@ private:
     QList<Asked> asked_;
 };
 
-/// A made-up company, for tests and screenshots. The clock that goes with it is `kScriptedNow`.
+/// The data of a made-up company, for tests and screenshots. `kScriptedNow` is the clock that goes with it.
 inline constexpr const char* kScriptedNow = "2026-11-23T12:00:00Z";
 QJsonObject scripted_login();
 QJsonObject scripted_trust();

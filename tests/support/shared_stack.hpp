@@ -1,4 +1,4 @@
-// Cases that share one stack, each with laptops of its own.
+// Test cases that share one stack, each with laptops of its own.
 #pragma once
 
 #include <memory>
@@ -15,7 +15,7 @@ protected:
     static void SetUpTestSuite() { stack_ = std::make_unique<Stack>(); }
     static void TearDownTestSuite() { stack_.reset(); }
 
-    /// A new one each time, with a short name: a socket's path has a bound.
+    /// Returns a new laptop each time, with a short name, because the path of a socket has a bound.
     static Laptop laptop(const std::string& user = "alice") {
         return Laptop(*stack_, user, std::to_string(++laptops_));
     }

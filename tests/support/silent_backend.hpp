@@ -15,10 +15,11 @@
 
 namespace postern::test {
 
-/// Accepts, and never answers.
+/// Listens, and never accepts or answers: the kernel completes the connections.
 class SilentBackend {
 public:
-    /// `backlog`: of connections that nobody has accepted; 0 for as few as the kernel allows.
+    /// `backlog` bounds the connections that nobody has accepted (listen(2)); 0 stands for as few as the
+    /// kernel allows.
     explicit SilentBackend(int backlog = 16) : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
         sockaddr_in address = loopback(0);
         socklen_t size = sizeof address;

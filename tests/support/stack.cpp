@@ -16,7 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// `lines` with those of `overrides` in place of the ones of the same key.
+/// Returns `lines`, with the lines of `overrides` in place of those of the same key.
 std::string merged(const std::string& lines, const std::string& overrides) {
     const auto key_of = [](const std::string& line) { return line.substr(0, line.find_first_of(" =")); };
     std::string text;
@@ -34,7 +34,7 @@ std::string merged(const std::string& lines, const std::string& overrides) {
     return text + overrides + "\n";
 }
 
-/// As tables of ca.toml: what these of gateway.toml serve.
+/// Returns tables of ca.toml that list the services of these tables of gateway.toml.
 std::string listed(const std::string& gateway_tables) {
     std::string tables;
     std::istringstream lines(gateway_tables);

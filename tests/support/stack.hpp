@@ -1,5 +1,5 @@
-// The whole product on real parts: a CA service, a gateway and a PostgreSQL of their own, and people with
-// laptops.
+// The whole product on real parts: a CA service, a gateway and a PostgreSQL server of its own, and people
+// with laptops.
 #pragma once
 
 #include <filesystem>
@@ -16,12 +16,12 @@
 
 namespace postern::test {
 
-/// Where the built program of that name is ("postern-ca").
+/// Returns the path of the built program of that name ("postern-ca").
 std::filesystem::path program(std::string_view name);
 
 struct StackOptions {
-    /// Lines for [ca] of ca.toml, and for [gateway], [limits] of gateway.toml; each in place of the default
-    /// of the same key.
+    /// Lines for [ca] of ca.toml, and for [gateway] and [limits] of gateway.toml. Each takes the place of the
+    /// default line of the same key.
     std::string ca;
     std::string gateway;
     std::string limits;
@@ -29,25 +29,25 @@ struct StackOptions {
     std::string gateway_tables;
     /// More tables at the end of ca.toml.
     std::string ca_tables;
-    /// Whether ca.toml lists what `gateway_tables` serves, by its protocol; and orders-db, where there is no
-    /// PostgreSQL that enrols.
+    /// Whether ca.toml lists the services of `gateway_tables` with their protocols, and orders-db where no
+    /// PostgreSQL enrols.
     bool lists_services = true;
     bool with_postgres = true;
 };
 
 class Stack;
 
-/// One person's laptop: XDG folders of its own.
+/// One person's laptop, with XDG folders of its own.
 class Laptop {
 public:
-    /// People with more than one laptop name it.
+    /// `name` tells the laptops of a person with several apart.
     Laptop(const Stack& stack, std::string user, std::string_view name = {});
 
-    /// `postern login` with the user's password on standard input.
+    /// Runs `postern login` with the user's password, or the given one, on standard input.
     ProcessResult login(std::string_view password = {}) const;
     ProcessResult postern(std::vector<std::string> arguments, ProcessOptions options = {},
                           std::chrono::milliseconds timeout = std::chrono::seconds(60)) const;
-    /// The environment that makes a `postern` of this laptop.
+    /// Returns the environment in which `postern` runs as on this laptop.
     ProcessOptions options() const;
     std::filesystem::path state() const { return folder_ / "state" / "postern"; }
     std::filesystem::path config() const { return folder_ / "config" / "postern"; }
@@ -62,18 +62,20 @@ private:
     std::filesystem::path folder_;
 };
 
-/// Of the agent that serves the ports of a `postern connect --json` which has told of them.
+/// Returns the process id of the agent that serves the ports of a `postern connect --json`, which must have
+/// reported them.
 pid_t agent_pid_in(const Process& connect);
 
 /// A running `postern connect`.
 class Agent {
 public:
-    /// Serves orders-db end to end, and passed through, on two free ports. More arguments go to `connect`.
+    /// Serves `service` end to end, and passed through, on two free ports. `arguments` go to `connect` as
+    /// well.
     Agent(const Laptop& laptop, std::vector<std::string> arguments = {}, std::string service = "orders-db");
 
     int port() const noexcept { return port_; }
     int passthrough_port() const noexcept { return passthrough_port_; }
-    /// The command in the foreground, without which the ports close; the agent that serves them is another
+    /// The command in the foreground, without which the ports close. The agent that serves them is another
     /// process.
     Process& process() noexcept { return process_; }
     pid_t agent_pid() const { return agent_pid_in(process_); }
@@ -107,27 +109,27 @@ public:
 
     void start_ca();
     void start_gateway();
-    /// Ends it as kill -9 does.
+    /// Ends the service as kill -9 does.
     void kill_ca();
     void kill_gateway();
 
-    /// `postern-ca --dir … ARGUMENTS`; throws unless it exits 0.
+    /// Runs `postern-ca --dir … ARGUMENTS`; throws unless it exits with 0.
     std::string ca_command(std::vector<std::string> arguments, std::string input = {}) const;
-    /// The password of every user that the stack makes: "<name>-ca-password".
+    /// Returns the password of a user that the stack makes: "<name>-ca-password".
     static std::string password_of(std::string_view user);
 
-    /// Every audit record of the gateway so far.
+    /// Returns every audit record of the gateway so far.
     std::vector<nlohmann::json> records() const;
-    /// The newest record with that event.action (and event.reason, if given); waits for it. Throws when none
-    /// comes.
+    /// Waits for a record with that event.action (and event.reason, if given) behind the first `after`
+    /// records, and returns the newest. Throws when none comes.
     nlohmann::json wait_for_record(std::string_view action, std::string_view reason = {},
                                    std::size_t after = 0) const;
-    /// `postern-audit verify` of the gateway's log.
+    /// Runs `postern-audit verify` on the gateway's log.
     ProcessResult verify_audit() const;
 
-    /// A certificate minted with the user CA's issuing key, or another (tests/support/mint_certificate.cpp):
-    /// arguments as that program takes them. Returns the certificate's path; the key lies beside it with the
-    /// extension .key.
+    /// Mints a certificate with the user CA's issuing key or another one
+    /// (tests/support/mint_certificate.cpp). `arguments` are those of that program. Returns the certificate's
+    /// path; the key lies beside it with the extension .key.
     std::filesystem::path mint(std::string_view name, std::vector<std::string> arguments) const;
 
 private:
@@ -142,11 +144,12 @@ private:
     std::unique_ptr<Process> gateway_;
 };
 
-/// psql as a person runs it: no certificate flag, alice's database password. `statement` goes to -c.
+/// Runs psql as a person does: without certificate options, with the user's database password. `statement`
+/// goes to -c.
 ProcessResult psql(int port, std::string_view statement, std::string_view user = "alice",
                    std::vector<std::string> more = {},
                    std::chrono::milliseconds timeout = std::chrono::seconds(60));
-/// The environment and arguments of psql's own TLS through the passthrough port: sslmode=verify-full,
+/// Returns the connection string for psql's own TLS through the passthrough port: sslmode=verify-full,
 /// sslcert, sslkey.
 std::string passthrough_dsn(const Stack& stack, const Laptop& laptop, int port,
                             std::string_view user = "alice");

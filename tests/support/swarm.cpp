@@ -24,7 +24,7 @@ using namespace std::chrono_literals;
 constexpr std::chrono::milliseconds kTick = 100ms;
 constexpr std::size_t kMostHeard = 4096;
 
-/// Empty when it is refused.
+/// Returns an empty descriptor when the connection is refused.
 UniqueFd connect_to(int port) {
     UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     const sockaddr_in address = loopback(port);
@@ -60,7 +60,7 @@ std::string client_hello() {
 }
 
 Swarm::Swarm(Options options) : options_(std::move(options)) {
-    // OpenSSL writes to sockets with write().
+    // OpenSSL writes to sockets with write(), which raises SIGPIPE.
     std::signal(SIGPIPE, SIG_IGN);
     for (int i = 0; i < options_.count; ++i) {
         Peer& peer = peers_.emplace_back();
@@ -124,7 +124,8 @@ void Swarm::live() {
                 continue;
             }
             ++alive;
-            // What is not yet said comes first, or a peer without end would grow without end.
+            // What is not yet said comes first. Otherwise the words of a peer that never stops would grow
+            // without bound.
             if (is_turn && peer.unsaid.empty()) {
                 peer.unsaid = options_.words(static_cast<int>(i), turn);
             }

@@ -1,5 +1,5 @@
-// Peers that nobody wants: hundreds that talk to one port very slowly, or say nothing, or never stop. They
-// live on one thread and hold on until they are cut off.
+// Hundreds of unwanted peers that talk to one port very slowly, or say nothing, or never stop. They live on
+// one thread and hold on until they are cut off.
 #pragma once
 
 #include <atomic>
@@ -16,40 +16,42 @@
 
 namespace postern::test {
 
-/// A TLS client that trusts everybody, with or without a certificate. Throws when it cannot load that.
+/// Makes the context of a TLS client that trusts every server, with or without a certificate. Throws when it
+/// cannot load the certificate.
 pki::SslCtxPtr careless_client(const std::filesystem::path& certificate = {},
                                const std::filesystem::path& key = {});
-/// What a real client says first.
+/// Returns the ClientHello that a real client sends first.
 std::string client_hello();
 
 class Swarm {
 public:
-    /// What peer `i` says in its turn `turn` (from 0); nothing is silence.
+    /// What peer `i` says in its turn `turn` (from 0); an empty string is silence.
     using Words = std::function<std::string(int i, int turn)>;
 
     struct Options {
         int port = 0;
         int count = 0;
         Words words;
-        /// With a context the peers shake hands first, and their words go through TLS. It must outlive the
-        /// swarm.
+        /// With a context the peers do a TLS handshake first, and their words go through TLS. It must outlive
+        /// the swarm.
         SSL_CTX* tls = nullptr;
-        /// From one turn to the next.
+        /// The time from one turn to the next.
         std::chrono::milliseconds pace = std::chrono::seconds(1);
     };
 
-    /// Returns when all are connected and have shaken hands, if they do; throws when one of them cannot.
+    /// Returns when all peers are connected and have done their handshakes, if there are any. Throws when one
+    /// of them cannot.
     explicit Swarm(Options options);
     ~Swarm();
     Swarm(const Swarm&) = delete;
     Swarm& operator=(const Swarm&) = delete;
 
     int alive() const { return alive_; }
-    /// How long it took until the last of them was cut off, from when the last was connected. Waits so long;
-    /// nothing when some are alive at the end of the timeout.
+    /// Returns how long it took, from when the last peer was connected, until the last one was cut off. Waits
+    /// for that until the timeout; returns nothing when some are alive then.
     std::optional<std::chrono::milliseconds> lasted(
         std::chrono::milliseconds timeout = std::chrono::seconds(20)) const;
-    /// The first few KiB that a peer was told. Only when nobody is alive any more.
+    /// The first few KiB that a peer was sent. To be called only when no peer is alive any more.
     const std::string& heard(std::size_t peer) const { return peers_.at(peer).heard; }
 
 private:

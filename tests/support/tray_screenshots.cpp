@@ -1,4 +1,4 @@
-// Makes the pictures of docs/screenshots: every state of the tray's window, light and dark, from a scripted
+// Makes the pictures of docs/screenshots: every state of the tray's window, light and dark, with a scripted
 // agent.
 //   tray-screenshots FOLDER [LANGUAGE]
 //   tray-screenshots --agent SOCKET      only plays the agent, for measurements of the tray alone
@@ -48,7 +48,7 @@ public:
         options.clock = scripted_clock;
         program_ = std::make_unique<TrayProgram>(std::move(options));
         program_->start();
-        // The offscreen platform's screen is smaller than what people have.
+        // The screen of the offscreen platform is smaller than the screens that people have.
         const int line = program_->window().fontMetrics().height();
         program_->window().resize(line * 64, line * 43);
         wait_for([this] { return program_->client().state().is_known() && agent_.count("events") > 0; });
@@ -173,7 +173,8 @@ void take_troubles(const QString& folder, const QString& suffix, Theme theme) {
     }
 }
 
-// What others wrote is as long as may be, or markup, and a service that the CA does not list.
+/// Takes pictures of what others wrote, as long as may be or with markup, and of a service that the CA does
+/// not list.
 void take_others_words(const QString& folder, const QString& suffix, Theme theme) {
     Studio studio(folder, suffix, theme);
     QJsonObject invoices =
