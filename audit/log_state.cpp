@@ -36,10 +36,10 @@ Result<void> Log::State::append_locked(std::span<const Record> records) {
 }
 
 void Log::State::note_outcome(const Result<void>& result) {
-    if (result.has_error() == is_failing) {
+    if (result.has_value() != is_failing) {
         return;
     }
-    is_failing = result.has_error();
+    is_failing = !result;
     if (is_failing) {
         spdlog::error("event=audit.unavailable reason={}", quoted(result.error().detail, 512));
         wake.notify_one();

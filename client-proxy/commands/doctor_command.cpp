@@ -80,8 +80,7 @@ bool check_network(DiagnosticReport& report, const std::string& what, const net:
 }
 
 bool check_direct(DiagnosticReport& report, const std::string& what, const net::Address& address) {
-    const auto found =
-        net::Resolver::shared().resolve_blocking(address.host, std::chrono::steady_clock::now() + kTimeout);
+    const auto found = net::Resolver::shared().resolve_blocking(address.host, kTimeout);
     if (found.failure) {
         const Failure& failure = *found.failure;
         report.bad(what + ".dns",

@@ -10,7 +10,7 @@
 
 #include "client-proxy/config/preferences.hpp"
 #include "client-proxy/proxy/proxy_answer.hpp"
-#include "net/deadline.hpp"
+#include "net/deadline_timer.hpp"
 #include "net/dial.hpp"
 
 namespace postern::client {
@@ -85,10 +85,9 @@ asio::awaitable<Result<void>> ask_way(net::PlainStream& stream, const HttpProxy&
 }
 
 asio::awaitable<Outcome<net::PlainStream>> dial_through(const HttpProxy& proxy, net::Address where,
-                                                        std::string whom, std::chrono::milliseconds timeout) {
-    const auto began = std::chrono::steady_clock::now();
+                                                        std::string whom, net::Deadline deadline) {
     net::Address at = proxy.address;
-    auto dialled = co_await net::dial(std::move(at), timeout, kNetworkTimeout);
+    auto dialled = co_await net::dial(std::move(at), deadline, kNetworkTimeout);
     if (!dialled && dialled.error().code == Code::out_of_resources) {
         co_return local_refusal(dialled.error());
     }
@@ -96,16 +95,13 @@ asio::awaitable<Outcome<net::PlainStream>> dial_through(const HttpProxy& proxy, 
         const Failure away{Code::unreachable, proxy_away(proxy, dialled.error().code)};
         co_return refused_on_the_way(whom, away, false);
     }
-    const auto spent =
-        std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began);
-    const auto left = std::max(timeout - spent, std::chrono::milliseconds(1));
     auto stream = std::make_unique<net::PlainStream>(*std::move(dialled));
     ProxyAnswer answer(proxy.text(), proxy.has_credentials());
     Result<void> asked = Failure{Code::internal, {}};
     {
         auto* const raw = stream.get();
         std::function<void()> cut = [raw] { raw->cancel(); };
-        const net::Deadline deadline(raw->executor(), left, std::move(cut));
+        const net::DeadlineTimer timer(raw->executor(), deadline, std::move(cut));
         asked = co_await ask_way(*raw, proxy, where, answer);
     }
     if (!asked) {
@@ -145,7 +141,7 @@ void use_proxy_rules(ProxyRules rules) {
 }
 
 asio::awaitable<Outcome<net::PlainStream>> dial_gateway(net::Address where, std::string gateway,
-                                                        std::chrono::milliseconds timeout) {
+                                                        net::Deadline deadline) {
     const auto held = proxy_rules();
     const Result<ProxyRules>& rules = *held;
     if (!rules) {
@@ -154,9 +150,9 @@ asio::awaitable<Outcome<net::PlainStream>> dial_gateway(net::Address where, std:
     const HttpProxy* const proxy = rules->proxy_for(where.host);
     if (proxy != nullptr) {
         std::string whom = fmt::format("the gateway {}", gateway);
-        co_return co_await dial_through(*proxy, std::move(where), std::move(whom), timeout);
+        co_return co_await dial_through(*proxy, std::move(where), std::move(whom), deadline);
     }
-    auto dialled = co_await net::dial(std::move(where), timeout, kNetworkTimeout);
+    auto dialled = co_await net::dial(std::move(where), deadline, kNetworkTimeout);
     if (!dialled) {
         co_return gateway_refusal(dialled.error(), gateway);
     }
@@ -167,7 +163,7 @@ namespace {
 
 asio::awaitable<Result<net::PlainStream>> dial_ca(std::shared_ptr<std::optional<Refusal>> refusal,
                                                   std::string url, net::Address where,
-                                                  std::chrono::milliseconds timeout) {
+                                                  net::Deadline deadline) {
     refusal->reset();
     const auto held = proxy_rules();
     const Result<ProxyRules>& rules = *held;
@@ -177,10 +173,10 @@ asio::awaitable<Result<net::PlainStream>> dial_ca(std::shared_ptr<std::optional<
     }
     const HttpProxy* const proxy = rules->proxy_for(where.host);
     if (proxy == nullptr) {
-        co_return co_await net::dial(std::move(where), timeout);
+        co_return co_await net::dial(std::move(where), deadline);
     }
     std::string whom = fmt::format("{} {}", kCaService, url);
-    auto dialled = co_await dial_through(*proxy, std::move(where), std::move(whom), timeout);
+    auto dialled = co_await dial_through(*proxy, std::move(where), std::move(whom), deadline);
     if (!dialled) {
         *refusal = dialled.error();
         co_return Failure{dialled.error().code, dialled.error().message};
@@ -194,8 +190,8 @@ CaRoute::CaRoute(std::string url)
     : url_(std::move(url)), refusal_(std::make_shared<std::optional<Refusal>>()) {}
 
 http::Dial CaRoute::dial() const {
-    return [refusal = refusal_, url = url_](net::Address where, std::chrono::milliseconds timeout) {
-        return dial_ca(refusal, url, std::move(where), timeout);
+    return [refusal = refusal_, url = url_](net::Address where, net::Deadline deadline) {
+        return dial_ca(refusal, url, std::move(where), deadline);
     };
 }
 

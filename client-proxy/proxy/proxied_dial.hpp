@@ -23,10 +23,10 @@ std::shared_ptr<const Result<ProxyRules>> proxy_rules();
 /// Replaces the rules for connections from now on. May be called from any thread.
 void use_proxy_rules(ProxyRules rules);
 
-/// Connects to the gateway called `gateway` at the address `where`. `timeout` includes the answer of a proxy.
+/// Connects to the gateway called `gateway` at the address `where`. It covers the answer of a proxy too.
 /// Errors: gateway_refusal(), or the refusal of the proxy.
 boost::asio::awaitable<Outcome<net::PlainStream>> dial_gateway(net::Address where, std::string gateway,
-                                                               std::chrono::milliseconds timeout);
+                                                               net::Deadline deadline);
 
 /// The connection of an http::Client to the CA service. It keeps the reason why the last connection failed on
 /// the way, for refusal().

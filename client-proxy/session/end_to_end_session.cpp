@@ -67,11 +67,9 @@ private:
 
 class EndToEndSession {
 public:
-    EndToEndSession(const SessionContext& context, LocalPortPtr port, LocalProgram program, net::PlainStream local)
-        : context_(context),
-          port_(std::move(port)),
-          program_(std::move(program)),
-          local_(std::move(local)) {}
+    EndToEndSession(const SessionContext& context, LocalPortPtr port, LocalProgram program,
+                    net::PlainStream local)
+        : context_(context), port_(std::move(port)), program_(std::move(program)), local_(std::move(local)) {}
 
     asio::awaitable<void> run();
 
@@ -275,7 +273,7 @@ asio::awaitable<void> EndToEndSession::cancel(postgres::CancelRequest request) {
     }
     auto* const outer = server->tunnel.stream.get();
     std::function<void()> cut = [outer] { outer->cancel(); };
-    const net::Deadline deadline(local_.executor(), kCancelTimeout, std::move(cut));
+    const net::DeadlineTimer deadline(local_.executor(), kCancelTimeout, std::move(cut));
     const auto written = co_await server->tls->write_all(bytes_of(request.raw));
     std::array<unsigned char, 256> block{};
     const net::Buffer into(block);

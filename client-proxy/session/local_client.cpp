@@ -33,8 +33,8 @@ asio::awaitable<Result<std::size_t>> FirstWords::read(net::Buffer into) {
     co_return std::move(got);
 }
 
-void tell_accepted(const SessionContext& context, net::PlainStream& local, std::string service, LocalProgram program,
-                   const Tunnel& tunnel, bool is_probe) {
+void tell_accepted(const SessionContext& context, net::PlainStream& local, std::string service,
+                   LocalProgram program, const Tunnel& tunnel, bool is_probe) {
     asio::post(local.executor(),
                [&events = context.events, service = std::move(service), program = std::move(program),
                 id = tunnel.connection_id, gateway = tunnel.gateway.name,
@@ -46,7 +46,7 @@ asio::awaitable<void> close_with(net::PlainStream& local, std::string last_words
     bool is_written = true;
     if (!bytes.empty()) {
         std::function<void()> cut = [&local] { local.cancel(); };
-        const net::Deadline deadline(local.executor(), kLeaveTimeout, std::move(cut));
+        const net::DeadlineTimer deadline(local.executor(), kLeaveTimeout, std::move(cut));
         const auto written = co_await local.write_all(bytes);
         is_written = written.has_value();
     }

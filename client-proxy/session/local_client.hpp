@@ -15,7 +15,7 @@
 #include "client-proxy/refusal/refusal.hpp"
 #include "client-proxy/session/session_context.hpp"
 #include "client-proxy/tunnel/gateway_connection.hpp"
-#include "net/deadline.hpp"
+#include "net/deadline_timer.hpp"
 #include "net/pending_connections.hpp"
 #include "net/plain_stream.hpp"
 #include "net/relay.hpp"
@@ -37,13 +37,13 @@ public:
 private:
     net::PlainStream& local_;
     net::PendingConnections::Ticket place_;
-    net::Deadline deadline_;
+    net::DeadlineTimer deadline_;
 };
 
 /// Reports the accepted connection to the events. It is posted to the loop, so that the bytes that are ready
 /// are forwarded first.
-void tell_accepted(const SessionContext& context, net::PlainStream& local, std::string service, LocalProgram program,
-                   const Tunnel& tunnel, bool is_probe = false);
+void tell_accepted(const SessionContext& context, net::PlainStream& local, std::string service,
+                   LocalProgram program, const Tunnel& tunnel, bool is_probe = false);
 
 /// Writes `last_words` and closes the connection after the client had time to read them. It takes a few
 /// seconds at most.

@@ -8,7 +8,7 @@
 #include <variant>
 
 #include "client-proxy/session/local_client.hpp"
-#include "net/deadline.hpp"
+#include "net/deadline_timer.hpp"
 #include "postgres/startup.hpp"
 
 namespace postern::client {
@@ -59,7 +59,7 @@ asio::awaitable<void> reject_client(net::PendingConnections& strangers, Refusal 
     const auto place = strangers.enter(cut);
     std::optional<postgres::Language> language;
     {
-        const net::Deadline deadline(local.executor(), kStrangerTimeout, std::move(cut));
+        const net::DeadlineTimer deadline(local.executor(), kStrangerTimeout, std::move(cut));
         language = co_await hear_out(local, brings_tls);
     }
     if (language) {

@@ -11,7 +11,7 @@
 
 #include "client-proxy/tunnel/cut_reason.hpp"
 #include "net/await.hpp"
-#include "net/deadline.hpp"
+#include "net/deadline_timer.hpp"
 #include "pki/identity.hpp"
 
 namespace postern::client {
@@ -339,7 +339,7 @@ asio::awaitable<Dialer::ConnectOutcome<ServerTunnel>> Dialer::ask_server(Reached
     made.tunnel.gateway = std::move(reached.gateway);
     made.tls = std::move(tls);
     std::function<void()> cut = [&connection] { connection.cancel(); };
-    const net::Deadline deadline(connection.executor(), timeout_.server, std::move(cut));
+    const net::DeadlineTimer deadline(connection.executor(), timeout_.server, std::move(cut));
     const auto done = co_await made.tls->handshake();
     const auto peer = done ? made.tls->peer() : net::TlsPeer();
     Result<void> is_it = done;

@@ -15,7 +15,7 @@
 #include "client-proxy/proxy/proxied_dial.hpp"
 #include "client-proxy/refusal/ca_clock.hpp"
 #include "net/address.hpp"
-#include "net/deadline.hpp"
+#include "net/deadline_timer.hpp"
 #include "pki/identity.hpp"
 #include "pki/validity.hpp"
 
@@ -59,9 +59,9 @@ Code judged_here(const Login& login, Code alert) {
 GatewayConnection::GatewayConnection(GatewayEntry gateway, LoginPtr login, net::TlsStream tls)
     : gateway_(std::move(gateway)), login_(std::move(login)), tls_(std::move(tls)) {}
 
-asio::awaitable<Outcome<std::unique_ptr<GatewayConnection>>> GatewayConnection::open(
-    GatewayEntry gateway, LoginPtr login, std::chrono::milliseconds timeout) {
-    const auto began = std::chrono::steady_clock::now();
+asio::awaitable<Outcome<std::unique_ptr<GatewayConnection>>> GatewayConnection::open(GatewayEntry gateway,
+                                                                                     LoginPtr login,
+                                                                                     net::Deadline deadline) {
     auto address = net::parse_address(gateway.address);
     if (!address) {
         co_return gateway_refusal(address.error(), gateway.name);
@@ -69,7 +69,7 @@ asio::awaitable<Outcome<std::unique_ptr<GatewayConnection>>> GatewayConnection::
     const std::string server_name = server_name_of(address->host);
     net::Address where = *std::move(address);
     std::string name = gateway.name;
-    auto dialled = co_await dial_gateway(std::move(where), std::move(name), timeout);
+    auto dialled = co_await dial_gateway(std::move(where), std::move(name), deadline);
     if (!dialled) {
         co_return dialled.error();
     }
@@ -77,12 +77,9 @@ asio::awaitable<Outcome<std::unique_ptr<GatewayConnection>>> GatewayConnection::
     net::TlsStream tls(*std::move(dialled), login->gateway_tls(), net::TlsStream::Role::client, server_name);
     std::unique_ptr<GatewayConnection> connection(
         new GatewayConnection(std::move(gateway), std::move(login), std::move(tls)));
-    const auto spent =
-        std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began);
-    const auto left = std::max(timeout - spent, std::chrono::milliseconds(1));
     auto* const raw = connection.get();
     std::function<void()> cut = [raw] { raw->cancel(); };
-    const net::Deadline deadline(raw->executor(), left, std::move(cut));
+    const net::DeadlineTimer timer(raw->executor(), deadline, std::move(cut));
     const auto done = co_await raw->tls_.handshake();
     if (!done) {
         co_return gateway_refusal(done.error(), raw->gateway());
@@ -160,7 +157,7 @@ asio::awaitable<Outcome<GatewayConnection::Answer>> GatewayConnection::ask(
         tls_.socket().expect_confirmation_within(kWarmConfirmation);
     }
     std::function<void()> cut = [this] { cancel(); };
-    const net::Deadline deadline(executor(), timeout, std::move(cut));
+    const net::DeadlineTimer deadline(executor(), timeout, std::move(cut));
     const net::Bytes bytes(reinterpret_cast<const unsigned char*>(request.data()), request.size());
     const auto written = co_await tls_.write_all(bytes);
     // The answer is read even after a failed write: the alert with the gateway's verdict on the certificate

@@ -18,6 +18,7 @@
 #include "client-proxy/refusal/refusal.hpp"
 #include "net/ack_monitor.hpp"
 #include "net/byte_stream.hpp"
+#include "net/deadline.hpp"
 #include "net/tls_stream.hpp"
 
 namespace postern::client {
@@ -59,10 +60,11 @@ struct Admittance {
 /// GET.
 class GatewayConnection final : public net::ByteStream {
 public:
-    /// Connects, does the handshake and checks the gateway's identity. `timeout` covers all of it. Errors:
+    /// Connects, does the handshake and checks the gateway's identity, until `deadline`. Errors:
     /// gateway_refusal().
-    static boost::asio::awaitable<Outcome<std::unique_ptr<GatewayConnection>>> open(
-        GatewayEntry gateway, LoginPtr login, std::chrono::milliseconds timeout);
+    static boost::asio::awaitable<Outcome<std::unique_ptr<GatewayConnection>>> open(GatewayEntry gateway,
+                                                                                    LoginPtr login,
+                                                                                    net::Deadline deadline);
 
     /// Sends the CONNECT. After success this stream is the tunnel. Errors: the gateway's refusal, its verdict
     /// on the certificate, or unanswered_refusal().

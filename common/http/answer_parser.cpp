@@ -41,7 +41,7 @@ Result<bool> AnswerParser::put(std::string_view bytes) {
     }
     const std::string_view offered = is_direct ? bytes : std::string_view(rest_);
     const Result<std::size_t> taken = parse(offered);
-    if (taken.has_error()) {
+    if (!taken) {
         return taken.error();
     }
     if (is_direct) {
@@ -87,7 +87,7 @@ Result<std::size_t> AnswerParser::parse(std::string_view bytes) {
         }
         if (!is_head_done_ && parser_->is_header_done()) {
             const Result<bool> is_final = check_head();
-            if (is_final.has_error()) {
+            if (!is_final) {
                 return is_final.error();
             }
             is_head_done_ = true;

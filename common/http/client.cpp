@@ -24,7 +24,7 @@
 #include "http/http_date.hpp"
 #include "http/https_url.hpp"
 #include "net/address.hpp"
-#include "net/deadline.hpp"
+#include "net/deadline_timer.hpp"
 #include "net/dial.hpp"
 #include "net/tls_stream.hpp"
 #include "pki/identity.hpp"
@@ -162,14 +162,14 @@ asio::awaitable<Result<void>> Client::State::connect() {
         options.dial ? options.dial(std::move(where), options.connect_timeout)
                      : net::dial(std::move(where), options.connect_timeout);
     Result<net::PlainStream> dialled = co_await std::move(dialling);
-    if (dialled.has_error()) {
+    if (!dialled) {
         co_return dialled.error();
     }
     net::TlsStream connecting(std::move(dialled.value()), tls, net::TlsStream::Role::client, address.host);
     std::function<void()> cut = [&connecting] { connecting.cancel(); };
-    const net::Deadline deadline(connecting.executor(), options.connect_timeout, std::move(cut));
+    const net::DeadlineTimer deadline(connecting.executor(), options.connect_timeout, std::move(cut));
     const Result<void> done = co_await connecting.handshake();
-    if (done.has_error()) {
+    if (!done) {
         const Failure why = before_tls(done.error(), connecting, deadline.has_passed());
         co_return with_context(address.text(), why);
     }
@@ -199,22 +199,22 @@ asio::awaitable<Result<Answer>> Client::State::exchange(const Question& question
     const bool was_kept = is_kept();
     if (!was_kept) {
         const Result<void> connected = co_await connect();
-        if (connected.has_error()) {
+        if (!connected) {
             co_return connected.error();
         }
     }
     Result<Answer> answer = co_await converse(question);
-    const bool was_lost = answer.has_error() && answer.error().code == Code::end_of_stream;
+    const bool was_lost = !answer && answer.error().code == Code::end_of_stream;
     if (was_kept && was_lost && !has_heard && question.method == beast::http::verb::get) {
         // The server has just closed the kept-alive connection; a GET can be repeated safely.
         stream.reset();
         const Result<void> connected = co_await connect();
-        if (connected.has_error()) {
+        if (!connected) {
             co_return connected.error();
         }
         answer = co_await converse(question);
     }
-    if (answer.has_error()) {
+    if (!answer) {
         co_return lost(answer.error());
     }
     last_use = Steady::now();
@@ -243,7 +243,7 @@ asio::awaitable<Result<Answer>> Client::State::converse(const Question& question
     Result<void> written;
     {
         std::function<void()> cut = [this] { stream->cancel(); };
-        const net::Deadline deadline(stream->executor(), options.answer_timeout, std::move(cut));
+        const net::DeadlineTimer deadline(stream->executor(), options.answer_timeout, std::move(cut));
         written = co_await stream->write_all(bytes);
         if (deadline.has_passed()) {
             co_return Failure{Code::timed_out, "the server did not take the request in time"};
@@ -252,7 +252,7 @@ asio::awaitable<Result<Answer>> Client::State::converse(const Question& question
     // This also happens after a failed write, because the server's reason may have arrived unread.
     Result<Answer> answer = co_await read_answer(began);
     const bool is_reading_to_blame =
-        written.has_value() || !answer.has_error() || answer.error().code != Code::end_of_stream;
+        written.has_value() || answer.has_value() || answer.error().code != Code::end_of_stream;
     if (!is_reading_to_blame) {
         co_return written.error();
     }
@@ -265,27 +265,27 @@ asio::awaitable<Result<Answer>> Client::State::read_answer(Steady::time_point be
     const net::Buffer into(block);
     auto heard_at = began;
     for (;;) {
-        const auto until =
+        const auto ends =
             std::min(began + timeout_for(parser.body_bytes()), heard_at + options.answer_timeout);
-        const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Steady::now());
+        const auto until = net::Deadline::at(ends);
         const Failure late{Code::timed_out, "the answer took too long"};
-        if (left.count() <= 0) {
+        if (until.has_passed()) {
             co_return late;
         }
         std::function<void()> cut = [this] { stream->cancel(); };
-        const net::Deadline deadline(stream->executor(), left, std::move(cut));
+        const net::DeadlineTimer deadline(stream->executor(), until, std::move(cut));
         const Result<std::size_t> got = co_await stream->read_some(into);
         if (deadline.has_passed()) {
             co_return late;
         }
-        if (got.has_error()) {
+        if (!got) {
             co_return got.error();
         }
         heard_at = Steady::now();
         const std::string_view piece(reinterpret_cast<const char*>(block.data()), got.value());
         const Result<bool> is_whole = piece.empty() ? parser.put_end() : parser.put(piece);
         has_heard = has_heard || !piece.empty();
-        if (is_whole.has_error()) {
+        if (!is_whole) {
             co_return is_whole.error();
         }
         if (parser.body_bytes() > 0 && options.is_wanted && !options.is_wanted()) {
@@ -348,7 +348,7 @@ std::optional<SystemTime> Client::State::date_in(const Answer& answer) const {
 Result<ClientAnswer> Client::State::ask(const Question& question) {
     was_certificate_refused = false;
     Result<Answer> got = run(question);
-    if (got.has_error()) {
+    if (!got) {
         return got.error();
     }
     Answer& whole = got.value();
@@ -373,7 +373,7 @@ Client::~Client() = default;
 
 Result<Client> Client::make(ClientOptions options) {
     Result<HttpsUrl> url = HttpsUrl::parse(options.url);
-    if (url.has_error()) {
+    if (!url) {
         return url.error();
     }
     const net::Address& address = url.value().address();
@@ -381,7 +381,7 @@ Result<Client> Client::make(ClientOptions options) {
         return Failure{Code::config_invalid, "a trust domain is needed to know the CA service by"};
     }
     Result<net::TlsContext> tls = tls_for(options, address.host);
-    if (tls.has_error()) {
+    if (!tls) {
         return tls.error();
     }
     return Client(std::make_unique<State>(std::move(options), address, std::move(tls.value())));

@@ -14,16 +14,16 @@
 #include "base/clock.hpp"
 #include "base/result.hpp"
 #include "http/problem.hpp"
+#include "net/deadline.hpp"
 #include "net/plain_stream.hpp"
 #include "net/tls_context.hpp"
 #include "pki/trust_bundle.hpp"
 
 namespace postern::http {
 
-/// Connects to the server, directly or through a proxy, within the timeout. Its failure becomes the failure
+/// Connects to the server, directly or through a proxy, until the deadline. Its failure becomes the failure
 /// of the call.
-using Dial =
-    std::function<boost::asio::awaitable<Result<net::PlainStream>>(net::Address, std::chrono::milliseconds)>;
+using Dial = std::function<boost::asio::awaitable<Result<net::PlainStream>>(net::Address, net::Deadline)>;
 
 /// The server, the trust, and the limits of a client.
 struct ClientOptions {

@@ -43,8 +43,8 @@ Response readiness(const std::vector<HealthCheck>& checks) {
     for (const HealthCheck& check : checks) {
         told[check.name] = check.fault.empty() ? "ok" : check.fault;
     }
-    const bool is_ready =
-        std::all_of(checks.begin(), checks.end(), [](const HealthCheck& check) { return check.fault.empty(); });
+    const bool is_ready = std::all_of(checks.begin(), checks.end(),
+                                      [](const HealthCheck& check) { return check.fault.empty(); });
     const nlohmann::json body{{"status", is_ready ? "ready" : "not_ready"}, {"checks", std::move(told)}};
     return json_response(is_ready ? 200 : 503, json_text(body));
 }
@@ -102,14 +102,14 @@ asio::awaitable<void> HealthService::State::serve(std::shared_ptr<State> state, 
     for (bool stays = true; stays;) {
         Result<Request> request = co_await reader.next(kTimeout);
         // A malformed request gets no answer: this port does not explain errors.
-        if (request.has_error()) {
+        if (!request) {
             co_return;
         }
         Response response = state->answer(request.value(), loop);
         stays = request.value().keep_alive();
         response.keep_alive(stays);
         const Result<void> written = co_await write_response(stream, std::move(response), kTimeout);
-        if (written.has_error()) {
+        if (!written) {
             co_return;
         }
     }

@@ -18,7 +18,7 @@
 #include "base/log.hpp"
 #include "net/await.hpp"
 #include "net/connection_slots.hpp"
-#include "net/deadline.hpp"
+#include "net/deadline_timer.hpp"
 #include "net/lingering_close.hpp"
 #include "net/pending_connections.hpp"
 
@@ -82,7 +82,7 @@ private:
 
 /// Ends a connection whose client does not wait for an answer.
 asio::awaitable<void> say_close_notify(net::TlsStream& stream) {
-    const net::Deadline deadline(stream.executor(), kCloseTimeout, [&stream] { stream.cancel(); });
+    const net::DeadlineTimer deadline(stream.executor(), kCloseTimeout, [&stream] { stream.cancel(); });
     co_await stream.shutdown_send();
 }
 
@@ -215,7 +215,7 @@ asio::awaitable<void> HttpsService::State::cut_oldest(std::shared_ptr<State> sta
 asio::awaitable<Result<net::ConnectionSlots::Slot>> HttpsService::State::take_place(
     std::shared_ptr<State> state, std::size_t loop_index, std::string address) {
     Result<net::ConnectionSlots::Slot> slot = state->slots.take(address);
-    for (std::size_t i = 0; i < state->loops.size() && slot.has_error(); ++i) {
+    for (std::size_t i = 0; i < state->loops.size() && !slot; ++i) {
         if (!state->slots.is_full_for(address)) {
             break;
         }
@@ -238,7 +238,7 @@ asio::awaitable<void> HttpsService::State::serve(std::shared_ptr<State> state, s
     const std::string address = net::address_key(remote.address);
     auto taking = take_place(state, loop_index, address);
     Result<net::ConnectionSlots::Slot> slot = co_await std::move(taking);
-    if (slot.has_error()) {
+    if (!slot) {
         socket.close();
         RejectedConnection rejected{std::move(remote), slot.error(), std::nullopt};
         co_await reject(*state, std::move(rejected));
@@ -250,10 +250,10 @@ asio::awaitable<void> HttpsService::State::serve(std::shared_ptr<State> state, s
     const Registration registration(loop, session);
     net::PendingConnections::Ticket ticket = loop.pending.enter([&session] { session.cut(); }, address);
     {
-        const net::Deadline deadline(stream.executor(), state->limits.handshake_timeout,
-                                     [&stream] { stream.close(); });
+        const net::DeadlineTimer deadline(stream.executor(), state->limits.handshake_timeout,
+                                          [&stream] { stream.close(); });
         Result<void> done = co_await stream.handshake(&session.turns);
-        if (done.has_error()) {
+        if (!done) {
             Failure failure = done.error();
             if (ticket.was_evicted()) {
                 failure = Failure{Code::limit_reached, "cut in the handshake to admit a newer connection"};
@@ -300,7 +300,7 @@ asio::awaitable<void> HttpsService::State::answer_requests(State& state, PerLoop
         }
         Result<Request> request = co_await reader.next(timeout);
         session.phase = Session::Phase::busy;
-        if (request.has_error()) {
+        if (!request) {
             Failure failure = request.error();
             if (ticket.was_evicted()) {
                 failure =
@@ -326,7 +326,8 @@ asio::awaitable<void> HttpsService::State::answer_requests(State& state, PerLoop
         }
         co_await session.turns.next();
         if (ticket.was_evicted()) {
-            Failure failure{Code::limit_reached, "cut before its request was looked at, for a newer connection"};
+            Failure failure{Code::limit_reached,
+                            "cut before its request was looked at, for a newer connection"};
             RejectedConnection rejected{client.remote, std::move(failure), client.peer.certificate, true};
             co_await reject(state, std::move(rejected));
             co_return;
@@ -338,7 +339,7 @@ asio::awaitable<void> HttpsService::State::answer_requests(State& state, PerLoop
         Request asked = std::move(request.value());
         ClientInfo asker = client;
         Result<Response> handled = co_await call_handler(state, std::move(asked), std::move(asker));
-        if (handled.has_error()) {
+        if (!handled) {
             RejectedConnection rejected{client.remote, handled.error(), client.peer.certificate, true};
             co_await reject(state, std::move(rejected));
             handled = answer_of_failure();
@@ -354,7 +355,7 @@ asio::awaitable<void> HttpsService::State::answer_requests(State& state, PerLoop
         response.keep_alive(stays);
         const Result<void> written =
             co_await write_response(session.stream, std::move(response), state.limits.answer_timeout);
-        if (written.has_error()) {
+        if (!written) {
             co_return;
         }
         if (!stays) {
@@ -387,7 +388,7 @@ asio::awaitable<void> HttpsService::State::refuse_request(State& state, net::Tls
         response.keep_alive(false);
         const Result<void> written =
             co_await write_response(stream, std::move(response), state.limits.answer_timeout);
-        if (written.has_error()) {
+        if (!written) {
             co_return;
         }
     }

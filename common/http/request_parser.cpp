@@ -33,7 +33,7 @@ Result<std::size_t> RequestParser::put(std::string_view bytes) {
         }
         if (phase_ == Phase::head && parser_.is_header_done()) {
             const Result<void> checked = check_head();
-            if (checked.has_error()) {
+            if (!checked) {
                 return checked.error();
             }
             phase_ = Phase::body;

@@ -16,7 +16,7 @@
 #include "base/reason.hpp"
 #include "http/http_date.hpp"
 #include "net/buffer_pool.hpp"
-#include "net/deadline.hpp"
+#include "net/deadline_timer.hpp"
 
 namespace postern::http {
 
@@ -53,7 +53,7 @@ constexpr std::size_t kProgressBytes = 64 * 1024;
 asio::awaitable<Result<void>> write_text(net::ByteStream& stream, std::string text,
                                          std::shared_ptr<const std::string> rest,
                                          std::chrono::milliseconds timeout) {
-    std::optional<net::Deadline> deadline;
+    std::optional<net::DeadlineTimer> deadline;
     const auto cancel = [&stream] { stream.cancel(); };
     deadline.emplace(stream.executor(), timeout, cancel);
     std::array<net::Bytes, 2> parts;
@@ -93,7 +93,7 @@ asio::awaitable<Result<Request>> RequestReader::next(std::chrono::milliseconds f
     RequestParser parser(limits_.head_bytes, limits_.body_bytes);
     // After a wake the stream can still carry the answer that reports the timeout.
     const auto wake = [this] { stream_.wake(); };
-    std::optional<net::Deadline> deadline;
+    std::optional<net::DeadlineTimer> deadline;
     deadline.emplace(stream_.executor(), first_byte_timeout, wake);
     is_between_requests_ = true;
     for (;;) {
@@ -104,7 +104,7 @@ asio::awaitable<Result<Request>> RequestReader::next(std::chrono::milliseconds f
             }
             const bool was_head = parser.phase() == RequestParser::Phase::head;
             const Result<std::size_t> taken = parser.put(buffer_);
-            if (taken.has_error()) {
+            if (!taken) {
                 co_return taken.error();
             }
             buffer_.erase(0, taken.value());
@@ -116,7 +116,7 @@ asio::awaitable<Result<Request>> RequestReader::next(std::chrono::milliseconds f
                     // The stream must not be woken while it writes.
                     deadline.reset();
                     Result<void> told = co_await tell_to_continue(stream_, limits_.body_timeout);
-                    if (told.has_error()) {
+                    if (!told) {
                         co_return told.error();
                     }
                 }
@@ -130,11 +130,11 @@ asio::awaitable<Result<Request>> RequestReader::next(std::chrono::milliseconds f
         if (deadline->has_passed()) {
             break;
         }
-        if (ready.has_error()) {
+        if (!ready) {
             co_return ready.error();
         }
         const Result<bool> filled = fill();
-        if (filled.has_error()) {
+        if (!filled) {
             co_return filled.error();
         }
         if (!filled.value()) {
@@ -151,7 +151,7 @@ asio::awaitable<Result<Request>> RequestReader::next(std::chrono::milliseconds f
 Result<bool> RequestReader::fill() {
     net::BorrowedBuffer space;
     const Result<std::optional<std::size_t>> got = stream_.try_read(space.bytes().first(kReadBytes));
-    if (got.has_error()) {
+    if (!got) {
         return got.error();
     }
     if (!got.value()) {

@@ -44,14 +44,14 @@ asio::awaitable<Result<void>> ByteStream::wait_writable() {
 asio::awaitable<Result<std::size_t>> ByteStream::read_some(Buffer into) {
     for (;;) {
         Result<std::optional<std::size_t>> got = try_read(into);
-        if (got.has_error()) {
+        if (!got) {
             co_return got.error();
         }
         if (got.value()) {
             co_return *got.value();
         }
         Result<void> ready = co_await wait_readable();
-        if (ready.has_error()) {
+        if (!ready) {
             co_return ready.error();
         }
     }
@@ -60,7 +60,7 @@ asio::awaitable<Result<std::size_t>> ByteStream::read_some(Buffer into) {
 asio::awaitable<Result<void>> ByteStream::write_all(Bytes bytes) {
     for (;;) {
         const Result<std::size_t> sent = try_write(bytes);
-        if (sent.has_error()) {
+        if (!sent) {
             co_return sent.error();
         }
         bytes = bytes.subspan(sent.value());
@@ -68,7 +68,7 @@ asio::awaitable<Result<void>> ByteStream::write_all(Bytes bytes) {
             co_return Result<void>();
         }
         Result<void> ready = co_await wait_writable();
-        if (ready.has_error()) {
+        if (!ready) {
             co_return ready.error();
         }
     }

@@ -1,32 +1,32 @@
-// Deadlines of phases. A Deadline covers a phase (a handshake, a request head, a dial) rather than a message,
-// so that there is one timer for each phase.
+// Deadlines as points in time. A call that waits takes a Deadline and hands it on to the calls below it, so
+// that nobody subtracts the time that has passed.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
-#include <functional>
-#include <memory>
-
-#include <boost/asio/any_io_executor.hpp>
 
 namespace postern::net {
 
-/// Runs `cut` on the executor's thread after the time `after`, unless the Deadline is destroyed first. `cut`
-/// closes or cancels the sockets that the phase waits on. A Deadline is created, used and destroyed on one
-/// thread.
+/// The point in time at which a wait ends, by the steady clock. A value; any thread.
 class Deadline {
 public:
-    Deadline(const boost::asio::any_io_executor& executor, std::chrono::milliseconds after,
-             std::function<void()> cut);
-    ~Deadline();
-    Deadline(const Deadline&) = delete;
-    Deadline& operator=(const Deadline&) = delete;
+    using Clock = std::chrono::steady_clock;
 
-    /// Whether `cut` was run: an operation that failed with Code::cancelled has then timed out.
-    bool has_passed() const noexcept;
+    /// A timeout converts: the deadline is that long from now.
+    template <class Rep, class Period>
+    Deadline(std::chrono::duration<Rep, Period> timeout)  // NOLINT(google-explicit-constructor)
+        : at_(Clock::now() + std::chrono::ceil<Clock::duration>(timeout)) {}
+    static Deadline at(Clock::time_point time) noexcept { return Deadline(time); }
+
+    Clock::time_point time() const noexcept { return at_; }
+    bool has_passed() const noexcept { return Clock::now() >= at_; }
+
+    friend bool operator<(const Deadline& a, const Deadline& b) noexcept { return a.at_ < b.at_; }
 
 private:
-    struct State;
-    std::shared_ptr<State> state_;
+    explicit Deadline(Clock::time_point time) noexcept : at_(time) {}
+
+    Clock::time_point at_;
 };
 
 }  // namespace postern::net

@@ -18,7 +18,7 @@
 
 #include "base/exhaustion.hpp"
 #include "net/await.hpp"
-#include "net/deadline.hpp"
+#include "net/deadline_timer.hpp"
 #include "net/happy_eyeballs.hpp"
 #include "net/resolver.hpp"
 
@@ -32,18 +32,16 @@ namespace {
 /// The pause before a Unix socket with a full backlog is tried again.
 constexpr std::chrono::milliseconds kLocalPause{5};
 
-asio::awaitable<Result<std::vector<asio::ip::tcp::endpoint>>> resolve(
-    Address address, std::chrono::milliseconds timeout, std::chrono::milliseconds network_timeout) {
+asio::awaitable<Result<std::vector<asio::ip::tcp::endpoint>>> resolve(Address address, Deadline deadline,
+                                                                      Deadline network_deadline) {
     const asio::any_io_executor executor = co_await asio::this_coro::executor;
-    const auto began = std::chrono::steady_clock::now();
-    const auto until = began + timeout;
     std::string host = address.host;
-    Resolver::Answer answer = co_await Resolver::shared().resolve(std::move(host), until);
-    while (answer.is_network_away && std::chrono::steady_clock::now() < began + network_timeout) {
+    Resolver::Answer answer = co_await Resolver::shared().resolve(std::move(host), deadline);
+    while (answer.is_network_away && !network_deadline.has_passed()) {
         asio::steady_timer pause(executor, kNetworkPause);
         co_await pause.async_wait(kAwait);
         std::string again = address.host;
-        answer = co_await Resolver::shared().resolve(std::move(again), until);
+        answer = co_await Resolver::shared().resolve(std::move(again), deadline);
     }
     if (answer.failure) {
         co_return *std::move(answer.failure);
@@ -72,19 +70,19 @@ Result<Socket> open_socket(const asio::any_io_executor& executor,
 }
 
 asio::awaitable<Result<PlainStream>> connect(asio::generic::stream_protocol::endpoint endpoint,
-                                             std::chrono::milliseconds timeout) {
+                                             Deadline deadline) {
     const asio::any_io_executor executor = co_await asio::this_coro::executor;
     Result<Socket> opened = open_socket(executor, endpoint.protocol());
-    if (opened.has_error()) {
+    if (!opened) {
         co_return opened.error();
     }
     Socket& socket = opened.value();
-    const Deadline deadline(executor, timeout, [&socket] {
+    const DeadlineTimer timer(executor, deadline, [&socket] {
         boost::system::error_code ignored;
         socket.close(ignored);
     });
     auto [failed] = co_await socket.async_connect(endpoint, kAwait);
-    if (deadline.has_passed()) {
+    if (timer.has_passed()) {
         co_return Failure{Code::timed_out, "connecting took too long"};
     }
     if (failed == asio::error::operation_aborted) {
@@ -100,20 +98,19 @@ asio::awaitable<Result<PlainStream>> connect(asio::generic::stream_protocol::end
 /// Connects to a Unix socket. One whose backlog is full returns EAGAIN and never becomes writable. Asio would
 /// take that for a connection in progress, and later for an established one.
 asio::awaitable<Result<PlainStream>> connect_local(asio::local::stream_protocol::endpoint endpoint,
-                                                   std::chrono::milliseconds timeout) {
+                                                   Deadline deadline) {
     const asio::any_io_executor executor = co_await asio::this_coro::executor;
     Result<Socket> opened = open_socket(executor, endpoint.protocol());
-    if (opened.has_error()) {
+    if (!opened) {
         co_return opened.error();
     }
     PlainStream stream(std::move(opened.value()));
     asio::steady_timer pause(executor);
-    const auto until = std::chrono::steady_clock::now() + timeout;
     while (::connect(stream.fd(), endpoint.data(), static_cast<socklen_t>(endpoint.size())) != 0) {
         if (errno != EAGAIN && errno != EINTR) {
             co_return Failure{Code::unreachable, std::strerror(errno)};
         }
-        if (std::chrono::steady_clock::now() >= until) {
+        if (deadline.has_passed()) {
             co_return Failure{Code::timed_out, "connecting took too long"};
         }
         pause.expires_after(kLocalPause);
@@ -124,33 +121,28 @@ asio::awaitable<Result<PlainStream>> connect_local(asio::local::stream_protocol:
 
 }  // namespace
 
-asio::awaitable<Result<PlainStream>> dial(Address address, std::chrono::milliseconds timeout,
-                                          std::chrono::milliseconds network_timeout) {
+asio::awaitable<Result<PlainStream>> dial(Address address, Deadline deadline, Deadline network_deadline) {
     if (address.is_unix) {
         const asio::local::stream_protocol::endpoint local(address.host);
-        Result<PlainStream> connected = co_await connect_local(local, timeout);
-        if (connected.has_error()) {
+        Result<PlainStream> connected = co_await connect_local(local, deadline);
+        if (!connected) {
             co_return with_context(address.text(), connected.error());
         }
         co_return connected;
     }
-    const auto start = std::chrono::steady_clock::now();
-    Result<std::vector<asio::ip::tcp::endpoint>> found = co_await resolve(address, timeout, network_timeout);
-    if (found.has_error()) {
+    Result<std::vector<asio::ip::tcp::endpoint>> found =
+        co_await resolve(address, deadline, network_deadline);
+    if (!found) {
         co_return found.error();
     }
-    const auto gone =
-        std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start);
-    const auto left = std::max(timeout - gone, std::chrono::milliseconds(1));
-    const auto network_left = std::max(network_timeout - gone, std::chrono::milliseconds(0));
     Result<PlainStream> connected = Failure{Code::unreachable, "no address"};
-    if (found.value().size() == 1 && network_left.count() == 0) {
+    if (found.value().size() == 1 && network_deadline.has_passed()) {
         const asio::generic::stream_protocol::endpoint endpoint(found.value().front());
-        connected = co_await connect(endpoint, left);
+        connected = co_await connect(endpoint, deadline);
     } else {
-        connected = co_await connect_to_any(std::move(found.value()), left, network_left);
+        connected = co_await connect_to_any(std::move(found.value()), deadline, network_deadline);
     }
-    if (connected.has_error()) {
+    if (!connected) {
         // No address answers: the next caller shall look the name up again, in case it has moved.
         Resolver::shared().forget(address.host);
         co_return with_context(address.text(), connected.error());

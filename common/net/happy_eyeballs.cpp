@@ -22,7 +22,6 @@ namespace {
 
 using TcpSocket = asio::ip::tcp::socket;
 using TcpEndpoint = asio::ip::tcp::endpoint;
-using Steady = std::chrono::steady_clock;
 
 /// The time without an answer after which the next address is tried.
 constexpr std::chrono::milliseconds kAddressHeadStart{250};
@@ -112,13 +111,10 @@ std::vector<TcpEndpoint> take_turns(std::vector<TcpEndpoint> endpoints) {
     return turns;
 }
 
-asio::awaitable<Result<PlainStream>> connect_to_any(std::vector<TcpEndpoint> endpoints,
-                                                    std::chrono::milliseconds timeout,
-                                                    std::chrono::milliseconds network_timeout) {
+asio::awaitable<Result<PlainStream>> connect_to_any(std::vector<TcpEndpoint> endpoints, Deadline deadline,
+                                                    Deadline network_deadline) {
     const auto executor = co_await asio::this_coro::executor;
     const auto race = std::make_shared<AddressRace>(executor);
-    const auto until = Steady::now() + timeout;
-    const auto network_until = Steady::now() + network_timeout;
     const std::vector<TcpEndpoint> turns = take_turns(std::move(endpoints));
     std::vector<TcpEndpoint> waiting(turns.rbegin(), turns.rend());
     for (;;) {
@@ -128,8 +124,8 @@ asio::awaitable<Result<PlainStream>> connect_to_any(std::vector<TcpEndpoint> end
             waiting.pop_back();
         }
         while (!race->has_news && !race->is_over && !race->running.empty()) {
-            const auto next = waiting.empty() ? until : std::min(until, Steady::now() + kAddressHeadStart);
-            race->bell.expires_at(next);
+            const auto next = waiting.empty() ? deadline : std::min<Deadline>(deadline, kAddressHeadStart);
+            race->bell.expires_at(next.time());
             const auto [rung] = co_await race->bell.async_wait(kAwait);
             if (!rung) {
                 break;
@@ -140,12 +136,12 @@ asio::awaitable<Result<PlainStream>> connect_to_any(std::vector<TcpEndpoint> end
             PlainStream stream(*std::move(race->winner));
             co_return std::move(stream);
         }
-        if (Steady::now() >= until) {
+        if (deadline.has_passed()) {
             race->end();
             co_return Failure{Code::timed_out, "connecting took too long"};
         }
         if (race->running.empty() && waiting.empty()) {
-            if (!race->is_network_away || Steady::now() >= network_until) {
+            if (!race->is_network_away || network_deadline.has_passed()) {
                 co_return race->last;
             }
             race->bell.expires_after(kNetworkPause);

@@ -9,6 +9,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/system/error_code.hpp>
 
+#include "net/deadline.hpp"
 #include "net/plain_stream.hpp"
 
 namespace postern::net {
@@ -26,10 +27,10 @@ constexpr std::chrono::milliseconds kNetworkPause{200};
 
 /// Connects to the first address that answers. The next address is tried when an attempt fails, and when none
 /// has answered for 250 ms (RFC 8305, section 5). While the network is down, all are tried again until
-/// `network_timeout` from the start. Fails with Code::unreachable, Code::timed_out or Code::out_of_resources.
+/// `network_deadline`. Fails with Code::unreachable, Code::timed_out or Code::out_of_resources.
 /// Must be awaited on the loop that will own the stream.
 boost::asio::awaitable<Result<PlainStream>> connect_to_any(
-    std::vector<boost::asio::ip::tcp::endpoint> endpoints, std::chrono::milliseconds timeout,
-    std::chrono::milliseconds network_timeout = std::chrono::milliseconds(0));
+    std::vector<boost::asio::ip::tcp::endpoint> endpoints, Deadline deadline,
+    Deadline network_deadline = std::chrono::milliseconds(0));
 
 }  // namespace postern::net

@@ -3,7 +3,7 @@
 #include <boost/asio/awaitable.hpp>
 
 #include "net/buffer_pool.hpp"
-#include "net/deadline.hpp"
+#include "net/deadline_timer.hpp"
 
 namespace postern::net {
 
@@ -14,17 +14,17 @@ constexpr std::size_t kDiscardBytes = 64U << 20;
 }  // namespace
 
 boost::asio::awaitable<void> drain_to_end(ByteStream& stream, std::chrono::milliseconds timeout) {
-    const Deadline deadline(stream.executor(), timeout, [&stream] { stream.cancel(); });
+    const DeadlineTimer deadline(stream.executor(), timeout, [&stream] { stream.cancel(); });
     Result<void> ended = co_await stream.shutdown_send();
     std::size_t discarded = 0;
     while (ended.has_value() && discarded < kDiscardBytes) {
         ended = co_await stream.wait_readable();
-        if (ended.has_error()) {
+        if (!ended) {
             break;
         }
         BorrowedBuffer buffer;
         const Result<std::optional<std::size_t>> got = stream.try_read(buffer.bytes());
-        if (got.has_error()) {
+        if (!got) {
             break;
         }
         if (!got.value()) {

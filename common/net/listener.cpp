@@ -133,7 +133,7 @@ Result<UniqueFd> listen_on_tcp(const Address& address) {
 
 Result<Listener> Listener::bind(const Address& address) {
     Result<UniqueFd> fd = address.is_unix ? listen_on_unix(address) : listen_on_tcp(address);
-    if (fd.has_error()) {
+    if (!fd) {
         return fd.error();
     }
     auto state = std::make_shared<State>();

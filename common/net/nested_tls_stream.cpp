@@ -53,7 +53,7 @@ struct NestedTlsStream::State {
     Result<bool> flush_some() {
         while (flushed < wire.out.size()) {
             const Result<std::size_t> sent = outer.try_write(as_bytes(wire.out).subspan(flushed));
-            if (sent.has_error()) {
+            if (!sent) {
                 return sent.error();
             }
             if (sent.value() == 0) {
@@ -74,14 +74,14 @@ struct NestedTlsStream::State {
     asio::awaitable<Result<void>> flush() {
         for (;;) {
             const Result<bool> is_done = flush_some();
-            if (is_done.has_error()) {
+            if (!is_done) {
                 co_return is_done.error();
             }
             if (is_done.value()) {
                 co_return Result<void>();
             }
             Result<void> ready = co_await outer.wait_writable();
-            if (ready.has_error()) {
+            if (!ready) {
                 co_return ready.error();
             }
         }
@@ -112,7 +112,7 @@ Result<std::string> NestedTlsStream::take_client_hello() {
     state_->wire.may_read = false;
     const Result<TlsEngine::Step> step = state_->engine.handshake();
     state_->wire.may_read = true;
-    if (step.has_error()) {
+    if (!step) {
         return step.error();
     }
     return std::exchange(state_->wire.out, std::string());
@@ -122,17 +122,17 @@ asio::awaitable<Result<void>> NestedTlsStream::handshake() {
     for (;;) {
         Result<TlsEngine::Step> step = state_->engine.handshake();
         Result<void> sent = co_await state_->flush();
-        if (step.has_error()) {
+        if (!step) {
             co_return step.error();
         }
-        if (sent.has_error()) {
+        if (!sent) {
             co_return sent.error();
         }
         if (step.value().need == TlsEngine::Need::nothing) {
             co_return Result<void>();
         }
         Result<void> ready = co_await state_->outer.wait_readable();
-        if (ready.has_error()) {
+        if (!ready) {
             co_return ready.error();
         }
     }
@@ -144,7 +144,7 @@ TlsPeer NestedTlsStream::peer() const {
 
 void NestedTlsStream::when_readable(ReadyListenerPtr listener) {
     const Result<bool> has_readable = state_->engine.has_readable();
-    if (has_readable.has_error() || has_readable.value()) {
+    if (!has_readable || has_readable.value()) {
         return tell_soon(std::move(listener), Result<void>());
     }
     state_->outer.when_readable(std::move(listener));
@@ -152,7 +152,7 @@ void NestedTlsStream::when_readable(ReadyListenerPtr listener) {
 
 Result<std::optional<std::size_t>> NestedTlsStream::try_read(Buffer into) {
     const Result<TlsEngine::Step> step = state_->engine.read(into);
-    if (step.has_error()) {
+    if (!step) {
         return step.error();
     }
     if (step.value().need != TlsEngine::Need::nothing) {
@@ -169,7 +169,7 @@ Result<std::size_t> NestedTlsStream::try_write(Bytes bytes) {
     std::size_t taken = 0;
     for (;;) {
         const Result<bool> is_flushed = state_->flush_some();
-        if (is_flushed.has_error()) {
+        if (!is_flushed) {
             return is_flushed.error();
         }
         if (!is_flushed.value()) {
@@ -182,7 +182,7 @@ Result<std::size_t> NestedTlsStream::try_write(Bytes bytes) {
         const Bytes left = bytes.subspan(taken);
         while (state_->encrypted < left.size() && state_->wire.out.size() < kBatchBytes) {
             const Result<TlsEngine::Step> step = state_->engine.write(left.subspan(state_->encrypted));
-            if (step.has_error()) {
+            if (!step) {
                 return step.error();
             }
             if (step.value().need != TlsEngine::Need::nothing) {
@@ -196,11 +196,11 @@ Result<std::size_t> NestedTlsStream::try_write(Bytes bytes) {
 
 asio::awaitable<Result<void>> NestedTlsStream::shutdown_send() {
     const Result<TlsEngine::Step> step = state_->engine.shut_down();
-    if (step.has_error()) {
+    if (!step) {
         co_return step.error();
     }
     Result<void> sent = co_await state_->flush();
-    if (sent.has_error()) {
+    if (!sent) {
         co_return sent.error();
     }
     co_return co_await state_->outer.shutdown_send();

@@ -269,7 +269,7 @@ void Direction::on_ready(Result<void> ready) {
 void Direction::proceed(const Result<void>& ready) {
     const bool was_writing = phase_ == Phase::writing;
     phase_ = Phase::reading;
-    if (ready.has_error()) {
+    if (!ready) {
         run_.fail(was_writing ? opposite(from_) : from_, ready.error());
     }
     if (run_.is_stopping()) {
@@ -285,7 +285,7 @@ void Direction::proceed(const Result<void>& ready) {
 void Direction::read() {
     buffer_.emplace();
     Result<std::optional<std::size_t>> got = in_.try_read(buffer_->bytes());
-    if (got.has_error()) {
+    if (!got) {
         run_.fail(from_, got.error());
         return end();
     }
@@ -296,7 +296,7 @@ void Direction::read() {
     rest_ = chunk;
     if (filter != nullptr && !chunk.empty()) {
         Result<Bytes> passed = filter->pass(chunk);
-        if (passed.has_error()) {
+        if (!passed) {
             run_.refuse(from_, passed.error());
             return end();
         }
@@ -309,7 +309,7 @@ void Direction::read() {
 void Direction::write() {
     if (!rest_.empty()) {
         Result<std::size_t> sent = out_.try_write(rest_);
-        if (sent.has_error()) {
+        if (!sent) {
             run_.fail_to_take(opposite(from_), sent.error());
             return end();
         }
@@ -349,7 +349,7 @@ void Direction::pass_end() {
 void Direction::end_passed(const Result<void>& told) {
     const Side to = opposite(from_);
     // A side that had ended before may have closed its socket by now.
-    if (told.has_error() && !run_.has_ended(to)) {
+    if (!told && !run_.has_ended(to)) {
         run_.fail(to, told.error());
     }
     if (told.has_value()) {

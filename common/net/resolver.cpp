@@ -316,7 +316,7 @@ asio::awaitable<Resolver::Answer> Resolver::resolve(std::string host, Deadline u
         co_return *std::move(known);
     }
     const asio::any_io_executor executor = co_await asio::this_coro::executor;
-    const auto bell = std::make_shared<asio::steady_timer>(executor, until);
+    const auto bell = std::make_shared<asio::steady_timer>(executor, until.time());
     std::function<void()> tell = [bell] { asio::post(bell->get_executor(), [bell] { bell->cancel(); }); };
     const Place place(state_, host, std::move(tell));
     auto answer = place.answer();
@@ -344,7 +344,7 @@ Resolver::Answer Resolver::resolve_blocking(const std::string& host, Deadline un
     }
     {
         std::unique_lock lock(mutex);
-        bell.wait_until(lock, until, [&] { return is_there; });
+        bell.wait_until(lock, until.time(), [&] { return is_there; });
     }
     auto answer = place.answer();
     return answer ? *std::move(answer) : too_late(host);

@@ -16,6 +16,7 @@
 #include <boost/asio/ip/address.hpp>
 
 #include "base/result.hpp"
+#include "net/deadline.hpp"
 
 namespace postern::net {
 
@@ -35,7 +36,6 @@ public:
     };
     /// Performs one look-up. It may block for any time, and is called on several threads at once.
     using Ask = std::function<Answer(const std::string& host)>;
-    using Deadline = std::chrono::steady_clock::time_point;
 
     /// The bounds and the caching times.
     struct Options {

@@ -132,7 +132,7 @@ int refuse_chain(X509_STORE_CTX* store, int error) {
 int accept_chain(const Settings& settings, X509_STORE_CTX* store, TlsVerdict& verdict) {
     const Result<void> is_meant =
         settings.check_server ? settings.check_server(*verdict.presented) : Result<void>();
-    if (is_meant.has_error()) {
+    if (!is_meant) {
         verdict.other_server = is_meant.error();
         verdict.error = X509_V_ERR_HOSTNAME_MISMATCH;
         return refuse_chain(store, verdict.error);
@@ -284,7 +284,7 @@ Result<std::shared_ptr<Settings>> make_client_settings(const std::optional<TlsCr
                                                        const std::string& alpn, const char* groups,
                                                        MinimumTls minimum) {
     Result<std::shared_ptr<Settings>> made = make_settings(TLS_client_method(), server_ca, minimum, groups);
-    if (made.has_error()) {
+    if (!made) {
         return made.error();
     }
     std::shared_ptr<Settings> settings = std::move(made.value());
@@ -293,7 +293,7 @@ Result<std::shared_ptr<Settings>> make_client_settings(const std::optional<TlsCr
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
     if (own) {
         const Result<void> used = use_credentials(context, *own);
-        if (used.has_error()) {
+        if (!used) {
             return used.error();
         }
     }
@@ -322,7 +322,7 @@ Result<TlsContext> TlsContext::server(const TlsCredentials& own, const pki::Trus
                                       ClientCertificate client, const pki::TrustBundle* server_ca) {
     Result<std::shared_ptr<Settings>> made =
         make_settings(TLS_server_method(), &user_ca, MinimumTls::v1_3, "X25519:P-256:P-384");
-    if (made.has_error()) {
+    if (!made) {
         return made.error();
     }
     std::shared_ptr<Settings> settings = std::move(made.value());
@@ -331,7 +331,7 @@ Result<TlsContext> TlsContext::server(const TlsCredentials& own, const pki::Trus
     if (outcome.has_value()) {
         outcome = name_client_roots(context, user_ca);
     }
-    if (outcome.has_error()) {
+    if (!outcome) {
         return outcome.error();
     }
     settings->purpose = pki::Purpose::client_auth;
@@ -349,7 +349,7 @@ Result<TlsContext> TlsContext::client(const std::optional<TlsCredentials>& own,
                                       const pki::TrustBundle& server_ca, const std::string& alpn,
                                       const char* groups, MinimumTls minimum) {
     Result<std::shared_ptr<Settings>> made = make_client_settings(own, &server_ca, alpn, groups, minimum);
-    if (made.has_error()) {
+    if (!made) {
         return made.error();
     }
     return TlsContext(share(std::move(made.value())));
@@ -359,7 +359,7 @@ Result<TlsContext> TlsContext::client(const std::optional<TlsCredentials>& own,
                                       const pki::TrustBundle& server_ca, ServerCheck check) {
     Result<std::shared_ptr<Settings>> made =
         make_client_settings(own, &server_ca, kHttp, kClientGroups, MinimumTls::v1_3);
-    if (made.has_error()) {
+    if (!made) {
         return made.error();
     }
     made.value()->check_server = std::move(check);
@@ -369,7 +369,7 @@ Result<TlsContext> TlsContext::client(const std::optional<TlsCredentials>& own,
 Result<TlsContext> TlsContext::unverified_first_contact() {
     Result<std::shared_ptr<Settings>> made =
         make_client_settings(std::nullopt, nullptr, kHttp, kClientGroups, MinimumTls::v1_3);
-    if (made.has_error()) {
+    if (!made) {
         return made.error();
     }
     made.value()->takes_any_server = true;

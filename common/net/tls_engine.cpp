@@ -80,7 +80,7 @@ int TlsEngine::bio_read(BIO* bio, char* into, std::size_t size, std::size_t* got
     --self.reads_left_;
     Result<std::optional<std::size_t>> outcome =
         self.wire_.read(Buffer(reinterpret_cast<unsigned char*>(into), size));
-    if (outcome.has_error()) {
+    if (!outcome) {
         self.wire_failure_ = outcome.error();
         return 0;
     }
@@ -109,7 +109,7 @@ int TlsEngine::bio_write(BIO* bio, const char* bytes, std::size_t size, std::siz
     *sent = 0;
     Result<std::size_t> outcome =
         self.wire_.write(Bytes(reinterpret_cast<const unsigned char*>(bytes), size), self.more_follows_);
-    if (outcome.has_error()) {
+    if (!outcome) {
         self.wire_failure_ = outcome.error();
         return 0;
     }
@@ -272,7 +272,7 @@ Result<bool> TlsEngine::has_readable() {
         return true;
     }
     const Result<Step> step = outcome(returned);
-    return step.has_error() || step.value().need == Need::nothing;
+    return !step || step.value().need == Need::nothing;
 }
 
 Result<TlsEngine::Step> TlsEngine::outcome(int returned) {

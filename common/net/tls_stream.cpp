@@ -69,7 +69,7 @@ TlsStream::~TlsStream() = default;
 asio::awaitable<Result<void>> TlsStream::handshake(FairTurns::Member* turns) {
     for (;;) {
         Result<TlsEngine::Step> step = state_->engine.handshake();
-        if (step.has_error()) {
+        if (!step) {
             const Code code = step.error().code;
             if (state_->role == Role::server && code != Code::cancelled && code != Code::end_of_stream) {
                 co_await drain_to_end(state_->socket, kAlertTimeout);
@@ -80,7 +80,7 @@ asio::awaitable<Result<void>> TlsStream::handshake(FairTurns::Member* turns) {
             co_return Result<void>();
         }
         Result<void> ready = co_await state_->wait(step.value().need);
-        if (ready.has_error()) {
+        if (!ready) {
             co_return ready.error();
         }
         if (turns != nullptr) {
@@ -105,7 +105,7 @@ void TlsStream::when_readable(ReadyListenerPtr listener) {
     const TlsEngine::Need need = std::exchange(state_->read_needs, TlsEngine::Need::readable);
     if (need == TlsEngine::Need::readable) {
         const Result<bool> has_readable = state_->engine.has_readable();
-        if (has_readable.has_error() || has_readable.value()) {
+        if (!has_readable || has_readable.value()) {
             return tell_soon(std::move(listener), Result<void>());
         }
     }
@@ -114,7 +114,7 @@ void TlsStream::when_readable(ReadyListenerPtr listener) {
 
 Result<std::optional<std::size_t>> TlsStream::try_read(Buffer into) {
     const Result<TlsEngine::Step> step = state_->engine.read(into);
-    if (step.has_error()) {
+    if (!step) {
         return step.error();
     }
     if (step.value().need == TlsEngine::Need::nothing) {
@@ -132,7 +132,7 @@ Result<std::size_t> TlsStream::try_write(Bytes bytes) {
     std::size_t taken = 0;
     while (taken < bytes.size()) {
         const Result<TlsEngine::Step> step = state_->engine.write(bytes.subspan(taken));
-        if (step.has_error()) {
+        if (!step) {
             return step.error();
         }
         taken += step.value().bytes;
@@ -148,14 +148,14 @@ Result<std::size_t> TlsStream::try_write(Bytes bytes) {
 asio::awaitable<Result<void>> TlsStream::shutdown_send() {
     for (;;) {
         Result<TlsEngine::Step> step = state_->engine.shut_down();
-        if (step.has_error()) {
+        if (!step) {
             co_return step.error();
         }
         if (step.value().need == TlsEngine::Need::nothing) {
             break;
         }
         Result<void> ready = co_await state_->wait(step.value().need);
-        if (ready.has_error()) {
+        if (!ready) {
             co_return ready.error();
         }
     }

@@ -3,7 +3,7 @@
 #include <array>
 #include <functional>
 
-#include "net/deadline.hpp"
+#include "net/deadline_timer.hpp"
 
 namespace postern::gateway {
 
@@ -27,7 +27,7 @@ Failure backend_failure(const Failure& failure, bool has_timed_out) {
 boost::asio::awaitable<Result<void>> start_backend_tls(net::ByteStream& backend,
                                                        std::chrono::milliseconds timeout) {
     const std::function<void()> cut = [&backend] { backend.cancel(); };
-    const net::Deadline deadline(backend.executor(), timeout, cut);
+    const net::DeadlineTimer deadline(backend.executor(), timeout, cut);
     const net::Bytes request(kSslRequest);
     auto written = co_await backend.write_all(request);
     if (!written) {

@@ -19,7 +19,7 @@
 #include "gateway/tunnel/tunnel.hpp"
 #include "gateway/tunnel/tunnel_request.hpp"
 #include "http/server.hpp"
-#include "net/deadline.hpp"
+#include "net/deadline_timer.hpp"
 #include "net/lingering_close.hpp"
 
 namespace postern::gateway {
@@ -114,8 +114,8 @@ boost::asio::awaitable<bool> greet(ClientConnection& connection, net::FairTurns:
     std::optional<Failure> failure;
     {
         const std::function<void()> cut = [&connection] { connection.client.cancel(); };
-        const net::Deadline deadline(connection.client.executor(),
-                                     snapshot->settings.limits.handshake_timeout, cut);
+        const net::DeadlineTimer deadline(connection.client.executor(),
+                                          snapshot->settings.limits.handshake_timeout, cut);
         auto shaken = co_await connection.client.handshake(&turns);
         if (!shaken) {
             failure = shaken.error();

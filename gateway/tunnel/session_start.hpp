@@ -12,7 +12,7 @@
 #include <boost/asio/any_io_executor.hpp>
 
 #include "base/result.hpp"
-#include "net/deadline.hpp"
+#include "net/deadline_timer.hpp"
 #include "net/relay.hpp"
 
 namespace postern::gateway {
@@ -83,8 +83,8 @@ private:
     StartTimeouts timeout_;
     Hooks hooks_;
     SessionProgress progress_;
-    std::optional<net::Deadline> clients_;
-    std::optional<net::Deadline> servers_;
+    std::optional<net::DeadlineTimer> clients_;
+    std::optional<net::DeadlineTimer> servers_;
     bool has_server_spoken_ = false;
     FromClient from_client_{*this};
     FromBackend from_backend_{*this};

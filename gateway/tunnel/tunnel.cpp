@@ -14,7 +14,7 @@
 #include "gateway/tunnel/records.hpp"
 #include "gateway/tunnel/session_start.hpp"
 #include "http/server.hpp"
-#include "net/deadline.hpp"
+#include "net/deadline_timer.hpp"
 #include "net/dial.hpp"
 #include "net/lingering_close.hpp"
 #include "net/relay.hpp"
@@ -56,7 +56,7 @@ struct Tunnel {
     std::optional<net::PlainStream> backend;
     std::optional<SessionStart> session_start;
     /// The time limit of a CancelRequest.
-    std::optional<net::Deadline> end_of_cancel;
+    std::optional<net::DeadlineTimer> end_of_cancel;
     /// The bytes of the relay, and those that were forwarded before it.
     net::RelayCounters counters;
     LiveTunnel live;
@@ -193,7 +193,7 @@ boost::asio::awaitable<Result<void>> forward_rest(Tunnel& tunnel, std::string ea
         co_return Result<void>();
     }
     const std::function<void()> cut = [&tunnel] { tunnel.live.cut(Code::backend_timed_out); };
-    const net::Deadline deadline(tunnel.backend->executor(), tunnel.backend_timeout, cut);
+    const net::DeadlineTimer deadline(tunnel.backend->executor(), tunnel.backend_timeout, cut);
     net::Bytes rest(reinterpret_cast<const unsigned char*>(early.data()), early.size());
     // write_all() is not used, because the bytes that were sent count even if the rest cannot be sent.
     while (true) {
@@ -282,7 +282,7 @@ boost::asio::awaitable<void> note_goodbye(ClientConnection& connection, net::Rel
         co_return;
     }
     const std::function<void()> give_up = [&connection] { connection.client.wake(); };
-    const net::Deadline deadline(connection.client.executor(), kGoodbyeTimeout, give_up);
+    const net::DeadlineTimer deadline(connection.client.executor(), kGoodbyeTimeout, give_up);
     unsigned char more = 0;
     const net::Buffer into(&more, 1);
     const auto said = co_await connection.client.read_some(into);

@@ -28,7 +28,7 @@ std::optional<Answer> feed(std::string_view bytes, std::size_t step) {
     while (!bytes.empty()) {
         const auto is_whole = parser.put(bytes.substr(0, step));
         bytes.remove_prefix(std::min(step, bytes.size()));
-        if (is_whole.has_error()) {
+        if (!is_whole) {
             return std::nullopt;
         }
         require(parser.body_bytes() <= kBodyBytes);
@@ -39,7 +39,7 @@ std::optional<Answer> feed(std::string_view bytes, std::size_t step) {
         return parser.take();
     }
     const auto is_whole = parser.put_end();
-    if (is_whole.has_error()) {
+    if (!is_whole) {
         return std::nullopt;
     }
     require(is_whole.value());

@@ -37,7 +37,7 @@ Outcome feed(std::string_view bytes, std::size_t step) {
         buffer += bytes.substr(0, step);
         bytes.remove_prefix(std::min(step, bytes.size()));
         const auto taken = parser.put(buffer);
-        if (taken.has_error()) {
+        if (!taken) {
             outcome.is_refused = true;
             return outcome;
         }

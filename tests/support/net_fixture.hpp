@@ -85,7 +85,7 @@ inline net::Bytes as_bytes(const std::string& text) {
 /// Waits until the stream can be read. Sets `failure` when the wait ends with one.
 inline boost::asio::awaitable<void> wait_for_bytes(net::ByteStream& stream, std::optional<Code>& failure) {
     const auto ready = co_await stream.wait_readable();
-    if (ready.has_error()) {
+    if (!ready) {
         failure = ready.error().code;
     }
 }
@@ -96,7 +96,7 @@ inline boost::asio::awaitable<std::string> read_to_end(net::ByteStream& stream) 
     std::vector<unsigned char> buffer(64 * 1024);
     for (;;) {
         const auto got = co_await stream.read_some(buffer);
-        if (got.has_error()) {
+        if (!got) {
             throw std::runtime_error("read: " + got.error().detail);
         }
         if (got.value() == 0) {
@@ -117,10 +117,10 @@ inline boost::asio::awaitable<void> hear(net::ByteStream& stream, Heard& heard) 
     const net::Buffer into(block);
     for (;;) {
         const auto got = co_await stream.read_some(into);
-        if (got.has_error()) {
+        if (!got) {
             heard.failure = got.error().code;
         }
-        if (got.has_error() || got.value() == 0) {
+        if (!got || got.value() == 0) {
             co_return;
         }
         heard.text.append(reinterpret_cast<const char*>(block.data()), got.value());
@@ -134,7 +134,7 @@ inline boost::asio::awaitable<std::string> read_exactly(net::ByteStream& stream,
     while (done < size) {
         const net::Buffer space(reinterpret_cast<unsigned char*>(all.data()) + done, size - done);
         const auto got = co_await stream.read_some(space);
-        if (got.has_error()) {
+        if (!got) {
             throw std::runtime_error("read: " + got.error().detail);
         }
         if (got.value() == 0) {

@@ -8,7 +8,7 @@
 
 #include "http/problem.hpp"
 #include "http/server.hpp"
-#include "net/deadline.hpp"
+#include "net/deadline_timer.hpp"
 #include "net/listener.hpp"
 #include "net/tls_stream.hpp"
 #include "unit/client_warm_fixture.hpp"
@@ -51,7 +51,7 @@ private:
         net::TlsStream tls(std::move(socket), tls_, net::TlsStream::Role::server);
         const auto done = co_await tls.handshake();
         std::function<void()> cut = [&tls] { tls.cancel(); };
-        const net::Deadline deadline(tls.executor(), 300ms, std::move(cut));
+        const net::DeadlineTimer deadline(tls.executor(), 300ms, std::move(cut));
         std::array<unsigned char, 4096> block{};
         const net::Buffer into(block);
         for (bool is_open = done.has_value(); is_open;) {

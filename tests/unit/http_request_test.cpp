@@ -27,7 +27,7 @@ Result<std::size_t> put_all(RequestParser& parser, std::string_view bytes) {
 std::optional<Code> refusal_of(std::string_view bytes) {
     RequestParser parser(1024, 100);
     const auto taken = put_all(parser, bytes);
-    return taken.has_error() ? std::optional<Code>(taken.error().code) : std::nullopt;
+    return !taken ? std::optional<Code>(taken.error().code) : std::nullopt;
 }
 
 TEST(RequestParser, TakesOneRequestAndLeavesTheNext) {
@@ -77,7 +77,7 @@ TEST(RequestParser, BoundsAHeadOfManySmallLinesThatComeInPieces) {
         buffer += "A: b\r\n";
         put += 6;
         const auto taken = parser.put(buffer);
-        if (taken.has_error()) {
+        if (!taken) {
             refusal = taken.error().code;
         } else {
             buffer.erase(0, taken.value());
@@ -138,7 +138,7 @@ boost::asio::awaitable<void> drip(net::PlainStream& stream, std::vector<std::str
     boost::asio::steady_timer timer(stream.executor());
     for (const std::string& piece : pieces) {
         const auto written = co_await stream.write_all(test::as_bytes(piece));
-        if (written.has_error()) {
+        if (!written) {
             co_return;
         }
         timer.expires_after(pause);
@@ -198,7 +198,7 @@ boost::asio::awaitable<void> read_three(net::PlainStream& stream, std::vector<st
     RequestReader reader(stream, RequestLimits{});
     for (int i = 0; i < 3; ++i) {
         const auto request = co_await reader.next(10s);
-        if (request.has_error()) {
+        if (!request) {
             co_return;
         }
         targets.emplace_back(request.value().target());

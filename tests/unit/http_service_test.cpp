@@ -285,7 +285,7 @@ TEST(HttpsService, TurnsAwayACertificateOfAnotherAuthorityAndTellsTheHook) {
     options.credentials = TestPki::credentials(leaf, other);
     Client client = Client::make(std::move(options)).value();
     const auto got = client.get("/");
-    ASSERT_TRUE(got.has_error());
+    ASSERT_TRUE(!got);
     EXPECT_EQ(got.error().code, Code::unknown_issuer) << got.error().detail;
     EXPECT_TRUE(fixture.rejections.wait_for(Code::unknown_issuer));
 }
@@ -293,7 +293,7 @@ TEST(HttpsService, TurnsAwayACertificateOfAnotherAuthorityAndTellsTheHook) {
 Code refusal_by_client(ClientOptions options) {
     Client client = Client::make(std::move(options)).value();
     const auto got = client.get("/");
-    return got.has_error() ? got.error().code : Code::internal;
+    return !got ? got.error().code : Code::internal;
 }
 
 TEST(HttpsClient, RefusesAServerOfAnotherAuthority) {
@@ -389,7 +389,7 @@ TEST(HttpsClient, SaysWhenNobodyListens) {
     }
     options.url = "https://127.0.0.1:" + std::to_string(port);
     const auto got = Client::make(options).value().get("/");
-    ASSERT_TRUE(got.has_error());
+    ASSERT_TRUE(!got);
     EXPECT_EQ(got.error().code, Code::unreachable);
 }
 

@@ -43,11 +43,13 @@ awaitable<void> send_with_key_updates(TlsStream& tls, SSL* ssl, std::string byte
 }
 
 TlsContext gateway_tls() {
-    return TlsContext::server(test::shared_pki().server(), test::shared_pki().user_ca.bundle, ClientCertificate::required)
+    return TlsContext::server(test::shared_pki().server(), test::shared_pki().user_ca.bundle,
+                              ClientCertificate::required)
         .value();
 }
 TlsContext agent_tls() {
-    return TlsContext::client(test::shared_pki().login(), test::shared_pki().server_ca.bundle, "http/1.1").value();
+    return TlsContext::client(test::shared_pki().login(), test::shared_pki().server_ca.bundle, "http/1.1")
+        .value();
 }
 
 void carry_over_tls(bool with_key_updates) {
@@ -146,7 +148,7 @@ awaitable<void> inner_server(PlainStream socket, TlsContext context, std::string
     TlsStream tls(std::move(socket), context, TlsStream::Role::server);
     const auto done = co_await tls.handshake();
     EXPECT_TRUE(done.has_value()) << done.error().detail;
-    if (done.has_error()) {
+    if (!done) {
         co_return;
     }
     got = co_await test::read_to_end(tls);
@@ -166,7 +168,7 @@ awaitable<void> inner_client(TlsStream& outer, TlsContext context, std::string b
     }
     const auto done = co_await inner.handshake();
     EXPECT_TRUE(done.has_value()) << done.error().detail;
-    if (done.has_error()) {
+    if (!done) {
         co_return;
     }
     EXPECT_TRUE(inner.peer().certificate.has_value());
@@ -183,7 +185,8 @@ void nest(MinimumTls minimum, int server_version, bool takes_hello) {
     std::string got_down;
     const TlsContext outer_context = agent_tls();
     const TlsContext inner_context =
-        TlsContext::client(test::shared_pki().login(), test::shared_pki().server_ca.bundle, "", "P-256:X25519", minimum)
+        TlsContext::client(test::shared_pki().login(), test::shared_pki().server_ca.bundle, "",
+                           "P-256:X25519", minimum)
             .value();
     const TlsContext database = gateway_tls();
     SSL_CTX_set_min_proto_version(database.get(), server_version);

@@ -22,7 +22,7 @@
 #include "base/unique_fd.hpp"
 #include "net/buffer_pool.hpp"
 #include "net/connection_slots.hpp"
-#include "net/deadline.hpp"
+#include "net/deadline_timer.hpp"
 #include "net/lingering_close.hpp"
 #include "net/listener.hpp"
 #include "net/pending_connections.hpp"
@@ -118,7 +118,7 @@ TEST(PlainStream, TellsOfAResetAfterTheBytesBeforeItAndAsOftenAsItIsAsked) {
     EXPECT_FALSE(pair.b.is_silent());
     for (int i = 0; i < 2; ++i) {
         const auto got = pair.b.try_read(into);
-        ASSERT_TRUE(got.has_error());
+        ASSERT_TRUE(!got);
         EXPECT_EQ(got.error().code, Code::end_of_stream);
     }
 }
@@ -154,7 +154,7 @@ TEST(PlainStream, TellsAPeerThatVanishedFromOneThatEndedAlsoAfterAWriteThatFaile
 TEST(Listener, RefusesAPortThatIsTaken) {
     const Listener first = Listener::bind(parse_address("127.0.0.1:0").value()).value();
     const auto second = Listener::bind(parse_address("127.0.0.1:" + std::to_string(first.port())).value());
-    ASSERT_TRUE(second.has_error());
+    ASSERT_TRUE(!second);
     EXPECT_EQ(second.error().code, Code::already_exists);
 }
 
@@ -316,14 +316,14 @@ TEST(PlainStream, TakesLittleMoreThanItsPeerHasRoomFor) {
 
 awaitable<void> read_until_cut(PlainStream& stream, std::chrono::milliseconds timeout, bool& has_passed,
                                Code& code) {
-    const Deadline deadline(stream.executor(), timeout, [&stream] { stream.close(); });
+    const DeadlineTimer deadline(stream.executor(), timeout, [&stream] { stream.close(); });
     std::vector<unsigned char> buffer(10);
     const auto got = co_await stream.read_some(buffer);
     has_passed = deadline.has_passed();
-    code = got.has_error() ? got.error().code : Code::internal;
+    code = !got ? got.error().code : Code::internal;
 }
 
-TEST(Deadline, CutsAReadThatWaits) {
+TEST(DeadlineTimer, CutsAReadThatWaits) {
     boost::asio::io_context loop;
     test::Pair pair = test::connected_pair(loop);
     bool has_passed = false;
@@ -333,7 +333,7 @@ TEST(Deadline, CutsAReadThatWaits) {
     EXPECT_EQ(code, Code::cancelled);
 }
 
-TEST(Deadline, LeavesAloneWhatWasInTime) {
+TEST(DeadlineTimer, LeavesAloneWhatWasInTime) {
     boost::asio::io_context loop;
     test::Pair pair = test::connected_pair(loop);
     bool has_passed = false;
@@ -348,7 +348,7 @@ TEST(Deadline, LeavesAloneWhatWasInTime) {
 awaitable<void> wait_twice(PlainStream& stream, std::vector<Code>& codes) {
     for (int i = 0; i < 2; ++i) {
         const auto ready = co_await stream.wait_readable();
-        codes.push_back(ready.has_error() ? ready.error().code : Code::internal);
+        codes.push_back(!ready ? ready.error().code : Code::internal);
     }
 }
 

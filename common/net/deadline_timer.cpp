@@ -1,4 +1,4 @@
-#include "net/deadline.hpp"
+#include "net/deadline_timer.hpp"
 
 #include <utility>
 
@@ -6,7 +6,7 @@
 
 namespace postern::net {
 
-struct Deadline::State {
+struct DeadlineTimer::State {
     State(const boost::asio::any_io_executor& executor, std::function<void()> on_end)
         : timer(executor), cut(std::move(on_end)) {}
 
@@ -16,10 +16,10 @@ struct Deadline::State {
     bool has_passed = false;
 };
 
-Deadline::Deadline(const boost::asio::any_io_executor& executor, std::chrono::milliseconds after,
-                   std::function<void()> cut)
+DeadlineTimer::DeadlineTimer(const boost::asio::any_io_executor& executor, Deadline deadline,
+                             std::function<void()> cut)
     : state_(std::make_shared<State>(executor, std::move(cut))) {
-    state_->timer.expires_after(after);
+    state_->timer.expires_at(deadline.time());
     // The handler may already be queued when the Deadline is destroyed; is_over then stops it.
     state_->timer.async_wait([state = state_](const boost::system::error_code& error) {
         if (error || state->is_over) {
@@ -30,13 +30,13 @@ Deadline::Deadline(const boost::asio::any_io_executor& executor, std::chrono::mi
     });
 }
 
-Deadline::~Deadline() {
+DeadlineTimer::~DeadlineTimer() {
     state_->is_over = true;
     state_->cut = nullptr;
     state_->timer.cancel();
 }
 
-bool Deadline::has_passed() const noexcept {
+bool DeadlineTimer::has_passed() const noexcept {
     return state_->has_passed;
 }
 
