@@ -3,18 +3,17 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <csignal>
+#include <cstdint>
 #include <future>
 #include <thread>
 #include <utility>
 
 #include <boost/asio/post.hpp>
-#include <spdlog/spdlog.h>
+#include <boost/asio/steady_timer.hpp>
+#include <fmt/format.h>
 
-#include "base/log.hpp"
 #include "base/process.hpp"
-#include "client-proxy/agent/kept_ports.hpp"
 #include "client-proxy/control/parameters.hpp"
 #include "client-proxy/refusal/ca_clock.hpp"
 #include "net/await.hpp"
@@ -29,72 +28,139 @@ namespace {
 constexpr int kProtocol = 1;
 /// Whoever asks for more events than are kept gets those that are kept.
 constexpr std::int64_t kMostLimit = 1'000'000'000;
-using net::kAwait;
-/// Events that are on their way to the control loop; more are dropped.
-constexpr std::size_t kMostNotes = 4096;
-/// Of questions to gateways that do not answer: with ports open somebody waits for it.
-constexpr Pace::Bounds kRefreshPace{std::chrono::seconds(1), std::chrono::seconds(5)};
-/// For what clients are told at the end.
+/// So long the agent waits at its end for clients to read what they are told.
 constexpr auto kLastWords = std::chrono::seconds(1);
+
+/// Makes the entry in the table of methods for a member function of a part.
+template <class Part>
+auto handler(Part& part,
+             asio::awaitable<control::Reply> (Part::*method)(control::ClientId client, json params)) {
+    return [&part, method](control::ClientId client, json params) {
+        return (part.*method)(client, std::move(params));
+    };
+}
 
 }  // namespace
 
-Desk::Desk(ProfileFolder folder, net::EventLoops& control, AgentOptions options, SettingsWatch watch)
-    : watch_(std::move(watch)),
-      folder_(std::move(folder)),
-      control_(control),
-      agent_(*this, std::move(options)),
-      ports_(agent_, folder_),
-      settings_(AgentSettings::load(folder_)),
-      event_file_(folder_),
-      refresh_pace_(kRefreshPace),
-      last_needed_(std::chrono::steady_clock::now().time_since_epoch().count()) {
-    if (auto profile = folder_.load()) {
-        profile_ = *std::move(profile);
-    }
-    LoginPtr login;
-    auto loaded = Login::load(folder_);
-    if (loaded) {
-        login = *std::move(loaded);
-    } else if (loaded.error().code != Code::unauthenticated) {
-        damage_ = local_refusal(loaded.error());
-    }
-    login_ = login;
-    logins_ = std::make_shared<RenewedLogin>(folder_, std::move(login), login_clock(), hooks());
-}
+Desk::Desk(const ProfileFolder& folder, net::EventLoops& control, AgentOptions options, SettingsWatch watch)
+    : control_(control),
+      announcer_(control, folder, announcer_hooks()),
+      agent_(announcer_, std::move(options)),
+      open_ports_(agent_, folder),
+      settings_(announcer_, folder, agent_, std::move(watch), settings_hooks()),
+      login_(announcer_, folder, login_hooks()),
+      login_methods_(folder, login_),
+      catalogue_(announcer_, folder, agent_, open_ports_, settings_, login_),
+      ports_(announcer_, folder, agent_, open_ports_, settings_, login_, catalogue_),
+      monitor_(announcer_, open_ports_, login_, catalogue_),
+      handlers_(handlers()),
+      last_needed_(std::chrono::steady_clock::now().time_since_epoch().count()) {}
 
 Desk::~Desk() {
-    blocking_pool_.join();
+    login_methods_.join();
+}
+
+Announcer::Hooks Desk::announcer_hooks() {
+    Announcer::Hooks hooks;
+    hooks.complete = [this](const Event& event, json& told) {
+        if (event.has_reason) {
+            told["reason"] = login_.reason_word(event.told);
+        }
+        if (!event.told.connection_id.empty() && open_ports_.shows(event.service, login_.source())) {
+            login_.identify(told);
+        }
+    };
+    hooks.on_event = [this](const Event& event) {
+        catalogue_.mark(event);
+        monitor_.suspect(event);
+    };
+    return hooks;
+}
+
+SettingsMethods::Hooks Desk::settings_hooks() {
+    SettingsMethods::Hooks hooks;
+    hooks.on_set = [this] { catalogue_.publish_all(); };
+    hooks.on_config = [this] { monitor_.end_pause(); };
+    return hooks;
+}
+
+ProfileLogin::Hooks Desk::login_hooks() {
+    ProfileLogin::Hooks hooks;
+    hooks.on_change = [this](const LoginChange& change) {
+        catalogue_.login_changed(change);
+        ports_.login_changed(change);
+        if (change.is_new()) {
+            monitor_.end_pause();
+        }
+    };
+    hooks.on_told = [this](const LoginChange& change) {
+        if (change.is_new()) {
+            login_.publish_trust();
+            ports_.connect_at_start();
+        }
+        login_.publish();
+        catalogue_.publish_all();
+    };
+    return hooks;
+}
+
+std::map<std::string, Desk::Handler, std::less<>> Desk::handlers() {
+    return {
+        {"hello", handler(*this, &Desk::hello)},
+        {"state", handler(*this, &Desk::state)},
+        {"subscribe", handler(*this, &Desk::subscribe)},
+        {"trust.inspect", handler(login_methods_, &LoginMethods::trust_inspect)},
+        {"trust.compare", handler(login_methods_, &LoginMethods::trust_compare)},
+        {"trust.accept", handler(login_methods_, &LoginMethods::trust_accept)},
+        {"login.methods", handler(login_methods_, &LoginMethods::methods)},
+        {"login", handler(login_methods_, &LoginMethods::login)},
+        {"logout", handler(login_methods_, &LoginMethods::logout)},
+        {"services.refresh", handler(catalogue_, &ServiceCatalogue::services_refresh)},
+        {"connect", handler(ports_, &PortMethods::connect)},
+        {"disconnect", handler(ports_, &PortMethods::disconnect)},
+        {"port.set", handler(ports_, &PortMethods::port_set)},
+        {"settings.get", handler(settings_, &SettingsMethods::get)},
+        {"settings.set", handler(settings_, &SettingsMethods::set)},
+        {"events", handler(*this, &Desk::events)},
+        {"shutdown", handler(*this, &Desk::shutdown)},
+    };
 }
 
 void Desk::start(control::Server& server) {
-    server_ = &server;
+    announcer_.use(server);
     agent_.start();
     net::spawn(control_.at(0), "desk", tick());
 }
 
-void Desk::stop() {
-    const auto on_loop = [this](const std::function<void()>& work) {
-        std::promise<void> done;
-        asio::post(control_.at(0), [&] {
-            work();
-            done.set_value();
-        });
-        done.get_future().wait();
-    };
-    on_loop([this] {
-        publish("shutdown", json::object());
-        is_stopping_ = true;
+void Desk::on_loop(const std::function<void()>& work) {
+    std::promise<void> done;
+    asio::post(control_.at(0), [&] {
+        work();
+        done.set_value();
     });
+    done.get_future().wait();
+}
+
+void Desk::stop() {
+    on_loop([this] { announcer_.announce_stop(); });
     agent_.stop();
     // Clients that are not told would start another agent. Those that do not read are not waited for.
     const auto until = std::chrono::steady_clock::now() + kLastWords;
     for (bool has_unsent = true; has_unsent && std::chrono::steady_clock::now() < until;) {
-        on_loop([&] { has_unsent = server_->has_unsent(); });
+        on_loop([&] { has_unsent = announcer_.server().has_unsent(); });
         if (has_unsent) {
             std::this_thread::sleep_for(std::chrono::milliseconds(5));
         }
     }
+}
+
+void Desk::move_to(const std::filesystem::path& folder, net::Listener listener) {
+    on_loop([&] {
+        agent_.move_sockets(folder);
+        announcer_.server().serve(std::move(listener));
+        announcer_.remark({}, fmt::format("the agent is found at {} from now on", folder.string()));
+        catalogue_.publish_all();
+    });
 }
 
 std::chrono::seconds Desk::idle_for() const {
@@ -104,79 +170,42 @@ std::chrono::seconds Desk::idle_for() const {
 }
 
 bool Desk::is_busy() const {
-    return blocking_under_way_ > 0 || logins_->is_busy();
-}
-
-const std::map<std::string, Desk::Handler, std::less<>>& Desk::handlers() {
-    static const std::map<std::string, Handler, std::less<>> kHandlers{
-        {"hello", &Desk::hello},
-        {"state", &Desk::state},
-        {"subscribe", &Desk::subscribe},
-        {"trust.inspect", &Desk::trust_inspect},
-        {"trust.compare", &Desk::trust_compare},
-        {"trust.accept", &Desk::trust_accept},
-        {"login.methods", &Desk::login_methods},
-        {"login", &Desk::login},
-        {"logout", &Desk::logout},
-        {"services.refresh", &Desk::services_refresh},
-        {"connect", &Desk::connect},
-        {"disconnect", &Desk::disconnect},
-        {"port.set", &Desk::port_set},
-        {"settings.get", &Desk::settings_get},
-        {"settings.set", &Desk::settings_set},
-        {"events", &Desk::events},
-        {"shutdown", &Desk::shutdown},
-    };
-    return kHandlers;
+    return login_methods_.is_busy() || login_.source()->is_busy();
 }
 
 Desk::Answering Desk::call(control::ClientId client, std::string method, json params) {
-    const auto found = handlers().find(method);
-    if (found == handlers().end()) {
+    const auto found = handlers_.find(method);
+    if (found == handlers_.end()) {
         control::Reply unknown =
             control::Error{control::ErrorCode::unknown_method, "there is no such method", nullptr};
         co_return std::move(unknown);
     }
-    // Whoever has just changed them counts on it.
-    watch_settings();
-    if (is_stopping_) {
+    // Whoever has just changed the settings counts on it that this request goes by them.
+    settings_.watch();
+    if (announcer_.is_stopping()) {
         const Refusal refusal{
             Code::shutting_down, "the agent is shutting down", "Try again in a moment.", {}};
         control::Reply stopping = control::error_of(refusal);
         co_return std::move(stopping);
     }
-    auto handling = (this->*found->second)(client, std::move(params));
+    auto handling = found->second(client, std::move(params));
     control::Reply reply = co_await std::move(handling);
     co_return std::move(reply);
 }
 
 void Desk::gone(control::ClientId client) {
-    no_longer_asks(client);
-    if (is_stopping_) {
-        return;
-    }
-    const Refusal why{Code::shutting_down,
-                      "the command that held this port open has ended",
-                      "Start it again: postern connect",
-                      {}};
-    closed(ports_.release(client, why), "the command that held it open has ended");
-}
-
-void Desk::no_longer_asks(control::ClientId client) {
-    const bool was_asking = askers_.erase(client) > 0;
-    askers_count_ = askers_.size();
-    if (was_asking && askers_.empty()) {
-        logins_->give_up_on_person();
+    login_.no_longer_asks(client);
+    if (!announcer_.is_stopping()) {
+        ports_.release(client);
     }
 }
 
 Desk::Answering Desk::hello(control::ClientId client, json params) {
     const control::Parameters given(params);
     if (given.flag("asks_login", false)) {
-        askers_.insert(client);
-        askers_count_ = askers_.size();
+        login_.asks(client);
     } else if (given.has("asks_login")) {
-        no_longer_asks(client);
+        login_.no_longer_asks(client);
     }
     json answer = {{"protocol", kProtocol}, {"version", version()}, {"pid", ::getpid()}};
     control::Reply reply = std::move(answer);
@@ -184,13 +213,13 @@ Desk::Answering Desk::hello(control::ClientId client, json params) {
 }
 
 json Desk::state_json() const {
-    json told = offers_json();
-    told["trust"] = trust_json();
-    told["login"] = login_json();
-    told["settings"] = settings_.to_json();
-    told["attention"] = attention_json();
+    json told = catalogue_.all_json();
+    told["trust"] = login_.trust_json();
+    told["login"] = login_.login_json();
+    told["settings"] = settings_.values().to_json();
+    told["attention"] = login_.attention_json();
     const auto ahead = ca_clock().ahead();
-    told["uses"] = uses_json();
+    told["uses"] = settings_.uses_json();
     told["clock_ahead_seconds"] = ahead ? json(ahead->count()) : json();
     return told;
 }
@@ -201,34 +230,9 @@ Desk::Answering Desk::state(control::ClientId, json) {
 }
 
 Desk::Answering Desk::subscribe(control::ClientId client, json) {
-    server_->subscribe(client);
-    ask_gateways_if_due();
+    announcer_.server().subscribe(client);
+    monitor_.ask_if_due();
     control::Reply reply = state_json();
-    co_return std::move(reply);
-}
-
-Desk::Answering Desk::settings_get(control::ClientId, json) {
-    control::Reply reply = settings_.to_json();
-    co_return std::move(reply);
-}
-
-Desk::Answering Desk::settings_set(control::ClientId, json params) {
-    const AgentSettings before = settings_;
-    auto done = settings_.take(params);
-    if (done) {
-        done = settings_.save(folder_);
-    }
-    if (!done) {
-        settings_ = before;
-        control::Reply bad =
-            done.error().code == Code::malformed_request
-                ? control::Error{control::ErrorCode::invalid_parameters, done.error().detail, nullptr}
-                : control::error_of(local_refusal(done.error()));
-        co_return std::move(bad);
-    }
-    publish("settings", settings_.to_json());
-    publish("services", offers_json());
-    control::Reply reply = settings_.to_json();
     co_return std::move(reply);
 }
 
@@ -237,81 +241,37 @@ Desk::Answering Desk::events(control::ClientId, json params) {
     const std::string service = given.text("service", "");
     const auto limit = given.optional_number("limit", 1, kMostLimit).value_or(100);
     json answer = {
-        {"events", log_.latest(service, std::min(static_cast<std::size_t>(limit), EventLog::kMost))}};
+        {"events", announcer_.latest(service, std::min(static_cast<std::size_t>(limit), EventLog::kMost))}};
     control::Reply reply = std::move(answer);
     co_return std::move(reply);
 }
 
 Desk::Answering Desk::shutdown(control::ClientId, json) {
     // It is meant to end: what it had open stays closed.
-    if (!agent_.options().socket_folder.empty()) {
-        [[maybe_unused]] const auto ignored = save_kept_ports(kept_file(), {});
-    }
+    ports_.forget_kept();
     // Whoever runs the agent waits for it.
     ::kill(::getpid(), SIGTERM);
     control::Reply reply = json::object();
     co_return std::move(reply);
 }
 
-void Desk::publish(std::string_view method, const json& params) {
-    server_->publish(method, params);
-}
-
-void Desk::note(Event event) {
-    if (notes_under_way_.fetch_add(1) >= kMostNotes) {
-        --notes_under_way_;
-        return;
-    }
-    asio::post(control_.at(0), [this, event = std::move(event)] {
-        --notes_under_way_;
-        note_here(event);
-    });
-}
-
-// By which the gateway's record and the CA's are found.
-bool Desk::is_of_this_login(const Event& event) const {
-    const auto& ports = ports_.all();
-    return login_ && profile_ && !event.told.connection_id.empty() &&
-           std::any_of(ports.begin(), ports.end(), [&](const HeldPort& held) {
-               return held.port->service == event.service && held.port->logins == logins_;
-           });
-}
-
-void Desk::note_here(const Event& event) {
-    json told = to_json(event, system_clock()());
-    if (event.has_reason) {
-        told["reason"] = reason_word(event.told);
-    }
-    if (is_of_this_login(event)) {
-        told["session"] = profile_->session_id;
-        told["serial"] = login_->certificate().serial();
-    }
-    publish("event", told);
-    log_.add(told);
-    if (auto kept = event_file_.add(told); !kept) {
-        spdlog::warn("event=events.unsaved error={}", postern::quoted(kept.error().detail));
-    }
-    mark(event);
-    suspect(event);
-}
-
 asio::awaitable<void> Desk::tick() {
     const auto executor = co_await asio::this_coro::executor;
     asio::steady_timer timer(executor);
-    reopen_kept_ports();
-    connect_at_start();
+    ports_.reopen_kept();
+    ports_.connect_at_start();
     for (;;) {
-        if (server_->clients() > 0 || !ports_.all().empty()) {
+        if (announcer_.server().clients() > 0 || !open_ports_.all().empty()) {
             last_needed_ = std::chrono::steady_clock::now().time_since_epoch().count();
         }
-        publish_traffic();
-        watch_settings();
-        watch_clock();
-        watch_squatters();
-        publish_login();
-        ask_gateways_if_due();
+        catalogue_.publish_traffic();
+        settings_.watch();
+        login_.watch_clock();
+        catalogue_.watch_squatters();
+        login_.publish();
+        monitor_.ask_if_due();
         timer.expires_after(std::chrono::seconds(1));
-        co_await timer.async_wait(kAwait);
+        co_await timer.async_wait(net::kAwait);
     }
 }
 

@@ -196,6 +196,12 @@ const HeldPort* OpenPorts::of(std::string_view service) const {
     return best;
 }
 
+bool OpenPorts::shows(std::string_view service, const std::shared_ptr<LoginSource>& logins) const {
+    return std::any_of(ports_.begin(), ports_.end(), [&](const HeldPort& held) {
+        return held.port->service == service && held.port->logins == logins;
+    });
+}
+
 unsigned short OpenPorts::remembered(std::string_view service, Mode mode) const {
     return assignments_.find(book_name(service, mode));
 }

@@ -1,8 +1,9 @@
-// The local ports that are open, the clients that hold them open, and the port number of each service, which
-// stays the same each time. Used on one thread.
+// The local ports that are open, the clients that hold them open or wait for one, and the port number of each
+// service, which stays the same each time. Used on one thread.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -43,8 +44,8 @@ struct HeldPort {
     bool is_wanted_so = false;
 };
 
-class OpenPorts {
 /// `agent` outlives this object.
+class OpenPorts {
 public:
     OpenPorts(Agent& agent, ProfileFolder folder)
         : agent_(agent), folder_(std::move(folder)), assignments_(PortAssignments::load(folder_)) {}
@@ -66,10 +67,17 @@ public:
     /// assigned to another service; Code::io_failed.
     Outcome<void> remember(const std::string& service, Mode mode, unsigned short number);
 
+    /// A client begins to wait for a port of the service. Each call is matched by one of end_opening().
+    void begin_opening(const std::string& service) { opening_.insert(service); }
+    void end_opening(const std::string& service) { opening_.erase(opening_.find(service)); }
+    bool is_opening(const std::string& service) const { return opening_.count(service) > 0; }
+
     const std::vector<HeldPort>& all() const noexcept { return ports_; }
     /// The port to show for the service: one with a remembered number comes before others. Null when there is
     /// none.
     const HeldPort* of(std::string_view service) const;
+    /// Says whether a port of the service is open that shows that login.
+    bool shows(std::string_view service, const std::shared_ptr<LoginSource>& logins) const;
     /// The assigned number, as it was last read from disk; 0 when there is none.
     unsigned short remembered(std::string_view service, Mode mode) const;
     std::vector<std::string> remembered_services() const;
@@ -82,6 +90,8 @@ private:
     const ProfileFolder folder_;
     PortAssignments assignments_;
     std::vector<HeldPort> ports_;
+    /// Clients wait for ports of these services; each stands here once for each client.
+    std::multiset<std::string> opening_;
 };
 
 }  // namespace postern::client
