@@ -41,7 +41,8 @@ std::size_t renewals(const Stack& stack) {
 
 TEST(Renewal, IsOneForFiftyConnectionsThatComeWhileTheCertificateIsStale) {
     StackOptions options;
-    options.ca = "certificate_lifetime = \"9s\"\n";
+    // Longer than fifty psql take on a busy machine.
+    options.ca = "certificate_lifetime = \"20s\"\n";
     options.limits = "connections_per_service = 200\nconnections_per_service_and_identity = 100\n";
     Stack stack(options);
     const Laptop alice(stack, "alice");
@@ -58,10 +59,10 @@ TEST(Renewal, IsOneForFiftyConnectionsThatComeWhileTheCertificateIsStale) {
                 return run({"openssl", "x509", "-noout", "-checkend", "0", "-in", alice.certificate()})
                            .exit_code == 1;
             },
-            30s));
+            60s));
     }
     EXPECT_EQ(at_once(50, agent.port()), 50);
-    // The next one is due six seconds after the first.
+    // The next one is due some thirteen seconds after the first.
     EXPECT_LE(renewals(stack) - before, 2U);
     EXPECT_GE(renewals(stack) - before, 1U);
 }
