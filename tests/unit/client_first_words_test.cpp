@@ -96,7 +96,8 @@ TEST_F(FirstWords, AreNotSaidAgainWhenTheConnectionDiesBeforeItsAnswerComes) {
     EXPECT_EQ(end_of(local), ECONNRESET) << "an orderly end would be an answer";
     EXPECT_TRUE(eventually([&] { return heard_.refusals(Code::end_of_stream) == 1; }));
     EXPECT_EQ(count("connection.accepted"), 1U);
-    EXPECT_EQ(echo_.heard(), 1U);
+    // The backend counts what has reached it a moment after the gateway has passed it on.
+    EXPECT_TRUE(eventually([&] { return echo_.heard() == 1U; }));
     EXPECT_TRUE(echoes()) << "the next one works";
 }
 
